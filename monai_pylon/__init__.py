@@ -1,0 +1,19 @@
+"""Explanations of chest X-rays and chest CT that can be trusted: PYLON, HiResCAM, AxialNet, PARTITION and OrganIoU.
+
+The map of the house, bottom up:
+
+- ``utils``: checks with one style of error, affine geometry.
+- ``taxonomy``: the abnormality labels and the organs in which they may lie.
+- ``transforms``: organ masks out of a chest CT (PARTITION) and the regions that they allow.
+- ``data``: phantoms, and data lists of the public data sets.
+- ``reports``: what a person opens: pictures, NIfTI files, tables.
+- ``workflows``: what a bundle's JSON cannot say.
+
+Importing the package imports every room, so that MONAI's configuration parser finds the classes by their short names.
+"""
+
+__version__ = "0.1.0"
+
+from monai_pylon import data, reports, taxonomy, transforms, utils, workflows
+
+__all__ = ["__version__", "data", "reports", "taxonomy", "transforms", "utils", "workflows"]

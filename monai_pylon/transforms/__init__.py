@@ -1,0 +1,1 @@
+"""Organ masks out of a chest CT (PARTITION) and the regions that they allow."""

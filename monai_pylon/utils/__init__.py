@@ -1,0 +1,18 @@
+"""Checks with one style of error, and the geometry of an affine. Imports nothing of ours."""
+
+from monai_pylon.utils.checks import check, check_choice, check_type, describe, nearest_name
+from monai_pylon.utils.geometry import RASView, axis_codes, check_affine, ras_view, voxel_spacing, voxel_volume_ml
+
+__all__ = [
+    "RASView",
+    "axis_codes",
+    "check",
+    "check_affine",
+    "check_choice",
+    "check_type",
+    "describe",
+    "nearest_name",
+    "ras_view",
+    "voxel_spacing",
+    "voxel_volume_ml",
+]
