@@ -1,1 +1,22 @@
-"""(being furnished)"""
+"""The labels and the organs in which they may lie. Imports nothing of ours but the checks."""
+
+from monai_pylon.taxonomy.labels import (
+    CHEST_CT_LABELS,
+    CHEST_XRAY14_LABELS,
+    PASCAL_VOC_LABELS,
+    label_index,
+    read_table,
+)
+from monai_pylon.taxonomy.organs import CHEST_CT_ORGANS, ORGAN_VALUES, ORGANS, possible_locations
+
+__all__ = [
+    "CHEST_CT_LABELS",
+    "CHEST_CT_ORGANS",
+    "CHEST_XRAY14_LABELS",
+    "ORGANS",
+    "ORGAN_VALUES",
+    "PASCAL_VOC_LABELS",
+    "label_index",
+    "possible_locations",
+    "read_table",
+]

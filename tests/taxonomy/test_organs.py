@@ -1,0 +1,49 @@
+"""Table 5's counts, and that no label is without an organ."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from monai_pylon.taxonomy import CHEST_CT_LABELS, CHEST_CT_ORGANS, ORGAN_VALUES, ORGANS, possible_locations
+
+
+def test_51_lung_and_29_mediastinum_labels():
+    assert Counter(CHEST_CT_ORGANS) == {"lung": 51, "heart": 16, "great vessel": 7, "mediastinum": 6}
+    assert set(CHEST_CT_ORGANS[:51]) == {"lung"}
+
+
+def test_organs_are_numbered_as_partition_writes_them():
+    assert ORGANS == ("right lung", "mediastinum", "left lung")
+    assert ORGAN_VALUES == {"right lung": 1, "mediastinum": 2, "left lung": 3}
+
+
+def test_locations_are_both_lungs_or_the_mediastinum():
+    locations = possible_locations()
+    assert locations.shape == (80, 3)
+    assert locations.dtype == bool
+    np.testing.assert_array_equal(locations[:51], np.tile([True, False, True], (51, 1)))
+    np.testing.assert_array_equal(locations[51:], np.tile([False, True, False], (29, 1)))
+
+
+@pytest.mark.parametrize(
+    ("label", "organ"),
+    [
+        ("pleural effusion", "lung"),
+        ("CABG", "heart"),
+        ("sternotomy", "heart"),
+        ("postsurgical (great vessel)", "great vessel"),
+        ("postsurgical (heart)", "heart"),
+        ("heart scattered calc", "heart"),
+        ("great vessel catheter or port", "great vessel"),
+        ("mediastinum lymphadenopathy", "mediastinum"),
+        ("pacemaker or defib", "heart"),
+    ],
+)
+def test_organ_of(label, organ):
+    assert CHEST_CT_ORGANS[CHEST_CT_LABELS.index(label)] == organ
+
+
+def test_locations_are_a_new_array_every_time():
+    possible_locations()[:] = False
+    assert possible_locations().any()
