@@ -1,0 +1,44 @@
+"""What all tests share: the public data, where there is any, and the same random numbers in every run."""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each of several test processes one thread: more would only fight over the cores."""
+    if hasattr(config, "workerinput"):
+        torch.set_num_threads(1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Count every benchmark among the slow tests: a stopwatch on a shared machine has no place in `make test`."""
+    for item in items:
+        if (CHECKOUT / "tests" / "benchmarks") in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def public_data() -> Path:
+    """The folder with the public scans, radiographs and reports; tests that ask for it are skipped without it."""
+    folder = Path(os.environ.get("MONAI_PYLON_DATA", CHECKOUT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no public data at {folder}: set MONAI_PYLON_DATA to the folder that has them")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _same_random_numbers() -> None:
+    """Seed the generators before each test, so that no test depends on which ran before it."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
