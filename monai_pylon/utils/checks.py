@@ -30,7 +30,9 @@ def describe(value: Any) -> str:
     """
     shape = getattr(value, "shape", None)
     if shape is not None and not isinstance(value, type):
-        return f"{type(value).__name__} of shape {tuple(shape)}, {str(getattr(value, 'dtype', '?')).replace('torch.', '')}"
+        return (
+            f"{type(value).__name__} of shape {tuple(shape)}, {str(getattr(value, 'dtype', '?')).replace('torch.', '')}"
+        )
     text = repr(value)
     return text if len(text) <= 120 else f"{text[:100]}… ({type(value).__name__})"
 

@@ -40,13 +40,16 @@ def check_affine(affine: np.ndarray, argument: str = "affine") -> np.ndarray:
         ValueError: affine must be of shape (4, 4), but is ndarray of shape (3, 3), float64. ...
     """
     remedy = "It maps voxel indices to RAS millimetres: take it from the image's header (MetaTensor.affine)."
-    check_type(affine, (np.ndarray, list, tuple), argument, remedy) if not hasattr(affine, "__array__") else None
+    if not hasattr(affine, "__array__"):  # tensors are welcome too
+        check_type(affine, (np.ndarray, list, tuple), argument, remedy)
     matrix = np.asarray(affine, dtype=np.float64)
     check(matrix.shape == (4, 4), argument, "of shape (4, 4)", affine, remedy)
     check(bool(np.isfinite(matrix).all()), argument, "finite", matrix.tolist(), remedy)
     check(np.allclose(matrix[3], (0, 0, 0, 1)), argument, "a matrix with last row (0, 0, 0, 1)", matrix[3].tolist())
     lengths = np.linalg.norm(matrix[:3, :3], axis=0)
-    check(bool((lengths > 1e-6).all()), argument, "invertible (every column longer than 0 mm)", lengths.tolist(), remedy)
+    check(
+        bool((lengths > 1e-6).all()), argument, "invertible (every column longer than 0 mm)", lengths.tolist(), remedy
+    )
     cosines = matrix[:3, :3] / lengths
     worst = float(np.abs(cosines.T @ cosines - np.eye(3)).max())
     check(
@@ -145,12 +148,17 @@ def ras_view(array: np.ndarray, affine: np.ndarray) -> RASView:
     Returns:
         the view, its affine and the way back.
 
+    Raises:
+        ValueError: where the array is not 3D, or the affine is no affine.
+
     Example:
         >>> view = ras_view(np.zeros((2, 3, 4)), np.diag([-1.0, -1.0, 1.0, 1.0]))
         >>> axis_codes(view.affine)
         'RAS'
     """
     matrix = check_affine(affine)
+    volume = np.asarray(array)
+    check(volume.ndim == 3, "array", "a volume (X, Y, Z)", array, "Take the channels off first.")
     forward = io_orientation(matrix)
-    turned = apply_orientation(np.asarray(array), forward)
-    return RASView(turned, matrix @ inv_ornt_aff(forward, array.shape[:3]), forward)
+    turned = apply_orientation(volume, forward)
+    return RASView(turned, matrix @ inv_ornt_aff(forward, volume.shape), forward)
