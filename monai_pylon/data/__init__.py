@@ -1,1 +1,26 @@
-"""(being furnished)"""
+"""Phantoms, data lists of the public data sets, and one way to read a CT."""
+
+from monai_pylon.data.dicom_series import check_slices, dicom_series, is_dicom_file, read_dicom_series
+from monai_pylon.data.volume_reader import (
+    VOLUME_SUFFIXES,
+    ReadVolume,
+    ReadVolumeD,
+    ReadVolumed,
+    ReadVolumeDict,
+    SimpleITKReader,
+    read_volume,
+)
+
+__all__ = [
+    "VOLUME_SUFFIXES",
+    "ReadVolume",
+    "ReadVolumeD",
+    "ReadVolumeDict",
+    "ReadVolumed",
+    "SimpleITKReader",
+    "check_slices",
+    "dicom_series",
+    "is_dicom_file",
+    "read_dicom_series",
+    "read_volume",
+]
