@@ -1,1 +1,17 @@
-"""(being furnished)"""
+"""What a person opens: pictures, NIfTI files, tables. Every file appears whole or not at all."""
+
+from monai_pylon.reports.atomic import written_whole
+from monai_pylon.reports.figures import ORGAN_COLORS, OrganQuality, organ_overlay_figure, save_organ_overlay
+from monai_pylon.reports.nifti import save_label_nifti
+from monai_pylon.reports.tables import read_rows, update_rows
+
+__all__ = [
+    "ORGAN_COLORS",
+    "OrganQuality",
+    "organ_overlay_figure",
+    "read_rows",
+    "save_label_nifti",
+    "save_organ_overlay",
+    "update_rows",
+    "written_whole",
+]

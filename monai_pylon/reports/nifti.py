@@ -1,0 +1,48 @@
+"""Label maps as NIfTI files on the scan's own grid, as viewers such as 3D Slicer and ITK-SNAP open them."""
+
+from __future__ import annotations
+
+from os import PathLike
+
+import nibabel
+import numpy as np
+
+from monai_pylon.reports.atomic import written_whole
+from monai_pylon.utils import check, check_affine
+
+__all__ = ["save_label_nifti"]
+
+
+def save_label_nifti(path: str | PathLike[str], labels: np.ndarray, affine: np.ndarray) -> None:
+    """Save a label map; the file appears whole or not at all.
+
+    Args:
+        path: where to write, ending in ``.nii`` or ``.nii.gz``.
+        labels: (X, Y, Z), integers from 0 to 255.
+        affine: (4, 4), voxel indices to RAS millimetres, of the scan that the labels belong to.
+
+    Raises:
+        TypeError: where the labels are no integers.
+        ValueError: where they are not 3D or outside 0 to 255, or where the ending is another one.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_label_nifti(pathlib.Path(folder, "a.nii.gz"), np.ones((2, 3, 4), np.uint8), np.eye(4))
+        ...     nibabel.load(pathlib.Path(folder, "a.nii.gz")).shape
+        (2, 3, 4)
+    """
+    labels = np.asarray(labels)
+    matrix = check_affine(affine)
+    if not (np.issubdtype(labels.dtype, np.integer) or labels.dtype == bool):
+        raise TypeError(f"labels must be of an integer type, but is of {labels.dtype}. Round it first, if it is meant.")
+    check(labels.ndim == 3, "labels", "of shape (X, Y, Z)", labels)
+    small = labels.size == 0 or (labels.min() >= 0 and labels.max() <= 255)
+    check(bool(small), "labels", "between 0 and 255", labels)
+    check(str(path).endswith((".nii", ".nii.gz")), "path", "a file ending in .nii or .nii.gz", str(path))
+    image = nibabel.Nifti1Image(labels.astype(np.uint8), matrix)
+    image.header.set_xyzt_units("mm")
+    image.set_sform(matrix, code=1)  # 1: scanner coordinates, as the scan's own
+    image.set_qform(matrix, code=1)
+    with written_whole(path) as part:
+        nibabel.save(image, part)

@@ -1,0 +1,73 @@
+"""A table of results as CSV, one row a scan, kept whole on disk while a long job adds to it."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from monai_pylon.reports.atomic import written_whole
+
+__all__ = ["read_rows", "update_rows"]
+
+
+def _cell(value: Any) -> str:
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+
+def read_rows(path: str | PathLike[str]) -> list[dict[str, str]]:
+    """Read a table.
+
+    Args:
+        path: a CSV file with a header.
+
+    Returns:
+        its rows, as text by column; empty where there is no such file.
+
+    Example:
+        >>> read_rows("there_is_no_such_table.csv")
+        []
+    """
+    path = Path(path)
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def update_rows(path: str | PathLike[str], row: Mapping[str, Any], key: str) -> None:
+    """Put a row into a table on disk: in the place of the row with the same key, or at the end.
+
+    The whole table is written beside the old one and takes its place in one step, so that no reader and no crash ever
+    sees half of it.
+
+    Args:
+        path: the CSV file; made where it is missing.
+        row: the values by column; new columns go to the right. NaN and None become empty cells, a bool yes or no.
+        key: the column that tells rows apart.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     table = Path(folder, "t.csv")
+        ...     update_rows(table, {"scan": "a", "ml": 1.5}, key="scan")
+        ...     update_rows(table, {"scan": "b", "ml": float("nan")}, key="scan")
+        ...     update_rows(table, {"scan": "a", "ml": 2.0}, key="scan")
+        ...     read_rows(table)
+        [{'scan': 'a', 'ml': '2'}, {'scan': 'b', 'ml': ''}]
+    """
+    rows = {old[key]: old for old in read_rows(path)}
+    new = {name: _cell(value) for name, value in row.items()}
+    rows[new[key]] = new
+    columns = list(dict.fromkeys(name for each in rows.values() for name in each))
+    with written_whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows.values())

@@ -1,0 +1,63 @@
+"""What the bundle chest_ct_partition writes for a scan: the organs as NIfTI, a picture of them, a row of numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.data import MetaTensor
+from monai.transforms import Transform
+
+from monai_pylon.reports import save_label_nifti, save_organ_overlay
+from monai_pylon.taxonomy import ORGANS
+from monai_pylon.utils import check_type
+
+__all__ = ["OrganWriter"]
+
+
+class OrganWriter(Transform):
+    """Write the organs of a scan beside each other: ``<scan>_organs.nii.gz`` and ``<scan>_overlay.png``.
+
+    Args:
+        output: the folder to write to.
+        image_key: the item's CT, MetaTensor (1, X, Y, Z) in HU.
+        output_key: the item's organ labels, MetaTensor (1, X, Y, Z).
+        quality_key: the item's `MaskQuality`.
+        overlay: whether to draw the picture.
+
+    Example:
+        >>> OrganWriter("results").columns
+        ('ok', 'reasons', 'heuristic', 'right_lung_ml', 'mediastinum_ml', 'left_lung_ml')
+    """
+
+    #: The columns of the row that it gives.
+    columns = ("ok", "reasons", "heuristic", *(f"{organ.replace(' ', '_')}_ml" for organ in ORGANS))
+
+    def __init__(
+        self,
+        output: str | PathLike[str],
+        image_key: str = "image",
+        output_key: str = "organs",
+        quality_key: str = "quality",
+        overlay: bool = True,
+    ) -> None:
+        self.output = Path(output).expanduser()
+        self.image_key, self.output_key, self.quality_key, self.overlay = image_key, output_key, quality_key, overlay
+
+    def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Write an item's results; gives the item with "row" (values by column) and "files" (their names)."""
+        image, organs, quality = (data[key] for key in (self.image_key, self.output_key, self.quality_key))
+        check_type(image, MetaTensor, self.image_key, "Its affine says where the organs lie: read it by ReadVolumed.")
+        affine = np.asarray(image.affine, dtype=np.float64)
+        labels = organs[0].cpu().numpy()
+        files = [f"{data['scan']}_organs.nii.gz"]
+        save_label_nifti(self.output / files[0], labels, affine)
+        if self.overlay:
+            files.append(f"{data['scan']}_overlay.png")
+            save_organ_overlay(self.output / files[1], image[0].cpu().numpy(), affine, labels, quality, data["scan"])
+        volumes = [float(quality.volumes_ml.get(organ, float("nan"))) for organ in ORGANS]
+        values = (quality.ok, "; ".join(quality.reasons), quality.heuristic, *(round(ml, 1) for ml in volumes))
+        return {**data, "row": dict(zip(self.columns, values, strict=True)), "files": files}

@@ -1,0 +1,110 @@
+"""Which scans an input names: one file, a DICOM folder, a folder with many of both, or a MONAI data list."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Iterator, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from monai_pylon.data import VOLUME_SUFFIXES, is_dicom_file
+from monai_pylon.utils import check, check_type
+
+__all__ = ["list_scans"]
+
+
+def _ending(path: Path) -> str:
+    return next((suffix for suffix in sorted(VOLUME_SUFFIXES, key=len)[::-1] if path.name.lower().endswith(suffix)), "")
+
+
+def _walk(folder: Path, leave_out: Path | None) -> Iterator[Path]:
+    """Volumes and DICOM folders in and below a folder, sorted; hidden ones and one more folder are left out."""
+    for place, folders, files in os.walk(folder):
+        here = Path(place)
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and (here / name) != leave_out)
+        seen = sorted(here / name for name in files if not name.startswith("."))
+        if any(is_dicom_file(file) for file in seen if not _ending(file)):
+            yield here
+        yield from (file for file in seen if _ending(file))
+
+
+def _read_data_list(path: Path) -> list[dict[str, Any]]:
+    """The items of a data list; of a dictionary of sections, "testing" or, where it has none, all of them."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    if isinstance(content, dict):
+        sections = (
+            [content["testing"]] if "testing" in content else [v for v in content.values() if isinstance(v, list)]
+        )
+        content = [item for section in sections for item in section]
+    check(isinstance(content, list), "input", "a data list (a JSON list, or sections of lists)", str(path))
+    items = [{"image": item} if isinstance(item, str) else item for item in content]
+    for item in items:
+        good = isinstance(item, dict) and isinstance(item.get("image"), str)
+        check(good, "data list", 'a list of paths or of items with a path as "image"', item, f"In {path}.")
+    # a path in a data list is meant relative to the list; joining leaves absolute paths as they are
+    return [item | {"image": str(path.parent / Path(item["image"]).expanduser())} for item in items]
+
+
+def _names(paths: Sequence[Path], root: Path) -> list[str]:
+    """A file name for each scan, unique: its path below the root, else with its ending, else with a number."""
+    relative = [
+        path.relative_to(root) if path != root and path.is_relative_to(root) else Path(path.name) for path in paths
+    ]
+    short = ["__".join((*path.parts[:-1], path.name[: len(path.name) - len(_ending(path))])) for path in relative]
+    safe = [re.sub(r"[^\w.+-]+", "_", name).strip("_") or "scan" for name in short]
+    twice = {name for name in safe if safe.count(name) > 1}
+    names: list[str] = []
+    for path, name in zip(relative, safe, strict=True):
+        name = name + _ending(path).replace(".", "_") if name in twice else name
+        same = sum(other == name or re.fullmatch(re.escape(name) + r"_\d+", other) is not None for other in names)
+        names.append(f"{name}_{same + 1}" if name in names else name)
+    return names
+
+
+def list_scans(
+    source: str | PathLike[str] | None, leave_out: str | PathLike[str] | None = None
+) -> list[dict[str, Any]]:
+    """List the scans that an input names, each with a name of its own for its results.
+
+    Args:
+        source: a NIfTI, NRRD or MHA file; a folder with a DICOM series; a folder in and below which such files and
+            folders lie; a JSON data list (a list of paths or of ``{"image": path}``, or sections of such lists, of
+            which "testing" is taken where there is one; an item may name a DICOM ``"series_uid"``). None lists nothing.
+        leave_out: a folder to leave out, such as the one for the results.
+
+    Returns:
+        items with "image" (the absolute path), "scan" (a unique name: the path below the folder searched, joined by
+        two underscores, without ending) and whatever else a data list says of it.
+
+    Raises:
+        FileNotFoundError: where the source does not exist.
+        ValueError: where it holds no scan.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in ("b.nii.gz", "a.nrrd", "notes.txt"):
+        ...         Path(folder, name).touch()
+        ...     [item["scan"] for item in list_scans(folder)]
+        ['a', 'b']
+    """
+    if source is None:
+        return []
+    check_type(source, (str, PathLike), "input")
+    place = Path(source).expanduser().absolute()
+    if not place.exists():
+        raise FileNotFoundError(f"input must be a file or folder that exists, but is {str(source)!r}.")
+    if place.suffix.lower() == ".json":
+        items, root = _read_data_list(place), place.parent
+    elif place.is_dir():
+        spared = Path(leave_out).expanduser().absolute() if leave_out is not None else None
+        items, root = [{"image": str(path)} for path in _walk(place, spared)], place
+    else:
+        items, root = [{"image": str(place)}], place.parent
+    remedy = f"Files ending in {', '.join(VOLUME_SUFFIXES)} and folders with DICOM files are taken for scans."
+    check(bool(items), "input", "a file, folder or data list with at least one scan", str(source), remedy)
+    names = _names([Path(item["image"]) for item in items], root)
+    return [item | {"scan": name} for item, name in zip(items, names, strict=True)]
