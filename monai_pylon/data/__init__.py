@@ -1,6 +1,8 @@
-"""Phantoms, data lists of the public data sets, and one way to read a CT."""
+"""Phantoms with a known truth, data lists of the public data sets, and one way to read a CT."""
 
+from monai_pylon.data.ct_canvas import PHANTOM_STRUCTURES
 from monai_pylon.data.dicom_series import check_slices, dicom_series, is_dicom_file, read_dicom_series
+from monai_pylon.data.phantom_ct import ChestCTPhantom, phantom_chest_ct
 from monai_pylon.data.volume_reader import (
     VOLUME_SUFFIXES,
     ReadVolume,
@@ -12,7 +14,9 @@ from monai_pylon.data.volume_reader import (
 )
 
 __all__ = [
+    "PHANTOM_STRUCTURES",
     "VOLUME_SUFFIXES",
+    "ChestCTPhantom",
     "ReadVolume",
     "ReadVolumeD",
     "ReadVolumeDict",
@@ -21,6 +25,7 @@ __all__ = [
     "check_slices",
     "dicom_series",
     "is_dicom_file",
+    "phantom_chest_ct",
     "read_dicom_series",
     "read_volume",
 ]

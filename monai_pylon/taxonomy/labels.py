@@ -64,7 +64,7 @@ def label_index(label: str, labels: tuple[str, ...] = CHEST_CT_LABELS) -> int:
 
     Example:
         >>> label_index("lung nodule")
-        38
+        41
         >>> label_index("Mass", CHEST_XRAY14_LABELS)
         4
     """

@@ -1,0 +1,160 @@
+"""One chest, described in millimetres: the shapes that the CT phantom renders and the radiograph phantom projects.
+
+The origin lies in the middle of the chest, the axes point to the patient's right, front and head (RAS). Every number
+varies a little from seed to seed; the lungs are asymmetric because the heart and the aorta take room on the left.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from monai_pylon.data.mediastinum import Mediastinum, make_mediastinum
+from monai_pylon.data.shapes import Tube, superellipse_depth
+
+__all__ = ["Anatomy", "make_anatomy"]
+
+#: How far below the top of the cupola the lungs' outline has widened by its own radius, mm.
+_CUPOLA_DROP = 38.0
+
+
+class Anatomy(NamedTuple):
+    """The shapes of one patient. Sides are +1 for the right lung and -1 for the left one.
+
+    Attributes:
+        chest: half width, half depth of the chest cavity, mm.
+        apex: height of the top of the lungs, mm.
+        domes: height of the right and of the left diaphragm, mm.
+        body: half width, half depth of the body at the chest, mm.
+        fat: thickness of the fat under the skin, mm.
+        mediastinum: heart, vessels and airways, and the surfaces where the lungs meet them.
+        rib_phase: height of the first rib, mm.
+        rib_gap: distance between ribs, mm.
+        lung_hu: HU of lung without its vessels.
+        arms: "up" or "down".
+
+    Example:
+        >>> anatomy = make_anatomy(np.random.default_rng(0))
+        >>> (anatomy.lung_depth(np.array([70.0, 0.0]), np.zeros(2), np.zeros(2), side=1) > 0).tolist()
+        [True, False]
+    """
+
+    chest: tuple[float, float]
+    apex: float
+    domes: tuple[float, float]
+    body: tuple[float, float]
+    fat: float
+    mediastinum: Mediastinum
+    rib_phase: float
+    rib_gap: float
+    lung_hu: float
+    arms: str
+
+    def thorax_depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Depth (...) inside the inner surface of the ribs, without a floor: the diaphragm is not part of it."""
+        width, depth = self.chest
+        taper = 1.0 - 0.06 * ((z + 40.0) / 100.0) ** 2
+        wall = superellipse_depth(x, y, width * taper, depth * taper)
+        u, v = np.maximum(np.abs(x) - 48.0, 0.0) / 42.0, (y + 18.0) / 52.0
+        roof = self.apex - _CUPOLA_DROP * (u * u + v * v) - z
+        slope = np.sqrt(1.0 + (2 * _CUPOLA_DROP) ** 2 * ((u / 42.0) ** 2 + (v / 52.0) ** 2))
+        return np.minimum(wall, roof / slope)
+
+    def floor_depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Millimetres (...) above the diaphragm, a dome on either side."""
+        top = self.domes[1] + (self.domes[0] - self.domes[1]) / (1.0 + np.exp(-x / 12.0))
+        u, v = np.abs(x) - 58.0, y - 22.0
+        u = u / np.where(u > 0, 62.0, 130.0)
+        v = v / np.where(v > 0, 95.0, 78.0)
+        return (z - top + 32.0 * (u * u + v * v)) / np.sqrt(1.0 + (u * u + v * v))
+
+    def medial_depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray, side: int) -> np.ndarray:
+        """Millimetres (...) beside the mediastinum and under the medial slope of the cupola of one side."""
+        inner = np.minimum(side * x - 50.0, 0.0) / 30.0
+        cupola = (self.apex - 0.5 * _CUPOLA_DROP * inner * inner - z) / np.sqrt(1.0 + inner * inner)
+        return np.minimum(cupola, self.mediastinum.beside(x, y, z, side))
+
+    def lung_depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray, side: int) -> np.ndarray:
+        """Depth (...) inside the pleural cavity of one side: wall, diaphragm, cupola and mediastinum."""
+        depth = np.minimum(self.thorax_depth(x, y, z), self.floor_depth(x, y, z))
+        return np.minimum(depth, self.medial_depth(x, y, z, side))
+
+    def arm(self, side: int) -> Tube:
+        """The upper arm of one side, raised beside the head or lying along the body."""
+        if self.arms == "up":
+            return Tube(np.array([[side * 132, -25, 100], [side * 118, -10, 260.0]]), np.array([56.0, 46.0]))
+        beside = self.body[0] + 2.0
+        ends = np.array([[side * beside, -30, 105], [side * (beside + 56), -35, -220.0]])
+        return Tube(ends, np.array([52.0, 40.0]))
+
+    def long_bones(self) -> list[Tube]:
+        """Both clavicles and both upper arm bones."""
+        bones = []
+        for side in (1, -1):
+            arm = self.arm(side)
+            clavicle = [(side * 20, 36, 94), (side * 62, 46, 104), (side * 128, -8, 118)]
+            bones.append(Tube(np.array(clavicle, float), np.array([6.5, 5.0, 6.0])))
+            bones.append(Tube(arm.points, np.array([12.0, 11.0])))
+            bones.append(Tube(arm.points[[0, 0]] + [[0, 0, 0], [0, 0, 1]], np.array([21.0, 21.0])))
+        return bones
+
+    def body_depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Depth (...) inside the skin of trunk and neck, without the arms."""
+        heights = [-400.0, -180.0, -60.0, 40.0, 95.0, 128.0, 146.0, 158.0, 180.0, 400.0]
+        widths = [0.93, 0.93, 0.97, 1.0, 1.08, 1.02, 0.72, 0.42, 0.36, 0.36]
+        depths = [0.95, 0.96, 1.0, 0.98, 0.86, 0.72, 0.6, 0.53, 0.52, 0.52]
+        width, depth = self.body[0] * np.interp(z, heights, widths), self.body[1] * np.interp(z, heights, depths)
+        # the back stays on the table: a thinner section moves backwards
+        back = self.body[1] * (np.interp(z, heights, depths) - 1.0) * 0.75
+        return superellipse_depth(x, y - back, width.astype(np.float32), depth.astype(np.float32))
+
+    def rib_depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray, wall: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Depth (...) inside the ribs, and how far round from spine (0) to sternum (1), given the thorax depth."""
+        round_ = np.arctan2(np.abs(x), -(y + 0.0 * z)) / np.pi
+        slant = z + 62.0 * np.sin(np.pi * np.clip(round_ * 0.72, 0.0, 1.0)) - self.rib_phase
+        number = np.clip(np.round(slant / self.rib_gap), -11, 0)
+        across = np.abs(slant - number * self.rib_gap)
+        return np.minimum(4.0 - np.abs(-wall - 5.0), 0.8 * (6.0 - across)), round_
+
+
+def make_anatomy(
+    rng: np.random.Generator,
+    *,
+    arms: str = "up",
+    heart_scale: float = 1.0,
+    shift: float = 0.0,
+    dome_rise: tuple[float, float] = (0.0, 0.0),
+) -> Anatomy:
+    """Draw one patient.
+
+    Args:
+        rng: the source of every variation.
+        arms: "up" or "down".
+        heart_scale: 1 for a heart of ordinary size, 1.3 and more for an enlarged one.
+        shift: how far the heart and the vessels are pushed towards the right, mm.
+        dome_rise: how far the right and the left diaphragm stand too high, mm.
+
+    Returns:
+        the patient.
+
+    Example:
+        >>> make_anatomy(np.random.default_rng(3)).arms
+        'up'
+    """
+    size = float(np.clip(rng.normal(1.0, 0.035), 0.92, 1.08))
+    chest = (137.0 * size * rng.uniform(0.97, 1.03), 97.0 * size * rng.uniform(0.94, 1.06))
+    fat = float(rng.uniform(7.0, 24.0))
+    domes = (-52.0 + rng.uniform(-8, 8) + dome_rise[0], -64.0 + rng.uniform(-8, 8) + dome_rise[1])
+    return Anatomy(
+        chest=chest,
+        apex=118.0 + float(rng.uniform(-5, 5)),
+        domes=domes,
+        body=(chest[0] + 24.0 + fat, chest[1] + 14.0 + fat),
+        fat=fat,
+        mediastinum=make_mediastinum(rng, heart_scale, shift, max(domes)),
+        rib_phase=112.0 + float(rng.uniform(-6, 6)),
+        rib_gap=float(rng.uniform(22.5, 26.0)),
+        lung_hu=float(rng.uniform(-885.0, -835.0)),
+        arms=arms,
+    )

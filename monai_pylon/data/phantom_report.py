@@ -1,0 +1,98 @@
+"""What a radiologist would write about a phantom, and the labels and places that the sentences mean."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from monai_pylon.data.phantom_findings import Finding
+from monai_pylon.taxonomy import CHEST_CT_LABELS
+
+__all__ = ["ct_labels", "ct_report"]
+
+#: The labels of Table 5 that each finding means.
+_LABELS = {
+    "nodule": ("lung nodule",),
+    "mass": ("lung mass",),
+    "effusion": ("pleural effusion", "atelectasis"),
+    "collapse": ("atelectasis",),
+    "consolidation": ("consolidation",),
+    "ild": ("interstitial lung disease", "reticulation", "honeycombing"),
+    "pneumothorax": ("pneumothorax",),
+}
+
+_NORMAL = {
+    "nodule": "No pulmonary nodule or mass.",
+    "effusion": "No pleural effusion.",
+    "pneumothorax": "No pneumothorax.",
+    "heart": "The heart size is normal.",
+}
+
+
+def _diameter(finding: Finding) -> int:
+    return round(2 * max(max(ball.radii) for ball in finding.balls))
+
+
+def _sentence(finding: Finding) -> str:
+    side = "right" if finding.side > 0 else "left"
+    # the left lung has no middle lobe
+    lobe = f"{side} {'upper' if finding.zone == 'middle' and side == 'left' else finding.zone} lobe"
+    amount = "small" if finding.severity < 0.34 else "moderate" if finding.severity < 0.67 else "large"
+    return {
+        "nodule": lambda: f"There is a {_diameter(finding)} mm nodule in the {lobe}.",
+        "mass": lambda: f"There is a mass in the {lobe}.",
+        "effusion": lambda: f"There is a {amount} {side} pleural effusion with adjacent {side} atelectasis.",
+        "collapse": lambda: (
+            f"There is atelectasis of the {side} lower lobe."
+            if finding.severity < 0.9
+            else f"There is complete atelectasis of the {side} lung."
+        ),
+        "consolidation": lambda: f"There is consolidation in the {lobe} with air bronchograms.",
+        "ild": lambda: (
+            f"There is reticulation and honeycombing at the {side} lung base, "
+            f"consistent with interstitial lung disease in the {side} lung."
+        ),
+        "pneumothorax": lambda: f"There is a {amount} {side} pneumothorax.",
+    }[finding.name]()
+
+
+def ct_report(findings: list[Finding]) -> str:
+    """The findings section of a report.
+
+    Args:
+        findings: what was drawn; may be empty.
+
+    Returns:
+        one sentence a finding, then the usual sentences about what is absent.
+
+    Example:
+        >>> ct_report([Finding("pneumothorax", -1)]).split(". ")[0]
+        'There is a moderate left pneumothorax'
+    """
+    sentences = [_sentence(finding) for finding in findings]
+    names = {finding.name for finding in findings}
+    names |= {"nodule"} if "mass" in names else set()
+    return " ".join(sentences + [text for name, text in _NORMAL.items() if name not in names])
+
+
+def ct_labels(findings: list[Finding]) -> tuple[np.ndarray, np.ndarray]:
+    """The 80 labels and where each lies.
+
+    Args:
+        findings: what was drawn; may be empty.
+
+    Returns:
+        uint8 (80,) and bool (80, 3), columns right lung, mediastinum, left lung.
+
+    Example:
+        >>> labels, locations = ct_labels([Finding("pneumothorax", -1)])
+        >>> locations[labels == 1].tolist()
+        [[False, False, True]]
+    """
+    locations = np.zeros((len(CHEST_CT_LABELS), 3), dtype=bool)
+    for finding in findings:
+        labels = _LABELS[finding.name]
+        if finding.name == "nodule" and _diameter(finding) > 10:
+            labels += ("lung nodulegr1cm",)
+        for label in labels:
+            locations[CHEST_CT_LABELS.index(label), 0 if finding.side > 0 else 2] = True
+    return np.asarray(locations.any(axis=1), dtype=np.uint8), locations

@@ -1,0 +1,208 @@
+"""Analytic shapes in millimetres: how deep a point lies inside of each, and the grid on which they are asked.
+
+A depth is positive inside, negative outside and close to the true distance near the surface, so that a soft edge one
+voxel wide is the partial volume a scanner would see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+__all__ = ["Box", "Ellipsoid", "Grid", "Tube", "cone_depth", "cover", "superellipse_depth"]
+
+
+class Box(NamedTuple):
+    """A box in patient millimetres: (right, anterior, superior) of its lowest and its highest corner.
+
+    Example:
+        >>> Box((0, 0, 0), (1, 2, 3)).high
+        (1, 2, 3)
+    """
+
+    low: Sequence[float]
+    high: Sequence[float]
+
+
+class Grid:
+    """The voxel centres of a volume in patient millimetres (right, anterior, superior), ready to broadcast.
+
+    ``x`` and ``y`` are (X, 1, 1) and (1, Y, 1), or (X, Y, 1) where the patient is turned; ``z`` is (1, 1, Z).
+
+    Args:
+        axes: three arrays (X,), (Y,), (Z,) of scanner millimetres.
+        angle: how far the patient is turned about the long axis, radians.
+        shift: where the patient's own origin lies in the scanner (3,), mm.
+
+    Example:
+        >>> grid = Grid((np.arange(3.0), np.arange(2.0), np.arange(4.0)))
+        >>> grid.shape
+        (3, 2, 4)
+    """
+
+    def __init__(
+        self, axes: Sequence[np.ndarray], angle: float = 0.0, shift: Sequence[float] = (0.0, 0.0, 0.0)
+    ) -> None:
+        self.axes, self.angle, self.shift = tuple(axes), angle, tuple(shift)
+        moved = [np.asarray(axis, dtype=np.float32) - np.float32(o) for axis, o in zip(axes, shift, strict=True)]
+        x, y, self.z = moved[0][:, None, None], moved[1][None, :, None], moved[2][None, None, :]
+        c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+        self.x, self.y = (x, y) if angle == 0 else (c * x + s * y, c * y - s * x)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(X, Y, Z)."""
+        return tuple(len(axis) for axis in self.axes)
+
+    def crop(self, box: Box) -> tuple[tuple[slice, slice, slice], Grid] | None:
+        """The part of the grid that holds a box, with its slices; None where they do not meet."""
+        (x0, y0, z0), (x1, y1, z1) = box
+        c, s = np.cos(self.angle), np.sin(self.angle)
+        corners = [(c * x - s * y, s * x + c * y) for x in (x0, x1) for y in (y0, y1)]
+        lows = (min(p[0] for p in corners), min(p[1] for p in corners), z0)
+        highs = (max(p[0] for p in corners), max(p[1] for p in corners), z1)
+        slices = []
+        for axis, low, high, offset in zip(self.axes, lows, highs, self.shift, strict=True):
+            inside = np.flatnonzero((axis >= low + offset) & (axis <= high + offset))
+            if inside.size == 0:
+                return None
+            slices.append(slice(int(inside[0]), int(inside[-1]) + 1))
+        a, b, c_ = slices
+        return (a, b, c_), Grid(
+            [axis[part] for axis, part in zip(self.axes, slices, strict=True)], self.angle, self.shift
+        )
+
+
+def cover(depth: np.ndarray, edge: float) -> np.ndarray:
+    """The share of a voxel that a shape covers: 0 to 1 across an edge as wide as the voxel.
+
+    Args:
+        depth: any shape ``(...)``, mm.
+        edge: width of the edge, mm.
+
+    Returns:
+        the share, shape of ``depth``.
+
+    Example:
+        >>> cover(np.array([-2.0, 0.0, 0.5, 2.0]), edge=2.0).tolist()
+        [0.0, 0.5, 0.75, 1.0]
+    """
+    return np.clip(depth / edge + 0.5, 0.0, 1.0)
+
+
+class Ellipsoid(NamedTuple):
+    """An ellipsoid, turned about the patient's long axis.
+
+    Attributes:
+        centre: (3,) mm.
+        radii: (3,) mm.
+        angle: radians about the superior axis.
+
+    Example:
+        >>> ball = Ellipsoid((0, 0, 0), (10, 10, 10))
+        >>> ball.depth(np.array([7.0, 12.0]), 0.0, 0.0).round(3).tolist()
+        [3.0, -2.0]
+    """
+
+    centre: Sequence[float] | np.ndarray
+    radii: Sequence[float] | np.ndarray
+    angle: float = 0.0
+
+    def depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Millimetres inside, for coordinates that broadcast to ``(...)``."""
+        x, y, z = x - self.centre[0], y - self.centre[1], z - self.centre[2]
+        if self.angle:
+            c, s = float(np.cos(self.angle)), float(np.sin(self.angle))
+            x, y = c * x + s * y, c * y - s * x
+        ux, uy, uz = ((p / r) ** 2 for p, r in zip((x, y, z), self.radii, strict=True))
+        rx, ry, rz = (1.0 / r**2 for r in self.radii)
+        r = np.sqrt(ux + uy + uz)
+        slope = np.sqrt(ux * rx + uy * ry + uz * rz)
+        return r * (1.0 - r) / np.maximum(slope, 1e-6) + np.where(r < 1e-6, min(self.radii), 0.0)
+
+    def box(self, margin: float = 4.0) -> Box:
+        """The box around it (of the ball of its largest radius in the plane where it is turned)."""
+        rx, ry, rz = self.radii
+        if self.angle:
+            rx = ry = max(rx, ry)
+        reach = np.array([rx, ry, rz]) + margin
+        return Box(tuple(np.subtract(self.centre, reach)), tuple(np.add(self.centre, reach)))
+
+
+class Tube(NamedTuple):
+    """A chain of round cones through points: airway, aorta, clavicle.
+
+    Attributes:
+        points: (K, 3) mm.
+        radii: (K,) mm.
+
+    Example:
+        >>> pipe = Tube(np.array([[0, 0, 0], [0, 0, 10.0]]), np.array([2.0, 2.0]))
+        >>> len(pipe.segments())
+        1
+    """
+
+    points: np.ndarray
+    radii: np.ndarray
+
+    def depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Millimetres inside, for coordinates that broadcast to ``(...)``."""
+        return np.max([cone_depth(segment, x, y, z)[0] for segment in self.segments()], axis=0)
+
+    def segments(self) -> np.ndarray:
+        """(K - 1, 8): both ends (3 + 3) and both radii of each cone."""
+        p, r = np.asarray(self.points, float), np.asarray(self.radii, float)
+        return np.concatenate([p[:-1], p[1:], r[:-1, None], r[1:, None]], axis=1)
+
+    def spheres(self, step: float) -> np.ndarray:
+        """(S, 4): centre and radius of balls along the tube, about ``step`` mm apart."""
+        p, r = np.asarray(self.points, float), np.asarray(self.radii, float)
+        length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(p, axis=0), axis=1))])
+        at = np.linspace(0.0, length[-1], max(2, round(length[-1] / step) + 1))
+        return np.stack([np.interp(at, length, column) for column in (*p.T, r)], axis=1)
+
+
+def cone_depth(segment: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Depth within one round cone with round ends.
+
+    Args:
+        segment: (8,), both ends (3 + 3) and both radii, mm.
+        x, y, z: coordinates that broadcast to ``(...)``, mm.
+
+    Returns:
+        mm inside (...), and the cone's radius (...) at the nearest point of its axis.
+
+    Example:
+        >>> depth, radius = cone_depth(np.array([0, 0, 0, 10, 0, 0, 2, 4.0]), *np.array([[5.0], [1.0], [0.0]]))
+        >>> depth.tolist(), radius.tolist()
+        ([2.0], [3.0])
+    """
+    start, axis = segment[:3], segment[3:6] - segment[:3]
+    x, y, z = (p - np.float32(s) for p, s in zip((x, y, z), start, strict=True))
+    a, b, c = axis.astype(np.float32) if np.any(axis) else np.array([1, 0, 0], np.float32)
+    along = np.clip((a * x + b * y + c * z) / (a * a + b * b + c * c), 0.0, 1.0)
+    radius = np.float32(segment[6]) + np.float32(segment[7] - segment[6]) * along
+    return radius - np.sqrt((x - a * along) ** 2 + (y - b * along) ** 2 + (z - c * along) ** 2), radius
+
+
+def superellipse_depth(x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Depth within an upright cylinder whose cross-section is |x/a|^2.5 + |y/b|^2.5 = 1: rounder than a box.
+
+    Args:
+        x, y: coordinates about the centre, broadcasting to ``(...)``, mm.
+        a, b: half width and half depth, broadcasting likewise, mm.
+
+    Returns:
+        mm inside, negative outside, ``(...)``.
+
+    Example:
+        >>> float(superellipse_depth(np.float64(90), np.float64(0), np.float64(100), np.float64(50)).round(3))
+        10.0
+    """
+    u, v = np.abs(x / a), np.abs(y / b)
+    su, sv = u * np.sqrt(u), v * np.sqrt(v)
+    r = np.maximum(u * su + v * sv, 1e-6) ** 0.4
+    slope = np.sqrt((su / a) ** 2 + (sv / b) ** 2) / (r * np.sqrt(r))
+    return (1.0 - r) / np.maximum(slope, 1.0 / np.maximum(a, b))
