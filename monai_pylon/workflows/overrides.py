@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections.abc import Collection
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from monai.bundle import ConfigParser, ConfigWorkflow
+from monai.bundle import ConfigWorkflow
 from monai.bundle.reference_resolver import ReferenceResolver
 
 from monai_pylon.utils import check, nearest_name
 
-__all__ = ["check_overrides", "unused_keys"]
-
-_RESERVED = ("imports", "initialize", "run", "finalize", ConfigParser.meta_key)
+__all__ = ["check_overrides", "unknown_keys"]
 
 
 def _references(node: Any) -> set[str]:
@@ -24,57 +25,56 @@ def _references(node: Any) -> set[str]:
     return {key for child in children for key in _references(child)}
 
 
-def unused_keys(config: dict[str, Any], reserved: tuple[str, ...] = _RESERVED) -> dict[str, str | None]:
-    """Top-level keys of a configuration that nothing refers to, so that their values change nothing.
+def unknown_keys(config: dict[str, Any], known: Collection[str]) -> dict[str, str | None]:
+    """Top-level keys of a configuration that are not known and that nothing refers to: their values change nothing.
 
     Args:
         config: a bundle's configuration, overrides included.
-        reserved: keys that are used without a reference.
+        known: the keys that it had without overrides.
 
     Returns:
-        by unused key, the nearest key that is used, or None where none comes near.
+        by unknown key, the nearest one that is known, or None where none comes near.
 
     Example:
-        >>> unused_keys({"method": "robust", "methd": "paper", "run": ["$print(@method)"]})
+        >>> unknown_keys({"method": "robust", "methd": "paper", "mine": 1, "run": ["$f(@mine)"]}, ["method", "run"])
         {'methd': 'method'}
     """
-    used = _references(config).union(reserved)
-    return {key: nearest_name(key, sorted(used & set(config))) for key in config if key not in used}
+    used = _references(config).union(known)
+    return {key: nearest_name(key, sorted(used)) for key in config if key not in used}
+
+
+def _known_keys(workflow: ConfigWorkflow) -> set[str]:
+    """The keys of the configurations beside the one that runs, and those that the workflow itself asks for."""
+    keys = {workflow.init_id, workflow.run_id, workflow.final_id, workflow.parser.meta_key}
+    for file in Path(workflow.config_root_path).glob("*.json"):
+        if file.name != "metadata.json":
+            keys.update(json.loads(file.read_text(encoding="utf-8")))
+    return keys
 
 
 def check_overrides() -> None:
-    """Raise where an override names a key that the bundle does not use; for a bundle's `initialize`.
+    """Raise where an override names a key that the bundle does not know; for a bundle's `initialize`.
 
-    MONAI adds an unknown key to the configuration, where nothing refers to it. The configuration is found on the call
-    stack, since an expression of a bundle has no other way to it: the command line stays the plain
+    MONAI adds an unknown key to the configuration, where nothing refers to it. The running workflow is found on the
+    call stack, since an expression of a bundle has no other way to it, so that the command line stays the plain
     ``python -m monai.bundle run``.
 
     Raises:
-        ValueError: where a key has no effect; it names the nearest one that has.
+        ValueError: where a key is unknown; it names the nearest one that is known.
+        RuntimeError: where no bundle is being initialized.
 
     Example:
-        >>> from monai.bundle import ConfigParser
-        >>> config = {"method": "robust", "methd": "paper", "run": ["$print(@method)"]}
-        >>> config["initialize"] = "$monai_pylon.workflows.check_overrides()"
-        >>> config["imports"] = ["$import monai_pylon"]
-        >>> ConfigParser(config).get_parsed_content("initialize")
+        >>> check_overrides()
         Traceback (most recent call last):
         ...
-        RuntimeError: Failed to evaluate ConfigExpression: ...
+        RuntimeError: check_overrides belongs into the `initialize` of a bundle, but none is being initialized.
     """
-    parser: ConfigParser | None = None
-    reserved: tuple[str, ...] = _RESERVED
     frame: FrameType | None = sys._getframe()
-    while frame is not None:
-        owner = frame.f_locals.get("self")
-        if parser is None and isinstance(owner, ConfigParser):
-            parser = owner
-        if isinstance(owner, ConfigWorkflow):
-            reserved += (owner.init_id, owner.run_id, owner.final_id)
-            break
+    while frame is not None and not isinstance(frame.f_locals.get("self"), ConfigWorkflow):
         frame = frame.f_back
-    if parser is None:
-        raise RuntimeError("check_overrides belongs into a bundle's configuration; here is none. Use unused_keys.")
-    unused = unused_keys(parser.get(), reserved)
-    hints = [f"Did you mean {near!r} instead of {key!r}?" for key, near in unused.items() if near]
-    check(not unused, "override", "a key that this bundle uses", ", ".join(map(repr, unused)), " ".join(hints))
+    if frame is None:
+        raise RuntimeError("check_overrides belongs into the `initialize` of a bundle, but none is being initialized.")
+    workflow = frame.f_locals["self"]
+    unknown = unknown_keys(workflow.parser.get(), _known_keys(workflow))
+    hints = [f"Did you mean {near!r} instead of {key!r}?" for key, near in unknown.items() if near]
+    check(not unknown, "override", "a key of the bundle's configuration", ", ".join(unknown), " ".join(hints))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import json
 import logging
@@ -20,6 +21,7 @@ from monai.utils import optional_import
 import monai_pylon
 from monai_pylon.reports import read_rows, update_rows
 from monai_pylon.utils import check
+from monai_pylon.workflows.errors import cause_of
 from monai_pylon.workflows.memory import peak_memory_mb, restart_peak_memory
 
 __all__ = ["CohortRunner", "CohortSummary"]
@@ -56,13 +58,6 @@ def _stamp(path: Path) -> list[int]:
     """Number, bytes and last change of a file or of the files in a folder."""
     stats = [f.stat() for f in path.iterdir() if f.is_file()] if path.is_dir() else [path.stat()]
     return [len(stats), sum(s.st_size for s in stats), max((s.st_mtime_ns for s in stats), default=0)]
-
-
-def _reason(error: BaseException) -> str:
-    """One line on what went wrong; MONAI wraps it in the name of the transform, which tells a user nothing."""
-    while str(error).startswith("applying transform") and error.__cause__ is not None:
-        error = error.__cause__
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 class CohortRunner:
@@ -132,11 +127,12 @@ class CohortRunner:
     def _row(self, index: int, item: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
         row = {"scan": item["scan"], **dict.fromkeys(self.postprocessing.columns)}  # type: ignore[attr-defined]
         start, error, results = time.perf_counter(), "", {"files": ""}
+        gc.collect()  # figures are cycles: left to themselves, those of earlier scans count into this one's peak
         restart_peak_memory()
         try:
             results = self._work(index)
         except Exception as problem:
-            error = _reason(problem)
+            error = cause_of(problem)
             _LOGGER.error("%s failed. %s", item["scan"], error)
             _LOGGER.debug("%s", item["scan"], exc_info=True)
         seconds, memory = time.perf_counter() - start, peak_memory_mb()

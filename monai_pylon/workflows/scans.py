@@ -93,7 +93,7 @@ def list_scans(
     """
     if source is None:
         return []
-    check_type(source, (str, PathLike), "input")
+    check_type(source, (str, PathLike), "input", "Write ./7 for a folder with the name 7.")
     place = Path(source).expanduser().absolute()
     if not place.exists():
         raise FileNotFoundError(f"input must be a file or folder that exists, but is {str(source)!r}.")

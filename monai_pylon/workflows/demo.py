@@ -1,0 +1,117 @@
+"""The first thing to run: organ masks of one chest CT, by the bundle, with a word on where the results lie.
+
+``python -m monai_pylon.workflows.demo`` makes a phantom CT and compares with its known organs;
+``--ct PATH`` takes a NIfTI, NRRD or MHA file, a folder with a DICOM series, or a folder with many scans.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import nibabel
+import numpy as np
+from monai.bundle import run
+
+import monai_pylon
+from monai_pylon.data import phantom_chest_ct
+from monai_pylon.reports import read_rows, save_label_nifti, written_whole
+from monai_pylon.taxonomy import ORGAN_VALUES
+from monai_pylon.utils import check
+from monai_pylon.workflows.scans import list_scans
+
+__all__ = ["bundle_folder", "dice_by_organ"]
+
+
+def bundle_folder(name: str) -> Path:
+    """Where a bundle lies: in the folder ``bundles`` of the checkout that this package belongs to.
+
+    Args:
+        name: the bundle's name.
+
+    Returns:
+        its folder.
+
+    Raises:
+        ValueError: where there is none, as in an installation without a checkout.
+
+    Example:
+        >>> bundle_folder("chest_ct_partition").name
+        'chest_ct_partition'
+    """
+    folder = Path(monai_pylon.__file__).resolve().parents[1] / "bundles" / name
+    check(folder.is_dir(), "name", "a bundle in this package's checkout", name, f"Get the source: {folder} is missing.")
+    return folder
+
+
+def dice_by_organ(found: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    """How well organ labels agree with a truth.
+
+    Args:
+        found: (X, Y, Z), organ labels.
+        truth: (X, Y, Z), organ labels.
+
+    Returns:
+        Dice coefficient by organ, 0 to 1; NaN where neither has the organ.
+
+    Example:
+        >>> dice = dice_by_organ(np.array([[[1, 1, 3]]]), np.array([[[1, 0, 3]]]))
+        >>> {organ: round(value, 2) for organ, value in dice.items()}
+        {'right lung': 0.67, 'mediastinum': nan, 'left lung': 1.0}
+    """
+    check(found.shape == truth.shape, "found", f"of the truth's shape {truth.shape}", found)
+    dice = {}
+    for organ, value in ORGAN_VALUES.items():
+        a, b = found == value, truth == value
+        total = int(a.sum() + b.sum())
+        dice[organ] = 2 * int((a & b).sum()) / total if total else float("nan")
+    return dice
+
+
+def _write_phantom(folder: Path) -> tuple[Path, Path]:
+    """Write a phantom CT and its organs; gives the paths of both."""
+    phantom = phantom_chest_ct(0)
+    scan, truth = folder / "phantom_ct.nii.gz", folder / "phantom_truth.nii.gz"
+    image = nibabel.Nifti1Image(np.rint(phantom.image).astype(np.int16), phantom.affine)
+    with written_whole(scan) as part:
+        nibabel.save(image, part)
+    save_label_nifti(truth, phantom.organs, phantom.affine)
+    return scan, truth
+
+
+def _tell(output: Path, scans: set[str], truth: Path | None) -> None:
+    rows = [row for row in read_rows(output / "quality.csv") if row["scan"] in scans]
+    print(f"\nThe results lie in {output.resolve()}:")
+    for row in rows:
+        verdict = "ok" if row["ok"] == "yes" else f"check by eye ({row['reasons']})"
+        print(f"\n  {row['scan']}: {row['error'] or verdict}")
+        for name in filter(None, row["files"].split("; ")):
+            print(f"    {name:40} {'organ labels' if name.endswith('.gz') else 'a picture: look at it first'}")
+    print(f"\n    {'quality.csv':40} verdict, volumes, seconds and memory of each scan")
+    if truth is not None and rows[0]["files"]:
+        found = nibabel.nifti1.load(output / rows[0]["files"].split("; ")[0])
+        dice = dice_by_organ(np.asarray(found.dataobj), np.asarray(nibabel.nifti1.load(truth).dataobj))
+        agreement = ", ".join(f"{organ} {value:.3f}" for organ, value in dice.items())
+        print(f"\n  Dice against the phantom's known organs: {agreement}")
+
+
+def _main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m monai_pylon.workflows.demo", description=__doc__)
+    parser.add_argument("--ct", default="", help="a scan, or a folder with many; empty: a phantom made on the spot")
+    parser.add_argument("--output", default="demo_output", help="the folder for the results")
+    args = parser.parse_args()
+    output, truth, scan = Path(args.output), None, args.ct
+    if not scan:
+        print("No CT was given (--ct PATH): making a phantom, a chest CT of a patient who does not exist.")
+        made, truth = _write_phantom(output / "phantom")
+        scan = str(made)
+    config = bundle_folder("chest_ct_partition") / "configs" / "inference.json"
+    scans = {item["scan"] for item in list_scans(scan, leave_out=output)}
+    try:
+        run(config_file=str(config), input=scan, output=str(output))
+    finally:  # a scan that failed ends the run with an error code, but its row tells why
+        _tell(output, scans, truth)
+
+
+if __name__ == "__main__":
+    _main()

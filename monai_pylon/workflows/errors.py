@@ -1,0 +1,51 @@
+"""Errors at the command line that end with their cause."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from types import TracebackType
+
+__all__ = ["cause_of", "end_with_the_cause"]
+
+
+def cause_of(error: BaseException) -> str:
+    """The first error of a chain, on one line: MONAI wraps it in the name of the expression or transform it came from.
+
+    Args:
+        error: the last error of the chain.
+
+    Returns:
+        type and text of the first.
+
+    Example:
+        >>> error = RuntimeError("Failed to evaluate '$@evaluator.run()'")
+        >>> error.__cause__ = ValueError("input must be a file")
+        >>> cause_of(error)
+        'ValueError: input must be a file'
+    """
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+
+
+def _hook(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    traceback.print_exception(kind, error, where)
+    if error.__cause__ is not None:
+        print(f"\nThe cause is: {cause_of(error)}", file=sys.stderr)
+
+
+def end_with_the_cause() -> None:
+    """Let an error of ``python -m monai.bundle`` (and of the demo) end with its cause; for a bundle's `initialize`.
+
+    People read the last line first, and there MONAI says that an expression failed, not why. In any other program
+    nothing is changed.
+
+    Example:
+        >>> end_with_the_cause()
+        >>> sys.excepthook is _hook
+        False
+    """
+    main = getattr(sys.modules.get("__main__"), "__spec__", None)
+    if main is not None and main.name in ("monai.bundle.__main__", "monai_pylon.workflows.demo"):
+        sys.excepthook = _hook

@@ -1,0 +1,63 @@
+"""Label maps on disk: the same grid, the same values, and never half a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from monai_pylon.reports import save_label_nifti
+
+OBLIQUE = np.array([[-0.78, 0.14, 0, 90.5], [-0.14, -0.78, 0, 80.25], [0, 0, 3.0, -400], [0, 0, 0, 1]])
+
+
+@pytest.mark.parametrize("name", ["a.nii", "a.nii.gz"])
+@pytest.mark.parametrize("affine", [np.diag([-0.8, -0.8, 2.5, 1]), OBLIQUE], ids=["LPS", "oblique"])
+def test_it_comes_back_as_it_was(name: str, affine: np.ndarray, tmp_path: Path) -> None:
+    labels = np.random.default_rng(3).integers(0, 4, (4, 5, 6)).astype(np.uint8)
+    save_label_nifti(tmp_path / "new" / name, labels, affine)
+    image = nibabel.load(tmp_path / "new" / name)
+    np.testing.assert_array_equal(np.asarray(image.dataobj), labels)
+    np.testing.assert_allclose(image.affine, affine, atol=1e-4)
+    assert image.get_data_dtype() == np.uint8
+    assert (image.header["qform_code"], image.header["sform_code"]) == (1, 1)
+    assert image.header.get_xyzt_units()[0] == "mm"
+    np.testing.assert_allclose(image.get_qform(), affine, atol=1e-4)
+
+
+def test_wrong_labels_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.nii.gz"
+    with pytest.raises(TypeError, match="labels must be of an integer type, but is of float64"):
+        save_label_nifti(path, np.zeros((2, 2, 2)), np.eye(4))
+    with pytest.raises(ValueError, match="labels must be between 0 and 255"):
+        save_label_nifti(path, np.full((2, 2, 2), 300), np.eye(4))
+    with pytest.raises(ValueError, match=r"labels must be of shape \(X, Y, Z\)"):
+        save_label_nifti(path, np.zeros((1, 2, 2, 2), int), np.eye(4))
+    with pytest.raises(ValueError, match=r"path must be a file ending in \.nii or \.nii\.gz"):
+        save_label_nifti(tmp_path / "a.png", np.zeros((2, 2, 2), int), np.eye(4))
+    with pytest.raises(ValueError, match="affine must be of shape"):
+        save_label_nifti(path, np.zeros((2, 2, 2), int), np.eye(3))
+    assert not list(tmp_path.iterdir())
+
+
+def test_masks_of_bool_are_labels(tmp_path: Path) -> None:
+    save_label_nifti(tmp_path / "a.nii", np.ones((2, 2, 2), bool), np.eye(4))
+    assert np.asarray(nibabel.load(tmp_path / "a.nii").dataobj).sum() == 8
+
+
+def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a.nii.gz"
+    save_label_nifti(path, np.ones((2, 2, 2), int), np.eye(4))
+    before = path.read_bytes()
+
+    def half(image: nibabel.Nifti1Image, where: Path) -> None:
+        Path(where).write_bytes(before[:10])
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(nibabel, "save", half)
+    with pytest.raises(OSError, match="no space"):
+        save_label_nifti(path, np.zeros((2, 2, 2), int), np.eye(4))
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["a.nii.gz"]

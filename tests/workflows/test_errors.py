@@ -1,0 +1,44 @@
+"""The last line of an error says what the cause is."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from monai_pylon.workflows import cause_of, end_with_the_cause
+from monai_pylon.workflows.errors import _hook
+
+
+def nested() -> Exception:
+    try:
+        try:
+            raise ValueError("input must be\n a file")
+        except ValueError as error:
+            raise RuntimeError("Failed to evaluate") from error
+    except RuntimeError as error:
+        return error
+
+
+def test_the_cause_is_the_first_error_on_one_line() -> None:
+    assert cause_of(nested()) == "ValueError: input must be a file"
+    assert cause_of(KeyError("x")) == "KeyError: 'x'"
+
+
+def test_the_last_line_is_the_cause(capsys: pytest.CaptureFixture[str]) -> None:
+    error = nested()
+    _hook(type(error), error, None)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[-1] == "The cause is: ValueError: input must be a file"
+    assert "RuntimeError: Failed to evaluate" in lines
+
+
+def test_an_error_without_a_cause_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    _hook(KeyError, KeyError("x"), None)
+    assert "The cause is" not in capsys.readouterr().err
+
+
+def test_other_programs_are_left_alone() -> None:
+    before = sys.excepthook
+    end_with_the_cause()
+    assert sys.excepthook is before

@@ -1,0 +1,74 @@
+"""A misspelt override is an error that names the nearest key; a right one is not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from monai.bundle import ConfigWorkflow
+
+from monai_pylon.workflows import check_overrides, unknown_keys
+
+CONFIG = {
+    "imports": ["$import monai_pylon"],
+    "bundle_root": ".",
+    "method": "robust",
+    "size": {"_target_": "builtins.dict", "ml": 512},
+    "initialize": ["$monai_pylon.workflows.check_overrides()"],
+    "run": ["$(@method, @size)"],
+}
+
+
+def workflow(folder: Path, **overrides: Any) -> ConfigWorkflow:
+    (folder / "configs").mkdir(exist_ok=True)
+    file = folder / "configs" / "inference.json"
+    file.write_text(json.dumps(CONFIG))
+    (folder / "configs" / "metadata.json").write_text('{"version": "1", "task": "x"}')
+    result = ConfigWorkflow(str(file), logging_file=False, workflow_type=None, **overrides)
+    result.initialize()
+    return result
+
+
+@pytest.mark.parametrize(
+    "overrides", [{}, {"method": "paper"}, {"bundle_root": "/x"}, {"size#ml": 3}, {"size": {"ml": 1}}]
+)
+def test_known_keys_pass(overrides: dict[str, Any], tmp_path: Path) -> None:
+    workflow(tmp_path, **overrides)
+
+
+def test_new_keys_that_something_refers_to_pass(tmp_path: Path) -> None:
+    result = workflow(tmp_path, mine="paper", method="@mine")
+    assert result.run()[0][0] == "paper"
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"methd": "paper"}, "but is 'methd'. Did you mean 'method' instead of 'methd'?"),
+        ({"Method": "paper", "bundleroot": "x"}, "Did you mean 'bundle_root' instead of 'bundleroot'?"),
+        ({"qqqqqq": 1}, "but is 'qqqqqq'."),
+        ({"task": "x"}, "but is 'task'."),  # a key of the metadata, which no override reaches
+    ],
+)
+def test_unknown_keys_are_errors(overrides: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError) as error:
+        workflow(tmp_path, **overrides)
+    assert isinstance(error.value.__cause__, ValueError)
+    assert message in str(error.value.__cause__)
+
+
+def test_own_ids_for_run_and_initialize_are_known(tmp_path: Path) -> None:
+    initialize = ["$monai_pylon.workflows.check_overrides()"]
+    workflow(tmp_path, init_id="mine", mine=initialize, run_id="go", go=["$1"])
+
+
+def test_keys_are_compared_at_the_top_only() -> None:
+    config = {"a": {"b": 1, "c": ["@d#e", "$@f + 1"]}, "d": {"e": 1}, "f": 2, "g": "@ no reference", "run": "$@a"}
+    assert unknown_keys(config, ["run"]) == {"g": None}
+
+
+def test_it_belongs_into_a_bundle() -> None:
+    with pytest.raises(RuntimeError, match="none is being initialized"):
+        check_overrides()
