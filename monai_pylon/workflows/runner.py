@@ -115,7 +115,7 @@ class CohortRunner:
     def _finished(self, row: Mapping[str, str] | None, fingerprint: str) -> bool:
         if row is None or row["error"] or row["fingerprint"] != fingerprint:
             return False
-        return all((self.output / name).is_file() for name in row["files"].split("; "))
+        return all((self.output / name).is_file() for name in row["files"].split("; ") if name)
 
     def _work(self, index: int) -> dict[str, Any]:
         """Read, work through and write one scan; gives its part of the row."""

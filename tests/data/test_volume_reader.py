@@ -13,7 +13,7 @@ import SimpleITK as sitk  # noqa: N813 (its own documentation calls it so)
 from monai.transforms import LoadImage
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-from monai_pylon.data import ReadVolume, ReadVolumed, SimpleITKReader, is_dicom_file, read_volume
+from monai_pylon.data import ReadVolume, ReadVolumed, SimpleITKReader, check_slices, is_dicom_file, read_volume
 
 SPACING = (0.8, 0.9, 5.0)
 ORIGIN_LPS = (-30.0, -40.0, 100.0)
@@ -198,6 +198,14 @@ def test_doubtful_geometry_is_an_error(heights, shift, message, tmp_path: Path, 
     write_dicom(tmp_path / "d", hu, heights=heights, shift=shift)
     with pytest.raises(ValueError, match=message):
         read_volume(tmp_path / "d")
+
+
+def test_slices_that_lie_in_different_ways_are_no_volume() -> None:
+    axial, coronal = [1, 0, 0, 0, 1, 0], [1, 0, 0, 0, 0, -1]
+    positions = np.array([[0.0, 0, z] for z in (0, 5, 10)])
+    check_slices(positions, np.array([axial, axial, axial]), "series")
+    with pytest.raises(ValueError, match=r"slices all lie the same way, but is 'series'\. Take out the scout"):
+        check_slices(positions, np.array([axial, axial, coronal]), "series")
 
 
 def test_slices_with_uneven_rounding_are_no_error(tmp_path: Path, hu: np.ndarray) -> None:

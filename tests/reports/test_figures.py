@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from monai_pylon.reports import ORGAN_COLORS, organ_overlay_figure, save_organ_overlay
@@ -61,7 +62,7 @@ def test_it_is_true_to_scale() -> None:
         rows, columns = outline.any(axis=1).nonzero()[0], outline.any(axis=0).nonzero()[0]
         assert np.ptp(rows) + 1 == pytest.approx(height_mm / 0.75, abs=2)
         assert np.ptp(columns) + 1 == pytest.approx(60 / 0.75, abs=2)
-    figure.canvas.draw()
+    FigureCanvasAgg(figure).draw()
     widths = [axes.get_window_extent().width for axes in figure.axes]
     scales = [width / panel.shape[1] for width, panel in zip(widths, panels(figure), strict=True)]
     assert scales == pytest.approx([scales[0]] * 6, rel=0.02)
