@@ -1,7 +1,7 @@
 """Phantoms with a known truth, data lists of the public data sets, and one way to read a CT."""
 
 from monai_pylon.data.ct_canvas import PHANTOM_STRUCTURES
-from monai_pylon.data.dicom_series import check_slices, dicom_series, is_dicom_file, read_dicom_series
+from monai_pylon.data.dicom_series import check_slices, find_ct_series, is_dicom_file, read_dicom_series
 from monai_pylon.data.phantom_ct import ChestCTPhantom, phantom_chest_ct
 from monai_pylon.data.volume_reader import (
     VOLUME_SUFFIXES,
@@ -23,7 +23,7 @@ __all__ = [
     "ReadVolumed",
     "SimpleITKReader",
     "check_slices",
-    "dicom_series",
+    "find_ct_series",
     "is_dicom_file",
     "phantom_chest_ct",
     "read_dicom_series",

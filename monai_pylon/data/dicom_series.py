@@ -15,7 +15,7 @@ from monai.utils import optional_import
 
 from monai_pylon.utils import check
 
-__all__ = ["check_slices", "dicom_series", "is_dicom_file", "read_dicom_series"]
+__all__ = ["check_slices", "find_ct_series", "is_dicom_file", "read_dicom_series"]
 
 #: Gaps between slices may differ from their median by this share (rounding in the header), no more.
 _GAP_TOLERANCE = 0.1
@@ -60,7 +60,7 @@ def _tags(file: str) -> tuple[str, str, str]:
     return modality, image_type, description
 
 
-def dicom_series(folder: str | PathLike[str]) -> dict[str, tuple[str, list[str]]]:
+def find_ct_series(folder: str | PathLike[str]) -> dict[str, tuple[str, list[str]]]:
     """The CT series in a folder (not below it); scouts, reports and other modalities are left out.
 
     Args:
@@ -72,7 +72,7 @@ def dicom_series(folder: str | PathLike[str]) -> dict[str, tuple[str, list[str]]
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as empty:
-        ...     dicom_series(empty)
+        ...     find_ct_series(empty)
         {}
     """
     reader = optional_import("SimpleITK")[0].ImageSeriesReader
@@ -127,7 +127,7 @@ def check_slices(positions: np.ndarray, directions: np.ndarray, folder: str | Pa
 
 
 def _choose(folder: str, series_uid: str | None) -> list[str]:
-    series = dicom_series(folder)
+    series = find_ct_series(folder)
     listed = "; ".join(f"{uid} ({text}; {len(files)} files)" for uid, (text, files) in series.items())
     check(bool(series), "path", "a folder with a CT series (DICOM)", folder, "No CT slices were found in it.")
     if series_uid is None:

@@ -95,7 +95,7 @@ class _Page:
         return max(low - _MARGIN, 0.0), min(high + _MARGIN, 1.0)
 
     def panel(self, plane: str, share: float) -> np.ndarray:
-        """(rows, columns, 3): the slice at a share of the lungs' extent, painted."""
+        """(H, W, 3): the slice at a share of the lungs' extent, painted."""
         first, last = self.extents[plane]
         position = first + share * (last - first)
         hu = radiological_slice(self.ct, self.affine, plane, position)

@@ -24,7 +24,7 @@ class DisplaySlice(NamedTuple):
     """A slice in radiological display.
 
     Attributes:
-        image: (rows, columns), the first row uppermost, the first column leftmost.
+        image: (H, W), the first row uppermost, the first column leftmost.
         spacing: height and width of a pixel in mm.
 
     Example:
@@ -75,8 +75,7 @@ def radiological_slice(volume: np.ndarray, affine: np.ndarray, plane: str, posit
         ValueError: for an unknown plane, or a position outside 0 to 1.
 
     Example:
-        A volume whose values grow towards the patient's right: bright on the left of the picture.
-
+        >>> # values that grow towards the patient's right: high on the left of the picture
         >>> volume = np.broadcast_to(np.arange(3.0)[:, None, None], (3, 4, 5))
         >>> radiological_slice(volume, np.eye(4), "axial", 0.5).image[0].tolist()
         [2.0, 1.0, 0.0]
@@ -95,12 +94,12 @@ def square_pixels(slice_: DisplaySlice, pixel_mm: float, order: int) -> np.ndarr
     """Resample a slice to square pixels, so that a millimetre is as long across as it is down.
 
     Args:
-        slice_: the slice with its pixel size.
+        slice_: the slice, image (H, W), with its pixel size.
         pixel_mm: the edge of the new pixels in mm.
         order: 1 to interpolate between gray values, 0 to keep labels as they are.
 
     Returns:
-        (rows, columns) of the slice's type, covering the same area to within half a pixel.
+        (H, W) of the slice's type, covering the same area to within half a pixel.
 
     Example:
         >>> square_pixels(DisplaySlice(np.eye(2, dtype=np.uint8), (2.0, 1.0)), pixel_mm=1.0, order=0).tolist()
@@ -123,14 +122,14 @@ def paint_labels(
     """Paint a label map over a gray image: each label tinted, with a solid outline just inside its border.
 
     Args:
-        gray: (rows, columns), 0 to 1.
-        labels: (rows, columns), integers; values without a colour stay as they are.
+        gray: (H, W), 0 to 1.
+        labels: (H, W), integers; values without a colour stay as they are.
         colors: red, green and blue (0 to 1) by label value.
         alpha: strength of the tint, 0 to 1.
         contour: width of the outline in pixels; 0 for none.
 
     Returns:
-        float32 (rows, columns, 3), 0 to 1.
+        float32 (H, W, 3), 0 to 1.
 
     Raises:
         ValueError: where the shapes differ or alpha is outside 0 to 1.
