@@ -1,0 +1,130 @@
+"""Trachea and main bronchi: air, but not lung.
+
+The trachea is the longest chain of dark, coin-sized discs near the middle of the slices. From its lower end the air is
+followed down slice by slice until it has run into the lungs or reached the end of the main bronchi.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import ndimage
+
+from monai_pylon.transforms.body import label_slices
+
+__all__ = ["trace_airway"]
+
+#: A trachea's cross-section in mm²: adults have 100 to 450, a main bronchus cut lengthwise more.
+_TRACHEA_MM2 = (40.0, 700.0)
+
+#: At least a fifth of a trachea's disc is as dark as this; lung parenchyma is seldom, and never in so small a disc.
+_DARK_HU, _DARK_SHARE = -880.0, 0.2
+
+#: The shortest chain of discs that counts as a trachea, and how far below its lower end the main bronchi reach (mm).
+_MIN_TRACHEA_MM, _BRONCHI_MM = 25.0, 90.0
+
+#: In-plane distance in mm over which a bronchus may move from one slice to the next.
+_SHIFT_MM = 4.0
+
+#: Where a bronchus has run into a lung, only air as dark as this is followed.
+_BRONCHUS_HU = -900.0
+
+
+def _discs(ct: np.ndarray, numbered: np.ndarray, count: int, hull: np.ndarray, cell_mm2: float) -> np.ndarray:
+    """The components that may be a cut through the trachea: rows (slice, x, y, number), in voxels, slice by slice."""
+    area = np.bincount(numbered.ravel(), minlength=count + 1) * cell_mm2
+    dark = np.bincount(numbered[ct < _DARK_HU], minlength=count + 1) * cell_mm2
+    fits = (area >= _TRACHEA_MM2[0]) & (area <= _TRACHEA_MM2[1]) & (dark >= _DARK_SHARE * area)
+    fits[0] = False
+    numbers = np.flatnonzero(fits)
+    if not len(numbers):
+        return np.empty((0, 4))
+    x, y, z = np.asarray(ndimage.center_of_mass(numbered > 0, numbered, numbers)).T
+    across = hull.any(axis=1)
+    low = across.argmax(axis=0)
+    width = across.shape[0] - across[::-1].argmax(axis=0) - low
+    at = np.rint(z).astype(int)
+    middle = np.abs(x - low[at] - width[at] / 2) < 0.2 * width[at]
+    found = np.stack([z, x, y, numbers], axis=1)[middle]
+    return found[np.lexsort(found.T[::-1])]
+
+
+def _longest_chain(discs: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """The longest run of discs, one a slice, each near the last: their rows, from low to high."""
+    reach = max(6.0, spacing[2])
+    length = np.ones(len(discs), dtype=int)
+    after = np.full(len(discs), -1)
+    for row in range(len(discs) - 1, -1, -1):
+        above = np.flatnonzero(discs[:, 0] == discs[row, 0] + 1)
+        steps = np.hypot(*((discs[above, 1:3] - discs[row, 1:3]) * spacing[:2]).T)
+        above = above[steps < reach]
+        if len(above):
+            after[row] = above[length[above].argmax()]
+            length[row] += length[after[row]]
+    chain = []
+    row = int(length.argmax()) if len(discs) else -1
+    while row >= 0:
+        chain.append(row)
+        row = int(after[row])
+    return discs[chain]
+
+
+def _follow_down(
+    airway: np.ndarray, ct: np.ndarray, numbered: np.ndarray, start: int, spacing: tuple[float, float, float]
+) -> None:
+    """Add to ``airway`` what its lowest slice ``start`` leads to below: both main bronchi."""
+    cell_mm2 = spacing[0] * spacing[1]
+    stop = max(-1, start - math.ceil(_BRONCHI_MM / spacing[2]) - 1)
+    for z in range(start - 1, stop, -1):
+        above = airway[:, :, z + 1]
+        if not above.any():
+            return
+        # Work in a window: a slice has a hundred times more voxels than the bronchi.
+        pad = [math.ceil(40.0 / spacing[axis]) for axis in (0, 1)]
+        window = tuple(
+            slice(max(0, int(hit.min()) - pad[axis]), int(hit.max()) + pad[axis] + 1)
+            for axis, hit in enumerate(np.nonzero(above))
+        )
+        near = ndimage.distance_transform_edt(~above[window], sampling=spacing[:2]) <= _SHIFT_MM
+        numbers, values = numbered[(*window, z)], ct[(*window, z)]
+        largest = max(500.0, 1.6 * above.sum() * cell_mm2)
+        for number in np.unique(numbers[near & (numbers > 0)]):
+            piece = numbers == number
+            if piece.sum() * cell_mm2 > largest:  # run into a lung
+                piece &= near & (values < _BRONCHUS_HU)
+            elif np.count_nonzero(values[piece] < -850) < 0.3 * piece.sum():
+                continue
+            airway[(*window, z)] |= piece
+
+
+def trace_airway(
+    ct: np.ndarray, air: np.ndarray, hull: np.ndarray, spacing: tuple[float, float, float]
+) -> np.ndarray | None:
+    """Trachea and main bronchi.
+
+    Args:
+        ct: (X, Y, Z) in HU, axes turned to RAS, at most about 5 mm in-plane.
+        air: (X, Y, Z) bool, air enclosed by the body, without partial volume (below about -500 HU).
+        hull: (X, Y, Z) bool, the body's hull.
+        spacing: voxel edges in mm.
+
+    Returns:
+        (X, Y, Z) bool, or None where no trachea was found: then the volume may not be a chest.
+
+    Example:
+        >>> ct = np.full((40, 40, 20), 40.0)
+        >>> ct[18:22, 18:22] = -1000  # a trachea of 16 mm by 16 mm
+        >>> hull = np.ones(ct.shape, dtype=bool)
+        >>> int(trace_airway(ct, ct < -500, hull, (4.0, 4.0, 4.0)).sum())
+        320
+    """
+    numbered, count = label_slices(air)
+    chain = _longest_chain(_discs(ct, numbered, count, hull, spacing[0] * spacing[1]), spacing)
+    if len(chain) * spacing[2] < _MIN_TRACHEA_MM:
+        return None
+    airway = np.zeros(ct.shape, dtype=bool)
+    for z, _, _, number in chain.astype(int):
+        airway[:, :, z] |= numbered[:, :, z] == number
+    _follow_down(airway, ct, numbered, int(chain[0, 0]), spacing)
+    return airway

@@ -1,0 +1,101 @@
+"""The body's hull on every axial slice, and the air that it encloses.
+
+The authors' program drops air that touches the border of a slice, and with it lungs cut off by the field of view. Here
+air is outside only where it reaches a place well outside the body's convex hull; a lung at the border does not.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+from skimage.morphology import convex_hull_image
+
+__all__ = ["body_hull", "enclosed_air", "label_slices"]
+
+#: HU above which a voxel belongs to the body (fat is about -100, a lung's wall is denser).
+_TISSUE_HU = -300
+
+#: How far outside the hull, in mm, air counts as outside air. A lung cut off by a round field of view bulges over the
+#: chord that its hull draws by about 10 mm.
+_MARGIN_MM = 15.0
+
+#: Cell size in mm on which hulls are drawn: their edges need not be exact, thanks to the margin.
+_HULL_CELL_MM = 4.0
+
+_IN_PLANE = np.zeros((3, 3, 3), dtype=bool)
+_IN_PLANE[:, 1, 1] = _IN_PLANE[1, :, 1] = True
+
+
+def label_slices(mask: np.ndarray) -> tuple[np.ndarray, int]:
+    """Number the 4-connected components of every axial slice.
+
+    Args:
+        mask: (X, Y, Z) bool, axial slices on the last axis.
+
+    Returns:
+        (X, Y, Z) int32, 0 outside, and the highest number.
+
+    Example:
+        >>> label_slices(np.ones((2, 2, 3), dtype=bool))[1]
+        3
+    """
+    return ndimage.label(mask, _IN_PLANE)
+
+
+def body_hull(ct: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """The convex hull of the body on each axial slice, drawn on a coarse grid.
+
+    Args:
+        ct: (X, Y, Z) in HU.
+        spacing: voxel edges in mm.
+
+    Returns:
+        (X, Y, Z) bool; slices without body are empty.
+
+    Example:
+        >>> ct = np.full((20, 20, 1), -1000)
+        >>> ct[5:9, 5:15] = ct[5:15, 5:9] = 40  # an L: its hull bridges the corner
+        >>> hull = body_hull(ct, (4.0, 4.0, 4.0))
+        >>> bool(hull[10, 10, 0]), bool(hull[14, 14, 0])
+        (True, False)
+    """
+    step = [max(1, round(_HULL_CELL_MM / spacing[axis])) for axis in (0, 1)]
+    tissue = ct[:: step[0], :: step[1]] > _TISSUE_HU
+    numbered, _ = ndimage.label(tissue)
+    sizes = np.bincount(numbered.ravel())
+    sizes[0] = 0
+    body = numbered == sizes.argmax() if sizes.any() else np.zeros_like(tissue)
+    hull = np.zeros_like(body)
+    for z in np.flatnonzero(body.any(axis=(0, 1))):
+        hull[:, :, z] = convex_hull_image(body[:, :, z], offset_coordinates=False)
+    return np.repeat(np.repeat(hull, step[0], axis=0), step[1], axis=1)[: ct.shape[0], : ct.shape[1]]
+
+
+def enclosed_air(air: np.ndarray, hull: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Air that no way on its own slice leads out of the body.
+
+    Args:
+        air: (X, Y, Z) bool.
+        hull: (X, Y, Z) bool, as from :func:`body_hull`.
+        spacing: voxel edges in mm.
+
+    Returns:
+        (X, Y, Z) bool: lungs, airway, gas of stomach and bowel, gaps in the table.
+
+    Example:
+        >>> air = np.ones((30, 30, 1), dtype=bool)
+        >>> air[8:22, 8:22] = False
+        >>> hull = ~air
+        >>> air[12:18, 12:18] = True
+        >>> int(enclosed_air(air, hull, (4.0, 4.0, 4.0)).sum())
+        36
+    """
+    # A slice's distances are its own: across slices the hull may jump, at the shoulders say.
+    far = np.ones_like(hull)
+    for z in np.flatnonzero(hull.any(axis=(0, 1))):
+        far[:, :, z] = ndimage.distance_transform_edt(~hull[:, :, z], sampling=spacing[:2]) > _MARGIN_MM
+    numbered, count = label_slices(air)
+    enclosed = np.ones(count + 1, dtype=bool)
+    enclosed[numbered[far & air]] = False
+    enclosed[0] = False
+    return enclosed[numbered]
