@@ -56,23 +56,32 @@ class Anatomy(NamedTuple):
         width, depth = self.chest
         taper = 1.0 - 0.06 * ((z + 40.0) / 100.0) ** 2
         wall = superellipse_depth(x, y, width * taper, depth * taper)
-        u, v = np.maximum(np.abs(x) - 48.0, 0.0) / 42.0, (y + 18.0) / 52.0
+        # flat between the two cupolas
+        return np.minimum(wall, self._cupola(np.maximum(np.abs(x) - 48.0, 0.0) / 42.0, y, z))
+
+    def _cupola(self, u: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Depth (...) under the top of a lung, ``u`` radii beside its middle."""
+        radius = np.where(y > -20.0, 50.0, 60.0).astype(np.float32)
+        v = (y + 20.0) / radius
         roof = self.apex - _CUPOLA_DROP * (u * u + v * v) - z
-        slope = np.sqrt(1.0 + (2 * _CUPOLA_DROP) ** 2 * ((u / 42.0) ** 2 + (v / 52.0) ** 2))
-        return np.minimum(wall, roof / slope)
+        return roof / np.sqrt(1.0 + (2 * _CUPOLA_DROP) ** 2 * ((u / 42.0) ** 2 + (v / radius) ** 2))
+
+    def fissure_depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray, side: int) -> np.ndarray:
+        """Millimetres (...) behind the oblique fissure of one side: positive in the lower lobe."""
+        bow = 0.0012 * (side * x - 70.0) ** 2
+        return -0.62 * (y + 8.0) - 0.78 * (z + 12.0) - 0.1 * (side * x - 60.0) - bow
 
     def floor_depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Millimetres (...) above the diaphragm, a dome on either side."""
         top = self.domes[1] + (self.domes[0] - self.domes[1]) / (1.0 + np.exp(-x / 12.0))
         u, v = np.abs(x) - 58.0, y - 22.0
-        u = u / np.where(u > 0, 62.0, 130.0)
-        v = v / np.where(v > 0, 95.0, 78.0)
+        u = u / np.where(u > 0, np.float32(62.0), np.float32(130.0))
+        v = v / np.where(v > 0, np.float32(95.0), np.float32(78.0))
         return (z - top + 32.0 * (u * u + v * v)) / np.sqrt(1.0 + (u * u + v * v))
 
     def medial_depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray, side: int) -> np.ndarray:
         """Millimetres (...) beside the mediastinum and under the medial slope of the cupola of one side."""
-        inner = np.minimum(side * x - 50.0, 0.0) / 30.0
-        cupola = (self.apex - 0.5 * _CUPOLA_DROP * inner * inner - z) / np.sqrt(1.0 + inner * inner)
+        cupola = self._cupola(np.minimum(side * x - 48.0, 0.0) / 62.0, y, z)
         return np.minimum(cupola, self.mediastinum.beside(x, y, z, side))
 
     def lung_depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray, side: int) -> np.ndarray:
@@ -104,15 +113,17 @@ class Anatomy(NamedTuple):
         heights = [-400.0, -180.0, -60.0, 40.0, 95.0, 128.0, 146.0, 158.0, 180.0, 400.0]
         widths = [0.93, 0.93, 0.97, 1.0, 1.08, 1.02, 0.72, 0.42, 0.36, 0.36]
         depths = [0.95, 0.96, 1.0, 0.98, 0.86, 0.72, 0.6, 0.53, 0.52, 0.52]
-        width, depth = self.body[0] * np.interp(z, heights, widths), self.body[1] * np.interp(z, heights, depths)
+        width, depth = (np.interp(z, heights, share).astype(np.float32) for share in (widths, depths))
         # the back stays on the table: a thinner section moves backwards
-        back = self.body[1] * (np.interp(z, heights, depths) - 1.0) * 0.75
-        return superellipse_depth(x, y - back, width.astype(np.float32), depth.astype(np.float32))
+        back = self.body[1] * (depth - 1.0) * 0.75 - 6.0
+        return superellipse_depth(x, y - back, self.body[0] * width, self.body[1] * depth)
 
     def rib_depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray, wall: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Depth (...) inside the ribs, and how far round from spine (0) to sternum (1), given the thorax depth."""
         round_ = np.arctan2(np.abs(x), -(y + 0.0 * z)) / np.pi
-        slant = z + 62.0 * np.sin(np.pi * np.clip(round_ * 0.72, 0.0, 1.0)) - self.rib_phase
+        # ribs fall from spine to breastbone, the lower ones more
+        fall = 52.0 + 46.0 * np.clip((70.0 - z) / 120.0, 0.0, 1.0)
+        slant = z + fall * np.sin(np.pi * 0.72 * round_) - self.rib_phase
         number = np.clip(np.round(slant / self.rib_gap), -11, 0)
         across = np.abs(slant - number * self.rib_gap)
         return np.minimum(4.0 - np.abs(-wall - 5.0), 0.8 * (6.0 - across)), round_
@@ -150,7 +161,7 @@ def make_anatomy(
         chest=chest,
         apex=118.0 + float(rng.uniform(-5, 5)),
         domes=domes,
-        body=(chest[0] + 24.0 + fat, chest[1] + 14.0 + fat),
+        body=(chest[0] + 22.0 + fat, chest[1] + 22.0 + 0.7 * fat),
         fat=fat,
         mediastinum=make_mediastinum(rng, heart_scale, shift, max(domes)),
         rib_phase=112.0 + float(rng.uniform(-6, 6)),

@@ -90,5 +90,5 @@ class Canvas:
             segment = segments[index] + (0, 0, 0, 0, 0, 0, grow, grow)
             depth, radius = cone_depth(segment, grid.x, grid.y, grid.z)
             # a tube thinner than the voxel fills only its own share of it
-            depth = np.minimum(depth, 2.0 * radius - 0.5 * self.edge)
+            depth = np.minimum(depth, np.pi * radius**2 / self.edge - 0.5 * self.edge)
             self.paint(depth if inside is None else np.minimum(depth, inside[where]), hu, name, where)

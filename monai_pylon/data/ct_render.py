@@ -17,11 +17,12 @@ __all__ = ["render"]
 
 
 class _Fields(NamedTuple):
-    """What several painters need: coordinates, and depth inside skin, ribs, and above the diaphragm."""
+    """What several painters need: coordinates, height against gravity, depth in skin and ribs, diaphragm."""
 
     x: np.ndarray
     y: np.ndarray
     z: np.ndarray
+    up: np.ndarray
     skin: np.ndarray
     wall: np.ndarray
     floor: np.ndarray
@@ -39,7 +40,7 @@ def _paint_table(canvas: Canvas, scene: Scene) -> None:
     level = Grid(canvas.grid.axes, 0.0, (0.0, canvas.grid.shift[1], 0.0))
     half, thick = 130.0 + 90.0 * scene.chances[0], 16.0 + 8.0 * scene.chances[1]
     sag = 0.0006 * (scene.chances[2] > 0.5) * level.x**2
-    middle = -scene.anatomy.body[1] - 2.0 - thick + sag
+    middle = -scene.anatomy.body[1] - 7.0 - thick + sag
     shell = np.minimum(half - np.abs(level.x), thick - np.abs(level.y - middle)) + 0.0 * level.z
     canvas.paint(shell, -60.0 - 150.0 * scene.chances[3], "table")
     canvas.paint(shell - 2.2, -930.0 - 40.0 * scene.chances[4], "table")
@@ -51,7 +52,10 @@ def _paint_body(canvas: Canvas, f: _Fields, scene: Scene) -> None:
     canvas.paint(f.skin - 1.8, -105.0, "fat")
     # thicker in front and behind than at the sides
     fat = anatomy.fat * np.where(f.wall > -60.0, 0.8, 0.6)
-    canvas.paint(f.skin - fat, 52.0, "muscle")
+    grain = scene.textures["soft"](f.x, f.y, f.z)
+    canvas.paint(f.skin - fat, 50.0 + 9.0 * grain, "muscle")
+    # fat between the layers of muscle
+    canvas.paint(np.minimum(f.skin - fat - 3.0, 1.2 - np.abs(f.wall + 13.0 + 3.0 * grain)), -80.0, "fat")
 
 
 def _paint_bones(canvas: Canvas, f: _Fields, scene: Scene) -> None:
@@ -62,20 +66,20 @@ def _paint_bones(canvas: Canvas, f: _Fields, scene: Scene) -> None:
     gristle = round_ > 0.74
     canvas.paint(ribs, np.where(gristle, 105.0, 520.0), "bone")
     canvas.paint(np.where(gristle, -9.0, ribs - 1.6), 190.0, "bone")
-    plate = np.minimum(3.2 - np.abs(-f.wall - 20.0), np.minimum(0.31 - np.abs(round_ - 0.36), 0.2) * 300.0)
+    plate = np.minimum(3.2 - np.abs(-f.wall - 20.0), (0.11 - np.abs(round_ - 0.33)) * 300.0)
     plate = np.minimum(np.minimum(plate, f.skin - 6.0), 52.0 - np.abs(z - 52.0))
     canvas.paint(np.where(np.abs(x) > 55.0, plate, -9.0), 420.0, "bone")
     breast = np.minimum(np.minimum(17.0 - np.abs(x), 5.5 - np.abs(-f.wall - 7.0)), 68.0 - np.abs(z - 20.0))
     breast = np.where(y > 0.0, breast, -9.0)
     canvas.paint(breast, 380.0, "bone")
     canvas.paint(breast - 1.6, 130.0, "bone")
-    _paint_spine(canvas, scene)
+    _paint_spine(canvas, f, scene)
     for bone in anatomy.long_bones():
         canvas.paint_tubes(bone.segments(), 700.0, "bone")
         canvas.paint_tubes(bone.segments(), 120.0, "bone", grow=-3.5)
 
 
-def _paint_spine(canvas: Canvas, scene: Scene) -> None:
+def _paint_spine(canvas: Canvas, f: _Fields, scene: Scene) -> None:
     part = canvas.grid.crop(Box((-45, -140, -400), (45, -55, 400)))
     if part is None:
         return
@@ -90,7 +94,8 @@ def _paint_spine(canvas: Canvas, scene: Scene) -> None:
     ring = superellipse_depth(g.x, g.y + 104.0, np.float32(14.0), np.float32(13.0)) + 0.0 * g.z
     spine = np.minimum(np.minimum(3.5 - np.abs(g.x), 14.0 - np.abs(g.y + 122.0)), 8.0 - rise)
     wings = np.minimum(np.minimum(36.0 - np.abs(g.x), 4.5 - np.abs(g.y + 104.0 + 0.0 * g.z)), 5.5 - rise)
-    canvas.paint(np.maximum(np.maximum(ring, spine), wings), 350.0, "bone", where)
+    back = np.maximum(np.maximum(ring, spine), wings)
+    canvas.paint(np.minimum(back, f.skin[where] - 5.0), 350.0, "bone", where)
     canvas.paint(
         superellipse_depth(g.x, g.y + 101.0, np.float32(9.0), np.float32(8.0)) + 0.0 * g.z, 22.0, "spinal canal", where
     )
@@ -100,7 +105,7 @@ def _paint_mediastinum(canvas: Canvas, f: _Fields, scene: Scene) -> None:
     organs = scene.anatomy.mediastinum
     inside = np.minimum(f.wall, f.floor)
     spine = Ellipsoid((0, -80, 0), (25, 22, 1e4)).depth(f.x, f.y, f.z)
-    inside = np.minimum(np.minimum(inside, -spine), f.y + 74.0)
+    inside = np.minimum(np.minimum(inside, -spine), f.y + 70.0)
     canvas.paint(inside, -90.0, "mediastinal fat")
     canvas.organs[inside > 0] = ORGAN_VALUES["mediastinum"]
     for lobe in organs.heart:
@@ -125,8 +130,11 @@ def _paint_abdomen(canvas: Canvas, f: _Fields, scene: Scene) -> None:
     canvas.paint(hollow - 3.0, -98.0, "abdomen")
 
     def organ(centre: tuple[float, ...], radii: tuple[float, ...], hu: float, name: str, margin: float = 3.5) -> None:
-        depth = np.minimum(Ellipsoid(centre, radii).depth(f.x, f.y, f.z), hollow - margin)
-        canvas.paint(depth, hu, name)
+        ball = Ellipsoid(centre, radii)
+        part = canvas.grid.crop(ball.box(canvas.edge))
+        if part is not None:
+            where, g = part
+            canvas.paint(np.minimum(ball.depth(g.x, g.y, g.z), hollow[where] - margin), hu, name, where)
 
     organ((58, 8, right - 72), (88, 84, 84), 58.0, "abdomen")
     organ((-88, -42, left - 58), (38, 44, 46), 50.0, "abdomen")
@@ -135,40 +143,49 @@ def _paint_abdomen(canvas: Canvas, f: _Fields, scene: Scene) -> None:
     # the patient lies on the back: gas rises to the front wall of the stomach
     level = stomach[0][1] - 8.0 + 26.0 * chances[7]
     gas = np.minimum(Ellipsoid(*stomach).depth(f.x, f.y, f.z), hollow - 3.5) - 2.0
-    canvas.paint(np.minimum(gas, f.y - level), -985.0, "stomach gas")
-    for number in range(6):
-        # the colon's left bend, close under the diaphragm, and its right bend under the liver
-        turn = 1.1 * number
-        centre = (-104.0 + 5.0 * number, 34.0 - 12.0 * np.sin(turn), left - 46.0 - 14.0 * number + 14.0 * chances[8])
-        size = 11.0 + 9.0 * chances[9 + number % 4]
-        organ(centre, (size, size, 0.9 * size), 40.0, "abdomen")
-        organ(centre, (size - 2, size - 2, 0.9 * size - 2), -960.0, "bowel gas", margin=5.5)
-        organ((88.0 - 14.0 * number, 58.0, right - 112.0 - 6.0 * np.cos(turn)), (size, size, size), -940.0, "bowel gas")
+    canvas.paint(np.minimum(gas, f.up - level), -985.0, "stomach gas")
+    # the colon: its left bend close under the diaphragm, its right bend under the liver
+    for wall, hu, name in ((0.0, 40.0, "abdomen"), (2.0, -960.0, "bowel gas")):
+        for number in range(6):
+            turn, size = 1.1 * number, 11.0 + 9.0 * chances[9 + number % 4] - wall
+            height = left - 46.0 - 14.0 * number + 14.0 * chances[8]
+            organ((-104.0 + 5.0 * number, 34.0 - 12.0 * np.sin(turn), height), (size,) * 3, hu, name, 3.5 + wall)
+            organ((88.0 - 14.0 * number, 58.0, right - 112.0 - 6.0 * np.cos(turn)), (size,) * 3, hu, name, 3.5 + wall)
 
 
-def _paint_lung(canvas: Canvas, f: _Fields, scene: Scene, side: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Paint one pleural cavity; returns the depth (X, Y, Z) inside its lung and the depth inside each finding."""
+def _paint_lung(canvas: Canvas, f: _Fields, scene: Scene, side: int, inside: np.ndarray) -> dict[str, np.ndarray]:
+    """Paint one pleural cavity, write the depth inside its lung into ``inside``, return a mask for each finding."""
     anatomy = scene.anatomy
-    space = np.minimum(np.minimum(f.wall, f.floor), anatomy.medial_depth(f.x, f.y, f.z, side))
-    hu = anatomy.lung_hu + 26.0 * scene.textures["soft"](f.x, f.y, f.z) - 0.2 * f.y
-    start = LungFields(f.x, f.y, f.z, side, f.wall, space, hu, None, None, {})
+    masks = {finding.name: np.zeros(canvas.grid.shape, dtype=bool) for finding in scene.findings}
+    part = canvas.grid.crop(Box((-30 if side > 0 else -170, -130, -200), (170 if side > 0 else 30, 130, 140)))
+    if part is None:
+        return masks
+    where, g = part
+    wall = f.wall[where]
+    space = np.minimum(np.minimum(wall, f.floor[where]), anatomy.medial_depth(g.x, g.y, g.z, side))
+    hu = anatomy.lung_hu + 26.0 * scene.textures["soft"](g.x, g.y, g.z) - 0.2 * g.up
+    fissure = anatomy.fissure_depth(g.x, g.y, g.z, side)
+    hu = hu + 130.0 * np.clip(1.0 - np.abs(fissure) / max(1.0, 0.5 * canvas.edge), 0.0, 1.0)
+    start = LungFields(g.x, g.y, g.z, g.up, side, wall, space, hu, None, None, {})
     lung = alter_lung(start, scene.findings, anatomy, scene.textures)
-    canvas.paint(space, 15.0, "pleural fluid")
+    canvas.paint(space, 15.0, "pleural fluid", where)
     if lung.air is not None:
-        canvas.paint(lung.air, -995.0, "pleural air")
+        canvas.paint(lung.air, -995.0, "pleural air", where)
     if lung.fluid is not None:
-        canvas.paint(lung.fluid, 8.0, "pleural fluid")
-    canvas.paint(lung.lung, np.clip(lung.hu, -990.0, 60.0), "lung")
-    canvas.organs[space > 0] = 0
-    canvas.organs[lung.lung > 0] = ORGAN_VALUES["right lung" if side > 0 else "left lung"]
-    return lung.lung, lung.masks
+        canvas.paint(lung.fluid, 8.0, "pleural fluid", where)
+    canvas.paint(lung.lung, np.clip(lung.hu, -990.0, 60.0), "lung", where)
+    canvas.organs[where][space > 0] = 0
+    canvas.organs[where][lung.lung > 0] = ORGAN_VALUES["right lung" if side > 0 else "left lung"]
+    inside[where] = np.maximum(inside[where], lung.lung)
+    for name, depth in lung.masks.items():
+        masks[name][where] = depth > 0
+    return masks
 
 
 def _paint_balls(canvas: Canvas, scene: Scene, lung: np.ndarray, lesions: dict[str, np.ndarray]) -> None:
     for finding in scene.findings:
         if finding.name not in ("nodule", "mass"):
             continue
-        mask = lesions.setdefault(finding.name, np.zeros(canvas.grid.shape, dtype=bool))
         for ball in finding.balls:
             part = canvas.grid.crop(ball.box())
             if part is None:
@@ -177,7 +194,7 @@ def _paint_balls(canvas: Canvas, scene: Scene, lung: np.ndarray, lesions: dict[s
             bumps = scene.textures["patchy"](g.x, g.y, g.z) * (0.12 * min(ball.radii))
             depth = np.minimum(ball.depth(g.x, g.y, g.z) + bumps, lung[where])
             canvas.paint(depth, 40.0, "lesion", where)
-            mask[where] |= depth > 0
+            lesions[finding.name][where] |= depth > 0
 
 
 def render(canvas: Canvas, scene: Scene) -> dict[str, np.ndarray]:
@@ -200,22 +217,23 @@ def render(canvas: Canvas, scene: Scene) -> dict[str, np.ndarray]:
     anatomy = scene.anatomy
     x, y, z = canvas.grid.x, canvas.grid.y, canvas.grid.z
     skin, wall, floor = _skin(anatomy, x, y, z), anatomy.thorax_depth(x, y, z), anatomy.floor_depth(x, y, z)
-    fields = _Fields(x, y, z, skin, wall, floor)
+    fields = _Fields(x, y, z, canvas.grid.up, skin, wall, floor)
     _paint_table(canvas, scene)
     _paint_body(canvas, fields, scene)
     _paint_mediastinum(canvas, fields, scene)
     _paint_abdomen(canvas, fields, scene)
     _paint_bones(canvas, fields, scene)
-    right, masks = _paint_lung(canvas, fields, scene, 1)
-    left, others = _paint_lung(canvas, fields, scene, -1)
-    lung = np.maximum(right, left)
-    lesions = {finding.name: np.zeros(canvas.grid.shape, dtype=bool) for finding in scene.findings}
-    for name, depth in (*masks.items(), *others.items()):
-        lesions[name] |= depth > 0
+    lung = np.full(canvas.grid.shape, -99.0, dtype=np.float32)
+    lesions = _paint_lung(canvas, fields, scene, 1, lung)
+    for name, mask in _paint_lung(canvas, fields, scene, -1, lung).items():
+        lesions[name] |= mask
     canvas.paint_tubes(scene.vessels, 40.0, "lung vessel", inside=lung - 1.0)
     _paint_balls(canvas, scene, lung, lesions)
-    canvas.paint_tubes(scene.bronchi, -120.0, "lung vessel", grow=0.8, inside=lung + 3.0)
-    canvas.paint_tubes(scene.bronchi, -960.0, "bronchus", inside=lung + 6.0)
+    # bronchi come through the mediastinum, but never lie bare in pleural fluid or air
+    names = PHANTOM_STRUCTURES["pleural fluid"], PHANTOM_STRUCTURES["pleural air"]
+    dry = np.where(np.isin(canvas.structures, names), np.float32(-9.0), np.float32(9.0))
+    canvas.paint_tubes(scene.bronchi, -120.0, "lung vessel", grow=0.8, inside=dry)
+    canvas.paint_tubes(scene.bronchi, -960.0, "bronchus", inside=dry)
     for tube in anatomy.mediastinum.airways:
         canvas.paint_tubes(tube.segments(), 20.0, "airway wall", grow=1.6)
     for tube in anatomy.mediastinum.airways:

@@ -72,5 +72,5 @@ def make_scene(seed: int, sides: dict[str, tuple[int, ...]], severity: float, ar
     textures = {"soft": Texture(speckle, 9.0), "patchy": Texture(speckle, 7.0)}
     chances = speckle.uniform(size=16)
     if "ild" in (finding.name for finding in findings):
-        textures["fine"] = Texture(speckle, 3.2)
+        textures["fine"] = Texture(speckle, 4.2)
     return Scene(anatomy, findings, np.concatenate(vessels), np.concatenate(bronchi), textures, chances)

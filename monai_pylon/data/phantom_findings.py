@@ -10,10 +10,14 @@ from scipy.ndimage import map_coordinates
 from monai_pylon.data.anatomy import Anatomy
 from monai_pylon.data.shapes import Ellipsoid, cover
 
-__all__ = ["CT_FINDINGS", "Finding", "LungFields", "Texture", "alter_lung", "draw_findings"]
+__all__ = ["CT_FINDINGS", "Finding", "LungFields", "Texture", "WHOLE_LUNG", "alter_lung", "draw_findings"]
 
 #: The findings in the order in which they are drawn and reported.
 CT_FINDINGS = ("nodule", "mass", "effusion", "collapse", "consolidation", "ild", "pneumothorax")
+
+
+#: From this severity on, the whole lung is collapsed rather than its lower lobe.
+WHOLE_LUNG = 0.9
 
 
 class Finding(NamedTuple):
@@ -24,7 +28,7 @@ class Finding(NamedTuple):
         side: +1 right lung, -1 left lung.
         balls: the ellipsoids of a nodule, a mass or a consolidation.
         severity: 0 to 1, how large.
-        zone: "upper", "middle" or "lower" third of the lung, for the report.
+        lobe: "upper", "middle" or "lower".
 
     Example:
         >>> Finding("effusion", -1).side
@@ -35,7 +39,7 @@ class Finding(NamedTuple):
     side: int
     balls: tuple[Ellipsoid, ...] = ()
     severity: float = 0.5
-    zone: str = "lower"
+    lobe: str = "lower"
 
 
 class Texture:
@@ -67,6 +71,7 @@ class LungFields(NamedTuple):
 
     Attributes:
         x, y, z: coordinates that broadcast to (X, Y, Z), mm.
+        up: height against gravity, mm; the same as y unless the patient is turned.
         side: +1 right, -1 left.
         wall: (X, Y, Z) depth from the chest wall, mm.
         lung: (X, Y, Z) depth inside the lung, mm.
@@ -77,12 +82,13 @@ class LungFields(NamedTuple):
 
     Example:
         >>> LungFields._fields[:4]
-        ('x', 'y', 'z', 'side')
+        ('x', 'y', 'z', 'up')
     """
 
     x: np.ndarray
     y: np.ndarray
     z: np.ndarray
+    up: np.ndarray
     side: int
     wall: np.ndarray
     lung: np.ndarray
@@ -92,9 +98,11 @@ class LungFields(NamedTuple):
     masks: dict[str, np.ndarray]
 
 
-def _zone(z: float, anatomy: Anatomy) -> str:
-    share = (z - (-120.0)) / (anatomy.apex + 120.0)
-    return "lower" if share < 0.45 else "middle" if share < 0.65 else "upper"
+def _lobe(centre: np.ndarray, side: int, anatomy: Anatomy) -> str:
+    if anatomy.fissure_depth(centre[0], centre[1], centre[2], side) > 0:
+        return "lower"
+    # the left lung has no middle lobe
+    return "middle" if side > 0 and centre[2] < -10.0 else "upper"
 
 
 def _place(rng: np.random.Generator, anatomy: Anatomy, side: int, low: float, high: float) -> np.ndarray:
@@ -145,14 +153,14 @@ def draw_findings(
                 offsets = rng.normal(0.0, 0.33 * radius, (lobes, 3))
                 sizes = radius * rng.uniform(0.5, 0.8, (lobes, 3))
                 balls = tuple(Ellipsoid(centre + o, s) for o, s in zip(offsets, sizes, strict=True))
-            zone = _zone(balls[0].centre[2], anatomy) if balls else "lower"
-            found.append(Finding(name, side, balls, severity, zone))
+            lobe = _lobe(np.asarray(balls[0].centre), side, anatomy) if balls else "lower"
+            found.append(Finding(name, side, balls, severity, lobe))
     return found
 
 
 def _pneumothorax(lung: LungFields, finding: Finding, anatomy: Anatomy) -> LungFields:
     # the patient lies on the back: air collects in front and at the apex
-    front = np.clip((lung.y + 40.0) / 110.0, 0.0, 1.0) + np.clip((lung.z - anatomy.apex + 70.0) / 90.0, 0.0, 0.8)
+    front = np.clip((lung.up + 40.0) / 110.0, 0.0, 1.0) + np.clip((lung.z - anatomy.apex + 70.0) / 90.0, 0.0, 0.8)
     gap = (8.0 + 44.0 * finding.severity) * np.minimum(front, 1.0)
     air = np.minimum(lung.lung, gap - lung.wall)
     return lung._replace(lung=np.minimum(lung.lung, lung.wall - gap), air=air, masks=lung.masks | {"pneumothorax": air})
@@ -161,7 +169,7 @@ def _pneumothorax(lung: LungFields, finding: Finding, anatomy: Anatomy) -> LungF
 def _effusion(lung: LungFields, finding: Finding, anatomy: Anatomy) -> LungFields:
     # fluid lies at the back, higher towards the base, and creeps up along the wall
     level = -105.0 + 115.0 * finding.severity - 0.16 * (lung.z + 20.0) + 16.0 * np.exp(-np.maximum(lung.wall, 0) / 9.0)
-    above = (lung.y - level) * 0.95
+    above = (lung.up - level) * 0.95
     fluid = np.minimum(lung.lung, -above)
     # the lung that floats on it is pressed airless
     pressed = cover(10.0 + 10.0 * finding.severity - above, 5.0)
@@ -172,8 +180,10 @@ def _effusion(lung: LungFields, finding: Finding, anatomy: Anatomy) -> LungField
 
 def _collapse(lung: LungFields, finding: Finding, anatomy: Anatomy) -> LungFields:
     # the lower lobe, folded back against the spine and the diaphragm; the whole lung where severity is near 1
-    back = -(lung.y + 52.0) * 0.78 - (lung.z + 38.0) * 0.5 - 0.22 * (lung.side * lung.x - 50.0)
-    within = np.minimum(back + 150.0 * (finding.severity - 0.5), lung.lung)
+    behind = anatomy.fissure_depth(lung.x, lung.y, lung.z, lung.side) + 0.35 * (48.0 - lung.side * lung.x)
+    within = np.minimum(behind - 46.0 + 40.0 * finding.severity, lung.lung)
+    if finding.severity >= WHOLE_LUNG:
+        within = lung.lung
     hu = lung.hu + cover(within, 3.0) * (42.0 - lung.hu)
     return lung._replace(hu=hu, masks=lung.masks | {"collapse": within})
 
@@ -186,15 +196,14 @@ def _consolidation(lung: LungFields, finding: Finding, texture: Texture) -> Lung
     return lung._replace(hu=hu, masks=lung.masks | {"consolidation": within})
 
 
-def _ild(lung: LungFields, finding: Finding, texture: Texture) -> LungFields:
-    # a mesh of thickened septa and small cysts under the pleura, worst at the bases
-    reach = 14.0 + 40.0 * finding.severity
-    worse = np.clip((40.0 - lung.z) / 110.0, 0.0, 1.0)
-    weight = cover(reach * (0.35 + 0.65 * worse) - lung.wall, 14.0)
-    values = texture(lung.x, lung.y, lung.z)
-    mesh = np.clip(1.0 - np.abs(values) / 0.45, 0.0, 1.0)
-    hu = lung.hu + weight * (130.0 + 560.0 * mesh - 90.0 * (values > 1.1))
-    within = np.minimum(lung.lung, reach * (0.35 + 0.65 * worse) - lung.wall)
+def _ild(lung: LungFields, finding: Finding, textures: dict[str, Texture]) -> LungFields:
+    # a mesh of thickened septa and small cysts under the pleura, patchy, worst behind and at the bases
+    worse = np.clip((50.0 - lung.z - 0.5 * lung.y) / 130.0, 0.05, 1.0)
+    reach = (6.0 + 44.0 * finding.severity) * worse + 5.0 * textures["patchy"](lung.x, lung.y, lung.z)
+    within = np.minimum(lung.lung, reach - lung.wall)
+    values = textures["fine"](lung.x, lung.y, lung.z)
+    mesh = np.clip(1.0 - np.abs(values) / 0.35, 0.0, 1.0)
+    hu = lung.hu + cover(within, 10.0) * (90.0 + 480.0 * mesh - 110.0 * (np.abs(values) > 0.9))
     return lung._replace(hu=hu, masks=lung.masks | {"ild": within})
 
 
@@ -211,7 +220,7 @@ def alter_lung(lung: LungFields, findings: list[Finding], anatomy: Anatomy, text
         the lung, changed.
 
     Example:
-        >>> alter_lung(LungFields(*[np.zeros(1)] * 3, 1, *[np.zeros(1)] * 3, None, None, {}), [], None, {}).masks
+        >>> alter_lung(LungFields(*[np.zeros(1)] * 4, 1, *[np.zeros(1)] * 3, None, None, {}), [], None, {}).masks
         {}
     """
     for finding in findings:
@@ -226,5 +235,5 @@ def alter_lung(lung: LungFields, findings: list[Finding], anatomy: Anatomy, text
         elif finding.name == "consolidation":
             lung = _consolidation(lung, finding, textures["patchy"])
         elif finding.name == "ild":
-            lung = _ild(lung, finding, textures["fine"])
+            lung = _ild(lung, finding, textures)
     return lung

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from monai_pylon.data.phantom_findings import Finding
+from monai_pylon.data.phantom_findings import WHOLE_LUNG, Finding
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 
 __all__ = ["ct_labels", "ct_report"]
@@ -34,16 +34,15 @@ def _diameter(finding: Finding) -> int:
 
 def _sentence(finding: Finding) -> str:
     side = "right" if finding.side > 0 else "left"
-    # the left lung has no middle lobe
-    lobe = f"{side} {'upper' if finding.zone == 'middle' and side == 'left' else finding.zone} lobe"
+    lobe = f"{side} {finding.lobe} lobe"
     amount = "small" if finding.severity < 0.34 else "moderate" if finding.severity < 0.67 else "large"
     return {
-        "nodule": lambda: f"There is a {_diameter(finding)} mm nodule in the {lobe}.",
+        "nodule": lambda: f"There is a nodule of {_diameter(finding)} mm in the {lobe}.",
         "mass": lambda: f"There is a mass in the {lobe}.",
         "effusion": lambda: f"There is a {amount} {side} pleural effusion with adjacent {side} atelectasis.",
         "collapse": lambda: (
             f"There is atelectasis of the {side} lower lobe."
-            if finding.severity < 0.9
+            if finding.severity < WHOLE_LUNG
             else f"There is complete atelectasis of the {side} lung."
         ),
         "consolidation": lambda: f"There is consolidation in the {lobe} with air bronchograms.",

@@ -52,6 +52,15 @@ class Grid:
         self.x, self.y = (x, y) if angle == 0 else (c * x + s * y, c * y - s * x)
 
     @property
+    def up(self) -> np.ndarray:
+        """Height against gravity (X or 1, Y, 1), mm: y, unless the patient on the table is turned."""
+        return (
+            self.y
+            if self.angle == 0
+            else np.float32(np.sin(self.angle)) * self.x + np.float32(np.cos(self.angle)) * self.y
+        )
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """(X, Y, Z)."""
         return tuple(len(axis) for axis in self.axes)

@@ -35,16 +35,17 @@ def _discs(ct: np.ndarray, numbered: np.ndarray, count: int, hull: np.ndarray, c
     """The components that may be a cut through the trachea: rows (slice, x, y, number), in voxels, slice by slice."""
     area = np.bincount(numbered.ravel(), minlength=count + 1) * cell_mm2
     dark = np.bincount(numbered[ct < _DARK_HU], minlength=count + 1) * cell_mm2
-    fits = (area >= _TRACHEA_MM2[0]) & (area <= _TRACHEA_MM2[1]) & (dark >= _DARK_SHARE * area)
-    fits[0] = False
+    fits = np.logical_and(area >= _TRACHEA_MM2[0], area <= _TRACHEA_MM2[1]) & (dark >= _DARK_SHARE * area)
     numbers = np.flatnonzero(fits)
+    numbers = numbers[numbers > 0]
     if not len(numbers):
         return np.empty((0, 4))
-    x, y, z = np.asarray(ndimage.center_of_mass(numbered > 0, numbered, numbers)).T
+    centres = np.asarray(ndimage.center_of_mass(numbered > 0, numbered, numbers))
+    x, y, z = centres[:, 0], centres[:, 1], centres[:, 2]
     across = hull.any(axis=1)
-    low = across.argmax(axis=0)
-    width = across.shape[0] - across[::-1].argmax(axis=0) - low
-    at = np.rint(z).astype(int)
+    low = np.asarray(across.argmax(axis=0))
+    width = np.asarray(across.shape[0] - across[::-1].argmax(axis=0) - low)
+    at: np.ndarray = np.asarray(np.rint(z), dtype=int)
     middle = np.abs(x - low[at] - width[at] / 2) < 0.2 * width[at]
     found = np.stack([z, x, y, numbers], axis=1)[middle]
     return found[np.lexsort(found.T[::-1])]
@@ -82,12 +83,14 @@ def _follow_down(
             return
         # Work in a window: a slice has a hundred times more voxels than the bronchi.
         pad = [math.ceil(40.0 / spacing[axis]) for axis in (0, 1)]
-        window = tuple(
+        rows, columns = (
             slice(max(0, int(hit.min()) - pad[axis]), int(hit.max()) + pad[axis] + 1)
             for axis, hit in enumerate(np.nonzero(above))
         )
+        window = (rows, columns)
+        here = (rows, columns, z)
         near = ndimage.distance_transform_edt(~above[window], sampling=spacing[:2]) <= _SHIFT_MM
-        numbers, values = numbered[(*window, z)], ct[(*window, z)]
+        numbers, values = numbered[here], ct[here]
         largest = max(500.0, 1.6 * above.sum() * cell_mm2)
         for number in np.unique(numbers[near & (numbers > 0)]):
             piece = numbers == number
@@ -95,7 +98,7 @@ def _follow_down(
                 piece &= near & (values < _BRONCHUS_HU)
             elif np.count_nonzero(values[piece] < -850) < 0.3 * piece.sum():
                 continue
-            airway[(*window, z)] |= piece
+            airway[here] |= piece
 
 
 def trace_airway(

@@ -4,7 +4,26 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["MaskQuality"]
+import numpy as np
+
+from monai_pylon.utils import voxel_spacing, voxel_volume_ml
+
+__all__ = ["ORGAN_NAMES", "REASONS", "MaskQuality", "judge_masks", "judge_volume"]
+
+#: The labels 1, 2, 3 of an organ mask, in order.
+ORGAN_NAMES = ("right lung", "mediastinum", "left lung")
+
+#: Every reason code, and what it tells the user.
+REASONS = {
+    "hu_range": "The values are not HU (0 to 1, or HU + 1024): convert them first.",
+    "too_short": "The volume covers less than 80 mm from foot to head: less than a lung.",
+    "no_lung": "No air-filled lung was found: a head, an abdomen, or no CT.",
+    "right_lung_small": "The right lung has less than a sixth of the left one's volume, or less than 200 mL.",
+    "left_lung_small": "The left lung has less than a sixth of the right one's volume, or less than 200 mL.",
+    "lungs_small": "Both lungs together are smaller than min_lung_ml.",
+    "lungs_large": "Both lungs together hold more than 12,000 mL: outside air may have been taken for lung.",
+    "no_trachea": "No trachea was found: the airway may be counted as lung.",
+}
 
 
 class MaskQuality(NamedTuple):
@@ -12,12 +31,74 @@ class MaskQuality(NamedTuple):
 
     Attributes:
         ok: True where no reason was found.
-        reasons: reason codes, empty where ok.
-        volumes_ml: volume of each organ by name: "right lung", "mediastinum", "left lung".
+        reasons: reason codes (keys of ``REASONS``), empty where ok.
+        volumes_ml: volume of each organ in mL by name: "right lung", "mediastinum", "left lung".
         heuristic: True where the masks are the fallback's boxes, not the morphology's.
+
+    Example:
+        >>> MaskQuality(False, ("no_lung",), {}, False).ok
+        False
     """
 
     ok: bool
     reasons: tuple[str, ...]
     volumes_ml: dict[str, float]
     heuristic: bool
+
+
+def judge_volume(ct: np.ndarray, affine: np.ndarray) -> tuple[str, ...]:
+    """Reasons for which a volume cannot be segmented, seen before any segmentation.
+
+    Args:
+        ct: (X, Y, Z), axes turned to RAS.
+        affine: (4, 4), voxel indices to RAS mm.
+
+    Returns:
+        reason codes: "hu_range", "too_short"; empty where nothing speaks against it.
+
+    Example:
+        >>> judge_volume(np.random.default_rng(0).random((9, 9, 90)), np.eye(4))
+        ('hu_range',)
+    """
+    reasons = []
+    if not len(ct) or float(ct[::2, ::2, ::2].min()) > -500:
+        reasons.append("hu_range")
+    if ct.shape[2] * voxel_spacing(affine)[2] < 80.0:
+        reasons.append("too_short")
+    return tuple(reasons)
+
+
+def judge_masks(
+    labels: np.ndarray, affine: np.ndarray, min_lung_ml: float, reasons: tuple[str, ...] = ()
+) -> MaskQuality:
+    """Measure an organ mask and say whether it can be a chest's.
+
+    Args:
+        labels: (X, Y, Z): 1 right lung, 2 mediastinum, 3 left lung.
+        affine: (4, 4), voxel indices to RAS mm.
+        min_lung_ml: the least volume of both lungs together in mL.
+        reasons: codes found before.
+
+    Returns:
+        the quality; volumes in mL.
+
+    Example:
+        >>> judge_masks(np.zeros((4, 4, 4), dtype=np.uint8), np.eye(4), 512.0).reasons
+        ('no_lung',)
+    """
+    counts = np.bincount(labels.ravel(), minlength=4)[1:4]
+    volumes = dict(zip(ORGAN_NAMES, (counts * voxel_volume_ml(affine)).tolist(), strict=True))
+    right, left = volumes["right lung"], volumes["left lung"]
+    found = list(reasons)
+    if right + left == 0:
+        found.append("no_lung")
+    else:
+        if right < max(200.0, left / 6):
+            found.append("right_lung_small")
+        if left < max(200.0, right / 6):
+            found.append("left_lung_small")
+        if right + left < min_lung_ml:
+            found.append("lungs_small")
+        if right + left > 12_000:
+            found.append("lungs_large")
+    return MaskQuality(not found, tuple(found), volumes, False)

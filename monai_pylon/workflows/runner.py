@@ -60,6 +60,20 @@ def _stamp(path: Path) -> list[int]:
     return [len(stats), sum(s.st_size for s in stats), max((s.st_mtime_ns for s in stats), default=0)]
 
 
+@contextlib.contextmanager
+def _quick_collections() -> Iterator[None]:
+    """Set aside what lives already, so that collecting garbage after each scan takes no time.
+
+    It also keeps Ctrl-C safe: an interrupt that falls into a collection's callbacks is swallowed by Python.
+    """
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 class CohortRunner:
     """Run a network, or whatever stands for one, over a list of scans and keep a table of how it went.
 
@@ -126,9 +140,10 @@ class CohortRunner:
 
     def _row(self, index: int, item: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
         row = {"scan": item["scan"], **dict.fromkeys(self.postprocessing.columns)}  # type: ignore[attr-defined]
-        start, error, results = time.perf_counter(), "", {"files": ""}
+        error, results = "", {"files": ""}
         gc.collect()  # figures are cycles: left to themselves, those of earlier scans count into this one's peak
         restart_peak_memory()
+        start = time.perf_counter()
         try:
             results = self._work(index)
         except Exception as problem:
@@ -165,7 +180,7 @@ class CohortRunner:
         self.output.mkdir(parents=True, exist_ok=True)
         rows = {row["scan"]: row for row in read_rows(self.table)}
         done = skipped = flagged = failed = 0
-        with self._bar(len(items)) as bar:
+        with _quick_collections(), self._bar(len(items)) as bar:
             for index, item in enumerate(items):
                 if bar is not None:
                     bar.set_description(item["scan"])

@@ -1,0 +1,128 @@
+"""Right lung, left lung, and the mediastinum between them.
+
+Sides come from the components of the lungs and the patient's midline, not from the middle of the volume.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import ndimage
+from skimage.morphology import convex_hull_image
+
+__all__ = ["mediastinum_between_lungs", "split_lungs"]
+
+#: A part of the lungs' core this large on either side is a lung by itself; smaller ones follow their place.
+_SIDE_SHARE = 0.15
+
+#: Radii in mm by which the core is eroded, in turn, until two sides part (junction lines are 1 to 3 mm thin).
+_EROSIONS_MM = (0.0, 2.0, 3.0, 4.0, 6.0, 8.0, 11.0, 15.0)
+
+#: Further below the mean level of the two diaphragm domes than this many mm, liver and stomach fill the hull.
+_BELOW_DOMES_MM = 30.0
+
+
+def _two_sides(core: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Seeds (right, left) at the least erosion at which the core falls into two sides, or None."""
+    total = np.count_nonzero(core)
+    for radius in _EROSIONS_MM:
+        numbered, count = ndimage.label(depth > radius)
+        sizes = np.bincount(numbered.ravel(), minlength=count + 1)
+        sizes[0] = 0
+        first, second = np.argsort(sizes)[::-1][:2] if count > 1 else (0, 0)
+        if second and sizes[second] >= _SIDE_SHARE * total:
+            centres = ndimage.center_of_mass(numbered > 0, numbered, [first, second])
+            if abs(centres[0][0] - centres[1][0]) < abs(centres[0][2] - centres[1][2]):
+                return None  # one above the other: two halves of one lung
+            right, left = (first, second) if centres[0][0] > centres[1][0] else (second, first)
+            return numbered == right, numbered == left
+    return None
+
+
+def split_lungs(
+    lungs: np.ndarray, core: np.ndarray, spacing: tuple[float, float, float], midline: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Tell the right lung from the left one.
+
+    Args:
+        lungs: (X, Y, Z) bool, both lungs, axes turned to RAS (x grows towards the patient's right).
+        core: (X, Y, Z) bool, the air well inside them.
+        spacing: voxel edges in mm.
+        midline: x index of the patient's middle, which decides where only one lung has air.
+
+    Returns:
+        right and left lung, (X, Y, Z) bool each; every voxel of ``lungs`` belongs to one of them.
+
+    Example:
+        >>> lungs = np.zeros((20, 6, 6), dtype=bool)
+        >>> lungs[2:8], lungs[12:18] = True, True
+        >>> right, left = split_lungs(lungs, lungs, (5.0, 5.0, 5.0), 10.0)
+        >>> bool(right[15].all()), bool(left[15].any())
+        (True, False)
+    """
+    seeds = _two_sides(core, ndimage.distance_transform_edt(core, sampling=spacing))
+    if seeds is None:
+        right = lungs & (np.arange(lungs.shape[0]) > midline)[:, None, None]
+        return right, lungs & ~right
+    marks = seeds[0].astype(np.uint8) + 2 * seeds[1].astype(np.uint8)
+    nearest = ndimage.distance_transform_edt(marks == 0, sampling=spacing, return_distances=False, return_indices=True)
+    side = marks[tuple(nearest)]
+    return lungs & (side == 1), lungs & (side == 2)
+
+
+def _dome(lung: np.ndarray) -> float:
+    """The level (z index) of a diaphragm's dome: high among the lower ends of the lung's columns."""
+    columns = lung.any(axis=2)
+    return float(np.percentile(lung.argmax(axis=2)[columns], 75)) if columns.any() else 0.0
+
+
+def mediastinum_between_lungs(
+    right: np.ndarray, left: np.ndarray, ct: np.ndarray, spacing: tuple[float, float, float]
+) -> np.ndarray:
+    """Heart, great vessels and all else between the lungs, without spine and chest wall.
+
+    On each axial slice, what lies inside the convex hull of both lungs and is neither lung nor, in its rear part, bone.
+    Lower than 30 mm below the mean level of the diaphragm's domes, where liver and stomach lie between the lungs, only
+    the part in the middle and in front is kept, so that the region holds the heart.
+
+    Args:
+        right: (X, Y, Z) bool, axes turned to RAS.
+        left: (X, Y, Z) bool.
+        ct: (X, Y, Z) in HU.
+        spacing: voxel edges in mm.
+
+    Returns:
+        (X, Y, Z) bool, empty where one of the lungs is.
+
+    Example:
+        >>> right, left = np.zeros((2, 20, 6, 4), dtype=bool)
+        >>> right[12:18], left[2:8] = True, True
+        >>> between = mediastinum_between_lungs(right, left, np.zeros(right.shape), (5.0, 5.0, 5.0))
+        >>> np.flatnonzero(between[:, 3, 2]).tolist()
+        [8, 9, 10, 11]
+    """
+    between = np.zeros_like(right)
+    if not (right.any() and left.any()):
+        return between
+    lowest = max(0, math.floor((_dome(right) + _dome(left)) / 2 - _BELOW_DOMES_MM / spacing[2]))
+    lungs = right | left
+    both = right.any(axis=(0, 1)) & left.any(axis=(0, 1))
+    box = ndimage.find_objects(lungs.astype(np.uint8))[0]
+    aside, behind = (box[0].stop - box[0].start) // 12, round(0.25 * (box[1].stop - box[1].start))
+    for z in np.flatnonzero(both):
+        middle = convex_hull_image(lungs[:, :, z], offset_coordinates=False) & ~lungs[:, :, z]
+        # The spine: from the front of the rearmost bone backwards.
+        rows = np.flatnonzero(middle.any(axis=0))
+        if len(rows):
+            rear = rows[: max(1, len(rows) // 2)]
+            bone = (ct[:, rear, z] > 200) & middle[:, rear]
+            bony = np.flatnonzero(bone.sum(axis=0) * spacing[0] > 12)
+            if len(bony):
+                middle[:, : rear[bony.max()] + 1] = False
+        if z < lowest:  # beside the liver: the heart alone, in the middle and in front
+            middle[: box[0].start + aside] = False
+            middle[box[0].stop - aside :] = False
+            middle[:, : box[1].start + behind] = False
+        between[:, :, z] = middle
+    return between

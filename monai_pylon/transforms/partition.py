@@ -1,0 +1,213 @@
+"""PARTITION's organ masks (section 12.2): from a chest CT to right lung, mediastinum and left lung."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform, Transform
+from scipy import ndimage
+
+from monai_pylon.transforms.lung_masks import segment_lungs
+from monai_pylon.transforms.mask_quality import MaskQuality, judge_masks, judge_volume
+from monai_pylon.transforms.organ_split import mediastinum_between_lungs, split_lungs
+from monai_pylon.transforms.paper_masks import paper_organ_labels
+from monai_pylon.utils import check, check_affine, check_choice, check_type, ras_view, voxel_spacing
+
+__all__ = [
+    "OrganPartition",
+    "PartitionOrgans",
+    "PartitionOrgansD",
+    "PartitionOrgansDict",
+    "PartitionOrgansd",
+    "partition_organs",
+]
+
+_METHODS = ("robust", "paper")
+
+#: Voxels are grouped into cells of up to this edge in mm for the morphology; the lungs' edge is then drawn anew on the
+#: scan's own voxels.
+_CELL_MM = 2.0
+
+#: As in the lungs' own steps.
+_EDGE_HU = -350.0
+
+
+class OrganPartition(NamedTuple):
+    """Organ masks and whether to trust them.
+
+    Attributes:
+        labels: (X, Y, Z) uint8: 0 background, 1 right lung, 2 mediastinum, 3 left lung.
+        quality: verdict, reason codes and volumes in mL.
+
+    Example:
+        >>> OrganPartition(np.zeros((1, 1, 1), np.uint8), MaskQuality(True, (), {}, False)).quality.ok
+        True
+    """
+
+    labels: np.ndarray
+    quality: MaskQuality
+
+
+def _cells(volume: np.ndarray, factors: list[int]) -> np.ndarray:
+    """The mean of each cell of voxels; the last cell of an axis repeats the edge."""
+    for axis, factor in enumerate(factors):
+        if factor > 1:
+            starts = np.arange(0, volume.shape[axis], factor)
+            counts = np.diff(np.append(starts, volume.shape[axis]))
+            shape = [1, 1, 1]
+            shape[axis] = -1
+            volume = np.add.reduceat(volume, starts, axis=axis, dtype=np.float32) / counts.reshape(shape)
+    return np.ascontiguousarray(volume, dtype=np.float32)
+
+
+def _spread(mask: np.ndarray, factors: list[int], shape: tuple[int, ...]) -> np.ndarray:
+    """Give every voxel the value of its cell."""
+    for axis, factor in enumerate(factors):
+        mask = np.repeat(mask, factor, axis=axis) if factor > 1 else mask
+    return mask[tuple(slice(size) for size in shape)]
+
+
+def _robust_labels(ct: np.ndarray, spacing: tuple[float, float, float]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Organ labels of a volume turned to RAS, and what was noticed on the way."""
+    factors = [max(1, int(_CELL_MM / edge)) for edge in spacing]
+    cell = (spacing[0] * factors[0], spacing[1] * factors[1], spacing[2] * factors[2])
+    coarse = _cells(ct, factors)
+    lungs, core, airway = segment_lungs(coarse, cell)
+    reasons = () if airway is not None or not lungs.any() else ("no_trachea",)
+    middle = (
+        float(np.mean(np.nonzero((lungs if airway is None else airway).any(axis=(1, 2)))[0])) if lungs.any() else 0.0
+    )
+    right, left = split_lungs(lungs, core, cell, middle)
+    between = mediastinum_between_lungs(right, left, coarse, cell)
+    organs = (right + 2 * between + 3 * left).astype(np.uint8)
+    if max(factors) == 1:
+        return organs, reasons
+    # Cells at the lungs' edge are part lung, part wall: there each voxel's own HU decides.
+    grown = ndimage.grey_dilation(np.where(organs == 2, 0, organs), footprint=ndimage.generate_binary_structure(3, 1))
+    inside = ndimage.binary_erosion(lungs)
+    tube = ndimage.binary_dilation(airway) if airway is not None else np.zeros_like(lungs)
+    rim = _spread(np.where((grown > 0) & ~inside & ~tube, grown, 0).astype(np.uint8), factors, ct.shape)
+    fine = np.array(_spread(organs, factors, ct.shape))
+    at_rim = rim > 0
+    fine[at_rim] = np.where(ct[at_rim] < _EDGE_HU, rim[at_rim], np.where(fine[at_rim] == 2, 2, 0))
+    return fine, reasons
+
+
+def partition_organs(
+    ct: np.ndarray, affine: np.ndarray, method: str = "robust", min_lung_ml: float = 512.0
+) -> OrganPartition:
+    """Right lung, mediastinum and left lung of a chest CT by morphology (PARTITION, section 12.2).
+
+    Args:
+        ct: (X, Y, Z) in HU, any orientation and spacing.
+        affine: (4, 4), voxel indices to RAS mm; it tells left from right.
+        method: "robust" works in mm and mL; "paper" takes the authors' steps exactly.
+        min_lung_ml: least volume in mL of the lungs together ("paper": of every component).
+
+    Returns:
+        labels on the input's own grid, and their quality. Where the volume cannot be a chest CT in HU the labels are
+        empty and ``quality.reasons`` says why.
+
+    Raises:
+        TypeError: where ct is no array, or method no text.
+        ValueError: where ct is not (X, Y, Z), empty, or not finite; the affine missing, sheared or singular.
+
+    Example:
+        >>> partition_organs(np.full((9, 9, 90), 40.0), np.eye(4)).quality.reasons
+        ('hu_range', 'no_lung')
+    """
+    check_choice(method, _METHODS, "method")
+    if not hasattr(ct, "__array__"):
+        check_type(ct, np.ndarray, "ct")
+    volume, matrix = np.asarray(ct), check_affine(affine)
+    check(volume.ndim == 3, "ct", "a volume (X, Y, Z)", ct, "Take one channel of a channel-first image.")
+    check(volume.size > 0, "ct", "not empty", ct)
+    check(bool(np.isfinite(volume).all()), "ct", "finite", ct, "Replace NaN by -1024 (air) where nothing was scanned.")
+    check(min_lung_ml > 0, "min_lung_ml", "positive (mL)", min_lung_ml)
+    view = ras_view(volume, matrix)
+    reasons = judge_volume(view.array, view.affine)
+    if reasons:
+        labels = np.zeros(volume.shape, dtype=np.uint8)
+    elif method == "paper":
+        labels = paper_organ_labels(volume, matrix, min_lung_ml)
+    else:
+        turned, reasons = _robust_labels(view.array, voxel_spacing(view.affine))
+        labels = np.ascontiguousarray(view.restore(turned))
+    return OrganPartition(labels, judge_masks(labels, matrix, min_lung_ml, reasons))
+
+
+class PartitionOrgans(Transform):
+    """Organ masks of a chest CT as a MONAI transform; see :func:`partition_organs`.
+
+    Args:
+        method: "robust" or "paper".
+        min_lung_ml: least volume of the lungs in mL.
+
+    Called with an image (1, X, Y, Z) in HU, a MetaTensor with its affine, it returns the labels (1, X, Y, Z) uint8 as a
+    MetaTensor on the same grid; ``meta["quality"]`` holds the :class:`MaskQuality`.
+
+    Example:
+        >>> organs = PartitionOrgans()(MetaTensor(torch.full((1, 9, 9, 90), 40.0), affine=torch.eye(4)))
+        >>> organs.meta["quality"].ok
+        False
+    """
+
+    def __init__(self, method: str = "robust", min_lung_ml: float = 512.0) -> None:
+        check_choice(method, _METHODS, "method")
+        self.method, self.min_lung_ml = method, min_lung_ml
+
+    def __call__(self, image: MetaTensor) -> MetaTensor:
+        """Segment one image (1, X, Y, Z)."""
+        check_type(image, MetaTensor, "image", "Load it with LoadImage: the affine tells left from right.")
+        check(image.ndim == 4 and image.shape[0] == 1, "image", "of shape (1, X, Y, Z)", image)
+        found = partition_organs(image[0].cpu().numpy(), image.affine.cpu().numpy(), self.method, self.min_lung_ml)
+        meta = {**image.meta, "quality": found.quality}
+        return MetaTensor(torch.from_numpy(found.labels)[None], meta=meta)
+
+
+class PartitionOrgansd(MapTransform):
+    """Dictionary version of :class:`PartitionOrgans`.
+
+    Args:
+        keys: where the image (1, X, Y, Z) lies.
+        output_key: where to put the labels (1, X, Y, Z).
+        quality_key: where to put the :class:`MaskQuality`.
+        method: "robust" or "paper".
+        min_lung_ml: least volume of the lungs in mL.
+        allow_missing_keys: leave items without the key as they are.
+
+    Example:
+        >>> image = MetaTensor(torch.full((1, 9, 9, 90), 40.0), affine=torch.eye(4))
+        >>> sorted(PartitionOrgansd("image")({"image": image}))
+        ['image', 'organs', 'quality']
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection = "image",
+        output_key: str = "organs",
+        quality_key: str = "quality",
+        method: str = "robust",
+        min_lung_ml: float = 512.0,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        check(len(self.keys) == 1, "keys", "one key", self.keys, "Partition one image at a time.")
+        self.output_key, self.quality_key = output_key, quality_key
+        self.partition = PartitionOrgans(method, min_lung_ml)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Add labels and quality to a copy of the dictionary."""
+        item = dict(data)
+        for key in self.key_iterator(item):
+            organs = self.partition(item[key])
+            item[self.output_key], item[self.quality_key] = organs, organs.meta["quality"]
+        return item
+
+
+PartitionOrgansD = PartitionOrgansDict = PartitionOrgansd

@@ -1,0 +1,93 @@
+"""Organ masks end to end: sides, orientation, airway, bad input, and the public scans with their reference masks."""
+
+import nibabel
+import numpy as np
+import pytest
+from monai.data import MetaTensor
+
+from monai_pylon.data import phantom_chest_ct
+from monai_pylon.transforms import PartitionOrgans, PartitionOrgansd, partition_organs
+
+
+def dice(one, other):
+    return 2 * np.count_nonzero(one & other) / (np.count_nonzero(one) + np.count_nonzero(other))
+
+
+@pytest.fixture(scope="module")
+def phantom():
+    return phantom_chest_ct(seed=1, shape=(80, 80, 80), spacing=(4.0, 4.0, 4.0))
+
+
+@pytest.mark.parametrize("method", ["robust", "paper"])
+def test_finds_each_lung_of_a_phantom(phantom, method):
+    labels, quality = partition_organs(phantom.image, phantom.affine, method)
+    assert quality.ok, quality.reasons
+    for organ in (1, 3):
+        assert dice(labels == organ, phantom.organs == organ) > (0.95 if method == "robust" else 0.85)
+
+
+def test_the_storage_of_the_volume_does_not_matter(phantom):
+    labels = partition_organs(phantom.image, phantom.affine).labels
+    flip = np.eye(4)
+    flip[0, 0], flip[0, 3] = -1, phantom.image.shape[0] - 1
+    flipped = partition_organs(phantom.image[::-1], phantom.affine @ flip).labels
+    np.testing.assert_array_equal(flipped[::-1], labels)
+
+
+def test_volumes_are_in_ml(phantom):
+    labels, quality = partition_organs(phantom.image, phantom.affine)
+    assert quality.volumes_ml["left lung"] == pytest.approx(np.count_nonzero(labels == 3) * 0.064)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda ct: ct + 1024, "hu_range"),
+        (lambda ct: (ct + 1024) / 2048, "hu_range"),
+        (lambda ct: ct[:, :, :10], "too_short"),
+        (lambda ct: np.where(ct < -200, 0, ct) - 1000 * (np.indices(ct.shape)[0] < 5), "no_lung"),
+    ],
+)
+@pytest.mark.parametrize("method", ["robust", "paper"])
+def test_never_a_silent_wrong_mask(phantom, change, reason, method):
+    quality = partition_organs(change(phantom.image), phantom.affine, method).quality
+    assert not quality.ok
+    assert reason in quality.reasons
+
+
+@pytest.mark.parametrize(
+    ("ct", "affine", "error", "message"),
+    [
+        (np.zeros((4, 4)), np.eye(4), ValueError, r"ct must be a volume \(X, Y, Z\)"),
+        (np.full((4, 4, 4), np.nan), np.eye(4), ValueError, "ct must be finite"),
+        (np.zeros((0, 4, 4)), np.eye(4), ValueError, "ct must be not empty"),
+        (np.zeros((4, 4, 4)), None, TypeError, "affine must be"),
+        ([[[1]]], np.eye(4), TypeError, "ct must be of type ndarray"),
+    ],
+)
+def test_bad_input_is_named(ct, affine, error, message):
+    with pytest.raises(error, match=message):
+        partition_organs(ct, affine)
+
+
+def test_transforms_agree_with_the_function(phantom):
+    image = MetaTensor(phantom.image[None], affine=phantom.affine)
+    expected = partition_organs(phantom.image, phantom.affine)
+    organs = PartitionOrgans()(image)
+    np.testing.assert_array_equal(organs[0].numpy(), expected.labels)
+    item = PartitionOrgansd("image")({"image": image})
+    assert item["quality"] == expected.quality
+    np.testing.assert_array_equal(item["organs"].affine.numpy(), image.affine.numpy())
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(("name", "both", "side"), [("LUNG1-001", 0.96, 0.95), ("LUNG1-002", 0.94, 0.925)])
+def test_real_scans(public_data, name, both, side):
+    folder = public_data / "chest_ct" / "nsclc_radiomics"
+    scan = nibabel.load(folder / f"{name}_ct.nii.gz")
+    truth = np.asarray(nibabel.load(folder / f"{name}_lungs_LR.nii.gz").dataobj)
+    labels, quality = partition_organs(np.asarray(scan.dataobj), scan.affine)
+    assert quality.ok
+    assert dice((labels == 1) | (labels == 3), truth > 0) > both
+    assert dice(labels == 1, truth == 2) > side
+    assert dice(labels == 3, truth == 1) > side
