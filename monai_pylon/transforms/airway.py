@@ -42,7 +42,7 @@ def _discs(ct: np.ndarray, numbered: np.ndarray, count: int, hull: np.ndarray, c
         return np.empty((0, 4))
     centres = np.asarray(ndimage.center_of_mass(numbered > 0, numbered, numbers))
     x, y, z = centres[:, 0], centres[:, 1], centres[:, 2]
-    across = hull.any(axis=1)
+    across = np.asarray(hull.any(axis=1))
     low = np.asarray(across.argmax(axis=0))
     width = np.asarray(across.shape[0] - across[::-1].argmax(axis=0) - low)
     at: np.ndarray = np.asarray(np.rint(z), dtype=int)
