@@ -29,7 +29,7 @@ myst_heading_anchors = 2
 
 html_theme = "furo"
 html_title = "monai_pylon"
-html_static_path = ["_static"]
+html_static_path: list[str] = []
 html_theme_options = {"source_repository": "", "top_of_page_buttons": []}
 
 autodoc_member_order = "bysource"
