@@ -159,6 +159,7 @@ class PartitionOrgans(Transform):
 
     def __init__(self, method: str = "robust", min_lung_ml: float = 512.0) -> None:
         check_choice(method, _METHODS, "method")
+        check(min_lung_ml > 0, "min_lung_ml", "positive (mL)", min_lung_ml)
         self.method, self.min_lung_ml = method, min_lung_ml
 
     def __call__(self, image: MetaTensor) -> MetaTensor:
