@@ -174,8 +174,7 @@ def _paint_lung(canvas: Canvas, f: _Fields, scene: Scene, side: int, inside: np.
     if lung.fluid is not None:
         canvas.paint(lung.fluid, 8.0, "pleural fluid", where)
     canvas.paint(lung.lung, np.clip(lung.hu, -990.0, 60.0), "lung", where)
-    canvas.organs[where][space > 0] = 0
-    canvas.organs[where][lung.lung > 0] = ORGAN_VALUES["right lung" if side > 0 else "left lung"]
+    canvas.organs[where][space > 0] = ORGAN_VALUES["right lung" if side > 0 else "left lung"]
     inside[where] = np.maximum(inside[where], lung.lung)
     for name, depth in lung.masks.items():
         masks[name][where] = depth > 0

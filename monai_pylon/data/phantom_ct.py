@@ -24,9 +24,10 @@ _SLAB_VOXELS = 2_500_000
 class ChestCTPhantom(NamedTuple):
     """A phantom chest CT and everything that is known about it. ``MetaTensor(image[None], affine=affine)`` works.
 
-    The lungs in ``organs`` are what a radiologist would outline: parenchyma with its vessels and bronchi, nodules,
-    masses, consolidated, fibrotic and collapsed lung; without trachea and main bronchi (these are mediastinum), and
-    without fluid or air in the pleural space.
+    The lungs in ``organs`` are what PARTITION's regions are for, the places where a lung's abnormalities may be: the
+    whole pleural cavity of a side, with parenchyma, vessels and bronchi, nodules and masses, consolidated, fibrotic and
+    collapsed lung, and with fluid or air in the pleural space (effusion and pneumothorax are lung labels in Table 5).
+    Trachea and main bronchi are mediastinum. ``structures`` tells lung from fluid and air.
 
     Attributes:
         image: float32 (X, Y, Z), HU (plus the offset asked for).
