@@ -11,7 +11,7 @@ import math
 import numpy as np
 from scipy import ndimage
 
-from monai_pylon.transforms.body import label_slices
+from monai_pylon.transforms.body import component_centres, label_slices
 
 __all__ = ["trace_airway"]
 
@@ -40,8 +40,7 @@ def _discs(ct: np.ndarray, numbered: np.ndarray, count: int, hull: np.ndarray, c
     numbers = numbers[numbers > 0]
     if not len(numbers):
         return np.empty((0, 4))
-    centres = np.asarray(ndimage.center_of_mass(numbered > 0, numbered, numbers))
-    x, y, z = centres[:, 0], centres[:, 1], centres[:, 2]
+    x, y, z = component_centres(numbered, count)[numbers].T
     across = np.asarray(hull.any(axis=1))
     low = np.asarray(across.argmax(axis=0))
     width = np.asarray(across.shape[0] - across[::-1].argmax(axis=0) - low)

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
-__all__ = ["body_hull", "enclosed_air", "label_slices"]
+__all__ = ["body_hull", "component_centres", "enclosed_air", "label_slices"]
 
 #: HU above which a voxel belongs to the body (fat is about -100, a lung's wall is denser).
 _TISSUE_HU = -300
@@ -42,6 +42,27 @@ def label_slices(mask: np.ndarray) -> tuple[np.ndarray, int]:
     return ndimage.label(mask, _IN_PLANE)
 
 
+def component_centres(numbered: np.ndarray, count: int) -> np.ndarray:
+    """The centre of every numbered component, in voxels.
+
+    Args:
+        numbered: (X, Y, Z), 0 outside the components.
+        count: the highest number.
+
+    Returns:
+        (count + 1, 3); NaN for numbers that do not occur, and for 0.
+
+    Example:
+        >>> component_centres(np.array([[[1, 1, 0, 2]]]), 2)[1:].tolist()
+        [[0.0, 0.0, 0.5], [0.0, 0.0, 3.0]]
+    """
+    where = np.nonzero(numbered)  # few voxels are in a component, and only these are looked at
+    numbers = numbered[where]
+    sums = [np.bincount(numbers, index, count + 1) for index in where]
+    with np.errstate(invalid="ignore"):
+        return np.stack(sums, axis=1) / np.bincount(numbers, minlength=count + 1)[:, None]
+
+
 def body_hull(ct: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     """The convex hull of the body on each axial slice, drawn on a coarse grid.
 
@@ -67,7 +88,7 @@ def body_hull(ct: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray
     body = numbered == sizes.argmax() if sizes.any() else np.zeros_like(tissue)
     hull = np.zeros_like(body)
     for z in np.flatnonzero(body.any(axis=(0, 1))):
-        hull[:, :, z] = convex_hull_image(body[:, :, z], offset_coordinates=False)
+        hull[:, :, z] = convex_hull_image(body[:, :, z])
     return np.repeat(np.repeat(hull, step[0], axis=0), step[1], axis=1)[: ct.shape[0], : ct.shape[1]]
 
 

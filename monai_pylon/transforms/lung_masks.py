@@ -12,15 +12,15 @@ import numpy as np
 from scipy import ndimage
 
 from monai_pylon.transforms.airway import trace_airway
-from monai_pylon.transforms.body import body_hull, enclosed_air
+from monai_pylon.transforms.body import component_centres, enclosed_air
 
-__all__ = ["close_by", "dilate_by", "lung_air", "segment_lungs"]
+__all__ = ["EDGE_HU", "aerated_lungs", "close_by", "dilate_by", "lung_air", "segment_lungs"]
 
 #: Well inside a lung: topology (what hangs together) is read off at this threshold, where thin walls still part.
 _CORE_HU = -500.0
 
-#: The lung's edge. Between the authors' -300 and the half-way value between lung and wall of about -400.
-_EDGE_HU = -350.0
+#: The lung's edge, as in the authors' steps.
+EDGE_HU = -300.0
 
 #: A component this large is a lung unless it is pure gas; a smaller one must lie between the lungs' own bounds.
 _LUNG_ML, _PIECE_ML = 300.0, 5.0
@@ -51,7 +51,7 @@ def dilate_by(mask: np.ndarray, distance: float, spacing: tuple[float, float, fl
     """
     if not mask.any():
         return mask.copy()
-    box = ndimage.find_objects(mask.astype(np.uint8))[0]
+    box = ndimage.find_objects(mask.view(np.uint8))[0]
     pads = [math.floor(distance / edge) + 1 for edge in spacing]
     window = tuple(slice(max(0, part.start - pad), part.stop + pad) for part, pad in zip(box, pads, strict=True))
     grown = np.zeros_like(mask)
@@ -76,56 +76,93 @@ def close_by(mask: np.ndarray, distance: float, spacing: tuple[float, float, flo
         >>> bool(close_by(mask, 2.0, (1.0, 1.0, 1.0)).all())
         True
     """
+    if not mask.any():
+        return mask.copy()
+    # The closing of a mask stays within its bounding box.
+    box = ndimage.find_objects(mask.view(np.uint8))[0]
     pads = [math.floor(distance / edge) + 1 for edge in spacing]
-    padded = np.pad(mask, [(pad, pad) for pad in pads])
-    grown = dilate_by(padded, distance, spacing)
-    closed = ndimage.distance_transform_edt(grown, sampling=spacing) > distance
-    return closed[tuple(slice(pad, -pad) for pad in pads)] | mask
+    padded = np.pad(mask[box], [(pad, pad) for pad in pads])
+    grown = ndimage.distance_transform_edt(~padded, sampling=spacing) <= distance
+    filled = ndimage.distance_transform_edt(grown, sampling=spacing) > distance
+    closed = mask.copy()
+    closed[box] |= filled[tuple(slice(pad, -pad) for pad in pads)]
+    return closed
 
 
-def lung_air(ct: np.ndarray, core: np.ndarray, voxel_ml: float) -> np.ndarray:
-    """Of the enclosed air, what is lung: not stomach, bowel or gaps in the table.
+def lung_air(ct: np.ndarray, dark: np.ndarray, voxel_ml: float) -> tuple[np.ndarray, np.ndarray]:
+    """Part the enclosed dark air into lung and what is none: stomach, bowel, gaps in the table.
 
     Args:
         ct: (X, Y, Z) in HU, axes turned to RAS.
-        core: (X, Y, Z) bool, enclosed air without the airway.
+        dark: (X, Y, Z) bool, enclosed air without the airway.
         voxel_ml: volume of a voxel in mL.
 
     Returns:
-        (X, Y, Z) bool, empty where nothing is large enough to be a lung.
+        lung and other air, (X, Y, Z) bool each; pieces too small to tell are in neither. Both empty where nothing is
+        large enough to be a lung.
 
     Example:
         >>> ct = np.full((12, 12, 12), 40.0)
         >>> ct[1:5, 1:11, 1:11], ct[7:11, 1:11, 1:11] = -850.0, -1000.0  # a lung and a stomach full of gas
-        >>> lungs = lung_air(ct, ct < -500, voxel_ml=1.0)
-        >>> int(lungs.sum()), bool(lungs[8].any())
-        (400, False)
+        >>> lungs, other = lung_air(ct, ct < -500, voxel_ml=1.0)
+        >>> int(lungs.sum()), bool(lungs[8].any()), int(other.sum())
+        (400, False, 400)
     """
-    numbered, count = ndimage.label(core)
+    numbered, count = ndimage.label(dark)
     volume = np.bincount(numbered.ravel(), minlength=count + 1) * voxel_ml
     gas = np.bincount(numbered[ct < _GAS_HU], minlength=count + 1) * voxel_ml
     volume[0] = 0
     lung = (volume >= _LUNG_ML) & (gas < _GAS_SHARE * volume)
     if not lung.any():
-        return np.zeros_like(core)
-    lungs = lung[numbered]
-    box = ndimage.find_objects(lungs.astype(np.uint8))[0]
+        return np.zeros_like(dark), np.zeros_like(dark)
+    box = ndimage.find_objects(lung[numbered].view(np.uint8))[0]
     # The lower third of the lungs' height is shared with the bowel: there no loose piece is taken for lung.
     lowest = box[2].start + (box[2].stop - box[2].start) / 3
     bounds = np.array([[box[0].start, box[0].stop], [box[1].start, box[1].stop], [lowest, box[2].stop]])
-    pieces = np.flatnonzero((volume >= _PIECE_ML) & ~lung & (gas < _PIECE_GAS_SHARE * volume))
-    for piece, centre in zip(pieces, ndimage.center_of_mass(core, numbered, pieces), strict=True):
-        lung[piece] = bool(((bounds[:, 0] <= centre) & (centre <= bounds[:, 1])).all())
-    return lung[numbered]
+    large = volume >= _PIECE_ML
+    pieces = np.flatnonzero(large & ~lung & (gas < _PIECE_GAS_SHARE * volume))
+    centres = component_centres(numbered, count)[pieces]
+    lung[pieces] = ((bounds[:, 0] <= centres) & (centres <= bounds[:, 1])).all(axis=1)
+    return lung[numbered], (large & ~lung)[numbered]
+
+
+def aerated_lungs(
+    air: np.ndarray, core: np.ndarray, other: np.ndarray, spacing: tuple[float, float, float]
+) -> np.ndarray:
+    """From the lungs' core out to their edge, through partly aerated tissue: what air hangs together with the core.
+
+    Args:
+        air: (X, Y, Z) bool, enclosed air out to the lungs' edge.
+        core: (X, Y, Z) bool, the lungs' core.
+        other: (X, Y, Z) bool, dark air that is no lung (stomach, bowel): it is kept out with its rim.
+        spacing: voxel edges in mm.
+
+    Returns:
+        (X, Y, Z) bool.
+
+    Example:
+        >>> air = np.ones((9, 3, 3), dtype=bool)
+        >>> core, other = np.zeros((2, 9, 3, 3), dtype=bool)
+        >>> core[:3], other[7:] = True, True
+        >>> aerated_lungs(air, core, other, (1.0, 1.0, 1.0))[:, 1, 1].astype(int).tolist()
+        [1, 1, 1, 1, 1, 1, 0, 0, 0]
+    """
+    rim = dilate_by(other, 1.01 * max(spacing[:2]), spacing) & ~core
+    numbered, count = ndimage.label(air & ~rim)
+    touched = np.zeros(count + 1, dtype=bool)
+    touched[numbered[core]] = True
+    touched[0] = False
+    return touched[numbered] | core
 
 
 def segment_lungs(
-    ct: np.ndarray, spacing: tuple[float, float, float]
+    ct: np.ndarray, hull: np.ndarray, spacing: tuple[float, float, float]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Both lungs together, with their vessels, without trachea and main bronchi (PARTITION, section 12.2).
 
     Args:
         ct: (X, Y, Z) in HU, axes turned to RAS.
+        hull: (X, Y, Z) bool, as from `body_hull`.
         spacing: voxel edges in mm; about 1.5 to 5 mm in-plane is what the steps are made for.
 
     Returns:
@@ -134,19 +171,18 @@ def segment_lungs(
 
     Example:
         >>> ct = np.full((60, 40, 30), -1000.0)
-        >>> ct[5:55, 5:35] = 40.0  # a body
+        >>> hull = np.zeros(ct.shape, dtype=bool)
+        >>> hull[5:55, 5:35], ct[5:55, 5:35] = True, 40.0
         >>> ct[8:26, 10:30, 3:27] = ct[34:52, 10:30, 3:27] = -850.0  # two lungs
-        >>> lungs, core, airway = segment_lungs(ct, (4.0, 4.0, 4.0))
+        >>> lungs, core, airway = segment_lungs(ct, hull, (4.0, 4.0, 4.0))
         >>> int(lungs.sum()), airway is None
         (17280, True)
     """
-    hull = body_hull(ct, spacing)
-    enclosed = enclosed_air(ct < _EDGE_HU, hull, spacing)
-    core = enclosed & (ct < _CORE_HU)
-    airway = trace_airway(ct, core, hull, spacing)
+    air = enclosed_air(ct < EDGE_HU, hull, spacing)
+    dark = air & (ct < _CORE_HU)
+    airway = trace_airway(ct, dark, hull, spacing)
     # The airway's wall is thinner than a voxel: with a shell it is parted from the lung that lies against it.
-    tube = np.zeros_like(core) if airway is None else dilate_by(airway, max(1.5, 0.9 * spacing[0]), spacing)
-    core = lung_air(ct, core & ~tube, math.prod(spacing) / 1000)
-    edge = dilate_by(core, 1.01 * max(spacing[:2]), spacing) & (ct < _EDGE_HU) & enclosed
-    lungs = close_by(core | (edge & ~tube), _CLOSING_MM, spacing) & ~tube
-    return lungs, core, airway
+    tube = np.zeros_like(dark) if airway is None else dilate_by(airway, max(1.5, 0.9 * spacing[0]), spacing)
+    core, other = lung_air(ct, dark & ~tube, math.prod(spacing) / 1000)
+    lungs = aerated_lungs(air & ~tube, core, other, spacing)
+    return close_by(lungs, _CLOSING_MM, spacing) & ~tube, core, airway

@@ -8,7 +8,7 @@ import numpy as np
 
 from monai_pylon.utils import voxel_spacing, voxel_volume_ml
 
-__all__ = ["ORGAN_NAMES", "REASONS", "MaskQuality", "judge_masks", "judge_volume"]
+__all__ = ["NOTES", "ORGAN_NAMES", "REASONS", "MaskQuality", "judge_masks", "judge_volume"]
 
 #: The labels 1, 2, 3 of an organ mask, in order.
 ORGAN_NAMES = ("right lung", "mediastinum", "left lung")
@@ -23,15 +23,20 @@ REASONS = {
     "lungs_small": "Both lungs together are smaller than min_lung_ml.",
     "lungs_large": "Both lungs together hold more than 12,000 mL: outside air may have been taken for lung.",
     "no_trachea": "No trachea was found: the airway may be counted as lung.",
+    "right_lung_completed": "Much of the right lung has no air (effusion, collapse): completed by the left one.",
+    "left_lung_completed": "Much of the left lung has no air (effusion, collapse): completed by the right one.",
 }
+
+#: Codes that say what was done, not that it failed.
+NOTES = ("right_lung_completed", "left_lung_completed")
 
 
 class MaskQuality(NamedTuple):
     """Whether an organ mask can be trusted, and why not.
 
     Attributes:
-        ok: True where no reason was found.
-        reasons: reason codes (keys of ``REASONS``), empty where ok.
+        ok: True where nothing speaks against the mask.
+        reasons: reason codes (keys of ``REASONS``). Where ok, at most the ``NOTES``: a lung without air was completed.
         volumes_ml: volume of each organ in mL by name: "right lung", "mediastinum", "left lung".
         heuristic: True where the masks are the fallback's boxes, not the morphology's.
 
@@ -86,8 +91,11 @@ def judge_masks(
         >>> judge_masks(np.zeros((4, 4, 4), dtype=np.uint8), np.eye(4), 512.0).reasons
         ('no_lung',)
     """
-    counts = np.bincount(labels.ravel(), minlength=4)[1:4]
-    volumes = dict(zip(ORGAN_NAMES, (counts * voxel_volume_ml(affine)).tolist(), strict=True))
+    voxel = voxel_volume_ml(affine)
+    # One comparison an organ: counting all values at once would first widen every voxel to eight bytes.
+    volumes = {
+        name: float(np.count_nonzero(labels == value) * voxel) for value, name in enumerate(ORGAN_NAMES, start=1)
+    }
     right, left = volumes["right lung"], volumes["left lung"]
     found = list(reasons)
     if right + left == 0:
@@ -101,4 +109,4 @@ def judge_masks(
             found.append("lungs_small")
         if right + left > 12_000:
             found.append("lungs_large")
-    return MaskQuality(not found, tuple(found), volumes, False)
+    return MaskQuality(set(found) <= set(NOTES), tuple(found), volumes, False)

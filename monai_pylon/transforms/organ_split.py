@@ -11,6 +11,8 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
+from monai_pylon.transforms.body import component_centres
+
 __all__ = ["mediastinum_between_lungs", "split_lungs"]
 
 #: A part of the lungs' core this large on either side is a lung by itself; smaller ones follow their place.
@@ -22,17 +24,22 @@ _EROSIONS_MM = (0.0, 2.0, 3.0, 4.0, 6.0, 8.0, 11.0, 15.0)
 #: Further below the mean level of the two diaphragm domes than this many mm, liver and stomach fill the hull.
 _BELOW_DOMES_MM = 30.0
 
+#: How far up, in mm, the outline of the low slices is sought.
+_LOOK_UP_MM = 30.0
 
-def _two_sides(core: np.ndarray, depth: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+
+def _two_sides(core: np.ndarray, spacing: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray] | None:
     """Seeds (right, left) at the least erosion at which the core falls into two sides, or None."""
     total = np.count_nonzero(core)
+    # Beyond the box is no lung: a border of one voxel, so that depth is measured from there too.
+    depth = ndimage.distance_transform_edt(np.pad(core, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
     for radius in _EROSIONS_MM:
         numbered, count = ndimage.label(depth > radius)
         sizes = np.bincount(numbered.ravel(), minlength=count + 1)
         sizes[0] = 0
         first, second = np.argsort(sizes)[::-1][:2] if count > 1 else (0, 0)
         if second and sizes[second] >= _SIDE_SHARE * total:
-            centres = ndimage.center_of_mass(numbered > 0, numbered, [first, second])
+            centres = component_centres(numbered, count)[[first, second]]
             if abs(centres[0][0] - centres[1][0]) < abs(centres[0][2] - centres[1][2]):
                 return None  # one above the other: two halves of one lung
             right, left = (first, second) if centres[0][0] > centres[1][0] else (second, first)
@@ -61,20 +68,28 @@ def split_lungs(
         >>> bool(right[15].all()), bool(left[15].any())
         (True, False)
     """
-    seeds = _two_sides(core, ndimage.distance_transform_edt(core, sampling=spacing))
-    if seeds is None:
-        right = lungs & (np.arange(lungs.shape[0]) > midline)[:, None, None]
-        return right, lungs & ~right
-    marks = seeds[0].astype(np.uint8) + 2 * seeds[1].astype(np.uint8)
-    nearest = ndimage.distance_transform_edt(marks == 0, sampling=spacing, return_distances=False, return_indices=True)
-    side = marks[tuple(nearest)]
-    return lungs & (side == 1), lungs & (side == 2)
+    right = lungs & (np.arange(lungs.shape[0]) > midline)[:, None, None]
+    boxes = ndimage.find_objects((lungs | core).view(np.uint8))
+    seeds = _two_sides(core[boxes[0]], spacing) if boxes else None
+    if seeds is not None:
+        away = [ndimage.distance_transform_edt(~seed, sampling=spacing) for seed in seeds]
+        right[boxes[0]] = lungs[boxes[0]] & (away[0] <= away[1])
+    return right, lungs & ~right
 
 
 def _dome(lung: np.ndarray) -> float:
     """The level (z index) of a diaphragm's dome: high among the lower ends of the lung's columns."""
     columns = lung.any(axis=2)
     return float(np.percentile(lung.argmax(axis=2)[columns], 75)) if columns.any() else 0.0
+
+
+def _front_of_spine(middle: np.ndarray, ct: np.ndarray, spacing: tuple[float, float, float]) -> int:
+    """The row (y index) in front of the rearmost bone between the lungs; 0 where there is none. (X, Y) each."""
+    rows = np.flatnonzero(middle.any(axis=0))
+    rear = rows[: max(1, len(rows) // 2)]
+    bone = (ct[:, rear] > 200) & middle[:, rear]
+    bony = np.flatnonzero(bone.sum(axis=0) * spacing[0] > 12)
+    return int(rear[bony.max()]) + 1 if len(bony) else 0
 
 
 def mediastinum_between_lungs(
@@ -105,24 +120,23 @@ def mediastinum_between_lungs(
     between = np.zeros_like(right)
     if not (right.any() and left.any()):
         return between
-    lowest = max(0, math.floor((_dome(right) + _dome(left)) / 2 - _BELOW_DOMES_MM / spacing[2]))
     lungs = right | left
+    lowest = max(0, math.floor((_dome(right) + _dome(left)) / 2 - _BELOW_DOMES_MM / spacing[2]))
+    # Low slices hold the tips of the lungs alone, and a line between the tips cuts through the heart: there the lungs'
+    # outline of a few slices further up is taken too.
+    steps = math.ceil(_LOOK_UP_MM / spacing[2])
+    outlines = ndimage.maximum_filter1d(
+        lungs[:, :, : lowest + steps].view(np.uint8), steps + 1, axis=2, mode="constant", origin=-((steps + 1) // 2)
+    )
     both = right.any(axis=(0, 1)) & left.any(axis=(0, 1))
     box = ndimage.find_objects(lungs.astype(np.uint8))[0]
-    aside, behind = (box[0].stop - box[0].start) // 12, round(0.25 * (box[1].stop - box[1].start))
+    width, depth = (part.stop - part.start for part in box[:2])
     for z in np.flatnonzero(both):
-        middle = convex_hull_image(lungs[:, :, z], offset_coordinates=False) & ~lungs[:, :, z]
-        # The spine: from the front of the rearmost bone backwards.
-        rows = np.flatnonzero(middle.any(axis=0))
-        if len(rows):
-            rear = rows[: max(1, len(rows) // 2)]
-            bone = (ct[:, rear, z] > 200) & middle[:, rear]
-            bony = np.flatnonzero(bone.sum(axis=0) * spacing[0] > 12)
-            if len(bony):
-                middle[:, : rear[bony.max()] + 1] = False
-        if z < lowest:  # beside the liver: the heart alone, in the middle and in front
-            middle[: box[0].start + aside] = False
-            middle[box[0].stop - aside :] = False
-            middle[:, : box[1].start + behind] = False
+        outline = lungs[:, :, z] if z >= lowest else outlines[:, :, z]
+        middle = convex_hull_image(outline) & ~lungs[:, :, z]
+        middle[:, : _front_of_spine(middle, ct[:, :, z], spacing)] = False
+        if z < lowest:  # beside the liver: the heart alone, in front and not far to the right
+            middle[box[0].stop - width // 4 :] = False
+            middle[:, : box[1].start + depth // 4] = False
         between[:, :, z] = middle
     return between

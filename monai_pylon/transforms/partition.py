@@ -10,12 +10,10 @@ import torch
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform, Transform
-from scipy import ndimage
 
-from monai_pylon.transforms.lung_masks import segment_lungs
 from monai_pylon.transforms.mask_quality import MaskQuality, judge_masks, judge_volume
-from monai_pylon.transforms.organ_split import mediastinum_between_lungs, split_lungs
 from monai_pylon.transforms.paper_masks import paper_organ_labels
+from monai_pylon.transforms.robust_masks import robust_organ_labels
 from monai_pylon.utils import check, check_affine, check_choice, check_type, ras_view, voxel_spacing
 
 __all__ = [
@@ -28,13 +26,6 @@ __all__ = [
 ]
 
 _METHODS = ("robust", "paper")
-
-#: Voxels are grouped into cells of up to this edge in mm for the morphology; the lungs' edge is then drawn anew on the
-#: scan's own voxels.
-_CELL_MM = 2.0
-
-#: As in the lungs' own steps.
-_EDGE_HU = -350.0
 
 
 class OrganPartition(NamedTuple):
@@ -51,51 +42,6 @@ class OrganPartition(NamedTuple):
 
     labels: np.ndarray
     quality: MaskQuality
-
-
-def _cells(volume: np.ndarray, factors: list[int]) -> np.ndarray:
-    """The mean of each cell of voxels; the last cell of an axis repeats the edge."""
-    for axis, factor in enumerate(factors):
-        if factor > 1:
-            starts = np.arange(0, volume.shape[axis], factor)
-            counts = np.diff(np.append(starts, volume.shape[axis]))
-            shape = [1, 1, 1]
-            shape[axis] = -1
-            volume = np.add.reduceat(volume, starts, axis=axis, dtype=np.float32) / counts.reshape(shape)
-    return np.ascontiguousarray(volume, dtype=np.float32)
-
-
-def _spread(mask: np.ndarray, factors: list[int], shape: tuple[int, ...]) -> np.ndarray:
-    """Give every voxel the value of its cell."""
-    for axis, factor in enumerate(factors):
-        mask = np.repeat(mask, factor, axis=axis) if factor > 1 else mask
-    return mask[tuple(slice(size) for size in shape)]
-
-
-def _robust_labels(ct: np.ndarray, spacing: tuple[float, float, float]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Organ labels of a volume turned to RAS, and what was noticed on the way."""
-    factors = [max(1, int(_CELL_MM / edge)) for edge in spacing]
-    cell = (spacing[0] * factors[0], spacing[1] * factors[1], spacing[2] * factors[2])
-    coarse = _cells(ct, factors)
-    lungs, core, airway = segment_lungs(coarse, cell)
-    reasons = () if airway is not None or not lungs.any() else ("no_trachea",)
-    middle = (
-        float(np.mean(np.nonzero((lungs if airway is None else airway).any(axis=(1, 2)))[0])) if lungs.any() else 0.0
-    )
-    right, left = split_lungs(lungs, core, cell, middle)
-    between = mediastinum_between_lungs(right, left, coarse, cell)
-    organs = (right + 2 * between + 3 * left).astype(np.uint8)
-    if max(factors) == 1:
-        return organs, reasons
-    # Cells at the lungs' edge are part lung, part wall: there each voxel's own HU decides.
-    grown = ndimage.grey_dilation(np.where(organs == 2, 0, organs), footprint=ndimage.generate_binary_structure(3, 1))
-    inside = ndimage.binary_erosion(lungs)
-    tube = ndimage.binary_dilation(airway) if airway is not None else np.zeros_like(lungs)
-    rim = _spread(np.where((grown > 0) & ~inside & ~tube, grown, 0).astype(np.uint8), factors, ct.shape)
-    fine = np.array(_spread(organs, factors, ct.shape))
-    at_rim = rim > 0
-    fine[at_rim] = np.where(ct[at_rim] < _EDGE_HU, rim[at_rim], np.where(fine[at_rim] == 2, 2, 0))
-    return fine, reasons
 
 
 def partition_organs(
@@ -136,7 +82,7 @@ def partition_organs(
     elif method == "paper":
         labels = paper_organ_labels(volume, matrix, min_lung_ml)
     else:
-        turned, reasons = _robust_labels(view.array, voxel_spacing(view.affine))
+        turned, reasons = robust_organ_labels(view.array, voxel_spacing(view.affine))
         labels = np.ascontiguousarray(view.restore(turned))
     return OrganPartition(labels, judge_masks(labels, matrix, min_lung_ml, reasons))
 

@@ -1,0 +1,108 @@
+"""Lungs without air: a hemithorax filled by fluid or collapsed lung is completed by the mirror image of the other side.
+
+Brightness cannot tell fluid or airless lung from muscle, but the other lung tells where the lung should be. Only a loss
+that reaches all the way up is completed: tissue *under* a lung may as well be a raised diaphragm or a mass, and a mask
+that takes in the stomach is worse than one that lacks a consolidated lobe.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from monai_pylon.transforms.lung_masks import close_by
+from monai_pylon.transforms.symmetry import SymmetryPlane, find_symmetry_plane, mirror_mask
+
+__all__ = ["complete_lungs"]
+
+#: Of the place where a lung should be, the share without air and without lung above it from which on it is completed.
+#: Real scans without such a loss have up to 0.10, half an effusion has 0.23.
+_LOSS = 0.15
+
+#: HU of what fills a hemithorax: above fat with its partial volume, below bone.
+_DENSE_HU = (-150.0, 200.0)
+
+#: Within these distances in mm of the plane of symmetry lies the mediastinum: in the rear, and in the front with the
+#: heart, which on the left reaches further.
+_MEDIASTINUM_MM = {"right": (25.0, 45.0), "left": (35.0, 75.0)}
+
+#: The heart lies in front of this share of the lungs' depth.
+_FRONT_SHARE = 0.4
+
+#: A completed region is at least twice this wide, in mm.
+_OPENING_MM = 5.0
+
+
+def _beside_mediastinum(
+    lung: np.ndarray, side: str, plane: SymmetryPlane, spacing: tuple[float, float, float]
+) -> np.ndarray:
+    """(X, Y, 1): where, seen from above, the lung of one side may be; ``lung`` is the other one."""
+    flat = lung.any(axis=2)
+    distance = plane.distances(flat.shape, spacing) * (1 if side == "right" else -1)
+    height = plane.heights(flat.shape, spacing)
+    low, high = height[flat].min(), height[flat].max()
+    rear_mm, front_mm = _MEDIASTINUM_MM[side]
+    return (distance > np.where(height > low + _FRONT_SHARE * (high - low), front_mm, rear_mm))[:, :, None]
+
+
+def _opened(mask: np.ndarray, distance: float, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Without what is narrower than twice a distance in mm."""
+    radii = [max(1, round(distance / edge)) for edge in spacing]
+    axes = np.ogrid[tuple(slice(-radius, radius + 1) for radius in radii)]
+    ball = sum((axis / radius) ** 2 for axis, radius in zip(axes, radii, strict=True)) <= 1.0
+    return np.asarray(ndimage.binary_opening(mask, ball))
+
+
+def _loss(
+    own: np.ndarray,
+    other: np.ndarray,
+    side: str,
+    ct: np.ndarray,
+    plane: SymmetryPlane,
+    spacing: tuple[float, float, float],
+) -> np.ndarray | None:
+    """(X, Y, Z) bool: what one lung lacks, if that is enough to be completed."""
+    expected = mirror_mask(other, plane, spacing) & ~other & _beside_mediastinum(other, side, plane, spacing)
+    lost = expected & ~own & (ct > _DENSE_HU[0]) & (ct < _DENSE_HU[1])
+    lung_above = np.flip(np.maximum.accumulate(np.flip(own, axis=2), axis=2), axis=2)
+    if np.count_nonzero(lost & ~lung_above) < _LOSS * np.count_nonzero(expected | own):
+        return None
+    return _opened(lost, _OPENING_MM, spacing)
+
+
+def complete_lungs(
+    right: np.ndarray, left: np.ndarray, ct: np.ndarray, spacing: tuple[float, float, float]
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Give a lung that lost much of its air (large effusion, collapse) its place back.
+
+    Args:
+        right: (X, Y, Z) bool, the right lung's air with its vessels, axes turned to RAS; may be empty.
+        left: (X, Y, Z) bool, likewise.
+        ct: (X, Y, Z) in HU.
+        spacing: voxel edges in mm.
+
+    Returns:
+        right and left lung, and what was done: "right_lung_completed", "left_lung_completed". Where both lungs are
+        intact, or both are lost, they come back as they are.
+
+    Example:
+        >>> right, left = np.zeros((2, 50, 30, 30), dtype=bool)
+        >>> left[4:18, 5:25, 5:25] = True  # the right lung is without air
+        >>> ct = np.where(left, -850.0, 30.0)
+        >>> ct[[2, 47], 10:20] = ct[23:27, 2:5] = 700.0  # two ribs and a spine
+        >>> right, left, done = complete_lungs(right, left, ct, (5.0, 5.0, 5.0))
+        >>> bool(right[40, 15, 15]), done
+        (True, ('right_lung_completed',))
+    """
+    lungs = {"right": right, "left": left}
+    levels = np.flatnonzero((right | left).any(axis=(0, 1)))
+    plane = find_symmetry_plane(ct[:, :, levels[0] : levels[-1] + 1], spacing) if len(levels) else None
+    if plane is None:
+        return right, left, ()
+    done = []
+    for side, other in (("right", left), ("left", right)):
+        lost = _loss(lungs[side], other, side, ct, plane, spacing) if other.any() else None
+        if lost is not None:
+            lungs[side] = close_by(lungs[side] | lost, _OPENING_MM, spacing) & ~other
+            done.append(f"{side}_lung_completed")
+    return lungs["right"], lungs["left"], tuple(done)

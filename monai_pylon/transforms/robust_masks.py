@@ -1,0 +1,63 @@
+"""The organ masks in mm and mL, on any spacing and orientation: lungs, airway, sides and mediastinum."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import ndimage
+
+from monai_pylon.transforms.body import body_hull
+from monai_pylon.transforms.cells import cell_factors, draw_edge, mean_cells
+from monai_pylon.transforms.hemithorax import complete_lungs
+from monai_pylon.transforms.lung_masks import EDGE_HU, segment_lungs
+from monai_pylon.transforms.organ_split import mediastinum_between_lungs, split_lungs
+
+__all__ = ["robust_organ_labels"]
+
+
+def _organs_of_cells(
+    ct: np.ndarray, hull: np.ndarray, spacing: tuple[float, float, float]
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Labels and airway (X, Y, Z) of a volume of cells, and what was noticed on the way."""
+    lungs, core, airway = segment_lungs(ct, hull, spacing)
+    if not lungs.any():
+        return np.zeros(ct.shape, dtype=np.uint8), np.zeros_like(lungs), ()
+    middle = float(np.mean(np.nonzero((lungs if airway is None else airway).any(axis=(1, 2)))[0]))
+    right, left, reasons = complete_lungs(*split_lungs(lungs, core, spacing, middle), ct, spacing)
+    between = mediastinum_between_lungs(right, left, ct, spacing)
+    organs = (right + 2 * between + 3 * left).astype(np.uint8)
+    tube = np.zeros_like(lungs) if airway is None else np.asarray(ndimage.binary_dilation(airway))
+    return organs, tube, reasons if airway is not None else (*reasons, "no_trachea")
+
+
+def robust_organ_labels(ct: np.ndarray, spacing: tuple[float, float, float]) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Right lung, mediastinum and left lung of a chest CT.
+
+    Args:
+        ct: (X, Y, Z) in HU, axes turned to RAS, any memory order.
+        spacing: voxel edges in mm.
+
+    Returns:
+        (X, Y, Z) uint8: 0 background, 1 right lung, 2 mediastinum, 3 left lung; and reason codes of what was noticed.
+
+    Example:
+        >>> ct = np.full((60, 40, 30), -1000.0)
+        >>> ct[5:55, 5:35] = 40.0  # a body
+        >>> ct[8:26, 10:30, 3:27] = ct[34:52, 10:30, 3:27] = -850.0  # two lungs
+        >>> labels, reasons = robust_organ_labels(ct, (4.0, 4.0, 4.0))
+        >>> labels[[10, 30, 45], 20, 15].tolist(), reasons
+        ([3, 2, 1], ('no_trachea',))
+    """
+    factors = cell_factors(spacing)
+    cell = (spacing[0] * factors[0], spacing[1] * factors[1], spacing[2] * factors[2])
+    cells = mean_cells(ct, factors)
+    hull = body_hull(cells, cell)
+    organs, tube = np.zeros(cells.shape, dtype=np.uint8), np.zeros(cells.shape, dtype=bool)
+    boxes = ndimage.find_objects(hull.astype(np.uint8))
+    if not boxes:
+        return np.zeros(ct.shape, dtype=np.uint8), ()
+    # Half of a scan is air and table around the patient. A margin lets outside air be seen as such.
+    box = tuple(slice(max(0, part.start - 16), part.stop + 16) for part in boxes[0])
+    organs[box], tube[box], reasons = _organs_of_cells(np.ascontiguousarray(cells[box]), hull[box], cell)
+    if max(factors) == 1:
+        return organs, reasons
+    return draw_edge(ct, organs, cells < EDGE_HU, tube, factors, EDGE_HU), reasons
