@@ -65,9 +65,10 @@ def _extent(mask: np.ndarray) -> tuple[float, float]:
 
 
 def _verdict(quality: OrganQuality) -> tuple[str, str]:
+    reasons = ", ".join(str(reason).replace("_", " ") for reason in quality.reasons)
     if quality.ok:
-        return "Quality: ok", _GOOD
-    reasons = ", ".join(str(reason).replace("_", " ") for reason in quality.reasons) or "no reason given"
+        return f"Quality: ok ({reasons})" if reasons else "Quality: ok", _GOOD
+    reasons = reasons or "no reason given"
     boxes = "; the organs are heuristic boxes" if quality.heuristic else ""
     return f"Quality: check by eye ({reasons}{boxes})", _DOUBTFUL
 

@@ -24,6 +24,12 @@ _EROSIONS_MM = (0.0, 2.0, 3.0, 4.0, 6.0, 8.0, 11.0, 15.0)
 #: Further below the mean level of the two diaphragm domes than this many mm, liver and stomach fill the hull.
 _BELOW_DOMES_MM = 30.0
 
+#: The mediastinum ends below the slices where the lungs have less than this share of their largest cross-section.
+_TIPS = 0.03
+
+#: Half the height over which the front of the spine is told from slice to slice, and half the width of a sliver, in mm.
+_VERTEBRA_MM, _SLIVER_MM = 25.0, 4.0
+
 #: How far up, in mm, the outline of the low slices is sought.
 _LOOK_UP_MM = 30.0
 
@@ -83,13 +89,37 @@ def _dome(lung: np.ndarray) -> float:
     return float(np.percentile(lung.argmax(axis=2)[columns], 75)) if columns.any() else 0.0
 
 
-def _front_of_spine(middle: np.ndarray, ct: np.ndarray, spacing: tuple[float, float, float]) -> int:
-    """The row (y index) in front of the rearmost bone between the lungs; 0 where there is none. (X, Y) each."""
-    rows = np.flatnonzero(middle.any(axis=0))
-    rear = rows[: max(1, len(rows) // 2)]
-    bone = (ct[:, rear] > 200) & middle[:, rear]
-    bony = np.flatnonzero(bone.sum(axis=0) * spacing[0] > 12)
-    return int(rear[bony.max()]) + 1 if len(bony) else 0
+def _disc(radius: float, spacing: tuple[float, float, float]) -> np.ndarray:
+    """A disc in the axial plane as a structuring element, at least three voxels wide."""
+    reach = [max(1, round(radius / edge)) for edge in spacing[:2]]
+    x, y = np.ogrid[-reach[0] : reach[0] + 1, -reach[1] : reach[1] + 1]
+    return ((x / reach[0]) ** 2 + (y / reach[1]) ** 2 <= 1.0)[:, :, None]
+
+
+def _front_of_spine(between: np.ndarray, ct: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """(Z,): the row (y index) in front of the rearmost bone between the lungs, told by its neighbours at a disc."""
+    fronts = np.zeros(between.shape[2], dtype=int)
+    for z in np.flatnonzero(between.any(axis=(0, 1))):
+        rows = np.flatnonzero(between[:, :, z].any(axis=0))
+        rear = rows[: max(1, len(rows) // 2)]
+        bone = (ct[:, rear, z] > 200) & between[:, rear, z]
+        bony = np.flatnonzero(bone.sum(axis=0) * spacing[0] > 12)
+        fronts[z] = rear[bony.max()] + 1 if len(bony) else 0
+    window = 2 * math.ceil(_VERTEBRA_MM / spacing[2]) + 1
+    return ndimage.percentile_filter(fronts, 70, size=window, mode="nearest")
+
+
+def _low_outlines(lungs: np.ndarray, lowest: int, spacing: tuple[float, float, float]) -> np.ndarray:
+    """(X, Y, Z): the lungs, below slice ``lowest`` together with those of the slices just above.
+
+    Low slices hold the tips of the lungs alone, and a line between the tips would cut through the heart.
+    """
+    steps = math.ceil(_LOOK_UP_MM / spacing[2])
+    outlines = lungs.copy()
+    outlines[:, :, :lowest] = ndimage.maximum_filter1d(
+        lungs[:, :, : lowest + steps].view(np.uint8), steps + 1, axis=2, mode="constant", origin=-((steps + 1) // 2)
+    )[:, :, :lowest]
+    return outlines
 
 
 def mediastinum_between_lungs(
@@ -99,7 +129,8 @@ def mediastinum_between_lungs(
 
     On each axial slice, what lies inside the convex hull of both lungs and is neither lung nor, in its rear part, bone.
     Lower than 30 mm below the mean level of the diaphragm's domes, where liver and stomach lie between the lungs, only
-    the part in the middle and in front is kept, so that the region holds the heart.
+    the front three quarters are kept, without the right quarter (as in the authors' box), so that the region holds the
+    heart. It ends where only the lungs' last tips are left.
 
     Args:
         right: (X, Y, Z) bool, axes turned to RAS.
@@ -108,7 +139,7 @@ def mediastinum_between_lungs(
         spacing: voxel edges in mm.
 
     Returns:
-        (X, Y, Z) bool, empty where one of the lungs is.
+        (X, Y, Z) bool, in one piece; empty where one of the lungs is.
 
     Example:
         >>> right, left = np.zeros((2, 20, 6, 4), dtype=bool)
@@ -122,21 +153,16 @@ def mediastinum_between_lungs(
         return between
     lungs = right | left
     lowest = max(0, math.floor((_dome(right) + _dome(left)) / 2 - _BELOW_DOMES_MM / spacing[2]))
-    # Low slices hold the tips of the lungs alone, and a line between the tips cuts through the heart: there the lungs'
-    # outline of a few slices further up is taken too.
-    steps = math.ceil(_LOOK_UP_MM / spacing[2])
-    outlines = ndimage.maximum_filter1d(
-        lungs[:, :, : lowest + steps].view(np.uint8), steps + 1, axis=2, mode="constant", origin=-((steps + 1) // 2)
-    )
-    both = right.any(axis=(0, 1)) & left.any(axis=(0, 1))
-    box = ndimage.find_objects(lungs.astype(np.uint8))[0]
-    width, depth = (part.stop - part.start for part in box[:2])
-    for z in np.flatnonzero(both):
-        outline = lungs[:, :, z] if z >= lowest else outlines[:, :, z]
-        middle = convex_hull_image(outline) & ~lungs[:, :, z]
-        middle[:, : _front_of_spine(middle, ct[:, :, z], spacing)] = False
-        if z < lowest:  # beside the liver: the heart alone, in front and not far to the right
-            middle[box[0].stop - width // 4 :] = False
-            middle[:, : box[1].start + depth // 4] = False
-        between[:, :, z] = middle
-    return between
+    outlines = _low_outlines(lungs, lowest, spacing)
+    areas = lungs.sum(axis=(0, 1))
+    for z in np.flatnonzero(right.any(axis=(0, 1)) & left.any(axis=(0, 1)) & (areas > _TIPS * areas.max())):
+        between[:, :, z] = convex_hull_image(outlines[:, :, z]) & ~lungs[:, :, z]
+    for z, front in enumerate(_front_of_spine(between, ct, spacing)):
+        between[:, :front, z] = False
+    box = ndimage.find_objects(lungs.view(np.uint8))[0]
+    between[box[0].stop - (box[0].stop - box[0].start) // 4 :, :, :lowest] = False
+    between[:, : box[1].start + (box[1].stop - box[1].start) // 4, :lowest] = False
+    # Slivers between the ribs lie inside the hull too: too thin for anything that is sought here.
+    thick = ndimage.binary_opening(between, _disc(_SLIVER_MM, spacing))
+    numbered, count = ndimage.label(thick)
+    return numbered == np.bincount(numbered.ravel())[1:].argmax() + 1 if count else thick
