@@ -165,4 +165,4 @@ def mediastinum_between_lungs(
     # Slivers between the ribs lie inside the hull too: too thin for anything that is sought here.
     thick = ndimage.binary_opening(between, _disc(_SLIVER_MM, spacing))
     numbered, count = ndimage.label(thick)
-    return numbered == np.bincount(numbered.ravel())[1:].argmax() + 1 if count else thick
+    return np.asarray(numbered == np.bincount(numbered.ravel())[1:].argmax() + 1 if count else thick)
