@@ -157,8 +157,8 @@ def mediastinum_between_lungs(
     areas = lungs.sum(axis=(0, 1))
     for z in np.flatnonzero(right.any(axis=(0, 1)) & left.any(axis=(0, 1)) & (areas > _TIPS * areas.max())):
         between[:, :, z] = convex_hull_image(outlines[:, :, z]) & ~lungs[:, :, z]
-    for z, front in enumerate(_front_of_spine(between, ct, spacing)):
-        between[:, :front, z] = False
+    for level, front in enumerate(_front_of_spine(between, ct, spacing)):
+        between[:, :front, level] = False
     box = ndimage.find_objects(lungs.view(np.uint8))[0]
     between[box[0].stop - (box[0].stop - box[0].start) // 4 :, :, :lowest] = False
     between[:, : box[1].start + (box[1].stop - box[1].start) // 4, :lowest] = False
