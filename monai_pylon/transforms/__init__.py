@@ -1,5 +1,13 @@
 """Organ masks out of a chest CT (PARTITION) and the regions that they allow."""
 
+from monai_pylon.transforms.attention_regions import (
+    AllowedRegions,
+    AllowedRegionsD,
+    AllowedRegionsd,
+    AllowedRegionsDict,
+    allowed_regions,
+    allowed_share,
+)
 from monai_pylon.transforms.mask_quality import MaskQuality
 from monai_pylon.transforms.paper_masks import paper_organ_labels, paper_quality_reasons
 from monai_pylon.transforms.partition import (
@@ -12,12 +20,18 @@ from monai_pylon.transforms.partition import (
 )
 
 __all__ = [
+    "AllowedRegions",
+    "AllowedRegionsD",
+    "AllowedRegionsDict",
+    "AllowedRegionsd",
     "MaskQuality",
     "OrganPartition",
     "PartitionOrgans",
     "PartitionOrgansD",
     "PartitionOrgansDict",
     "PartitionOrgansd",
+    "allowed_regions",
+    "allowed_share",
     "paper_organ_labels",
     "paper_quality_reasons",
     "partition_organs",

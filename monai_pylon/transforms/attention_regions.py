@@ -1,0 +1,252 @@
+"""Where in a network's attention map each label may lie: PARTITION's allowed regions (paper, section 12.2).
+
+The organ masks are brought to the map's grid once, and a label is allowed in the union of the organs in which its
+report places it. Nothing of the size labels times voxels is ever made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform, Transform
+from scipy.ndimage import binary_dilation
+
+from monai_pylon.transforms.organ_cells import (
+    DOWNSAMPLING_MODES,
+    organ_bits,
+    organ_cells,
+    organ_voxel_counts,
+    whole_numbers,
+)
+from monai_pylon.utils import check, check_choice, check_type
+
+__all__ = [
+    "AllowedRegions",
+    "AllowedRegionsD",
+    "AllowedRegionsDict",
+    "AllowedRegionsd",
+    "allowed_regions",
+    "allowed_share",
+]
+
+
+def _check_options(mode: str, dilation: int) -> None:
+    check_choice(mode, DOWNSAMPLING_MODES, "mode")
+    check_type(dilation, int, "dilation")
+    check(dilation >= 0, "dilation", "0 or more", dilation)
+
+
+def allowed_regions(
+    organs: np.ndarray | torch.Tensor,
+    locations: np.ndarray | torch.Tensor,
+    grid: Sequence[int],
+    mode: str = "nearest",
+    dilation: int = 0,
+) -> np.ndarray | torch.Tensor:
+    """Where each label may lie, on the grid of a network's attention map (the paper's Gtrue).
+
+    The grid is stretched evenly over the volume. A cell is allowed where one of the voxels that the mode looks at lies
+    in an organ of the label:
+
+    - "nearest", the authors' choice: one voxel, the **first** of the cell along each axis, as in torch's interpolation.
+      What misses these voxels is lost. The one mode that does not commute with flips: they make the first voxel the
+      last. For the authors' very regions turn the organs to their axes first ("LPI").
+    - "trilinear": along each axis the one or two voxels beside the cell's centre.
+    - "area": all the voxels that the cell covers, even in part.
+
+    Args:
+        organs: (X, Y, Z) whole numbers: 0 background, 1 right lung, 2 mediastinum, 3 left lung; or masks (3, X, Y, Z)
+            that may overlap, as the heuristic ones do.
+        locations: (M, 3) bool: whether each label lies in right lung, mediastinum, left lung.
+        grid: (x, y, groups), the cells of the attention map along the volume's own axes.
+        mode: "nearest", "trilinear" or "area".
+        dilation: how often to let the organs' cells grow by one cell in all 26 directions. The authors do not.
+
+    Returns:
+        (M, *grid) bool, a tensor (on the organs' device) where organs or locations is one, else an array. All false
+        where a label lies nowhere (it is absent); so, too, where the masks hold none of its organs, which
+        :func:`allowed_share` and the masks' quality tell.
+
+    Raises:
+        TypeError: where organs, locations, grid or dilation is of another type.
+        ValueError: where a shape or a value does not fit, or the grid is finer than the volume.
+
+    Example:
+        >>> organs = np.repeat([1, 1, 2, 2, 3, 3], 4).reshape(6, 2, 2)  # from the right to the left
+        >>> in_lungs, absent = [True, False, True], [False, False, False]
+        >>> allowed_regions(organs, np.array([in_lungs, absent]), grid=(3, 1, 1))[:, :, 0, 0]
+        array([[ True, False,  True],
+               [False, False, False]])
+    """
+    remedy = "One row a label: does it lie in the right lung, the mediastinum, the left lung?"
+    wanted = whole_numbers(locations, 1, "locations", remedy).astype(bool)
+    check(wanted.ndim == 2 and wanted.shape[1] == 3, "locations", "of shape (M, 3)", locations, remedy)
+    _check_options(mode, dilation)
+    cells = organ_cells(organ_bits(organs), grid, mode)
+    if dilation:
+        cells = binary_dilation(cells, np.ones((1, 3, 3, 3), dtype=bool), iterations=dilation)
+    regions = (wanted @ cells.reshape(3, -1)).reshape(-1, *cells.shape[1:])
+    for given in (organs, locations):
+        if isinstance(given, torch.Tensor):
+            return torch.from_numpy(regions).to(given.device)
+    return regions
+
+
+def allowed_share(organs: np.ndarray | torch.Tensor, regions: np.ndarray | torch.Tensor) -> np.ndarray | torch.Tensor:
+    """How much of each organ's volume its own region covers: what the downsampling has left of it.
+
+    A voxel is covered where the cell in which its centre lies is allowed.
+
+    Args:
+        organs: (X, Y, Z) or (3, X, Y, Z), as in :func:`allowed_regions`.
+        regions: (3, x, y, groups) bool: where right lung, mediastinum and left lung are allowed, each by itself.
+
+    Returns:
+        (3,) shares from 0 to 1, NaN for an organ without a voxel; a tensor where organs is one.
+
+    Raises:
+        TypeError: where organs or regions is no array.
+        ValueError: where a shape or a value does not fit.
+
+    Example:
+        >>> organs = np.repeat([1, 1, 2, 2, 3, 3], 4).reshape(6, 2, 2)
+        >>> allowed_share(organs, allowed_regions(organs, np.eye(3), grid=(2, 1, 1)))  # sees the voxels 0 and 3
+        array([1. , 0.5, 0. ])
+    """
+    remedy = "allowed_regions(organs, np.eye(3), grid) makes them."
+    allowed = whole_numbers(regions, 1, "regions", remedy)
+    check(allowed.ndim == 4 and len(allowed) == 3, "regions", "of shape (3, x, y, groups)", regions, remedy)
+    counts = organ_voxel_counts(organ_bits(organs), allowed.shape[1:])
+    volumes, covered = counts.sum(axis=(1, 2, 3)), (counts * allowed).sum(axis=(1, 2, 3))
+    share = np.divide(covered, volumes, out=np.full(3, np.nan), where=volumes > 0)
+    return torch.from_numpy(share) if isinstance(organs, torch.Tensor) else share
+
+
+class AllowedRegions(Transform):
+    """Allowed regions as a MONAI transform; see :func:`allowed_regions`.
+
+    Give it the organs on the very voxels that the network sees: cropped, padded and turned as the image is. The default
+    grid is AxialNet's for 420 x 420 slices in groups of three: 6 x 6 cells in plane, and one along the slices a group.
+
+    Args:
+        grid: (x, y, groups), or (x, y, None) for as many groups as the volume has slices for.
+        mode: "nearest", "trilinear" or "area".
+        dilation: how often to let the organs' cells grow by one cell.
+        slices_per_group: used where the grid leaves the number of groups to the volume.
+
+    Called with organs (1, X, Y, Z) or (3, X, Y, Z) and locations (M, 3) it returns the regions (M, x, y, groups) as a
+    bool tensor; where the organs are a MetaTensor, as one with the affine of the cells.
+
+    Example:
+        >>> organs = torch.ones((1, 12, 12, 9), dtype=torch.uint8)
+        >>> AllowedRegions()(organs, torch.eye(3)).shape
+        torch.Size([3, 6, 6, 3])
+    """
+
+    def __init__(
+        self,
+        grid: Sequence[int | None] = (6, 6, None),
+        mode: str = "nearest",
+        dilation: int = 0,
+        slices_per_group: int = 3,
+    ) -> None:
+        check_type(grid, (tuple, list), "grid")
+        check(len(grid) == 3 and None not in grid[:2], "grid", "(x, y, groups) or (x, y, None)", grid)
+        _check_options(mode, dilation)
+        check_type(slices_per_group, int, "slices_per_group")
+        check(slices_per_group >= 1, "slices_per_group", "1 or more", slices_per_group)
+        self.grid, self.mode, self.dilation, self.slices_per_group = tuple(grid), mode, dilation, slices_per_group
+
+    def __call__(  # type: ignore[override]  # as MONAI's own transforms of two arguments
+        self, organs: torch.Tensor, locations: np.ndarray | torch.Tensor
+    ) -> torch.Tensor:
+        """The regions (M, x, y, groups) of one volume."""
+        masks = self._masks(organs)
+        regions = torch.as_tensor(allowed_regions(masks, locations, self._grid(masks), self.mode, self.dilation))
+        return self._located(regions, organs)
+
+    def share(self, organs: torch.Tensor) -> torch.Tensor:
+        """The share (3,) of each organ's volume that these settings leave allowed; see :func:`allowed_share`."""
+        masks = self._masks(organs)
+        each = allowed_regions(masks, np.eye(3), self._grid(masks), self.mode, self.dilation)
+        return torch.as_tensor(allowed_share(masks, each))
+
+    @staticmethod
+    def _masks(organs: torch.Tensor) -> torch.Tensor:
+        fits = getattr(organs, "ndim", 0) == 4 and len(organs) in (1, 3)
+        check(fits, "organs", "labels (1, X, Y, Z) or masks (3, X, Y, Z)", organs)
+        return organs[0] if len(organs) == 1 else organs
+
+    def _grid(self, masks: torch.Tensor) -> tuple[Any, ...]:
+        if self.grid[2] is not None:
+            return self.grid
+        groups, rest = divmod(masks.shape[-1], self.slices_per_group)
+        remedy = "Crop or pad image and organs alike first (DivisiblePadd, ResizeWithPadOrCropd), or give the grid."
+        check(rest == 0, "organs", f"a multiple of {self.slices_per_group} slices", masks, remedy)
+        return (*self.grid[:2], groups)
+
+    @staticmethod
+    def _located(regions: torch.Tensor, organs: torch.Tensor) -> torch.Tensor:
+        """With the affine of the cells: they are larger than the voxels, and their first centre lies further in."""
+        if not isinstance(organs, MetaTensor):
+            return regions
+        voxels = np.array(organs.shape[1:]) / regions.shape[1:]
+        cells = np.diag([*voxels, 1.0])
+        cells[:3, 3] = (voxels - 1) / 2
+        return MetaTensor(regions, affine=organs.affine.cpu() @ torch.from_numpy(cells))
+
+
+class AllowedRegionsd(MapTransform):
+    """Dictionary version of :class:`AllowedRegions`.
+
+    Args:
+        keys: where the organs (1, X, Y, Z) or (3, X, Y, Z) lie.
+        locations_key: where the locations (M, 3) lie.
+        output_key: where to put the regions (M, x, y, groups).
+        share_key: where to put the share (3,) of each organ's volume left allowed; None does not compute it.
+        grid: (x, y, groups), or (x, y, None) for as many groups as the volume has slices for.
+        mode: "nearest", "trilinear" or "area".
+        dilation: how often to let the organs' cells grow by one cell.
+        slices_per_group: used where the grid leaves the number of groups to the volume.
+        allow_missing_keys: leave items without the key as they are.
+
+    Example:
+        >>> item = {"organs": torch.ones((1, 12, 12, 9)), "locations": torch.eye(3)}
+        >>> AllowedRegionsd("organs", mode="area")(item)["allowed_share"]
+        tensor([1., nan, nan], dtype=torch.float64)
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection = "organs",
+        locations_key: str = "locations",
+        output_key: str = "allowed",
+        share_key: str | None = "allowed_share",
+        grid: Sequence[int | None] = (6, 6, None),
+        mode: str = "nearest",
+        dilation: int = 0,
+        slices_per_group: int = 3,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        check(len(self.keys) == 1, "keys", "one key", self.keys, "There is one volume's regions in an item.")
+        self.locations_key, self.output_key, self.share_key = locations_key, output_key, share_key
+        self.regions = AllowedRegions(grid, mode, dilation, slices_per_group)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Add the regions and the share to a copy of the dictionary."""
+        item = dict(data)
+        for key in self.key_iterator(item):
+            check(self.locations_key in item, "locations_key", "a key of the item", self.locations_key)
+            item[self.output_key] = self.regions(item[key], item[self.locations_key])
+            if self.share_key is not None:
+                item[self.share_key] = self.regions.share(item[key])
+        return item
+
+
+AllowedRegionsD = AllowedRegionsDict = AllowedRegionsd

@@ -1,0 +1,169 @@
+"""Organ masks on a coarser grid: which cells belong to an organ, and how much of the organ lies in each.
+
+The grid is stretched evenly over the volume. The volume is reduced one axis after the other, with one bit for each
+organ, so that no more than its own size is ever held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch.nn.functional import interpolate
+
+from monai_pylon.utils import check, check_choice, check_type
+
+__all__ = ["DOWNSAMPLING_MODES", "organ_bits", "organ_cells", "organ_voxel_counts", "whole_numbers"]
+
+DOWNSAMPLING_MODES = ("nearest", "trilinear", "area")
+
+#: The bits of right lung, mediastinum and left lung.
+_BITS = (1, 2, 4)
+
+
+def whole_numbers(value: Any, most: int, argument: str, remedy: str = "") -> np.ndarray:
+    """An array or tensor (...) of whole numbers from 0 to a limit as uint8.
+
+    Args:
+        value: (...), of any numeric type.
+        most: the limit, at most 255.
+        argument: the name to use in an error.
+        remedy: what the user can do about it.
+
+    Returns:
+        (...) uint8; the array itself where it is one already.
+
+    Raises:
+        TypeError: where it is no array.
+        ValueError: where a value is negative, above the limit, fractional or NaN.
+
+    Example:
+        >>> whole_numbers(np.array([0.0, 3.0]), 3, "organs")
+        array([0, 3], dtype=uint8)
+    """
+    if not hasattr(value, "__array__"):
+        check_type(value, (np.ndarray, torch.Tensor), argument)
+    array = np.asarray(value.detach().cpu() if isinstance(value, torch.Tensor) else value)
+    check(array.dtype.kind in "biuf", argument, "numbers", array, remedy)
+    if array.dtype == bool or array.size == 0:
+        return array.astype(np.uint8)
+    low, high = array.min(), array.max()
+    check(bool(low >= 0 and high <= most), argument, f"between 0 and {most} everywhere", f"{low} to {high}", remedy)
+    whole = array.astype(np.uint8, copy=False)
+    if array.dtype.kind == "f":
+        check(bool((whole == array).all()), argument, "whole numbers", array, remedy)
+    return whole
+
+
+def organ_bits(organs: Any) -> np.ndarray:
+    """Organs with one bit for each, so that masks that overlap fit in one byte, too.
+
+    Args:
+        organs: (X, Y, Z): 0 background, 1 right lung, 2 mediastinum, 3 left lung; or masks (3, X, Y, Z) in this order.
+
+    Returns:
+        (X, Y, Z) uint8: the sum of 1 in the right lung, 2 in the mediastinum, 4 in the left lung.
+
+    Raises:
+        TypeError: where organs is no array.
+        ValueError: where its shape or its values are others.
+
+    Example:
+        >>> organ_bits(np.array([[[0, 1, 2, 3]]]))
+        array([[[0, 1, 2, 4]]], dtype=uint8)
+    """
+    shape = tuple(getattr(organs, "shape", ()))
+    if hasattr(organs, "__array__"):
+        fits = 0 not in shape and (len(shape) == 3 or (len(shape) == 4 and shape[0] == 3))
+        remedy = "Take the channel off a label map (1, X, Y, Z)."
+        check(fits, "organs", "labels (X, Y, Z) or masks (3, X, Y, Z), not empty", organs, remedy)
+    if len(shape) == 4:
+        masks = whole_numbers(organs, 1, "organs", "Masks hold 0 and 1: right lung, mediastinum, left lung.")
+        return masks[0] | masks[1] << np.uint8(1) | masks[2] << np.uint8(2)
+    remedy = "0 is background, 1 right lung, 2 mediastinum, 3 left lung; resample labels by nearest neighbour."
+    return (np.uint8(1) << whole_numbers(organs, 3, "organs", remedy)) >> np.uint8(1)
+
+
+def _check_grid(grid: Sequence[int], shape: tuple[int, ...]) -> tuple[int, ...]:
+    check_type(grid, (tuple, list), "grid", "Give the cells (x, y, groups) of the attention map.")
+    fits = len(grid) == 3 and all(
+        isinstance(cells, int | np.integer) and 1 <= cells <= size for cells, size in zip(grid, shape, strict=True)
+    )
+    remedy = "It has the cells (x, y, groups) of the attention map, which is no finer than the masks."
+    check(fits, "grid", f"three whole numbers from 1 to the volume's {tuple(shape)}", tuple(grid), remedy)
+    return tuple(int(cells) for cells in grid)
+
+
+def _voxels_seen(size: int, cells: int, mode: str) -> list[slice]:
+    """For each cell of an axis, the voxels that the downsampling gives a weight other than zero."""
+    if mode == "nearest":  # torch's own choice, its rounding included
+        chosen = interpolate(torch.arange(float(size))[None, None], cells, mode="nearest")
+        return [slice(i, i + 1) for i in chosen.flatten().int().tolist()]
+    if mode == "trilinear":  # the voxels beside the cell's centre; one only, where the centre falls on a voxel's
+        centres = [divmod((2 * d + 1) * size - cells, 2 * cells) for d in range(cells)]
+        return [slice(i, i + 1 + (rest > 0)) for i, rest in centres]
+    return [slice(d * size // cells, -(-(d + 1) * size // cells)) for d in range(cells)]
+
+
+def _voxels_within(size: int, cells: int) -> list[slice]:
+    """For each cell of an axis, the voxels whose centre lies in it, so that each voxel is in one cell."""
+    edges = [-((cells - 2 * d * size) // (2 * cells)) for d in range(cells + 1)]
+    return [slice(first, end) for first, end in pairwise(edges)]
+
+
+def _reduce(ufunc: np.ufunc, array: np.ndarray, parts: Sequence[list[slice]], dtype: type) -> np.ndarray:
+    """Reduce an array (X, Y, Z) over boxes of voxels to one value a cell."""
+    for slices in parts:  # the first axis is reduced and put last: after three turns all are in their place
+        array = np.stack([ufunc.reduce(array[part], axis=0, dtype=dtype) for part in slices], axis=-1)
+    return array
+
+
+def organ_cells(bits: np.ndarray, grid: Sequence[int], mode: str = "nearest") -> np.ndarray:
+    """The cells of a coarser grid that belong to each organ: those in which the downsampled mask is not zero.
+
+    Args:
+        bits: (X, Y, Z), of :func:`organ_bits`.
+        grid: (x, y, z), the number of cells along each axis.
+        mode: "nearest", "trilinear" or "area", as in :func:`monai_pylon.transforms.allowed_regions`.
+
+    Returns:
+        (3, x, y, z) bool: right lung, mediastinum, left lung.
+
+    Raises:
+        TypeError: where grid is no sequence.
+        ValueError: where grid is not three whole numbers or finer than the volume, or the mode unknown.
+
+    Example:
+        >>> organ_cells(np.uint8([[[0, 1, 4, 4]]]), (1, 1, 2), "area")[:, 0, 0].tolist()
+        [[True, False], [False, False], [False, True]]
+    """
+    cells = _check_grid(grid, bits.shape)
+    check_choice(mode, DOWNSAMPLING_MODES, "mode")
+    seen = [_voxels_seen(size, n, mode) for size, n in zip(bits.shape, cells, strict=True)]
+    coarse = _reduce(np.bitwise_or, bits, seen, np.uint8)
+    return np.stack([(coarse & bit) > 0 for bit in _BITS])
+
+
+def organ_voxel_counts(bits: np.ndarray, grid: Sequence[int]) -> np.ndarray:
+    """How many voxels of each organ lie in each cell of a coarser grid; a voxel is where its centre is.
+
+    Args:
+        bits: (X, Y, Z), of :func:`organ_bits`.
+        grid: (x, y, z), the number of cells along each axis.
+
+    Returns:
+        (3, x, y, z) int64: right lung, mediastinum, left lung.
+
+    Raises:
+        TypeError: where grid is no sequence.
+        ValueError: where grid is not three whole numbers or finer than the volume.
+
+    Example:
+        >>> organ_voxel_counts(np.uint8([[[0, 1, 4, 4]]]), (1, 1, 2))[:, 0, 0].tolist()
+        [[1, 0], [0, 0], [0, 2]]
+    """
+    within = [_voxels_within(size, n) for size, n in zip(bits.shape, _check_grid(grid, bits.shape), strict=True)]
+    return np.stack([_reduce(np.add, (bits & bit) > 0, within, np.int64) for bit in _BITS])

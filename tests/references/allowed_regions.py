@@ -1,0 +1,56 @@
+"""Allowed regions from the definitions, one cell and one voxel at a time: slow, but plain."""
+
+from __future__ import annotations
+
+import itertools
+from fractions import Fraction
+
+import numpy as np
+
+
+def axis_weights(size: int, cells: int, mode: str) -> list[list[Fraction]]:
+    """weights[d][v]: how much voxel v of an axis counts in cell d, in exact arithmetic."""
+    ratio = Fraction(size, cells)
+    weights = [[Fraction(0)] * size for _ in range(cells)]
+    for d in range(cells):
+        if mode == "nearest":  # torch rounds the ratio to single precision
+            weights[d][int(np.float32(size / cells) * np.float32(d))] = Fraction(1)
+        elif mode == "trilinear":  # a tent of width 1 voxel around the cell's centre
+            centre = (d + Fraction(1, 2)) * ratio - Fraction(1, 2)
+            for v in range(size):
+                weights[d][v] = max(Fraction(0), 1 - abs(v - centre))
+        else:  # the mean over every voxel that the cell overlaps
+            for v in range(size):
+                weights[d][v] = Fraction(v < (d + 1) * ratio and v + 1 > d * ratio)
+    return weights
+
+
+def slow_allowed_regions(masks: np.ndarray, locations: np.ndarray, grid: tuple[int, ...], mode: str) -> np.ndarray:
+    """masks (3, X, Y, Z), locations (M, 3) to (M, *grid) bool: the weighted mean of an organ's mask is not zero."""
+    along = [axis_weights(size, cells, mode) for size, cells in zip(masks.shape[1:], grid, strict=True)]
+    organ = np.zeros((3, *grid), dtype=bool)
+    for cell in itertools.product(*map(range, grid)):
+        for voxel in itertools.product(*map(range, masks.shape[1:])):
+            if all(along[axis][cell[axis]][voxel[axis]] > 0 for axis in range(3)):
+                organ[(slice(None), *cell)] |= masks[(slice(None), *voxel)]
+    regions = np.zeros((len(locations), *grid), dtype=bool)
+    for label, row in enumerate(locations):
+        for o in range(3):
+            if row[o]:
+                regions[label] |= organ[o]
+    return regions
+
+
+def slow_allowed_share(masks: np.ndarray, regions: np.ndarray) -> np.ndarray:
+    """masks (3, X, Y, Z), regions (3, *grid) to (3,): the share of an organ's voxels in an allowed cell."""
+    inside, total = np.zeros(3), np.zeros(3)
+    for voxel in itertools.product(*map(range, masks.shape[1:])):
+        cell = tuple(
+            int((v + Fraction(1, 2)) * cells / size)
+            for v, cells, size in zip(voxel, regions.shape[1:], masks.shape[1:], strict=True)
+        )
+        for o in range(3):
+            if masks[(o, *voxel)]:
+                total[o] += 1
+                inside[o] += regions[(o, *cell)]
+    return np.array([i / t if t else np.nan for i, t in zip(inside, total, strict=True)])
