@@ -8,6 +8,7 @@ from monai_pylon.transforms.attention_regions import (
     allowed_regions,
     allowed_share,
 )
+from monai_pylon.transforms.heuristic_masks import heuristic_organ_labels, heuristic_organ_masks
 from monai_pylon.transforms.mask_quality import MaskQuality
 from monai_pylon.transforms.paper_masks import paper_organ_labels, paper_quality_reasons
 from monai_pylon.transforms.partition import (
@@ -32,6 +33,8 @@ __all__ = [
     "PartitionOrgansd",
     "allowed_regions",
     "allowed_share",
+    "heuristic_organ_labels",
+    "heuristic_organ_masks",
     "paper_organ_labels",
     "paper_quality_reasons",
     "partition_organs",
