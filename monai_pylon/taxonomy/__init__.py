@@ -8,6 +8,7 @@ from monai_pylon.taxonomy.labels import (
     read_table,
 )
 from monai_pylon.taxonomy.organs import CHEST_CT_ORGANS, ORGAN_VALUES, ORGANS, possible_locations
+from monai_pylon.taxonomy.structures import SEGMENTATION_PROGRAMS, organ_of_structure, structure_names
 
 __all__ = [
     "CHEST_CT_LABELS",
@@ -16,7 +17,10 @@ __all__ = [
     "ORGANS",
     "ORGAN_VALUES",
     "PASCAL_VOC_LABELS",
+    "SEGMENTATION_PROGRAMS",
     "label_index",
+    "organ_of_structure",
     "possible_locations",
     "read_table",
+    "structure_names",
 ]

@@ -9,6 +9,13 @@ from monai_pylon.transforms.attention_regions import (
     allowed_share,
 )
 from monai_pylon.transforms.heuristic_masks import heuristic_organ_labels, heuristic_organ_masks
+from monai_pylon.transforms.label_map import (
+    OrgansFromLabelMap,
+    OrgansFromLabelMapD,
+    OrgansFromLabelMapd,
+    OrgansFromLabelMapDict,
+    organs_from_label_map,
+)
 from monai_pylon.transforms.mask_quality import MaskQuality
 from monai_pylon.transforms.paper_masks import paper_organ_labels, paper_quality_reasons
 from monai_pylon.transforms.partition import (
@@ -27,6 +34,10 @@ __all__ = [
     "AllowedRegionsd",
     "MaskQuality",
     "OrganPartition",
+    "OrgansFromLabelMap",
+    "OrgansFromLabelMapD",
+    "OrgansFromLabelMapDict",
+    "OrgansFromLabelMapd",
     "PartitionOrgans",
     "PartitionOrgansD",
     "PartitionOrgansDict",
@@ -35,6 +46,7 @@ __all__ = [
     "allowed_share",
     "heuristic_organ_labels",
     "heuristic_organ_masks",
+    "organs_from_label_map",
     "paper_organ_labels",
     "paper_quality_reasons",
     "partition_organs",
