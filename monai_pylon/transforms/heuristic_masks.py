@@ -12,10 +12,10 @@ import numpy as np
 
 from monai_pylon.utils import axis_codes, check, check_affine, check_choice, check_type
 
-__all__ = ["heuristic_organ_labels", "heuristic_organ_masks"]
+__all__ = ["HEURISTICS", "heuristic_organ_labels", "heuristic_organ_masks"]
 
 #: Where the mediastinum lies between the volume's two sides, in twelfths of its width.
-_MEDIASTINUM = {"center_half": (3, 9), "middle_two_thirds": (2, 10)}
+HEURISTICS = {"center_half": (3, 9), "middle_two_thirds": (2, 10)}
 
 
 def heuristic_organ_masks(shape: Sequence[int], affine: np.ndarray, mediastinum: str = "center_half") -> np.ndarray:
@@ -48,14 +48,14 @@ def heuristic_organ_masks(shape: Sequence[int], affine: np.ndarray, mediastinum:
     fits = len(shape) == 3 and all(isinstance(n, int | np.integer) and n > 0 for n in shape)
     check(fits, "shape", "three positive whole numbers (X, Y, Z)", shape)
     codes = axis_codes(check_affine(affine))
-    check_choice(mediastinum, _MEDIASTINUM, "mediastinum")
+    check_choice(mediastinum, HEURISTICS, "mediastinum")
 
     axis = next(i for i, code in enumerate(codes) if code in "RL")
     width = shape[axis]
     place = 6 * (2 * np.arange(width) + 1)  # of the voxels' centres, in twelfths of a voxel, counted from the right
     if codes[axis] == "R":
         place = place[::-1]
-    first, last = _MEDIASTINUM[mediastinum]
+    first, last = HEURISTICS[mediastinum]
     across = np.stack([place <= 6 * width, (first * width <= place) & (place <= last * width), place >= 6 * width])
     along = [1, 1, 1]
     along[axis] = width

@@ -12,6 +12,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform, Transform
 
 from monai_pylon.taxonomy import ORGAN_VALUES, SEGMENTATION_PROGRAMS, organ_of_structure, structure_names
+from monai_pylon.transforms.cells import cell_factors, spread_cells
 from monai_pylon.transforms.mask_quality import MaskQuality, judge_masks
 from monai_pylon.transforms.organ_split import mediastinum_between_lungs
 from monai_pylon.utils import check, check_affine, check_choice, check_type, ras_view, voxel_spacing
@@ -23,9 +24,6 @@ __all__ = [
     "OrgansFromLabelMapd",
     "organs_from_label_map",
 ]
-
-#: The mediastinum is sought on cells of up to this edge in mm: its border is coarse anyway, and hulls are slow.
-_CELL_MM = 2.0
 
 #: Stands for a label value without a name.
 _NAMELESS = 255
@@ -62,15 +60,15 @@ def _fill_between(organs: np.ndarray, free: np.ndarray, affine: np.ndarray, ct: 
     """Give what is free between the lungs to the mediastinum, in place."""
     view, unnamed = ras_view(organs, affine), ras_view(free, affine).array
     spacing = voxel_spacing(view.affine)
-    factors = [max(1, int(_CELL_MM / edge)) for edge in spacing]
+    factors = cell_factors(spacing)  # its border is coarse anyway, and hulls are slow
     every = tuple(slice(factor // 2, None, factor) for factor in factors)
     coarse = view.array[every]
     hu = np.zeros(coarse.shape, dtype=np.float32) if ct is None else ras_view(ct, affine).array[every]
     cell = (spacing[0] * factors[0], spacing[1] * factors[1], spacing[2] * factors[2])
     between = mediastinum_between_lungs(coarse == 1, coarse == 3, hu, cell)
-    for axis, (factor, size) in enumerate(zip(factors, view.array.shape, strict=True)):
-        between = between.take(np.minimum(np.arange(size) // factor, between.shape[axis] - 1), axis)
-    view.array[between & unnamed] = 2
+    # The last cell of an axis may have no middle voxel: it takes its neighbour's value.
+    padded = np.pad(between, [(0, 1)] * 3, mode="edge")
+    view.array[spread_cells(padded, factors, view.array.shape) & unnamed] = 2
 
 
 def organs_from_label_map(

@@ -8,7 +8,7 @@ import numpy as np
 
 from monai_pylon.utils import voxel_spacing, voxel_volume_ml
 
-__all__ = ["NOTES", "ORGAN_NAMES", "REASONS", "MaskQuality", "judge_masks", "judge_volume"]
+__all__ = ["LUNG_MISSING", "NOTES", "ORGAN_NAMES", "REASONS", "MaskQuality", "judge_masks", "judge_volume"]
 
 #: The labels 1, 2, 3 of an organ mask, in order.
 ORGAN_NAMES = ("right lung", "mediastinum", "left lung")
@@ -20,12 +20,19 @@ REASONS = {
     "no_lung": "No air-filled lung was found: a head, an abdomen, or no CT.",
     "right_lung_small": "The right lung has less than a sixth of the left one's volume, or less than 200 mL.",
     "left_lung_small": "The left lung has less than a sixth of the right one's volume, or less than 200 mL.",
+    "right_lung_missing": "The lungs begin too far from the grid's right side (the authors' own test of their masks).",
+    "left_lung_missing": "The lungs end too far from the grid's left side (the authors' own test of their masks).",
     "lungs_small": "Both lungs together are smaller than min_lung_ml.",
     "lungs_large": "Both lungs together hold more than 12,000 mL: outside air may have been taken for lung.",
     "no_trachea": "No trachea was found: the airway may be counted as lung.",
     "right_lung_completed": "Much of the right lung has no air (effusion, collapse): completed by the left one.",
     "left_lung_completed": "Much of the left lung has no air (effusion, collapse): completed by the right one.",
 }
+
+#: Codes of masks that lack a lung in what may be a chest all the same: only these call for the heuristic masks.
+LUNG_MISSING = (
+    *("no_lung", "right_lung_small", "left_lung_small", "right_lung_missing", "left_lung_missing", "lungs_small"),
+)
 
 #: Codes that say what was done, not that it failed.
 NOTES = ("right_lung_completed", "left_lung_completed")
@@ -99,7 +106,7 @@ def judge_masks(
     right, left = volumes["right lung"], volumes["left lung"]
     found = list(reasons)
     if right + left == 0:
-        found.append("no_lung")
+        found += [] if "no_lung" in found else ["no_lung"]
     else:
         if right < max(200.0, left / 6):
             found.append("right_lung_small")

@@ -11,8 +11,9 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform, Transform
 
-from monai_pylon.transforms.mask_quality import MaskQuality, judge_masks, judge_volume
-from monai_pylon.transforms.paper_masks import paper_organ_labels
+from monai_pylon.transforms.heuristic_masks import HEURISTICS, heuristic_organ_labels
+from monai_pylon.transforms.mask_quality import LUNG_MISSING, MaskQuality, judge_masks, judge_volume
+from monai_pylon.transforms.paper_masks import paper_organ_labels, paper_quality_reasons
 from monai_pylon.transforms.robust_masks import robust_organ_labels
 from monai_pylon.utils import check, check_affine, check_choice, check_type, ras_view, voxel_spacing
 
@@ -44,8 +45,28 @@ class OrganPartition(NamedTuple):
     quality: MaskQuality
 
 
+def _check_settings(method: str, min_lung_ml: float, fallback: str | None) -> None:
+    check_choice(method, _METHODS, "method")
+    check(min_lung_ml > 0, "min_lung_ml", "positive (mL)", min_lung_ml)
+    if fallback is not None:
+        check_choice(fallback, HEURISTICS, "fallback")
+
+
+def _with_fallback(found: OrganPartition, affine: np.ndarray, fallback: str) -> OrganPartition:
+    """The masks themselves, or the heuristic ones in the place of masks that lack a lung."""
+    if not set(found.quality.reasons) & set(LUNG_MISSING):
+        return found
+    labels = heuristic_organ_labels(found.labels.shape, affine, fallback)
+    volumes = judge_masks(labels, affine, 1.0).volumes_ml
+    return OrganPartition(labels, found.quality._replace(volumes_ml=volumes, heuristic=True))
+
+
 def partition_organs(
-    ct: np.ndarray, affine: np.ndarray, method: str = "robust", min_lung_ml: float = 512.0
+    ct: np.ndarray,
+    affine: np.ndarray,
+    method: str = "robust",
+    min_lung_ml: float = 512.0,
+    fallback: str | None = None,
 ) -> OrganPartition:
     """Right lung, mediastinum and left lung of a chest CT by morphology (PARTITION, section 12.2).
 
@@ -54,37 +75,41 @@ def partition_organs(
         affine: (4, 4), voxel indices to RAS mm; it tells left from right.
         method: "robust" works in mm and mL; "paper" takes the authors' steps exactly.
         min_lung_ml: least volume in mL of the lungs together ("paper": of every component).
+        fallback: None keeps masks that lack a lung as they are; "center_half" or "middle_two_thirds" put the paper's or
+            its authors' heuristic masks in their place (``quality.heuristic`` is then True).
 
     Returns:
-        labels on the input's own grid, and their quality. Where the volume cannot be a chest CT in HU the labels are
-        empty and ``quality.reasons`` says why.
+        labels on the input's own grid, and their quality. ``quality.ok`` is False and ``quality.reasons`` says why
+        where the masks are not to be trusted. Where the volume cannot be a chest CT in HU at all the labels are empty.
 
     Raises:
         TypeError: where ct is no array, or method no text.
-        ValueError: where ct is not (X, Y, Z), empty, or not finite; the affine missing, sheared or singular.
+        ValueError: where ct is not (X, Y, Z), empty, or not finite; the affine missing, sheared or singular; a setting
+            unknown.
 
     Example:
         >>> partition_organs(np.full((9, 9, 90), 40.0), np.eye(4)).quality.reasons
         ('hu_range', 'no_lung')
     """
-    check_choice(method, _METHODS, "method")
     if not hasattr(ct, "__array__"):
         check_type(ct, np.ndarray, "ct")
     volume, matrix = np.asarray(ct), check_affine(affine)
     check(volume.ndim == 3, "ct", "a volume (X, Y, Z)", ct, "Take one channel of a channel-first image.")
     check(volume.size > 0, "ct", "not empty", ct)
     check(bool(np.isfinite(volume).all()), "ct", "finite", ct, "Replace NaN by -1024 (air) where nothing was scanned.")
-    check(min_lung_ml > 0, "min_lung_ml", "positive (mL)", min_lung_ml)
+    _check_settings(method, min_lung_ml, fallback)
     view = ras_view(volume, matrix)
     reasons = judge_volume(view.array, view.affine)
     if reasons:
-        labels = np.zeros(volume.shape, dtype=np.uint8)
+        labels, fallback = np.zeros(volume.shape, dtype=np.uint8), None
     elif method == "paper":
         labels = paper_organ_labels(volume, matrix, min_lung_ml)
+        reasons = paper_quality_reasons(labels, matrix)
     else:
         turned, reasons = robust_organ_labels(view.array, voxel_spacing(view.affine))
         labels = np.ascontiguousarray(view.restore(turned))
-    return OrganPartition(labels, judge_masks(labels, matrix, min_lung_ml, reasons))
+    found = OrganPartition(labels, judge_masks(labels, matrix, min_lung_ml, reasons))
+    return found if fallback is None else _with_fallback(found, matrix, fallback)
 
 
 class PartitionOrgans(Transform):
@@ -93,6 +118,7 @@ class PartitionOrgans(Transform):
     Args:
         method: "robust" or "paper".
         min_lung_ml: least volume of the lungs in mL.
+        fallback: None, "center_half" or "middle_two_thirds".
 
     Called with an image (1, X, Y, Z) in HU, a MetaTensor with its affine, it returns the labels (1, X, Y, Z) uint8 as a
     MetaTensor on the same grid; ``meta["quality"]`` holds the :class:`MaskQuality`.
@@ -103,16 +129,15 @@ class PartitionOrgans(Transform):
         False
     """
 
-    def __init__(self, method: str = "robust", min_lung_ml: float = 512.0) -> None:
-        check_choice(method, _METHODS, "method")
-        check(min_lung_ml > 0, "min_lung_ml", "positive (mL)", min_lung_ml)
-        self.method, self.min_lung_ml = method, min_lung_ml
+    def __init__(self, method: str = "robust", min_lung_ml: float = 512.0, fallback: str | None = None) -> None:
+        _check_settings(method, min_lung_ml, fallback)
+        self.settings = (method, min_lung_ml, fallback)
 
     def __call__(self, image: MetaTensor) -> MetaTensor:
         """Segment one image (1, X, Y, Z)."""
         check_type(image, MetaTensor, "image", "Load it with LoadImage: the affine tells left from right.")
         check(image.ndim == 4 and image.shape[0] == 1, "image", "of shape (1, X, Y, Z)", image)
-        found = partition_organs(image[0].cpu().numpy(), image.affine.cpu().numpy(), self.method, self.min_lung_ml)
+        found = partition_organs(image[0].cpu().numpy(), image.affine.cpu().numpy(), *self.settings)
         meta = {**image.meta, "quality": found.quality}
         return MetaTensor(torch.from_numpy(found.labels)[None], meta=meta)
 
@@ -126,6 +151,7 @@ class PartitionOrgansd(MapTransform):
         quality_key: where to put the :class:`MaskQuality`.
         method: "robust" or "paper".
         min_lung_ml: least volume of the lungs in mL.
+        fallback: None, "center_half" or "middle_two_thirds".
         allow_missing_keys: leave items without the key as they are.
 
     Example:
@@ -141,12 +167,13 @@ class PartitionOrgansd(MapTransform):
         quality_key: str = "quality",
         method: str = "robust",
         min_lung_ml: float = 512.0,
+        fallback: str | None = None,
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         check(len(self.keys) == 1, "keys", "one key", self.keys, "Partition one image at a time.")
         self.output_key, self.quality_key = output_key, quality_key
-        self.partition = PartitionOrgans(method, min_lung_ml)
+        self.partition = PartitionOrgans(method, min_lung_ml, fallback)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Add labels and quality to a copy of the dictionary."""
