@@ -268,12 +268,13 @@ def test_the_cells_lie_where_their_affine_says() -> None:
     np.testing.assert_allclose(cells[:3, 3], [-1, 0, 3])  # between voxels 0 and 1; on voxel 0; on voxel 1
 
 
-def test_crops_and_augmentations_go_with_the_image(phantom) -> None:
-    item = {
-        "image": torch.from_numpy(phantom.image)[None],
-        "organs": torch.from_numpy(phantom.organs)[None],
-        "locations": phantom.locations,
-    }
+@pytest.mark.parametrize("meta", [False, True])
+def test_crops_and_augmentations_go_with_the_image(phantom, meta) -> None:
+    volumes = {"image": torch.from_numpy(phantom.image)[None], "organs": torch.from_numpy(phantom.organs)[None]}
+    if meta:
+        affine = torch.from_numpy(phantom.affine)
+        volumes = {key: MetaTensor(volume, affine=affine) for key, volume in volumes.items()}
+    item = {**volumes, "locations": phantom.locations}
     both, every = ["image", "organs"], ["image", "organs", "allowed"]
     fit = ResizeWithPadOrCropd(both, (84, 84, 99))
     turns = [Flipd(every, spatial_axis=2), Rotate90d(every, k=1)]
@@ -281,6 +282,8 @@ def test_crops_and_augmentations_go_with_the_image(phantom) -> None:
     assert after["allowed"].shape == (80, 6, 6, 33)
     again = AllowedRegions(mode="area")(after["organs"], after["locations"])
     np.testing.assert_array_equal(after["allowed"].numpy(), again.numpy())
+    if meta:  # the affine of the cells is turned with them
+        np.testing.assert_allclose(after["allowed"].affine.numpy(), again.affine.numpy(), atol=1e-9)
     batch = list_data_collate([{k: after[k] for k in ("allowed", "allowed_share")}] * 2)
     assert batch["allowed"].shape == (2, 80, 6, 6, 33)
 
