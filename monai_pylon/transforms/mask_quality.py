@@ -25,6 +25,8 @@ REASONS = {
     "lungs_small": "Both lungs together are smaller than min_lung_ml.",
     "lungs_large": "Both lungs together hold more than 12,000 mL: outside air may have been taken for lung.",
     "no_trachea": "No trachea was found: the airway may be counted as lung.",
+    "no_mediastinum": "The label map of another program shows no mediastinum: let it be filled.",
+    "sides_swapped": "The label map's right lung lies on the patient's left: it was written with another orientation.",
     "right_lung_completed": "Much of the right lung has no air (effusion, collapse): completed by the left one.",
     "left_lung_completed": "Much of the left lung has no air (effusion, collapse): completed by the right one.",
 }
