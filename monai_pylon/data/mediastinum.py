@@ -127,6 +127,12 @@ def make_mediastinum(
     return Mediastinum(heart, vessels, airways, gullet, hila, surfaces, slopes)
 
 
+def _nodes(axis: int, low: float, high: float) -> slice:
+    """The nodes of one axis of the height fields from ``low`` to ``high`` mm, and one more on either side."""
+    first, last = ((edge - _ORIGIN[axis]) / _STEP for edge in (low, high))
+    return slice(max(0, int(first)), max(0, int(last) + 2))
+
+
 def _surfaces(rng: np.random.Generator, heart: tuple[Ellipsoid, ...], tubes: list[Tube], carina: float) -> np.ndarray:
     """Both lung surfaces (2, A, S): the organs' outlines, with fat in their angles."""
     y = _ORIGIN[0] + _STEP * np.arange(_NODES[0], dtype=np.float32)[:, None]
@@ -146,9 +152,11 @@ def _surfaces(rng: np.random.Generator, heart: tuple[Ellipsoid, ...], tubes: lis
     spine = np.where(y < -84.0, 27.0, spine)
     right, left = np.maximum(right, spine), np.minimum(left, -spine)
     for (cx, cy, cz), (a, b, h) in spans:
-        inside = 1.0 - ((y - cy) / b) ** 2 - ((z - cz) / h) ** 2
+        # only the nodes that the ball may cover
+        near = np.s_[_nodes(0, cy - b, cy + b), _nodes(1, cz - h, cz + h)]
+        inside = 1.0 - ((y[near[0]] - cy) / b) ** 2 - ((z[:, near[1]] - cz) / h) ** 2
         reach = a * np.sqrt(np.maximum(inside, 0.0))
-        right = np.where(inside > 0, np.maximum(right, cx + reach), right)
-        left = np.where(inside > 0, np.minimum(left, cx - reach), left)
+        right[near] = np.where(inside > 0, np.maximum(right[near], cx + reach), right[near])
+        left[near] = np.where(inside > 0, np.minimum(left[near], cx - reach), left[near])
     smooth = (gaussian_filter(right, 2.2), gaussian_filter(left, 2.2))
     return np.stack([np.maximum(right, smooth[0]), np.minimum(left, smooth[1])]).astype(np.float32)
