@@ -2,7 +2,9 @@
 
 from monai_pylon.data.ct_canvas import PHANTOM_STRUCTURES
 from monai_pylon.data.dicom_series import check_slices, find_ct_series, is_dicom_file, read_dicom_series
+from monai_pylon.data.film_findings import FILM_FINDINGS
 from monai_pylon.data.phantom_ct import ChestCTPhantom, phantom_chest_ct
+from monai_pylon.data.phantom_film import ChestRadiographPhantom, phantom_radiograph
 from monai_pylon.data.volume_reader import (
     VOLUME_SUFFIXES,
     ReadVolume,
@@ -14,9 +16,11 @@ from monai_pylon.data.volume_reader import (
 )
 
 __all__ = [
+    "FILM_FINDINGS",
     "PHANTOM_STRUCTURES",
     "VOLUME_SUFFIXES",
     "ChestCTPhantom",
+    "ChestRadiographPhantom",
     "ReadVolume",
     "ReadVolumeD",
     "ReadVolumeDict",
@@ -26,6 +30,7 @@ __all__ = [
     "find_ct_series",
     "is_dicom_file",
     "phantom_chest_ct",
+    "phantom_radiograph",
     "read_dicom_series",
     "read_volume",
 ]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from monai_pylon.data.mediastinum import Mediastinum, make_mediastinum
-from monai_pylon.data.shapes import Tube, superellipse_depth
+from monai_pylon.data.shapes import Tube, superellipse_depth, superellipse_reach
 
 __all__ = ["Anatomy", "make_anatomy"]
 
@@ -66,6 +66,51 @@ class Anatomy(NamedTuple):
         roof = self.apex - _CUPOLA_DROP * (u * u + v * v) - z
         return roof / np.sqrt(1.0 + (2 * _CUPOLA_DROP) ** 2 * ((u / 42.0) ** 2 + (v / radius) ** 2))
 
+    def thorax_faces(self, x: np.ndarray, z: np.ndarray, grow: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+        """Where a line from back to front at (x, z) enters and leaves the thorax, grown by some mm: y (...) of both.
+
+        Both lie at the middle of the cupola where the line misses the thorax.
+        """
+        taper = 1.0 - 0.06 * ((z + 40.0) / 100.0) ** 2
+        reach = superellipse_reach(x, self.chest[0] * taper + grow, self.chest[1] * taper + grow)
+        u = np.maximum(np.abs(x) - 48.0, 0.0) / (42.0 + 0.45 * grow)
+        under = np.sqrt(np.maximum((self.apex + grow - z) / _CUPOLA_DROP - u * u, 0.0))
+        back = np.minimum(np.maximum(-reach, -20.0 - (60.0 + 0.45 * grow) * under), -20.0)
+        return back, np.maximum(np.minimum(reach, -20.0 + (50.0 + 0.45 * grow) * under), -20.0)
+
+    def lung_spans(
+        self, y: np.ndarray, z: np.ndarray, side: int, gap: np.ndarray | float = 0.0
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Where a line from left to right at (y, z) runs in the pleural cavity of one side: ``lung_depth`` above 0.
+
+        Args:
+            y, z: coordinates that broadcast to ``(...)``, mm.
+            side: +1 right, -1 left.
+            gap: how far the lung has come off wall and cupola, mm, broadcasting likewise.
+
+        Returns:
+            two spans, beside and beyond the diaphragm's dome; each the lower and the higher x (...), empty where the
+            first is not the lower one.
+        """
+        taper = 1.0 - 0.06 * ((z + 40.0) / 100.0) ** 2
+        wall = superellipse_reach(y, self.chest[1] * taper - gap, self.chest[0] * taper - gap)
+        v = (y + 20.0) / np.where(y > -20.0, np.float32(50.0), np.float32(60.0))
+        above = (self.apex - z) / _CUPOLA_DROP - v * v
+        under = above - gap / _CUPOLA_DROP
+        # beside the mediastinum the lung stays where it is
+        inner = 48.0 - 62.0 * np.sqrt(np.maximum(above, 0.0))
+        first = np.maximum(side * self.mediastinum.surface(y, z, side), inner)
+        last = np.where(under > 0.0, np.minimum(wall, 48.0 + 42.0 * np.sqrt(np.maximum(under, 0.0))), first)
+        v = (y - 22.0) / np.where(y > 22.0, np.float32(95.0), np.float32(78.0))
+        dome = np.sqrt(np.maximum((self.domes[0 if side > 0 else 1] - z) / 32.0 - v * v, 0.0))
+        spans = ((first, np.minimum(last, 58.0 - 130.0 * dome)), (np.maximum(first, 58.0 + 62.0 * dome), last))
+        return [(low, high) if side > 0 else (-high, -low) for low, high in spans]
+
+    def trunk_chord(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """How far a line from back to front at (x, z) runs within trunk and neck (...), mm."""
+        width, depth, _ = self._body_section(z)
+        return 2.0 * superellipse_reach(x, width, depth)
+
     def fissure_depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray, side: int) -> np.ndarray:
         """Millimetres (...) behind the oblique fissure of one side: positive in the lower lobe."""
         bow = 0.0012 * (side * x - 70.0) ** 2
@@ -110,13 +155,18 @@ class Anatomy(NamedTuple):
 
     def body_depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
         """Depth (...) inside the skin of trunk and neck, without the arms."""
+        width, depth, back = self._body_section(z)
+        return superellipse_depth(x, y - back, width, depth)
+
+    def _body_section(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Half width, half depth and middle (y) of the trunk at heights (...)."""
         heights = [-400.0, -180.0, -60.0, 40.0, 95.0, 128.0, 146.0, 158.0, 180.0, 400.0]
         widths = [0.93, 0.93, 0.97, 1.0, 1.08, 1.02, 0.72, 0.42, 0.36, 0.36]
         depths = [0.95, 0.96, 1.0, 0.98, 0.86, 0.72, 0.6, 0.53, 0.52, 0.52]
         width, depth = (np.interp(z, heights, share).astype(np.float32) for share in (widths, depths))
         # the back stays on the table: a thinner section moves backwards
         back = self.body[1] * (depth - 1.0) * 0.75 - 6.0
-        return superellipse_depth(x, y - back, self.body[0] * width, self.body[1] * depth)
+        return self.body[0] * width, self.body[1] * depth, back
 
     def rib_depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray, wall: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Depth (...) inside the ribs, and how far round from spine (0) to sternum (1), given the thorax depth."""

@@ -11,7 +11,7 @@ from monai_pylon.data.anatomy import Anatomy, make_anatomy
 from monai_pylon.data.branching import grow_tree
 from monai_pylon.data.phantom_findings import Finding, Texture, draw_findings
 
-__all__ = ["Scene", "make_scene"]
+__all__ = ["Scene", "grow_lung_trees", "make_scene"]
 
 
 class Scene(NamedTuple):
@@ -38,6 +38,31 @@ class Scene(NamedTuple):
     chances: np.ndarray
 
 
+def grow_lung_trees(rng: np.random.Generator, anatomy: Anatomy) -> tuple[np.ndarray, np.ndarray]:
+    """Grow arteries and veins, and the bronchial trees beyond the main bronchi, into both lungs.
+
+    Args:
+        rng: the source.
+        anatomy: the patient.
+
+    Returns:
+        vessels (B, 8) and bronchi (C, 8): both ends and both radii of each branch.
+
+    Example:
+        >>> grow_lung_trees(np.random.default_rng(0), make_anatomy(np.random.default_rng(0)))[0].shape
+        (2044, 8)
+    """
+    vessels, bronchi = [], []
+    for root, side in zip(anatomy.mediastinum.hila, (1, -1), strict=True):
+        lung = partial(anatomy.lung_depth, side=side)
+        corners = np.array([[10.0 * side, -98, -118], [136.0 * side, 92, anatomy.apex]])
+        box = (corners.min(axis=0), corners.max(axis=0))
+        for offset, radius in (((2 * side, 8, 4), 6.0), ((-4 * side, 10, -14), 5.5)):
+            vessels.append(grow_tree(rng, root + offset, lung, box, levels=8, radius=radius))
+        bronchi.append(grow_tree(rng, root, lung, box, levels=5, radius=4.2))
+    return np.concatenate(vessels), np.concatenate(bronchi)
+
+
 def make_scene(seed: int, sides: dict[str, tuple[int, ...]], severity: float, arms: str) -> Scene:
     """Draw a patient, each part from its own random stream, so that a switch leaves the rest of the chest as it is.
 
@@ -61,16 +86,9 @@ def make_scene(seed: int, sides: dict[str, tuple[int, ...]], severity: float, ar
     right, left = (24.0 * severity * (side in collapsed) for side in (1, -1))
     anatomy = make_anatomy(patient, arms=arms, shift=pull, dome_rise=(right, left))
     findings = draw_findings(places, anatomy, sides, severity)
-    vessels, bronchi = [], []
-    for root, side in zip(anatomy.mediastinum.hila, (1, -1), strict=True):
-        lung = partial(anatomy.lung_depth, side=side)
-        corners = np.array([[10.0 * side, -98, -118], [136.0 * side, 92, anatomy.apex]])
-        box = (corners.min(axis=0), corners.max(axis=0))
-        for offset, radius in (((2 * side, 8, 4), 6.0), ((-4 * side, 10, -14), 5.5)):
-            vessels.append(grow_tree(growth, root + offset, lung, box, levels=8, radius=radius))
-        bronchi.append(grow_tree(growth, root, lung, box, levels=5, radius=4.2))
+    vessels, bronchi = grow_lung_trees(growth, anatomy)
     textures = {"soft": Texture(speckle, 9.0), "patchy": Texture(speckle, 7.0)}
     chances = speckle.uniform(size=16)
     if "ild" in (finding.name for finding in findings):
         textures["fine"] = Texture(speckle, 4.2)
-    return Scene(anatomy, findings, np.concatenate(vessels), np.concatenate(bronchi), textures, chances)
+    return Scene(anatomy, findings, vessels, bronchi, textures, chances)

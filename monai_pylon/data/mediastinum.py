@@ -45,13 +45,19 @@ class Mediastinum(NamedTuple):
     surfaces: np.ndarray
     slopes: np.ndarray
 
+    def surface(self, y: np.ndarray, z: np.ndarray, side: int) -> np.ndarray:
+        """The x (...) at which the lung of one side begins, at coordinates that broadcast to ``(...)``, mm."""
+        return _look_up(self.surfaces[0 if side > 0 else 1], y, z)
+
     def beside(self, x: np.ndarray, y: np.ndarray, z: np.ndarray, side: int) -> np.ndarray:
         """Millimetres (...) from the mediastinum into the lung of one side; negative within the mediastinum."""
-        where = np.stack(np.broadcast_arrays((y - _ORIGIN[0]) / _STEP, (z - _ORIGIN[1]) / _STEP))
-        row = 0 if side > 0 else 1
-        surface = map_coordinates(self.surfaces[row], where, order=1, mode="nearest", output=np.float32)
-        slope = map_coordinates(self.slopes[row], where, order=1, mode="nearest", output=np.float32)
-        return side * (x - surface) / slope
+        slope = _look_up(self.slopes[0 if side > 0 else 1], y, z)
+        return side * (x - self.surface(y, z, side)) / slope
+
+
+def _look_up(field: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
+    where = np.stack(np.broadcast_arrays((y - _ORIGIN[0]) / _STEP, (z - _ORIGIN[1]) / _STEP))
+    return map_coordinates(field, where, order=1, mode="nearest", output=np.float32)
 
 
 def _tube(rng: np.random.Generator, points: list[tuple[float, float, float]], radii: list[float] | float) -> Tube:

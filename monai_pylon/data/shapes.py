@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["Box", "Ellipsoid", "Grid", "Tube", "cone_depth", "cover", "superellipse_depth"]
+__all__ = ["Box", "Ellipsoid", "Grid", "Tube", "cone_depth", "cover", "superellipse_depth", "superellipse_reach"]
 
 
 class Box(NamedTuple):
@@ -215,3 +215,21 @@ def superellipse_depth(x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarra
     r = np.maximum(u * su + v * sv, 1e-6) ** 0.4
     slope = np.sqrt((su / a) ** 2 + (sv / b) ** 2) / (r * np.sqrt(r))
     return (1.0 - r) / np.maximum(slope, 1.0 / np.maximum(a, b))
+
+
+def superellipse_reach(x: np.ndarray, a: np.ndarray | float, b: np.ndarray | float) -> np.ndarray:
+    """How far a section |x/a|^2.5 + |y/b|^2.5 = 1 reaches along y at each x: the other way to ask for its border.
+
+    Args:
+        x: coordinate about the centre, mm, broadcasting to ``(...)``.
+        a, b: half width and half depth, broadcasting likewise, mm; nothing where either is not positive.
+
+    Returns:
+        y of the border (...), mm, 0 beyond the section.
+
+    Example:
+        >>> superellipse_reach(np.array([0.0, 80.0, 100.0, 120.0]), 100.0, 50.0).round(1).tolist()
+        [50.0, 35.6, 0.0, 0.0]
+    """
+    t = np.minimum(np.abs(x) / np.maximum(a, 1e-3), 1.0)
+    return np.maximum(b, 0.0) * (1.0 - t * t * np.sqrt(t)) ** 0.4

@@ -1,0 +1,201 @@
+"""Findings of the radiograph phantom: which there are, where each lies, and the box that holds all of its change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from monai_pylon.data.anatomy import Anatomy
+from monai_pylon.data.film_canvas import Film
+from monai_pylon.data.film_fields import FilmBox, LungField, draw_extent
+from monai_pylon.data.film_painters import FILM_PAINTERS, PaintedFilm, paint_large_heart
+
+__all__ = ["FILM_FINDINGS", "FilmFinding", "draw_film_findings", "paint_film_findings"]
+
+#: The eight classes of the published boxes, in the order in which they are painted, and how many boxes of each there
+#: are in a thousand.
+_FREQUENCIES = {
+    "Cardiomegaly": 142,
+    "Pneumothorax": 108,
+    "Effusion": 151,
+    "Atelectasis": 187,
+    "Pneumonia": 123,
+    "Infiltration": 124,
+    "Mass": 84,
+    "Nodule": 81,
+}
+FILM_FINDINGS: tuple[str, ...] = tuple(_FREQUENCIES)
+
+#: How often a second one of the same class lies in the other lung.
+_TWICE = {"Effusion": 0.2, "Nodule": 0.2, "Infiltration": 0.15, "Atelectasis": 0.1, "Pneumonia": 0.1}
+
+#: Mm of soft tissue from which on a change counts as seen.
+_SEEN = 1.0
+
+
+class _Kind(NamedTuple):
+    """Where a class lies, as shares of the way down the lung, and how its boxes vary: see ``draw_extent``."""
+
+    high: float
+    low: float
+    share: float
+    spread: float
+    aspect: float
+    aspect_spread: float
+
+
+_KINDS = {
+    "Pneumothorax": _Kind(0.0, 0.0, 1.7, 0.8, 1.0, 0.3),
+    "Effusion": _Kind(1.0, 1.0, 4.8, 0.8, 0.7, 0.35),
+    "Atelectasis": _Kind(0.45, 0.95, 2.2, 0.6, 1.5, 0.45),
+    "Pneumonia": _Kind(0.3, 0.85, 7.0, 0.45, 0.91, 0.25),
+    "Infiltration": _Kind(0.2, 0.8, 7.0, 0.45, 0.93, 0.25),
+    "Mass": _Kind(0.2, 0.75, 1.6, 0.65, 0.9, 0.2),
+    "Nodule": _Kind(0.15, 0.9, 0.5, 0.45, 1.02, 0.12),
+}
+
+
+class FilmFinding(NamedTuple):
+    """One finding on a film.
+
+    Attributes:
+        label: one of the eight classes.
+        side: +1 right lung, -1 left lung, 0 the heart.
+        zone: "upper", "middle" or "lower" third of the lung.
+        extent: how large it is, 0 to 1 of what its class may be.
+        box: x1, y1, x2, y2 in pixels.
+
+    Example:
+        >>> FilmFinding("Mass", 1, "upper", 0.5, (10.0, 20.0, 30.0, 40.0)).zone
+        'upper'
+    """
+
+    label: str
+    side: int
+    zone: str
+    extent: float
+    box: tuple[float, float, float, float]
+
+
+def draw_film_findings(rng: np.random.Generator) -> list[str]:
+    """Draw what a film shows: nothing on nearly every second, else classes as often as readers boxed them.
+
+    Args:
+        rng: the source.
+
+    Returns:
+        class names; one that lies in both lungs comes twice.
+
+    Example:
+        >>> draw_film_findings(np.random.default_rng(2))
+        []
+    """
+    if rng.random() < 0.45:
+        return []
+    number = int(rng.choice(3, p=[0.74, 0.2, 0.06])) + 1
+    weights = np.array(list(_FREQUENCIES.values()), float)
+    chosen = rng.choice(len(FILM_FINDINGS), size=number, replace=False, p=weights / weights.sum())
+    names = [FILM_FINDINGS[index] for index in sorted(chosen)]
+    return [name for name in names for _ in range(1 + int(rng.random() < _TWICE.get(name, 0.0)))]
+
+
+def _propose(film: Film, rng: np.random.Generator, label: str, field: LungField) -> FilmBox:
+    kind, tall = _KINDS[label], field.top - field.bottom
+    width, height = draw_extent(rng, film, kind.share, kind.spread, kind.aspect, kind.aspect_spread)
+    if label == "Pneumothorax":
+        height = min(height, 0.8 * tall)
+        return FilmBox(field.at(0.1, 0.3)[0], field.top - height / 2, width, height)
+    if label == "Effusion":
+        height = min(height, 0.8 * tall)
+        outer = float(np.interp(-(field.bottom + 0.3 * height), -field.v, field.outer))
+        return FilmBox(outer - field.side * width / 2, field.bottom + height / 2 - 4.0, width, height)
+    # half of the box may lie beyond the lung's border where it is small, less where it is large
+    reach = min(0.9, width / 150.0)
+    middle = field.at(rng.uniform(kind.high, kind.low), rng.uniform(0.5 * reach, 1.0 - 0.4 * reach))
+    return FilmBox(*middle, width, height)
+
+
+def _place(on: PaintedFilm, rng: np.random.Generator, label: str, field: LungField) -> FilmBox:
+    """Draw a box where the lung is deep, and not yet filled, enough to show what is painted there."""
+    index = 0 if field.side > 0 else 1
+    best = box = _propose(on.film, rng, label, field)
+    clearest = -1.0
+    for _ in range(12):
+        part = on.film.part(*box.corners())
+        empty, now = float(on.chest.gas[index][part].mean()), float(on.gas[index][part].mean())
+        clear = now / max(empty, 1.0) * min(empty / 60.0, 1.0)
+        if clear > clearest:
+            best, clearest = box, clear
+        if clear > 0.8 or _KINDS[label].high == _KINDS[label].low:
+            break
+        box = _propose(on.film, rng, label, field)
+    return best
+
+
+def _seen_box(change: np.ndarray) -> tuple[float, float, float, float] | None:
+    """Around all pixels of (H, W) that changed by what an eye may see; None where none did."""
+    seen = change > _SEEN
+    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+    if len(rows) == 0:
+        return None
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+
+
+def _paint_heart(on: PaintedFilm, larger: Anatomy) -> FilmFinding:
+    film, box = on.film, paint_large_heart(on, larger)
+    (u0, v0), (u1, v1) = box.corners()
+    edges = np.clip([film.columns(u1), film.rows(v1), film.columns(u0), film.rows(v0)], 0.0, film.size)
+    return FilmFinding("Cardiomegaly", 0, "lower", 0.5, tuple(edges.tolist()))
+
+
+def _paint_one(
+    on: PaintedFilm, rng: np.random.Generator, label: str, fields: tuple[LungField, ...]
+) -> FilmFinding | None:
+    before = on.gas.copy()
+    for field in fields:
+        box = _place(on, rng, label, field)
+        FILM_PAINTERS[label](on, rng, field, box)
+        seen = _seen_box(np.abs(on.gas - before).max(axis=0))
+        if seen is not None:
+            down = (field.top - box.v) / (field.top - field.bottom)
+            zone = "upper" if down < 0.36 else "middle" if down < 0.64 else "lower"
+            area = box.width * box.height / on.film.width**2
+            extent = float(np.clip(area / (2.5 * _KINDS[label].share / 100.0), 0.0, 1.0))
+            return FilmFinding(label, field.side, zone, extent, seen)
+    return None
+
+
+def paint_film_findings(on: PaintedFilm, larger: Anatomy | None, labels: Sequence[str], seed: int) -> list[FilmFinding]:
+    """Paint findings into the lungs of a film.
+
+    Args:
+        on: the film; its gas is changed.
+        larger: the same patient with an enlarged heart; needed for "Cardiomegaly".
+        labels: the classes to paint, one finding for each entry; of several of a class every other lies in the
+            other lung.
+        seed: each class has its own random numbers, so that one finding does not change another.
+
+    Returns:
+        the findings, in the order painted.
+
+    Example:
+        >>> paint_film_findings(PaintedFilm(None, None, None, np.zeros((2, 8, 8))), None, [], seed=0)
+        []
+    """
+    found: list[FilmFinding] = []
+    if not labels:
+        return found
+    right, left = (LungField.of(on.film, on.chest.lungs[index], side) for index, side in enumerate((1, -1)))
+    for number, label in enumerate(FILM_FINDINGS):
+        rng = np.random.default_rng([seed, 210 + number])
+        fields = (right, left) if rng.random() < 0.5 else (left, right)
+        for _ in range(list(labels).count(label)):
+            if larger is not None and label == "Cardiomegaly":
+                found.append(_paint_heart(on, larger))
+                break
+            one = _paint_one(on, rng, label, fields)
+            fields = fields[::-1]
+            found += [] if one is None else [one]
+    return found
