@@ -11,7 +11,7 @@ from monai_pylon.data.anatomy import Anatomy, make_anatomy
 from monai_pylon.data.branching import grow_tree
 from monai_pylon.data.phantom_findings import Finding, Texture, draw_findings
 
-__all__ = ["Scene", "grow_lung_trees", "make_scene"]
+__all__ = ["Scene", "grow_lung_tree", "make_scene"]
 
 
 class Scene(NamedTuple):
@@ -38,29 +38,35 @@ class Scene(NamedTuple):
     chances: np.ndarray
 
 
-def grow_lung_trees(rng: np.random.Generator, anatomy: Anatomy) -> tuple[np.ndarray, np.ndarray]:
-    """Grow arteries and veins, and the bronchial trees beyond the main bronchi, into both lungs.
+def grow_lung_tree(
+    rng: np.random.Generator, anatomy: Anatomy, side: int, kind: str, levels: int | None = None
+) -> np.ndarray:
+    """Grow the arteries, the veins or the bronchi of one lung.
 
     Args:
         rng: the source.
         anatomy: the patient.
+        side: +1 right, -1 left.
+        kind: "arteries", "veins" or "bronchi" (beyond the main bronchus).
+        levels: number of generations; as many as a CT shows where None.
 
     Returns:
-        vessels (B, 8) and bronchi (C, 8): both ends and both radii of each branch.
+        (B, 8): both ends (3 + 3) and both radii of each branch.
 
     Example:
-        >>> grow_lung_trees(np.random.default_rng(0), make_anatomy(np.random.default_rng(0)))[0].shape
-        (2044, 8)
+        >>> grow_lung_tree(np.random.default_rng(0), make_anatomy(np.random.default_rng(0)), 1, "bronchi").shape
+        (63, 8)
     """
-    vessels, bronchi = [], []
-    for root, side in zip(anatomy.mediastinum.hila, (1, -1), strict=True):
-        lung = partial(anatomy.lung_depth, side=side)
-        corners = np.array([[10.0 * side, -98, -118], [136.0 * side, 92, anatomy.apex]])
-        box = (corners.min(axis=0), corners.max(axis=0))
-        for offset, radius in (((2 * side, 8, 4), 6.0), ((-4 * side, 10, -14), 5.5)):
-            vessels.append(grow_tree(rng, root + offset, lung, box, levels=8, radius=radius))
-        bronchi.append(grow_tree(rng, root, lung, box, levels=5, radius=4.2))
-    return np.concatenate(vessels), np.concatenate(bronchi)
+    offset, radius, usual = {
+        "arteries": ((2 * side, 8, 4), 6.0, 8),
+        "veins": ((-4 * side, 10, -14), 5.5, 8),
+        "bronchi": ((0, 0, 0), 4.2, 5),
+    }[kind]
+    root = anatomy.mediastinum.hila[0 if side > 0 else 1] + offset
+    corners = np.array([[10.0 * side, -98, -118], [136.0 * side, 92, anatomy.apex]])
+    box = (corners.min(axis=0), corners.max(axis=0))
+    lung = partial(anatomy.lung_depth, side=side)
+    return grow_tree(rng, root, lung, box, levels=usual if levels is None else levels, radius=radius)
 
 
 def make_scene(seed: int, sides: dict[str, tuple[int, ...]], severity: float, arms: str) -> Scene:
@@ -86,9 +92,12 @@ def make_scene(seed: int, sides: dict[str, tuple[int, ...]], severity: float, ar
     right, left = (24.0 * severity * (side in collapsed) for side in (1, -1))
     anatomy = make_anatomy(patient, arms=arms, shift=pull, dome_rise=(right, left))
     findings = draw_findings(places, anatomy, sides, severity)
-    vessels, bronchi = grow_lung_trees(growth, anatomy)
+    vessels, bronchi = [], []
+    for side in (1, -1):
+        vessels += [grow_lung_tree(growth, anatomy, side, kind) for kind in ("arteries", "veins")]
+        bronchi.append(grow_lung_tree(growth, anatomy, side, "bronchi"))
     textures = {"soft": Texture(speckle, 9.0), "patchy": Texture(speckle, 7.0)}
     chances = speckle.uniform(size=16)
     if "ild" in (finding.name for finding in findings):
         textures["fine"] = Texture(speckle, 4.2)
-    return Scene(anatomy, findings, vessels, bronchi, textures, chances)
+    return Scene(anatomy, findings, np.concatenate(vessels), np.concatenate(bronchi), textures, chances)

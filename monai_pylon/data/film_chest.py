@@ -13,7 +13,7 @@ from monai_pylon.data.film_canvas import Film
 __all__ = ["ChestLayers", "lung_chords", "project_chest"]
 
 #: Thickness of the sheets into which solids are cut, mm.
-_SHEET = 2.0
+_SHEET = 2.5
 
 
 class ChestLayers(NamedTuple):

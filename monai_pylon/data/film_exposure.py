@@ -54,6 +54,10 @@ def _line(rng: np.random.Generator) -> list[np.ndarray]:
     """A venous catheter, from a clavicle to the right atrium."""
     side = 1 if rng.random() < 0.7 else -1
     bends = np.array([[side * 130, 120], [side * 70, 112], [22, 92], [24, 40], [24, -12.0]]) + rng.normal(0, 4, (5, 2))
+    for _ in range(3):
+        # cut each corner off
+        quarters = np.stack([0.75 * bends[:-1] + 0.25 * bends[1:], 0.25 * bends[:-1] + 0.75 * bends[1:]], axis=1)
+        bends = np.concatenate([bends[:1], quarters.reshape(-1, 2), bends[-1:]])
     return [np.append(np.concatenate(pair), 1.1) for pair in pairwise(bends)]
 
 
@@ -78,7 +82,7 @@ def add_overlays(film: Film, rng: np.random.Generator, view: str) -> np.ndarray:
     total = np.zeros((film.size, film.size), np.float32)
     shift = np.array(film.pose.shift)
     if rng.random() < 0.45:
-        radius, thick = rng.uniform(48.0, 68.0), rng.uniform(8.0, 34.0)
+        radius, thick = rng.uniform(48.0, 68.0), rng.uniform(14.0, 46.0)
         for side in (1, -1):
             middle = np.array([side * (52 + 0.4 * radius), rng.uniform(-62.0, -52.0)]) + shift
             part = film.part(middle - radius, middle + radius)
@@ -94,7 +98,7 @@ def add_overlays(film: Film, rng: np.random.Generator, view: str) -> np.ndarray:
         strokes += _leads(rng)
     if rng.random() < (0.4 if view == "AP" else 0.06):
         strokes += _line(rng)
-    weight = [8.0] * len(strokes)
+    weight = [16.0] * len(strokes)
     # placed on the film rather than on the patient
     letter, tall = str(rng.choice(["L", "R"], p=[0.8, 0.2])), rng.uniform(9.0, 15.0)
     side = -1 if letter == "L" else 1

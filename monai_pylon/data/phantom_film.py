@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from monai_pylon.data.anatomy import make_anatomy
-from monai_pylon.data.ct_scene import grow_lung_trees
+from monai_pylon.data.ct_scene import grow_lung_tree
 from monai_pylon.data.film_canvas import Film, FilmPose
 from monai_pylon.data.film_chest import project_chest
 from monai_pylon.data.film_exposure import add_overlays, expose
@@ -116,11 +116,13 @@ def phantom_radiograph(
     larger = None
     if "Cardiomegaly" in labels:
         larger = make_anatomy(stream(0), arms="down", dome_rise=(low, low), heart_scale=scale)
-    vessels, _ = grow_lung_trees(stream(2), anatomy)
+    growth, kinds = stream(2), ("arteries", "veins")
+    # the finest generation of a CT's vessels is lost in the noise of a film
+    vessels = [grow_lung_tree(growth, anatomy, side, kind, levels=7) for side in (1, -1) for kind in kinds]
     film = Film(int(size), width, pose)
     lung_grain = stream(201)
     grain = film.spread(lung_grain.standard_normal((80, 80), dtype=np.float32))
-    chest = project_chest(film, anatomy, vessels, grain, lung_grain.uniform(size=16))
+    chest = project_chest(film, anatomy, np.concatenate(vessels), grain, lung_grain.uniform(size=16))
     painted = PaintedFilm(film, anatomy, chest, chest.gas.copy())
     found = paint_film_findings(painted, larger, labels, int(seed))
     absorption = chest.solid - painted.gas.sum(axis=0) + add_overlays(film, stream(202), view)
