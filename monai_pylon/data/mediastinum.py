@@ -133,10 +133,20 @@ def make_mediastinum(
     return Mediastinum(heart, vessels, airways, gullet, hila, surfaces, slopes)
 
 
-def _nodes(axis: int, low: float, high: float) -> slice:
-    """The nodes of one axis of the height fields from ``low`` to ``high`` mm, and one more on either side."""
-    first, last = ((edge - _ORIGIN[axis]) / _STEP for edge in (low, high))
-    return slice(max(0, int(first)), max(0, int(last) + 2))
+def _hold_balls(right: np.ndarray, left: np.ndarray, balls: np.ndarray) -> None:
+    """Move the surfaces (A, S) outwards to hold balls (B, 4), each a centre and a radius; looks only around each."""
+    x, radius = balls[:, 0, None, None], balls[:, 3, None, None]
+    reach = np.arange(int(2.0 * balls[:, 3].max() / _STEP) + 2)
+    first = np.ceil((balls[:, 1:3] - balls[:, 3:] - _ORIGIN) / _STEP).astype(int)
+    i, j = first[:, 0, None, None] + reach[:, None], first[:, 1, None, None] + reach
+    y, z = (start + _STEP * node.astype(np.float32) for start, node in zip(_ORIGIN, (i, j), strict=True))
+    inside = 1.0 - ((y - balls[:, 1, None, None]) / radius) ** 2 - ((z - balls[:, 2, None, None]) / radius) ** 2
+    on_grid = (i >= 0) & (i < _NODES[0]) & (j >= 0) & (j < _NODES[1])
+    held = np.nonzero((inside > 0) & on_grid)
+    out = radius[held[0], 0, 0] * np.sqrt(inside[held])
+    nodes, x = (i[held[0], held[1], 0], j[held[0], 0, held[2]]), x[held[0], 0, 0]
+    np.maximum.at(right, nodes, x + out)
+    np.minimum.at(left, nodes, x - out)
 
 
 def _surfaces(rng: np.random.Generator, heart: tuple[Ellipsoid, ...], tubes: list[Tube], carina: float) -> np.ndarray:
@@ -147,22 +157,19 @@ def _surfaces(rng: np.random.Generator, heart: tuple[Ellipsoid, ...], tubes: lis
     middle = -6.0 * np.exp(-(((y - 60.0) / 30.0) ** 2)) + 0.0 * z
     neck = 18.0 * np.clip((z - carina - 38.0) / 55.0, 0.0, 1.0) ** 2
     right, left = middle + half + neck, middle - half - neck
-    balls = np.concatenate([tube.spheres(9.0) for tube in tubes])
-    spans: list[tuple] = [((b[0], b[1], b[2]), (b[3] + 3.0,) * 3) for b in balls]
-    for lobe in heart:
-        # a turned ellipsoid, replaced by the upright one of the same extent
-        co, si = np.cos(lobe.angle), np.sin(lobe.angle)
-        a, b, h = lobe.radii
-        spans.append((tuple(lobe.centre), (np.hypot(a * co, b * si) + 4, np.hypot(a * si, b * co) + 4, h + 4)))
     spine = np.where(y < -58.0, 27.0 * np.sqrt(np.clip(1.0 - ((y + 84.0) / 27.0) ** 2, 0.0, 1.0)), 0.0)
     spine = np.where(y < -84.0, 27.0, spine)
     right, left = np.maximum(right, spine), np.minimum(left, -spine)
-    for (cx, cy, cz), (a, b, h) in spans:
-        # only the nodes that the ball may cover
-        near = np.s_[_nodes(0, cy - b, cy + b), _nodes(1, cz - h, cz + h)]
-        inside = 1.0 - ((y[near[0]] - cy) / b) ** 2 - ((z[:, near[1]] - cz) / h) ** 2
-        reach = a * np.sqrt(np.maximum(inside, 0.0))
-        right[near] = np.where(inside > 0, np.maximum(right[near], cx + reach), right[near])
-        left[near] = np.where(inside > 0, np.minimum(left[near], cx - reach), left[near])
+    balls = np.concatenate([tube.spheres(9.0) for tube in tubes])
+    _hold_balls(right, left, balls + np.array([0.0, 0.0, 0.0, 3.0]))
+    for lobe in heart:
+        # a turned ellipsoid, replaced by the upright one of the same extent
+        co, si = np.cos(lobe.angle), np.sin(lobe.angle)
+        (x, front, up), (a, b, h) = lobe.centre, lobe.radii
+        a, b, h = np.hypot(a * co, b * si) + 4, np.hypot(a * si, b * co) + 4, h + 4
+        inside = 1.0 - ((y - front) / b) ** 2 - ((z - up) / h) ** 2
+        out = a * np.sqrt(np.maximum(inside, 0.0))
+        right = np.where(inside > 0, np.maximum(right, x + out), right)
+        left = np.where(inside > 0, np.minimum(left, x - out), left)
     smooth = (gaussian_filter(right, 2.2), gaussian_filter(left, 2.2))
     return np.stack([np.maximum(right, smooth[0]), np.minimum(left, smooth[1])]).astype(np.float32)
