@@ -6,6 +6,7 @@ The map of the house, bottom up:
 - ``taxonomy``: the abnormality labels and the organs in which they may lie.
 - ``transforms``: organ masks out of a chest CT (PARTITION) and the regions that they allow.
 - ``data``: phantoms, and data lists of the public data sets.
+- ``metrics``: localization by points and boxes, AUROC, and bootstrap intervals.
 - ``visualize``: slices in radiological display, organs painted over them.
 - ``reports``: what a person opens: pictures, NIfTI files, tables.
 - ``workflows``: what a bundle's JSON cannot say.
@@ -15,6 +16,6 @@ Importing the package imports every room, so that MONAI's configuration parser f
 
 __version__ = "0.1.0"
 
-from monai_pylon import data, reports, taxonomy, transforms, utils, visualize, workflows
+from monai_pylon import data, metrics, reports, taxonomy, transforms, utils, visualize, workflows
 
-__all__ = ["__version__", "data", "reports", "taxonomy", "transforms", "utils", "visualize", "workflows"]
+__all__ = ["__version__", "data", "metrics", "reports", "taxonomy", "transforms", "utils", "visualize", "workflows"]

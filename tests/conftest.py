@@ -36,6 +36,15 @@ def public_data() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def golden_data() -> Path:
+    """The folder with outputs of the papers' authors' own programs; tests that ask for it are skipped without it."""
+    folder = Path(os.environ.get("MONAI_PYLON_GOLDEN", CHECKOUT.parent / "shared" / "golden"))
+    if not folder.is_dir():
+        pytest.skip(f"no golden files at {folder}: set MONAI_PYLON_GOLDEN to the folder that has them")
+    return folder
+
+
 @pytest.fixture(autouse=True)
 def _same_random_numbers() -> None:
     """Seed the generators before each test, so that no test depends on which ran before it."""
