@@ -7,6 +7,7 @@ The map of the house, bottom up:
 - ``transforms``: organ masks out of a chest CT (PARTITION) and the regions that they allow.
 - ``data``: phantoms, and data lists of the public data sets.
 - ``metrics``: localization by points and boxes, AUROC, and bootstrap intervals.
+- ``handlers``: those metrics in ignite engines.
 - ``visualize``: slices in radiological display, organs painted over them.
 - ``reports``: what a person opens: pictures, NIfTI files, tables.
 - ``workflows``: what a bundle's JSON cannot say.
@@ -16,6 +17,17 @@ Importing the package imports every room, so that MONAI's configuration parser f
 
 __version__ = "0.1.0"
 
-from monai_pylon import data, metrics, reports, taxonomy, transforms, utils, visualize, workflows
+from monai_pylon import data, handlers, metrics, reports, taxonomy, transforms, utils, visualize, workflows
 
-__all__ = ["__version__", "data", "metrics", "reports", "taxonomy", "transforms", "utils", "visualize", "workflows"]
+__all__ = [
+    "__version__",
+    "data",
+    "handlers",
+    "metrics",
+    "reports",
+    "taxonomy",
+    "transforms",
+    "utils",
+    "visualize",
+    "workflows",
+]
