@@ -1,10 +1,19 @@
-"""Phantoms with a known truth, data lists of the public data sets, and one way to read a CT."""
+"""Phantoms with a known truth, data lists of the public data sets, and one way each to read a CT and a radiograph."""
 
+from monai_pylon.data.chest_xray14 import chest_xray14_datalist, validation_patients
 from monai_pylon.data.ct_canvas import PHANTOM_STRUCTURES
 from monai_pylon.data.dicom_series import check_slices, find_ct_series, is_dicom_file, read_dicom_series
 from monai_pylon.data.film_findings import FILM_FINDINGS
 from monai_pylon.data.phantom_ct import ChestCTPhantom, phantom_chest_ct
 from monai_pylon.data.phantom_film import ChestRadiographPhantom, phantom_radiograph
+from monai_pylon.data.radiograph_reader import (
+    ReadRadiograph,
+    ReadRadiographD,
+    ReadRadiographd,
+    ReadRadiographDict,
+    radiograph_size,
+    read_radiograph,
+)
 from monai_pylon.data.volume_reader import (
     VOLUME_SUFFIXES,
     ReadVolume,
@@ -21,16 +30,24 @@ __all__ = [
     "VOLUME_SUFFIXES",
     "ChestCTPhantom",
     "ChestRadiographPhantom",
+    "ReadRadiograph",
+    "ReadRadiographD",
+    "ReadRadiographDict",
+    "ReadRadiographd",
     "ReadVolume",
     "ReadVolumeD",
     "ReadVolumeDict",
     "ReadVolumed",
     "SimpleITKReader",
+    "chest_xray14_datalist",
     "check_slices",
     "find_ct_series",
     "is_dicom_file",
     "phantom_chest_ct",
     "phantom_radiograph",
+    "radiograph_size",
     "read_dicom_series",
+    "read_radiograph",
     "read_volume",
+    "validation_patients",
 ]

@@ -1,0 +1,146 @@
+"""NIH ChestX-ray14 (112,120 frontal chest radiographs, 14 findings, boxes for some) as a MONAI data list."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterable
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from monai_pylon.data.chest_xray14_tables import BoxRow, EntryRow, read_boxes, read_entries, read_names
+from monai_pylon.data.radiograph_reader import radiograph_size
+from monai_pylon.utils import check_choice, check_type
+
+__all__ = ["chest_xray14_datalist", "validation_patients"]
+
+_SECTIONS = ("training", "validation", "test", "all")
+_ENTRIES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
+_SUFFIXES = (".png", ".jpg", ".jpeg")
+_GRID = 1024
+
+#: The paper puts 8,040 of the 86,524 images of the official train_val_list.txt aside for validation.
+_VALIDATION_SHARE = 8040 / 86524
+
+
+def validation_patients(patients: Iterable[int], share: float = _VALIDATION_SHARE) -> set[int]:
+    """The patients who are set aside for validation: always the same ones, whatever the order.
+
+    Patients are ranked by a hash of their number and taken until they have the share of the images.
+
+    Args:
+        patients: the patient of each image.
+        share: of the images, 0 to 1.
+
+    Returns:
+        the patients set aside; at least one, and not all, where there are two or more.
+
+    Example:
+        >>> sorted(validation_patients([1, 1, 2, 3, 3, 4], share=0.3))
+        [3, 4]
+    """
+    images = Counter(patients)
+    ranked = sorted(images, key=lambda patient: hashlib.sha256(str(patient).encode()).digest())
+    aside: set[int] = set()
+    taken, wanted = 0, share * images.total()
+    for patient in ranked[:-1]:
+        if taken >= wanted:
+            break
+        aside.add(patient)
+        taken += images[patient]
+    return aside
+
+
+def _find_images(root: Path) -> dict[str, str]:
+    """The paths of all images in the folders `images*` and below, by their name without ending."""
+    found: dict[str, str] = {}
+    for folder in sorted(root.glob("images*")):
+        for place, _, names in os.walk(folder):
+            for name in sorted(names):
+                stem, suffix = os.path.splitext(name)
+                if suffix.lower() in _SUFFIXES:
+                    found.setdefault(stem, os.path.join(place, name))
+    return found
+
+
+def _select(root: Path, section: str, entries: dict[str, EntryRow]) -> list[EntryRow]:
+    """The images of a section, in the table's order."""
+    if section == "all":
+        return list(entries.values())
+    file = root / ("test_list.txt" if section == "test" else "train_val_list.txt")
+    names = read_names(file)
+    for name, line in names.items():
+        if name not in entries:
+            raise ValueError(f"{file}, line {line}: must name an image of the table of images, but has {name!r}.")
+    rows = [row for row in entries.values() if row.name in names]
+    if section == "test":
+        return rows
+    aside = validation_patients(row.patient_id for row in rows)
+    return [row for row in rows if (row.patient_id in aside) == (section == "validation")]
+
+
+def _scale(boxes: list[BoxRow], path: str) -> np.ndarray:
+    """(K, 5) float32 [x1, y1, x2, y2, class] in pixels of an image file, cut at its border."""
+    rows, columns = radiograph_size(path)
+    table = [(b.x, b.y, b.x + b.width, b.y + b.height, b.label * _GRID) for b in boxes]
+    corners = np.clip(np.array(table) / _GRID, 0, [1, 1, 1, 1, np.inf])
+    return (corners * [columns, rows, columns, rows, 1]).astype(np.float32)
+
+
+def chest_xray14_datalist(root: str | PathLike[str], section: str) -> list[dict[str, Any]]:
+    """The images of NIH ChestX-ray14 with their labels and boxes, for MONAI's data sets.
+
+    Reads the official files in `root`: `Data_Entry_2017_v2020.csv` (or `Data_Entry_2017.csv`), `BBox_List_2017.csv`,
+    `train_val_list.txt`, `test_list.txt`, and images in `images*`, png or jpg, of any size. Validation is split off
+    the official training part by patient (9.3 % of its images, as in the paper), the same patients every time.
+
+    Args:
+        root: the folder that holds the official files.
+        section: "training", "validation", "test", or "all" (which needs no lists).
+
+    Returns:
+        one dictionary an image, in the table's order: image, its path; label (14,) uint8 in the order of
+        CHEST_XRAY14_LABELS; boxes (K, 5) float32 [x1, y1, x2, y2, class] in pixels of the image file, (0, 5) where it
+        has none; patient_id; follow_up; age in years, NaN if unknown; sex "M", "F" or ""; view "PA" or "AP".
+
+    Raises:
+        FileNotFoundError: where a table, a list or an image is missing.
+        ValueError: for another section, an unknown finding, a malformed row; it names the file and line.
+
+    Example:
+        >>> chest_xray14_datalist("ChestX-ray14", "train")
+        Traceback (most recent call last):
+        ...
+        ValueError: section must be one of 'training', 'validation', 'test', 'all', but is 'train'. Did you mean ...
+    """
+    check_choice(section, _SECTIONS, "section")
+    check_type(root, (str, PathLike), "root")
+    folder = Path(root).expanduser()
+    table = next((folder / name for name in _ENTRIES if (folder / name).is_file()), folder / _ENTRIES[0])
+    entries = read_entries(table)
+    rows = _select(folder, section, entries)
+    places = _find_images(folder)
+    missing = [row for row in rows if os.path.splitext(row.name)[0] not in places]
+    if missing:
+        more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+        raise FileNotFoundError(
+            f"{missing[0].name} ({table}, line {missing[0].line}){more} must lie in a folder {folder / 'images*'} as "
+            "png or jpg. Unpack all archives of images there."
+        )
+    boxes: dict[str, list[BoxRow]] = {}
+    file = folder / "BBox_List_2017.csv"
+    for box in read_boxes(file):
+        if box.name not in entries:
+            raise ValueError(f"{file}, line {box.line}: must name an image of {table.name}, but has {box.name!r}.")
+        boxes.setdefault(box.name, []).append(box)
+    items = []
+    for row in rows:
+        path = places[os.path.splitext(row.name)[0]]
+        mine = _scale(boxes[row.name], path) if row.name in boxes else np.zeros((0, 5), dtype=np.float32)
+        facts = {"follow_up": row.follow_up, "age": row.age, "sex": row.sex, "view": row.view}
+        items.append({"image": path, "label": row.label, "boxes": mine, "patient_id": row.patient_id, **facts})
+    return items

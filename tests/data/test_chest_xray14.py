@@ -1,0 +1,235 @@
+"""ChestX-ray14 as a data list: sections, boxes on the image, and errors that name the line."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from monai.data import CacheDataset
+from PIL import Image
+
+from monai_pylon.data import ReadRadiographd, chest_xray14_datalist, validation_patients
+from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
+from tests.data.xray14_files import HEADER_2020, write_root
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return write_root(tmp_path)
+
+
+def names(items: list[dict]) -> list[str]:
+    return [Path(item["image"]).stem for item in items]
+
+
+def test_the_sections_part_the_patients(root: Path) -> None:
+    parts = {section: chest_xray14_datalist(root, section) for section in ("training", "validation", "test", "all")}
+    patients = {section: {item["patient_id"] for item in items} for section, items in parts.items()}
+    assert not patients["training"] & patients["validation"]
+    assert patients["test"] == {10, 11, 12}
+    assert patients["training"] | patients["validation"] == set(range(1, 10))
+    assert patients["validation"]
+    assert sum(len(parts[s]) for s in ("training", "validation", "test")) == len(parts["all"]) == 24
+
+
+def test_an_item_says_what_the_tables_say(root: Path) -> None:
+    item = chest_xray14_datalist(root, "test")[-1]
+    assert Path(item["image"]).read_bytes()
+    assert names([item]) == ["00000012_001"]
+    present = [CHEST_XRAY14_LABELS[k] for k in np.flatnonzero(item["label"])]
+    assert present == ["Pleural_Thickening"]
+    assert item["label"].dtype == np.uint8
+    assert item["label"].shape == (14,)
+    facts = {key: item[key] for key in ("patient_id", "follow_up", "age", "sex", "view")}
+    assert facts == {"patient_id": 12, "follow_up": 1, "age": 52.0, "sex": "M", "view": "PA"}
+
+
+def test_boxes_are_scaled_from_the_grid_to_the_image(root: Path) -> None:
+    """64 rows and 48 columns stand for 1024 each; Infiltrate is Infiltration; what lies beyond the grid is cut."""
+    items = chest_xray14_datalist(root, "test")
+    infiltration, mass = CHEST_XRAY14_LABELS.index("Infiltration"), CHEST_XRAY14_LABELS.index("Mass")
+    rest = 0.5 / 1024
+    expected = [[12, 32, 18, 36, infiltration], [rest * 48, rest * 64, 1023.5 / 1024 * 48, 1023.9 / 1024 * 64, mass]]
+    np.testing.assert_allclose(items[-1]["boxes"], expected, rtol=1e-6)
+    np.testing.assert_array_equal(items[-3]["boxes"], [[0, 0, 24, 32, mass]])
+    assert items[0]["boxes"].shape == (0, 5)
+    assert {item["boxes"].dtype for item in items} == {np.dtype(np.float32)}
+
+
+def test_a_box_over_the_border_is_cut(root: Path) -> None:
+    table = root / "BBox_List_2017.csv"
+    table.write_text(table.read_text() + "00000010_000.png,Nodule,1000,-10,100,60\n")
+    box = chest_xray14_datalist(root, "test")[0]["boxes"]
+    np.testing.assert_allclose(box, [[1000 / 1024 * 48, 0, 48, 50 / 1024 * 64, 5]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".PNG"])
+def test_images_are_found_by_their_stem(tmp_path: Path, suffix: str) -> None:
+    items = chest_xray14_datalist(write_root(tmp_path, suffix=suffix), "all")
+    assert {Path(item["image"]).suffix for item in items} == {suffix}
+
+
+def test_it_reads_both_editions_of_the_table(root: Path) -> None:
+    new = chest_xray14_datalist(root, "all")
+    old, text = root / "Data_Entry_2017.csv", (root / "Data_Entry_2017_v2020.csv").read_text()
+    (root / "Data_Entry_2017_v2020.csv").unlink()
+    with pytest.raises(FileNotFoundError, match="Data_Entry_2017_v2020"):
+        chest_xray14_datalist(root, "all")
+    rows = (
+        text.replace("Gender", "Sex")
+        .replace(",52,M", ",052Y,F")
+        .replace(",51,M", ",411Y,M")
+        .replace(",50,M", ",018M,M")
+    )
+    old.write_text("\ufeff" + rows)
+    items = chest_xray14_datalist(root, "all")
+    assert names(items) == names(new)
+    np.testing.assert_array_equal([item["label"] for item in items], [item["label"] for item in new])
+    assert (items[-1]["age"], items[-1]["sex"]) == (52, "F")
+    assert np.isnan(items[-3]["age"])  # nobody is 411
+    assert items[-5]["age"] == 1.5
+
+
+def test_unknown_age_and_sex_are_said_to_be(root: Path) -> None:
+    table = root / "Data_Entry_2017_v2020.csv"
+    table.write_text(table.read_text().replace(",52,M", ",,"))
+    item = chest_xray14_datalist(root, "test")[-1]
+    assert np.isnan(item["age"])
+    assert item["sex"] == ""
+
+
+def test_items_do_not_share_arrays(root: Path) -> None:
+    items = chest_xray14_datalist(root, "all")
+    items[0]["label"][:] = 7
+    assert all(item["label"].max() <= 1 for item in items[1:])
+
+
+def test_the_list_goes_into_monais_data_sets(root: Path) -> None:
+    items = CacheDataset(chest_xray14_datalist(root, "test"), ReadRadiographd("image"), progress=False)
+    assert items[0]["image"].shape == (1, 64, 48)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "message"),
+    [
+        ("Data_Entry_2017_v2020.csv", "Hernia", "Herna", r"v2020.csv, line 3: .* 'Herna'. Did you mean 'Hernia'\?"),
+        ("Data_Entry_2017_v2020.csv", ",0,2,42", ",0,two,42", "line 4: .* whole number as Patient ID, but has 'two'"),
+        ("Data_Entry_2017_v2020.csv", ",42,M", ",old,M", "line 4: .* age"),
+        ("Data_Entry_2017_v2020.csv", ",0,2,42,M,PA,2500,2048,0.171,0.171", "", "line 4: .* columns or more"),
+        ("Data_Entry_2017_v2020.csv", "00000002_000", "00000001_000", "line 4: .* no other row has.* Line 2 has it"),
+        ("Data_Entry_2017_v2020.csv", "Finding Labels", "Findings", "line 1: .* column 'Finding Labels'"),
+        ("BBox_List_2017.csv", "Infiltrate", "Infiltrat", "line 2: .* 'Infiltrat'. Did you mean 'Infiltration'"),
+        ("BBox_List_2017.csv", "128,64", "wide,64", "line 2: .* four numbers"),
+        ("BBox_List_2017.csv", "128,64", "-128,64", "line 2: .* an area on the grid"),
+        ("BBox_List_2017.csv", "256,512", "2560,512", "line 2: .* an area on the grid"),
+        ("BBox_List_2017.csv", "128,64", "nan,64", "line 2: .* an area on the grid"),
+        ("BBox_List_2017.csv", "128,64", "128", "line 2: .* 6 columns"),
+        ("BBox_List_2017.csv", "00000011_001", "00009999_001", "line 4: .* name an image"),
+        ("BBox_List_2017.csv", "Image Index", "Image", "line 1: .* header"),
+        ("train_val_list.txt", "00000002_000", "00009999_000", "train_val_list.txt, line 3: .* '00009999_000.png'"),
+    ],
+)
+def test_a_wrong_row_is_named_with_its_line(root: Path, file: str, old: str, new: str, message: str) -> None:
+    text = (root / file).read_text()
+    assert old in text
+    (root / file).write_text(text.replace(old, new, 1))
+    with pytest.raises(ValueError, match=message):
+        chest_xray14_datalist(root, "training")
+
+
+def test_a_missing_image_is_named_with_its_line(root: Path) -> None:
+    (root / "images_002/images/00000002_000.png").unlink()
+    (root / "images_002/images/00000004_001.png").unlink()
+    with pytest.raises(FileNotFoundError, match=r"00000002_000.png \(.*v2020.csv, line 4\) and 1 more must lie in"):
+        chest_xray14_datalist(root, "all")
+    assert chest_xray14_datalist(root, "test")  # which has all of its own
+
+
+@pytest.mark.parametrize("text", ["", HEADER_2020])
+def test_an_empty_table_is_an_error(root: Path, text: str) -> None:
+    (root / "Data_Entry_2017_v2020.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"v2020\.csv.* must have"):
+        chest_xray14_datalist(root, "all")
+
+
+def test_a_broken_image_with_a_box_is_named(root: Path) -> None:
+    (root / "images_002/images/00000012_001.png").write_bytes(b"")
+    with pytest.raises(ValueError, match="00000012_001"):
+        chest_xray14_datalist(root, "test")
+
+
+def test_without_lists_all_is_the_way_out(root: Path) -> None:
+    (root / "train_val_list.txt").unlink()
+    (root / "test_list.txt").unlink()
+    for section in ("training", "validation", "test"):
+        with pytest.raises(FileNotFoundError, match='ask for section "all" and split by patient'):
+            chest_xray14_datalist(root, section)
+    assert len(chest_xray14_datalist(root, "all")) == 24
+
+
+def test_an_empty_list_is_an_error(root: Path) -> None:
+    (root / "test_list.txt").write_text("\n")
+    with pytest.raises(ValueError, match=r"test_list\.txt .* empty"):
+        chest_xray14_datalist(root, "test")
+
+
+def test_other_sections_and_roots_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="Did you mean 'validation'"):
+        chest_xray14_datalist(tmp_path, "valid")
+    with pytest.raises(TypeError, match="root must be of type"):
+        chest_xray14_datalist(None, "all")
+    with pytest.raises(FileNotFoundError, match="Download it"):
+        chest_xray14_datalist(tmp_path / "nowhere", "all")
+
+
+def test_validation_is_the_papers_share_of_the_images_and_always_the_same() -> None:
+    random = np.random.default_rng(0)
+    patients = np.repeat(np.arange(1, 28009), random.geometric(0.32, 28008))  # as many as in the official part
+    aside = validation_patients(patients)
+    assert np.isin(patients, list(aside)).mean() == pytest.approx(8040 / 86524, abs=1e-3)
+    assert validation_patients(random.permutation(patients)) == aside
+    assert sorted(validation_patients(range(100), share=0.05)) == [39, 49, 51, 55, 65]
+
+
+@pytest.mark.parametrize(("patients", "count"), [([], 0), ([1], 0), ([1, 1, 2], 1), ([1, 2, 3], 1)])
+def test_small_sets_keep_a_patient_on_each_side(patients: list[int], count: int) -> None:
+    assert len(validation_patients(patients)) == count
+    assert len(validation_patients(patients, share=1.0)) == max(len(set(patients)) - 1, 0)
+
+
+@pytest.mark.slow
+def test_the_whole_table_takes_seconds(tmp_path: Path) -> None:
+    """As many rows as the real one; of the images only the names are looked at."""
+    lines, stems = [], []
+    for row in range(112_120):
+        stems.append(f"{row // 4:08d}_{row % 4:03d}")
+        lines.append(f"{stems[-1]}.png,Effusion|Mass,{row % 4},{row // 4},58,F,PA,2500,2048,0.171,0.171\n")
+    (tmp_path / "Data_Entry_2017_v2020.csv").write_text(HEADER_2020 + "".join(lines))
+    (tmp_path / "train_val_list.txt").write_text(".png\n".join(stems[:86_524]) + ".png")
+    (tmp_path / "images").mkdir()
+    Image.fromarray(np.zeros((64, 64), np.uint8)).save(tmp_path / "images" / f"{stems[0]}.png")
+    for stem in stems[1:]:
+        (tmp_path / "images" / f"{stem}.png").touch()
+    boxes = "".join(f"{stems[0]}.png,Mass,1,2,3,4\n" for _ in range(984))
+    (tmp_path / "BBox_List_2017.csv").write_text("Image Index,Finding Label,x,y,w,h\n" + boxes)
+    start = time.process_time()
+    assert len(chest_xray14_datalist(tmp_path, "training")) > 75_000
+    assert time.process_time() - start < 4
+
+
+@pytest.mark.real
+def test_the_real_boxes_lie_on_the_real_images(public_data: Path) -> None:
+    items = chest_xray14_datalist(public_data / "nih_chestxray14", "all")
+    boxes = np.concatenate([item["boxes"] for item in items])
+    assert len(items) == 1555
+    assert sum(len(item["boxes"]) > 0 for item in items) == 728
+    assert len(boxes) == 807
+    image = ReadRadiographd("image")(items[0])["image"]
+    assert image.shape == (1, 384, 384)
+    assert 0.2 < image.mean() < 0.8
+    assert boxes[:, :4].min() >= 0
+    assert 300 < boxes[:, :4].max() <= 384
+    for item in items:  # what has a box has its label
+        assert item["label"][item["boxes"][:, 4].astype(int)].all()

@@ -1,0 +1,177 @@
+"""One radiograph, written in every format and depth, must come back with the same values in the same places."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk  # noqa: N813 (its own documentation calls it so)
+from monai.data import MetaTensor
+from PIL import Image
+from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
+
+from monai_pylon.data import ReadRadiograph, ReadRadiographd, radiograph_size, read_radiograph
+
+
+@pytest.fixture(scope="module")
+def grey() -> np.ndarray:
+    """(rows, columns) uint8, unequal lengths, from 0 to 255, every pixel different from its neighbours."""
+    values = np.random.default_rng(3).integers(0, 256, (70, 90)).astype(np.uint8)
+    values[0, :2] = 0, 255
+    return values
+
+
+def write_dicom(path: Path, stored: np.ndarray, **tags: object) -> Path:
+    """Write (rows, columns) of uint16 with 12 bits as a digital X-ray."""
+    ds = pydicom.Dataset()
+    ds.file_meta = pydicom.dataset.FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = DigitalXRayImageStorageForPresentation
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = generate_uid()
+    ds.Modality, ds.PhotometricInterpretation, ds.PixelRepresentation = "DX", "MONOCHROME2", 0
+    ds.Rows, ds.Columns, ds.SamplesPerPixel = *stored.shape[-2:], 1
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit = 16, 12, 11
+    ds.PixelData = stored.astype(np.uint16).tobytes()
+    for name, value in tags.items():
+        setattr(ds, name, value)
+    ds.save_as(path, enforce_file_format=True)
+    return path
+
+
+def rgba(grey: np.ndarray) -> Image.Image:
+    alpha = np.tile(np.arange(grey.shape[1], dtype=np.uint8), (len(grey), 1))
+    return Image.fromarray(np.stack([grey, grey, grey, alpha], axis=-1))
+
+
+WRITE = {
+    "grey.png": lambda path, grey: Image.fromarray(grey).save(path),
+    "rgb.png": lambda path, grey: Image.fromarray(grey).convert("RGB").save(path),
+    "rgba.png": lambda path, grey: rgba(grey).save(path),
+    "la.png": lambda path, grey: rgba(grey).convert("LA").save(path),
+    "palette.png": lambda path, grey: Image.fromarray(grey).convert("P").save(path),
+    "sixteen.png": lambda path, grey: Image.fromarray(grey.astype(np.uint16) * 257).save(path),
+    "twelve.png": lambda path, grey: Image.fromarray(np.round(grey / 255 * 4095).astype(np.uint16)).save(path),
+    "plain.dcm": lambda path, grey: write_dicom(path, grey.astype(np.uint16) * 16),
+    "inverted.dcm": lambda path, grey: write_dicom(
+        path, (255 - grey.astype(np.uint16)) * 16, PhotometricInterpretation="MONOCHROME1"
+    ),
+    "rescaled.dcm": lambda path, grey: write_dicom(path, grey, RescaleSlope=3, RescaleIntercept=-100),
+    "no_ending": lambda path, grey: write_dicom(path, grey.astype(np.uint16) * 16),
+}
+
+
+@pytest.mark.parametrize("name", WRITE)
+def test_every_format_gives_the_same_radiograph(tmp_path: Path, grey: np.ndarray, name: str) -> None:
+    WRITE[name](tmp_path / name, grey)
+    image = read_radiograph(tmp_path / name)
+    assert isinstance(image, MetaTensor)
+    assert image.dtype.is_floating_point
+    assert image.element_size() == 4
+    assert image.shape == (1, *grey.shape)
+    np.testing.assert_allclose(image[0].numpy(), grey / 255, atol=2e-4)
+    np.testing.assert_array_equal(image.affine, np.eye(4))
+    assert image.meta["filename_or_obj"] == str(tmp_path / name)
+
+
+def test_jpeg_comes_close(tmp_path: Path) -> None:
+    smooth = np.linspace(0, 255, 64 * 80).reshape(64, 80).astype(np.uint8)
+    Image.fromarray(smooth).save(tmp_path / "smooth.jpg", quality=95)
+    np.testing.assert_allclose(read_radiograph(tmp_path / "smooth.jpg")[0].numpy(), smooth / 255, atol=0.02)
+
+
+def test_a_jpeg_that_says_it_is_turned_is_turned(tmp_path: Path) -> None:
+    smooth = np.linspace(0, 255, 64 * 80).reshape(64, 80).astype(np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees
+    Image.fromarray(smooth).save(tmp_path / "turned.jpg", quality=95, exif=exif)
+    image = read_radiograph(tmp_path / "turned.jpg")
+    np.testing.assert_allclose(image[0].numpy(), np.rot90(smooth, -1) / 255, atol=0.02)
+    assert radiograph_size(tmp_path / "turned.jpg") == (80, 64)
+
+
+def test_the_window_is_applied(tmp_path: Path) -> None:
+    stored = np.arange(4096).reshape(64, 64)
+    write_dicom(tmp_path / "a.dcm", stored, WindowCenter=2048, WindowWidth=1024)
+    image = read_radiograph(tmp_path / "a.dcm")[0].numpy().ravel()
+    assert image[1400] == 0
+    assert image[2047] == pytest.approx(0.5, abs=2e-3)
+    assert image[2700] == 1
+
+
+def test_lossless_jpeg_is_read(tmp_path: Path, grey: np.ndarray) -> None:
+    """As most radiographs are stored; pydicom alone cannot."""
+    writer = sitk.ImageFileWriter()
+    writer.SetFileName(str(tmp_path / "jpeg.dcm"))
+    writer.SetImageIO("GDCMImageIO")
+    writer.UseCompressionOn()
+    writer.SetCompressor("JPEG")
+    writer.Execute(sitk.GetImageFromArray(grey.astype(np.uint16) * 16))
+    assert pydicom.dcmread(tmp_path / "jpeg.dcm").file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.4.70"
+    np.testing.assert_allclose(read_radiograph(tmp_path / "jpeg.dcm")[0].numpy(), grey / 255, atol=1e-6)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (1, 7), (4096, 4096)])
+def test_any_size(tmp_path: Path, size: tuple[int, int]) -> None:
+    Image.fromarray(np.full(size, 51, np.uint8)).save(tmp_path / "a.png")
+    image = read_radiograph(tmp_path / "a.png")
+    assert image.shape == (1, *size)
+    assert radiograph_size(tmp_path / "a.png") == size
+    assert image.min() == image.max() == pytest.approx(0.2)
+
+
+def test_a_constant_dicom_is_black(tmp_path: Path) -> None:
+    assert read_radiograph(write_dicom(tmp_path / "a.dcm", np.full((64, 64), 7))).max() == 0
+
+
+@pytest.mark.parametrize("name", ["grey.png", "smooth.jpg", "plain.dcm"])
+@pytest.mark.parametrize("keep", [0.6, 0.0])
+def test_a_truncated_file_is_named(tmp_path: Path, grey: np.ndarray, name: str, keep: float) -> None:
+    path = tmp_path / name
+    WRITE.get(name, WRITE["grey.png"])(path, grey)
+    content = path.read_bytes()
+    path.write_bytes(content[: int(keep * len(content))])
+    with pytest.raises(ValueError, match=rf"path must be .*{name}"):
+        read_radiograph(path)
+
+
+def test_what_is_no_radiograph_is_named(tmp_path: Path, grey: np.ndarray) -> None:
+    (tmp_path / "a.png").write_text("text")
+    with pytest.raises(ValueError, match="PNG, JPEG or DICOM"):
+        read_radiograph(tmp_path / "a.png")
+    with pytest.raises(FileNotFoundError, match="must be a file that exists"):
+        read_radiograph(tmp_path)
+    with pytest.raises(TypeError, match="path must be of type"):
+        read_radiograph(3)
+    two = write_dicom(tmp_path / "two.dcm", np.stack([grey, grey]), NumberOfFrames=2)
+    with pytest.raises(ValueError, match="one frame"):
+        read_radiograph(two)
+    bare = write_dicom(tmp_path / "bare.dcm", grey)
+    data = pydicom.dcmread(bare)
+    del data.PixelData
+    data.save_as(bare)
+    with pytest.raises(ValueError, match="whole pixel data"):
+        read_radiograph(bare)
+
+
+def test_nan_is_named(tmp_path: Path) -> None:
+    values = np.full((64, 64), 0.5, np.float32)
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    assert read_radiograph(tmp_path / "a.tif").max() == 0.5
+    values[3, 4] = np.nan
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    with pytest.raises(ValueError, match="without NaN"):
+        read_radiograph(tmp_path / "a.tif")
+
+
+def test_the_transforms_read_too(tmp_path: Path, grey: np.ndarray) -> None:
+    WRITE["grey.png"](tmp_path / "a.png", grey)
+    expected = read_radiograph(tmp_path / "a.png")
+    np.testing.assert_array_equal(ReadRadiograph()(tmp_path / "a.png"), expected)
+    item = {"image": str(tmp_path / "a.png"), "label": 1}
+    found = ReadRadiographd("image")(item)
+    np.testing.assert_array_equal(found["image"], expected)
+    assert found["label"] == 1
+    assert item["image"] == str(tmp_path / "a.png")
+    assert ReadRadiographd("missing", allow_missing_keys=True)(item) == item
