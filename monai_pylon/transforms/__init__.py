@@ -1,4 +1,4 @@
-"""Organ masks out of a chest CT (PARTITION) and the regions that they allow."""
+"""Organ masks out of a chest CT (PARTITION), and augmentation of radiographs whose boxes follow."""
 
 from monai_pylon.transforms.attention_regions import (
     AllowedRegions,
@@ -15,6 +15,12 @@ from monai_pylon.transforms.label_map import (
     OrgansFromLabelMapd,
     OrgansFromLabelMapDict,
     organs_from_label_map,
+from monai_pylon.transforms.boxes import FollowBoxes, FollowBoxesD, FollowBoxesd, FollowBoxesDict, map_boxes
+from monai_pylon.transforms.brightness_contrast import (
+    RandBrightnessContrast,
+    RandBrightnessContrastD,
+    RandBrightnessContrastd,
+    RandBrightnessContrastDict,
 )
 from monai_pylon.transforms.mask_quality import MaskQuality
 from monai_pylon.transforms.paper_masks import paper_organ_labels, paper_quality_reasons
@@ -26,12 +32,17 @@ from monai_pylon.transforms.partition import (
     PartitionOrgansDict,
     partition_organs,
 )
+from monai_pylon.transforms.resized_crop import RandResizedCrop, RandResizedCropD, RandResizedCropd, RandResizedCropDict
 
 __all__ = [
     "AllowedRegions",
     "AllowedRegionsD",
     "AllowedRegionsDict",
     "AllowedRegionsd",
+    "FollowBoxes",
+    "FollowBoxesD",
+    "FollowBoxesDict",
+    "FollowBoxesd",
     "MaskQuality",
     "OrganPartition",
     "OrgansFromLabelMap",
@@ -47,6 +58,15 @@ __all__ = [
     "heuristic_organ_labels",
     "heuristic_organ_masks",
     "organs_from_label_map",
+    "RandBrightnessContrast",
+    "RandBrightnessContrastD",
+    "RandBrightnessContrastDict",
+    "RandBrightnessContrastd",
+    "RandResizedCrop",
+    "RandResizedCropD",
+    "RandResizedCropDict",
+    "RandResizedCropd",
+    "map_boxes",
     "paper_organ_labels",
     "paper_quality_reasons",
     "partition_organs",

@@ -1,0 +1,168 @@
+"""Boxes that follow their image through any of MONAI's spatial transforms.
+
+Every spatial transform of MONAI writes into the image's affine where its pixels went. Boxes therefore need no augmented
+version of each transform: one transform after all of them moves the boxes to where the affine says. A box that was
+turned is replaced by the upright box around what is still visible of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import MapTransform, Transform
+from monai.utils import MetaKeys, convert_to_numpy
+
+from monai_pylon.utils import check, check_type
+
+__all__ = ["FollowBoxes", "FollowBoxesD", "FollowBoxesDict", "FollowBoxesd", "map_boxes"]
+
+_PIXEL_AXES = [0, 1, 3]  # of a (4, 4) affine: rows, columns and the shift
+
+
+def _cut(polygon: np.ndarray, axis: int, border: float, sign: int) -> np.ndarray:
+    """The part of a convex polygon (P, 2) with sign * (coordinate - border) <= 0."""
+    corners = []
+    outside = sign * (polygon[:, axis] - border) > 0
+    for k in range(len(polygon)):
+        a, b = polygon[k - 1], polygon[k]
+        if outside[k - 1] != outside[k]:
+            corners.append(a + (border - a[axis]) / (b[axis] - a[axis]) * (b - a))
+        if not outside[k]:
+            corners.append(b)
+    return np.array(corners).reshape(-1, 2)
+
+
+def _area(polygon: np.ndarray) -> float:
+    """The area of a polygon (P, 2), by the shoelace formula."""
+    y, x = polygon.T
+    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
+
+
+def map_boxes(
+    boxes: np.ndarray, matrix: np.ndarray, image_size: tuple[int, int], min_visibility: float = 0.5
+) -> np.ndarray:
+    """Move boxes to another grid of pixels, and cut and drop what leaves the image.
+
+    Each box is mapped with its four corners and cut at the image's border; the result is the upright box around what is
+    left. Visible is the share of the box's area that lies on the new image.
+
+    Args:
+        boxes: (K, 5) of [x1, y1, x2, y2, class], borders of pixels: pixel 0 reaches from 0 to 1.
+        matrix: (3, 3), from old to new indices (row, column, 1) of pixel centres.
+        image_size: rows and columns of the new image.
+        min_visibility: boxes of which less is visible are dropped; 0 keeps all that are visible at all.
+
+    Returns:
+        (K', 5) float32, the boxes that are left, in their order.
+
+    Raises:
+        ValueError: for boxes or a matrix of another shape, or a share outside 0 to 1.
+
+    Example:
+        >>> right_half = np.array([[1, 0, 0], [0, 1, -50], [0, 0, 1]])
+        >>> map_boxes(np.array([[20, 0, 100, 10, 3], [20, 0, 60, 10, 3]]), right_half, (100, 50))
+        array([[ 0.,  0., 50., 10.,  3.]], dtype=float32)
+    """
+    table, move = np.asarray(boxes, dtype=np.float64), np.asarray(matrix, dtype=np.float64)
+    table = table.reshape(0, 5) if table.size == 0 else table
+    check(table.ndim == 2 and table.shape[1] == 5, "boxes", "of shape (K, 5): [x1, y1, x2, y2, class]", boxes)
+    check(move.shape == (3, 3), "matrix", "of shape (3, 3)", matrix)
+    check(0 <= min_visibility <= 1, "min_visibility", "a share from 0 to 1", min_visibility)
+    rows, columns = image_size
+    kept = []
+    for x1, y1, x2, y2, label in table:
+        corners = np.array([[y1, x1], [y1, x2], [y2, x2], [y2, x1]]) - 0.5
+        whole = corners @ move[:2, :2].T + move[:2, 2] + 0.5
+        seen = whole
+        for axis, border, sign in ((0, 0, -1), (0, rows, 1), (1, 0, -1), (1, columns, 1)):
+            seen = _cut(seen, axis, border, sign)
+        area = _area(seen)
+        if area > 0 and area >= min_visibility * _area(whole):
+            (top, left), (bottom, right) = seen.min(axis=0), seen.max(axis=0)
+            kept.append([left, top, right, bottom, label])
+    return np.array(kept, dtype=np.float32).reshape(-1, 5)
+
+
+class FollowBoxes(Transform):
+    """Move boxes to where MONAI's spatial transforms have moved the image; see :func:`map_boxes`.
+
+    The image's affine tells where its pixels went since it was read, lazy transforms included. Boxes that come as plain
+    arrays count in pixels of the image as it was read (``original_affine``, or the identity); those that come out carry
+    the affine of their image, so that following once more changes nothing.
+
+    Args:
+        min_visibility: boxes of which a smaller share is visible are dropped.
+
+    Called with boxes (K, 5) [x1, y1, x2, y2, class] and their image (C, H, W), a MetaTensor.
+
+    Raises:
+        TypeError: where the image is no MetaTensor.
+        ValueError: where it is not (C, H, W), or not in its plane any more.
+
+    Example:
+        >>> from monai.transforms import Flip
+        >>> image = Flip(spatial_axis=1)(MetaTensor(torch.zeros(1, 64, 48)))
+        >>> FollowBoxes()(np.array([[0, 10, 8, 20, 5]]), image).tolist()
+        [[40.0, 10.0, 48.0, 20.0, 5.0]]
+    """
+
+    def __init__(self, min_visibility: float = 0.5) -> None:
+        check(0 <= min_visibility <= 1, "min_visibility", "a share from 0 to 1", min_visibility)
+        self.min_visibility = min_visibility
+
+    def __call__(self, boxes: np.ndarray | torch.Tensor, image: Any = None) -> MetaTensor:
+        """Move the boxes (K, 5) of an image (1, H, W)."""
+        check_type(image, MetaTensor, "image", "Its affine tells where the pixels went: load it with ReadRadiograph.")
+        check(image.ndim == 3, "image", "of shape (C, H, W)", image)
+        new = convert_to_numpy(image.peek_pending_affine()).astype(np.float64)
+        old = boxes.affine if isinstance(boxes, MetaTensor) else image.meta.get(MetaKeys.ORIGINAL_AFFINE, np.eye(4))
+        move = np.linalg.inv(new) @ convert_to_numpy(old).astype(np.float64)
+        in_plane = np.allclose(move[2, _PIXEL_AXES], 0) and np.allclose(move[_PIXEL_AXES, 2], 0)
+        check(in_plane, "image", "turned and scaled within its plane", move.round(3).tolist())
+        rows, columns = (int(size) for size in image.peek_pending_shape()[-2:])
+        moved = map_boxes(
+            convert_to_numpy(boxes), move[np.ix_(_PIXEL_AXES, _PIXEL_AXES)], (rows, columns), self.min_visibility
+        )
+        return MetaTensor(torch.from_numpy(moved), affine=image.peek_pending_affine())
+
+
+class FollowBoxesd(MapTransform):
+    """Dictionary version of :class:`FollowBoxes`; put it after all spatial transforms of the image.
+
+    Args:
+        keys: where the boxes (K, 5) lie.
+        image_key: where their image (C, H, W) lies.
+        min_visibility: boxes of which a smaller share is visible are dropped; the image's labels stay as they are.
+        allow_missing_keys: leave items without the key as they are.
+
+    Example:
+        >>> item = {"image": MetaTensor(torch.zeros(1, 64, 48)), "boxes": np.array([[0, 10, 8, 20, 5]])}
+        >>> FollowBoxesd()(item)["boxes"].tolist()
+        [[0.0, 10.0, 8.0, 20.0, 5.0]]
+    """
+
+    def __init__(
+        self,
+        keys: KeysCollection = "boxes",
+        image_key: str = "image",
+        min_visibility: float = 0.5,
+        allow_missing_keys: bool = False,
+    ) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.image_key = image_key
+        self.follow = FollowBoxes(min_visibility)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Move the boxes in a copy of the dictionary."""
+        item = dict(data)
+        for key in self.key_iterator(item):
+            item[key] = self.follow(item[key], item[self.image_key])
+        return item
+
+
+FollowBoxesD = FollowBoxesDict = FollowBoxesd

@@ -1,0 +1,237 @@
+"""Boxes stay on what they frame, through every augmentation of the paper and MONAI's other spatial transforms."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor
+from monai.transforms import (
+    Affine,
+    Compose,
+    Flip,
+    NormalizeIntensityd,
+    Pad,
+    RandFlipd,
+    RandRotated,
+    Resize,
+    Rotate,
+    Rotate90,
+    SpatialCrop,
+    Zoom,
+)
+
+from monai_pylon.transforms import FollowBoxes, FollowBoxesd, RandBrightnessContrastd, RandResizedCropd, map_boxes
+
+IDENTITY = np.eye(3)
+ROWS, COLUMNS = 200, 260
+
+
+def bright_box(box: list[int], shape: tuple[int, int] = (ROWS, COLUMNS)) -> MetaTensor:
+    """(1, H, W): 1 inside a box, 0 elsewhere."""
+    image = torch.zeros(1, *shape)
+    image[:, box[1] : box[3], box[0] : box[2]] = 1
+    return MetaTensor(image)
+
+
+def extent(image: torch.Tensor, threshold: float = 0.3) -> np.ndarray:
+    """The box [x1, y1, x2, y2] around the bright pixels; low, so that blunted corners count."""
+    rows, columns = np.nonzero(image[0].numpy() > threshold)
+    return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
+
+
+def papers_augmentation(min_visibility: float = 0.5) -> Compose:
+    """Section 3.3, with MONAI's transforms where MONAI has them."""
+    return Compose(
+        [
+            RandRotated("image", range_x=math.pi / 2, prob=0.5, padding_mode="zeros"),
+            RandResizedCropd("image", 256, scale=(0.7, 1.0), ratio=(3 / 4, 4 / 3)),
+            RandFlipd("image", spatial_axis=1, prob=0.5),
+            FollowBoxesd("boxes", "image", min_visibility),
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_the_box_stays_on_its_bright_pixels(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    width, height = random.integers(30, 90, 2)
+    x, y = random.integers(0, COLUMNS - width), random.integers(0, ROWS - height)
+    box = [x, y, x + width, y + height]
+    item = {"image": bright_box(box), "boxes": np.array([[*box, 7]], dtype=np.float32)}
+    moved = papers_augmentation().set_random_state(seed)(item)
+    if len(moved["boxes"]):
+        np.testing.assert_allclose(moved["boxes"][0, :4].numpy(), extent(moved["image"]), atol=1)
+        assert moved["boxes"][0, 4] == 7
+    else:  # more than half of it left the picture
+        assert moved["image"].shape == (1, 256, 256)
+        scale = moved["image"].sum() / (width * height)
+        assert scale < 0.55 * 256 * 256 / (0.7 * ROWS * COLUMNS)
+
+
+def test_the_augmentation_moves_and_drops() -> None:
+    """Of the seeds above some must turn, some mirror, and some lose the box."""
+    box = [10, 20, 90, 60]
+    found = []
+    for seed in range(60):
+        item = {"image": bright_box(box), "boxes": np.array([[*box, 0]])}
+        found.append(papers_augmentation().set_random_state(seed)(item)["boxes"].numpy())
+    assert 3 < sum(len(boxes) == 0 for boxes in found) < 40
+    assert len({tuple(boxes[0].round(3)) for boxes in found if len(boxes)}) > 20
+
+
+MONAIS = {
+    "flip": Flip(spatial_axis=1),
+    "flip rows": Flip(spatial_axis=0),
+    "flip both": Flip(spatial_axis=(0, 1)),
+    "rotate": Rotate(0.4, padding_mode="zeros"),
+    "rotate and grow": Rotate(0.4, keep_size=False, padding_mode="zeros"),
+    "rotate by 90": Rotate90(1, spatial_axes=(0, 1)),
+    "resize": Resize((130, 400), mode="bilinear"),
+    "shrink": Resize((100, 130), mode="area"),
+    "crop": SpatialCrop(roi_start=(30, 40), roi_end=(190, 230)),
+    "zoom": Zoom(1.3),
+    "affine": Affine(rotate_params=0.3, shear_params=(0.1, 0.2), scale_params=(1.1, 0.9), padding_mode="zeros"),
+    "pad": Pad([(0, 0), (5, 10), (20, 0)]),
+}
+
+
+@pytest.mark.parametrize("name", MONAIS)
+def test_it_follows_monais_transforms(name: str) -> None:
+    box = [90, 60, 150, 110]
+    image = MONAIS[name](bright_box(box))
+    image = image[0] if isinstance(image, tuple) else image
+    moved = FollowBoxes()(np.array([[*box, 1]]), image)
+    np.testing.assert_allclose(moved[0, :4].numpy(), extent(image), atol=1)
+
+
+def test_it_follows_what_is_still_pending() -> None:
+    lazy = Resize((100, 130), lazy=True)(Flip(spatial_axis=1, lazy=True)(bright_box([90, 60, 150, 110])))
+    assert lazy.pending_operations
+    moved = FollowBoxes()(np.array([[90, 60, 150, 110, 1]]), lazy)
+    np.testing.assert_allclose(moved, [[55, 30, 85, 55, 1]], atol=1e-4)
+
+
+def test_mirroring_twice_changes_nothing() -> None:
+    boxes = np.array([[10, 20, 30.5, 60, 2], [0, 0, COLUMNS, ROWS, 3]], dtype=np.float32)
+    once = Flip(spatial_axis=1)(bright_box([0, 0, 1, 1]))
+    np.testing.assert_allclose(FollowBoxes()(boxes, once)[0], [COLUMNS - 30.5, 20, COLUMNS - 10, 60, 2])
+    np.testing.assert_allclose(FollowBoxes()(boxes, Flip(spatial_axis=1)(once)), boxes)
+
+
+def test_following_step_by_step_is_following_at_once() -> None:
+    boxes, follow = np.array([[90.0, 60, 150, 110, 2]]), FollowBoxes()
+    first = Resize((130, 400))(bright_box([0, 0, 1, 1]))
+    second = Flip(spatial_axis=0)(first)
+    there = follow(boxes, first)
+    np.testing.assert_allclose(follow(there, second), follow(boxes, second), rtol=1e-5)
+    np.testing.assert_allclose(follow(there, first), there)  # once more changes nothing
+
+
+def test_boxes_count_from_the_image_as_it_was_read() -> None:
+    """Its own affine may hold spacing and orientation from the start."""
+    affine = np.diag([-2.0, 3.0, 1.0, 1.0])
+    image = MetaTensor(torch.zeros(1, 100, 100), affine=affine, meta={"original_affine": affine})
+    boxes = np.array([[10.0, 20, 30, 40, 0]])
+    np.testing.assert_allclose(FollowBoxes()(boxes, image), boxes)
+    np.testing.assert_allclose(FollowBoxes()(boxes, Flip(spatial_axis=0)(image)), [[10, 60, 30, 80, 0]])
+
+
+@pytest.mark.parametrize("boxes", [np.zeros((0, 5)), torch.zeros(0, 5), np.zeros(0), []])
+def test_no_boxes_stay_no_boxes(boxes: object) -> None:
+    moved = FollowBoxes()(np.asarray(boxes), bright_box([0, 0, 1, 1]))
+    assert moved.shape == (0, 5)
+    assert moved.dtype == torch.float32
+
+
+def shift(rows: float, columns: float) -> np.ndarray:
+    return np.array([[1, 0, rows], [0, 1, columns], [0, 0, 1]])
+
+
+def turn(degrees: float, row: float, column: float) -> np.ndarray:
+    """About a point in indices."""
+    c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+    return shift(row, column) @ np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ shift(-row, -column)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "expected"),
+    [
+        (IDENTITY, [40, 40, 60, 60]),
+        (shift(5, -10), [30, 45, 50, 65]),
+        (shift(0, -50), [0, 40, 10, 60]),  # half of it is seen
+        (shift(0, -51), None),  # less
+        (shift(50, 0), [40, 90, 60, 100]),
+        (shift(45, 45), [85, 85, 100, 100]),  # 15 / 20 squared is seen, 0.5625
+        (shift(46, 46), None),  # 14 / 20 squared, 0.49
+        (shift(45, 0), [40, 85, 60, 100]),
+        (shift(200, 0), None),
+        (np.diag([2.0, 0.5, 1]), [20.25, 79.5, 30.25, 100]),  # about the centre of pixel (0, 0), 0.5
+        (turn(90, 49.5, 49.5), [40, 40, 60, 60]),
+        (turn(45, 49.5, 49.5), [50 - 10 * 2**0.5, 50 - 10 * 2**0.5, 50 + 10 * 2**0.5, 50 + 10 * 2**0.5]),
+        # Turned by 45 degrees and cut through its middle: a triangle twice as wide as high.
+        (shift(50, 0) @ turn(45, 49.5, 49.5), [50 - 10 * 2**0.5, 100 - 10 * 2**0.5, 50 + 10 * 2**0.5, 100]),
+        # Its upper corner alone, down to where it is 10 wide: the box is as wide as what is seen, not as the whole.
+        (shift(50 + 10 * 2**0.5 - 5, 0) @ turn(45, 49.5, 49.5), [45, 95, 55, 100]),
+    ],
+)
+def test_boxes_computed_by_hand(matrix: np.ndarray, expected: list[float] | None) -> None:
+    share = 0.0 if expected == [45, 95, 55, 100] else 0.5
+    moved = map_boxes(np.array([[40, 40, 60, 60, 9]]), matrix, (100, 100), min_visibility=share)
+    np.testing.assert_allclose(moved, [[*expected, 9]] if expected else np.zeros((0, 5)), atol=1e-5)
+
+
+def test_the_share_that_is_seen_decides() -> None:
+    quarter = shift(0, -15)  # of 20 columns five are left
+    box = np.array([[0, 40, 20, 60, 9]])
+    assert len(map_boxes(box, quarter, (100, 100), min_visibility=0.25)) == 1
+    assert len(map_boxes(box, quarter, (100, 100), min_visibility=0.26)) == 0
+    assert len(map_boxes(box, shift(0, -20), (100, 100), min_visibility=0)) == 0  # nothing is seen
+
+
+def test_each_box_is_judged_by_itself_and_the_order_stays() -> None:
+    boxes = np.array([[0, 0, 10, 10, 1], [60, 0, 70, 10, 2], [30, 0, 40, 10, 3]])
+    np.testing.assert_allclose(map_boxes(boxes, shift(0, -20), (100, 100))[:, 4], [2, 3])
+
+
+def test_an_image_without_affine_is_refused() -> None:
+    boxes = np.array([[0, 0, 1, 1, 0]])
+    with pytest.raises(TypeError, match=r"image must be of type MetaTensor.*ReadRadiograph"):
+        FollowBoxes()(boxes, torch.zeros(1, 8, 8))
+    with pytest.raises(ValueError, match=r"image must be of shape \(C, H, W\)"):
+        FollowBoxes()(boxes, MetaTensor(torch.zeros(1, 8, 8, 8)))
+    tilted = MetaTensor(torch.zeros(1, 8, 8), affine=np.eye(4)[[0, 2, 1, 3]])
+    with pytest.raises(ValueError, match="within its plane"):
+        FollowBoxes()(boxes, tilted)
+    with pytest.raises(ValueError, match="min_visibility"):
+        FollowBoxesd(min_visibility=50)
+    with pytest.raises(ValueError, match=r"boxes must be of shape \(K, 5\)"):
+        map_boxes(np.zeros((2, 4)), IDENTITY, (8, 8))
+    with pytest.raises(ValueError, match="matrix"):
+        map_boxes(np.zeros((2, 5)), np.eye(4), (8, 8))
+
+
+def test_the_dictionary_is_copied_and_keys_may_be_missing() -> None:
+    item = {"image": Flip(spatial_axis=1)(bright_box([0, 0, 1, 1])), "boxes": np.array([[0, 0, 10, 10, 1]])}
+    moved = FollowBoxesd()(item)
+    np.testing.assert_array_equal(item["boxes"], [[0, 0, 10, 10, 1]])
+    np.testing.assert_allclose(moved["boxes"], [[COLUMNS - 10, 0, COLUMNS, 10, 1]])
+    assert "boxes" not in FollowBoxesd(allow_missing_keys=True)({"image": item["image"]})
+    with pytest.raises(KeyError):
+        FollowBoxesd()({"image": item["image"]})
+
+
+def test_the_whole_chain_feeds_a_network() -> None:
+    chain = Compose(
+        [
+            papers_augmentation(),
+            RandBrightnessContrastd("image"),
+            NormalizeIntensityd("image", subtrahend=0.4984, divisor=0.2483),
+        ]
+    ).set_random_state(0)
+    item = chain({"image": bright_box([90, 60, 150, 110]), "boxes": np.array([[90, 60, 150, 110, 1]])})
+    assert item["image"].shape == (1, 256, 256)
+    assert item["image"].dtype == torch.float32
+    assert item["image"].isfinite().all()
