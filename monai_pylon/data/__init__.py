@@ -1,6 +1,7 @@
 """Phantoms with a known truth, data lists of the public data sets, and one way each to read a CT and a radiograph."""
 
 from monai_pylon.data.chest_xray14 import chest_xray14_datalist, validation_patients
+from monai_pylon.data.collate import collate_radiographs
 from monai_pylon.data.ct_canvas import PHANTOM_STRUCTURES
 from monai_pylon.data.dicom_series import check_slices, find_ct_series, is_dicom_file, read_dicom_series
 from monai_pylon.data.film_findings import FILM_FINDINGS
@@ -41,6 +42,7 @@ __all__ = [
     "SimpleITKReader",
     "chest_xray14_datalist",
     "check_slices",
+    "collate_radiographs",
     "find_ct_series",
     "is_dicom_file",
     "phantom_chest_ct",

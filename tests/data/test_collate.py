@@ -1,0 +1,39 @@
+"""A batch of radiographs, from the data list through MONAI's loader to a metric."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from monai.data import DataLoader, Dataset
+from monai.transforms import Compose, Resized
+
+from monai_pylon.data import ReadRadiographd, chest_xray14_datalist, collate_radiographs
+from monai_pylon.transforms import FollowBoxesd
+from tests.data.xray14_files import write_root
+
+
+@pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
+def test_a_batch_has_images_stacked_and_boxes_listed(tmp_path: Path, workers: int) -> None:
+    items = chest_xray14_datalist(write_root(tmp_path), "test")
+    chain = Compose([ReadRadiographd("image"), Resized("image", (32, 32)), FollowBoxesd()])
+    loader = DataLoader(Dataset(items, chain), batch_size=6, collate_fn=collate_radiographs, num_workers=workers)
+    (batch,) = loader
+    assert batch["image"].shape == (6, 1, 32, 32)
+    assert batch["label"].shape == (6, 14)
+    assert batch["age"].tolist() == [50, 50, 51, 51, 52, 52]
+    assert batch["view"] == ["PA"] * 6
+    assert [len(boxes) for boxes in batch["boxes"]] == [0, 0, 0, 1, 0, 2]
+    assert {type(boxes) for boxes in batch["boxes"]} == {torch.Tensor}
+    torch.testing.assert_close(batch["boxes"][3], torch.tensor([[0.0, 0, 16, 16, 4]]))
+
+
+def test_other_keys_and_none() -> None:
+    items = [{"points": torch.zeros(k, 2), "number": k} for k in (3, 1)]
+    batch = collate_radiographs(items, list_keys=("points", "boxes"))
+    assert [p.shape[0] for p in batch["points"]] == [3, 1]
+    assert batch["number"].tolist() == [3, 1]
+    assert "boxes" not in batch
+    with pytest.raises(ValueError, match="batch must be at least one item"):
+        collate_radiographs([])
