@@ -4,6 +4,7 @@ The map of the house, bottom up:
 
 - ``utils``: checks with one style of error, affine geometry.
 - ``taxonomy``: the abnormality labels and the organs in which they may lie.
+- ``networks``: networks whose attention is their explanation, encoders, weights.
 - ``transforms``: organ masks out of a chest CT (PARTITION) and the regions that they allow.
 - ``data``: phantoms, and data lists of the public data sets.
 - ``metrics``: localization by points and boxes, AUROC, and bootstrap intervals.
@@ -31,3 +32,6 @@ __all__ = [
     "visualize",
     "workflows",
 ]
+from monai_pylon import data, networks, reports, taxonomy, transforms, utils, visualize, workflows
+
+__all__ = ["__version__", "data", "networks", "reports", "taxonomy", "transforms", "utils", "visualize", "workflows"]

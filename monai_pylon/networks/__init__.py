@@ -1,0 +1,7 @@
+"""Networks whose attention is their explanation, the encoders that they stand on, and weights for both."""
+
+from monai_pylon.networks import nets, weights
+from monai_pylon.networks.encoders import make_encoder
+from monai_pylon.networks.explanation import Explained, Explanation
+
+__all__ = ["Explained", "Explanation", "make_encoder", "nets", "weights"]

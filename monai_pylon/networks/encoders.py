@@ -1,0 +1,210 @@
+"""Feature pyramids: MONAI's ResNet, DenseNet and EfficientNet, giving the map of every stride from 2 to 32.
+
+An encoder is any module with ``channels`` and ``strides``, one a map, that turns an image into its maps, shallow to
+deep. The classes here keep the parameter names of MONAI's networks, which for ResNets are torchvision's too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.networks.nets import DenseNet121, EfficientNetBN, ResNet
+from torch import nn
+
+from monai_pylon.networks.pretrained import load_weights
+from monai_pylon.utils import check, check_choice, check_type
+
+__all__ = ["ENCODERS", "as_encoder", "dilate_last_stage", "make_encoder"]
+
+_STRIDES = (2, 4, 8, 16, 32)
+_RESNETS = {
+    "resnet18": ("basic", (2, 2, 2, 2)),
+    "resnet34": ("basic", (3, 4, 6, 3)),
+    "resnet50": ("bottleneck", (3, 4, 6, 3)),
+}
+
+
+class ResNetPyramid(ResNet):
+    """MONAI's ResNet as in the papers: MONAI's own defaults differ in the first stride and the shortcuts."""
+
+    def __init__(self, name: str, spatial_dims: int, in_channels: int) -> None:
+        block, layers = _RESNETS[name]
+        widths = [64, 128, 256, 512]
+        super().__init__(
+            block,
+            list(layers),
+            widths,
+            spatial_dims=spatial_dims,
+            n_input_channels=in_channels,
+            conv1_t_stride=2,
+            shortcut_type="B",
+            bias_downsample=False,
+            feed_forward=False,
+        )
+        expansion = 4 if block == "bottleneck" else 1
+        self.name, self.strides = name, _STRIDES
+        self.channels = (64, *(expansion * width for width in widths))
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:  # type: ignore[override]
+        """The maps of an image (N, C, *spatial)."""
+        maps = [self.act(self.bn1(self.conv1(x)))]
+        maps.append(self.layer1(self.maxpool(maps[-1])))
+        for layer in (self.layer2, self.layer3, self.layer4):
+            maps.append(layer(maps[-1]))
+        return maps
+
+
+class DenseNetPyramid(DenseNet121):
+    """MONAI's DenseNet-121; its maps are taken after norm and ReLU, where the network itself first reads them."""
+
+    def __init__(self, name: str, spatial_dims: int, in_channels: int) -> None:
+        super().__init__(spatial_dims, in_channels, out_channels=1)
+        del self.class_layers  # parameters that never get a gradient trouble DDP
+        self.name, self.strides, self.channels = name, _STRIDES, (64, 256, 512, 1024, 1024)
+        self.relu = nn.ReLU(inplace=True)
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:  # type: ignore[override]
+        """The maps of an image (N, C, *spatial)."""
+        layers = self.features
+        x = layers.relu0(layers.norm0(layers.conv0(x)))  # type: ignore[operator]
+        maps, x = [x], layers.pool0(x)  # type: ignore[operator]
+        for i in (1, 2, 3):
+            transition = layers.get_submodule(f"transition{i}")
+            x = layers.get_submodule(f"denseblock{i}")(x)
+            x = transition.relu(transition.norm(x))  # type: ignore[operator]
+            maps.append(x)
+            x = transition.pool(transition.conv(x))  # type: ignore[operator]
+        return [*maps, self.relu(layers.norm5(layers.denseblock4(x)))]  # type: ignore[operator]
+
+
+class EfficientNetPyramid(EfficientNetBN):
+    """MONAI's EfficientNet-B0, the last map of each stride."""
+
+    def __init__(self, name: str, spatial_dims: int, in_channels: int) -> None:
+        super().__init__("efficientnet-b0", pretrained=False, spatial_dims=spatial_dims, in_channels=in_channels)
+        del self._conv_head, self._conv_head_padding, self._bn1, self._avg_pooling, self._dropout, self._fc
+        self.name, self.strides, self.channels = name, _STRIDES, (16, 24, 40, 112, 320)
+        for module in self.modules():  # MONAI's own swish saves memory by a function that cannot be exported; SiLU both
+            if hasattr(module, "_swish"):
+                module._swish = nn.SiLU()
+
+    def forward(self, inputs: torch.Tensor) -> list[torch.Tensor]:
+        """The maps of an image (N, C, *spatial)."""
+        x = self._swish(self._bn0(self._conv_stem(self._conv_stem_padding(inputs))))
+        maps = []
+        for stack, blocks in enumerate(self._blocks):
+            x = blocks(x)
+            if stack in (0, 1, 2, 4, 6):  # the stacks before a stride, and the last
+                maps.append(x)
+        return maps
+
+
+#: How to make each encoder, by its name.
+ENCODERS: dict[str, Callable[[str, int, int], nn.Module]] = {
+    **dict.fromkeys(_RESNETS, ResNetPyramid),
+    "densenet121": DenseNetPyramid,
+    "efficientnet_b0": EfficientNetPyramid,
+}
+
+
+def make_encoder(name: str, spatial_dims: int, in_channels: int, weights: str | Path | None = None) -> nn.Module:
+    """An encoder by its name.
+
+    Args:
+        name: "resnet18", "resnet34" or "resnet50" (2D and 3D), "densenet121" or "efficientnet_b0" (2D).
+        spatial_dims: 2 or 3.
+        in_channels: channels of the image.
+        weights: None, "imagenet", or a file; see :func:`monai_pylon.networks.pretrained.load_weights`.
+
+    Returns:
+        a module with ``channels`` and ``strides`` = (2, 4, 8, 16, 32) that turns an image (N, C, *spatial) into the
+        list of its maps, shallow to deep.
+
+    Raises:
+        ValueError: where there is no such encoder, or the weights are another network's.
+
+    Example:
+        >>> encoder = make_encoder("resnet18", 2, 1)
+        >>> [tuple(map.shape) for map in encoder(torch.zeros(1, 1, 64, 64))]
+        [(1, 64, 32, 32), (1, 64, 16, 16), (1, 128, 8, 8), (1, 256, 4, 4), (1, 512, 2, 2)]
+    """
+    check_type(name, str, "encoder", "Name one of " + ", ".join(ENCODERS) + ", or give a module.")
+    name = name.replace("-", "_")
+    check_choice(name, ENCODERS, "encoder")
+    check(spatial_dims in (2, 3), "spatial_dims", "2 or 3", spatial_dims)
+    check(
+        spatial_dims == 2 or name in _RESNETS, "encoder", "a ResNet in 3D", name, "Use resnet18, resnet34 or resnet50."
+    )
+    check_type(in_channels, int, "in_channels")
+    check(in_channels > 0, "in_channels", "positive", in_channels)
+    encoder = ENCODERS[name](name, spatial_dims, in_channels)
+    if weights is not None:
+        load_weights(encoder, weights)
+    return encoder
+
+
+def as_encoder(
+    encoder: str | nn.Module, spatial_dims: int, in_channels: int, strides: tuple[int, ...] = _STRIDES
+) -> Any:
+    """An encoder out of what users give for one: a name, or a module that describes itself as encoders do.
+
+    Args:
+        encoder: a name of :func:`make_encoder`, or a module from (N, C, *spatial) to a list of maps.
+        spatial_dims: for a name.
+        in_channels: for a name.
+        strides: which the maps must have; with a last one of 16 a named encoder is dilated.
+
+    Returns:
+        the module.
+
+    Raises:
+        TypeError: where it is neither.
+        ValueError: where there is no such name, or the module says no channels or other strides.
+
+    Example:
+        >>> as_encoder(nn.Identity(), 2, 1)
+        Traceback (most recent call last):
+        ...
+        ValueError: encoder.strides must be (2, 4, 8, 16, 32), but is None. ...
+    """
+    if isinstance(encoder, str):
+        made = make_encoder(encoder, spatial_dims, in_channels)
+        return made if strides == _STRIDES else dilate_last_stage(made)
+    check(spatial_dims in (2, 3), "spatial_dims", "2 or 3", spatial_dims)
+    check_type(encoder, nn.Module, "encoder", "Give a name, or a module with channels and strides.")
+    found, channels = (getattr(encoder, name, None) for name in ("strides", "channels"))
+    remedy = "An encoder has .channels and .strides, one a map, and returns the list of its maps, shallow to deep."
+    check(found is not None and tuple(found) == strides, "encoder.strides", str(strides), found, remedy)
+    enough = channels is not None and len(channels) == len(strides)
+    check(enough, "encoder.channels", f"{len(strides)} numbers", channels, remedy)
+    return encoder
+
+
+def dilate_last_stage(encoder: nn.Module) -> nn.Module:
+    """Take the last stride out of a ResNet and dilate the convolutions there instead, in place.
+
+    Args:
+        encoder: of :func:`make_encoder`, a ResNet.
+
+    Returns:
+        the same encoder, now with strides (2, 4, 8, 16, 16): its last map has the grid of the one before.
+
+    Raises:
+        ValueError: where the encoder is no ResNet.
+
+    Example:
+        >>> dilate_last_stage(make_encoder("resnet18", 2, 1))(torch.zeros(1, 1, 64, 64))[-1].shape
+        torch.Size([1, 512, 4, 4])
+    """
+    name = type(encoder).__name__
+    check(isinstance(encoder, ResNetPyramid), "encoder", "a ResNet", name, "Use resnet18, resnet34 or resnet50.")
+    for module in encoder.layer4.modules():  # type: ignore[union-attr]
+        if isinstance(module, nn.Conv2d | nn.Conv3d):
+            module.stride = (1,) * len(module.kernel_size)
+            module.dilation = (2,) * len(module.kernel_size)
+            module.padding = tuple(2 * (size // 2) for size in module.kernel_size)
+    encoder.strides = (2, 4, 8, 16, 16)  # type: ignore[assignment]
+    return encoder

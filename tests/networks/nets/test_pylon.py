@@ -1,0 +1,165 @@
+"""PYLON against the authors' own program, and its laws: any size, one forward pass, the peak is the score."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from monai_pylon.networks.nets import PYLON
+from monai_pylon.networks.weights import convert_pylon_checkpoint
+from tests.networks.tiny import MapsEncoder, TinyEncoder, shake_
+
+GOLDEN = {
+    "pylon_decoder": {},
+    "pylon_decoder_2up": {"num_up": 2},
+    "pylon_decoder_nopa_1layer": {"pyramid_attention": False, "up_layers": 1},
+}
+ABLATIONS = [
+    {},
+    {"pyramid_attention": False},
+    {"channel_attention": True},
+    {"num_up": 1},
+    {"num_up": 2},
+    {"up_layers": 1},
+    {"up_kernel_size": 3, "head_kernel_size": 3},
+    {"align_corners": False},
+]
+
+
+def tiny_pylon(**arguments):
+    arguments = {"encoder": TinyEncoder(arguments.get("spatial_dims", 2)), "decoder_channels": 16} | arguments
+    return shake_(PYLON(num_classes=5, **arguments))
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_equals_the_authors_program(golden_data, name):
+    golden = {key: torch.from_numpy(value) for key, value in np.load(golden_data / f"{name}.npz").items()}
+    theirs = {
+        key.replace("dec.", "net.decoder.").replace("head.", "net.segmentation_head.0."): value
+        for key, value in golden.items()
+        if key.startswith(("dec.", "head."))
+    }
+    maps = [None, *(golden[f"feat{i}"] for i in (2, 3, 4, 5))]
+    encoder = MapsEncoder(maps, channels=(3, 6, 8, 10, 14))
+    net = PYLON(encoder=encoder, decoder_channels=12, num_classes=5, **GOLDEN[name]).double().eval()
+    net.load_state_dict(convert_pylon_checkpoint(theirs))  # strictly
+    logits, attention, _ = net.explain(torch.zeros(2, 1, 256, 256, dtype=torch.float64))
+    torch.testing.assert_close(net.decoder(maps), golden["decoded"], rtol=0, atol=1e-10)
+    torch.testing.assert_close(attention, golden["heatmap"], rtol=0, atol=1e-10)
+    torch.testing.assert_close(logits, golden["logits"], rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("arguments", ABLATIONS, ids=str)
+def test_the_peak_of_each_map_is_the_score(arguments):
+    net, x = tiny_pylon(**arguments), torch.randn(2, 1, 96, 64)
+    logits, attention, slices = net.explain(x)
+    stride = {1: 16, 2: 8}.get(arguments.get("num_up"), 4)
+    assert attention.shape == (2, 5, 96 // stride, 64 // stride)
+    torch.testing.assert_close(attention.amax((2, 3)), logits, rtol=0, atol=0)
+    torch.testing.assert_close(net(x), logits, rtol=0, atol=0)
+    assert slices is None
+    assert attention.flatten(2).std(2).min() > 0
+
+
+@pytest.mark.parametrize("size", [(64, 64), (65, 127), (224, 100), (97, 320)])
+def test_any_size_from_64_on(size):
+    attention = tiny_pylon().explain(torch.randn(1, 1, *size)).attention
+    assert attention.shape[2:] == tuple(-(-edge // 4) for edge in size)
+
+
+def test_volumes():
+    net = tiny_pylon(spatial_dims=3)
+    logits, attention, _ = net.explain(torch.randn(1, 1, 64, 70, 96))
+    assert attention.shape == (1, 5, 16, 18, 24)
+    torch.testing.assert_close(attention.amax((2, 3, 4)), logits, rtol=0, atol=0)
+
+
+def test_channel_attention_weighs_channels_by_the_deep_maps_average():
+    up = tiny_pylon(channel_attention=True).decoder.up[0]
+    fine, deep = torch.randn(1, 10, 4, 4), torch.randn(1, 16, 2, 2)
+    conv, norm = up.gate.conv.conv, up.gate.conv.adn.N
+    averaged = conv.weight[:, :, 0, 0] @ deep.mean((2, 3))[0] + conv.bias
+    gate = torch.sigmoid(
+        (averaged - norm.running_mean) / (norm.running_var + norm.eps).sqrt() * norm.weight + norm.bias
+    )
+    detail = up(fine, torch.zeros_like(deep)) / up.gate(torch.zeros_like(deep))
+    enlarged = torch.nn.functional.interpolate(deep, size=(4, 4), mode="bilinear", align_corners=True)
+    torch.testing.assert_close(up(fine, deep), enlarged + detail * gate[None, :, None, None])
+
+
+def test_a_tie_sends_its_gradient_to_one_cell():
+    net = tiny_pylon()
+    with torch.no_grad():
+        net.head.weight.zero_()
+    logits, attention, _ = net.explain(torch.randn(1, 1, 64, 64))
+    (gradient,) = torch.autograd.grad(logits[0, 0], attention)
+    assert torch.count_nonzero(gradient) == 1
+
+
+def test_without_global_pooling_far_cells_do_not_depend_on_each_other():
+    """No global average: with upsampling modules alone, what changes in one corner leaves the other as it was."""
+    net, x = tiny_pylon(pyramid_attention=False), torch.randn(1, 1, 512, 512)
+    changed = x.clone()
+    changed[..., -64:, -64:] += 1
+    before, after = net.explain(x).attention, net.explain(changed).attention
+    torch.testing.assert_close(after[..., :32, :32], before[..., :32, :32], rtol=0, atol=0)
+    assert (after[..., -16:, -16:] != before[..., -16:, -16:]).any()
+
+
+def test_gradients_reach_every_parameter():
+    net = tiny_pylon(channel_attention=True).train()
+    net.explain(torch.randn(2, 1, 96, 96)).attention.square().mean().backward()
+    assert all(parameter.grad is not None for parameter in net.parameters())
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (torch.zeros(1, 1, 63, 64), "at least 64 along every spatial axis"),
+        (torch.zeros(1, 3, 64, 64), "of 1 channel"),
+        (torch.zeros(1, 64, 64), "of shape"),
+        (torch.zeros(1, 1, 64, 64, 64), "of shape"),
+        (torch.zeros(0, 1, 64, 64), "at least one"),
+        (torch.zeros(1, 1, 64, 64, dtype=torch.uint8), "of floating point"),
+    ],
+)
+def test_refuses_images_that_it_is_not_made_for(x, message):
+    with pytest.raises(ValueError, match=f"image must be {message}"):
+        tiny_pylon()(x)
+
+
+def test_refuses_what_is_no_tensor():
+    with pytest.raises(TypeError, match="image must be of type Tensor"):
+        tiny_pylon()(np.zeros((1, 1, 64, 64)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_up": 4}, "num_up must be 1, 2 or 3"),
+        ({"up_layers": 3}, "up_layers must be 1 or 2"),
+        ({"up_kernel_size": 2}, "up_kernel_size must be odd"),
+        ({"head_kernel_size": 2}, "head_kernel_size must be odd"),
+        ({"spatial_dims": 1}, "spatial_dims must be 2 or 3"),
+        ({"decoder_channels": 0}, "decoder_channels must be positive"),
+        ({"num_classes": 0}, "num_classes must be positive"),
+        ({"encoder": torch.nn.Identity()}, "encoder.strides must be"),
+        ({"encoder": "resnet5"}, "Did you mean 'resnet50'"),
+    ],
+)
+def test_refuses_arguments_out_of_range(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        PYLON(**{"encoder": TinyEncoder()} | arguments)
+
+
+def test_training_on_one_cell_of_one_image_is_refused_with_the_remedy():
+    net = tiny_pylon().train()
+    with pytest.raises(ValueError, match="batch size must be at least 2 in training at this image size"):
+        net(torch.randn(1, 1, 256, 256))
+    assert net(torch.randn(1, 1, 257, 64)).shape == (1, 5)
+    assert net(torch.randn(2, 1, 64, 64)).shape == (2, 5)
+    for module in net.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.eval()
+    assert net(torch.randn(1, 1, 64, 64)).shape == (1, 5)
