@@ -119,10 +119,11 @@ def load_weights(network: nn.Module, weights: str | Path) -> None:
     state = _fit_stem(state, own)
     counters = {key for key in own if key.endswith("num_batches_tracked")}  # older checkpoints have none
     odd = sorted((set(own) - counters) ^ (set(state) - counters)) or [
-        f"{key} {tuple(state[key].shape)} (here {tuple(own[key].shape)})"
+        f"{key} {tuple(state[key].shape)} instead of {tuple(own[key].shape)}"
         for key in own
         if key in state and state[key].shape != own[key].shape
     ]
-    remedy = "Give the arguments that the weights were made with, or other weights."
-    check(not odd, "weights", f"of {type(network).__name__} as it is", f"{weights}: {', '.join(odd[:3])}", remedy)
+    remedy = "Give the arguments that they were made with; load_weights(net.encoder, file) takes the encoder alone."
+    requirement = f"those of this {type(target).__name__} (they differ in {', '.join(odd[:3])})"
+    check(not odd, "weights", requirement, str(weights), remedy)
     target.load_state_dict({key: state.get(key, own[key]) for key in own})

@@ -1,6 +1,10 @@
 """The networks, one file each."""
 
 from monai_pylon.networks.nets.backbone import MaxPoolBackbone
+from monai_pylon.networks.nets.deeplab import DeepLabV3Plus
+from monai_pylon.networks.nets.fpn import FPN
+from monai_pylon.networks.nets.li2018 import Li2018
+from monai_pylon.networks.nets.pan import PAN
 from monai_pylon.networks.nets.pylon import PYLON
 
-__all__ = ["MaxPoolBackbone", "PYLON"]
+__all__ = ["DeepLabV3Plus", "FPN", "Li2018", "MaxPoolBackbone", "PAN", "PYLON"]

@@ -1,0 +1,140 @@
+"""Reading weights: files of every origin, three channels into one, and what is said where they do not fit."""
+
+from __future__ import annotations
+
+import pickle
+from urllib.error import URLError
+
+import pytest
+import torch
+from torch import nn
+
+from monai_pylon.networks import make_encoder, pretrained
+from monai_pylon.networks.nets import PYLON, MaxPoolBackbone
+from monai_pylon.networks.pretrained import load_weights, read_weights
+from tests.networks.test_weights import authors_names, torchvision_resnet_state
+
+
+def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
+    assert one.keys() == other.keys()
+    for key, value in one.items():
+        torch.testing.assert_close(value, other[key], rtol=0, atol=0)
+
+
+def saved(folder, state):
+    path = folder / "weights.pth"
+    torch.save(state, path)
+    return path
+
+
+@pytest.mark.parametrize("in_channels", [1, 2, 3])
+def test_a_stem_for_three_channels_is_averaged(tmp_path, in_channels):
+    theirs = torchvision_resnet_state("resnet18")
+    net = PYLON(in_channels=in_channels, encoder="resnet18", weights=saved(tmp_path, theirs))
+    stem = theirs["conv1.weight"]
+    expected = stem if in_channels == 3 else stem.mean(1, keepdim=True).repeat(1, in_channels, 1, 1)
+    torch.testing.assert_close(net.encoder.conv1.weight.detach(), expected, rtol=0, atol=0)
+    torch.testing.assert_close(net.encoder.layer4[1].conv2.weight.detach(), theirs["layer4.1.conv2.weight"])
+
+
+def test_an_old_checkpoint_counts_no_batches(tmp_path):
+    theirs = {k: v for k, v in torchvision_resnet_state("resnet18").items() if "num_batches" not in k}
+    encoder = make_encoder("resnet18", 2, 3, weights=str(saved(tmp_path, theirs)))
+    assert encoder.bn1.num_batches_tracked == 0
+    torch.testing.assert_close(encoder.bn1.running_mean, theirs["bn1.running_mean"], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("whose", ["ours", "authors", "distributed", "training"])
+def test_a_whole_network(tmp_path, whose):
+    trained = PYLON(encoder="resnet18", decoder_channels=16)
+    state = {
+        "ours": trained.state_dict(),
+        "authors": authors_names(trained),
+        "distributed": {f"module.{key}": value for key, value in trained.state_dict().items()},
+        "training": {"model": trained.state_dict(), "optimizer": {"lr": 0.1}, "epoch": 3},
+    }[whose]
+    path = saved(tmp_path, state)
+    assert_same(PYLON(encoder="resnet18", decoder_channels=16, weights=path).state_dict(), trained.state_dict())
+    # into an encoder, or another network's, goes its encoder
+    assert_same(make_encoder("resnet18", 2, 1, weights=path).state_dict(), trained.encoder.state_dict())
+
+
+def test_imagenet_is_fetched_by_name(monkeypatch):
+    asked = {}
+
+    def fetch(url, **arguments):
+        asked.update(arguments, url=url)
+        return torchvision_resnet_state("resnet34")
+
+    monkeypatch.setattr(pretrained, "load_state_dict_from_url", fetch)
+    MaxPoolBackbone(encoder="resnet34", weights="imagenet")
+    assert "resnet34" in asked["url"]
+    assert asked["file_name"] == "resnet34_imagenet.pth"
+    assert asked["weights_only"] is True
+
+
+def test_offline_the_manual_steps_are_said(monkeypatch):
+    def fetch(url, **arguments):
+        raise URLError("no route to host")
+
+    monkeypatch.setattr(pretrained, "load_state_dict_from_url", fetch)
+    with pytest.raises(
+        RuntimeError, match=r"https://\S+resnet18\S+, .*no route to host.*resnet18_imagenet\.pth or give"
+    ):
+        make_encoder("resnet18", 2, 1, weights="imagenet")
+
+
+def test_a_file_that_was_put_there_by_hand_is_used(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    (tmp_path / "checkpoints").mkdir()
+    theirs = torchvision_resnet_state("resnet18")
+    torch.save(theirs, tmp_path / "checkpoints" / "resnet18_imagenet.pth")
+    encoder = make_encoder("resnet18", 2, 3, weights="imagenet")
+    torch.testing.assert_close(encoder.conv1.weight.detach(), theirs["conv1.weight"], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "cannot be read. Is it whole"),
+        (b"no weights", "cannot be read. Is it whole"),
+        (pickle.dumps(nn.ReLU(), protocol=2), "cannot be read. Is it whole"),
+        (None, "a file with a state dict"),
+    ],
+)
+def test_a_file_without_weights_is_named(tmp_path, content, message):
+    path = tmp_path / "bad.pth"
+    if content is None:
+        torch.save({"epoch": 3}, path)
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match=message) as error:
+        read_weights(path)
+    assert "bad.pth" in str(error.value)
+
+
+def test_a_truncated_file_is_named(tmp_path):
+    path = saved(tmp_path, torchvision_resnet_state("resnet18"))
+    path.write_bytes(path.read_bytes()[:100_000])
+    with pytest.raises(ValueError, match=r"weights\.pth cannot be read"):
+        read_weights(path)
+
+
+def test_another_networks_weights_are_refused_by_key_and_shape(tmp_path):
+    path = saved(tmp_path, torchvision_resnet_state("resnet34"))
+    with pytest.raises(ValueError, match=r"weights must be those of this ResNetPyramid .*layer1\.2\.bn1\.bias"):
+        make_encoder("resnet18", 2, 3, weights=path)
+    path = saved(tmp_path, PYLON(encoder="resnet18", num_classes=5).state_dict())
+    with pytest.raises(ValueError, match=r"head\.weight \(5, 128, 1, 1\) instead of \(14, 128, 1, 1\).*arguments"):
+        PYLON(encoder="resnet18", weights=path)
+    with pytest.raises(ValueError, match=r"decoder\.attention"):
+        MaxPoolBackbone(encoder="resnet18", weights=path)
+
+
+def test_what_cannot_be_asked_for():
+    with pytest.raises(ValueError, match="a file that exists, but is 'nowhere"):
+        read_weights("nowhere.pth")
+    with pytest.raises(TypeError, match="weights must be of type str or Path"):
+        load_weights(nn.Identity(), 3)
+    with pytest.raises(ValueError, match="the encoder one of resnet18"):
+        load_weights(nn.Identity(), "imagenet")
