@@ -18,13 +18,14 @@ Importing the package imports every room, so that MONAI's configuration parser f
 
 __version__ = "0.1.0"
 
-from monai_pylon import data, handlers, metrics, reports, taxonomy, transforms, utils, visualize, workflows
+from monai_pylon import data, handlers, metrics, networks, reports, taxonomy, transforms, utils, visualize, workflows
 
 __all__ = [
     "__version__",
     "data",
     "handlers",
     "metrics",
+    "networks",
     "reports",
     "taxonomy",
     "transforms",
@@ -32,6 +33,3 @@ __all__ = [
     "visualize",
     "workflows",
 ]
-from monai_pylon import data, networks, reports, taxonomy, transforms, utils, visualize, workflows
-
-__all__ = ["__version__", "data", "networks", "reports", "taxonomy", "transforms", "utils", "visualize", "workflows"]

@@ -26,11 +26,10 @@ from monai_pylon.data.volume_reader import (
 )
 
 __all__ = [
-    "FILM_FINDINGS",
-    "PHANTOM_STRUCTURES",
-    "VOLUME_SUFFIXES",
     "ChestCTPhantom",
     "ChestRadiographPhantom",
+    "FILM_FINDINGS",
+    "PHANTOM_STRUCTURES",
     "ReadRadiograph",
     "ReadRadiographD",
     "ReadRadiographDict",
@@ -40,8 +39,9 @@ __all__ = [
     "ReadVolumeDict",
     "ReadVolumed",
     "SimpleITKReader",
-    "chest_xray14_datalist",
+    "VOLUME_SUFFIXES",
     "check_slices",
+    "chest_xray14_datalist",
     "collate_radiographs",
     "find_ct_series",
     "is_dicom_file",

@@ -8,6 +8,13 @@ from monai_pylon.transforms.attention_regions import (
     allowed_regions,
     allowed_share,
 )
+from monai_pylon.transforms.boxes import FollowBoxes, FollowBoxesD, FollowBoxesd, FollowBoxesDict, map_boxes
+from monai_pylon.transforms.brightness_contrast import (
+    RandBrightnessContrast,
+    RandBrightnessContrastD,
+    RandBrightnessContrastd,
+    RandBrightnessContrastDict,
+)
 from monai_pylon.transforms.heuristic_masks import heuristic_organ_labels, heuristic_organ_masks
 from monai_pylon.transforms.label_map import (
     OrgansFromLabelMap,
@@ -15,12 +22,6 @@ from monai_pylon.transforms.label_map import (
     OrgansFromLabelMapd,
     OrgansFromLabelMapDict,
     organs_from_label_map,
-from monai_pylon.transforms.boxes import FollowBoxes, FollowBoxesD, FollowBoxesd, FollowBoxesDict, map_boxes
-from monai_pylon.transforms.brightness_contrast import (
-    RandBrightnessContrast,
-    RandBrightnessContrastD,
-    RandBrightnessContrastd,
-    RandBrightnessContrastDict,
 )
 from monai_pylon.transforms.mask_quality import MaskQuality
 from monai_pylon.transforms.paper_masks import paper_organ_labels, paper_quality_reasons
@@ -53,11 +54,6 @@ __all__ = [
     "PartitionOrgansD",
     "PartitionOrgansDict",
     "PartitionOrgansd",
-    "allowed_regions",
-    "allowed_share",
-    "heuristic_organ_labels",
-    "heuristic_organ_masks",
-    "organs_from_label_map",
     "RandBrightnessContrast",
     "RandBrightnessContrastD",
     "RandBrightnessContrastDict",
@@ -66,7 +62,12 @@ __all__ = [
     "RandResizedCropD",
     "RandResizedCropDict",
     "RandResizedCropd",
+    "allowed_regions",
+    "allowed_share",
+    "heuristic_organ_labels",
+    "heuristic_organ_masks",
     "map_boxes",
+    "organs_from_label_map",
     "paper_organ_labels",
     "paper_quality_reasons",
     "partition_organs",
