@@ -6,7 +6,7 @@ import pytest
 from monai.data import MetaTensor
 
 from monai_pylon.data import phantom_chest_ct
-from monai_pylon.transforms import PartitionOrgans, PartitionOrgansd, partition_organs
+from monai_pylon.transforms import PartitionOrgans, PartitionOrgansd, heuristic_organ_labels, partition_organs
 
 
 def dice(one, other):
@@ -53,6 +53,61 @@ def test_never_a_silent_wrong_mask(phantom, change, reason, method):
     quality = partition_organs(change(phantom.image), phantom.affine, method).quality
     assert not quality.ok
     assert reason in quality.reasons
+
+
+NO_LUNG = (lambda ct: np.where(ct < -200, 0, ct) - 1000 * (np.indices(ct.shape)[0] < 5), "no_lung")
+NO_RIGHT_LUNG = (lambda ct: np.where(np.indices(ct.shape)[0] < 40, np.maximum(ct, 0), ct), "right_lung_small")
+
+
+@pytest.mark.parametrize(("change", "reason"), [NO_LUNG, NO_RIGHT_LUNG])
+@pytest.mark.parametrize("fallback", ["center_half", "middle_two_thirds"])
+def test_heuristic_masks_take_the_place_of_masks_that_lack_a_lung(phantom, change, reason, fallback):
+    ct = change(phantom.image)
+    kept = partition_organs(ct, phantom.affine, "paper")
+    replaced = partition_organs(ct, phantom.affine, "paper", fallback=fallback)
+    assert not kept.quality.heuristic
+    assert replaced.quality.heuristic
+    assert not replaced.quality.ok
+    assert reason in replaced.quality.reasons
+    expected = heuristic_organ_labels(ct.shape, phantom.affine, fallback)
+    np.testing.assert_array_equal(replaced.labels, expected)
+    assert replaced.quality.volumes_ml["mediastinum"] == pytest.approx(np.count_nonzero(expected == 2) * 0.064)
+
+
+@pytest.mark.parametrize("change", [lambda ct: ct, lambda ct: ct + 1024, lambda ct: ct[:, :, :10]])
+def test_nothing_takes_the_place_of_good_masks_or_of_what_is_no_chest(phantom, change):
+    ct = change(phantom.image)
+    kept, same = (partition_organs(ct, phantom.affine, fallback=fallback) for fallback in (None, "center_half"))
+    assert not same.quality.heuristic
+    np.testing.assert_array_equal(same.labels, kept.labels)
+
+
+def test_the_transforms_take_the_same_settings(phantom):
+    ct = NO_LUNG[0](phantom.image)
+    image = MetaTensor(ct[None], affine=phantom.affine)
+    for organs in (
+        PartitionOrgans("robust", 100.0, "center_half")(image),
+        PartitionOrgansd("image", method="robust", min_lung_ml=100.0, fallback="center_half")({"image": image})[
+            "organs"
+        ],
+    ):
+        assert organs.meta["quality"].heuristic
+        np.testing.assert_array_equal(organs[0].numpy(), heuristic_organ_labels(ct.shape, phantom.affine))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"method": "roboust"}, "Did you mean 'robust'"),
+        ({"min_lung_ml": 0}, "min_lung_ml must be positive"),
+        ({"fallback": "center"}, "fallback must be one of 'center_half', 'middle_two_thirds', but is 'center'"),
+    ],
+)
+def test_bad_settings_are_named_before_anything_runs(settings, message):
+    with pytest.raises(ValueError, match=message):
+        partition_organs(np.zeros((4, 4, 4)), np.eye(4), **settings)
+    with pytest.raises(ValueError, match=message):
+        PartitionOrgansd("image", **settings)
 
 
 @pytest.mark.parametrize(

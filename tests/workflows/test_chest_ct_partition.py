@@ -132,6 +132,21 @@ def test_a_data_list_and_no_pictures(cohort: Path, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"p2__flipped_organs.nii.gz", "quality.csv"}
 
 
+@pytest.mark.parametrize(("fallback", "heuristic"), [("center_half", "yes"), (None, "no")])
+def test_a_scan_without_lungs_is_marked(
+    phantom: ChestCTPhantom, tmp_path: Path, fallback: str | None, heuristic: str
+) -> None:
+    hu = np.where(phantom.image < -200, 30, phantom.image)
+    hu[:4] = -1000
+    nibabel.save(nibabel.Nifti1Image(hu.astype(np.int16), phantom.affine), tmp_path / "solid.nii.gz")
+    output = tmp_path / "results"
+    assert run_here(input=str(tmp_path / "solid.nii.gz"), output=str(output), fallback=fallback).flagged == 1
+    (row,) = read_rows(output / "quality.csv")
+    assert (row["ok"], row["reasons"], row["heuristic"]) == ("no", "no_lung", heuristic)
+    labels = np.asarray(nibabel.load(output / "solid_organs.nii.gz").dataobj)
+    assert bool(labels.any()) is (heuristic == "yes")
+
+
 def test_a_misspelt_override_names_the_nearest_key(cohort: Path, tmp_path: Path) -> None:
     result = command_line("--input", cohort, "--output", tmp_path / "new", "--methd", "paper")
     assert result.returncode != 0
@@ -145,6 +160,7 @@ def test_a_misspelt_override_names_the_nearest_key(cohort: Path, tmp_path: Path)
         ({"method": "papr"}, "Did you mean 'paper'?"),
         ({"input": "/there/is/no/such/folder"}, "such/folder"),
         ({"min_lung_ml": -1}, "min_lung_ml"),
+        ({"fallback": "centre_half"}, "Did you mean 'center_half'?"),
         ({}, "Name it: --input PATH"),
     ],
 )
