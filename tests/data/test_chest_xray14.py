@@ -30,7 +30,7 @@ def test_the_sections_part_the_patients(root: Path) -> None:
     assert not patients["training"] & patients["validation"]
     assert patients["test"] == {10, 11, 12}
     assert patients["training"] | patients["validation"] == set(range(1, 10))
-    assert patients["validation"]
+    assert 0 < len(parts["validation"]) < len(parts["training"])
     assert sum(len(parts[s]) for s in ("training", "validation", "test")) == len(parts["all"]) == 24
 
 

@@ -112,6 +112,10 @@ def test_it_follows_what_is_still_pending() -> None:
     assert lazy.pending_operations
     moved = FollowBoxes()(np.array([[90, 60, 150, 110, 1]]), lazy)
     np.testing.assert_allclose(moved, [[55, 30, 85, 55, 1]], atol=1e-4)
+    cut = SpatialCrop(roi_start=(0, 0), roi_end=(40, 130), lazy=True)(lazy)
+    np.testing.assert_allclose(
+        FollowBoxes(0.1)(np.array([[90, 60, 150, 110, 1]]), cut), [[55, 30, 85, 40, 1]], atol=1e-4
+    )
 
 
 def test_mirroring_twice_changes_nothing() -> None:
