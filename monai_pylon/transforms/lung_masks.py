@@ -12,7 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from monai_pylon.transforms.airway import trace_airway
-from monai_pylon.transforms.body import component_centres, enclosed_air
+from monai_pylon.transforms.body import component_centres, enclosed_air, label_slices
 
 __all__ = ["EDGE_HU", "aerated_lungs", "close_by", "dilate_by", "lung_air", "segment_lungs"]
 
@@ -27,6 +27,9 @@ _LUNG_ML, _PIECE_ML = 300.0, 5.0
 
 #: Gas of stomach and bowel: most of it is darker than this. Lungs have at most a fifth so dark, severe emphysema half.
 _GAS_HU, _GAS_SHARE, _PIECE_GAS_SHARE = -950.0, 0.6, 0.25
+
+#: Slices this thick may step over the diaphragm with the wall of the stomach (5 to 6 mm), so that gas joins the lung.
+_THICK_MM = 5.5
 
 #: Vessels and small lesions at the edge narrower than twice this many mm are filled.
 _CLOSING_MM = 6.0
@@ -87,6 +90,22 @@ def close_by(mask: np.ndarray, distance: float, spacing: tuple[float, float, flo
     closed = mask.copy()
     closed[box] |= filled[tuple(slice(pad, -pad) for pad in pads)]
     return closed
+
+
+def _gas_of_slices(ct: np.ndarray, core: np.ndarray) -> np.ndarray:
+    """(X, Y, Z) bool: in the lower half of a core, what on its own slice is gas or lies for the most part on gas."""
+    gas = np.zeros_like(core)
+    box = ndimage.find_objects(core.view(np.uint8))
+    if box:
+        low = slice(box[0][2].start, (box[0][2].start + box[0][2].stop) // 2)
+        numbered, count = label_slices(core[:, :, low])
+        half = np.bincount(numbered.ravel(), minlength=count + 1) / 2
+        half[0] = np.inf
+        dark = np.bincount(numbered[ct[:, :, low] < _GAS_HU], minlength=count + 1) >= half
+        below = np.pad(dark[numbered], ((0, 0), (0, 0), (1, 0)))[:, :, :-1]  # the tip of a bubble is half wall
+        tips = np.bincount(numbered[below], minlength=count + 1) >= half
+        gas[:, :, low] = (dark | tips)[numbered]
+    return gas
 
 
 def lung_air(ct: np.ndarray, dark: np.ndarray, voxel_ml: float) -> tuple[np.ndarray, np.ndarray]:
@@ -184,5 +203,9 @@ def segment_lungs(
     # The airway's wall is thinner than a voxel: with a shell it is parted from the lung that lies against it.
     tube = np.zeros_like(dark) if airway is None else dilate_by(airway, max(1.5, 0.9 * spacing[0]), spacing)
     core, other = lung_air(ct, dark & ~tube, math.prod(spacing) / 1000)
+    if spacing[2] > _THICK_MM:
+        gas = _gas_of_slices(ct, core)
+        core, other = lung_air(ct, dark & ~tube & ~gas, math.prod(spacing) / 1000)
+        other |= gas
     lungs = aerated_lungs(air & ~tube, core, other, spacing)
     return close_by(lungs, _CLOSING_MM, spacing) & ~tube, core, airway

@@ -1,0 +1,224 @@
+"""Balls against brute force, lung against other air by hand, and both lungs out of drawn chests."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monai_pylon.transforms.body import body_hull
+from monai_pylon.transforms.lung_masks import aerated_lungs, close_by, dilate_by, lung_air, segment_lungs
+from tests.references.morphology import closed_by_a_ball, dice, dilated_by_a_ball
+from tests.transforms.drawn_chest import drawn_chest
+
+EDGE = (4.0, 4.0, 4.0)
+spacings = st.tuples(*[st.sampled_from([0.7, 1.0, 2.0, 3.1])] * 3)
+
+
+def blobs(seed: int, share: float, shape: tuple[int, int, int]) -> np.ndarray:
+    return np.random.default_rng(seed).random(shape) < share
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    share=st.floats(0, 0.5),
+    shape=st.tuples(*[st.integers(1, 7)] * 3),
+    distance=st.sampled_from([0.5, 1.0, 1.4142, 2.0, 3.3]),
+    spacing=spacings,
+)
+def test_growing_and_closing_are_those_of_a_ball(seed, share, shape, distance, spacing) -> None:
+    mask = blobs(seed, share, shape)
+    before = mask.copy()
+    np.testing.assert_array_equal(dilate_by(mask, distance, spacing), dilated_by_a_ball(mask, distance, spacing))
+    closed = close_by(mask, distance, spacing)
+    np.testing.assert_array_equal(closed, closed_by_a_ball(mask, distance, spacing))
+    assert closed[mask].all()
+    np.testing.assert_array_equal(mask, before)
+
+
+def test_the_distance_counts_by_mm_and_includes_itself() -> None:
+    mask = np.zeros((9, 9, 9), dtype=bool)
+    mask[4, 4, 4] = True
+    grown = dilate_by(mask, 2.0, (1.0, 2.0, 2.5))
+    assert grown[:, 4, 4].sum() == 5
+    assert grown[4, :, 4].sum() == 3
+    assert grown[4, 4].sum() == 1
+
+
+def test_closing_fills_a_vessel_but_no_gap_wider_than_the_ball() -> None:
+    mask = np.ones((30, 8, 8), dtype=bool)
+    mask[10:12] = False  # 2 voxels: the centres on either side lie 3 mm apart
+    mask[20:25] = False  # 6 mm apart
+    closed = close_by(mask, 2.0, (1.0, 1.0, 1.0))
+    assert closed[10:12, 3:5, 3:5].all()
+    assert not closed[20:25].any()
+
+
+def test_nothing_stays_nothing_and_is_a_copy() -> None:
+    mask = np.zeros((3, 3, 3), dtype=bool)
+    for change in (dilate_by, close_by):
+        out = change(mask, 2.0, EDGE)
+        assert not out.any()
+        assert out is not mask
+
+
+# A box of 1,000 voxels at 1 mL; others beside it are moved, shrunk or darkened.
+def air(*boxes: tuple[tuple[slice, ...], float], shape: tuple[int, ...] = (30, 14, 24)) -> np.ndarray:
+    ct = np.full(shape, 40.0)
+    for box, hu in boxes:
+        ct[box] = hu
+    return ct
+
+
+BIG = (np.s_[1:11, 1:11, 6:16], -850.0)
+
+
+def parts(ct: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    return lung_air(ct, ct < -500, voxel_ml=1.0)
+
+
+@pytest.mark.parametrize(("height", "found"), [(5, True), (4, False)])
+def test_a_lung_has_300_ml(height: int, found: bool) -> None:
+    lung, other = parts(air((np.s_[1:11, 1:7, 6 : 6 + height], -850.0)))  # 60 mL a slice
+    assert lung.sum() == 300 * found
+    assert not other.any()  # where there is no lung there is nothing to tell apart
+
+
+@pytest.mark.parametrize(("slices", "is_lung"), [(5, True), (6, False)])
+def test_a_lung_has_less_than_six_tenths_of_gas(slices: int, is_lung: bool) -> None:
+    ct = air(BIG, (np.s_[15:25, 1:11, 6:16], -850.0), (np.s_[15:25, 1:11, 6 : 6 + slices], -960.0))
+    lung, other = parts(ct)
+    assert lung[1:11].sum() == 1000
+    assert lung[15:25].sum() == 1000 * is_lung
+    assert other.sum() == 1000 * (not is_lung)
+
+
+def test_gas_is_darker_than_minus_950() -> None:
+    lung, _ = parts(air(BIG, (np.s_[15:25, 1:11, 6:16], -950.0)))
+    assert lung.sum() == 2000
+
+
+@pytest.mark.parametrize(
+    ("why", "box", "hu", "verdict"),
+    [
+        ("a piece between the lungs' bounds", np.s_[4:6, 12:13, 12:15], -850.0, "small, beside the box"),
+        ("within the bounds", np.s_[13:15, 1:5, 12:15], -850.0, "lung"),
+        ("in the lower third, where the bowel is", np.s_[13:15, 1:5, 6:8], -850.0, "other"),
+        ("a quarter of it is gas", np.s_[13:15, 1:5, 12:15], -960.0, "other"),
+        ("less than 5 mL", np.s_[13:15, 1:3, 12:13], -850.0, "neither"),
+        ("below the lungs", np.s_[13:15, 1:5, 1:4], -850.0, "other"),
+        ("above the lungs", np.s_[13:15, 1:5, 17:20], -850.0, "other"),
+    ],
+)
+def test_loose_pieces_follow_their_place(why, box, hu, verdict) -> None:
+    ct = air(BIG, (np.s_[17:27, 1:11, 6:16], -850.0))  # two lungs, 1:27 by 1:11 by 6:16, the lower third below 9.3
+    ct[box] = hu
+    lung, other = parts(ct)
+    size = np.zeros(ct.shape, dtype=bool)
+    size[box] = True
+    assert lung[size].all() == lung[size].any() == (verdict == "lung"), why
+    assert other[size].all() == other[size].any() == (verdict in ("other", "small, beside the box")), why
+
+
+def test_air_goes_as_far_as_it_hangs_together_with_the_core() -> None:
+    line = np.zeros((12, 3, 3), dtype=bool)
+    air_, core, other = line.copy(), line.copy(), line.copy()
+    air_[0:5], air_[6:12] = True, True
+    core[0:2], other[10:12] = True, True
+    found = aerated_lungs(air_, core, other, (1.0, 1.0, 1.0))
+    assert found[:, 1, 1].astype(int).tolist() == [1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]
+    core[11] = True  # what is core stays, in the rim too
+    other[11] = False
+    assert aerated_lungs(air_, core, other, (1.0, 1.0, 1.0))[11].all()
+
+
+def test_the_rim_of_gas_is_one_voxel_of_the_slice_wide() -> None:
+    air_ = np.ones((9, 1, 1), dtype=bool)
+    core, other = np.zeros((2, 9, 1, 1), dtype=bool)
+    core[0], other[7:] = True, True
+    for spacing in ((1.0, 1.0, 1.0), (3.0, 2.0, 8.0)):
+        assert aerated_lungs(air_, core, other, spacing)[:, 0, 0].sum() == 6
+
+
+@pytest.fixture(scope="module")
+def chest() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return drawn_chest()
+
+
+def segmented(ct: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    return segment_lungs(ct, body_hull(ct, EDGE), EDGE)
+
+
+def test_both_lungs_of_a_drawn_chest_and_its_airway(chest) -> None:
+    ct, right, left = chest
+    lungs, core, airway = segmented(ct)
+    assert lungs.dtype == core.dtype == bool
+    assert dice(lungs, right | left) > 0.995
+    np.testing.assert_array_equal(airway, (ct == -1000.0) & (np.abs(np.arange(90) - 44.5) < 4)[:, None, None] & (
+        np.abs(np.arange(64) - 29) < 4)[None, :, None])
+    assert not (lungs & airway).any()
+    assert not (core & airway).any()
+    assert not (core & ~lungs).any()
+
+
+def test_without_a_trachea_there_is_no_airway() -> None:
+    ct, right, left = drawn_chest(trachea=False)
+    lungs, _, airway = segmented(ct)
+    assert airway is None
+    assert dice(lungs, right | left) > 0.995
+
+
+def test_vessels_and_nodules_are_filled_and_a_nodule_on_the_wall_too(chest) -> None:
+    ct, right, _ = chest
+    ct = ct.copy()
+    x, y, z = np.ogrid[: ct.shape[0], : ct.shape[1], : ct.shape[2]]
+    vessel = ((x - 63) ** 2 + (y - 32) ** 2 <= 1) & (abs(z - 36) < 12)
+    nodule = right & (x > 73) & (abs(y - 31.5) < 1) & (abs(z - 35.5) < 1)  # 8 mm wide, on the pleura
+    assert nodule.sum() == 8
+    ct[vessel | nodule] = 40.0
+    lungs, core, _ = segmented(ct)
+    assert lungs[vessel].all()
+    assert not core[vessel].any()
+    assert lungs[nodule].all()
+
+
+def test_gas_under_a_dome_is_no_lung() -> None:
+    ct, right, left = drawn_chest(left_dome=-20.0, gas=True)
+    gas = (ct == -1000.0) & (np.arange(90) < 40)[:, None, None] & (np.arange(72) < 36) & body_hull(ct, EDGE)
+    lungs, _, _ = segmented(ct)
+    assert gas.sum() * 0.064 > 100  # mL
+    assert not lungs[gas].any()
+    assert dice(lungs, right | left) > 0.99
+
+
+@pytest.mark.parametrize(("slice_mm", "parted"), [(5.0, False), (8.0, True)])
+def test_gas_right_below_a_lung_is_cut_off_where_slices_step_over_the_diaphragm(slice_mm: float, parted: bool) -> None:
+    ct = np.full((60, 40, 44), -1000.0)
+    ct[5:55, 5:35] = 40.0
+    ct[8:26, 10:30, 16:40] = ct[34:52, 10:30, 16:40] = -850.0  # two lungs
+    ct[10:22, 18:30, 8:15] = -1000.0  # gas, and on slice 15 its tip, half wall; the lung lies on it
+    ct[13:19, 20:28, 15], ct[14:18, 22:26, 15] = -800.0, -1000.0
+    lungs, core, _ = segment_lungs(ct, body_hull(ct, (4.0, 4.0, slice_mm)), (4.0, 4.0, slice_mm))
+    assert not lungs[:, :, :16].any() if parted else lungs[12, 20, 10]
+    assert lungs[:, :, 16:].sum() == 2 * 18 * 20 * 24
+    assert not (core & ~lungs).any()
+
+
+def test_emphysema_and_pneumothorax_on_thick_slices_stay_lung() -> None:
+    ct = np.full((60, 40, 30), -1000.0)
+    ct[5:55, 5:35] = 40.0
+    ct[8:26, 10:30, 3:27] = ct[34:52, 10:30, 3:27] = -850.0
+    ct[8:26, 10:19, 3:27] = -1000.0  # 45 % of a lung
+    ct[34:52, 10:30, 18:27] = -1000.0  # the upper third of the other
+    lungs, _, _ = segment_lungs(ct, body_hull(ct, (4.0, 4.0, 8.0)), (4.0, 4.0, 8.0))
+    assert lungs.sum() == 2 * 18 * 20 * 24
+
+
+def test_no_lung_no_mask() -> None:
+    for ct in (np.full((20, 20, 20), 40.0), np.full((20, 20, 20), -1000.0)):
+        lungs, core, airway = segment_lungs(ct, np.ones(ct.shape, dtype=bool), EDGE)
+        assert not lungs.any()
+        assert not core.any()
+        assert airway is None
