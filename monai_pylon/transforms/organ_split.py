@@ -45,7 +45,7 @@ def _two_sides(core: np.ndarray, spacing: tuple[float, float, float]) -> tuple[n
         sizes[0] = 0
         first, second = np.argsort(sizes)[::-1][:2] if count > 1 else (0, 0)
         if second and sizes[second] >= _SIDE_SHARE * total:
-            centres = component_centres(numbered, count)[[first, second]]
+            centres = component_centres(numbered, count)[[first, second]] * spacing
             if abs(centres[0][0] - centres[1][0]) < abs(centres[0][2] - centres[1][2]):
                 return None  # one above the other: two halves of one lung
             right, left = (first, second) if centres[0][0] > centres[1][0] else (second, first)

@@ -1,0 +1,212 @@
+"""Sides by components and midline, and the mediastinum between the lungs, by hand on boxes and on drawn chests."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from monai_pylon.transforms.organ_split import mediastinum_between_lungs, split_lungs
+from tests.transforms.drawn_chest import drawn_chest
+
+EDGE = (5.0, 5.0, 5.0)
+
+
+def boxes(*where: tuple[slice, ...], shape: tuple[int, ...] = (30, 12, 12)) -> np.ndarray:
+    mask = np.zeros(shape, dtype=bool)
+    for box in where:
+        mask[box] = True
+    return mask
+
+
+LEFT, RIGHT = np.s_[2:12, 2:10, 2:10], np.s_[16:28, 2:10, 2:10]
+
+
+def check_sides(lungs: np.ndarray, right: np.ndarray, left: np.ndarray) -> None:
+    assert not (right & left).any()
+    np.testing.assert_array_equal(right | left, lungs)
+
+
+@pytest.mark.parametrize("midline", [0.0, 14.0, 29.0])
+def test_two_components_are_two_sides_wherever_the_midline_is(midline: float) -> None:
+    lungs = boxes(LEFT, RIGHT)
+    right, left = split_lungs(lungs, lungs, EDGE, midline)
+    check_sides(lungs, right, left)
+    np.testing.assert_array_equal(right, boxes(RIGHT))
+
+
+@pytest.mark.parametrize("thickness", [1, 2])
+def test_lungs_that_touch_are_parted_by_erosion(thickness: int) -> None:
+    bridge = np.s_[12:16, 4 : 4 + thickness, 2:10]  # a junction line in front that is all air
+    lungs = boxes(LEFT, RIGHT, bridge)
+    right, left = split_lungs(lungs, lungs, EDGE, 20.0)
+    check_sides(lungs, right, left)
+    assert right[RIGHT].all()
+    assert left[LEFT].all()
+    assert left[12:14][lungs[12:14]].all()  # each half of the bridge goes to the nearer lung
+    assert right[14:16][lungs[14:16]].all()
+
+
+def test_the_core_leads_and_the_rest_follows_the_nearest() -> None:
+    lungs = boxes(np.s_[2:28, 2:10, 2:10])
+    core = boxes(np.s_[2:8, 2:10, 2:10], np.s_[20:28, 2:10, 2:10])
+    right, left = split_lungs(lungs, core, EDGE, 3.0)
+    check_sides(lungs, right, left)
+    assert np.flatnonzero(left.any(axis=(1, 2))).tolist() == list(range(2, 14))
+    assert np.flatnonzero(right.any(axis=(1, 2))).tolist() == list(range(14, 28))  # 6 voxels from either
+
+
+def test_distances_are_in_mm() -> None:
+    # The voxel (10, 2, 10) lies 2 voxels in x from the left core and 6 in z from the right one.
+    lungs = boxes(np.s_[2:9, 2:10, 0:12], np.s_[9:16, 2:10, 0:12], np.s_[16:28, 2:10, 0:12])
+    core = boxes(np.s_[2:9, 2:10, 8:12], np.s_[10:28, 2:10, 0:5])
+    right, left = split_lungs(lungs, core, (5.0, 5.0, 1.0), 14.0)
+    check_sides(lungs, right, left)
+    assert right[10, 4, 10]
+    assert left[8, 4, 10]
+    right, left = split_lungs(lungs, core, (1.0, 1.0, 5.0), 14.0)
+    assert left[10, 4, 10]
+
+
+@pytest.mark.parametrize("midline", [0.0, 14.5, 29.0])
+def test_one_lung_takes_the_side_of_the_midline(midline: float) -> None:
+    lungs = boxes(RIGHT)
+    right, left = split_lungs(lungs, lungs, EDGE, midline)
+    check_sides(lungs, right, left)
+    assert right.any() == (midline < 28)
+    assert left.any() == (midline > 28)
+
+
+def test_a_small_part_is_no_side() -> None:
+    lungs = boxes(np.s_[2:12, 2:10, 2:10], np.s_[16:18, 2:8, 2:10])  # 640 and 96: 13 % of both
+    right, left = split_lungs(lungs, lungs, EDGE, 16.5)
+    check_sides(lungs, right, left)
+    assert np.flatnonzero(right.any(axis=(1, 2))).tolist() == [17]
+    lungs[16:18, 8:10, 2:10] = True  # 128: 16.7 %
+    right, _ = split_lungs(lungs, lungs, EDGE, 16.5)
+    assert np.flatnonzero(right.any(axis=(1, 2))).tolist() == [16, 17]
+
+
+def test_halves_of_one_lung_one_above_the_other_are_not_two_sides() -> None:
+    lungs = boxes(np.s_[4:12, 2:10, 0:5], np.s_[5:13, 2:10, 7:12])
+    right, left = split_lungs(lungs, lungs, EDGE, 20.0)
+    check_sides(lungs, right, left)
+    assert not right.any()
+
+
+def test_above_and_beside_are_told_apart_in_mm() -> None:
+    lungs = boxes(np.s_[4:10, 2:10, 0:20], np.s_[12:18, 2:10, 10:30], shape=(20, 12, 30))  # 8 and 10 voxels apart
+    right, left = split_lungs(lungs, lungs, (5.0, 5.0, 1.0), 0.0)  # 40 mm and 10 mm
+    check_sides(lungs, right, left)
+    np.testing.assert_array_equal(right, lungs & (np.arange(20) >= 12)[:, None, None])
+    lungs = boxes(np.s_[4:10, 2:10, 0:20], np.s_[12:18, 2:10, 6:26], shape=(20, 12, 30))  # 8 and 6 voxels
+    right, left = split_lungs(lungs, lungs, (1.0, 1.0, 5.0), 0.0)  # 8 mm and 30 mm
+    check_sides(lungs, right, left)
+    assert not left.any()
+
+
+def test_nothing_has_no_sides() -> None:
+    nothing = boxes()
+    right, left = split_lungs(nothing, nothing, EDGE, 3.0)
+    assert not right.any()
+    assert not left.any()
+
+
+def test_a_mirrored_patient_has_mirrored_sides() -> None:
+    lungs = boxes(LEFT, RIGHT, np.s_[12:17, 4:6, 2:10])
+    right, left = split_lungs(lungs, lungs, EDGE, 14.0)
+    mirrored_right, mirrored_left = split_lungs(lungs[::-1], lungs[::-1], EDGE, 29 - 14.0)
+    middle = np.zeros_like(lungs)
+    middle[14] = True  # of five voxels of bridge the middle one is as near to both: it goes to the right lung
+    np.testing.assert_array_equal(mirrored_left[::-1] | middle & lungs, right)
+    np.testing.assert_array_equal(mirrored_right[::-1] & ~middle, left)
+
+
+# --- the mediastinum --------------------------------------------------------------------------------------------------
+
+
+def test_between_two_boxes_lies_a_box() -> None:
+    right, left = boxes(RIGHT), boxes(LEFT)
+    between = mediastinum_between_lungs(right, left, np.zeros(right.shape), EDGE)
+    np.testing.assert_array_equal(between, boxes(np.s_[12:16, 2:10, 2:10]))
+    assert between.dtype == bool
+
+
+def test_only_slices_with_both_lungs() -> None:
+    right, left = boxes(np.s_[16:28, 2:10, 2:7]), boxes(np.s_[2:12, 2:10, 4:10])
+    between = mediastinum_between_lungs(right, left, np.zeros(right.shape), EDGE)
+    assert np.flatnonzero(between.any(axis=(0, 1))).tolist() == [4, 5, 6]
+
+
+@pytest.mark.parametrize("empty", ["right", "left"])
+def test_with_one_lung_there_is_no_between(empty: str) -> None:
+    lung, nothing = boxes(RIGHT), boxes()
+    pair = (nothing, lung) if empty == "right" else (lung, nothing)
+    assert not mediastinum_between_lungs(*pair, np.zeros(lung.shape), EDGE).any()
+
+
+def test_the_spine_and_all_behind_it_are_left_out() -> None:
+    right, left = boxes(RIGHT), boxes(LEFT)
+    ct = np.zeros(right.shape)
+    ct[12:15, 4, 5] = 500.0  # 15 mm of bone, in the rear half
+    ct[12:14, 4, 6] = 500.0  # 10 mm: calcification
+    ct[12:15, 8, 7] = 500.0  # in front: breastbone, calcified valve
+    ct[12:15, 4, 8] = 200.0  # not yet bone
+    between = mediastinum_between_lungs(right, left, ct, EDGE)
+    rows = {z: np.flatnonzero(between[:, :, z].any(axis=0)).tolist() for z in range(5, 9)}
+    assert rows == {5: [5, 6, 7, 8, 9], 6: list(range(2, 10)), 7: list(range(2, 10)), 8: list(range(2, 10))}
+    wide = mediastinum_between_lungs(right, left, ct, (7.0, 5.0, 5.0))  # now two voxels are 14 mm
+    assert np.flatnonzero(wide[:, :, 6].any(axis=0)).tolist() == [5, 6, 7, 8, 9]
+
+
+def test_ribs_beside_the_lungs_do_not_count() -> None:
+    right, left = boxes(RIGHT), boxes(LEFT)
+    ct = np.zeros(right.shape)
+    ct[:2, 2:10], ct[28:, 2:10] = 500.0, 500.0
+    np.testing.assert_array_equal(
+        mediastinum_between_lungs(right, left, ct, EDGE), boxes(np.s_[12:16, 2:10, 2:10])
+    )
+
+
+def test_far_below_the_domes_only_the_front_and_the_middle_are_kept() -> None:
+    # Lungs reach down to slice 0 behind only (y < 5); their domes are on slice 10: 30 mm below is slice 4.
+    shape = (40, 20, 20)
+    right = boxes(np.s_[24:38, 2:18, 10:20], np.s_[24:38, 2:5, 0:10], shape=shape)
+    left = boxes(np.s_[2:16, 2:18, 10:20], np.s_[2:16, 2:5, 0:10], shape=shape)
+    between = mediastinum_between_lungs(right, left, np.zeros(shape), EDGE)
+    high, low = between[:, :, 4], between[:, :, 3]
+    assert np.flatnonzero(high.any(axis=1)).tolist() == list(range(16, 24))  # the hull of the two tips
+    assert np.flatnonzero(high.any(axis=0)).tolist() == list(range(2, 5))
+    # Below it: the outline of 30 mm further up, which is no more than the tips on slices 0 to 3 ...
+    assert np.flatnonzero(low.any(axis=0)).tolist() == []  # ... and of these the front three quarters hold nothing
+    tall = mediastinum_between_lungs(right, left, np.zeros(shape), (5.0, 5.0, 2.5))
+    # Slices of 2.5 mm: domes on 10 are 12 slices above anything cut off: nothing is.
+    np.testing.assert_array_equal(tall, mediastinum_between_lungs(right, left, np.zeros(shape), (5.0, 5.0, 2.9)))
+
+
+@pytest.mark.parametrize("shape", ["pixel", "line", "column", "corner"])
+def test_degenerate_outlines_do_not_warn(shape: str) -> None:
+    right, left = boxes(), boxes()
+    where = {
+        "pixel": (np.s_[20, 5, 3:6], np.s_[8, 5, 3:6]),
+        "line": (np.s_[20:25, 5, 3:6], np.s_[4:9, 5, 3:6]),
+        "column": (np.s_[16, 2:9, 3:6], np.s_[15, 2:9, 3:6]),
+        "corner": (np.s_[29, 11, 3:6], np.s_[0, 0, 3:6]),
+    }[shape]
+    right[where[0]], left[where[1]] = True, True
+    between = mediastinum_between_lungs(right, left, np.zeros(right.shape), EDGE)
+    assert not (between & (right | left)).any()
+    assert between[:, :, 4].any() == (shape != "column")  # nothing lies between two columns that touch
+    sides = split_lungs(right | left, right | left, EDGE, 15.0)
+    check_sides(right | left, *sides)
+
+
+def test_a_drawn_chest_has_its_heart_between_its_lungs() -> None:
+    ct, right, left = drawn_chest(right_dome=-30.0, left_dome=-40.0)
+    between = mediastinum_between_lungs(right, left, ct, (4.0, 4.0, 4.0))
+    assert not (between & (right | left)).any()
+    spine = (ct == 400) & (right | left).any(axis=(0, 1))
+    assert spine.any()
+    assert not between[spine].any()
+    x, y, z = np.ogrid[: ct.shape[0], : ct.shape[1], : ct.shape[2]]
+    heart = ((x - 44) * 4 / 20) ** 2 + ((y - 38) * 4 / 40) ** 2 + ((z - 32) * 4 / 40) ** 2 < 1
+    assert between[heart].all()
