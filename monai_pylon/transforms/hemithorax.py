@@ -100,9 +100,10 @@ def complete_lungs(
     if plane is None:
         return right, left, ()
     done = []
-    for side, other in (("right", left), ("left", right)):
+    for side, opposite, other in (("right", "left", left), ("left", "right", right)):
         lost = _loss(lungs[side], other, side, ct, plane, spacing) if other.any() else None
         if lost is not None:
-            lungs[side] = close_by(lungs[side] | lost, _OPENING_MM, spacing) & ~other
+            # Never what the other lung has by now, which may itself have been completed.
+            lungs[side] = close_by(lungs[side] | lost, _OPENING_MM, spacing) & ~lungs[opposite]
             done.append(f"{side}_lung_completed")
     return lungs["right"], lungs["left"], tuple(done)

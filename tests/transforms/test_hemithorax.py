@@ -1,0 +1,135 @@
+"""Lungs without air: when the other one completes them, and when it must not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from monai_pylon.transforms.hemithorax import complete_lungs
+from tests.references.morphology import dice
+from tests.transforms.drawn_chest import drawn_chest
+
+EDGE = (4.0, 4.0, 4.0)
+
+
+@pytest.fixture(scope="module")
+def chest() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return drawn_chest()
+
+
+def filled(chest, side: str, upto: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A chest whose one lung has fluid in place of its air, below a height in mm or (negative depth) all of it."""
+    ct, right, left = (part.copy() for part in chest)
+    lung = {"right": right, "left": left}[side]
+    height = (np.arange(ct.shape[2]) - (ct.shape[2] - 1) / 2) * 4.0
+    lost = lung & (height < upto)
+    ct[lost] = 10.0
+    lung &= ~lost
+    return ct, right, left
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_a_lung_without_any_air_is_completed(chest, side: str) -> None:
+    ct, right, left = filled(chest, side, upto=999.0)
+    new_right, new_left, done = complete_lungs(right, left, ct, EDGE)
+    assert done == (f"{side}_lung_completed",)
+    truth = dict(zip(("right", "left"), chest[1:], strict=True))[side]
+    new = {"right": new_right, "left": new_left}
+    # What is drawn without a mediastinum is wider than what is completed: 25 to 75 mm beside the plane it stops.
+    assert dice(new[side], truth) > (0.9 if side == "right" else 0.75)
+    assert np.count_nonzero(new[side] & ~truth) < 0.02 * truth.sum()
+    other = "left" if side == "right" else "right"
+    np.testing.assert_array_equal(new[other], {"right": right, "left": left}[other])
+    assert not (new_right & new_left).any()
+
+
+def test_intact_lungs_come_back_as_they_are(chest) -> None:
+    ct, right, left = chest
+    new_right, new_left, done = complete_lungs(right, left, ct, EDGE)
+    assert done == ()
+    np.testing.assert_array_equal(new_right, right)
+    np.testing.assert_array_equal(new_left, left)
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_what_lies_under_a_lung_is_not_taken(chest, side: str) -> None:
+    """A raised diaphragm, or a collapsed lower lobe: brightness cannot tell."""
+    ct, right, left = filled(chest, side, upto=20.0)
+    new_right, new_left, done = complete_lungs(right, left, ct, EDGE)
+    assert done == ()
+    np.testing.assert_array_equal(new_right, right)
+    np.testing.assert_array_equal(new_left, left)
+
+
+def test_fluid_behind_a_lung_is_taken(chest) -> None:
+    ct, right, left = (part.copy() for part in chest)
+    fluid = right & (np.arange(64) < 26)[None, :, None]
+    ct[fluid] = 10.0
+    new_right, new_left, done = complete_lungs(right & ~fluid, left, ct, EDGE)
+    assert done == ("right_lung_completed",)
+    assert dice(new_right, right) > 0.93
+    np.testing.assert_array_equal(new_left, left)
+
+
+@pytest.mark.parametrize(("rows", "completed"), [(5, ()), (11, ("left_lung_completed",))])
+def test_a_small_loss_stays_lost(chest, rows: int, completed: tuple[str, ...]) -> None:
+    ct, right, left = (part.copy() for part in chest)
+    rear = np.flatnonzero(left.any(axis=(0, 2)))[0]
+    lost = left & (np.arange(64) < rear + rows)[None, :, None]
+    ct[lost] = 10.0
+    done = complete_lungs(right, left & ~lost, ct, EDGE)[2]
+    assert done == completed
+
+
+@pytest.mark.parametrize(("hu", "completed"), [(-160.0, False), (-140.0, True), (190.0, True), (210.0, False)])
+def test_only_soft_tissue_and_fluid_are_taken(chest, hu: float, completed: bool) -> None:
+    ct, right, left = filled(chest, "right", upto=999.0)
+    ct[chest[1]] = hu
+    assert bool(complete_lungs(right, left, ct, EDGE)[2]) == completed
+
+
+def test_both_lost_or_no_bones_is_left_alone(chest) -> None:
+    ct, right, left = chest
+    nothing = np.zeros_like(right)
+    for volume, pair in ((ct, (nothing, nothing)), (np.minimum(ct, 100.0), (nothing, left))):
+        new_right, new_left, done = complete_lungs(*pair, volume, EDGE)
+        assert done == ()
+        np.testing.assert_array_equal(new_right, pair[0])
+        np.testing.assert_array_equal(new_left, pair[1])
+
+
+@pytest.mark.parametrize("strewn", [0.0, 0.1])
+def test_lungs_that_complete_each_other_do_not_overlap(chest, strewn: float) -> None:
+    """The right lung lacks its rear, the left one its front; pieces of the left one may lie strewn over the middle."""
+    ct, right, left = (part.copy() for part in chest)
+    row = np.arange(64)[None, :, None]
+    lost_right, lost_left = right & (row < 30), left & (row > 36)
+    pieces = lost_right & (np.random.default_rng(0).random(ct.shape) < strewn) & (np.arange(90) < 62)[:, None, None]
+    ct[lost_right | lost_left] = 10.0
+    ct[pieces] = -850.0
+    right, left = right & ~lost_right, left & ~lost_left | pieces
+    new_right, new_left, done = complete_lungs(right, left, ct, EDGE)
+    assert done == ("right_lung_completed", "left_lung_completed")
+    assert not (new_right & new_left).any()
+    assert new_right[right].all()
+    assert new_left[left].all()
+
+
+def test_the_input_is_left_alone(chest) -> None:
+    ct, right, left = filled(chest, "left", upto=999.0)
+    before = [part.copy() for part in (ct, right, left)]
+    complete_lungs(right, left, ct, EDGE)
+    for one, other in zip(before, (ct, right, left), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_turned_patient_is_completed_too() -> None:
+    """The drawn chest turned by 20 degrees about the middle of the slice."""
+    ct, right, left = drawn_chest()
+    turned = ndimage.rotate(ct, 20, axes=(0, 1), reshape=False, order=1, cval=-1000.0)
+    right, left = (ndimage.rotate(lung.astype(np.uint8), 20, axes=(0, 1), reshape=False, order=0) > 0 for lung in (right, left))
+    turned[right] = 10.0
+    new_right, _, done = complete_lungs(np.zeros_like(right), left, turned, EDGE)
+    assert done == ("right_lung_completed",)
+    assert dice(new_right, right) > 0.88
