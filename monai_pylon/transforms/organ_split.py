@@ -15,7 +15,8 @@ from monai_pylon.transforms.body import component_centres
 
 __all__ = ["mediastinum_between_lungs", "split_lungs"]
 
-#: A part of the lungs' core this large on either side is a lung by itself; smaller ones follow their place.
+#: A part of the lungs' core this large on either side is a lung by itself; smaller ones follow their place. A part that
+#: crosses the midline by less than this is not cut there.
 _SIDE_SHARE = 0.15
 
 #: Radii in mm by which the core is eroded, in turn, until two sides part (junction lines are 1 to 3 mm thin).
@@ -53,6 +54,17 @@ def _two_sides(core: np.ndarray, spacing: tuple[float, float, float]) -> tuple[n
     return None
 
 
+def _by_midline(lungs: np.ndarray, midline: float) -> np.ndarray:
+    """The right lung (X, Y, Z): what lies right of the midline; a component that hardly crosses it stays whole."""
+    beyond = lungs & (np.arange(lungs.shape[0]) > midline)[:, None, None]
+    numbered, count = ndimage.label(lungs)
+    sizes = np.bincount(numbered.ravel(), minlength=count + 1)
+    right = np.bincount(numbered[beyond], minlength=count + 1)
+    whole = sizes - right < _SIDE_SHARE * sizes
+    whole[0] = False
+    return (beyond & (right >= _SIDE_SHARE * sizes)[numbered]) | whole[numbered]
+
+
 def split_lungs(
     lungs: np.ndarray, core: np.ndarray, spacing: tuple[float, float, float], midline: float
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -62,7 +74,8 @@ def split_lungs(
         lungs: (X, Y, Z) bool, both lungs, axes turned to RAS (x grows towards the patient's right).
         core: (X, Y, Z) bool, the air well inside them.
         spacing: voxel edges in mm.
-        midline: x index of the patient's middle, which decides where only one lung has air.
+        midline: x index of the patient's middle, which decides where only one lung has air. A component of which less
+            than 15 % lie across it is not cut.
 
     Returns:
         right and left lung, (X, Y, Z) bool each; every voxel of ``lungs`` belongs to one of them.
@@ -74,10 +87,12 @@ def split_lungs(
         >>> bool(right[15].all()), bool(left[15].any())
         (True, False)
     """
-    right = lungs & (np.arange(lungs.shape[0]) > midline)[:, None, None]
     boxes = ndimage.find_objects((lungs | core).view(np.uint8))
     seeds = _two_sides(core[boxes[0]], spacing) if boxes else None
-    if seeds is not None:
+    if seeds is None:
+        right = _by_midline(lungs, midline)
+    else:
+        right = np.zeros_like(lungs)
         away = [ndimage.distance_transform_edt(~seed, sampling=spacing) for seed in seeds]
         right[boxes[0]] = lungs[boxes[0]] & (away[0] <= away[1])
     return right, lungs & ~right

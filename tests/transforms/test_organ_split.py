@@ -76,6 +76,17 @@ def test_one_lung_takes_the_side_of_the_midline(midline: float) -> None:
     assert left.any() == (midline > 28)
 
 
+@pytest.mark.parametrize(
+    ("midline", "on_the_right"),
+    [(0.0, 10), (3.5, 10), (4.5, 8), (10.5, 2), (11.5, 0)],  # of its 10 layers 0, 1, 2, 8 and 9 lie left of it
+)
+def test_one_lung_that_reaches_a_little_over_the_midline_stays_whole(midline: float, on_the_right: int) -> None:
+    lung = boxes(np.s_[3:13, 2:10, 2:10])
+    right, left = split_lungs(lung, lung, EDGE, midline)
+    check_sides(lung, right, left)
+    assert right.any(axis=(1, 2)).sum() == on_the_right
+
+
 def test_a_small_part_is_no_side() -> None:
     lungs = boxes(np.s_[2:12, 2:10, 2:10], np.s_[16:18, 2:8, 2:10])  # 640 and 96: 13 % of both
     right, left = split_lungs(lungs, lungs, EDGE, 16.5)
