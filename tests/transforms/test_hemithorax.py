@@ -128,7 +128,9 @@ def test_a_turned_patient_is_completed_too() -> None:
     """The drawn chest turned by 20 degrees about the middle of the slice."""
     ct, right, left = drawn_chest()
     turned = ndimage.rotate(ct, 20, axes=(0, 1), reshape=False, order=1, cval=-1000.0)
-    right, left = (ndimage.rotate(lung.astype(np.uint8), 20, axes=(0, 1), reshape=False, order=0) > 0 for lung in (right, left))
+    right, left = (
+        ndimage.rotate(lung.astype(np.uint8), 20, axes=(0, 1), reshape=False, order=0) > 0 for lung in (right, left)
+    )
     turned[right] = 10.0
     new_right, _, done = complete_lungs(np.zeros_like(right), left, turned, EDGE)
     assert done == ("right_lung_completed",)

@@ -156,8 +156,12 @@ def test_both_lungs_of_a_drawn_chest_and_its_airway(chest) -> None:
     lungs, core, airway = segmented(ct)
     assert lungs.dtype == core.dtype == bool
     assert dice(lungs, right | left) > 0.995
-    np.testing.assert_array_equal(airway, (ct == -1000.0) & (np.abs(np.arange(90) - 44.5) < 4)[:, None, None] & (
-        np.abs(np.arange(64) - 29) < 4)[None, :, None])
+    np.testing.assert_array_equal(
+        airway,
+        (ct == -1000.0)
+        & (np.abs(np.arange(90) - 44.5) < 4)[:, None, None]
+        & (np.abs(np.arange(64) - 29) < 4)[None, :, None],
+    )
     assert not (lungs & airway).any()
     assert not (core & airway).any()
     assert not (core & ~lungs).any()

@@ -173,9 +173,7 @@ def test_ribs_beside_the_lungs_do_not_count() -> None:
     right, left = boxes(RIGHT), boxes(LEFT)
     ct = np.zeros(right.shape)
     ct[:2, 2:10], ct[28:, 2:10] = 500.0, 500.0
-    np.testing.assert_array_equal(
-        mediastinum_between_lungs(right, left, ct, EDGE), boxes(np.s_[12:16, 2:10, 2:10])
-    )
+    np.testing.assert_array_equal(mediastinum_between_lungs(right, left, ct, EDGE), boxes(np.s_[12:16, 2:10, 2:10]))
 
 
 def test_far_below_the_domes_only_the_front_and_the_middle_are_kept() -> None:

@@ -1,0 +1,153 @@
+"""The body's hull, what air it encloses, and the components of slices, by hand and against scipy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from monai_pylon.transforms.body import body_hull, component_centres, enclosed_air, label_slices
+
+EDGE = (4.0, 4.0, 4.0)
+
+
+def test_slices_do_not_hang_together_nor_do_corners() -> None:
+    mask = np.zeros((4, 4, 2), dtype=bool)
+    mask[0, 0, :] = True  # the same place on two slices
+    mask[1, 1, 0] = True  # touches by a corner
+    mask[3, 1:3, 1] = True
+    numbered, count = label_slices(mask)
+    assert count == 4
+    assert len(set(numbered[mask].tolist())) == 4
+    assert numbered[3, 1, 1] == numbered[3, 2, 1]
+    assert not numbered[~mask].any()
+
+
+def test_slices_are_numbered_as_slice_by_slice() -> None:
+    mask = np.random.default_rng(0).random((12, 9, 7)) < 0.55
+    numbered, count = label_slices(mask)
+    assert count == sum(ndimage.label(mask[:, :, z])[1] for z in range(7))
+    for z in range(7):
+        alone, n = ndimage.label(mask[:, :, z])
+        pairs = {(int(a), int(b)) for a, b in zip(alone.ravel(), numbered[:, :, z].ravel(), strict=True)}
+        assert len(pairs) == n + (alone == 0).any()  # one number here for one number there
+
+
+def test_centres_are_scipys() -> None:
+    numbered, count = ndimage.label(np.random.default_rng(1).random((9, 8, 7)) < 0.2)
+    expected = ndimage.center_of_mass(numbered > 0, numbered, range(1, count + 1))
+    centres = component_centres(numbered, count)
+    assert centres.shape == (count + 1, 3)
+    np.testing.assert_allclose(centres[1:], expected)
+
+
+def test_a_number_that_does_not_occur_has_no_centre() -> None:
+    numbered = np.zeros((2, 2, 2), dtype=np.int32)
+    assert np.isnan(component_centres(numbered, 1)).all()
+    numbered[1, 0, 1] = 3
+    centres = component_centres(numbered, 4)
+    assert np.isnan(centres[[0, 1, 2, 4]]).all()
+    assert centres[3].tolist() == [1, 0, 1]
+
+
+def body(*boxes: tuple[slice, ...], shape: tuple[int, ...] = (30, 24, 5)) -> np.ndarray:
+    ct = np.full(shape, -1000.0)
+    for box in boxes:
+        ct[box] = 40.0
+    return ct
+
+
+def test_the_hull_of_a_square_is_the_square() -> None:
+    ct = body(np.s_[5:20, 4:18, 1:4])
+    np.testing.assert_array_equal(body_hull(ct, EDGE), ct > 0)
+
+
+def test_slices_without_body_are_empty_and_the_table_is_no_body() -> None:
+    ct = body(np.s_[5:20, 8:18, 1:4], np.s_[2:28, 2:4, :])
+    hull = body_hull(ct, EDGE)
+    np.testing.assert_array_equal(hull.any(axis=(0, 1)), [False, True, True, True, False])
+    assert not hull[:, :7].any()
+    assert not body_hull(body(), EDGE).any()
+
+
+def test_tissue_is_denser_than_minus_300() -> None:
+    ct = body(np.s_[5:20, 8:18, :])
+    ct[20:25, 8:18], ct[2:5, 8:18] = -300.0, -299.0
+    hull = body_hull(ct, EDGE)
+    assert not hull[20:].any()
+    assert hull[2:5, 8:18].all()
+
+
+@pytest.mark.parametrize("spacing", [(1.0, 1.3, 5.0), (2.0, 0.7, 1.0)])
+def test_the_hull_lies_within_a_coarse_cell_of_the_body_and_on_its_grid(spacing) -> None:
+    ct = np.full((101, 95, 3), -1000.0)
+    x, y = np.ogrid[:101, :95]
+    disc = (x - 50) ** 2 / 40**2 + (y - 47) ** 2 / 35**2 < 1
+    ct[disc] = 40.0
+    hull = body_hull(ct, spacing)
+    assert hull.shape == ct.shape
+    edge = disc ^ ndimage.binary_erosion(disc)
+    away = ndimage.distance_transform_edt(~edge, sampling=spacing[:2])
+    for z in range(3):
+        assert away[hull[:, :, z] != disc].max() < 8.0
+
+
+@pytest.mark.parametrize(
+    "slice_", [np.s_[5:6, 5:6], np.s_[5:15, 5:6], np.s_[5:6, 5:15], np.s_[0:1, 0:1], np.s_[29:30, :]]
+)
+def test_a_slice_with_a_pixel_or_a_line_of_body_has_a_hull_without_warning(slice_) -> None:
+    ct = body((*slice_, np.s_[0:2]), (*slice_, np.s_[4:5]))
+    np.testing.assert_array_equal(body_hull(ct, EDGE)[:, :, 0], ct[:, :, 0] > 0)
+    diagonal = np.where(np.eye(20)[:, :, None] * np.ones(2) > 0, 40.0, -1000.0)
+    diagonal[3, 4] = diagonal[4, 3] = 40.0
+    assert body_hull(diagonal, EDGE).any()
+
+
+def ring(shape: tuple[int, int] = (40, 40)) -> tuple[np.ndarray, np.ndarray]:
+    """A body with a hollow in it: air and hull (X, Y, 1)."""
+    hull = np.zeros((*shape, 1), dtype=bool)
+    hull[10:30, 10:30] = True
+    air = ~hull
+    air[14:20, 14:26] = True
+    return air, hull
+
+
+def test_a_hollow_is_enclosed_and_the_outside_is_not() -> None:
+    air, hull = ring()
+    enclosed = enclosed_air(air, hull, EDGE)
+    assert enclosed[14:20, 14:26].all()
+    assert enclosed.sum() == 6 * 12
+    air[20:40, 20] = True  # a way out through the wall
+    assert not enclosed_air(air, hull, EDGE).any()
+
+
+@pytest.mark.parametrize(("cells", "inside"), [(3, True), (4, False)])  # 12 mm and 16 mm beyond the hull
+def test_a_lung_may_bulge_over_the_hull_by_15_mm(cells: int, inside: bool) -> None:
+    air, hull = ring()
+    air &= hull
+    air[20 : 30 + cells, 16] = True
+    assert enclosed_air(air, hull, EDGE)[15, 16, 0] == inside
+
+
+def test_the_margin_is_in_mm() -> None:
+    air, hull = ring()
+    air &= hull
+    air[20:33, 16] = True
+    assert enclosed_air(air, hull, (4.0, 4.0, 9.0)).any()
+    assert not enclosed_air(air, hull, (5.5, 1.0, 1.0)).any()
+    assert enclosed_air(air, hull, (5.0, 1.0, 1.0)).any()
+
+
+def test_a_lung_cut_off_by_the_field_of_view_is_enclosed() -> None:
+    air, hull = ring()
+    np.testing.assert_array_equal(enclosed_air(air[15:30], hull[15:30], EDGE)[:5, 14:26], True)
+
+
+def test_slices_are_on_their_own() -> None:
+    air, hull = ring()
+    air, hull = np.repeat(air, 3, axis=2), np.repeat(hull, 3, axis=2)
+    hull[:, :, 2] = False  # no body on this slice: all its air is outside, and leads nowhere
+    enclosed = enclosed_air(air, hull, (4.0, 4.0, 1.0))
+    assert enclosed.sum(axis=(0, 1)).tolist() == [72, 72, 0]
+    hull[:, :, 2] = True  # at the shoulders the hull jumps: outside air above must not become inside air below
+    assert enclosed_air(air, hull, (4.0, 4.0, 1.0)).sum(axis=(0, 1)).tolist()[:2] == [72, 72]

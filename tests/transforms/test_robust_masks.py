@@ -1,0 +1,280 @@
+"""The robust masks on phantoms: how well, in which geometry, with which disease, and what must not change them."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+import pytest
+
+from monai_pylon.data import PHANTOM_STRUCTURES, phantom_chest_ct
+from monai_pylon.transforms import partition_organs
+from monai_pylon.transforms.robust_masks import robust_organ_labels
+from tests.references.morphology import dice
+from tests.transforms.drawn_chest import drawn_chest
+
+SIZE_MM = (360.0, 320.0, 320.0)
+
+
+@functools.cache
+def segmented(edge: float | tuple[float, float, float] = 4.0, seed: int = 1, **options):
+    """A phantom, its organ labels by the robust method, and their quality."""
+    spacing = edge if isinstance(edge, tuple) else (edge,) * 3
+    shape = tuple(round(size / step) for size, step in zip(SIZE_MM, spacing, strict=True))
+    phantom = phantom_chest_ct(seed, shape, spacing, **options)
+    return (phantom, *partition_organs(phantom.image, phantom.affine))
+
+
+def lungs(labels: np.ndarray) -> np.ndarray:
+    return (labels == 1) | (labels == 3)
+
+
+def check_phantom(phantom, labels: np.ndarray, both: float, airway: float = 0.01, heart: float = 0.95) -> None:
+    assert labels.dtype == np.uint8
+    assert set(np.unique(labels)) == {0, 1, 2, 3}
+    truth = lungs(phantom.organs)
+    assert dice(lungs(labels), truth) >= both
+    assert np.count_nonzero(truth & lungs(labels) & (labels != phantom.organs)) < 0.005 * truth.sum()  # sides swapped
+    for name, most in {"airway": airway, "stomach gas": 0.01, "bowel gas": 0.01, "table": 0.0}.items():
+        structure = phantom.structures == PHANTOM_STRUCTURES[name]
+        assert np.count_nonzero(structure & lungs(labels)) <= most * structure.sum(), name
+    assert (labels == 2)[phantom.structures == PHANTOM_STRUCTURES["heart"]].mean() >= heart
+
+
+GEOMETRY = {
+    "off centre": {"off_centre": (30.0, -20.0, 0.0)},
+    "off centre the other way": {"off_centre": (-30.0, 20.0, 10.0)},
+    "turned left": {"rotation": 25.0},
+    "turned right": {"rotation": -25.0},
+    "cropped": {"cropped": True},
+    "arms down": {"arms": "down"},
+}
+DISEASES = [
+    {name: side, "rotation": turn}
+    for name in ("effusion", "collapse", "consolidation", "ild")
+    for side in ("right", "left")
+    for turn in (0.0, 25.0, -25.0)
+]
+
+
+def name_of(options: dict) -> str:
+    return " ".join(f"{key} {value}" for key, value in options.items())
+
+
+# --- cells of 4 mm: quick, and a little less exact --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("options", [{}, *GEOMETRY.values()], ids=["plain", *GEOMETRY])
+def test_lungs_in_any_position(options) -> None:
+    phantom, labels, quality = segmented(**options)
+    assert quality.ok
+    assert quality.reasons == ()
+    check_phantom(phantom, labels, both=0.975, airway=0.05)
+    for organ in (1, 3):
+        assert dice(labels == organ, phantom.organs == organ) >= 0.975
+
+
+@pytest.mark.parametrize("options", DISEASES[::2], ids=name_of)
+def test_lungs_with_disease(options) -> None:
+    phantom, labels, quality = segmented(**options)
+    assert quality.ok
+    check_phantom(phantom, labels, both=0.90, airway=0.05)
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_a_lung_collapsed_as_a_whole_is_completed(side: str) -> None:
+    phantom, labels, quality = segmented(collapse=side, severity=0.95)
+    assert quality.ok
+    assert quality.reasons == (f"{side}_lung_completed",)
+    check_phantom(phantom, labels, both=0.88, airway=0.05, heart=0.88)
+    organ = {"right": 1, "left": 3}[side]
+    assert dice(labels == organ, phantom.organs == organ) > 0.7
+
+
+def test_a_large_effusion_is_completed_and_noted() -> None:
+    for side in ("right", "left"):
+        _, _, quality = segmented(effusion=side, rotation=0.0)
+        assert quality.reasons == (f"{side}_lung_completed",)
+
+
+def test_pleural_air_is_lung() -> None:
+    phantom, labels, quality = segmented(pneumothorax="left")
+    assert quality.ok
+    check_phantom(phantom, labels, both=0.97, airway=0.05)
+
+
+@pytest.mark.parametrize("edge", [(2.5, 2.5, 8.0), (4.0, 2.5, 3.0), (1.4, 4.0, 4.0)], ids=str)
+def test_spacings_of_all_kinds(edge) -> None:
+    phantom, labels, quality = segmented(edge)
+    assert quality.ok
+    check_phantom(phantom, labels, both=0.97, airway=0.05)
+
+
+# --- voxels of 2 mm: what is promised ---------------------------------------------------------------------------------
+
+fresh = segmented.__wrapped__  # these are too large to be kept
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_plain_lungs_to_98_percent(seed: int) -> None:
+    phantom, labels, quality = fresh(2.0, seed)
+    assert quality.reasons == ()
+    check_phantom(phantom, labels, both=0.98)
+    for organ in (1, 3):
+        assert dice(labels == organ, phantom.organs == organ) >= 0.98
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", GEOMETRY.values(), ids=GEOMETRY)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_lungs_in_any_position_to_97_percent(options, seed: int) -> None:
+    phantom, labels, quality = fresh(2.0, seed, **options)
+    assert quality.reasons == ()
+    check_phantom(phantom, labels, both=0.97)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spacing", [(1.0, 1.0, 5.0), (1.0, 1.0, 8.0), (1.5, 2.5, 3.0), (0.8, 0.8, 2.5)], ids=str)
+def test_spacings_of_all_kinds_to_97_percent(spacing) -> None:
+    phantom, labels, quality = fresh(spacing)
+    assert quality.reasons == ()
+    check_phantom(phantom, labels, both=0.97)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", DISEASES, ids=name_of)
+def test_lungs_with_disease_to_90_percent(options) -> None:
+    phantom, labels, quality = fresh(2.0, 3, **options)
+    assert quality.ok
+    check_phantom(phantom, labels, both=0.90)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("side", ["right", "left"])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_whole_collapse_on_voxels_of_2_mm(side: str, seed: int) -> None:
+    phantom, labels, quality = fresh(2.0, seed, collapse=side, severity=0.95)
+    assert quality.ok
+    assert quality.reasons == (f"{side}_lung_completed",)
+    check_phantom(phantom, labels, both=0.88, heart=0.87)
+
+
+# --- drawn chests: one thing at a time --------------------------------------------------------------------------------
+
+EDGE = (4.0, 4.0, 4.0)
+
+
+@pytest.mark.parametrize("side", ["right", "left"])
+@pytest.mark.parametrize("gas", [False, True])
+def test_a_raised_diaphragm_is_not_completed_nor_is_gas_under_it_lung(side: str, gas: bool) -> None:
+    ct, right, left = drawn_chest(left_dome=10.0, gas=gas)
+    if side == "right":
+        ct, right, left = ct[::-1], left[::-1], right[::-1]
+    labels, reasons = robust_organ_labels(ct, EDGE)
+    assert reasons == ()
+    assert dice(labels == 1, right) > 0.985
+    assert dice(labels == 3, left) > 0.985
+
+
+def test_one_lung_is_not_shared_out_to_two_sides() -> None:
+    ct, right, left = drawn_chest()
+    ct[left] = 500.0  # filled by something that is no lung
+    labels, _ = robust_organ_labels(ct, EDGE)
+    assert dice(labels == 1, right) > 0.985
+    assert not (labels == 3).any()
+
+
+def test_without_a_trachea_it_says_so() -> None:
+    labels, reasons = robust_organ_labels(drawn_chest(trachea=False)[0], EDGE)
+    assert reasons == ("no_trachea",)
+    assert set(np.unique(labels)) == {0, 1, 2, 3}
+
+
+@pytest.mark.parametrize("ct", [np.full((20, 20, 30), 40.0), np.full((20, 20, 30), -1000.0)], ids=["tissue", "air"])
+def test_nothing_to_find(ct) -> None:
+    labels, reasons = robust_organ_labels(ct, EDGE)
+    assert labels.shape == ct.shape
+    assert labels.dtype == np.uint8
+    assert not labels.any()
+    assert reasons == ()
+
+
+def test_lungs_that_reach_a_single_pixel_do_not_warn() -> None:
+    ct = drawn_chest()[0]
+    bone_to_bone = ct.copy()
+    bone_to_bone[:, :, :30] = np.where(ct[:, :, :30] == -850, 40.0, ct[:, :, :30])
+    bone_to_bone[63, 30, 25:30] = bone_to_bone[26, 30, 25:30] = -850.0  # tips one voxel thick
+    bone_to_bone[60:66, 30, 20:25] = bone_to_bone[26, 27:33, 20:25] = -850.0  # and lines
+    labels, _ = robust_organ_labels(bone_to_bone, EDGE)
+    assert set(np.unique(labels)) == {0, 1, 2, 3}
+
+
+# --- laws -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flips", [(0,), (1, 2), (0, 1, 2)])
+@pytest.mark.parametrize("axes", [(0, 1, 2), (2, 0, 1)])
+def test_the_way_a_volume_is_stored_does_not_matter(axes, flips) -> None:
+    phantom, labels, _ = segmented()
+    matrix = np.zeros((4, 4))
+    matrix[[*axes, 3], [0, 1, 2, 3]] = 1
+    image = phantom.image.transpose(axes)
+    for axis in flips:
+        matrix[:, 3] += matrix[:, axis] * (image.shape[axis] - 1)
+        matrix[:, axis] *= -1
+    turned = partition_organs(np.flip(image, flips), phantom.affine @ matrix)
+    np.testing.assert_array_equal(np.flip(turned.labels, flips), labels.transpose(axes))
+
+
+def test_memory_order_and_number_type_do_not_matter() -> None:
+    phantom, labels, _ = segmented()
+    whole = np.round(phantom.image)
+    expected = partition_organs(whole, phantom.affine).labels
+    for image in (np.asfortranarray(whole), whole.astype(np.int16), whole.astype(np.float64)):
+        np.testing.assert_array_equal(partition_organs(image, phantom.affine).labels, expected)
+    assert dice(expected > 0, labels > 0) > 0.999
+
+
+def test_a_mirrored_patient_has_the_other_lung() -> None:
+    phantom, labels, _ = segmented()
+    mirrored = partition_organs(phantom.image[::-1], phantom.affine).labels[::-1]
+    swapped = np.array([0, 3, 2, 1], dtype=np.uint8)[mirrored]
+    for organ in (1, 3):  # the mediastinum is not symmetric: low down it makes room for the heart on the left
+        assert dice(swapped == organ, labels == organ) > 0.995
+
+
+@pytest.mark.parametrize("below", [True, False])
+@pytest.mark.parametrize("hu", [-1000.0, None], ids=["air", "the last slice again"])
+def test_slices_outside_the_chest_do_not_matter(below: bool, hu: float | None) -> None:
+    phantom, labels, _ = segmented()
+    pads = (12, 0) if below else (0, 12)
+    widths = [(0, 0), (0, 0), pads]
+    padded = (
+        np.pad(phantom.image, widths, mode="edge") if hu is None else np.pad(phantom.image, widths, constant_values=hu)
+    )
+    found = partition_organs(padded, phantom.affine).labels
+    np.testing.assert_array_equal(found[:, :, 12:] if below else found[:, :, :-12], labels)
+    assert not (found[:, :, :12] if below else found[:, :, -12:]).any()
+
+
+def test_more_abdomen_and_neck_do_not_matter() -> None:
+    short, tall = (phantom_chest_ct(1, (80, 70, n), EDGE, noise=0.0) for n in (80, 110))
+    labels = [partition_organs(phantom.image, phantom.affine).labels for phantom in (short, tall)]
+    assert dice(lungs(labels[1][:, :, 15:-15]), lungs(labels[0])) > 0.999
+    assert not labels[1][:, :, :15].any()
+
+
+def test_a_finer_scan_of_the_same_cells_has_the_same_organs() -> None:
+    phantom, coarse, _ = segmented((4.0, 4.0, 2.0))
+    fine, _ = robust_organ_labels(np.repeat(phantom.image[::-1, ::-1], 2, axis=2), (4.0, 4.0, 1.0))
+    expected = np.repeat(coarse[::-1, ::-1], 2, axis=2)
+    for organ in (1, 2, 3):
+        assert dice(fine == organ, expected == organ) > 0.995
+
+
+def test_the_input_is_left_alone() -> None:
+    ct = drawn_chest()[0]
+    before = ct.copy()
+    robust_organ_labels(ct, EDGE)
+    np.testing.assert_array_equal(ct, before)

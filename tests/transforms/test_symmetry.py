@@ -1,0 +1,122 @@
+"""The plane of symmetry of drawn ribs, and masks mirrored about planes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from monai_pylon.transforms.symmetry import SymmetryPlane, find_symmetry_plane, mirror_mask
+
+
+def rib_ring(
+    angle: float, offset: float, spacing: tuple[float, float, float] = (4.0, 4.0, 4.0), size_mm: float = 400.0
+) -> np.ndarray:
+    """Ribs, spine and breastbone, symmetric about the plane whose normal is turned by ``angle`` degrees towards the
+    front and that lies ``offset`` mm along it; an arm bone and calcified plaques on one side only."""
+    n = [round(size_mm / edge) for edge in (*spacing[:2], 10 * spacing[2])]
+    x, y = np.meshgrid(np.arange(n[0]) * spacing[0], np.arange(n[1]) * spacing[1], indexing="ij")
+    a = np.deg2rad(angle)
+    across = np.cos(a) * x + np.sin(a) * y - offset
+    along = -np.sin(a) * x + np.cos(a) * y
+    along = along - (-np.sin(a) * size_mm / 2 + np.cos(a) * size_mm / 2)  # from the middle of the field
+    round_ = np.hypot(across / 120, along / 85)
+    bone = (np.abs(round_ - 1) < 0.06) & (np.abs(np.arctan2(along, np.abs(across))) < 1.3)  # open in front and behind
+    bone |= np.hypot(across, along + 80) < 18  # spine
+    bone |= (np.abs(across) < 16) & (np.abs(along - 88) < 6)  # breastbone
+    ct = np.where(bone, 600.0, 40.0)[:, :, None] * np.ones(n[2])
+    ct[np.hypot(across - 45, along + 20) < 10, :3] = 600.0
+    return ct
+
+
+def middle_offset(angle: float, aside: float, size_mm: float = 400.0) -> float:
+    """The offset of a plane that passes ``aside`` mm beside the middle of the field."""
+    a = np.deg2rad(angle)
+    return float((np.cos(a) + np.sin(a)) * size_mm / 2 + aside)
+
+
+@pytest.mark.parametrize("angle", [-37, -24, -5, 0, 10, 25, 38])
+@pytest.mark.parametrize("aside", [-40.0, 0.0, 26.0])
+def test_the_plane_of_a_drawn_rib_ring_is_found(angle: int, aside: float) -> None:
+    offset = middle_offset(angle, aside)
+    plane = find_symmetry_plane(rib_ring(angle, offset), (4.0, 4.0, 4.0))
+    assert abs(np.rad2deg(plane.angle) - angle) <= 1.001
+    # A plane a degree off turns about the bones, not about voxel 0: compare where it passes the middle of the field.
+    assert abs(plane.offset - middle_offset(np.rad2deg(plane.angle), aside)) <= 4.0
+
+
+@pytest.mark.parametrize("spacing", [(2.0, 3.0, 5.0), (4.5, 2.5, 8.0), (1.7, 1.7, 1.0)])
+def test_the_plane_is_in_mm(spacing) -> None:
+    plane = find_symmetry_plane(rib_ring(12, middle_offset(12, 15.0), spacing), spacing)
+    assert abs(np.rad2deg(plane.angle) - 12) <= 1.001
+    assert abs(plane.offset - middle_offset(np.rad2deg(plane.angle), 15.0)) <= 4.0
+
+
+def test_a_mirrored_patient_has_the_mirrored_plane() -> None:
+    ct = rib_ring(14, middle_offset(14, 20.0))
+    plane, mirrored = (find_symmetry_plane(volume, (4.0, 4.0, 4.0)) for volume in (ct, ct[::-1]))
+    assert mirrored.angle == pytest.approx(-plane.angle, abs=np.deg2rad(1))
+    distances = plane.distances(ct.shape[:2], (4.0, 4.0))
+    turned = mirrored.distances(ct.shape[:2], (4.0, 4.0))[::-1]
+    assert np.abs(distances + turned).max() < 8.0
+
+
+def test_without_bones_there_is_no_plane() -> None:
+    assert find_symmetry_plane(np.full((30, 20, 5), 200.0), (4.0, 4.0, 4.0)) is None
+
+
+def test_one_voxel_of_bone_is_enough_not_to_fail() -> None:
+    ct = np.zeros((30, 20, 5))
+    ct[11, 10, 2] = 900.0
+    plane = find_symmetry_plane(ct, (4.0, 4.0, 4.0))
+    assert abs(plane.distances((30, 20), (4.0, 4.0))[11, 10]) < 6.0
+
+
+def test_a_picture_is_no_volume() -> None:
+    with pytest.raises(ValueError, match=r"ct must be a volume \(X, Y, Z\), but is ndarray of shape \(3, 3\)"):
+        find_symmetry_plane(np.zeros((3, 3)), (1.0, 1.0, 1.0))
+
+
+def test_distances_and_heights_by_hand() -> None:
+    plane = SymmetryPlane(np.deg2rad(90), 10.0)  # the patient's right points where the front was
+    np.testing.assert_allclose(plane.normal, [0, 1], atol=1e-12)
+    np.testing.assert_allclose(plane.distances((2, 3), (5.0, 4.0)), [[-10, -6, -2], [-10, -6, -2]], atol=1e-12)
+    np.testing.assert_allclose(plane.heights((2, 3), (5.0, 4.0)), [[0, 0, 0], [-5, -5, -5]], atol=1e-12)
+    plane = SymmetryPlane(0.0, 5.0)
+    np.testing.assert_allclose(plane.distances((3, 1), (5.0, 4.0)).ravel(), [-5, 0, 5])
+    np.testing.assert_allclose(plane.heights((1, 3), (5.0, 4.0)).ravel(), [0, 4, 8])
+
+
+@pytest.mark.parametrize(("offset", "place"), [(20.0, 4), (15.0, 3), (17.5, None)])
+def test_a_mirror_image_by_hand(offset: float, place: int | None) -> None:
+    mask = np.zeros((9, 3, 2), dtype=bool)
+    mask[2, 1, 0] = True  # 10 mm
+    mirrored = mirror_mask(mask, SymmetryPlane(0.0, offset), (5.0, 7.0, 9.0))
+    where = np.argwhere(mirrored)
+    assert where[:, 1:].tolist() == [[1, 0]]
+    if place is None:  # 25 mm
+        assert where[0, 0] == 5
+    else:
+        assert where[0, 0] == 2 * place - 2
+
+
+@pytest.mark.parametrize("spacing", [(4.0, 4.0, 4.0), (2.0, 5.0, 3.0)])
+@pytest.mark.parametrize("half_voxels", [20, 21])
+def test_mirrored_twice_is_the_mask_where_nothing_falls_off(spacing, half_voxels: int) -> None:
+    mask = np.random.default_rng(0).random((22, 9, 4)) < 0.4
+    plane = SymmetryPlane(0.0, half_voxels * spacing[0] / 2)
+    mask[half_voxels + 1 :] = False  # no counterpart on the grid
+    once = mirror_mask(mask, plane, spacing)
+    np.testing.assert_array_equal(once[: half_voxels + 1], mask[half_voxels::-1])
+    np.testing.assert_array_equal(mirror_mask(once, plane, spacing), mask)
+
+
+def test_an_oblique_mirror_image_lies_on_the_other_side_at_the_same_distance() -> None:
+    spacing = (4.0, 3.0, 5.0)
+    plane = SymmetryPlane(np.deg2rad(20), 190.0)
+    distance, height = (of((90, 80), spacing) for of in (plane.distances, plane.heights))
+    ball = np.hypot(distance - 50, height - height[45, 40]) < 25
+    mirrored = mirror_mask(np.repeat(ball[:, :, None], 2, axis=2), plane, spacing)
+    np.testing.assert_array_equal(mirrored[..., 0], mirrored[..., 1])
+    from_centre = np.hypot(distance + 50, height - height[45, 40])
+    wrong = mirrored[..., 0] ^ (from_centre < 25)
+    assert np.abs(from_centre - 25)[wrong].max() < 2.5  # a voxel is exact to half its diagonal
