@@ -101,11 +101,10 @@ class Film:
         return self.size / 2 - np.asarray(v) / self.pixel
 
     def part(self, low: tuple[float, float], high: tuple[float, float]) -> tuple[slice, slice]:
-        """Rows and columns of the pixels between two corners (u, v); empty where these lie beyond the film."""
-        around = np.array([-0.5, 1.5])
-        rows = np.clip(self.rows(np.array([high[1], low[1]])) + around, 0, self.size).astype(int)
-        columns = np.clip(self.columns(np.array([high[0], low[0]])) + around, 0, self.size).astype(int)
-        return slice(*rows.tolist()), slice(*columns.tolist())
+        """Rows and columns of the pixels that touch the box of two corners (u, v); none where it lies off the film."""
+        borders = [self.rows(high[1]), self.rows(low[1]) + 1, self.columns(high[0]), self.columns(low[0]) + 1]
+        top, bottom, first, last = np.clip(borders, 0, self.size).astype(int).tolist()
+        return slice(top, bottom), slice(first, last)
 
     def sum_spans(self, spans: Sequence[tuple[np.ndarray, np.ndarray]], y: np.ndarray, thickness: float) -> np.ndarray:
         """Project a solid that was cut into sheets across the beam.
