@@ -86,7 +86,7 @@ class Anatomy(NamedTuple):
         Args:
             y, z: coordinates that broadcast to ``(...)``, mm.
             side: +1 right, -1 left.
-            gap: how far the lung has come off wall and cupola, mm, broadcasting likewise.
+            gap: how far the lung has come off wall and cupola, mm, broadcasting likewise; 60 at most.
 
         Returns:
             two spans, beside and beyond the diaphragm's dome; each the lower and the higher x (...), empty where the
@@ -100,7 +100,8 @@ class Anatomy(NamedTuple):
         # beside the mediastinum the lung stays where it is
         inner = 48.0 - 62.0 * np.sqrt(np.maximum(above, 0.0))
         first = np.maximum(side * self.mediastinum.surface(y, z, side), inner)
-        last = np.where(under > 0.0, np.minimum(wall, 48.0 + 42.0 * np.sqrt(np.maximum(under, 0.0))), first)
+        cupola = 48.0 + (42.0 - 0.6 * gap) * np.sqrt(np.maximum(under, 0.0))
+        last = np.where(under > 0.0, np.minimum(wall, cupola), first)
         v = (y - 22.0) / np.where(y > 22.0, np.float32(95.0), np.float32(78.0))
         dome = np.sqrt(np.maximum((self.domes[0 if side > 0 else 1] - z) / 32.0 - v * v, 0.0))
         spans = ((first, np.minimum(last, 58.0 - 130.0 * dome)), (np.maximum(first, 58.0 + 62.0 * dome), last))

@@ -105,7 +105,7 @@ def test_a_part_holds_every_pixel_between_its_corners_and_may_be_empty():
 
 
 @pytest.mark.parametrize("side", [1, -1])
-@pytest.mark.parametrize("pose", [PARALLEL, FilmPose(turn=0.12, shift=(5.0, 9.0), distance=1e9)])
+@pytest.mark.parametrize("pose", [PARALLEL, FilmPose(turn=0.3, shift=(5.0, 9.0), distance=1e9)])
 def test_lungs_on_the_film_are_the_integral_of_the_anatomy(side, pose):
     """Independent of spans: count the millimetres at which each ray lies in the lung, by the depth field."""
     anatomy = make_anatomy(np.random.default_rng(5), arms="down")
@@ -120,5 +120,5 @@ def test_lungs_on_the_film_are_the_integral_of_the_anatomy(side, pose):
     expected = (depth > 0).sum(axis=0)
     assert found.sum() == pytest.approx(expected.sum(), rel=0.01)
     # a pixel of the film holds the mean over its width, the reference is a ray through its middle
-    assert np.abs(found - expected).mean() < 2.5
-    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.99
+    assert np.abs(found - expected).mean() < 0.8
+    assert np.corrcoef(found.ravel(), expected.ravel())[0, 1] > 0.998
