@@ -43,11 +43,12 @@ class FPNDecoder(nn.Module):
         """From the encoder's maps (N, C, *grid) to (N, D, *grid) of stride 4."""
         deep_to_fine = maps[:0:-1]
         pyramid = [self.lateral[0](deep_to_fine[0])]
-        for lateral, map in zip(self.lateral[1:], deep_to_fine[1:], strict=True):
-            pyramid.append(lateral(map) + F.interpolate(pyramid[-1], size=map.shape[2:], mode="nearest"))
-        sizes = [map.shape[2:] for map in deep_to_fine]
+        for lateral, fine in zip(self.lateral[1:], deep_to_fine[1:], strict=True):
+            pyramid.append(lateral(fine) + F.interpolate(pyramid[-1], size=fine.shape[2:], mode="nearest"))
+        sizes = [x.shape[2:] for x in deep_to_fine]
         for i, blocks in enumerate(self.segment):
-            for block, size in zip(blocks, sizes[i + 1 :] or sizes[i:], strict=True):  # the finest keeps its size
+            targets = sizes[i + 1 :] or sizes[i:]  # the finest keeps its size
+            for block, size in zip(blocks, targets, strict=True):  # type: ignore[call-overload]
                 pyramid[i] = upsample_to(block(pyramid[i]), size)
         return self.dropout(functools.reduce(torch.add, pyramid))
 
