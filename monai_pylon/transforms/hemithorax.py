@@ -20,7 +20,7 @@ __all__ = ["complete_lungs"]
 _LOSS = 0.15
 
 #: HU of what fills a hemithorax: above fat with its partial volume, below bone.
-_DENSE_HU = (-150.0, 200.0)
+_DENSE_HU = (-60.0, 200.0)
 
 #: Within these distances in mm of the plane of symmetry lies the mediastinum: in the rear, and in the front with the
 #: heart, which on the left reaches further.
