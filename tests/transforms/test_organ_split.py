@@ -135,11 +135,28 @@ def test_a_mirrored_patient_has_mirrored_sides() -> None:
 # --- the mediastinum --------------------------------------------------------------------------------------------------
 
 
+def rounded_box() -> np.ndarray:
+    """What lies between RIGHT and LEFT; a disc that opens it does not reach its upright edges."""
+    return boxes(np.s_[13:15, 2:10, 2:10], np.s_[12:16, 3:9, 2:10])
+
+
 def test_between_two_boxes_lies_a_box() -> None:
     right, left = boxes(RIGHT), boxes(LEFT)
     between = mediastinum_between_lungs(right, left, np.zeros(right.shape), EDGE)
-    np.testing.assert_array_equal(between, boxes(np.s_[12:16, 2:10, 2:10]))
+    np.testing.assert_array_equal(between, rounded_box())
     assert between.dtype == bool
+
+
+def test_slivers_and_loose_pieces_are_left_out() -> None:
+    # Between the lungs lie a wide box and, beside a dent in the right lung's outer wall, a sliver one voxel thin.
+    right = boxes(RIGHT)
+    right[27, 4:8, 4:8] = False
+    between = mediastinum_between_lungs(right, boxes(LEFT), np.zeros(right.shape), EDGE)
+    np.testing.assert_array_equal(between, rounded_box())
+    # A dent three voxels deep is no sliver; but it is a piece apart, and the smaller one.
+    right[25:28, 4:8, 4:8] = False
+    between = mediastinum_between_lungs(right, boxes(LEFT), np.zeros(right.shape), EDGE)
+    np.testing.assert_array_equal(between, rounded_box())
 
 
 def test_only_slices_with_both_lungs() -> None:
@@ -157,23 +174,40 @@ def test_with_one_lung_there_is_no_between(empty: str) -> None:
 
 def test_the_spine_and_all_behind_it_are_left_out() -> None:
     right, left = boxes(RIGHT), boxes(LEFT)
-    ct = np.zeros(right.shape)
-    ct[12:15, 4, 5] = 500.0  # 15 mm of bone, in the rear half
-    ct[12:14, 4, 6] = 500.0  # 10 mm: calcification
-    ct[12:15, 8, 7] = 500.0  # in front: breastbone, calcified valve
-    ct[12:15, 4, 8] = 200.0  # not yet bone
-    between = mediastinum_between_lungs(right, left, ct, EDGE)
-    rows = {z: np.flatnonzero(between[:, :, z].any(axis=0)).tolist() for z in range(5, 9)}
-    assert rows == {5: [5, 6, 7, 8, 9], 6: list(range(2, 10)), 7: list(range(2, 10)), 8: list(range(2, 10))}
+    rows = lambda region, z: np.flatnonzero(region[:, :, z].any(axis=0)).tolist()  # noqa: E731
+    for change, kept in (
+        (np.s_[12:15, 4, :], [5, 6, 7, 8, 9]),  # 15 mm of bone, in the rear half
+        (np.s_[12:14, 4, :], list(range(2, 10))),  # 10 mm: calcification
+        (np.s_[12:15, 8, :], list(range(2, 10))),  # in front: breastbone, calcified valve
+    ):
+        ct = np.zeros(right.shape)
+        ct[change] = 500.0
+        between = mediastinum_between_lungs(right, left, ct, EDGE)
+        assert all(rows(between, z) == kept for z in range(2, 10))
+    ct[:], ct[12:15, 4] = 0.0, 200.0  # not yet bone
+    assert rows(mediastinum_between_lungs(right, left, ct, EDGE), 6) == list(range(2, 10))
+    ct[:], ct[12:14, 4] = 0.0, 500.0
     wide = mediastinum_between_lungs(right, left, ct, (7.0, 5.0, 5.0))  # now two voxels are 14 mm
-    assert np.flatnonzero(wide[:, :, 6].any(axis=0)).tolist() == [5, 6, 7, 8, 9]
+    assert rows(wide, 6) == [5, 6, 7, 8, 9]
+
+
+@pytest.mark.parametrize(("bony", "first"), [(slice(4, 12), 5), (slice(6, 9), 2)])
+def test_a_disc_takes_the_front_of_the_spine_from_its_neighbours(bony: slice, first: int) -> None:
+    shape = (30, 12, 20)
+    right, left = boxes(np.s_[16:28, 2:10, 2:18], shape=shape), boxes(np.s_[2:12, 2:10, 2:18], shape=shape)
+    ct = np.zeros(shape)
+    ct[12:15, 4, bony] = 500.0
+    ct[:, :, 7] = 0.0  # a disc
+    between = mediastinum_between_lungs(right, left, ct, EDGE)
+    # 25 mm above and below are eleven slices: bone on seven of them is the spine, on two it is something else.
+    assert np.flatnonzero(between[:, :, 7].any(axis=0))[0] == first
 
 
 def test_ribs_beside_the_lungs_do_not_count() -> None:
     right, left = boxes(RIGHT), boxes(LEFT)
     ct = np.zeros(right.shape)
     ct[:2, 2:10], ct[28:, 2:10] = 500.0, 500.0
-    np.testing.assert_array_equal(mediastinum_between_lungs(right, left, ct, EDGE), boxes(np.s_[12:16, 2:10, 2:10]))
+    np.testing.assert_array_equal(mediastinum_between_lungs(right, left, ct, EDGE), rounded_box())
 
 
 def test_far_below_the_domes_only_the_front_and_the_middle_are_kept() -> None:
@@ -192,6 +226,18 @@ def test_far_below_the_domes_only_the_front_and_the_middle_are_kept() -> None:
     np.testing.assert_array_equal(tall, mediastinum_between_lungs(right, left, np.zeros(shape), (5.0, 5.0, 2.9)))
 
 
+def test_beside_the_liver_the_right_quarter_and_the_last_tips_are_left_out() -> None:
+    # Lungs above slice 10; below only their outer parts reach on, and to slice 0 only two voxels of each.
+    shape = (40, 20, 20)
+    right = boxes(np.s_[24:38, 2:18, 10:20], np.s_[34:38, 2:18, 1:10], np.s_[36:38, 8, 0], shape=shape)
+    left = boxes(np.s_[2:16, 2:18, 10:20], np.s_[2:6, 2:18, 1:10], np.s_[2:4, 8, 0], shape=shape)
+    between = mediastinum_between_lungs(right, left, np.zeros(shape), EDGE)
+    across = [np.flatnonzero(between[:, :, z].any(axis=1)).tolist() for z in (0, 3, 4)]
+    assert across == [[], list(range(6, 29)), list(range(6, 34))]  # both lungs are 36 wide: 9 at the right are cut
+    along = [np.flatnonzero(between[:, :, z].any(axis=0)).tolist() for z in (3, 4)]
+    assert along == [list(range(6, 18)), list(range(2, 18))]
+
+
 @pytest.mark.parametrize("shape", ["pixel", "line", "column", "corner"])
 def test_degenerate_outlines_do_not_warn(shape: str) -> None:
     right, left = boxes(), boxes()
@@ -204,7 +250,7 @@ def test_degenerate_outlines_do_not_warn(shape: str) -> None:
     right[where[0]], left[where[1]] = True, True
     between = mediastinum_between_lungs(right, left, np.zeros(right.shape), EDGE)
     assert not (between & (right | left)).any()
-    assert between[:, :, 4].any() == (shape != "column")  # nothing lies between two columns that touch
+    assert not between[:, :, 4].any() or shape == "corner"  # a line of voxels is a sliver
     sides = split_lungs(right | left, right | left, EDGE, 15.0)
     check_sides(right | left, *sides)
 
