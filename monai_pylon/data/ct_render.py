@@ -237,6 +237,4 @@ def render(canvas: Canvas, scene: Scene) -> dict[str, np.ndarray]:
         canvas.paint_tubes(tube.segments(), 20.0, "airway wall", grow=1.6)
     for tube in anatomy.mediastinum.airways:
         canvas.paint_tubes(tube.segments(), -990.0, "airway")
-    windpipe = canvas.structures == PHANTOM_STRUCTURES["airway"]
-    canvas.organs[windpipe & (canvas.organs > 0)] = ORGAN_VALUES["mediastinum"]
     return lesions
