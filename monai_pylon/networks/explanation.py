@@ -59,6 +59,7 @@ class Explained(nn.Module):
         super().__init__()
         check(callable(getattr(net, "explain", None)), "net", "a network with a method explain", type(net).__name__)
         self.net = net
+        self.training = net.training
 
     def forward(self, x: torch.Tensor) -> Explanation | tuple[torch.Tensor, ...]:
         """Explain an image (N, C, *spatial)."""
