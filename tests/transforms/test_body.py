@@ -62,6 +62,13 @@ def test_the_hull_of_a_square_is_the_square() -> None:
     np.testing.assert_array_equal(body_hull(ct, EDGE), ct > 0)
 
 
+def test_the_hull_bridges_the_hollow_between_two_arms() -> None:
+    ct = body(np.s_[5:25, 4:8, :], np.s_[5:9, 4:18, 0:1], np.s_[21:25, 4:18, 0:1])  # a U on the first slice
+    hull = body_hull(ct, EDGE)
+    np.testing.assert_array_equal(hull[:, :, 0], body(np.s_[5:25, 4:18, :])[:, :, 0] > 0)
+    np.testing.assert_array_equal(hull[:, :, 1], ct[:, :, 1] > 0)
+
+
 def test_slices_without_body_are_empty_and_the_table_is_no_body() -> None:
     ct = body(np.s_[5:20, 8:18, 1:4], np.s_[2:28, 2:4, :])
     hull = body_hull(ct, EDGE)

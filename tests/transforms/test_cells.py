@@ -111,7 +111,7 @@ AIR, WALL = -800, 40
         ("but not two cells away", [AIR] * 6, [1, 0, 0], [1, 0, 0], [0, 0, 0], "111100"),
         ("nor a cell of the airway", [AIR] * 6, [1, 2, 0], [1, 0, 0], [0, 1, 0], "112200"),
         ("the mediastinum has an edge too", [AIR, AIR, AIR, WALL, WALL, WALL], [1, 2, 2], [1, 0, 0], [0] * 3, "111222"),
-        ("a filled cell stays whole", [AIR, AIR, WALL, WALL, AIR, AIR], [1, 1, 1], [1, 0, 1], [0, 0, 0], "111111"),
+        ("a filled cell stays whole", [AIR, AIR, WALL, AIR, WALL, WALL], [1, 1, 0], [1, 0, 0], [0, 0, 0], "111100"),
         ("at exactly -300 HU is wall", [AIR, AIR, -301, -300, WALL, WALL], [1, 1, 0], [1, 1, 0], [0, 0, 0], "111000"),
         ("a vessel well inside stays", [AIR, AIR, WALL, AIR, AIR, AIR], [1, 1, 1], [1, 1, 1], [0, 0, 0], "111111"),
         ("no lung, no edge", [AIR] * 6, [0, 2, 0], [0, 0, 0], [0, 0, 0], "002200"),
@@ -119,6 +119,14 @@ AIR, WALL = -800, 40
 )
 def test_the_edge_by_hand(case, ct, organs, aerated, sealed, expected) -> None:
     assert edge_of(np.array(ct), organs, aerated, sealed) == expected, case
+
+
+def test_the_edge_is_sought_in_cells_that_share_a_face() -> None:
+    ct = np.full((4, 4, 1), AIR)
+    organs = np.zeros((2, 2, 1), dtype=np.uint8)
+    organs[0, 0] = 1
+    labels = draw_edge(ct, organs, organs > 0, organs > 9, (2, 2, 1), -300)
+    assert labels[:, :, 0].tolist() == [[1, 1, 1, 1], [1, 1, 1, 1], [1, 1, 0, 0], [1, 1, 0, 0]]
 
 
 def ellipsoid(shape: tuple[int, ...], radii: tuple[float, ...]) -> np.ndarray:
