@@ -1,5 +1,6 @@
-"""Slices in radiological display, and organs painted over them."""
+"""Slices in radiological display with organs painted over them, and class activation maps of any network."""
 
+from monai_pylon.visualize.class_activation import grad_cam, hires_cam
 from monai_pylon.visualize.overlay import (
     DisplaySlice,
     paint_labels,
@@ -8,4 +9,12 @@ from monai_pylon.visualize.overlay import (
     window_to_gray,
 )
 
-__all__ = ["DisplaySlice", "paint_labels", "radiological_slice", "square_pixels", "window_to_gray"]
+__all__ = [
+    "DisplaySlice",
+    "grad_cam",
+    "hires_cam",
+    "paint_labels",
+    "radiological_slice",
+    "square_pixels",
+    "window_to_gray",
+]
