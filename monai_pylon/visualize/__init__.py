@@ -8,9 +8,14 @@ from monai_pylon.visualize.overlay import (
     square_pixels,
     window_to_gray,
 )
+from monai_pylon.visualize.visualizers import ActivationMapInferer, HiResCAM, LabelMaps, LayerGradCAM
 
 __all__ = [
+    "ActivationMapInferer",
     "DisplaySlice",
+    "HiResCAM",
+    "LabelMaps",
+    "LayerGradCAM",
     "grad_cam",
     "hires_cam",
     "paint_labels",

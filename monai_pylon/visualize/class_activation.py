@@ -1,7 +1,7 @@
-"""HiResCAM and Grad-CAM as functions of activations and gradients (HiResCAM paper, equations 2 to 5). No state, no hooks.
+"""HiResCAM and Grad-CAM as functions of activations and gradients (HiResCAM paper, section 3.3).
 
-Both are signed: where a map is negative, the place lowered the score. Cutting off at zero and stretching to 0-1 are a
-matter of display, not of the explanation.
+No state, no hooks. Both are signed: where a map is negative, the place lowered the score. Cutting off at zero and
+stretching to 0-1 are a matter of display, not of the explanation.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ def hires_cam(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tenso
 
     Args:
         activations: (N, C, *grid), the output of a layer with C features.
-        gradients: (N, C, *grid), of one score a sample with respect to the activations; or (N, M, C, *grid), of M scores.
+        gradients: (N, C, *grid), of one score a sample; or (N, M, C, *grid), of M scores.
 
     Returns:
-        (N, *grid), or (N, M, *grid) for M scores; signed, at least float32. Where the score is an affine function of the
-        activations, the map's sum is the score less the score at zero activations.
+        (N, *grid), or (N, M, *grid) for M scores; signed, at least float32. Where the score is an affine function
+        of the activations, the map's sum is the score less the score at zero activations.
 
     Raises:
         TypeError: where an argument is no tensor.
@@ -41,13 +41,14 @@ def hires_cam(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tenso
 
 
 def grad_cam(activations: torch.Tensor, gradients: torch.Tensor) -> torch.Tensor:
-    """Grad-CAM: the features weighed by their gradients' means over the grid (equations 3 and 4), without the final ReLU.
+    """Grad-CAM: the features weighed by their gradients' means over the grid (equations 3 and 4).
 
-    The means are what may move the evidence to places that did not count. See :func:`hires_cam`.
+    Without the final ReLU: signed, as everything here. The means are what may move the evidence to places that did not
+    count.
 
     Args:
         activations: (N, C, *grid), the output of a layer with C features.
-        gradients: (N, C, *grid), of one score a sample with respect to the activations; or (N, M, C, *grid), of M scores.
+        gradients: (N, C, *grid), of one score a sample; or (N, M, C, *grid), of M scores.
 
     Returns:
         (N, *grid), or (N, M, *grid) for M scores; signed, at least float32.

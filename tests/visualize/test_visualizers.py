@@ -1,0 +1,331 @@
+"""Maps of networks against a slow reference, in every way to ask for them, and the errors for asking wrongly."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from monai.bundle import ConfigParser
+from monai.data import MetaTensor
+from torch import nn
+
+from monai_pylon.visualize import ActivationMapInferer, HiResCAM, LabelMaps, LayerGradCAM
+from monai_pylon.visualize.recording import evaluating, record
+from monai_pylon.visualize.tails import GeneralTail, LinearTail, PooledTail, tail_of
+from tests.references.class_activation import grad_cam_loop, gradient_by_differences, hires_cam_loop
+from tests.visualize.nets import LABELS, TAILS, Folded, Net, image, make_net
+
+METHODS = {"hires": (HiResCAM, hires_cam_loop), "grad": (LayerGradCAM, grad_cam_loop)}
+
+
+def slow_maps(net: Net, x: torch.Tensor, method: str) -> np.ndarray:
+    """The maps (N, M, *grid) of every label: one sample at a time, gradients by differences."""
+
+    def score(a: np.ndarray, label: int) -> float:
+        return net.tail(torch.from_numpy(a.copy())[None])[0, label].item()
+
+    maps = []
+    with torch.no_grad():
+        for activations in net.layer(x).numpy():
+            gradients = [gradient_by_differences(lambda a, m=m: score(a, m), activations) for m in range(LABELS)]
+            maps.append([METHODS[method][1](activations, g) for g in gradients])
+    return np.array(maps)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", [kind for kind in TAILS if kind != "residual"])
+def test_all_labels_as_the_slow_reference(kind: str, method: str) -> None:
+    net, x = make_net(kind).double(), image().double()
+    maps = METHODS[method][0](net, "layer")(x, "all")
+    assert maps.shape == (2, LABELS, 4, 4)
+    assert maps.dtype == torch.float64
+    np.testing.assert_allclose(maps, slow_maps(net, x, method), atol=1e-7)
+
+
+def gradients_by_autograd(net: Net, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Activations (N, C, *grid) and gradients (N, M, C, *grid), label by label and sample by sample."""
+    activations = net.layer(x).detach()
+    rows = []
+    for a in activations:
+        leaf = a[None].clone().requires_grad_()
+        scores = net.tail(leaf.clone())[0]
+        rows.append(torch.cat([torch.autograd.grad(s, leaf, retain_graph=True)[0] for s in scores]))
+    return activations, torch.stack(rows)
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+@pytest.mark.parametrize("kind", TAILS)
+def test_one_two_and_three_dimensions(kind: str, dims: int) -> None:
+    net, x = make_net(kind, dims).double(), image(dims).double()
+    activations, gradients = gradients_by_autograd(net, x)
+    expected = (activations[:, None] * gradients).sum(2)
+    torch.testing.assert_close(HiResCAM(net, "layer")(x, "all"), expected)
+    weights = gradients.flatten(3).mean(-1)
+    expected = torch.einsum("nmc,nc...->nm...", weights, activations)
+    torch.testing.assert_close(LayerGradCAM(net, "layer")(x, "all"), expected)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", TAILS)
+def test_every_way_to_ask_gives_the_same_maps(kind: str, method: str) -> None:
+    net, x = make_net(kind), image()
+    cam = METHODS[method][0](net, net.layer)
+    every, labels, logits = cam.explain(x)
+    torch.testing.assert_close(logits, net(x).detach())
+    assert labels.tolist() == [[0, 1, 2], [0, 1, 2]]
+    torch.testing.assert_close(cam(x, 1), every[:, [1]])
+    torch.testing.assert_close(cam(x, np.int64(1)), every[:, [1]])
+    torch.testing.assert_close(cam(x, [2, 0, 2]), every[:, [2, 0, 2]])
+    torch.testing.assert_close(cam(x, range(2)), every[:, :2])
+    own = torch.tensor([[2, 0], [1, 2]])
+    for given in (own, own.numpy(), own.tolist()):
+        torch.testing.assert_close(cam(x, given), torch.stack([every[0, [2, 0]], every[1, [1, 2]]]))
+    best = logits.argmax(1)
+    torch.testing.assert_close(cam(x), every[[0, 1], best][:, None])
+    assert cam.explain(x, None).labels.tolist() == best[:, None].tolist()
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("kind", TAILS)
+def test_a_batch_is_its_samples_one_by_one(kind: str, method: str) -> None:
+    net, x = make_net(kind), image(samples=3)
+    cam = METHODS[method][0](net, "layer")
+    torch.testing.assert_close(cam(x, "all"), torch.cat([cam(one[None], "all") for one in x]))
+    torch.testing.assert_close(cam(x), torch.cat([cam(one[None]) for one in x]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "form"),
+    [("pooled", PooledTail), ("linear", LinearTail), ("in-place", GeneralTail), ("deep", GeneralTail)],
+)
+def test_the_closed_form_is_found(kind: str, form: type) -> None:
+    net = make_net(kind)
+    with evaluating(net):
+        assert type(tail_of(record(net, net.layer, (image(),), {}))) is form
+
+
+@pytest.mark.parametrize("kind", ["pooled", "linear"])
+def test_no_closed_form_where_it_would_not_hold(kind: str) -> None:
+    """The same modules, but the tail uses the activations a second time."""
+
+    class Twice(Net):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            activations = self.layer(x)
+            return self.tail(activations) + activations.square().flatten(1).sum(1, keepdim=True)
+
+    net, x = Twice(2, TAILS[kind](2)).double(), image().double()
+    with evaluating(net):
+        assert type(tail_of(record(net, net.layer, (x,), {}))) is GeneralTail
+    activations, gradients = gradients_by_autograd(net, x)
+    expected = (activations[:, None] * (gradients + 2 * activations[:, None])).sum(2)
+    torch.testing.assert_close(HiResCAM(net, "layer")(x, "all"), expected)
+
+
+@pytest.mark.parametrize("axes", [(1,), (2,), (1, 2), (2, 3), (1, 2, 3), (0, 2, 3), (-1, -2), (3, 2)])
+def test_means_over_other_axes_are_not_taken_for_a_global_average(axes: tuple[int, ...]) -> None:
+    """Features and grid of one size, so that shapes alone would not tell."""
+
+    class MeanNet(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Conv2d(1, 4, 3, stride=2, padding=1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            means = self.layer(x).mean(axes, keepdim=True)
+            return (means * torch.arange(16.0).reshape(4, 4)).sum((1, 2))  # (N, 4)
+
+    net, x = MeanNet().double(), image(samples=1).double()
+    leaf = net.layer(x).detach().requires_grad_()
+    means = leaf.mean(axes, keepdim=True)
+    scores = (means * torch.arange(16.0).reshape(4, 4)).sum((1, 2))[0]
+    expected = torch.cat([(torch.autograd.grad(s, leaf, retain_graph=True)[0] * leaf).sum(1) for s in scores])
+    torch.testing.assert_close(HiResCAM(net, "layer")(x, "all")[0], expected.detach())
+
+
+@pytest.mark.parametrize("join", ["mean", "max"])
+@pytest.mark.parametrize("tail", ["pooled", "linear", "deep"])
+def test_slices_folded_into_the_batch(tail: str, join: str) -> None:
+    """The grid is (S, *grid): each slice's map times the share of its score in the sample's."""
+    net, x = Folded(tail, join).double(), torch.randn(2, 1, 5, 8, 8, dtype=torch.float64)
+    maps = HiResCAM(net, "slices.layer")(x, "all")
+    assert maps.shape == (2, LABELS, 5, 4, 4)
+    slices = x.transpose(1, 2).flatten(0, 1)
+    alone = HiResCAM(net.slices, "layer")(slices, "all").unflatten(0, (2, 5)).transpose(1, 2)
+    scores = net.slices(slices).unflatten(0, (2, 5)).transpose(1, 2)
+    share = torch.full_like(scores, 1 / 5) if join == "mean" else (scores == scores.amax(-1, keepdim=True)).double()
+    torch.testing.assert_close(maps, alone * share[..., None, None].detach())
+    torch.testing.assert_close(maps[1:], HiResCAM(net, "slices.layer")(x[1:], "all"))
+
+
+@pytest.mark.parametrize("join", ["mean", "max"])
+@pytest.mark.parametrize("tail", ["pooled", "linear", "deep"])
+def test_gradcam_of_folded_slices_averages_over_the_volume(tail: str, join: str) -> None:
+    net, x = Folded(tail, join).double(), torch.randn(2, 1, 5, 8, 8, dtype=torch.float64)
+    slices = x.transpose(1, 2).flatten(0, 1)
+    activations, _ = gradients_by_autograd(net.slices, slices)
+    volume = activations.unflatten(0, (2, 5)).requires_grad_()  # (N, S, C, h, w)
+    scores = net.slices.tail(volume.flatten(0, 1)).unflatten(0, (2, 5))
+    scores = scores.mean(1) if join == "mean" else scores.amax(1)
+    for label in range(LABELS):
+        (gradient,) = torch.autograd.grad(scores[:, label].sum(), volume, retain_graph=True)
+        expected = (gradient.mean((1, 3, 4))[:, None, :, None, None] * volume).sum(2).detach()
+        torch.testing.assert_close(LayerGradCAM(net, "slices.layer")(x, label)[:, 0], expected)
+
+
+def test_slices_folded_the_other_way_are_an_error_not_a_mixture() -> None:
+    class SlicesFirst(Folded):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            samples, _, depth = x.shape[:3]
+            return self.slices(x.permute(2, 0, 1, 3, 4).flatten(0, 1)).unflatten(0, (depth, samples)).mean(0)
+
+    net, x = SlicesFirst(), torch.randn(2, 1, 5, 8, 8)
+    with pytest.raises(ValueError, match=r"side by side.*Explain one sample at a time"):
+        HiResCAM(net, "slices.layer")(x)
+    assert HiResCAM(net, "slices.layer")(x[:1]).shape == (1, 1, 5, 4, 4)
+
+
+def test_many_labels_of_a_large_layer_are_taken_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, x = make_net("deep"), image()
+    cam = HiResCAM(net, "layer")
+    whole = cam(x, "all")
+    monkeypatch.setattr("monai_pylon.visualize.tails._NUMBERS_AT_ONCE", 1)
+    torch.testing.assert_close(cam(x, "all"), whole)
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_memory_formats(channels_last: bool) -> None:
+    net, x = make_net("linear"), image()
+    expected = HiResCAM(net, "layer")(x, "all")
+    if channels_last:
+        net, x = net.to(memory_format=torch.channels_last), x.to(memory_format=torch.channels_last)
+    torch.testing.assert_close(HiResCAM(net, "layer")(x, "all"), expected)
+
+
+def test_metadata_of_the_image_do_not_stick_to_the_map() -> None:
+    net, x = make_net("pooled"), image()
+    maps = HiResCAM(net, "layer")(MetaTensor(x, affine=np.diag([2.0, 2, 2, 1])), "all")
+    assert type(maps) is torch.Tensor
+    torch.testing.assert_close(maps, HiResCAM(net, "layer")(x, "all"))
+
+
+def test_maps_carry_no_graph() -> None:
+    for kind in TAILS:
+        maps = HiResCAM(make_net(kind), "layer").explain(image().requires_grad_())
+        assert not any(part.requires_grad for part in maps)
+
+
+def test_more_arguments_go_to_the_network() -> None:
+    class Scaled(Net):
+        def forward(self, x: torch.Tensor, scale: float, shift: float = 0.0) -> torch.Tensor:
+            return scale * self.tail(self.layer(x) + shift)
+
+    net, x = Scaled(2, TAILS["pooled"](2)), image()
+    cam = HiResCAM(net, "layer")
+    torch.testing.assert_close(cam(x, "all", 3.0), 3 * cam(x, "all", 1.0))
+    torch.testing.assert_close(cam(x, "all", scale=3.0, shift=7.0), 3 * cam(x, "all", 1.0))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_inferer_gives_the_same_maps(method: str) -> None:
+    net, x = make_net("deep"), image()
+    inferer = ActivationMapInferer("layer", f"{method}cam", class_idx=[1, 2])
+    torch.testing.assert_close(inferer(x, net), METHODS[method][0](net, "layer")(x, [1, 2]))
+
+
+def test_a_bundle_can_ask_for_it() -> None:
+    parser = ConfigParser({"inferer": {"_target_": "ActivationMapInferer", "target_layer": "layer", "class_idx": 0}})
+    assert parser.get_parsed_content("inferer")(image(), make_net("pooled")).shape == (2, 1, 4, 4)
+
+
+class Asked(nn.Module):
+    """A network with layers that cannot be explained."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4))
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.unused = nn.Conv2d(1, 1, 1)
+        self.aside = nn.Conv2d(4, 4, 1)
+        self.out = nn.Linear(4, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        features = self.encoder(x)
+        self.aside(features)
+        return self.out(self.pool(features).flatten(1))
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        ("encodr.1", r"the name of a layer of Asked, but is 'encodr.1'. Did you mean 'encoder.1'"),
+        ("quatsch", r"the name of a layer of Asked, but is 'quatsch'. Its parts are encoder, pool, unused, aside, out"),
+        ("", r"the name of a layer of Asked, but is ''"),
+        ("unused", r"called in the network's forward pass, but is 'never called'. Take a layer that"),
+        ("aside", r"a layer on which the scores depend, but is 'without effect on them'"),
+        ("out", r"a layer with output \(N, C, \*grid\), but is Tensor of shape \(2, 2\).*before the pooling"),
+    ],
+)
+def test_layers_that_cannot_be_explained(layer: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"target_layer must be {message}"):
+        HiResCAM(Asked(), layer)(image())
+
+
+def test_a_name_deep_inside_is_found_by_its_end() -> None:
+    with pytest.raises(ValueError, match=r"Did you mean 'slices.tail.1'"):
+        HiResCAM(Folded(), "tail.1")
+
+
+def test_modules_of_another_network_and_no_layers_at_all() -> None:
+    with pytest.raises(ValueError, match=r"target_layer must be a layer of Net, but is 'Conv2d'\. Name it instead"):
+        HiResCAM(make_net("pooled"), make_net("pooled").layer)
+    with pytest.raises(TypeError, match="target_layer must be of type str or Module"):
+        HiResCAM(make_net("pooled"), 3)
+    with pytest.raises(TypeError, match="network must be of type Module"):
+        HiResCAM(lambda x: x, "layer")
+    with pytest.raises(TypeError, match="x must be of type Tensor"):
+        HiResCAM(make_net("pooled"), "layer")(np.zeros((1, 1, 8, 8)))
+
+
+@pytest.mark.parametrize(
+    ("class_idx", "error", "message"),
+    [
+        (3, ValueError, "class_idx must be between 0 and 2, but is 3. The network has 3 labels, counted from 0"),
+        (-1, ValueError, "class_idx must be between 0 and 2"),
+        ([0, 7], ValueError, "class_idx must be between 0 and 2"),
+        ([], ValueError, "class_idx must be whole numbers, at least one"),
+        ([0.5], ValueError, "class_idx must be whole numbers"),
+        ([[0], [1], [2]], ValueError, "class_idx must be one row for each of the 2 samples"),
+        ([[0, 1], [2]], ValueError, "class_idx must be whole numbers"),
+        ("every", ValueError, 'class_idx must be a number, numbers, "all" or None'),
+        (1.0, TypeError, "class_idx must be of type int"),
+        (True, TypeError, "class_idx must be of type int"),
+    ],
+)
+def test_labels_that_are_not_there(class_idx: object, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        HiResCAM(make_net("pooled"), "layer")(image(), class_idx)
+
+
+@pytest.mark.parametrize("wrong", ["map", "vector", "dictionary"])
+def test_networks_without_scores(wrong: str) -> None:
+    class Wrong(Net):
+        def forward(self, x: torch.Tensor) -> object:
+            features = self.layer(x)
+            return {"map": features, "vector": features.mean((1, 2, 3)), "dictionary": {"logits": features}}[wrong]
+
+    with pytest.raises(ValueError, match=r"network must be one whose output is \(N, M\), but is .*Wrap the network"):
+        HiResCAM(Wrong(2, nn.Identity()), "layer")(image())
+
+
+def test_wrong_inferers_are_refused_when_they_are_made() -> None:
+    with pytest.raises(ValueError, match="method must be one of 'hirescam', 'gradcam', but is 'hirecam'"):
+        ActivationMapInferer("layer", "hirecam")
+    with pytest.raises(TypeError, match="target_layer must be of type str"):
+        ActivationMapInferer(nn.Identity())
+    with pytest.raises(ValueError, match="class_idx"):
+        ActivationMapInferer("layer", class_idx="every")
+
+
+def test_label_maps_are_a_tuple() -> None:
+    maps, labels, logits = LabelMaps(*torch.zeros(3, 1, 1))
+    assert maps.shape == labels.shape == logits.shape
