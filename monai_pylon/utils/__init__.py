@@ -1,7 +1,8 @@
-"""Checks with one style of error, and the geometry of an affine. Imports nothing of ours."""
+"""Checks with one style of error, the geometry of an affine, and linear interpolation. Imports nothing of ours."""
 
 from monai_pylon.utils.checks import check, check_choice, check_type, describe, nearest_name
 from monai_pylon.utils.geometry import RASView, axis_codes, check_affine, ras_view, voxel_spacing, voxel_volume_ml
+from monai_pylon.utils.resize import resize_linear, upsample
 
 __all__ = [
     "RASView",
@@ -13,6 +14,8 @@ __all__ = [
     "describe",
     "nearest_name",
     "ras_view",
+    "resize_linear",
+    "upsample",
     "voxel_spacing",
     "voxel_volume_ml",
 ]

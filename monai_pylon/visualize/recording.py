@@ -60,13 +60,13 @@ def find_layer(network: nn.Module, target_layer: str | nn.Module) -> nn.Module:
         remedy = "Name it instead: a copied or wrapped network has other modules."
         check(inside, "target_layer", f"a layer of {kind}", type(target_layer).__name__, remedy)
         return target_layer
-    near = difflib.get_close_matches(target_layer, layers, n=3, cutoff=0.5)
-    near += [name for name in layers if name.endswith(f".{target_layer}")][: 3 - len(near)]
-    if near:
-        remedy = f"Did you mean {' or '.join(repr(name) for name in dict.fromkeys(near))}?"
-    else:
+    if target_layer not in layers:  # looking for what was meant takes time
+        near = difflib.get_close_matches(target_layer, layers, n=3, cutoff=0.5)
+        near += [name for name in layers if name.endswith(f".{target_layer}")][: 3 - len(near)]
         remedy = f"Its parts are {', '.join(name for name, _ in network.named_children())}."
-    check(target_layer in layers, "target_layer", f"the name of a layer of {kind}", target_layer, remedy)
+        if near:
+            remedy = f"Did you mean {' or '.join(repr(name) for name in dict.fromkeys(near))}?"
+        check(False, "target_layer", f"the name of a layer of {kind}", target_layer, remedy)
     return layers[target_layer]
 
 
@@ -77,8 +77,9 @@ def evaluating(network: nn.Module) -> Iterator[None]:
     The flags are set module by module: ``network.eval()`` may do more (some networks merge weights in it), and
     ``network.train()`` afterwards would wake parts that the user keeps in evaluation mode.
     """
-    training = [module for module in network.modules() if module.training]
-    trainable = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    modules = list(network.modules())
+    training = [module for module in modules if module.training]
+    trainable = [p for module in modules for p in module._parameters.values() if p is not None and p.requires_grad]
     try:
         for module in training:
             module.training = False
@@ -137,9 +138,7 @@ def record(
     handle = layer.register_forward_hook(tap)
     try:
         with torch.inference_mode(False), torch.enable_grad():
-            # what was made in inference mode cannot be differentiated through: copies can
-            named = chain(network.named_parameters(), network.named_buffers())
-            copies = {name: tensor.clone() for name, tensor in named if tensor.is_inference()}
+            copies = _copies_of_inference_tensors(network)
             plain = tuple(_plain(given) if isinstance(given, torch.Tensor) else given for given in inputs)
             output = torch.func.functional_call(network, copies, plain, kwargs) if copies else network(*plain, **kwargs)
     finally:
@@ -150,6 +149,15 @@ def record(
         remedy = "Take a layer that the forward pass calls as a module, so that its hooks run."
         check(False, "target_layer", wanted, how_often, remedy)
     return Recording(tap.activations, _checked_logits(output), tap.entry)  # type: ignore[arg-type]
+
+
+def _copies_of_inference_tensors(network: nn.Module) -> dict[str, torch.Tensor]:
+    """Copies of parameters and buffers that were made in inference mode: through these none can differentiate."""
+    members = (chain(module._parameters.values(), module._buffers.values()) for module in network.modules())
+    if not any(tensor.is_inference() for tensor in chain.from_iterable(members) if tensor is not None):
+        return {}  # names take longer
+    named = chain(network.named_parameters(), network.named_buffers())
+    return {name: tensor.clone() for name, tensor in named if tensor.is_inference()}
 
 
 def _checked_logits(output: Any) -> torch.Tensor:

@@ -1,0 +1,152 @@
+"""All label maps of one input as multiples of the plain forward pass: CPU time and extra memory, ratios in one run.
+
+`make bench` runs it. Times are printed, and asserted with some room for a shared machine; memory is asserted.
+"""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from monai.networks.nets import DenseNet121, ResNet
+from monai.visualize import GradCAM
+from torch import nn
+
+from monai_pylon.visualize import HiResCAM, LayerGradCAM
+from monai_pylon.workflows import peak_memory_mb, restart_peak_memory
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+class SliceNet(nn.Module):
+    """The paper's AxialNet in short: a 2D network on each of S slice images, one linear layer, the mean over slices.
+
+    Without the four convolutions of AxialNet the linear layer is the paper's NoCustomConv, whose tail is the heaviest.
+    """
+
+    def __init__(self, custom_conv: bool, labels: int = 80, cells: int = 10) -> None:
+        super().__init__()
+        self.encoder = resnet("basic", [2, 2, 2, 2], 3, None)
+        self.encoder.avgpool = nn.Identity()
+        widths = [512, 64, 32, 16, 16] if custom_conv else [512]
+        self.reduction = nn.Sequential(nn.Identity())
+        for before, after in pairwise(widths):
+            self.reduction.extend([nn.Conv2d(before, after, 3), nn.ReLU(inplace=True)])
+        self.cells = cells
+        self.fc = nn.Linear(widths[-1] * (cells - 2 * (len(widths) - 1)) ** 2, labels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Scores (N, M) of (N, S, 3, h, w)."""
+        features = self.encoder(x.flatten(0, 1)).unflatten(1, (512, self.cells, self.cells))
+        return self.fc(self.reduction(features).flatten(1)).unflatten(0, x.shape[:2]).mean(1)
+
+
+def resnet(block: str, layers: list[int], channels: int, labels: int | None) -> nn.Module:
+    """MONAI's ResNet in the papers' form (stride 2 at the start)."""
+    return ResNet(
+        block, layers, [64, 128, 256, 512], spatial_dims=2, n_input_channels=channels, conv1_t_size=7, conv1_t_stride=2,
+        bias_downsample=False, num_classes=labels or 1, feed_forward=labels is not None,
+    )  # fmt: skip
+
+
+#: network, shape of the input, layer, most that the maps of all labels may take as a multiple of the forward pass
+CASES: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], str, float]] = {
+    "ResNet-50, 14 labels": (lambda: resnet("bottleneck", [3, 4, 6, 3], 1, 14), (1, 1, 256, 256), "layer4", 1.05),
+    "ResNet-50, 14 labels, batch 4": (
+        lambda: resnet("bottleneck", [3, 4, 6, 3], 1, 14), (4, 1, 256, 256), "layer4", 1.05
+    ),
+    "DenseNet-121, 14 labels": (lambda: DenseNet121(2, 1, 14), (1, 1, 256, 256), "class_layers.relu", 1.05),
+    "DenseNet-121, 14 labels, before ReLU": (lambda: DenseNet121(2, 1, 14), (1, 1, 256, 256), "features", 1.10),
+    "AxialNet, 80 labels": (lambda: SliceNet(True), (1, 16, 3, 320, 320), "reduction", 1.05),
+    "AxialNet NoCustomConv, 80 labels": (lambda: SliceNet(False), (1, 16, 3, 320, 320), "reduction", 1.05),
+}  # fmt: skip
+MOST_MEMORY = 1.5
+#: What the system's clock and its other tenants may add to a ratio in one run.
+ROOM = 0.03
+
+
+def plain(network: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    with torch.inference_mode():
+        return network(x)
+
+
+def seconds(call: Callable[[], object]) -> float:
+    start = time.process_time()
+    call()
+    return time.process_time() - start
+
+
+@pytest.fixture(params=CASES)
+def case(request: pytest.FixtureRequest) -> tuple[str, nn.Module, torch.Tensor]:
+    make, shape, _, _ = CASES[request.param]
+    return request.param, make().eval(), torch.randn(shape)
+
+
+def test_cpu_time(case: tuple[str, nn.Module, torch.Tensor], capsys: pytest.CaptureFixture) -> None:
+    name, network, x = case
+    _, _, layer, most = CASES[name]
+    ways = {
+        "forward": lambda: plain(network, x),
+        "HiResCAM": lambda: HiResCAM(network, layer)(x, "all"),
+        "Grad-CAM": lambda: LayerGradCAM(network, layer)(x, "all"),
+    }
+    for call in ways.values():
+        call()
+    # in turn, so that other tenants of the machine slow all alike
+    rounds = np.array([[seconds(call) for call in ways.values()] for _ in range(9)])
+    ratios = np.median(rounds / rounds[:, :1], axis=0)
+    with capsys.disabled():
+        print(
+            f"\n{name}: forward {np.median(rounds[:, 0]):.3f} CPU s, HiResCAM {ratios[1]:.3f}, Grad-CAM {ratios[2]:.3f}"
+        )
+    assert ratios[1] <= most + ROOM
+    assert ratios[2] <= most + ROOM
+
+
+def test_monais_gradcam_for_comparison(capsys: pytest.CaptureFixture) -> None:
+    """Label by label, as MONAI's asks for; it is given a network whose activations it can follow."""
+    network, x = CASES["ResNet-50, 14 labels"][0]().eval(), torch.randn(1, 1, 256, 256)
+    theirs = GradCAM(network, "layer4")
+    forward = min(seconds(lambda: plain(network, x)) for _ in range(3))
+    all_labels = seconds(lambda: [theirs(x, class_idx=label) for label in range(14)])
+    with capsys.disabled():
+        print(f"\nMONAI's GradCAM, 14 labels of ResNet-50: {all_labels / forward:.0f} forward passes")
+
+
+def print_extra_memory(name: str, way: str) -> None:
+    """Print the MB of resident memory that a call takes in a process of its own."""
+    torch.set_num_threads(1)
+    make, shape, layer, _ = CASES[name]
+    network, x = make().eval(), torch.randn(shape)
+    call = plain if way == "forward" else lambda net, image: HiResCAM(net, layer)(image, "all")
+    plain(network, x[:, :1] if x.ndim == 5 else x[..., :64, :64])  # libraries are loaded, little memory is kept
+    if not restart_peak_memory():
+        print("nan")
+        return
+    before = peak_memory_mb()
+    call(network, x)
+    print(peak_memory_mb() - before)
+
+
+def extra_memory_mb(name: str, way: str) -> float:
+    script = f"from tests.benchmarks.test_class_activation import print_extra_memory as p; p({name!r}, {way!r})"
+    done = subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_extra_memory(name: str, capsys: pytest.CaptureFixture) -> None:
+    extra = {way: extra_memory_mb(name, way) for way in ("forward", "HiResCAM")}
+    with capsys.disabled():
+        print(f"\n{name}: forward {extra['forward']:.0f} MB, all label maps {extra['HiResCAM']:.0f} MB")
+    if math.isnan(extra["HiResCAM"]):
+        pytest.skip("this system does not tell a process's peak memory since a moment")
+    assert extra["HiResCAM"] <= MOST_MEMORY * extra["forward"]
