@@ -1,5 +1,6 @@
 """Slices in radiological display with organs painted over them, and class activation maps of any network."""
 
+from monai_pylon.visualize.audit import ExplanationAudit, audit_explanation
 from monai_pylon.visualize.class_activation import grad_cam, hires_cam
 from monai_pylon.visualize.overlay import (
     DisplaySlice,
@@ -13,9 +14,11 @@ from monai_pylon.visualize.visualizers import ActivationMapInferer, HiResCAM, La
 __all__ = [
     "ActivationMapInferer",
     "DisplaySlice",
+    "ExplanationAudit",
     "HiResCAM",
     "LabelMaps",
     "LayerGradCAM",
+    "audit_explanation",
     "grad_cam",
     "hires_cam",
     "paint_labels",

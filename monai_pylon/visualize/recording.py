@@ -11,7 +11,7 @@ import difflib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from monai.data import MetaTensor
@@ -30,11 +30,13 @@ class Recording(NamedTuple):
         activations: (R, C, *grid), a leaf. R is N, or N·S where the network folds S slices into the batch.
         logits: (N, M), with a graph that leads back to the activations.
         entry: the graph's node at which the activations enter the tail.
+        call: which call of the layer it was, from 0.
     """
 
     activations: torch.Tensor
     logits: torch.Tensor
     entry: Any
+    call: int
 
 
 def bare_network(network: nn.Module) -> nn.Module:
@@ -98,7 +100,7 @@ class _Tap:
 
     Args:
         call: which call of the layer counts, from 0; None for the last.
-        replacement: (R, C, *grid) to go on with instead of the layer's own output.
+        replacement: (R, C, *grid) to go on with instead of the layer's own output, in the call that counts.
     """
 
     def __init__(self, call: int | None, replacement: torch.Tensor | None) -> None:
@@ -148,7 +150,8 @@ def record(
         how_often = f"called {tap.calls} times" if tap.calls else "never called"
         remedy = "Take a layer that the forward pass calls as a module, so that its hooks run."
         check(False, "target_layer", wanted, how_often, remedy)
-    return Recording(tap.activations, _checked_logits(output), tap.entry)  # type: ignore[arg-type]
+    activations = cast(torch.Tensor, tap.activations)
+    return Recording(activations, _checked_logits(output), tap.entry, tap.calls - 1 if call is None else call)
 
 
 def _copies_of_inference_tensors(network: nn.Module) -> dict[str, torch.Tensor]:

@@ -1,0 +1,314 @@
+"""The verdicts over networks small and large, those that look affine and are not, and the documented matrix."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+import torch
+from monai.networks.nets import DenseNet121, EfficientNetBN, SEResNet50, resnet10, resnet18, resnet50
+from torch import nn
+
+from monai_pylon.visualize import ExplanationAudit, HiResCAM, LayerGradCAM, audit_explanation
+from tests.visualize.nets import FEATURES, LABELS, TAILS, Folded, Mean, Net, image, make_net
+from tests.visualize.test_recording import half_trained, state
+
+CAM, AFFINE, MAX, OTHER = "CAM architecture", "affine head", "max-pooled map", "other"
+PROVABLE = {CAM: {"CAM", "Grad-CAM", "HiResCAM"}, AFFINE: {"HiResCAM"}, MAX: {"map"}, OTHER: set()}
+
+
+class Call(nn.Module):
+    """Some function as a module."""
+
+    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.function(x)
+
+
+def flat(*layers: nn.Module) -> nn.Module:
+    return nn.Sequential(nn.Flatten(), *layers)
+
+
+def after(function: Callable[[torch.Tensor], torch.Tensor]) -> nn.Module:
+    """A function of the layer's output, then the CAM architecture."""
+    return nn.Sequential(Call(function), *pooled(linear(FEATURES)))
+
+
+def highest_cell(x: torch.Tensor) -> torch.Tensor:
+    """The features (N, C) of the cell that is highest in sum."""
+    return x.flatten(2)[:, :, x.flatten(2).sum((0, 1)).argmax()]
+
+
+CELLS = FEATURES * 16
+
+
+def linear(inputs: int = CELLS, outputs: int = LABELS, bias: bool = True) -> nn.Module:
+    return nn.Linear(inputs, outputs, bias=bias)
+
+
+def pooled(*layers: nn.Module) -> nn.Module:
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), *layers)
+
+
+def trained(norm: nn.Module) -> nn.Module:
+    """Batch normalisation with statistics of its own."""
+    norm.running_mean.normal_()
+    norm.running_var.uniform_(0.5, 2)
+    norm.weight.data.normal_()
+    return norm
+
+
+#: tails after a layer of 4 features on 4 x 4 cells, and the verdict
+SMALL: dict[str, tuple[Callable[[], nn.Module], str]] = {
+    "average, linear": (lambda: pooled(linear(FEATURES)), CAM),
+    "average, dropout, linear": (lambda: pooled(nn.Dropout(0.5), linear(FEATURES)), CAM),
+    "average, batch norm, linear": (lambda: pooled(trained(nn.BatchNorm1d(FEATURES)), linear(FEATURES)), CAM),
+    "batch norm, average, linear": (
+        lambda: nn.Sequential(trained(nn.BatchNorm2d(FEATURES)), *pooled(linear(FEATURES))), CAM,
+    ),
+    "1x1 convolution, mean": (lambda: nn.Sequential(nn.Conv2d(FEATURES, LABELS, 1), Mean()), CAM),
+    "average, two linear": (lambda: pooled(linear(FEATURES, 5), linear(5)), CAM),
+    "linear": (lambda: flat(linear()), AFFINE),
+    "two linear": (lambda: flat(linear(CELLS, 5), linear(5)), AFFINE),
+    "two linear without bias": (lambda: flat(linear(CELLS, 5, bias=False), linear(5, LABELS, bias=False)), AFFINE),
+    "3x3 convolution, mean": (lambda: nn.Sequential(nn.Conv2d(FEATURES, LABELS, 3, padding=1), Mean()), AFFINE),
+    "average of quarters, linear": (lambda: nn.Sequential(nn.AvgPool2d(2), *flat(linear(FEATURES * 4))), AFFINE),
+    "enlarged, linear": (
+        lambda: nn.Sequential(nn.Upsample(scale_factor=2, mode="bilinear"), *flat(linear(CELLS * 4))), AFFINE,
+    ),
+    "transposed convolution, linear": (
+        lambda: nn.Sequential(nn.ConvTranspose2d(FEATURES, 2, 2, stride=2), *flat(linear(128))), AFFINE,
+    ),
+    "a constant mask": (lambda: after(lambda x: x * torch.arange(16.0).view(4, 4)), AFFINE),
+    "highest of the map": (
+        lambda: nn.Sequential(nn.Conv2d(FEATURES, LABELS, 1), nn.AdaptiveMaxPool2d(1), nn.Flatten()), MAX,
+    ),
+    "highest of the map, as a function": (
+        lambda: nn.Sequential(nn.Conv2d(FEATURES, LABELS, 1), Call(lambda x: x.amax((2, 3)))), MAX,
+    ),
+    "highest of a deep map": (
+        lambda: nn.Sequential(
+            nn.Conv2d(FEATURES, 5, 3), nn.ReLU(), nn.Conv2d(5, LABELS, 1), Call(lambda x: x.flatten(2).max(-1).values)
+        ), MAX,
+    ),
+    "highest features, linear": (lambda: nn.Sequential(nn.AdaptiveMaxPool2d(1), *flat(linear(FEATURES))), OTHER),
+    "two linear, ReLU": (lambda: flat(linear(CELLS, 5), nn.ReLU(), linear(5)), OTHER),
+    "two linear without bias, ReLU": (
+        lambda: flat(linear(CELLS, 5, bias=False), nn.ReLU(), linear(5, LABELS, bias=False)), OTHER,
+    ),
+    "ReLU, average, linear": (lambda: nn.Sequential(nn.ReLU(inplace=True), *pooled(linear(FEATURES))), OTHER),
+    "ReLU as a function": (lambda: after(torch.relu), OTHER),
+    "ReLU by selection": (lambda: after(lambda x: torch.where(x > 0, x, 0)), OTHER),
+    "ReLU by masking": (lambda: after(lambda x: x * (x > 0)), OTHER),
+    "the highest cell by its index": (lambda: nn.Sequential(Call(highest_cell), linear(FEATURES)), OTHER),
+    "part without gradient": (lambda: after(lambda x: x + x.detach().square()), OTHER),
+    "gated by itself": (lambda: after(lambda x: x * x.sigmoid()), OTHER),
+    "squeeze and excitation": (lambda: after(lambda x: x * x.mean((2, 3), keepdim=True)), OTHER),
+    "instance norm": (lambda: nn.Sequential(nn.InstanceNorm2d(FEATURES), *flat(linear())), OTHER),
+    "batch norm without statistics": (
+        lambda: nn.Sequential(nn.BatchNorm2d(FEATURES, track_running_stats=False), *flat(linear())), OTHER,
+    ),
+    "sigmoid": (lambda: pooled(linear(FEATURES), nn.Sigmoid()), OTHER),
+    "softmax": (lambda: pooled(linear(FEATURES), nn.Softmax(1)), OTHER),
+    "local average, ReLU": (lambda: nn.Sequential(nn.AvgPool2d(2), nn.ReLU(), *flat(linear(FEATURES * 4))), OTHER),
+    "max pooling, linear": (lambda: nn.Sequential(nn.MaxPool2d(2), *flat(linear(FEATURES * 4))), OTHER),
+    "divided by its sum": (
+        lambda: nn.Sequential(Call(lambda x: x / (x.abs().sum((2, 3), keepdim=True) + 1)), *flat(linear())), OTHER,
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+@pytest.mark.parametrize("name", SMALL)
+def test_small_networks(name: str, samples: int) -> None:
+    make, architecture = SMALL[name]
+    net = Net(2, make())
+    audit = audit_explanation(net, "layer", image(samples=samples))
+    assert audit.architecture == architecture
+    assert {method for method, proven in audit.provable.items() if proven} == PROVABLE[architecture]
+    assert set(audit.provable) == {"CAM", "Grad-CAM", "HiResCAM", "map"}
+    if architecture != OTHER:
+        assert audit.residual <= 1e-5
+    assert audit.reason.endswith(".")
+    assert audit.reason.count(". ") == 0
+
+
+@pytest.mark.parametrize("name", [name for name, (_, architecture) in SMALL.items() if architecture in (CAM, AFFINE)])
+def test_what_the_verdict_promises(name: str) -> None:
+    """The map's sum is the score but for a constant, whatever the image; Grad-CAM is the same on a CAM architecture."""
+    net = Net(2, SMALL[name][0]()).double().eval()
+    constants = []
+    for _ in range(3):
+        maps, _, logits = HiResCAM(net, "layer").explain(image(samples=1).double() * 3)
+        constants.append(logits - maps.sum((2, 3)))
+    for other in constants[1:]:
+        torch.testing.assert_close(other, constants[0])
+    x = image().double()
+    same = torch.allclose(HiResCAM(net, "layer")(x, "all"), LayerGradCAM(net, "layer")(x, "all"), rtol=1e-6)
+    assert same == (SMALL[name][1] == CAM)
+
+
+def test_a_sum_that_is_right_proves_nothing() -> None:
+    """Without biases a ReLU or a global maximum keeps the residual at zero, and yet nothing is guaranteed."""
+    for name in ("two linear without bias, ReLU", "highest features, linear", "ReLU by masking"):
+        audit = audit_explanation(Net(2, SMALL[name][0]()), "layer", image())
+        assert audit.residual <= 1e-5
+        assert not any(audit.provable.values())
+    audit = audit_explanation(Net(2, SMALL["two linear, ReLU"][0]()), "layer", image() * 5)
+    assert audit.residual > 1e-3
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_dimensions(dims: int) -> None:
+    for kind, architecture in {
+        "pooled": CAM,
+        "linear": AFFINE,
+        "deep": OTHER,
+        "in-place": OTHER,
+        "map": AFFINE,
+    }.items():
+        assert audit_explanation(make_net(kind, dims), "layer", image(dims)).architecture == architecture
+
+
+@pytest.mark.parametrize(
+    ("tail", "join", "architecture"),
+    [("pooled", "mean", CAM), ("linear", "mean", AFFINE), ("deep", "mean", OTHER), ("linear", "max", OTHER)],
+)
+def test_slices_folded_into_the_batch(tail: str, join: str, architecture: str) -> None:
+    """As AxialNet does: affine where the slices' scores are averaged, not where the highest counts."""
+    net, x = Folded(tail, join), torch.randn(2, 1, 5, 8, 8)
+    audit = audit_explanation(net, "slices.layer", x)
+    assert audit.architecture == architecture
+    if architecture != OTHER:
+        assert audit.residual < 1e-5
+
+
+def small_vgg(classifier: nn.Module) -> nn.Module:
+    """VGG's order of things: convolutions, ReLUs and max pooling, then a classifier."""
+    features = nn.Sequential(
+        nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(4),
+        nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(4),
+    )  # fmt: skip
+    return nn.Sequential(features, classifier)
+
+
+def vgg(layers: int) -> nn.Module:
+    """A small VGG whose classifier has 1 or 3 linear layers."""
+    cells = 16 * 16
+    if layers == 1:
+        return small_vgg(flat(linear(cells)))
+    hidden = [nn.Linear(cells, 32), nn.ReLU(inplace=True), nn.Dropout(), nn.Linear(32, 32), nn.ReLU(inplace=True)]
+    return small_vgg(flat(*hidden, nn.Dropout(), linear(32)))
+
+
+def efficientnet() -> nn.Module:
+    return EfficientNetBN("efficientnet-b0", spatial_dims=2, in_channels=1, num_classes=LABELS, pretrained=False)
+
+
+def resnet(make: Callable, dims: int = 2) -> nn.Module:
+    return make(spatial_dims=dims, n_input_channels=1, num_classes=LABELS, conv1_t_stride=2)
+
+
+#: The matrix that docs/researchers/explanations.md shows: network, layer, verdict, the better layer that it names.
+MATRIX: list[tuple[str, Callable[[], nn.Module], str, str, str | None]] = [
+    ("DenseNet-121", lambda: DenseNet121(2, 1, LABELS), "features", OTHER, "class_layers.relu"),
+    ("DenseNet-121", lambda: DenseNet121(2, 1, LABELS), "class_layers.relu", CAM, None),
+    ("DenseNet-121", lambda: DenseNet121(2, 1, LABELS), "features.denseblock3", OTHER, "class_layers.relu"),
+    ("ResNet-50", lambda: resnet(resnet50), "layer4", CAM, None),
+    ("ResNet-50", lambda: resnet(resnet50), "layer4.2.conv3", OTHER, "layer4"),
+    ("ResNet-50", lambda: resnet(resnet50), "layer3", OTHER, "layer4"),
+    ("ResNet-18", lambda: resnet(resnet18), "layer4.1.act", CAM, None),
+    ("ResNet-10, 3D", lambda: resnet(resnet10, 3), "layer4", CAM, None),
+    ("EfficientNet-B0", efficientnet, "_bn1", OTHER, "_swish"),
+    ("EfficientNet-B0", efficientnet, "_swish", CAM, None),
+    ("SE-ResNet-50", lambda: SEResNet50(spatial_dims=2, in_channels=1, num_classes=LABELS), "layer4", CAM, None),
+    ("SE-ResNet-50", lambda: SEResNet50(spatial_dims=2, in_channels=1, num_classes=LABELS), "layer3", OTHER, "layer4"),
+    ("VGG-like, 3 linear layers", lambda: vgg(3), "0", OTHER, None),
+    ("VGG-like, 1 linear layer", lambda: vgg(1), "0", AFFINE, None),
+    ("VGG-like, 1 linear layer", lambda: vgg(1), "0.3", OTHER, "0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("make", "layer", "architecture", "better"),
+    [row[1:] for row in MATRIX],
+    ids=[f"{row[0]}: {row[2]}" for row in MATRIX],
+)
+def test_the_documented_matrix(make: Callable, layer: str, architecture: str, better: str | None) -> None:
+    torch.manual_seed(0)
+    network = make()
+    dims = 3 if any(isinstance(module, nn.Conv3d) for module in network.modules()) else 2
+    audit = audit_explanation(network, layer, torch.rand(1, 1, *[64] * dims))
+    assert audit.architecture == architecture
+    if architecture != OTHER:
+        assert audit.residual <= 1e-4
+    if better is not None:
+        assert f"one of the layer {better} would be" in audit.reason
+        assert audit_explanation(network, better, torch.rand(1, 1, *[64] * dims)).architecture != OTHER
+    else:
+        assert "would be" not in audit.reason
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("two linear, ReLU", "ReLU at tail.2"),
+        ("ReLU as a function", "Call at tail.0"),
+        ("sigmoid", r"\(Sigmoid at tail.3\), so that .*; explain the score before the sigmoid that squashes it"),
+        ("softmax", "explain the score before the softmax that squashes it"),
+        ("part without gradient", "a part without gradient"),
+        ("highest of the map", r"a map that the network makes \(tail.0\)"),
+        ("highest of a deep map", r"a map that the network makes \(tail.2\)"),
+        ("ReLU, average, linear", r"\(ReLU at tail.0\).*one of the layer tail.0 would be"),
+    ],
+)
+def test_the_reason_names_the_place(name: str, words: str) -> None:
+    assert re.search(words, audit_explanation(Net(2, SMALL[name][0]()), "layer", image()).reason)
+
+
+def test_functions_are_named_where_no_module_tells() -> None:
+    class Functional(Net):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.tail(torch.relu(self.layer(x)))
+
+    reason = audit_explanation(Functional(2, TAILS["pooled"](2)), "layer", image()).reason
+    assert "bends the evidence (relu)" in reason
+
+
+def test_the_map_itself_as_the_layer() -> None:
+    tail = SMALL["highest of the map"][0]()
+    audit = audit_explanation(Net(2, tail), "tail.0", image())
+    assert audit.architecture == MAX
+    assert "this layer's output" in audit.reason
+    assert audit.residual == 0
+
+
+def test_the_network_is_left_as_it_was() -> None:
+    net, x = half_trained(), image()
+    before = state(net)
+    audit_explanation(net, "layer", x)
+    assert state(net) == before
+    with pytest.raises(ValueError, match="example must be an input with finite scores"):
+        audit_explanation(net, "layer", x * float("nan"))
+    assert state(net) == before
+
+
+def test_in_the_callers_mode_and_other_precision() -> None:
+    net, x = make_net("linear"), image()
+    with torch.inference_mode():
+        assert audit_explanation(net, "layer", x).architecture == AFFINE
+    with torch.autocast("cpu", torch.bfloat16):
+        assert audit_explanation(net, "layer", x).architecture == AFFINE
+    assert audit_explanation(net.double(), "layer", x.double()).residual < 1e-12
+
+
+def test_errors_are_those_of_the_visualizers() -> None:
+    with pytest.raises(ValueError, match="Did you mean 'layer'"):
+        audit_explanation(make_net("pooled"), "layr", image())
+    with pytest.raises(ValueError, match=r"called in .* at least 2 times"):
+        audit_explanation(make_net("pooled"), "layer", image(), call=1)
+    assert isinstance(audit_explanation(make_net("pooled"), "layer", image(), call=0), ExplanationAudit)
