@@ -7,6 +7,7 @@ from monai_pylon.data.dicom_series import check_slices, find_ct_series, is_dicom
 from monai_pylon.data.film_findings import FILM_FINDINGS
 from monai_pylon.data.phantom_ct import ChestCTPhantom, phantom_chest_ct
 from monai_pylon.data.phantom_film import ChestRadiographPhantom, phantom_radiograph
+from monai_pylon.data.phantom_set import PhantomRadiographs
 from monai_pylon.data.radiograph_reader import (
     ReadRadiograph,
     ReadRadiographD,
@@ -30,6 +31,7 @@ __all__ = [
     "ChestRadiographPhantom",
     "FILM_FINDINGS",
     "PHANTOM_STRUCTURES",
+    "PhantomRadiographs",
     "ReadRadiograph",
     "ReadRadiographD",
     "ReadRadiographDict",

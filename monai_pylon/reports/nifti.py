@@ -1,4 +1,4 @@
-"""Label maps as NIfTI files on the scan's own grid, as viewers such as 3D Slicer and ITK-SNAP open them."""
+"""Label maps and maps of evidence as NIfTI files on the input's own grid, as 3D Slicer and ITK-SNAP open them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from monai_pylon.reports.atomic import written_whole
 from monai_pylon.utils import check, check_affine
 
-__all__ = ["save_label_nifti"]
+__all__ = ["save_film_nifti", "save_label_nifti"]
 
 
 def save_label_nifti(path: str | PathLike[str], labels: np.ndarray, affine: np.ndarray) -> None:
@@ -44,5 +44,37 @@ def save_label_nifti(path: str | PathLike[str], labels: np.ndarray, affine: np.n
     image.header.set_xyzt_units("mm")
     image.set_sform(matrix, code=1)  # 1: scanner coordinates, as the scan's own
     image.set_qform(matrix, code=1)
+    with written_whole(path) as part:
+        nibabel.save(image, part)
+
+
+def save_film_nifti(path: str | PathLike[str], heatmap: np.ndarray) -> None:
+    """Save a map that lies on a radiograph; the file appears whole or not at all.
+
+    A radiograph is no volume: the file has one slice, its first axis runs along the columns, its second down the rows,
+    and a pixel counts as one unit, so that viewers lay it over the picture file of the radiograph.
+
+    Args:
+        path: where to write, ending in ``.nii`` or ``.nii.gz``.
+        heatmap: (H, W), signed.
+
+    Raises:
+        ValueError: where it is not (H, W), or where the ending is another one.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_film_nifti(pathlib.Path(folder, "a.nii.gz"), np.ones((2, 3)))
+        ...     nibabel.load(pathlib.Path(folder, "a.nii.gz")).shape
+        (3, 2, 1)
+    """
+    heatmap = np.asarray(heatmap)
+    check(heatmap.ndim == 2, "heatmap", "of shape (H, W)", heatmap)
+    check(str(path).endswith((".nii", ".nii.gz")), "path", "a file ending in .nii or .nii.gz", str(path))
+    # a picture's x and y run to the left and to the back of the patient coordinates that viewers assume for it
+    affine = np.diag([-1.0, -1.0, 1.0, 1.0])
+    image = nibabel.Nifti1Image(np.ascontiguousarray(heatmap.T[..., None], dtype=np.float32), affine)
+    image.set_sform(affine, code=1)
+    image.set_qform(affine, code=1)
     with written_whole(path) as part:
         nibabel.save(image, part)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from monai_pylon.reports.atomic import written_whole
 
-__all__ = ["read_rows", "update_rows"]
+__all__ = ["read_rows", "update_rows", "write_rows"]
 
 
 def _cell(value: Any) -> str:
@@ -63,11 +63,28 @@ def update_rows(path: str | PathLike[str], row: Mapping[str, Any], key: str) -> 
         ...     read_rows(table)
         [{'scan': 'a', 'ml': '2'}, {'scan': 'b', 'ml': ''}]
     """
-    rows = {old[key]: old for old in read_rows(path)}
-    new = {name: _cell(value) for name, value in row.items()}
-    rows[new[key]] = new
-    columns = list(dict.fromkeys(name for each in rows.values() for name in each))
+    rows: dict[str, Mapping[str, Any]] = {old[key]: old for old in read_rows(path)}
+    rows[_cell(row[key])] = row
+    write_rows(path, list(rows.values()))
+
+
+def write_rows(path: str | PathLike[str], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write a table; the file appears whole or not at all.
+
+    Args:
+        path: the CSV file.
+        rows: values by column; columns come in the order in which they first occur. NaN and None become empty cells, a
+            bool yes or no.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_rows(Path(folder, "t.csv"), [{"class": "Mass", "n": 3}, {"class": "Nodule", "n": None}])
+        ...     read_rows(Path(folder, "t.csv"))
+        [{'class': 'Mass', 'n': '3'}, {'class': 'Nodule', 'n': ''}]
+    """
+    columns = list(dict.fromkeys(name for row in rows for name in row))
     with written_whole(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows.values())
+        writer.writerows({name: _cell(value) for name, value in row.items()} for row in rows)

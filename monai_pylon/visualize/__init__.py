@@ -2,6 +2,9 @@
 
 from monai_pylon.visualize.audit import ExplanationAudit, audit_explanation
 from monai_pylon.visualize.class_activation import grad_cam, hires_cam
+"""Slices in radiological display and radiographs, and what is painted over them: organs, maps of evidence."""
+
+from monai_pylon.visualize.heatmap import Peak, heatmap_on_image, heatmap_peak, paint_heatmap
 from monai_pylon.visualize.overlay import (
     DisplaySlice,
     paint_labels,
@@ -21,6 +24,11 @@ __all__ = [
     "audit_explanation",
     "grad_cam",
     "hires_cam",
+    "DisplaySlice",
+    "Peak",
+    "heatmap_on_image",
+    "heatmap_peak",
+    "paint_heatmap",
     "paint_labels",
     "radiological_slice",
     "square_pixels",

@@ -1,21 +1,60 @@
-"""What a bundle's JSON cannot say: long jobs over many scans, their outputs, and checked overrides."""
+"""What a bundle's JSON cannot say: long jobs over many scans, training, evaluation, and checked overrides."""
 
+from monai_pylon.workflows.checkpoints import TrainingCheckpoints, file_mark, load_checkpoint, read_checkpoint
 from monai_pylon.workflows.errors import cause_of, end_with_the_cause
+from monai_pylon.workflows.evaluation import EvaluationReport, auroc_intervals, localization_intervals, report_rows
+from monai_pylon.workflows.film_data import radiograph_data, read_folds, section_of_folds
+from monai_pylon.workflows.film_writer import ExplainItem, FilmWriter
 from monai_pylon.workflows.memory import peak_memory_mb, restart_peak_memory
+from monai_pylon.workflows.networks import bundle_folder, make_network, network_table
 from monai_pylon.workflows.organ_writer import OrganWriter
-from monai_pylon.workflows.overrides import check_overrides, unknown_keys
+from monai_pylon.workflows.overrides import check_overrides, running_workflow, unknown_keys
 from monai_pylon.workflows.runner import CohortRunner, CohortSummary
-from monai_pylon.workflows.scans import list_scans
+from monai_pylon.workflows.scans import list_films, list_scans
+from monai_pylon.workflows.training import (
+    EpochHistory,
+    FiniteLoss,
+    SameBuffers,
+    StopAtLearningRate,
+    logits_and_labels,
+    maps_and_boxes,
+    prepare_radiographs,
+)
 
 __all__ = [
     "CohortRunner",
     "CohortSummary",
+    "EpochHistory",
+    "EvaluationReport",
+    "ExplainItem",
+    "FiniteLoss",
+    "FilmWriter",
     "OrganWriter",
+    "SameBuffers",
+    "StopAtLearningRate",
+    "TrainingCheckpoints",
+    "auroc_intervals",
+    "bundle_folder",
     "cause_of",
     "check_overrides",
     "end_with_the_cause",
+    "file_mark",
+    "list_films",
     "list_scans",
+    "load_checkpoint",
+    "localization_intervals",
+    "logits_and_labels",
+    "make_network",
+    "maps_and_boxes",
+    "network_table",
     "peak_memory_mb",
+    "prepare_radiographs",
+    "radiograph_data",
+    "read_checkpoint",
+    "read_folds",
+    "report_rows",
     "restart_peak_memory",
+    "running_workflow",
+    "section_of_folds",
     "unknown_keys",
 ]

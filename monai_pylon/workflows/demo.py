@@ -14,35 +14,14 @@ import nibabel
 import numpy as np
 from monai.bundle import run
 
-import monai_pylon
 from monai_pylon.data import phantom_chest_ct
 from monai_pylon.reports import read_rows, save_label_nifti, written_whole
 from monai_pylon.taxonomy import ORGAN_VALUES
 from monai_pylon.utils import check
+from monai_pylon.workflows.networks import bundle_folder
 from monai_pylon.workflows.scans import list_scans
 
-__all__ = ["bundle_folder", "dice_by_organ"]
-
-
-def bundle_folder(name: str) -> Path:
-    """Where a bundle lies: in the folder ``bundles`` of the checkout that this package belongs to.
-
-    Args:
-        name: the bundle's name.
-
-    Returns:
-        its folder.
-
-    Raises:
-        ValueError: where there is none, as in an installation without a checkout.
-
-    Example:
-        >>> bundle_folder("chest_ct_partition").name
-        'chest_ct_partition'
-    """
-    folder = Path(monai_pylon.__file__).resolve().parents[1] / "bundles" / name
-    check(folder.is_dir(), "name", "a bundle in this package's checkout", name, f"Get the source: {folder} is missing.")
-    return folder
+__all__ = ["dice_by_organ"]
 
 
 def dice_by_organ(found: np.ndarray, truth: np.ndarray) -> dict[str, float]:

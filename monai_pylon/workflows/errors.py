@@ -8,15 +8,19 @@ from types import TracebackType
 
 __all__ = ["cause_of", "end_with_the_cause"]
 
+#: How MONAI's own errors begin that only say where another one came from.
+_WRAPPERS = ("Failed to evaluate", "Failed to instantiate", "applying transform")
+
 
 def cause_of(error: BaseException) -> str:
-    """The first error of a chain, on one line: MONAI wraps it in the name of the expression or transform it came from.
+    """What an error of MONAI is about, on one line: it wraps errors in the name of the expression they came from.
 
     Args:
         error: the last error of the chain.
 
     Returns:
-        type and text of the first.
+        type and text of the first error that is more than such a wrapper. What caused that one is left out: its text
+        was written for the user.
 
     Example:
         >>> error = RuntimeError("Failed to evaluate '$@evaluator.run()'")
@@ -24,7 +28,7 @@ def cause_of(error: BaseException) -> str:
         >>> cause_of(error)
         'ValueError: input must be a file'
     """
-    while error.__cause__ is not None:
+    while error.__cause__ is not None and str(error).startswith(_WRAPPERS):
         error = error.__cause__
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
 

@@ -14,7 +14,23 @@ from monai.bundle.reference_resolver import ReferenceResolver
 
 from monai_pylon.utils import check, nearest_name
 
-__all__ = ["check_overrides", "unknown_keys"]
+__all__ = ["check_overrides", "running_workflow", "unknown_keys"]
+
+
+def running_workflow() -> ConfigWorkflow | None:
+    """The bundle that is being run: found on the call stack, since its expressions have no other way to it.
+
+    Returns:
+        the innermost workflow, or None where none is running.
+
+    Example:
+        >>> running_workflow() is None
+        True
+    """
+    frame: FrameType | None = sys._getframe()
+    while frame is not None and not isinstance(frame.f_locals.get("self"), ConfigWorkflow):
+        frame = frame.f_back
+    return None if frame is None else frame.f_locals["self"]
 
 
 def _references(node: Any) -> set[str]:
@@ -56,8 +72,7 @@ def check_overrides() -> None:
     """Raise where an override names a key that the bundle does not know; for a bundle's `initialize`.
 
     MONAI adds an unknown key to the configuration, where nothing refers to it. The running workflow is found on the
-    call stack, since an expression of a bundle has no other way to it, so that the command line stays the plain
-    ``python -m monai.bundle run``.
+    call stack, so that the command line stays the plain ``python -m monai.bundle run``.
 
     Raises:
         ValueError: where a key is unknown; it names the nearest one that is known.
@@ -69,12 +84,9 @@ def check_overrides() -> None:
         ...
         RuntimeError: check_overrides belongs into the `initialize` of a bundle, but none is being initialized.
     """
-    frame: FrameType | None = sys._getframe()
-    while frame is not None and not isinstance(frame.f_locals.get("self"), ConfigWorkflow):
-        frame = frame.f_back
-    if frame is None:
+    workflow = running_workflow()
+    if workflow is None:
         raise RuntimeError("check_overrides belongs into the `initialize` of a bundle, but none is being initialized.")
-    workflow = frame.f_locals["self"]
     unknown = unknown_keys(workflow.parser.get(), _known_keys(workflow))
     hints = [f"Did you mean {near!r} instead of {key!r}?" for key, near in unknown.items() if near]
     check(not unknown, "override", "a key of the bundle's configuration", ", ".join(unknown), " ".join(hints))

@@ -35,7 +35,7 @@ class CohortSummary(NamedTuple):
     Attributes:
         done: worked through in this run.
         skipped: finished already, by an earlier run with the same settings.
-        flagged: among those two, the ones that the quality control doubts.
+        flagged: among those two, the ones that the quality control doubts; None where there is none.
         failed: could not be read or worked through; the table says why.
 
     Example:
@@ -45,13 +45,13 @@ class CohortSummary(NamedTuple):
 
     done: int
     skipped: int
-    flagged: int
+    flagged: int | None
     failed: int
 
     def __str__(self) -> str:
         scans = "scan" if self.done == 1 else "scans"
         numbers = f"{self.done} {scans} done, {self.skipped} finished before, {self.failed} failed"
-        return f"{numbers}; {self.flagged} to check by eye"
+        return numbers if self.flagged is None else f"{numbers}; {self.flagged} to check by eye"
 
 
 def _stamp(path: Path) -> list[int]:
@@ -197,7 +197,8 @@ class CohortRunner:
                     flagged += new.get("ok") is False
                 if bar is not None:
                     bar.update()
-        self.summary = CohortSummary(done, skipped, flagged, failed)
+        judged = "ok" in self.postprocessing.columns  # type: ignore[attr-defined]
+        self.summary = CohortSummary(done, skipped, flagged if judged else None, failed)
         _LOGGER.info("%s. The results lie in %s", self.summary, os.fspath(self.output))
         return self.summary
 

@@ -1,4 +1,4 @@
-"""Which scans an input names: one file, a DICOM folder, a folder with many of both, or a MONAI data list."""
+"""Which scans or films an input names: one file, a DICOM folder, a folder with many of both, or a MONAI data list."""
 
 from __future__ import annotations
 
@@ -13,22 +13,29 @@ from typing import Any
 from monai_pylon.data import VOLUME_SUFFIXES, is_dicom_file
 from monai_pylon.utils import check, check_type
 
-__all__ = ["list_scans"]
+__all__ = ["list_films", "list_scans"]
+
+#: Endings of pictures; DICOM files count as films whatever their ending.
+_FILM_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 
-def _ending(path: Path) -> str:
-    return next((suffix for suffix in sorted(VOLUME_SUFFIXES, key=len)[::-1] if path.name.lower().endswith(suffix)), "")
+def _ending(path: Path, suffixes: Sequence[str]) -> str:
+    longest_first = sorted(suffixes, key=len, reverse=True)
+    return next((suffix for suffix in longest_first if path.name.lower().endswith(suffix)), "")
 
 
-def _walk(folder: Path, leave_out: Path | None) -> Iterator[Path]:
-    """Volumes and DICOM folders in and below a folder, sorted; hidden ones and one more folder are left out."""
+def _walk(folder: Path, leave_out: Path | None, suffixes: Sequence[str], dicom_folders: bool) -> Iterator[Path]:
+    """Files with an ending, and DICOM folders or files, in and below a folder, sorted; hidden ones are left out."""
     for place, folders, files in os.walk(folder):
         here = Path(place)
         folders[:] = sorted(name for name in folders if not name.startswith(".") and (here / name) != leave_out)
         seen = sorted(here / name for name in files if not name.startswith("."))
-        if any(is_dicom_file(file) for file in seen if not _ending(file)):
+        if not dicom_folders:
+            yield from (file for file in seen if _ending(file, suffixes) or is_dicom_file(file))
+            continue
+        if any(is_dicom_file(file) for file in seen if not _ending(file, suffixes)):
             yield here
-        yield from (file for file in seen if _ending(file))
+        yield from (file for file in seen if _ending(file, suffixes))
 
 
 def _read_data_list(path: Path) -> list[dict[str, Any]]:
@@ -48,20 +55,43 @@ def _read_data_list(path: Path) -> list[dict[str, Any]]:
     return [item | {"image": str(path.parent / Path(item["image"]).expanduser())} for item in items]
 
 
-def _names(paths: Sequence[Path], root: Path) -> list[str]:
+def _names(paths: Sequence[Path], root: Path, suffixes: Sequence[str]) -> list[str]:
     """A file name for each scan, unique: its path below the root, else with its ending, else with a number."""
     relative = [
         path.relative_to(root) if path != root and path.is_relative_to(root) else Path(path.name) for path in paths
     ]
-    short = ["__".join((*path.parts[:-1], path.name[: len(path.name) - len(_ending(path))])) for path in relative]
+    endings = [_ending(path, suffixes) for path in relative]
+    stems = [path.name[: len(path.name) - len(ending)] for path, ending in zip(relative, endings, strict=True)]
+    short = ["__".join((*path.parts[:-1], stem)) for path, stem in zip(relative, stems, strict=True)]
     safe = [re.sub(r"[^\w.+-]+", "_", name).strip("_") or "scan" for name in short]
     twice = {name for name in safe if safe.count(name) > 1}
     names: list[str] = []
-    for path, name in zip(relative, safe, strict=True):
-        name = name + _ending(path).replace(".", "_") if name in twice else name
+    for ending, name in zip(endings, safe, strict=True):
+        name = name + ending.replace(".", "_") if name in twice else name
         same = sum(other == name or re.fullmatch(re.escape(name) + r"_\d+", other) is not None for other in names)
         names.append(f"{name}_{same + 1}" if name in names else name)
     return names
+
+
+def _list(
+    source: str | PathLike[str], leave_out: str | PathLike[str] | None, suffixes: Sequence[str], dicom_folders: bool
+) -> list[dict[str, Any]]:
+    check_type(source, (str, PathLike), "input", "Write ./7 for a folder with the name 7.")
+    place = Path(source).expanduser().absolute()
+    if not place.exists():
+        raise FileNotFoundError(f"input must be a file or folder that exists, but is {str(source)!r}.")
+    if place.suffix.lower() == ".json":
+        items, root = _read_data_list(place), place.parent
+    elif place.is_dir():
+        spared = Path(leave_out).expanduser().absolute() if leave_out is not None else None
+        items, root = [{"image": str(path)} for path in _walk(place, spared, suffixes, dicom_folders)], place
+    else:
+        items, root = [{"image": str(place)}], place.parent
+    what, dicom = ("scan", "folders with DICOM files") if dicom_folders else ("film", "DICOM files")
+    remedy = f"Files ending in {', '.join(suffixes)} and {dicom} are taken for {what}s."
+    check(bool(items), "input", f"a file, folder or data list with at least one {what}", str(source), remedy)
+    names = _names([Path(item["image"]) for item in items], root, suffixes)
+    return [item | {"scan": name} for item, name in zip(items, names, strict=True)]
 
 
 def list_scans(
@@ -93,18 +123,37 @@ def list_scans(
     """
     if source is None:
         return []
-    check_type(source, (str, PathLike), "input", "Write ./7 for a folder with the name 7.")
-    place = Path(source).expanduser().absolute()
-    if not place.exists():
-        raise FileNotFoundError(f"input must be a file or folder that exists, but is {str(source)!r}.")
-    if place.suffix.lower() == ".json":
-        items, root = _read_data_list(place), place.parent
-    elif place.is_dir():
-        spared = Path(leave_out).expanduser().absolute() if leave_out is not None else None
-        items, root = [{"image": str(path)} for path in _walk(place, spared)], place
-    else:
-        items, root = [{"image": str(place)}], place.parent
-    remedy = f"Files ending in {', '.join(VOLUME_SUFFIXES)} and folders with DICOM files are taken for scans."
-    check(bool(items), "input", "a file, folder or data list with at least one scan", str(source), remedy)
-    names = _names([Path(item["image"]) for item in items], root)
-    return [item | {"scan": name} for item, name in zip(items, names, strict=True)]
+    return _list(source, leave_out, VOLUME_SUFFIXES, dicom_folders=True)
+
+
+def list_films(
+    source: str | PathLike[str] | None, leave_out: str | PathLike[str] | None = None
+) -> list[dict[str, Any]]:
+    """List the radiographs that an input names, each with a name of its own for its results.
+
+    Args:
+        source: a PNG, JPEG or DICOM file; a folder in and below which such files lie; a JSON data list as of
+            :func:`list_scans`, whose items may have "boxes", a list of [x1, y1, x2, y2, class] in pixels of the file.
+            None lists nothing.
+        leave_out: a folder to leave out, such as the one for the results.
+
+    Returns:
+        items with "image" (the absolute path), "scan" (a unique name: the path below the folder searched, joined by
+        two underscores, without ending) and whatever else a data list says of it.
+
+    Raises:
+        FileNotFoundError: where the source does not exist.
+        ValueError: where it holds no film.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     for name in ("b.png", "a.JPG", "notes.txt"):
+        ...         Path(folder, name).touch()
+        ...     [item["scan"] for item in list_films(folder)]
+        ['a', 'b']
+    """
+    if source is None:
+        return []
+    # DICOM files often have an ending, which is no part of the name
+    return _list(source, leave_out, (*_FILM_SUFFIXES, ".dcm"), dicom_folders=False)

@@ -17,8 +17,8 @@ from PIL import Image
 
 from monai_pylon.data import ChestCTPhantom, phantom_chest_ct
 from monai_pylon.reports import read_rows
-from monai_pylon.workflows import CohortSummary
-from monai_pylon.workflows.demo import bundle_folder, dice_by_organ
+from monai_pylon.workflows import CohortSummary, bundle_folder
+from monai_pylon.workflows.demo import dice_by_organ
 
 CONFIG = bundle_folder("chest_ct_partition") / "configs" / "inference.json"
 

@@ -25,6 +25,13 @@ def test_the_cause_is_the_first_error_on_one_line() -> None:
     assert cause_of(KeyError("x")) == "KeyError: 'x'"
 
 
+def test_an_error_that_says_what_to_do_is_the_cause_whatever_caused_it() -> None:
+    error = RuntimeError("Failed to instantiate component 'x'")
+    error.__cause__ = RuntimeError("weights must be fetched by hand")
+    error.__cause__.__cause__ = OSError("no network")
+    assert cause_of(error) == "RuntimeError: weights must be fetched by hand"
+
+
 def test_the_last_line_is_the_cause(capsys: pytest.CaptureFixture[str]) -> None:
     error = nested()
     _hook(type(error), error, None)

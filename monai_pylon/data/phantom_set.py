@@ -1,0 +1,60 @@
+"""Phantom radiographs as a data set, made when they are asked for: nothing to download, nothing on disk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from monai.data import MetaTensor
+from torch.utils.data import Dataset
+
+from monai_pylon.data.phantom_film import phantom_radiograph
+from monai_pylon.utils import check, check_type
+
+__all__ = ["PhantomRadiographs"]
+
+
+class PhantomRadiographs(Dataset):
+    """Films of patients who do not exist, as the items of `chest_xray14_datalist` are once their image is read.
+
+    Each item has image, MetaTensor (1, H, W) between 0 and 1; label (14,) uint8; boxes (K, 5) float32
+    [x1, y1, x2, y2, class]; patient_id, its seed; view; name. A film takes some hundredths of a second, so none is
+    kept; the same seed gives the same film every time.
+
+    Args:
+        count: how many.
+        size: rows and columns.
+        first_seed: of the first film; the others count on from there. Give training and test sets seeds of their own.
+
+    Raises:
+        ValueError: for no film at all, or a negative seed.
+
+    Example:
+        >>> films = PhantomRadiographs(2, size=64, first_seed=7)
+        >>> len(films), films[1]["image"].shape, films[-1]["patient_id"]
+        (2, torch.Size([1, 64, 64]), 8)
+    """
+
+    def __init__(self, count: int, size: int = 256, first_seed: int = 0) -> None:
+        for name, value in (("count", count), ("size", size), ("first_seed", first_seed)):
+            check_type(value, int, name)
+        check(count > 0, "count", "positive", count)
+        check(first_seed >= 0, "first_seed", "0 or more", first_seed)
+        self.count, self.size, self.first_seed = count, size, first_seed
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        if not -self.count <= index < self.count:
+            raise IndexError(f"index must be below {self.count}, but is {index}.")
+        seed = self.first_seed + index % self.count
+        film = phantom_radiograph(seed, size=self.size)
+        return {
+            "image": MetaTensor(torch.from_numpy(film.image), affine=torch.eye(4, dtype=torch.float64)),
+            "label": film.labels,
+            "boxes": film.boxes,
+            "patient_id": seed,
+            "view": film.view,
+            "name": f"phantom_{seed}",
+        }

@@ -1,0 +1,89 @@
+"""Networks by name: a bundle's `networks.json` is the table of the paper's comparison, as data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from monai.bundle import ConfigParser
+from torch import nn
+
+from monai_pylon.utils import check, check_choice, check_type
+from monai_pylon.workflows.overrides import running_workflow
+
+__all__ = ["bundle_folder", "make_network", "network_table"]
+
+
+def bundle_folder(name: str) -> Path:
+    """Where a bundle lies: in the folder ``bundles`` of the checkout that this package belongs to.
+
+    Args:
+        name: the bundle's name.
+
+    Returns:
+        its folder.
+
+    Raises:
+        ValueError: where there is none, as in an installation without a checkout.
+
+    Example:
+        >>> bundle_folder("chest_ct_partition").name
+        'chest_ct_partition'
+    """
+    folder = Path(__file__).resolve().parents[2] / "bundles" / name
+    check(folder.is_dir(), "name", "a bundle in this package's checkout", name, f"Get the source: {folder} is missing.")
+    return folder
+
+
+def network_table(
+    bundle_root: str | PathLike[str] = ".", bundle: str = "chest_xray_classification_pylon"
+) -> dict[str, dict[str, Any]]:
+    """The networks that a bundle knows: `configs/networks.json` of the bundle root, else of the running bundle, else
+    of the bundle in this package's checkout.
+
+    Args:
+        bundle_root: the bundle's folder.
+        bundle: its name.
+
+    Returns:
+        by name, the network's class (``_target_``) and arguments.
+
+    Example:
+        >>> network_table()["pylon_no_pa"]["pyramid_attention"]
+        False
+    """
+    running = running_workflow()
+    places = [Path(bundle_root).expanduser() / "configs", *([running.config_root_path] if running else [])]
+    file = next((place / "networks.json" for place in places if (Path(place) / "networks.json").is_file()), None)
+    file = bundle_folder(bundle) / "configs" / "networks.json" if file is None else file
+    return json.loads(Path(file).read_text(encoding="utf-8"))["networks"]
+
+
+def make_network(card: Mapping[str, Any], bundle_root: str | PathLike[str] = ".") -> nn.Module:
+    """Make a network out of its card: its name in the bundle's table, and the arguments that differ from the table's.
+
+    Args:
+        card: "name", and arguments such as "encoder" or "num_classes".
+        bundle_root: the bundle's folder; see :func:`network_table`.
+
+    Returns:
+        the network: an image (N, C, H, W) to logits (N, M).
+
+    Raises:
+        ValueError: where the table has no such network; the error names the nearest one.
+        TypeError: for an argument that this network does not have.
+
+    Example:
+        >>> net = make_network({"name": "backbone", "encoder": "resnet18", "num_classes": 3})
+        >>> type(net).__name__, net.head.out_channels
+        ('MaxPoolBackbone', 3)
+    """
+    check_type(card, Mapping, "card")
+    arguments = dict(card)
+    name = arguments.pop("name", None)
+    table = network_table(bundle_root)
+    check_choice(name, table, "network_name")
+    return ConfigParser({"network": {**table[name], **arguments}}).get_parsed_content("network")
