@@ -108,7 +108,7 @@ class FiniteLoss:
 
     def __call__(self, engine: Any) -> None:
         """Called by the trainer after each step."""
-        loss, state = float(engine.state.output["loss"]), engine.state
+        loss, state = float(torch.as_tensor(engine.state.output["loss"]).detach()), engine.state
         remedy = f"Epoch {state.epoch}, iteration {state.iteration}: lower --learning_rate, or try --amp False."
         check(math.isfinite(loss), "loss", "finite", loss, remedy)
 

@@ -1,0 +1,416 @@
+"""The bundle chest_xray_classification_pylon as its users run it: train, go on, evaluate, explain films, fail clearly.
+
+The network is small and the films are phantoms of 64 pixels, so that all of it takes seconds on a CPU.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+from monai.bundle import ConfigWorkflow
+from monai.bundle.scripts import ckpt_export, verify_net_in_out
+from PIL import Image
+
+from monai_pylon.data import phantom_radiograph, read_radiograph
+from monai_pylon.networks.nets import PYLON
+from monai_pylon.reports import read_rows
+from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
+from monai_pylon.workflows import bundle_folder, cause_of, make_network, network_table, read_checkpoint
+
+BUNDLE = bundle_folder("chest_xray_classification_pylon")
+SMALL = {"encoder": "resnet18", "network_settings": {"decoder_channels": 8}, "image_size": 64}
+FAST = {**SMALL, "phantoms": 16, "batch_size": 8, "num_workers": 0, "progress": False, "tensorboard": False}
+EVALUATE = {key: value for key, value in FAST.items() if key != "tensorboard"} | {"num_resamples": 50, "examples": 1}
+
+
+def run_here(config: str, **overrides: Any) -> ConfigWorkflow:
+    """What the command line does, within this process, which is faster."""
+    kind = "train" if config == "train" else "infer"
+    file = str(BUNDLE / "configs" / f"{config}.json")
+    workflow = ConfigWorkflow(file, logging_file=False, workflow_type=kind, **overrides)
+    workflow.initialize()
+    workflow.run()
+    return workflow
+
+
+def train(folder: Path, **overrides: Any) -> ConfigWorkflow:
+    return run_here("train", **{**FAST, "bundle_root": str(folder), "max_epochs": 1, **overrides})
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    torch.manual_seed(0)
+    train(folder)
+    return folder
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> Path:
+    """A folder with two films, one of them 16 bits deep and not square, and one that is broken."""
+    folder = tmp_path / "films"
+    (folder / "ward").mkdir(parents=True)
+    film = phantom_radiograph(5, size=96, findings=["Mass"]).image[0]
+    Image.fromarray((film * 255).astype(np.uint8)).save(folder / "a.png")
+    Image.fromarray((film[:80] * 65535).astype(np.uint16)).save(folder / "ward" / "deep.png")
+    whole = (folder / "a.png").read_bytes()
+    (folder / "broken.png").write_bytes(whole[: len(whole) // 2])
+    return folder
+
+
+def cause(error: pytest.ExceptionInfo[BaseException]) -> str:
+    return cause_of(error.value)
+
+
+# --- training
+
+
+def test_training_leaves_checkpoints_and_a_history(trained: Path) -> None:
+    assert {file.name for file in (trained / "models").iterdir()} == {"model.pt", "last.pt"}
+    best = read_checkpoint(trained / "models" / "model.pt")
+    assert best["network"] == {"name": "pylon", "encoder": "resnet18", "decoder_channels": 8}
+    assert best["metric"] == "val_loss"
+    (row,) = read_rows(trained / "logs" / "history.csv")
+    assert row["epoch"] == "1"
+    assert float(row["val_loss"]) == pytest.approx(best["best_value"], rel=1e-6)
+    assert float(row["train_loss"]) > 0
+    assert row["val_auroc_Hernia"] == "", "a class without positives is undefined, not 0"
+
+
+def test_the_validation_loss_is_that_of_all_films(trained: Path) -> None:
+    """An independent loop over the validation films, one by one."""
+    workflow = run_here("evaluate", **{**EVALUATE, "section": "validation", "bundle_root": str(trained)})
+    network = workflow.network_def.eval()
+    losses = []
+    for item in workflow.dataset:
+        with torch.no_grad():
+            logits = network(torch.as_tensor(item["image"])[None])[0]
+        losses.append(torch.nn.functional.binary_cross_entropy_with_logits(logits, item["label"]).item())
+    (row,) = read_rows(trained / "logs" / "history.csv")
+    assert float(row["val_loss"]) == pytest.approx(np.mean(losses), rel=1e-4)
+
+
+def test_training_goes_on_where_it_was(trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(trained, folder)
+    before = read_checkpoint(folder / "models" / "last.pt")
+    workflow = train(folder, max_epochs=2)
+    after = read_checkpoint(folder / "models" / "last.pt")
+    assert (before["epoch"], after["epoch"]) == (1, 2)
+    assert workflow.trainer.state.iteration == 4, "two batches an epoch"
+    steps = [int(state["step"]) for state in after["optimizer"]["state"].values()]
+    assert set(steps) == {4}, "the optimizer's state went on too"
+    assert [row["epoch"] for row in read_rows(folder / "logs" / "history.csv")] == ["1", "2"]
+
+
+def test_a_worse_epoch_after_going_on_does_not_replace_the_best(trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(trained, folder)
+    last = read_checkpoint(folder / "models" / "last.pt")
+    torch.save({**last, "best_value": 1e-9}, folder / "models" / "last.pt")
+    before = (folder / "models" / "model.pt").read_bytes()
+    train(folder, max_epochs=2)
+    assert (folder / "models" / "model.pt").read_bytes() == before
+
+
+def test_beginning_anew_is_asked_for(trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(trained, folder)
+    workflow = train(folder, resume=False)
+    assert workflow.trainer.state.iteration == 2
+    assert read_checkpoint(folder / "models" / "last.pt")["epoch"] == 1
+
+
+def test_training_ends_below_the_least_learning_rate(tmp_path: Path) -> None:
+    workflow = train(tmp_path, max_epochs=9, learning_rate=1e-7)
+    assert workflow.trainer.state.epoch <= 1
+
+
+def test_another_networks_training_is_not_gone_on_with(trained: Path) -> None:
+    with pytest.raises(RuntimeError) as error:
+        train(trained, max_epochs=2, network_name="backbone", network_settings={})
+    assert "name=backbone encoder=resnet18" in cause(error)
+    assert "name=pylon encoder=resnet18 decoder_channels=8" in cause(error)
+
+
+# --- evaluation
+
+
+def test_evaluation_writes_numbers_with_intervals_and_a_page(trained: Path, tmp_path: Path) -> None:
+    workflow = run_here("evaluate", **{**EVALUATE, "bundle_root": str(trained), "output": str(tmp_path)})
+    report = json.loads((tmp_path / "evaluation.json").read_text())
+    assert report["data"] == "phantom"
+    assert report["images"] == report["patients"] == 4
+    found = report["metrics"]
+    assert set(found) == {"auroc", "point_localization", *(f"box_localization_{t}" for t in (0.1, 0.25, 0.5))}
+    assert set(found["auroc"]) == {"macro", "weighted", *CHEST_XRAY14_LABELS}
+    state = workflow.evaluator.state.metrics
+    assert found["point_localization"]["weighted"]["estimate"] == pytest.approx(state["point_localization"], abs=1e-5)
+    assert found["auroc"]["macro"]["estimate"] == pytest.approx(state["auroc"], abs=1e-5)
+    boxes = sum(len({int(box[4]) for box in item["boxes"]}) for item in workflow.dataset)
+    assert found["point_localization"]["weighted"]["n"] == boxes > 0
+    assert found["point_localization"]["Hernia"] == {"estimate": None, "low": None, "high": None, "n": 0}
+    rows = read_rows(tmp_path / "evaluation.csv")
+    assert len(rows) == 5 * 16
+    with Image.open(tmp_path / "overlays" / "page.png") as page:
+        page.verify()
+
+
+# --- inference
+
+
+def explain(trained: Path, films: Path, output: Path, **overrides: Any) -> ConfigWorkflow:
+    checkpoint = str(trained / "models" / "model.pt")
+    given = {**SMALL, "input": str(films), "output": str(output), "checkpoint": checkpoint, "progress": False}
+    return run_here("inference", **{**given, **overrides})
+
+
+def test_an_unreadable_film_does_not_stop_the_others(trained: Path, films: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    workflow = explain(trained, films, output)
+    summary = workflow.evaluator.summary
+    assert (summary.done, summary.failed, summary.flagged) == (2, 1, None)
+    rows = {row["scan"]: row for row in read_rows(output / "probabilities.csv")}
+    assert set(rows) == {"a", "broken", "ward__deep"}
+    assert rows["broken"]["error"]
+    chances = {name: float(rows["a"][name]) for name in CHEST_XRAY14_LABELS}
+    assert all(0 <= value <= 1 for value in chances.values())
+    best = sorted(chances, key=chances.get, reverse=True)[:3]
+    assert rows["a"]["top"] == "; ".join(best)
+    files = {f"a_{name}.nii.gz" for name in best} | {"a_overlay.png"}
+    assert set(rows["a"]["files"].split("; ")) == files
+    with pytest.raises(SystemExit, match="Scans that failed: 1"):
+        workflow.finalize()
+
+
+def test_the_maps_lie_on_the_films_own_grid_and_hold_the_logits(trained: Path, films: Path, tmp_path: Path) -> None:
+    workflow = explain(trained, films, tmp_path / "out")
+    row = next(row for row in read_rows(tmp_path / "out" / "probabilities.csv") if row["scan"] == "ward__deep")
+    first = row["top"].split("; ")[0]
+    map = np.asarray(nibabel.load(tmp_path / "out" / f"ward__deep_{first}.nii.gz").dataobj)[..., 0].T
+    film = read_radiograph(films / "ward" / "deep.png")
+    assert map.shape == tuple(film.shape[1:]) == (80, 96)
+    image = workflow.preprocessing({"image": str(films / "ward" / "deep.png")})["image"]
+    with torch.no_grad():
+        logits, attention, _ = workflow.network_def.explain(torch.as_tensor(image)[None])
+    label = CHEST_XRAY14_LABELS.index(first)
+    assert float(row[first]) == pytest.approx(logits[0, label].sigmoid().item(), abs=1e-4)
+    large = torch.nn.functional.interpolate(attention[:, [label]], (80, 96), mode="bilinear")[0, 0].numpy()
+    np.testing.assert_allclose(map, large, atol=1e-4)
+    column, line = (int(number) for number in row["peaks"].split("; ")[0].split())
+    chances = torch.nn.functional.interpolate(attention[:, [label]].sigmoid(), (80, 96), mode="bilinear")[0, 0]
+    assert chances[line, column] == pytest.approx(chances.max().item(), abs=1e-6)
+
+
+def test_a_second_run_skips_and_other_settings_do_not(trained: Path, films: Path, tmp_path: Path) -> None:
+    one, output = films / "a.png", tmp_path / "out"
+    assert explain(trained, one, output).evaluator.summary.done == 1
+    assert explain(trained, one, output).evaluator.summary.skipped == 1
+    assert explain(trained, one, output, top=1).evaluator.summary.done == 1
+
+
+def test_a_data_list_brings_its_boxes(trained: Path, films: Path, tmp_path: Path) -> None:
+    listed = films / "list.json"
+    listed.write_text(json.dumps([{"image": "a.png", "boxes": [[10, 10, 30, 40, 4]]}]))
+    workflow = explain(trained, listed, tmp_path / "out", nifti=False)
+    assert workflow.evaluator.summary.done == 1
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a_overlay.png", "probabilities.csv"}
+    listed.write_text(json.dumps([{"image": "a.png", "boxes": [[10, 10, 30, 40, 14]]}]))
+    assert explain(trained, listed, tmp_path / "out").evaluator.summary.failed == 1
+
+
+# --- what goes wrong
+
+
+def test_without_a_checkpoint_it_stops_and_says_where_weights_come_from(films: Path, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError) as error:
+        explain(tmp_path, films, tmp_path / "out")
+    assert "train.json" in cause(error)
+    assert "--checkpoint" in cause(error)
+    assert "github.com/cmb-chula/pylon" in cause(error)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("config", ["inference", "evaluate"])
+def test_a_checkpoint_of_another_network_names_both(config: str, trained: Path, films: Path, tmp_path: Path) -> None:
+    given = {**SMALL, "network_name": "fpn_bn", "network_settings": {}, "output": str(tmp_path / "out")}
+    given |= {"checkpoint": str(trained / "models" / "model.pt")}
+    given |= {"input": str(films)} if config == "inference" else {"num_workers": 0}
+    with pytest.raises(RuntimeError) as error:
+        run_here(config, **given)
+    assert "name=fpn_bn encoder=resnet18" in cause(error)
+    assert "--network_name pylon --encoder resnet18" in cause(error)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_plain_state_dict_of_another_network_is_refused_too(trained: Path, films: Path, tmp_path: Path) -> None:
+    torch.save(PYLON(encoder="resnet18", decoder_channels=16).state_dict(), tmp_path / "other.pt")
+    with pytest.raises(RuntimeError) as error:
+        explain(trained, films, tmp_path / "out", checkpoint=str(tmp_path / "other.pt"))
+    assert "name=pylon encoder=resnet18 decoder_channels=8" in cause(error)
+    assert "other.pt" in cause(error)
+
+
+def test_an_encoder_alone_is_no_checkpoint(trained: Path, films: Path, tmp_path: Path) -> None:
+    state = PYLON(encoder="resnet18", decoder_channels=8).encoder.state_dict()
+    torch.save(state, tmp_path / "encoder.pt")
+    with pytest.raises(RuntimeError) as error:
+        explain(trained, films, tmp_path / "out", checkpoint=str(tmp_path / "encoder.pt"))
+    assert "an encoder alone" in cause(error)
+
+
+def test_a_truncated_checkpoint_is_named(trained: Path, films: Path, tmp_path: Path) -> None:
+    whole = (trained / "models" / "model.pt").read_bytes()
+    (tmp_path / "half.pt").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(RuntimeError) as error:
+        explain(trained, films, tmp_path / "out", checkpoint=str(tmp_path / "half.pt"))
+    assert "half.pt' cannot be read. Is it whole?" in cause(error)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({"network_name": "pylon_nopa"}, "Did you mean 'pylon_no_pa'?"),
+        ({"encodr": "resnet18"}, "Did you mean 'encoder' instead of 'encodr'?"),
+        ({"dataset_dir": "phantoms"}, "Did you mean 'phantom'?"),
+        ({"weights": "imagenet.pth"}, "imagenet.pth"),
+        ({"phantoms": 0}, "count must be positive"),
+    ],
+)
+def test_wrong_values_are_errors_that_help(overrides: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError) as error:
+        train(tmp_path, **overrides)
+    assert message in cause(error)
+    assert not (tmp_path / "models").exists()
+
+
+# --- what MONAI's model zoo checks
+
+
+@pytest.mark.parametrize("name", sorted(network_table()))
+def test_every_row_of_the_papers_table_is_a_network(name: str) -> None:
+    network = make_network({"name": name, "encoder": "resnet18"}).eval()
+    with torch.no_grad():
+        logits, attention, _ = network.explain(torch.zeros(1, 1, 64, 64))
+    assert logits.shape == (1, 14)
+    assert attention.shape[:2] == (1, 14)
+
+
+@pytest.mark.parametrize("name", ["evaluate", "inference", "train"])
+def test_it_has_the_properties(name: str, tmp_path: Path) -> None:
+    file = str(BUNDLE / "configs" / f"{name}.json")
+    workflow = ConfigWorkflow(
+        file, logging_file=False, workflow_type="train" if name == "train" else "infer", bundle_root=str(tmp_path)
+    )
+    workflow.initialize()
+    assert workflow.check_properties() == []
+
+
+@pytest.mark.parametrize("name", ["evaluate", "inference", "train"])
+def test_the_network_takes_and_gives_what_the_metadata_says(name: str) -> None:
+    configs = BUNDLE / "configs"
+    verify_net_in_out(
+        net_id="network_def",
+        meta_file=str(configs / "metadata.json"),
+        config_file=str(configs / f"{name}.json"),
+        device="cpu",
+        encoder="resnet18",
+    )
+
+
+def test_the_metadata_names_the_findings_in_their_order() -> None:
+    metadata = json.loads((BUNDLE / "configs" / "metadata.json").read_text())
+    channels = metadata["network_data_format"]["outputs"]["pred"]["channel_def"]
+    assert tuple(channels[str(k)] for k in range(14)) == CHEST_XRAY14_LABELS
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
+def test_a_checkpoint_is_exported_by_trace(trained: Path, tmp_path: Path) -> None:
+    configs, file = BUNDLE / "configs", tmp_path / "model.ts"
+    ckpt_export(
+        net_id="network_def",
+        filepath=str(file),
+        ckpt_file=str(trained / "models" / "model.pt"),
+        meta_file=str(configs / "metadata.json"),
+        config_file=str(configs / "inference.json"),
+        key_in_ckpt="model",
+        use_trace=True,
+        input_shape=[1, 1, 64, 64],
+        encoder="resnet18",
+        network_settings={"decoder_channels": 8},
+    )
+    network = make_network({"name": "pylon", "encoder": "resnet18", "decoder_channels": 8}).eval()
+    network.load_state_dict(read_checkpoint(trained / "models" / "model.pt")["model"])
+    image = torch.randn(2, 1, 64, 64)
+    with torch.no_grad():
+        torch.testing.assert_close(torch.jit.load(file)(image), network(image), rtol=1e-5, atol=1e-5)
+
+
+# --- the command line
+
+
+def command_line(config: str, *arguments: str | Path, launch: tuple[str, ...] = (sys.executable,)) -> Any:
+    files = [str(BUNDLE / "configs" / f"{name}.json") for name in config.split("+")]
+    small = ["--encoder", "resnet18", "--image_size", "64", "--network_settings", "{'decoder_channels': 8}"]
+    file = files[0] if len(files) == 1 else str(files)
+    command = [*launch, "-m", "monai.bundle", "run", "--config_file", file, *small, *map(str, arguments)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(command, capture_output=True, text=True, timeout=500, check=False, env=environment)
+
+
+@pytest.mark.slow
+def test_the_command_line_ends_with_the_cause(films: Path, tmp_path: Path) -> None:
+    result = command_line("inference", "--input", films, "--bundle_root", tmp_path)
+    assert result.returncode != 0
+    assert result.stderr.splitlines()[-1].startswith("The cause is: FileNotFoundError: checkpoint must be a file")
+
+
+@pytest.mark.slow
+def test_two_processes_train_and_evaluate_as_one(tmp_path: Path) -> None:
+    """Two gloo processes on the CPU; 5 test films, so that one process has more than the other."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    both = (sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(port))
+    phantoms = ["--phantoms", "20", "--batch_size", "4", "--num_workers", "0", "--bundle_root", tmp_path]
+    trained = command_line("train+multi_gpu_train", *phantoms, "--max_epochs", "2", launch=both)
+    assert trained.returncode == 0, trained.stderr[-2000:]
+    assert [row["epoch"] for row in read_rows(tmp_path / "logs" / "history.csv")] == ["1", "2"]
+    two = command_line("evaluate+multi_gpu_evaluate", *phantoms, "--output", tmp_path / "two", launch=both)
+    assert two.returncode == 0, two.stderr[-2000:]
+    one = command_line("evaluate", *phantoms, "--output", tmp_path / "one")
+    assert one.returncode == 0, one.stderr[-2000:]
+    assert (tmp_path / "two" / "evaluation.csv").read_text() == (tmp_path / "one" / "evaluation.csv").read_text()
+    assert json.loads((tmp_path / "two" / "evaluation.json").read_text())["images"] == 5
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_it_runs_on_real_films_with_folds(public_data: Path, tmp_path: Path) -> None:
+    folder = public_data / "nih_chestxray14"
+    given = {"dataset_dir": str(folder), "folds": str(folder / "folds.csv"), "fold": 1}
+    workflow = run_here("evaluate", **{**EVALUATE, **given, "checkpoint": str(_random_weights(tmp_path))})
+    assert workflow.evaluator.state.metrics["point_localization"] < 1
+    films = sorted((folder).glob("images*/*.jpg"))[:2]
+    (tmp_path / "films.json").write_text(json.dumps([str(film) for film in films]))
+    summary = explain(tmp_path, tmp_path / "films.json", tmp_path / "out").evaluator.summary
+    assert (summary.done, summary.failed) == (2, 0)
+
+
+def _random_weights(folder: Path) -> Path:
+    (folder / "models").mkdir()
+    file = folder / "models" / "model.pt"
+    torch.save(PYLON(encoder="resnet18", decoder_channels=8).state_dict(), file)
+    return file
