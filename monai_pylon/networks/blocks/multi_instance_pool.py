@@ -1,4 +1,4 @@
-"""Li 2018's pooling of cells to one score: the image is positive unless every cell is negative."""
+"""Many scores to one: Li 2018's (the image is positive unless every cell is negative), and the mean probability."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from monai_pylon.utils import check
 
-__all__ = ["NoisyOrPool", "noisy_or_logit"]
+__all__ = ["NoisyOrPool", "mean_probability_logit", "noisy_or_logit"]
 
 #: Below it (1 - exp(-t)) / t and -log(1 - t) / t are 1 to the last bit; its square is still a float32.
 _TINY = 1e-16
@@ -48,6 +48,22 @@ def noisy_or_logit(x: torch.Tensor, minimum: float = 0.98) -> torch.Tensor:
     t = log_t.exp()
     small = t.clamp_min(_TINY)
     return log_t + torch.log(-torch.expm1(-small) / small) + t
+
+
+def mean_probability_logit(x: torch.Tensor) -> torch.Tensor:
+    """The logit of p = mean(sigmoid(x)) over the last axis, in logarithms: no probability is rounded to 0 or 1.
+
+    Args:
+        x: (N, M, S), a logit for each of S instances.
+
+    Returns:
+        (N, M).
+
+    Example:
+        >>> mean_probability_logit(torch.tensor([[[-200.0, -200.0]]]))
+        tensor([[-200.]])
+    """
+    return torch.logsumexp(F.logsigmoid(x), dim=-1) - torch.logsumexp(F.logsigmoid(-x), dim=-1)
 
 
 class NoisyOrPool(nn.Module):

@@ -1,5 +1,6 @@
 """The networks, one file each."""
 
+from monai_pylon.networks.nets.axialnet import AxialNet
 from monai_pylon.networks.nets.backbone import MaxPoolBackbone
 from monai_pylon.networks.nets.deeplab import DeepLabV3Plus
 from monai_pylon.networks.nets.fpn import FPN
@@ -7,4 +8,4 @@ from monai_pylon.networks.nets.li2018 import Li2018
 from monai_pylon.networks.nets.pan import PAN
 from monai_pylon.networks.nets.pylon import PYLON
 
-__all__ = ["DeepLabV3Plus", "FPN", "Li2018", "MaxPoolBackbone", "PAN", "PYLON"]
+__all__ = ["AxialNet", "DeepLabV3Plus", "FPN", "Li2018", "MaxPoolBackbone", "PAN", "PYLON"]

@@ -1,0 +1,164 @@
+"""Axial slices as images: neighbours grouped as channels, and one image encoder over all groups (section 3.2)."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import warnings
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.checkpoint import checkpoint
+
+__all__ = ["encode_slices", "group_slices", "least_image_size", "map_cells"]
+
+_LARGEST_SIZE = 2**14
+
+
+def group_slices(volume: torch.Tensor, slices_per_group: int = 3) -> torch.Tensor:
+    """Axial slices in groups of neighbours, each group one image whose channels are the slices.
+
+    Where the last group is incomplete, the last slice is repeated to fill it: nothing is lost, and no air is made up.
+
+    Args:
+        volume: (N, 1, X, Y, Z), axial slices on the last axis.
+        slices_per_group: S.
+
+    Returns:
+        (N, G, S, rows = Y, columns = X) with G = Z / S, rounded up.
+
+    Example:
+        >>> group_slices(torch.arange(4.0).expand(1, 1, 2, 2, 4))[0, :, :, 0, 0]
+        tensor([[0., 1., 2.],
+                [3., 3., 3.]])
+    """
+    slices = volume[:, 0].permute(0, 3, 2, 1)
+    groups = -(-_number(volume.shape[-1]) // slices_per_group)
+    missing = groups * slices_per_group - _number(volume.shape[-1])
+    if missing:
+        slices = torch.cat([slices, slices[:, -1:].expand(-1, missing, -1, -1)], dim=1)
+    return slices.unflatten(1, (groups, slices_per_group))
+
+
+def _number(size: int) -> int:
+    """A size as a number, while a network is traced too: a trace is for the slices of its example."""
+    if not torch.jit.is_tracing():
+        return size
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", torch.jit.TracerWarning)
+        return int(size)
+
+
+def encode_slices(encoder: nn.Module, images: torch.Tensor, chunk_size: int | None = None) -> torch.Tensor:
+    """The encoder's deepest map of each image, a chunk of the images at a time.
+
+    Where gradients are wanted a chunk's inner activations are not kept but computed again on the way back (gradient
+    checkpointing), so that memory grows with the chunk and not with the volume. A chunk takes images from all over the
+    volume, so that batch norms in training see a fair sample of it.
+
+    Args:
+        encoder: from images (G, S, H, W) to a list of maps, shallow to deep.
+        images: (G, S, H, W).
+        chunk_size: images at a time; None for all at once.
+
+    Returns:
+        (G, C, h, w).
+
+    Example:
+        >>> from monai_pylon.networks import make_encoder
+        >>> encode_slices(make_encoder("resnet18", 2, 3).eval(), torch.zeros(5, 3, 64, 64), chunk_size=2).shape
+        torch.Size([5, 512, 2, 2])
+    """
+    total = _number(images.shape[0])
+    chunks = 1 if chunk_size is None else -(-total // chunk_size)
+    if chunk_size is None or (chunks == 1 and not torch.is_grad_enabled()):
+        return encoder(images)[-1]
+
+    def deepest(chunk: torch.Tensor) -> torch.Tensor:
+        return encoder(chunk)[-1]
+
+    def once_and_again() -> tuple[contextlib.AbstractContextManager, contextlib.AbstractContextManager]:
+        return contextlib.nullcontext(), _without_counting(encoder)
+
+    parts = [
+        checkpoint(deepest, images[i::chunks], use_reentrant=False, context_fn=once_and_again)
+        if torch.is_grad_enabled()
+        else deepest(images[i::chunks])
+        for i in range(chunks)
+    ]
+    taken = torch.arange(total, device=images.device)
+    return torch.cat(parts)[torch.cat([taken[i::chunks] for i in range(chunks)]).argsort()]
+
+
+@contextlib.contextmanager
+def _without_counting(encoder: nn.Module) -> Iterator[None]:
+    """Batch norms normalise as before but do not count the same images into their running statistics again."""
+    norms = [module for module in encoder.modules() if isinstance(module, _BatchNorm) and module.training]
+    kept = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
+    try:
+        for norm in norms:
+            norm.momentum, norm.num_batches_tracked = 0.0, None
+        yield
+    finally:
+        for norm, (momentum, count) in zip(norms, kept, strict=True):
+            norm.momentum, norm.num_batches_tracked = momentum, count
+
+
+def map_cells(encoder: nn.Module, in_channels: int, size: Sequence[int]) -> tuple[int, int]:
+    """The cells of the encoder's deepest map for an image of a size, found without computing the map.
+
+    Args:
+        encoder: from images (G, S, H, W) to a list of maps.
+        in_channels: S.
+        size: (H, W).
+
+    Returns:
+        (h, w).
+
+    Example:
+        >>> from monai_pylon.networks import make_encoder
+        >>> map_cells(make_encoder("resnet18", 2, 3), 3, (420, 448))
+        (14, 14)
+    """
+    tensors = dict(itertools.chain(encoder.named_parameters(), encoder.named_buffers()))
+    dtype = next((t.dtype for t in tensors.values() if t.is_floating_point()), torch.float32)
+    nowhere = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
+    image = torch.empty(2, in_channels, *size, dtype=dtype, device="meta")  # two, for batch norms on one cell
+    with torch.no_grad():
+        deepest = torch.func.functional_call(encoder, nowhere, (image,))[-1]
+    rows, columns = deepest.shape[2:]
+    return rows, columns
+
+
+def least_image_size(encoder: nn.Module, in_channels: int, cells: int) -> int:
+    """The smallest edge of a square image whose deepest map has at least so many cells along each axis.
+
+    Args:
+        encoder: from images (G, S, H, W) to a list of maps.
+        in_channels: S.
+        cells: wanted along each axis.
+
+    Returns:
+        the edge H = W.
+
+    Example:
+        >>> from monai_pylon.networks import make_encoder
+        >>> least_image_size(make_encoder("resnet18", 2, 3), 3, cells=9)
+        257
+    """
+
+    def enough(edge: int) -> bool:
+        try:
+            return min(map_cells(encoder, in_channels, (edge, edge))) >= cells
+        except RuntimeError:  # smaller than a kernel
+            return False
+
+    low, high = 0, 32
+    while not enough(high) and high < _LARGEST_SIZE:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high

@@ -1,0 +1,185 @@
+"""AxialNet (HiResCAM paper, section 3.2), and by its arguments every ablation of Table 1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from monai_pylon.networks.blocks.multi_instance_pool import mean_probability_logit
+from monai_pylon.networks.blocks.slice_encoder import least_image_size, map_cells
+from monai_pylon.networks.blocks.slice_head import MappedLinear, slice_reduction
+from monai_pylon.networks.explanation import Explanation
+from monai_pylon.networks.nets.slice_network import SliceNetwork, check_positive, is_checked
+from monai_pylon.utils import check, check_choice, check_type
+
+__all__ = ["AxialNet"]
+
+#: From the scores of a volume's slice groups (N, M, S) to the volume's logits (N, M).
+_POOLINGS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+    "mean": lambda scores: scores.mean(-1),
+    "max": lambda scores: scores.max(-1).values,  # of equals one: the gradient goes to a single slice
+    "sigmoid_mean": mean_probability_logit,
+}
+
+
+class AxialNet(SliceNetwork):
+    """A classifier of chest CT that scores axial slices, and whose slice scores are sums over places.
+
+    An image encoder looks at groups of neighbouring slices; convolutions reduce its deepest map to few features; one
+    fully connected layer, the same for all groups, gives each group's scores; their mean is the volume's. So what a
+    place gave to a score is the features there times the layer's weights there: that is the attention. Its sum within
+    a slice and the bias are the slice score. HiResCAM of the volume's logit at the last convolution is the attention
+    divided by the number of groups.
+
+    The ablations of Table 1 are arguments: ``slice_pooling="max"`` (MaxPool), ``weights=None`` instead of "imagenet"
+    (RandInitResNet), ``reduction_channels=()`` (NoCustomConv); "sigmoid_mean" is the authors' mean of probabilities,
+    here returned as its logit.
+
+    Args:
+        num_classes: labels M.
+        encoder: a name of :func:`~monai_pylon.networks.make_encoder`, or a module with ``channels`` and ``strides``.
+        slices_per_group: neighbouring slices that are the channels of one image. An incomplete last group is filled by
+            repeating the last slice.
+        in_plane_size: (X, Y) of the volumes. The fully connected layer is made for the cells that come of it; volumes
+            of other sizes are taken if as many cells come of theirs.
+        reduction_channels: after each of the convolutions (3x3, ReLU) behind the encoder.
+        reduction_padding: of these, 0 or 1; with 0, as in the paper, each takes a cell off every side.
+        slice_pooling: "mean", "max" or "sigmoid_mean".
+        chunk_size: groups that pass the encoder at once; None for all. With a number, training keeps the activations of
+            that many groups only and computes the others again (gradient checkpointing). Batch norms in training then
+            normalise over a chunk, which is a sample of the whole volume.
+        weights: None, "imagenet" for the encoder, or a file with weights of the encoder or the whole network.
+
+    ``net(x)`` takes volumes (N, 1, X, Y, Z) of any number of slices and gives the logits (N, M); ``net.explain(x)``
+    these, the attention (N, M, x, y, groups) and the slice scores (N, M, groups).
+
+    Raises:
+        TypeError: where an argument is of another type.
+        ValueError: where one is out of its range, or no cell is left after the convolutions; the message names the
+            smallest size.
+
+    Example:
+        >>> net = AxialNet(encoder="resnet18", num_classes=4, in_plane_size=(64, 64), reduction_padding=1).eval()
+        >>> logits, attention, slice_scores = net.explain(torch.zeros(1, 1, 64, 64, 8))
+        >>> attention.shape, slice_scores.shape
+        (torch.Size([1, 4, 2, 2, 3]), torch.Size([1, 4, 3]))
+        >>> torch.allclose(attention.sum((2, 3)) + net.head.bias[:, None], slice_scores, atol=1e-6)
+        True
+    """
+
+    def __init__(
+        self,
+        num_classes: int = 80,
+        encoder: str | nn.Module = "resnet18",
+        slices_per_group: int = 3,
+        in_plane_size: Sequence[int] = (420, 420),
+        reduction_channels: Sequence[int] = (64, 32, 16, 16),
+        reduction_padding: int = 0,
+        slice_pooling: str = "mean",
+        chunk_size: int | None = None,
+        weights: str | Path | None = None,
+    ) -> None:
+        check_positive(num_classes=num_classes)
+        check_choice(slice_pooling, _POOLINGS, "slice_pooling")
+        super().__init__(encoder, slices_per_group, chunk_size)
+        self.in_plane_size, self.slice_pooling = plane_size(in_plane_size), slice_pooling
+        lost = cells_lost(reduction_channels, reduction_padding)
+        check_plane(self, self.in_plane_size, lost)
+        self.feature_cells = map_cells(self.encoder, slices_per_group, self.in_plane_size[::-1])
+        self.reduction = slice_reduction(self.encoder.channels[-1], reduction_channels, reduction_padding)
+        cells = [n - lost for n in self.feature_cells]
+        self.head = MappedLinear((self.encoder.channels[-1], *reduction_channels)[-1], cells, num_classes)
+        self._fitting = {self.in_plane_size}
+        self.load(weights)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """The logits (N, M) of volumes (N, 1, X, Y, Z)."""
+        return _POOLINGS[self.slice_pooling](self._slice_scores(self._reduced(self.features(x))))
+
+    def explain(self, x: torch.Tensor) -> Explanation:
+        """Logits (N, M), attention (N, M, x, y, groups) and slice scores (N, M, groups) of volumes (N, 1, X, Y, Z)."""
+        return self._explain(self.features(x))
+
+    def explain_features(self, features: torch.Tensor) -> Explanation:
+        """The same from the encoder's deepest map of one volume (groups, C, rows, columns), or of N: (N, groups, ...).
+
+        Raises:
+            ValueError: where the features are not of the encoder's shape.
+        """
+        check_type(features, torch.Tensor, "features")
+        shape = (self.encoder.channels[-1], *self.feature_cells)
+        fits = features.ndim in (4, 5) and tuple(features.shape[-3:]) == shape and features.numel() > 0
+        check(fits, "features", f"of shape (groups, {', '.join(str(n) for n in shape)})", features)
+        return self._explain(features if features.ndim == 5 else features[None])
+
+    def features(self, x: torch.Tensor) -> torch.Tensor:
+        """The deepest map of each group of a volume's slices: (N, 1, X, Y, Z) to (N, G, C, rows, columns)."""
+        if is_checked() and isinstance(x, torch.Tensor) and x.ndim == 5 and tuple(x.shape[2:4]) not in self._fitting:
+            self._check_fits(x)
+        return super().features(x)
+
+    def _check_fits(self, x: torch.Tensor) -> None:
+        """Refuse volumes of which other cells come than the fully connected layer was made for; remember the others."""
+        size, channels = (x.shape[2], x.shape[3]), self.slices_per_group
+        cells = map_cells(self.encoder, channels, size[::-1]) if min(size) > 0 else None
+        if cells != self.feature_cells:
+            low, high = (
+                [least_image_size(self.encoder, channels, n + more) for n in self.feature_cells[::-1]]
+                for more in (0, 1)
+            )
+            ranges = " by ".join(f"{a} to {b - 1}" for a, b in zip(low, high, strict=True))
+            remedy = (
+                "Crop or pad it (monai.transforms.ResizeWithPadOrCrop), or make the network with in_plane_size="
+                f"{size}. Axial slices lie on the last axis."
+            )
+            check(False, "volume", f"of {ranges} voxels in plane, (N, 1, X, Y, Z)", x, remedy)
+        self._fitting.add(size)
+
+    def _reduced(self, features: torch.Tensor) -> torch.Tensor:
+        """Features (N, G, C, rows, columns) to few, in fewer cells: (N, G, F, rows, columns)."""
+        return self.reduction(features.flatten(0, 1)).unflatten(0, features.shape[:2])
+
+    def _slice_scores(self, z: torch.Tensor) -> torch.Tensor:
+        """The scores (N, M, G) of reduced features (N, G, F, rows, columns)."""
+        return self.head(z.flatten(0, 1)).unflatten(0, z.shape[:2]).transpose(1, 2)
+
+    def _explain(self, features: torch.Tensor) -> Explanation:
+        """From features (N, G, C, rows, columns)."""
+        z = self._reduced(features)
+        scores = self._slice_scores(z)
+        maps = self.head.maps(z.flatten(0, 1)).unflatten(0, z.shape[:2])  # (N, G, M, rows, columns)
+        attention = maps.permute(0, 2, 4, 3, 1).contiguous()
+        return Explanation(_POOLINGS[self.slice_pooling](scores), attention, scores)
+
+
+def plane_size(size: Sequence[int]) -> tuple[int, int]:
+    """A size (X, Y) as two positive integers."""
+    check_type(size, (tuple, list), "in_plane_size")
+    check(len(size) == 2, "in_plane_size", "(X, Y)", size)
+    for n in size:
+        check_positive(in_plane_size=n)
+    return size[0], size[1]
+
+
+def cells_lost(channels: Sequence[int], padding: int) -> int:
+    """The cells that 3x3 convolutions of such a padding take off each axis of a map."""
+    check_type(padding, int, "reduction_padding")
+    check(padding in (0, 1), "reduction_padding", "0 or 1", padding)
+    for width in channels:
+        check_positive(reduction_channels=width)
+    return 0 if padding else 2 * len(channels)
+
+
+def check_plane(network: SliceNetwork, size: tuple[int, int], lost: int) -> None:
+    """Refuse a size (X, Y) of which no cell is left; name the smallest."""
+    cells = map_cells(network.encoder, network.slices_per_group, size[::-1])
+    if min(cells) <= lost:
+        least = least_image_size(network.encoder, network.slices_per_group, lost + 1)
+        remedy = (
+            "The unpadded convolutions leave no cell of a smaller slice: enlarge or pad it, use reduction_padding=1 "
+            "or fewer reduction_channels."
+        )
+        check(False, "in_plane_size", f"at least ({least}, {least}) voxels", size, remedy)

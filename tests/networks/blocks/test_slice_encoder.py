@@ -1,0 +1,122 @@
+"""Slices to images and back: what goes where, chunks that change nothing, and sizes found without computing."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from monai_pylon.networks import make_encoder
+from monai_pylon.networks.blocks import encode_slices, group_slices
+from monai_pylon.networks.blocks.slice_encoder import least_image_size, map_cells
+from tests.networks.tiny import TinyEncoder, shake_
+
+
+class CountingEncoder(TinyEncoder):
+    """Writes down how many images it saw at a time."""
+
+    def __init__(self) -> None:
+        super().__init__(in_channels=3)
+        self.seen: list[int] = []
+
+    def forward(self, x):
+        self.seen.append(len(x))
+        return super().forward(x)
+
+
+def test_a_slice_lies_in_rows_y_and_columns_x():
+    volume = torch.arange(2 * 3 * 4 * 5).reshape(2, 1, 3, 4, 5)  # N = 2, X = 3, Y = 4, Z = 5
+    groups = group_slices(volume, 2)
+    assert groups.shape == (2, 3, 2, 4, 3)
+    for n, z, y, x in ((0, 0, 3, 2), (1, 3, 0, 1), (1, 4, 2, 0)):
+        assert groups[n, z // 2, z % 2, y, x] == volume[n, 0, x, y, z]
+
+
+@pytest.mark.parametrize(("slices", "of_last"), [(6, [3, 4, 5]), (5, [3, 4, 4]), (4, [3, 3, 3]), (1, [0, 0, 0])])
+def test_the_last_slice_fills_the_last_group(slices, of_last):
+    groups = group_slices(torch.arange(float(slices)).expand(1, 1, 2, 2, slices))
+    assert groups.shape[1] == -(-slices // 3)
+    assert groups[0, -1, :, 0, 0].tolist() == of_last
+
+
+@pytest.mark.parametrize("grad", [True, False])
+@pytest.mark.parametrize("chunk", [1, 2, 3, 4, 7, 100])
+def test_chunks_change_nothing_in_evaluation(chunk, grad):
+    encoder, images = shake_(CountingEncoder()), torch.randn(7, 3, 64, 32)
+    with torch.set_grad_enabled(grad):
+        whole = encoder(images)[-1]
+        encoder.seen.clear()
+        torch.testing.assert_close(encode_slices(encoder, images, chunk), whole, rtol=1e-5, atol=1e-6)
+    assert max(encoder.seen) <= chunk
+    assert sum(encoder.seen) == 7
+    assert max(encoder.seen) - min(encoder.seen) <= 1
+
+
+@pytest.mark.parametrize("chunk", [3, 7])
+def test_gradients_of_chunks_are_those_of_the_whole(chunk):
+    encoder, images = shake_(CountingEncoder()).double(), torch.randn(7, 3, 64, 32, dtype=torch.float64)
+    weights = list(encoder.parameters())
+    expected = torch.autograd.grad(encoder(images)[-1].square().sum(), weights)
+    encoder.seen.clear()
+    given = torch.autograd.grad(encode_slices(encoder, images, chunk).square().sum(), weights)
+    torch.testing.assert_close(given, expected)
+    assert sum(encoder.seen) == 14, "not computed again"
+
+
+def test_one_chunk_in_training_normalises_and_counts_as_the_plain_encoder_does():
+    """Though it is computed twice, the running statistics count each image once."""
+    encoder, images = TinyEncoder(in_channels=3).train(), torch.randn(4, 3, 64, 64)
+    plain = TinyEncoder(in_channels=3).train()
+    plain.load_state_dict(encoder.state_dict())
+    plain(images)[-1].sum().backward()
+    encode_slices(encoder, images, chunk_size=4).sum().backward()
+    torch.testing.assert_close(encoder.state_dict(), plain.state_dict())
+    for mine, its in zip(encoder.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(mine.grad, its.grad)
+    assert all(module.momentum == 0.1 for module in encoder.modules() if isinstance(module, nn.BatchNorm2d))
+
+
+def test_chunks_are_samples_of_the_whole_volume():
+    """Were they neighbours, a batch norm would see the shoulders alone, then the belly alone."""
+    brightness = torch.arange(6.0)[:, None, None, None].expand(6, 3, 8, 8)
+    seen = []
+
+    class Watching(nn.Module):
+        def forward(self, x):
+            seen.append(x[:, 0, 0, 0].tolist())
+            return [x]
+
+    with torch.no_grad():
+        torch.testing.assert_close(encode_slices(Watching(), brightness, 3), brightness)
+    assert seen == [[0, 2, 4], [1, 3, 5]]
+
+
+@pytest.mark.parametrize("name", ["resnet18", "densenet121", "efficientnet_b0"])
+@pytest.mark.parametrize("size", [(64, 97), (127, 66)])
+def test_cells_are_those_of_the_map(name, size):
+    encoder = make_encoder(name, 2, 3).eval()
+    with torch.no_grad():
+        computed = encoder(torch.zeros(1, 3, *size))[-1].shape[2:]
+    assert map_cells(encoder, 3, size) == tuple(computed)
+
+
+def test_asking_for_cells_leaves_the_encoder_as_it_is():
+    encoder = TinyEncoder(in_channels=3).train()
+    before = {key: value.clone() for key, value in encoder.state_dict().items()}
+    map_cells(encoder, 3, (64, 64))
+    torch.testing.assert_close(encoder.state_dict(), before, rtol=0, atol=0)
+    assert encoder.training
+
+
+@pytest.mark.parametrize(("name", "cells", "size"), [("resnet18", 9, 257), ("resnet18", 1, 1), ("densenet121", 2, 61)])
+def test_the_least_size_is_the_first_that_has_enough_cells(name, cells, size):
+    encoder = make_encoder(name, 2, 3)
+    assert least_image_size(encoder, 3, cells) == size
+
+
+def test_the_least_size_of_an_encoder_with_unpadded_kernels():
+    class Unpadded(nn.Conv2d):
+        def forward(self, x):
+            return [super().forward(x)]
+
+    assert least_image_size(Unpadded(1, 1, kernel_size=50), 1, cells=3) == 52

@@ -1,0 +1,332 @@
+"""AxialNet against the authors' own program, and its laws: places sum to slices, slices to the volume."""
+
+from __future__ import annotations
+
+import copy
+import io
+
+import numpy as np
+import pytest
+import torch
+from monai.data import MetaTensor
+from torch import nn
+
+from monai_pylon.networks import Explained
+from monai_pylon.networks.nets import AxialNet
+from tests.networks.tiny import TinyEncoder, shake_
+
+POOLINGS = ("mean", "max", "sigmoid_mean")
+ABLATIONS = [
+    {},
+    {"slice_pooling": "max"},
+    {"slice_pooling": "sigmoid_mean"},
+    {"reduction_channels": ()},
+    {"reduction_padding": 0, "reduction_channels": (6,)},
+    {"slices_per_group": 1},
+    {"slices_per_group": 4},
+    {"chunk_size": 2},
+]
+
+
+def tiny_axialnet(**arguments):
+    """On slices of 96 x 128: the encoder's map has 3 x 4 cells along x and y."""
+    encoder = TinyEncoder(in_channels=arguments.get("slices_per_group", 3))
+    own = {"in_plane_size": (96, 128), "reduction_channels": (8, 6), "reduction_padding": 1} | arguments
+    return shake_(AxialNet(**{"num_classes": 5, "encoder": encoder} | own))
+
+
+def volume(slices=8, samples=2, **arguments):
+    return torch.randn(samples, 1, 96, 128, slices, **arguments)
+
+
+@pytest.fixture
+def golden(golden_data):
+    return {key: torch.from_numpy(value) for key, value in np.load(golden_data / "axialnet_head.npz").items()}
+
+
+def golden_net(golden):
+    encoder = TinyEncoder(in_channels=3)
+    encoder.channels = (4, 6, 8, 10, 512)
+    net = AxialNet(num_classes=7, encoder=encoder).double().eval()
+    net.reduction.load_state_dict({k.removeprefix("conv."): v for k, v in golden.items() if k.startswith("conv.")})
+    net.head.load_state_dict({"weight": golden["fc.weight"].flatten(1), "bias": golden["fc.bias"]})
+    return net
+
+
+def test_equals_the_authors_program(golden):
+    logits, attention, slice_scores = golden_net(golden).explain_features(golden["features"].double())
+    exactly = {"rtol": 0, "atol": 1e-8}
+    torch.testing.assert_close(logits, golden["volume_scores"], **exactly)
+    torch.testing.assert_close(slice_scores, golden["slice_scores"].T[None], **exactly)
+    torch.testing.assert_close(attention[0].permute(0, 3, 2, 1), golden["disease_map"], **exactly)
+    torch.testing.assert_close(attention.permute(0, 1, 4, 3, 2)[0] / 6, golden["hirescam"], **exactly)
+
+
+@pytest.mark.parametrize("arguments", ABLATIONS, ids=str)
+def test_places_sum_to_slices_and_slices_to_the_volume(arguments):
+    net, x = tiny_axialnet(**arguments).double(), volume(dtype=torch.float64)
+    logits, attention, slice_scores = net.explain(x)
+    groups = -(-8 // arguments.get("slices_per_group", 3))
+    lost = 2 if arguments.get("reduction_padding") == 0 else 0
+    assert attention.shape == (2, 5, 3 - lost, 4 - lost, groups)
+    assert slice_scores.shape == (2, 5, groups)
+    assert attention.dtype == slice_scores.dtype == logits.dtype == torch.float64
+    torch.testing.assert_close(attention.sum((2, 3)) + net.head.bias[:, None], slice_scores)
+    pooled = {
+        "mean": lambda: slice_scores.mean(2),
+        "max": lambda: slice_scores.amax(2),
+        "sigmoid_mean": lambda: torch.logit(slice_scores.sigmoid().mean(2)),
+    }[arguments.get("slice_pooling", "mean")]()
+    torch.testing.assert_close(logits, pooled)
+    torch.testing.assert_close(net(x), logits, rtol=0, atol=0)
+    assert attention.flatten(2).std(2).min() > 0
+    assert slice_scores.std(2).min() > 0
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+def test_attention_is_hirescam_at_the_last_convolution(pooling):
+    """With the mean it is the attention over the number of groups; else each group's times the group's weight."""
+    net, x = tiny_axialnet(slice_pooling=pooling).double(), volume(samples=1, dtype=torch.float64)
+    kept = []
+    handle = net.reduction[-2].register_forward_hook(lambda module, args, output: kept.append(output))
+    assert isinstance(net.reduction[-2], nn.Conv2d)
+    logits = net(x)
+    handle.remove()
+    _, attention, scores = net.explain(x)
+    scores = scores.detach().requires_grad_()
+    probability = scores.sigmoid().mean(2, keepdim=True)
+    weight = {
+        "mean": torch.full_like(scores, 1 / 3),
+        "max": nn.functional.one_hot(scores.argmax(2), 3).double(),
+        "sigmoid_mean": scores.sigmoid() * (1 - scores.sigmoid()) / (3 * probability * (1 - probability)),
+    }[pooling]
+    for label in range(5):
+        (gradient,) = torch.autograd.grad(logits[0, label], kept[0], retain_graph=True)
+        hirescam = (gradient * kept[0]).sum(1)  # (groups, rows, columns)
+        expected = attention[0, label] * weight[0, label]
+        torch.testing.assert_close(hirescam.permute(2, 1, 0), expected)
+
+
+def test_attention_lies_along_x_y_and_slices():
+    """What changes in one corner of one slice changes the attention there and nowhere far from it."""
+    net = tiny_axialnet(in_plane_size=(256, 320), reduction_channels=()).eval()
+    x = torch.randn(1, 1, 256, 320, 9)
+    changed = x.clone()
+    changed[0, 0, :32, -32:, 7] += 3  # low x, high y, third group
+    difference = (net.explain(changed).attention - net.explain(x).attention)[0].abs().amax(0)
+    assert difference.shape == (8, 10, 3)
+    assert difference[0, 9, 2] > 0
+    assert (difference[..., :2] == 0).all()
+    assert (difference[4:, :, 2] == 0).all()
+    assert (difference[:, :5, 2] == 0).all()
+
+
+@pytest.mark.parametrize("arguments", [{}, {"chunk_size": 2}, {"slice_pooling": "max"}], ids=str)
+def test_a_batch_is_its_volumes_one_by_one(arguments):
+    net, x = tiny_axialnet(**arguments), volume(samples=3)
+    together = net.explain(x)
+    for number in range(3):
+        alone = net.explain(x[number : number + 1])
+        for one, all_ in zip(alone, together, strict=True):
+            torch.testing.assert_close(one[0], all_[number], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("slices", [1, 2, 3, 7])
+def test_an_incomplete_group_is_filled_by_its_last_slice(slices):
+    net, x = tiny_axialnet(), volume(slices)
+    filled = torch.cat([x, *[x[..., -1:]] * (-slices % 3)], dim=-1)
+    torch.testing.assert_close(net.explain(x), net.explain(filled), rtol=0, atol=0)
+
+
+def test_slices_do_not_depend_on_each_others_order():
+    net, x = tiny_axialnet(slices_per_group=1), volume(6)
+    order = torch.tensor([3, 0, 5, 1, 2, 4])
+    logits, attention, scores = net.explain(x)
+    moved = net.explain(x[..., order])
+    torch.testing.assert_close(moved.logits, logits)
+    torch.testing.assert_close(moved.attention, attention[..., order])
+    torch.testing.assert_close(moved.slice_scores, scores[..., order])
+
+
+def test_features_alone_give_what_the_volume_gives():
+    net, x = tiny_axialnet(), volume()
+    features = net.features(x)
+    torch.testing.assert_close(net.explain_features(features), net.explain(x), rtol=0, atol=0)
+    one = net.explain_features(features[1])
+    torch.testing.assert_close(one.attention[0], net.explain(x).attention[1])
+
+
+@pytest.mark.parametrize("size", [(65, 97), (96, 100), (80, 128)])
+def test_other_sizes_with_as_many_cells_are_taken(size):
+    x = torch.randn(1, 1, *size, 3)
+    net = tiny_axialnet()
+    assert net.explain(x).attention.shape == (1, 5, 3, 4, 1)
+    assert net(x).shape == (1, 5)
+
+
+@pytest.mark.parametrize("size", [(64, 128), (97, 128), (96, 129), (96, 96), (128, 96)])
+def test_other_cells_are_refused_with_the_sizes_that_fit(size):
+    message = rf"volume must be of 65 to 96 by 97 to 128 voxels in plane.*in_plane_size=\({size[0]}, {size[1]}\)"
+    with pytest.raises(ValueError, match=message):
+        tiny_axialnet()(torch.randn(1, 1, *size, 3))
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (torch.zeros(1, 3, 96, 128, 3), "of 1 channel"),
+        (torch.zeros(1, 96, 128, 3), r"of shape \(N, 1, X, Y, Z\)"),
+        (torch.zeros(0, 1, 96, 128, 3), "of at least one slice"),
+        (torch.zeros(1, 1, 96, 128, 0), "of at least one slice"),
+        (torch.zeros(1, 1, 96, 128, 3, dtype=torch.int16), "of floating point"),
+    ],
+)
+def test_refuses_volumes_that_it_is_not_made_for(x, message):
+    with pytest.raises(ValueError, match=f"volume must be {message}"):
+        tiny_axialnet()(x)
+
+
+def test_refuses_what_is_no_tensor():
+    with pytest.raises(TypeError, match="volume must be of type Tensor"):
+        tiny_axialnet()(np.zeros((1, 1, 96, 128, 3)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"reduction_channels": (64, 32, 16, 16), "reduction_padding": 0}, ValueError, r"at least \(257, 257\) voxels"),
+        ({"in_plane_size": (96,)}, ValueError, r"in_plane_size must be \(X, Y\)"),
+        ({"in_plane_size": (96, 0)}, ValueError, "in_plane_size must be positive"),
+        ({"in_plane_size": 96}, TypeError, "in_plane_size must be of type"),
+        ({"slice_pooling": "mode"}, ValueError, "slice_pooling must be one of"),
+        ({"reduction_padding": 2}, ValueError, "reduction_padding must be 0 or 1"),
+        ({"reduction_channels": (8, 0)}, ValueError, "reduction_channels must be positive"),
+        ({"slices_per_group": 0}, ValueError, "slices_per_group must be positive"),
+        ({"chunk_size": 0}, ValueError, "chunk_size must be positive"),
+        ({"num_classes": 0}, ValueError, "num_classes must be positive"),
+        ({"num_classes": 2.0}, TypeError, "num_classes must be of type int"),
+        ({"encoder": "resnet81"}, ValueError, "Did you mean 'resnet18'"),
+    ],
+)
+def test_refuses_arguments_out_of_range(arguments, error, message):
+    with pytest.raises(error, match=message):
+        AxialNet(**{"encoder": TinyEncoder(in_channels=3), "in_plane_size": (96, 128)} | arguments)
+
+
+@pytest.mark.parametrize("shape", [(3, 12, 4, 4), (3, 11, 4, 3), (12, 4, 3), (0, 12, 4, 3)])
+def test_refuses_other_features(shape):
+    with pytest.raises(ValueError, match=r"features must be of shape \(groups, 12, 4, 3\)"):
+        tiny_axialnet().explain_features(torch.zeros(shape))
+
+
+def test_half_precision_gives_maps_in_single_precision_that_sum_to_the_scores():
+    net, x = tiny_axialnet(), volume()
+    exact = net.explain(x)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        logits, attention, scores = net.explain(x)
+        plain = net(x)
+    assert attention.dtype == logits.dtype == scores.dtype == plain.dtype == torch.float32
+    torch.testing.assert_close(plain, logits, rtol=0, atol=0)
+    torch.testing.assert_close(attention.sum((2, 3)) + net.head.bias[:, None], scores)
+    torch.testing.assert_close(attention, exact.attention, rtol=0.1, atol=0.05)
+    half = copy.deepcopy(net).bfloat16().explain(x.bfloat16())
+    assert half.attention.dtype == torch.float32
+    torch.testing.assert_close(half.attention, exact.attention, rtol=0.1, atol=0.05)
+
+
+def test_works_frozen_in_inference_mode_and_without_grad():
+    net, x = tiny_axialnet(chunk_size=2), volume()
+    expected = net.explain(x)
+    net.requires_grad_(False)
+    torch.testing.assert_close(net.explain(x), expected, rtol=1e-5, atol=1e-6)
+    for guard in (torch.inference_mode, torch.no_grad):
+        with guard():
+            given = net.explain(x)
+        assert not given.attention.requires_grad
+        torch.testing.assert_close(given, type(given)(*(part.detach() for part in expected)), rtol=1e-5, atol=1e-6)
+
+
+def test_a_metatensors_affine_is_not_the_maps():
+    net, x = tiny_axialnet(), volume(samples=1)
+    given = net.explain(MetaTensor(x, affine=torch.diag(torch.tensor([0.8, 0.8, 0.8, 1.0]))))
+    assert type(given.attention) is type(given.logits) is torch.Tensor
+    torch.testing.assert_close(given, net.explain(x), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("chunk_size", [None, 2])
+def test_gradients_reach_every_parameter(chunk_size):
+    net = tiny_axialnet(chunk_size=chunk_size).train()
+    explanation = net.explain(volume())
+    (explanation.logits.sum() + explanation.attention.square().mean()).backward()
+    assert all(parameter.grad is not None for parameter in net.parameters())
+
+
+def test_checkpointing_in_training_frees_the_inner_activations():
+    """What a forward pass leaves alive for the backward pass, in numbers kept: a fraction with chunks."""
+
+    def kept(net):
+        count = 0
+
+        def count_numbers(tensor):
+            nonlocal count
+            count += tensor.numel()
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(count_numbers, lambda tensor: tensor):
+            net(x)
+        return count - x.numel() - sum(parameter.numel() for parameter in net.parameters())
+
+    x = volume(12, samples=1)
+    assert kept(tiny_axialnet(chunk_size=1).train()) < 0.1 * kept(tiny_axialnet().train())
+
+
+def test_training_on_one_cell_of_one_group_is_refused_with_the_remedy():
+    net = tiny_axialnet(in_plane_size=(32, 32)).train()
+    with pytest.raises(ValueError, match="batch size must be at least 2 in training at this image size"):
+        net(torch.randn(1, 1, 32, 32, 3))
+    assert net(torch.randn(1, 1, 32, 32, 4)).shape == (1, 5)
+
+
+def test_explained_has_the_bare_networks_state_and_can_be_saved():
+    net = tiny_axialnet()
+    assert Explained(net).state_dict().keys() == net.state_dict().keys()
+    file = io.BytesIO()
+    torch.save(net.state_dict(), file)
+    file.seek(0)
+    other = tiny_axialnet()
+    Explained(other).load_state_dict(torch.load(file, weights_only=True))
+    x = volume()
+    torch.testing.assert_close(other(x), net(x), rtol=0, atol=0)
+
+
+def test_weights_of_an_encoder_and_of_the_whole_are_loaded(tmp_path):
+    net, x = tiny_axialnet(), volume()
+    torch.save(net.state_dict(), tmp_path / "whole.pt")
+    torch.save(net.encoder.state_dict(), tmp_path / "encoder.pt")
+    whole = tiny_axialnet(weights=tmp_path / "whole.pt")
+    encoder_only = tiny_axialnet(weights=tmp_path / "encoder.pt")
+    whole.load_state_dict(net.state_dict())
+    torch.testing.assert_close(whole(x), net(x), rtol=0, atol=0)
+    assert encoder_only.encoder.state_dict().keys() == net.encoder.state_dict().keys()
+    with pytest.raises(ValueError, match="weights must be those of this AxialNet"):
+        tiny_axialnet(weights=tmp_path / "whole.pt", num_classes=6)
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.trace:DeprecationWarning")
+def test_tracing_and_exporting_give_a_plain_tuple():
+    net, x = tiny_axialnet(), volume(6, samples=1)
+    expected = net.explain(x)
+    for program in (torch.jit.trace(Explained(net), x), torch.export.export(Explained(net), (x,)).module()):
+        given = program(x)
+        assert len(given) == 3
+        for one, other in zip(given, expected, strict=True):
+            torch.testing.assert_close(one, other)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")
+def test_compiled_it_computes_the_same():
+    net, x = tiny_axialnet(chunk_size=2), volume(6, samples=1)
+    with torch.no_grad():
+        torch.testing.assert_close(torch.compile(net)(x), net(x), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(torch.compile(Explained(net))(x)[1], net.explain(x).attention, rtol=1e-4, atol=1e-5)
