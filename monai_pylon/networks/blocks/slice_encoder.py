@@ -12,9 +12,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-__all__ = ["encode_slices", "group_slices", "least_image_size", "map_cells"]
-
-_LARGEST_SIZE = 2**14
+__all__ = ["encode_slices", "group_slices", "map_cells"]
 
 
 def group_slices(volume: torch.Tensor, slices_per_group: int = 3) -> torch.Tensor:
@@ -130,35 +128,3 @@ def map_cells(encoder: nn.Module, in_channels: int, size: Sequence[int]) -> tupl
         deepest = torch.func.functional_call(encoder, nowhere, (image,))[-1]
     rows, columns = deepest.shape[2:]
     return rows, columns
-
-
-def least_image_size(encoder: nn.Module, in_channels: int, cells: int) -> int:
-    """The smallest edge of a square image whose deepest map has at least so many cells along each axis.
-
-    Args:
-        encoder: from images (G, S, H, W) to a list of maps.
-        in_channels: S.
-        cells: wanted along each axis.
-
-    Returns:
-        the edge H = W.
-
-    Example:
-        >>> from monai_pylon.networks import make_encoder
-        >>> least_image_size(make_encoder("resnet18", 2, 3), 3, cells=9)
-        257
-    """
-
-    def enough(edge: int) -> bool:
-        try:
-            return min(map_cells(encoder, in_channels, (edge, edge))) >= cells
-        except RuntimeError:  # smaller than a kernel
-            return False
-
-    low, high = 0, 32
-    while not enough(high) and high < _LARGEST_SIZE:
-        low, high = high, 2 * high
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if enough(middle) else (middle, high)
-    return high

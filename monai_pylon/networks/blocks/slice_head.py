@@ -63,6 +63,7 @@ class MappedLinear(nn.Linear):
     def maps(self, z: torch.Tensor) -> torch.Tensor:
         """What each cell gives to each score: (G, M, rows, columns), the features summed, the bias left out.
 
+        A layer made for one cell is laid over every cell of features (G, F, rows, columns) with more.
         The products of all features are never kept: it is one matrix product a cell.
         """
         z = at_least_float32(z)

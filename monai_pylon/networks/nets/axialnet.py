@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from monai_pylon.networks.blocks.multi_instance_pool import mean_probability_logit
-from monai_pylon.networks.blocks.slice_encoder import least_image_size, map_cells
-from monai_pylon.networks.blocks.slice_head import MappedLinear, slice_reduction
+from monai_pylon.networks.blocks.slice_head import MappedLinear
 from monai_pylon.networks.explanation import Explanation
-from monai_pylon.networks.nets.slice_network import SliceNetwork, check_positive, is_checked
+from monai_pylon.networks.nets.slice_network import ReducedSliceNetwork, check_volume
+from monai_pylon.networks.nets.volume_size import check_positive, check_same_cells, head_cells, is_checked, size_along
 from monai_pylon.utils import check, check_choice, check_type
 
 __all__ = ["AxialNet"]
@@ -25,7 +25,7 @@ _POOLINGS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 }
 
 
-class AxialNet(SliceNetwork):
+class AxialNet(ReducedSliceNetwork):
     """A classifier of chest CT that scores axial slices, and whose slice scores are sums over places.
 
     An image encoder looks at groups of neighbouring slices; convolutions reduce its deepest map to few features; one
@@ -84,20 +84,16 @@ class AxialNet(SliceNetwork):
     ) -> None:
         check_positive(num_classes=num_classes)
         check_choice(slice_pooling, _POOLINGS, "slice_pooling")
-        super().__init__(encoder, slices_per_group, chunk_size)
-        self.in_plane_size, self.slice_pooling = plane_size(in_plane_size), slice_pooling
-        lost = cells_lost(reduction_channels, reduction_padding)
-        check_plane(self, self.in_plane_size, lost)
-        self.feature_cells = map_cells(self.encoder, slices_per_group, self.in_plane_size[::-1])
-        self.reduction = slice_reduction(self.encoder.channels[-1], reduction_channels, reduction_padding)
-        cells = [n - lost for n in self.feature_cells]
-        self.head = MappedLinear((self.encoder.channels[-1], *reduction_channels)[-1], cells, num_classes)
+        super().__init__(encoder, slices_per_group, chunk_size, reduction_channels, reduction_padding)
+        self.in_plane_size, self.slice_pooling = size_along("XY", in_plane_size, "in_plane_size"), slice_pooling
+        x, y = head_cells(self.in_plane_size, self.plane_cells(), "in_plane_size", self.remedy)
+        self.head = MappedLinear(self.reduced_channels, (y, x), num_classes)
         self._fitting = {self.in_plane_size}
         self.load(weights)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """The logits (N, M) of volumes (N, 1, X, Y, Z)."""
-        return _POOLINGS[self.slice_pooling](self._slice_scores(self._reduced(self.features(x))))
+        return _POOLINGS[self.slice_pooling](self._slice_scores(self.reduced(self.features(x))))
 
     def explain(self, x: torch.Tensor) -> Explanation:
         """Logits (N, M), attention (N, M, x, y, groups) and slice scores (N, M, groups) of volumes (N, 1, X, Y, Z)."""
@@ -110,37 +106,18 @@ class AxialNet(SliceNetwork):
             ValueError: where the features are not of the encoder's shape.
         """
         check_type(features, torch.Tensor, "features")
-        shape = (self.encoder.channels[-1], *self.feature_cells)
+        shape = (self.encoder.channels[-1], *(n + self.cells_lost for n in self.head.shape[1:]))
         fits = features.ndim in (4, 5) and tuple(features.shape[-3:]) == shape and features.numel() > 0
         check(fits, "features", f"of shape (groups, {', '.join(str(n) for n in shape)})", features)
         return self._explain(features if features.ndim == 5 else features[None])
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """The deepest map of each group of a volume's slices: (N, 1, X, Y, Z) to (N, G, C, rows, columns)."""
-        if is_checked() and isinstance(x, torch.Tensor) and x.ndim == 5 and tuple(x.shape[2:4]) not in self._fitting:
-            self._check_fits(x)
+        check_volume(x)
+        if is_checked() and tuple(x.shape[2:4]) not in self._fitting:
+            check_same_cells(x, self.in_plane_size, self.plane_cells(), "in_plane_size")
+            self._fitting.add(tuple(x.shape[2:4]))
         return super().features(x)
-
-    def _check_fits(self, x: torch.Tensor) -> None:
-        """Refuse volumes of which other cells come than the fully connected layer was made for; remember the others."""
-        size, channels = (x.shape[2], x.shape[3]), self.slices_per_group
-        cells = map_cells(self.encoder, channels, size[::-1]) if min(size) > 0 else None
-        if cells != self.feature_cells:
-            low, high = (
-                [least_image_size(self.encoder, channels, n + more) for n in self.feature_cells[::-1]]
-                for more in (0, 1)
-            )
-            ranges = " by ".join(f"{a} to {b - 1}" for a, b in zip(low, high, strict=True))
-            remedy = (
-                "Crop or pad it (monai.transforms.ResizeWithPadOrCrop), or make the network with in_plane_size="
-                f"{size}. Axial slices lie on the last axis."
-            )
-            check(False, "volume", f"of {ranges} voxels in plane, (N, 1, X, Y, Z)", x, remedy)
-        self._fitting.add(size)
-
-    def _reduced(self, features: torch.Tensor) -> torch.Tensor:
-        """Features (N, G, C, rows, columns) to few, in fewer cells: (N, G, F, rows, columns)."""
-        return self.reduction(features.flatten(0, 1)).unflatten(0, features.shape[:2])
 
     def _slice_scores(self, z: torch.Tensor) -> torch.Tensor:
         """The scores (N, M, G) of reduced features (N, G, F, rows, columns)."""
@@ -148,38 +125,8 @@ class AxialNet(SliceNetwork):
 
     def _explain(self, features: torch.Tensor) -> Explanation:
         """From features (N, G, C, rows, columns)."""
-        z = self._reduced(features)
+        z = self.reduced(features)
         scores = self._slice_scores(z)
         maps = self.head.maps(z.flatten(0, 1)).unflatten(0, z.shape[:2])  # (N, G, M, rows, columns)
         attention = maps.permute(0, 2, 4, 3, 1).contiguous()
         return Explanation(_POOLINGS[self.slice_pooling](scores), attention, scores)
-
-
-def plane_size(size: Sequence[int]) -> tuple[int, int]:
-    """A size (X, Y) as two positive integers."""
-    check_type(size, (tuple, list), "in_plane_size")
-    check(len(size) == 2, "in_plane_size", "(X, Y)", size)
-    for n in size:
-        check_positive(in_plane_size=n)
-    return size[0], size[1]
-
-
-def cells_lost(channels: Sequence[int], padding: int) -> int:
-    """The cells that 3x3 convolutions of such a padding take off each axis of a map."""
-    check_type(padding, int, "reduction_padding")
-    check(padding in (0, 1), "reduction_padding", "0 or 1", padding)
-    for width in channels:
-        check_positive(reduction_channels=width)
-    return 0 if padding else 2 * len(channels)
-
-
-def check_plane(network: SliceNetwork, size: tuple[int, int], lost: int) -> None:
-    """Refuse a size (X, Y) of which no cell is left; name the smallest."""
-    cells = map_cells(network.encoder, network.slices_per_group, size[::-1])
-    if min(cells) <= lost:
-        least = least_image_size(network.encoder, network.slices_per_group, lost + 1)
-        remedy = (
-            "The unpadded convolutions leave no cell of a smaller slice: enlarge or pad it, use reduction_padding=1 "
-            "or fewer reduction_channels."
-        )
-        check(False, "in_plane_size", f"at least ({least}, {least}) voxels", size, remedy)

@@ -2,48 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import torch
 from monai.data import MetaTensor
 from torch import nn
 
 from monai_pylon.networks.blocks.convolution import check_cells
-from monai_pylon.networks.blocks.slice_encoder import encode_slices, group_slices
+from monai_pylon.networks.blocks.slice_encoder import encode_slices, group_slices, map_cells
+from monai_pylon.networks.blocks.slice_head import slice_reduction
 from monai_pylon.networks.encoders import as_encoder
+from monai_pylon.networks.nets.volume_size import check_positive, is_checked
 from monai_pylon.networks.pretrained import load_weights
 from monai_pylon.utils import check, check_type
 
-__all__ = ["SliceNetwork", "check_positive", "check_volume", "refuse_to_explain"]
+__all__ = ["ReducedSliceNetwork", "SliceNetwork", "check_volume", "refuse_to_explain"]
 
 _STRIDES = (2, 4, 8, 16, 32)
-
-
-def check_positive(**numbers: Any) -> None:
-    """Refuse arguments that are not positive integers.
-
-    Args:
-        numbers: by the arguments' names.
-
-    Raises:
-        TypeError: where one is no integer.
-        ValueError: where one is not positive.
-
-    Example:
-        >>> check_positive(num_classes=0)
-        Traceback (most recent call last):
-        ...
-        ValueError: num_classes must be positive, but is 0.
-    """
-    for name, number in numbers.items():
-        check_type(number, int, name)
-        check(number > 0, name, "positive", number)
-
-
-def is_checked() -> bool:
-    """Whether inputs are to be checked: not while a network is traced, compiled or exported."""
-    return not (torch.compiler.is_compiling() or torch.jit.is_tracing())
 
 
 def check_volume(x: torch.Tensor) -> None:
@@ -137,7 +114,69 @@ class SliceNetwork(nn.Module):
         check_cells(self.encoder, groups, factor=self.encoder.strides[-1])
         return encode_slices(self.encoder, groups, self.chunk_size).unflatten(0, images.shape[:2])
 
+    def plane_cells(self) -> list[Callable[[int], int]]:
+        """For x and for y: how many cells the encoder's deepest map has for how many voxels."""
+
+        def cells(edge: int, axis: int) -> int:
+            return map_cells(self.encoder, self.slices_per_group, (edge, edge))[axis]
+
+        return [lambda edge: cells(edge, 1), lambda edge: cells(edge, 0)]
+
     def load(self, weights: str | Path | None) -> None:
         """Load weights, if any are named; see :func:`~monai_pylon.networks.pretrained.load_weights`."""
         if weights is not None:
             load_weights(self, weights)
+
+
+class ReducedSliceNetwork(SliceNetwork):
+    """An image encoder over the axial slices, and convolutions behind it: what AxialNet and BodyCAM share.
+
+    Args:
+        encoder: as in :class:`SliceNetwork`.
+        slices_per_group: as there.
+        chunk_size: as there.
+        reduction_channels: after each of the 3x3 convolutions.
+        reduction_padding: of these, 0 or 1.
+
+    Raises:
+        TypeError: where an argument is of another type.
+        ValueError: where one is out of its range.
+
+    Example:
+        >>> net = ReducedSliceNetwork("resnet18", 3, None, (64, 16), reduction_padding=1).eval()
+        >>> net.reduced(net.features(torch.zeros(1, 1, 64, 96, 7))).shape
+        torch.Size([1, 3, 16, 3, 2])
+    """
+
+    #: What to do where the convolutions leave nothing.
+    remedy = (
+        "The unpadded convolutions leave no cell of a smaller slice: enlarge or pad it, use reduction_padding=1 or "
+        "fewer reduction_channels."
+    )
+
+    def __init__(
+        self,
+        encoder: str | nn.Module,
+        slices_per_group: int,
+        chunk_size: int | None,
+        reduction_channels: Sequence[int],
+        reduction_padding: int,
+    ) -> None:
+        check_type(reduction_padding, int, "reduction_padding")
+        check(reduction_padding in (0, 1), "reduction_padding", "0 or 1", reduction_padding)
+        for width in reduction_channels:
+            check_positive(reduction_channels=width)
+        super().__init__(encoder, slices_per_group, chunk_size)
+        channels = self.encoder.channels[-1]
+        self.reduction = slice_reduction(channels, reduction_channels, reduction_padding)
+        self.reduced_channels = (channels, *reduction_channels)[-1]
+        self.cells_lost = 0 if reduction_padding else 2 * len(reduction_channels)
+
+    def reduced(self, features: torch.Tensor) -> torch.Tensor:
+        """Features (N, G, C, rows, columns) to few, in fewer cells: (N, G, F, rows, columns)."""
+        return self.reduction(features.flatten(0, 1)).unflatten(0, features.shape[:2])
+
+    def plane_cells(self) -> list[Callable[[int], int]]:
+        """For x and for y: how many cells the reduced features have for how many voxels."""
+        x, y = super().plane_cells()
+        return [lambda edge: x(edge) - self.cells_lost, lambda edge: y(edge) - self.cells_lost]

@@ -8,7 +8,7 @@ from torch import nn
 
 from monai_pylon.networks import make_encoder
 from monai_pylon.networks.blocks import encode_slices, group_slices
-from monai_pylon.networks.blocks.slice_encoder import least_image_size, map_cells
+from monai_pylon.networks.blocks.slice_encoder import map_cells
 from tests.networks.tiny import TinyEncoder, shake_
 
 
@@ -106,17 +106,3 @@ def test_asking_for_cells_leaves_the_encoder_as_it_is():
     map_cells(encoder, 3, (64, 64))
     torch.testing.assert_close(encoder.state_dict(), before, rtol=0, atol=0)
     assert encoder.training
-
-
-@pytest.mark.parametrize(("name", "cells", "size"), [("resnet18", 9, 257), ("resnet18", 1, 1), ("densenet121", 2, 61)])
-def test_the_least_size_is_the_first_that_has_enough_cells(name, cells, size):
-    encoder = make_encoder(name, 2, 3)
-    assert least_image_size(encoder, 3, cells) == size
-
-
-def test_the_least_size_of_an_encoder_with_unpadded_kernels():
-    class Unpadded(nn.Conv2d):
-        def forward(self, x):
-            return [super().forward(x)]
-
-    assert least_image_size(Unpadded(1, 1, kernel_size=50), 1, cells=3) == 52
