@@ -5,6 +5,7 @@ The map of the house, bottom up:
 - ``utils``: checks with one style of error, affine geometry.
 - ``taxonomy``: the abnormality labels and the organs in which they may lie.
 - ``networks``: networks whose attention is their explanation, encoders, weights.
+- ``losses``: what evidence from a forbidden place costs.
 - ``transforms``: organ masks out of a chest CT (PARTITION) and the regions that they allow.
 - ``data``: phantoms, and data lists of the public data sets.
 - ``metrics``: localization by points and boxes, AUROC, and bootstrap intervals.
@@ -18,12 +19,25 @@ Importing the package imports every room, so that MONAI's configuration parser f
 
 __version__ = "0.1.0"
 
-from monai_pylon import data, handlers, metrics, networks, reports, taxonomy, transforms, utils, visualize, workflows
+from monai_pylon import (
+    data,
+    handlers,
+    losses,
+    metrics,
+    networks,
+    reports,
+    taxonomy,
+    transforms,
+    utils,
+    visualize,
+    workflows,
+)
 
 __all__ = [
     "__version__",
     "data",
     "handlers",
+    "losses",
     "metrics",
     "networks",
     "reports",
