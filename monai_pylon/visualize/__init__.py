@@ -1,17 +1,9 @@
-"""Slices in radiological display with organs painted over them, and class activation maps of any network."""
+"""Slices in radiological display and radiographs, what is painted over them, and class activation maps of any network."""
 
 from monai_pylon.visualize.audit import ExplanationAudit, audit_explanation
 from monai_pylon.visualize.class_activation import grad_cam, hires_cam
-"""Slices in radiological display and radiographs, and what is painted over them: organs, maps of evidence."""
-
 from monai_pylon.visualize.heatmap import Peak, heatmap_on_image, heatmap_peak, paint_heatmap
-from monai_pylon.visualize.overlay import (
-    DisplaySlice,
-    paint_labels,
-    radiological_slice,
-    square_pixels,
-    window_to_gray,
-)
+from monai_pylon.visualize.overlay import DisplaySlice, paint_labels, radiological_slice, square_pixels, window_to_gray
 from monai_pylon.visualize.visualizers import ActivationMapInferer, HiResCAM, LabelMaps, LayerGradCAM
 
 __all__ = [
@@ -21,13 +13,12 @@ __all__ = [
     "HiResCAM",
     "LabelMaps",
     "LayerGradCAM",
+    "Peak",
     "audit_explanation",
     "grad_cam",
-    "hires_cam",
-    "DisplaySlice",
-    "Peak",
     "heatmap_on_image",
     "heatmap_peak",
+    "hires_cam",
     "paint_heatmap",
     "paint_labels",
     "radiological_slice",
