@@ -1,4 +1,4 @@
-"""Slices in radiological display and radiographs, what is painted over them, and class activation maps of any network."""
+"""Slices in radiological display and radiographs, what is painted over them, and class activation maps."""
 
 from monai_pylon.visualize.audit import ExplanationAudit, audit_explanation
 from monai_pylon.visualize.class_activation import grad_cam, hires_cam
