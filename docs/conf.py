@@ -51,7 +51,7 @@ sphinx_gallery_conf = {
     "matplotlib_animations": False,
 }
 
-SHAPE = re.compile(r"(?<![\w`])\((?:[A-Z\d][\w']*|\*\w+)(?:, *(?:[\w' *+\-/]+))*,?\)(?!`)")
+SHAPE = re.compile(r"(?<![\w`])\((?:[A-Z\d][\w']*|\*\w+|\.\.\.)(?:, *(?:[\w' *+\-/]+))*,?\)(?!`)")
 
 
 def shapes_as_code(app: object, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
