@@ -151,7 +151,10 @@ def record(
         remedy = "Take a layer that the forward pass calls as a module, so that its hooks run."
         check(False, "target_layer", wanted, how_often, remedy)
     activations = cast(torch.Tensor, tap.activations)
-    return Recording(activations, _checked_logits(output), tap.entry, tap.calls - 1 if call is None else call)
+    logits = scores_of(output)
+    remedy = "Take a layer on the way to the scores; nothing after it may run without gradients or leave PyTorch."
+    check(logits.requires_grad, "target_layer", "a layer on which the scores depend", "without effect on them", remedy)
+    return Recording(activations, logits, tap.entry, tap.calls - 1 if call is None else call)
 
 
 def _copies_of_inference_tensors(network: nn.Module) -> dict[str, torch.Tensor]:
@@ -163,13 +166,11 @@ def _copies_of_inference_tensors(network: nn.Module) -> dict[str, torch.Tensor]:
     return {name: tensor.clone() for name, tensor in named if tensor.is_inference()}
 
 
-def _checked_logits(output: Any) -> torch.Tensor:
-    """The network's scores, or an error that says why its output holds none."""
+def scores_of(output: Any) -> torch.Tensor:
+    """The scores (N, M) in a network's output, or an error that says why there are none."""
     logits = _first_tensor(output)
     remedy = "Wrap the network so that its forward gives one score a label, as a tensor or as the first of a tuple."
     check(logits.ndim == 2, "network", "one whose output is (N, M)", _shown(output), remedy)
-    remedy = "Take a layer on the way to the scores; nothing after it may run without gradients or leave PyTorch."
-    check(logits.requires_grad, "target_layer", "a layer on which the scores depend", "without effect on them", remedy)
     return logits
 
 

@@ -1,0 +1,140 @@
+"""Randomization: networks whose maps one knows before and after their parameters are shuffled."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from monai.networks.nets import resnet10
+from scipy.stats import spearmanr
+from torch import nn
+
+from monai_pylon.visualize import (
+    ActivationMapInferer,
+    label_randomization,
+    parameter_randomization,
+    rank_correlation,
+)
+from tests.visualize.nets import LABELS, image, make_net
+from tests.visualize.test_recording import half_trained, state
+
+
+@pytest.mark.parametrize("grid", [(7,), (4, 5), (2, 3, 4)])
+def test_rank_correlation_as_scipys(grid: tuple[int, ...]) -> None:
+    maps, others = torch.randint(0, 6, (2, 2, 3, *grid)).float()  # with ties
+    found = rank_correlation(maps, others)
+    assert found.shape == (2, 3)
+    for n, k in np.ndindex(2, 3):
+        expected = spearmanr(maps[n, k].flatten(), others[n, k].flatten()).statistic
+        assert found[n, k].item() == pytest.approx(expected, abs=1e-12)
+
+
+def test_rank_correlation_by_hand() -> None:
+    rising = torch.tensor([[[1.0, 2.0, 3.0]]])
+    assert rank_correlation(rising, rising.exp()).item() == pytest.approx(1)
+    assert rank_correlation(rising, -rising).item() == pytest.approx(-1)
+    assert rank_correlation(rising, torch.ones(1, 1, 3)).isnan().item()
+    assert rank_correlation(rising, torch.tensor([[[1.0, float("nan"), 3.0]]])).isnan().item()
+    with pytest.raises(ValueError, match=r"others must be of the maps' shape \(1, 1, 3\)"):
+        rank_correlation(rising, torch.ones(1, 1, 4))
+    with pytest.raises(ValueError, match=r"maps must be of shape \(N, K, \*grid\)"):
+        rank_correlation(rising[0], rising[0])
+
+
+def explain_by_weight(x: torch.Tensor, network: nn.Module) -> torch.Tensor:
+    """A map (N, 1, 4): the weight of the network's last layer, whatever x is."""
+    return network[-1].weight[None, :1].expand(len(x), -1, -1).detach()
+
+
+def explain_by_image(x: torch.Tensor, network: nn.Module) -> torch.Tensor:
+    """A map that knows nothing of the network."""
+    return x[:, :1]
+
+
+def stack() -> nn.Sequential:
+    net = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
+    nn.init.ones_(net[0].bias)
+    return net
+
+
+def test_cascading_goes_from_the_output_back() -> None:
+    network, x = stack(), torch.rand(2, 1, 4)
+    curve = parameter_randomization(network, explain_by_weight, x, seed=1)
+    assert curve.layers == ("2", "0")
+    assert curve.similarity.shape == (2, 2, 1)
+    assert (curve.similarity[0] < 1).all()
+    assert torch.equal(
+        curve.similarity[1], curve.similarity[0]
+    )  # the first layer does not change the last one's weight
+    turned = parameter_randomization(network, explain_by_weight, x, layers=["0", "2"], seed=1)
+    assert torch.allclose(turned.similarity[0], torch.ones(2, 1).double())
+    assert (turned.similarity[1] < 1).all()
+    blind = parameter_randomization(network, explain_by_image, x)
+    assert torch.allclose(blind.similarity, torch.ones(2, 2, 1).double())
+
+
+def test_values_are_shuffled_in_the_copy_only() -> None:
+    network, x = half_trained(), image()
+    seen: list[nn.Module] = []
+
+    def explain(x: torch.Tensor, net: nn.Module) -> torch.Tensor:
+        seen.append(net)
+        return x.flatten(2)[..., :4]
+
+    before = state(network)
+    parameter_randomization(network, explain, x)
+    assert state(network) == before
+    assert seen[0] is network
+    copied = seen[-1]
+    assert copied is not network
+    for name, parameter in network.named_parameters():
+        other = copied.get_parameter(name)
+        assert sorted(other.flatten().tolist()) == sorted(parameter.flatten().tolist())
+        assert torch.equal(other, parameter) == bool((parameter == parameter.flatten()[0]).all())
+
+
+def test_the_seed_decides() -> None:
+    network, x = make_net("linear"), image()
+    explain = ActivationMapInferer("layer", class_idx="all")
+    numbers = torch.get_rng_state()
+
+    def similarity(seed: int | torch.Generator) -> torch.Tensor:
+        return parameter_randomization(network, explain, x, seed=seed).similarity
+
+    assert torch.equal(similarity(3), similarity(3))
+    assert torch.equal(similarity(3), similarity(torch.Generator().manual_seed(3)))
+    assert not torch.equal(similarity(3), similarity(4))
+    assert torch.equal(torch.get_rng_state(), numbers)
+
+
+def test_of_monais_resnet_all_layers_in_their_order() -> None:
+    network = resnet10(spatial_dims=2, n_input_channels=1, num_classes=LABELS)
+    explain = ActivationMapInferer("layer4", class_idx=[0, 2])
+    curve = parameter_randomization(network, explain, torch.rand(1, 1, 32, 32))
+    assert curve.layers[0] == "fc"
+    assert curve.layers[-1] == "conv1"
+    assert len(curve.layers) == sum(1 for m in network.modules() if next(m.parameters(recurse=False), None) is not None)
+    assert curve.similarity.shape == (len(curve.layers), 1, 2)
+
+
+def test_a_progress_bar(capsys: pytest.CaptureFixture) -> None:
+    parameter_randomization(stack(), explain_by_image, torch.rand(1, 1, 4), progress=True)
+    assert "randomized layers: 100%" in capsys.readouterr().err
+    parameter_randomization(stack(), explain_by_image, torch.rand(1, 1, 4))
+    assert capsys.readouterr().err == ""
+
+
+def test_label_randomization_compares_two_networks() -> None:
+    network, other, x = make_net("linear"), make_net("linear"), image()
+    explain = ActivationMapInferer("layer")
+    assert torch.allclose(label_randomization(network, network, explain, x), torch.ones(2, LABELS).double())
+    assert (label_randomization(network, other, explain, x) < 0.9).all()
+
+
+def test_errors() -> None:
+    with pytest.raises(ValueError, match=r"layers must be names of layers with parameters of their own, but is '1'"):
+        parameter_randomization(stack(), explain_by_image, torch.rand(1, 1, 4), layers=["1"])
+    with pytest.raises(ValueError, match="target_layer must be the name of a layer"):
+        parameter_randomization(stack(), explain_by_image, torch.rand(1, 1, 4), layers=["fc"])
+    with pytest.raises(TypeError, match="seed must be of type int"):
+        parameter_randomization(stack(), explain_by_image, torch.rand(1, 1, 4), seed="x")
