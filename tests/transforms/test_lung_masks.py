@@ -105,7 +105,8 @@ def test_gas_is_darker_than_minus_950() -> None:
     [
         ("a piece between the lungs' bounds", np.s_[4:6, 12:13, 12:15], -850.0, "small, beside the box"),
         ("within the bounds", np.s_[13:15, 1:5, 12:15], -850.0, "lung"),
-        ("in the lower third, where the bowel is", np.s_[13:15, 1:5, 6:8], -850.0, "other"),
+        ("in the lower third, where the bowel is", np.s_[13:15, 1:5, 8:10], -850.0, "other"),
+        ("above the lower third", np.s_[13:15, 1:5, 9:11], -850.0, "lung"),
         ("a quarter of it is gas", np.s_[13:15, 1:5, 12:15], -960.0, "other"),
         ("less than 5 mL", np.s_[13:15, 1:3, 12:13], -850.0, "neither"),
         ("below the lungs", np.s_[13:15, 1:5, 1:4], -850.0, "other"),
