@@ -2,10 +2,12 @@
 
 from monai_pylon.utils.checks import check, check_choice, check_type, describe, nearest_name
 from monai_pylon.utils.geometry import RASView, axis_codes, check_affine, ras_view, voxel_spacing, voxel_volume_ml
+from monai_pylon.utils.precision import at_least_float32
 from monai_pylon.utils.resize import resize_linear, upsample
 
 __all__ = [
     "RASView",
+    "at_least_float32",
     "axis_codes",
     "check",
     "check_affine",

@@ -4,13 +4,6 @@ from monai_pylon.visualize.audit import ExplanationAudit, audit_explanation
 from monai_pylon.visualize.class_activation import grad_cam, hires_cam
 from monai_pylon.visualize.heatmap import Peak, heatmap_on_image, heatmap_peak, paint_heatmap
 from monai_pylon.visualize.overlay import DisplaySlice, paint_labels, radiological_slice, square_pixels, window_to_gray
-from monai_pylon.visualize.overlay import (
-    DisplaySlice,
-    paint_labels,
-    radiological_slice,
-    square_pixels,
-    window_to_gray,
-)
 from monai_pylon.visualize.perturbation import PerturbationCurve, perturbation_curve
 from monai_pylon.visualize.sanity import (
     RandomizationCurve,
@@ -35,8 +28,8 @@ __all__ = [
     "heatmap_on_image",
     "heatmap_peak",
     "hires_cam",
-    "paint_heatmap",
     "label_randomization",
+    "paint_heatmap",
     "paint_labels",
     "parameter_randomization",
     "perturbation_curve",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from monai_pylon.utils import check, check_type
+from monai_pylon.utils import at_least_float32, check, check_type
 
 __all__ = ["grad_cam", "hires_cam"]
 
@@ -75,11 +75,6 @@ def weighted_features(activations: torch.Tensor, weights: torch.Tensor) -> torch
     with torch.autocast(activations.device.type, enabled=False):  # it would turn the product to half precision
         maps = torch.bmm(weights.to(activations.dtype), activations.flatten(2))
     return maps.reshape(*maps.shape[:2], *activations.shape[2:])
-
-
-def at_least_float32(tensor: torch.Tensor) -> torch.Tensor:
-    """A tensor (...) in float32, or as it is where it has that precision or more."""
-    return tensor if tensor.dtype in (torch.float32, torch.float64) else tensor.float()
 
 
 def _checked(activations: torch.Tensor, gradients: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

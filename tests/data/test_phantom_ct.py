@@ -159,12 +159,12 @@ def test_a_finding_is_drawn_on_its_side_with_its_hu(found, name):
     assert low <= np.median(found.image[mask]) <= high
 
 
-def test_fluid_and_air_lie_in_the_pleural_space_and_not_in_the_lung():
+def test_fluid_and_air_lie_in_the_pleural_space_which_is_the_lungs_own():
     for name, structure in (("effusion", "pleural fluid"), ("pneumothorax", "pleural air")):
         phantom = make(**{name: "left"})
         mask = phantom.lesions[name]
         np.testing.assert_array_equal(is_a(phantom, structure), mask)
-        assert (phantom.organs[mask] == 0).all()
+        assert (phantom.organs[mask] == LEFT).all()
         rises = ras(phantom)[1][mask].mean() - centre(phantom, LEFT)[1]
         # on the back, fluid sinks and air rises
         assert rises < -20 if name == "effusion" else rises > 20

@@ -8,7 +8,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-__all__ = ["MappedLinear", "at_least_float32", "slice_reduction"]
+from monai_pylon.utils import at_least_float32
+
+__all__ = ["MappedLinear", "slice_reduction"]
 
 
 def slice_reduction(in_channels: int, channels: Sequence[int] = (64, 32, 16, 16), padding: int = 0) -> nn.Sequential:
@@ -70,19 +72,3 @@ class MappedLinear(nn.Linear):
         with torch.autocast(z.device.type, enabled=False):
             weight = self.weight.to(z.dtype).unflatten(1, self.shape)
             return torch.einsum("gfyx,mfyx->gmyx", z, weight)
-
-
-def at_least_float32(x: torch.Tensor) -> torch.Tensor:
-    """A tensor (...) in float32, or in float64 where it is.
-
-    Args:
-        x: (...).
-
-    Returns:
-        (...).
-
-    Example:
-        >>> at_least_float32(torch.zeros(1, dtype=torch.bfloat16)).dtype
-        torch.float32
-    """
-    return x if x.dtype in (torch.float32, torch.float64) else x.float()

@@ -8,10 +8,11 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from monai_pylon.networks.blocks.slice_head import MappedLinear, at_least_float32
+from monai_pylon.networks.blocks.slice_head import MappedLinear
 from monai_pylon.networks.explanation import Explanation
 from monai_pylon.networks.nets.slice_network import ReducedSliceNetwork, check_volume
 from monai_pylon.networks.nets.volume_size import check_positive, head_cells, is_checked
+from monai_pylon.utils import at_least_float32
 
 __all__ = ["BodyCAM"]
 

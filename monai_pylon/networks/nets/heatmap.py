@@ -10,7 +10,7 @@ from torch import nn
 
 from monai_pylon.networks.explanation import Explanation
 from monai_pylon.networks.pretrained import load_weights
-from monai_pylon.utils import check, check_type
+from monai_pylon.utils import at_least_float32, check, check_type
 
 __all__ = ["HeatmapNetwork", "check_image", "map_head"]
 
@@ -116,9 +116,8 @@ class HeatmapNetwork(nn.Module):
     def explain(self, x: torch.Tensor) -> Explanation:
         """Scores and maps of an image (N, C, *spatial) in one forward pass."""
         check_image(x, self.spatial_dims, self.in_channels)
-        heatmap = self.head(self.decoder(self.encoder(x)))
-        if heatmap.dtype in (torch.float16, torch.bfloat16):  # a half's few digits make ties, and poor losses
-            heatmap = heatmap.float()
+        # A half's few digits make ties, and poor losses.
+        heatmap = at_least_float32(self.head(self.decoder(self.encoder(x))))
         return Explanation(self.pool(heatmap).flatten(1), heatmap)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,25 @@
+"""Half precision is widened; what is wide enough comes back as it is, without a copy."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from monai_pylon.utils import at_least_float32
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (torch.bfloat16, torch.float32),
+        (torch.float16, torch.float32),
+        (torch.float32, torch.float32),
+        (torch.float64, torch.float64),
+    ],
+)
+def test_precision(given: torch.dtype, expected: torch.dtype) -> None:
+    tensor = torch.tensor([0.5, -3.0], dtype=given)
+    widened = at_least_float32(tensor)
+    assert widened.dtype == expected
+    assert widened.tolist() == [0.5, -3.0]
+    assert (widened is tensor) == (given == expected)
