@@ -17,16 +17,17 @@ __all__ = ["project_bones"]
 _COMPACT, _SPONGY = 1.0, 0.4
 
 
-def _thorax_wall(film: Film, anatomy: Anatomy) -> np.ndarray:
-    """Ribs and shoulder blades (H, W): a ray crosses the thorax at the back and in front, through a shell of bone."""
-    total = np.zeros((film.size, film.size), np.float32)
+def _thorax_wall(film: Film, anatomy: Anatomy, part: tuple[slice, slice]) -> np.ndarray:
+    """Ribs and shoulder blades on a part of the film: a ray crosses a shell of bone at the back and in front."""
+    u, v = film.u[:, part[1]], film.v[part[0]]
+    total = np.zeros(np.broadcast_shapes(u.shape, v.shape), np.float32)
     for front in (0, 1):
         # a first guess of where the ray meets the wall says how far the beam has spread there
         guess = (-70.0, 62.0)[front]
-        x, z = film.pose.beside(film.u, film.v, guess), film.pose.height(film.v, guess)
+        x, z = film.pose.beside(u, v, guess), film.pose.height(v, guess)
         inner, outer = (anatomy.thorax_faces(x, z, grow)[front] for grow in (1.0, 9.0))
         y = 0.5 * (inner + outer)
-        x, z = film.pose.beside(film.u, film.v, y), film.pose.height(film.v, y)
+        x, z = film.pose.beside(u, v, y), film.pose.height(v, y)
         depth, round_ = anatomy.rib_depth(x, y, z, np.float32(-5.0))
         # seen edge on, a rib is as long as its bend allows
         path = np.minimum(np.abs(outer - inner), 15.0)
@@ -90,7 +91,13 @@ def project_bones(film: Film, anatomy: Anatomy) -> np.ndarray:
         >>> project_bones(Film(64, 400.0, FilmPose()), make_anatomy(np.random.default_rng(0))).shape
         (64, 64)
     """
-    total = _thorax_wall(film, anatomy)
+    total = np.zeros((film.size, film.size), np.float32)
+    wide, top = anatomy.chest[0] + 12.0, anatomy.apex + 12.0
+    corners = [film.pose.cast(x, y, top) for x in (-wide, wide) for y in (-120.0, 120.0)]
+    sway = 0.1 * film.width
+    low, high = np.min(corners, axis=0), np.max(corners, axis=0)
+    part = film.part((low[0] - sway, -film.width), (high[0] + sway, high[1]))
+    total[part] += _thorax_wall(film, anatomy, part)
     middle = film.pose.shift[0]
     part = film.part((middle - 75.0, -film.width), (middle + 75.0, film.width))
     total[part] += _spine(film, anatomy, part) + _breastbone(film, part)

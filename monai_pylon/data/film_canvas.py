@@ -118,24 +118,30 @@ class Film:
         Returns:
             float32 (H, W), mm along the ray; a pixel cut by an edge counts by its share.
         """
+        total = np.zeros((self.size, self.size), np.float32)
+        filled = np.flatnonzero(np.any([(high > low).any(axis=1) for low, high in spans], axis=0))
+        if len(filled) == 0:
+            return total
+        part = slice(int(filled[0]), int(filled[-1]) + 1)
         pose, large = self.pose, self.pose.enlargement(y) / self.pixel
-        zero = self.size / 2 - (pose.shift[0] + pose.sway(self.v)) / self.pixel - large * math.sin(pose.turn) * y
-        scale = -large * math.cos(pose.turn)
+        middle = self.size / 2 - (pose.shift[0] + pose.sway(self.v[part])) / self.pixel
+        zero, scale = middle - large * math.sin(pose.turn) * y, -large * math.cos(pose.turn)
         width = self.size + 2
-        rows = np.arange(0, self.size * width, width)[:, None]
-        steps = np.zeros(self.size * width)
-        ends = [(end, sign) for low, high in spans for end, sign in ((np.maximum(high, low), 1.0), (low, -1.0))]
+        rows = np.arange(0, len(zero) * width, width)[:, None]
+        steps = np.zeros(len(zero) * width)
+        # what lies higher lies further to the left: there the span begins on the film
+        ends = [(end[part], sign) for low, high in spans for end, sign in ((np.maximum(high, low), 1.0), (low, -1.0))]
         for end, sign in ends:
-            # where a span ends within a pixel, the next pixel takes the rest
             place = np.clip(zero + scale * end, 0.0, self.size, dtype=np.float32)
-            first = place.astype(np.int32)
-            part = place - first
+            first = place.astype(np.int64)
+            # where a span begins within a pixel, the next pixel takes the rest
+            rest = place - first.astype(np.float32)
             index = (first + rows).ravel()
-            moved = np.bincount(index, part.ravel(), minlength=steps.size)
-            steps += sign * (np.bincount(index, minlength=steps.size) - moved)
-            steps[1:] += sign * moved[:-1]
-        covered = np.cumsum(steps.reshape(self.size, width), axis=1)[:, : self.size]
-        return (covered * (thickness / math.cos(pose.turn))).astype(np.float32)
+            steps += sign * np.bincount(index, (1.0 - rest).ravel(), minlength=steps.size)
+            steps[1:] += sign * np.bincount(index, rest.ravel(), minlength=steps.size)[:-1]
+        covered = np.cumsum(steps.reshape(-1, width), axis=1)[:, : self.size]
+        total[part] = covered * (thickness / math.cos(pose.turn))
+        return total
 
     def tube_chord(self, tube: Tube, shell: float = np.inf) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
         """Project one tube, whose segments do not add up where they meet.

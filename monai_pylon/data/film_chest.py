@@ -10,9 +10,12 @@ from monai_pylon.data.anatomy import Anatomy
 from monai_pylon.data.film_bones import project_bones
 from monai_pylon.data.film_canvas import Film
 
-__all__ = ["ChestLayers", "lung_chords", "project_chest"]
+__all__ = ["CLEAR_MM", "ChestLayers", "lung_chords", "project_chest"]
 
-#: Thickness of the sheets into which solids are cut, mm.
+#: A ray that runs longer than this in a lung shows it dark, mm. Behind the domes of the diaphragm rays run shorter.
+CLEAR_MM = 62.0
+
+#: Thickest sheet into which a lung is cut, mm; thinner on films so fine that the steps between sheets would show.
 _SHEET = 2.5
 
 
@@ -53,8 +56,9 @@ def lung_chords(film: Film, anatomy: Anatomy, side: int, gap: np.ndarray | float
         >>> bool(right[:, :32].sum() > 100 * right[:, 40:].sum())
         True
     """
-    y = np.arange(_SHEET / 2 - anatomy.chest[1], anatomy.chest[1], _SHEET, dtype=np.float32)
-    return film.sum_spans(anatomy.lung_spans(y, film.pose.height(film.v, y), side, gap), y, _SHEET)
+    sheet = min(_SHEET, 1.6 * film.pixel)
+    y = np.arange(sheet / 2 - anatomy.chest[1], anatomy.chest[1], sheet, dtype=np.float32)
+    return film.sum_spans(anatomy.lung_spans(y, film.pose.height(film.v, y), side, gap), y, sheet)
 
 
 def _ball(film: Film, centre: np.ndarray, radii: np.ndarray) -> tuple[tuple[slice, slice], np.ndarray]:
@@ -116,9 +120,9 @@ def project_chest(
     for centre, radii in _belly_gas(anatomy, chances):
         part, chord = _ball(film, centre, radii)
         solid[part] -= 0.8 * chord
-    # standing, the bases are denser than the apices
+    # vessels too fine to be drawn add to the tissue; standing, the bases are denser than the apices
     basal = 1.0 - 0.0018 * film.pose.height(film.v, 0.0)
-    tissue = (1.0 + anatomy.lung_hu / 1000.0) * basal + 0.018 * grain
+    tissue = (1.07 + anatomy.lung_hu / 1000.0) * basal + 0.018 * grain
     # a film shows arteries, veins and walls of bronchi as one, and the finest of them more than their width tells
     seen = np.concatenate([trees[:, :6], 0.75 * trees[:, 6:] + 0.75], axis=1)
     vessels = film.sum_tubes(seen)

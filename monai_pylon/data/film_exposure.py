@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from monai_pylon.data.film_canvas import Film
-from monai_pylon.data.film_chest import ChestLayers
+from monai_pylon.data.film_chest import CLEAR_MM, ChestLayers
 from monai_pylon.data.shapes import cover
 
 __all__ = ["add_overlays", "expose"]
@@ -141,7 +141,7 @@ def expose(
     """
     bare = layers.solid - layers.gas.sum(axis=0)
     quarter = film.size // 4
-    lung = float(np.median(bare[layers.lungs.max(axis=0) > 45.0]))
+    lung = float(np.median(bare[layers.lungs.max(axis=0) > CLEAR_MM]))
     soft = float(np.median(bare[-quarter // 2 :, quarter:-quarter]))
     portable = view == "AP"
     dark = looks.uniform(0.28, 0.5) if portable else looks.uniform(0.2, 0.42)

@@ -7,11 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from monai_pylon.data.film_canvas import Film
+from monai_pylon.data.film_chest import CLEAR_MM
 
 __all__ = ["FilmBox", "LungField", "draw_extent"]
-
-#: A ray that runs longer than this in a lung shows it dark, mm.
-_CLEAR = 45.0
 
 
 class FilmBox(NamedTuple):
@@ -63,7 +61,7 @@ class LungField(NamedTuple):
     @classmethod
     def of(cls, film: Film, chord: np.ndarray, side: int) -> LungField:
         """The field of a lung from mm of lung along each ray (H, W)."""
-        inside = chord > _CLEAR
+        inside = chord > CLEAR_MM
         rows = np.flatnonzero(inside.any(axis=1))
         inside = inside[rows]
         first = inside.argmax(axis=1)

@@ -47,7 +47,7 @@ class _Kind(NamedTuple):
 
 
 _KINDS = {
-    "Pneumothorax": _Kind(0.0, 0.0, 1.55, 0.9, 1.0, 0.3),
+    "Pneumothorax": _Kind(0.0, 0.0, 1.2, 0.9, 1.0, 0.3),
     "Effusion": _Kind(1.0, 1.0, 5.2, 0.8, 0.7, 0.35),
     "Atelectasis": _Kind(0.45, 0.95, 2.2, 0.6, 1.5, 0.45),
     "Pneumonia": _Kind(0.35, 0.92, 7.0, 0.45, 0.91, 0.25),
@@ -105,7 +105,8 @@ def _propose(film: Film, rng: np.random.Generator, label: str, field: LungField)
     kind, tall = _KINDS[label], field.top - field.bottom
     width, height = draw_extent(rng, film, kind.share, kind.spread, kind.aspect, kind.aspect_spread)
     if label == "Pneumothorax":
-        height = min(height, 0.8 * tall)
+        # less than that would not be seen
+        height = min(max(height, 0.09 * film.width), 0.8 * tall)
         return FilmBox(field.at(0.1, 0.3)[0], field.top - height / 2, width, height)
     if label == "Effusion":
         height = min(height, 0.8 * tall)

@@ -156,10 +156,10 @@ def _pneumothorax(on: PaintedFilm, rng: np.random.Generator, field: LungField, b
     film, index = on.film, 0 if field.side > 0 else 1
     low = field.top - box.height
     rise = np.clip((film.v - low) / box.height, 0.0, 1.0)
-    gap = min(max(0.45 * box.width, 10.0), 48.0) * np.minimum(1.6 * rise, 1.0) ** 0.8
+    gap = min(max(0.45 * box.width, 18.0), 48.0) * np.minimum(1.6 * rise, 1.0) ** 0.8
     whole = on.chest.lungs[index]
     lung = lung_chords(film, on.anatomy, field.side, gap)
-    line = (lung - lung_chords(film, on.anatomy, field.side, gap + 1.8)) * (rise > 0)
+    line = (lung - lung_chords(film, on.anatomy, field.side, gap + 1.8)) * np.minimum(3.0 * rise, 1.0)
     gas = on.gas[index]
     gas *= np.minimum(lung / np.maximum(whole, 1e-3), 1.0)
     gas += 0.99 * np.maximum(whole - lung, 0.0) - np.clip(line, 0.0, 22.0)

@@ -10,7 +10,7 @@ import numpy as np
 from monai_pylon.data.anatomy import make_anatomy
 from monai_pylon.data.ct_scene import grow_lung_tree
 from monai_pylon.data.film_canvas import Film, FilmPose
-from monai_pylon.data.film_chest import project_chest
+from monai_pylon.data.film_chest import CLEAR_MM, project_chest
 from monai_pylon.data.film_exposure import add_overlays, expose
 from monai_pylon.data.film_findings import FILM_FINDINGS, draw_film_findings, paint_film_findings
 from monai_pylon.data.film_painters import PaintedFilm
@@ -22,8 +22,6 @@ __all__ = ["ChestRadiographPhantom", "phantom_radiograph"]
 
 #: A film of 43 cm, of which more or less is shown.
 _FILM_MM = 430.0
-#: A ray that runs longer than this in a lung shows it dark, mm.
-_LUNG_MM = 45.0
 
 
 class ChestRadiographPhantom(NamedTuple):
@@ -132,4 +130,4 @@ def phantom_radiograph(
     present = np.isin(np.arange(len(CHEST_XRAY14_LABELS)), classes).astype(np.uint8)
     rows = [(*finding.box, kind) for finding, kind in zip(found, classes, strict=True)]
     boxes = np.array(rows, dtype=np.float32).reshape(-1, 5)
-    return ChestRadiographPhantom(image[None], present, boxes, chest.lungs > _LUNG_MM, view, film_report(found))
+    return ChestRadiographPhantom(image[None], present, boxes, chest.lungs > CLEAR_MM, view, film_report(found))
