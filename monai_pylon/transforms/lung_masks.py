@@ -200,8 +200,9 @@ def segment_lungs(
     air = enclosed_air(ct < EDGE_HU, hull, spacing)
     dark = air & (ct < _CORE_HU)
     airway = trace_airway(ct, dark, hull, spacing)
-    # The airway's wall is thinner than a voxel: with a shell it is parted from the lung that lies against it.
-    tube = np.zeros_like(dark) if airway is None else dilate_by(airway, max(1.5, 0.9 * spacing[0]), spacing)
+    # The airway's wall is thinner than a voxel: a shell of one voxel parts it from the lung that lies against it.
+    shell = max(1.5, 1.01 * max(spacing[:2]))
+    tube = np.zeros_like(dark) if airway is None else dilate_by(airway, shell, spacing)
     core, other = lung_air(ct, dark & ~tube, math.prod(spacing) / 1000)
     if spacing[2] > _THICK_MM:
         gas = _gas_of_slices(ct, core)

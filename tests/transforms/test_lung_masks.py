@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -130,9 +132,9 @@ def test_air_goes_as_far_as_it_hangs_together_with_the_core() -> None:
     core[0:2], other[10:12] = True, True
     found = aerated_lungs(air_, core, other, (1.0, 1.0, 1.0))
     assert found[:, 1, 1].astype(int).tolist() == [1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]
-    core[11] = True  # what is core stays, in the rim too
-    other[11] = False
-    assert aerated_lungs(air_, core, other, (1.0, 1.0, 1.0))[11].all()
+    core[9], core[5] = True, True  # what is core stays, in the rim and where there is no air
+    found = aerated_lungs(air_, core, other, (1.0, 1.0, 1.0))
+    assert found[:, 1, 1].astype(int).tolist() == [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0]
 
 
 def test_the_rim_of_gas_is_one_voxel_of_the_slice_wide() -> None:
@@ -209,6 +211,33 @@ def test_gas_right_below_a_lung_is_cut_off_where_slices_step_over_the_diaphragm(
     assert not lungs[:, :, :16].any() if parted else lungs[12, 20, 10]
     assert lungs[:, :, 16:].sum() == 2 * 18 * 20 * 24
     assert not (core & ~lungs).any()
+
+
+def test_the_lungs_edge_on_thick_slices_is_kept() -> None:
+    """Where the patient fills less than half of the slice, the air around is no gas that lies beside the lung."""
+    ct = np.full((80, 60, 30), -1000.0)
+    ct[15:65, 15:45] = 40.0
+    ct[18:36, 20:40, 3:27] = ct[44:62, 20:40, 3:27] = -400.0  # partial volume: air, but not dark
+    ct[19:35, 21:39, 3:27] = ct[45:61, 21:39, 3:27] = -850.0
+    lungs, _, _ = segment_lungs(ct, body_hull(ct, (4.0, 4.0, 8.0)), (4.0, 4.0, 8.0))
+    assert lungs.sum() == 2 * 18 * 20 * 24
+
+
+@pytest.mark.parametrize("spacing", [(4.0, 4.0, 4.0), (2.2, 2.2, 5.0), (4.0, 2.5, 3.0)], ids=str)
+def test_a_bronchus_between_lungs_stays_out_with_its_wall(spacing) -> None:
+    """An airway whose wall is a partial volume of -600 HU, one voxel thick, in the middle of lung."""
+    ct = np.full((60, 40, 50), -1000.0)
+    ct[5:55, 5:35] = 40.0
+    ct[8:52, 10:30, 3:30] = -850.0
+    wide, deep = (math.ceil(14.0 / edge) for edge in spacing[:2])
+    tube = np.s_[30 : 30 + wide, 20 : 20 + deep, 14:48]
+    ct[29 : 31 + wide, 19 : 21 + deep, 14:48] = -600.0
+    ct[tube] = -1000.0
+    lungs, core, airway = segment_lungs(ct, body_hull(ct, spacing), spacing)
+    assert airway[tube].all()
+    assert not core[29 : 31 + wide, 20 : 20 + deep, 14:48].any()
+    assert not lungs[29 : 31 + wide, 20 : 20 + deep, 14:48].any()
+    assert not lungs[30 : 30 + wide, 19 : 21 + deep, 14:48].any()
 
 
 def test_emphysema_and_pneumothorax_on_thick_slices_stay_lung() -> None:
