@@ -60,6 +60,17 @@ def test_a_mirrored_patient_has_the_mirrored_plane() -> None:
     assert np.abs(distances + turned).max() < 8.0
 
 
+def test_a_rod_through_every_slice_weighs_no_more_than_ribs() -> None:
+    """Ribs cross one slice in ten here; a rod on one side, counted ten times, would pull the plane to itself."""
+    ct = rib_ring(8, middle_offset(8, 0.0))
+    ct[:, :, 1:] = 40.0
+    x, y = np.ogrid[: ct.shape[0], : ct.shape[1]]
+    ct[np.hypot((x - 65) * 4, (y - 50) * 4) < 8] = 600.0
+    plane = find_symmetry_plane(ct, (4.0, 4.0, 4.0))
+    assert abs(np.rad2deg(plane.angle) - 8) <= 1.001
+    assert abs(plane.offset - middle_offset(np.rad2deg(plane.angle), 0.0)) <= 4.0
+
+
 def test_without_bones_there_is_no_plane() -> None:
     assert find_symmetry_plane(np.full((30, 20, 5), 200.0), (4.0, 4.0, 4.0)) is None
 
