@@ -51,12 +51,12 @@ def resize_linear(image: torch.Tensor, size: Sequence[int], align_corners: bool 
     The same as ``torch.nn.functional.interpolate`` in its modes linear, bilinear and trilinear, on any number of axes.
 
     Args:
-        image: (..., *grid).
+        image: ``(..., *grid)``.
         size: the new size of these axes.
         align_corners: whether the centres of the outermost cells (True) or their outer edges (False) stay in place.
 
     Returns:
-        (..., *size), at least float32, differentiable.
+        ``(..., *size)``, at least float32, differentiable.
 
     Raises:
         TypeError: where image is no tensor of real numbers.

@@ -118,6 +118,10 @@ class _Tap:
         remedy = "Take a layer before the pooling or flattening."
         mapped = given.ndim >= 3 and given.is_floating_point()
         check(mapped, "target_layer", "a layer with output (N, C, *grid)", _shown(output), remedy)
+        # what follows from an earlier call hangs on that call's graph: else the last call is only one part of several
+        remedy = "Say which call you mean (call=0, ...), take a later layer, or have the network work in one piece."
+        alone = self.activations is None or given.requires_grad
+        check(alone, "target_layer", "a layer whose calls follow from one another", "called side by side", remedy)
         torch.set_grad_enabled(True)  # until the block ends in which the network switched it off, if it did
         leaf = given if self.replacement is None else self.replacement.to(given)
         self.activations = leaf.detach().requires_grad_()
@@ -134,12 +138,15 @@ def record(
     call: int | None = None,
     replacement: torch.Tensor | None = None,
 ) -> Recording:
-    """Run a network on its inputs, the first x (N, ...), within :func:`evaluating`; record its tail after a layer."""
+    """Run a network on its inputs, the first x (N, ...), and record its tail after a layer.
+
+    Within :func:`evaluating`, and outside of inference mode.
+    """
     check_type(inputs[0], torch.Tensor, "x")
     tap = _Tap(call, replacement)
     handle = layer.register_forward_hook(tap)
     try:
-        with torch.inference_mode(False), torch.enable_grad():
+        with torch.enable_grad():
             copies = _copies_of_inference_tensors(network)
             plain = tuple(_plain(given) if isinstance(given, torch.Tensor) else given for given in inputs)
             output = torch.func.functional_call(network, copies, plain, kwargs) if copies else network(*plain, **kwargs)

@@ -87,7 +87,9 @@ class HiResCAM(_LayerMaps):
         network: any module that gives scores (N, M), as a tensor or as the first of a tuple.
         target_layer: a layer's name, as in ``network.named_modules()``, or the layer itself. Its output is
             (N, C, *grid), or a tuple with that first.
-        call: which call counts where the forward pass calls the layer several times, from 0; None for the last.
+        call: which call counts where the forward pass calls the layer several times, from 0; None for the last, as in
+            MONAI's ResNet, whose blocks use one activation module twice. Calls side by side (a network that takes its
+            slices in chunks) are an error unless one is named.
 
     Called with x (N, ...) and ``class_idx`` it returns maps (N, K, *grid):
 

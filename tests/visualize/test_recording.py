@@ -244,6 +244,20 @@ def test_a_layer_that_is_called_twice(call: int | None) -> None:
         torch.testing.assert_close(maps[:, label], (gradient * at).sum(1).detach())
 
 
+def test_calls_side_by_side_are_not_taken_for_one_another() -> None:
+    """A network that takes its slices in chunks: the last call saw only some of them."""
+
+    class Chunked(Net):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return torch.cat([self.tail(self.layer(chunk)) for chunk in x.split(2)])
+
+    net, x = Chunked(2, TAILS["deep"](2)), image(samples=4)
+    with pytest.raises(ValueError, match=r"a layer whose calls follow from one another, .*side by side'\. Say"):
+        HiResCAM(net, "layer")(x)
+    one_piece = HiResCAM(net, "layer")(x[:2], "all")
+    torch.testing.assert_close(HiResCAM(net, "layer", call=0)(x[:2], "all"), one_piece)
+
+
 def test_calls_that_do_not_happen() -> None:
     with pytest.raises(ValueError, match=r"called in .* forward pass at least 3 times, but is 'called 2 times'"):
         HiResCAM(Reused(), "act", call=2)(image())

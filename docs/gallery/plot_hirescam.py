@@ -1,0 +1,134 @@
+"""
+HiResCAM and Grad-CAM of the same network
+=========================================
+
+A small network learns to tell in which lung a mass lies. HiResCAM shows what its scores are made of, place by place;
+Grad-CAM, at the same layer of the same network, shows something else.
+"""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from torch import nn
+
+from monai_pylon.data import phantom_chest_ct
+from monai_pylon.utils import upsample
+from monai_pylon.visualize import (
+    HiResCAM,
+    LayerGradCAM,
+    audit_explanation,
+    perturbation_curve,
+    radiological_slice,
+    square_pixels,
+    window_to_gray,
+)
+
+# %%
+# Images
+# ------
+# One axial slice of a computed chest, with a round mass at a random place in the right lung, the left lung, both or
+# neither: two labels. In radiological display, the patient's right is on the picture's left.
+ct = phantom_chest_ct(seed=3, shape=(120, 120, 80), spacing=(3, 3, 4))
+chest = square_pixels(radiological_slice(ct.image, ct.affine, "axial", 0.5), 5.625, order=1)[:64, :64]
+organs = square_pixels(radiological_slice(ct.organs, ct.affine, "axial", 0.5), 5.625, order=0)[:64, :64]
+rows, columns = np.indices(chest.shape)
+random = np.random.default_rng(0)
+torch.manual_seed(0)
+
+
+def patients(count):
+    """Images (N, 1, H, W), labels (N, 2): a mass in the right lung, in the left lung."""
+    images, labels = np.repeat(window_to_gray(chest)[None], count, 0), random.integers(0, 2, (count, 2))
+    for image, present in zip(images, labels, strict=True):
+        for lung in (value for value, there in zip((1, 3), present, strict=True) if there):
+            y, x = random.permutation(np.argwhere(organs == lung))[0]
+            image[(rows - y) ** 2 + (columns - x) ** 2 <= random.uniform(3, 4.5) ** 2] = 0.7
+        image += random.normal(0, 0.03, image.shape)
+    return torch.from_numpy(images)[:, None].float(), torch.from_numpy(labels).float()
+
+
+# %%
+# A network that ends in one linear layer
+# ---------------------------------------
+# Convolutions, then one linear layer over all places: trained for some seconds.
+features = nn.Sequential(
+    *(nn.Conv2d(1, 16, 3, 2, 1), nn.ReLU()),
+    *(nn.Conv2d(16, 16, 3, 2, 1), nn.ReLU()),
+    *(nn.Conv2d(16, 8, 3, 1, 1), nn.ReLU()),
+)
+network = nn.Sequential(features, nn.Flatten(), nn.Linear(8 * 16 * 16, 2))
+optimizer = torch.optim.Adam(network.parameters(), 2e-3)
+for _ in range(400):
+    images, labels = patients(16)
+    loss = nn.functional.binary_cross_entropy_with_logits(network(images), labels)
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+images, labels = patients(200)
+with torch.no_grad():
+    print(f"{((network(images) > 0) == labels.bool()).float().mean():.0%} of 400 labels are right")
+
+# %%
+# What may one believe?
+# ---------------------
+# The audit looks at what lies between a layer and the scores.
+print(audit_explanation(network, "0", images[:1]).reason)
+print()
+print(audit_explanation(network, "0.3", images[:1]).reason)
+
+# %%
+# The maps
+# --------
+# Both labels of a patient with a mass in either lung, out of one forward pass a method. Red raised the score, blue
+# lowered it. The maps come on the layer's 16 x 16 cells and are enlarged here, label by label.
+patient = images[(labels == 1).all(1)][:1]
+both = {"HiResCAM": HiResCAM(network, "0"), "Grad-CAM": LayerGradCAM(network, "0")}
+fig, axes = plt.subplots(2, 3, figsize=(9, 6), facecolor="black")
+for row, (label, name) in zip(axes, enumerate(("right lung", "left lung")), strict=True):
+    row[0].imshow(patient[0, 0], cmap="gray", vmin=0, vmax=1)
+    row[0].set_title(f"Is there a mass in the {name}?", color="white", fontsize=10)
+    for ax, (method, cam) in zip(row[1:], both.items(), strict=True):
+        large = upsample(cam(patient, "all"), size=patient.shape[2:], label=label)[0]
+        most = float(large.abs().max())
+        ax.imshow(patient[0, 0], cmap="gray", vmin=0, vmax=1)
+        ax.imshow(large, cmap="seismic", vmin=-most, vmax=most, alpha=(large.abs() / most).clamp(0, 0.8).numpy())
+        ax.set_title(method, color="white", fontsize=10)
+for ax in axes.flat:
+    ax.contour(organs == 1, [0.5], colors="white", linewidths=0.5)
+    ax.contour(organs == 3, [0.5], colors="white", linewidths=0.5)
+    ax.text(0.02, 0.5, "R", color="white", transform=ax.transAxes)
+    ax.text(0.98, 0.5, "L", color="white", transform=ax.transAxes, ha="right")
+    ax.axis("off")
+fig.tight_layout()
+
+# %%
+# How much of it lies in the lung that is asked for?
+# --------------------------------------------------
+# The same over all patients with a mass in both lungs: of what raised the score, the share within that lung. And the
+# sum of HiResCAM is the score, but for the same constant in all patients.
+cases = images[(labels == 1).all(1)]
+lungs = [torch.from_numpy(organs == lung) for lung in (1, 3)]
+print("the lungs cover " + " and ".join(f"{float(lung.float().mean()):.0%}" for lung in lungs) + " of the image")
+for method, cam in both.items():
+    maps = cam(cases, "all")
+    positive = [upsample(maps, size=cases.shape[2:], label=label).clamp(min=0) for label in (0, 1)]
+    shares = [(p[:, lung].sum(1) / p.sum((1, 2))).mean() for p, lung in zip(positive, lungs, strict=True)]
+    with torch.no_grad():
+        constant = network(cases) - maps.sum((2, 3))
+    print(f"{method}: {float(shares[0]):.0%} in the right lung, {float(shares[1]):.0%} in the left")
+    print(f"    the score less the map's sum varies by {float(constant.std(0).max()):.1g}")
+
+# %%
+# Does the score follow the map?
+# ------------------------------
+# Take the places away where the map is highest, and the score for the right lung should fall: what stands in their
+# place is the chest without a mass.
+healthy = torch.from_numpy(window_to_gray(chest)).float()
+fig, ax = plt.subplots(figsize=(5, 3))
+for method, cam in both.items():
+    curve = perturbation_curve(network, cases, cam(cases, 0)[:, 0], class_idx=0, steps=50, baseline=healthy)
+    ax.plot(curve.fractions, curve.scores.mean(0), label=f"{method}, mean {float(curve.area.mean()):.1f}")
+ax.set_xlabel("share of the image taken away")
+ax.set_ylabel("score, mean over patients")
+ax.legend()
+fig.tight_layout()
