@@ -100,7 +100,7 @@ class Film:
         """The place (...) of ``v`` among the rows' borders: 0 the film's upper border, H its lower one."""
         return self.size / 2 - np.asarray(v) / self.pixel
 
-    def part(self, low: tuple[float, float], high: tuple[float, float]) -> tuple[slice, slice]:
+    def part(self, low: Sequence[float] | np.ndarray, high: Sequence[float] | np.ndarray) -> tuple[slice, slice]:
         """Rows and columns of the pixels that touch the box of two corners (u, v); none where it lies off the film."""
         borders = [self.rows(high[1]), self.rows(low[1]) + 1, self.columns(high[0]), self.columns(low[0]) + 1]
         top, bottom, first, last = np.clip(borders, 0, self.size).astype(int).tolist()

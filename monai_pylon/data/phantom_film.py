@@ -11,8 +11,9 @@ from monai_pylon.data.anatomy import make_anatomy
 from monai_pylon.data.ct_scene import grow_lung_tree
 from monai_pylon.data.film_canvas import Film, FilmPose
 from monai_pylon.data.film_chest import CLEAR_MM, project_chest
-from monai_pylon.data.film_exposure import add_overlays, expose
+from monai_pylon.data.film_exposure import expose
 from monai_pylon.data.film_findings import FILM_FINDINGS, draw_film_findings, paint_film_findings
+from monai_pylon.data.film_overlays import add_overlays
 from monai_pylon.data.film_painters import PaintedFilm
 from monai_pylon.data.film_report import film_report
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
