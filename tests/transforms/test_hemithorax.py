@@ -39,6 +39,10 @@ def test_a_lung_without_any_air_is_completed(chest, side: str) -> None:
     # What is drawn without a mediastinum is wider than what is completed: 25 to 75 mm beside the plane it stops.
     assert dice(new[side], truth) > (0.9 if side == "right" else 0.75)
     assert np.count_nonzero(new[side] & ~truth) < 0.02 * truth.sum()
+    aside = np.abs(np.arange(90) - 44.5) * 4.0
+    assert aside[new[side].any(axis=(1, 2))].min() == {"right": 26.0, "left": 38.0}[side]  # the first over 25 and 35
+    front = new[side][:, 36:].any(axis=(1, 2))
+    assert aside[front].min() == {"right": 46.0, "left": 78.0}[side]  # beside the heart: over 45 and 75
     other = "left" if side == "right" else "right"
     np.testing.assert_array_equal(new[other], {"right": right, "left": left}[other])
     assert not (new_right & new_left).any()
@@ -72,7 +76,7 @@ def test_fluid_behind_a_lung_is_taken(chest) -> None:
     np.testing.assert_array_equal(new_left, left)
 
 
-@pytest.mark.parametrize(("rows", "completed"), [(5, ()), (11, ("left_lung_completed",))])
+@pytest.mark.parametrize(("rows", "completed"), [(9, ()), (10, ("left_lung_completed",))])
 def test_a_small_loss_stays_lost(chest, rows: int, completed: tuple[str, ...]) -> None:
     ct, right, left = (part.copy() for part in chest)
     rear = np.flatnonzero(left.any(axis=(0, 2)))[0]
