@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from monai_pylon.metrics import PerClassAUROCMetric, PointLocalizationMetric
+from monai_pylon.metrics import OrganIoUMetric, PerClassAUROCMetric, PointLocalizationMetric
 from tests.metrics.cases import random_cases
 
 WORKER = """
@@ -26,14 +26,17 @@ dist.destroy_process_group()
 
 
 def results(part: slice) -> dict[str, float]:
-    """Both metrics' averages after seeing a part of eleven images."""
+    """All metrics' averages after seeing a part of eleven images, of which none has the last label."""
     maps, boxes = random_cases(num_images=11, num_classes=3, size=(64, 64))
     labels = torch.rand(11, 3, generator=torch.Generator().manual_seed(0)) < torch.tensor([0.5, 0.5, 0.0])
     points, areas = PointLocalizationMetric(64), PerClassAUROCMetric()
     points(maps[part], boxes[part])
     areas(maps[part].amax((2, 3)), labels[part])
-    both = {"points": points.aggregate(), "areas": areas.aggregate()}
-    return {f"{n}_{k}": v if isinstance(v, float) else v.tolist() for n, f in both.items() for k, v in f.items()}
+    organs = OrganIoUMetric()
+    organs(maps[part], (labels[part], maps[part].roll(1, dims=2) > 0))
+    organs.tune_thresholds()
+    all_ = {"points": points.aggregate(), "areas": areas.aggregate(), "organs": organs.aggregate()}
+    return {f"{n}_{k}": v if isinstance(v, float) else v.tolist() for n, f in all_.items() for k, v in f.items()}
 
 
 @pytest.mark.slow

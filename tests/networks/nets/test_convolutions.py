@@ -70,13 +70,14 @@ def test_convolutions_of_bodyconv_run_over_x_y_and_groups():
     assert (before[..., 1] != after[..., 1]).any()
 
 
-def test_convolutions_of_ctnet_have_groups_for_channels():
-    net = tiny(CTNet, volume_size=(*SIZE[:2], 4))
-    assert net.convolutions[0].in_channels == 4
-    assert net.convolutions(net.features(torch.randn(1, 1, *SIZE[:2], 4)).permute(0, 1, 4, 3, 2)).shape == (
-        *(1, 16, 1, 1),
-        36 // 27,
-    )
+@pytest.mark.parametrize(("kind", "grid"), [(BodyConv, (1, 2, 2)), (CTNet, (1, 2, 36 // 27))])
+def test_maps_of_the_convolutions_lie_along_x_and_y(kind, grid):
+    net = tiny(kind, volume_size=(161, 257, 54))
+    assert net.convolutions[0].in_channels == (36 if kind is BodyConv else 54)
+    kept = []
+    net.convolutions.register_forward_hook(lambda module, args, output: kept.append(output.shape))
+    net(torch.randn(1, 1, 161, 257, 54))
+    assert kept == [(1, 16, *grid)]
 
 
 def test_swapping_x_and_y_swaps_the_kernels():
