@@ -53,8 +53,8 @@ def encode_slices(encoder: nn.Module, images: torch.Tensor, chunk_size: int | No
     """The encoder's deepest map of each image, a chunk of the images at a time.
 
     Where gradients are wanted a chunk's inner activations are not kept but computed again on the way back (gradient
-    checkpointing), so that memory grows with the chunk and not with the volume. A chunk takes images from all over the
-    volume, so that batch norms in training see a fair sample of it.
+    checkpointing), so that memory grows with the chunk and not with the volume. In training a chunk takes images from all
+    over the volume, so that batch norms see a fair sample of it.
 
     Args:
         encoder: from images (G, S, H, W) to a list of maps, shallow to deep.
@@ -71,23 +71,25 @@ def encode_slices(encoder: nn.Module, images: torch.Tensor, chunk_size: int | No
     """
     total = _number(images.shape[0])
     chunks = 1 if chunk_size is None else -(-total // chunk_size)
-    if chunk_size is None or (chunks == 1 and not torch.is_grad_enabled()):
+    grad = torch.is_grad_enabled()
+    if chunk_size is None or (chunks == 1 and not grad):
         return encoder(images)[-1]
 
     def deepest(chunk: torch.Tensor) -> torch.Tensor:
         return encoder(chunk)[-1]
 
-    def once_and_again() -> tuple[contextlib.AbstractContextManager, contextlib.AbstractContextManager]:
+    def again(chunk: torch.Tensor) -> torch.Tensor:
+        return checkpoint(deepest, chunk, use_reentrant=False, context_fn=contexts)
+
+    def contexts() -> tuple[contextlib.AbstractContextManager, contextlib.AbstractContextManager]:
         return contextlib.nullcontext(), _without_counting(encoder)
 
-    parts = [
-        checkpoint(deepest, images[i::chunks], use_reentrant=False, context_fn=once_and_again)
-        if torch.is_grad_enabled()
-        else deepest(images[i::chunks])
-        for i in range(chunks)
-    ]
+    run = again if grad else deepest
+    if not encoder.training:
+        return torch.cat([run(chunk) for chunk in images.tensor_split(chunks)])
+    maps = torch.cat([run(images[i::chunks]) for i in range(chunks)])
     taken = torch.arange(total, device=images.device)
-    return torch.cat(parts)[torch.cat([taken[i::chunks] for i in range(chunks)]).argsort()]
+    return maps[torch.cat([taken[i::chunks] for i in range(chunks)]).argsort()]
 
 
 @contextlib.contextmanager

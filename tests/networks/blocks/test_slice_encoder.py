@@ -76,7 +76,8 @@ def test_one_chunk_in_training_normalises_and_counts_as_the_plain_encoder_does()
     assert all(module.momentum == 0.1 for module in encoder.modules() if isinstance(module, nn.BatchNorm2d))
 
 
-def test_chunks_are_samples_of_the_whole_volume():
+@pytest.mark.parametrize(("training", "chunks"), [(True, [[0, 2, 4], [1, 3, 5]]), (False, [[0, 1, 2], [3, 4, 5]])])
+def test_chunks_in_training_are_samples_of_the_whole_volume(training, chunks):
     """Were they neighbours, a batch norm would see the shoulders alone, then the belly alone."""
     brightness = torch.arange(6.0)[:, None, None, None].expand(6, 3, 8, 8)
     seen = []
@@ -87,8 +88,8 @@ def test_chunks_are_samples_of_the_whole_volume():
             return [x]
 
     with torch.no_grad():
-        torch.testing.assert_close(encode_slices(Watching(), brightness, 3), brightness)
-    assert seen == [[0, 2, 4], [1, 3, 5]]
+        torch.testing.assert_close(encode_slices(Watching().train(training), brightness, 3), brightness)
+    assert seen == chunks
 
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "efficientnet_b0"])
