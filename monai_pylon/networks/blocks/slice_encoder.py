@@ -53,8 +53,8 @@ def encode_slices(encoder: nn.Module, images: torch.Tensor, chunk_size: int | No
     """The encoder's deepest map of each image, a chunk of the images at a time.
 
     Where gradients are wanted a chunk's inner activations are not kept but computed again on the way back (gradient
-    checkpointing), so that memory grows with the chunk and not with the volume. In training a chunk takes images from all
-    over the volume, so that batch norms see a fair sample of it.
+    checkpointing), so that memory grows with the chunk and not with the volume. In training a chunk takes images from
+    all over the volume, so that batch norms see a fair sample of it.
 
     Args:
         encoder: from images (G, S, H, W) to a list of maps, shallow to deep.
