@@ -87,9 +87,6 @@ class EfficientNetPyramid(EfficientNetBN):
         super().__init__("efficientnet-b0", pretrained=False, spatial_dims=spatial_dims, in_channels=in_channels)
         del self._conv_head, self._conv_head_padding, self._bn1, self._avg_pooling, self._dropout, self._fc
         self.name, self.strides, self.channels = name, _STRIDES, (16, 24, 40, 112, 320)
-        for module in self.modules():  # MONAI's own swish saves memory by a function that cannot be exported; SiLU both
-            if hasattr(module, "_swish"):
-                module._swish = nn.SiLU()
 
     def forward(self, inputs: torch.Tensor) -> list[torch.Tensor]:
         """The maps of an image (N, C, *spatial)."""

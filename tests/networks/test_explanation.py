@@ -71,6 +71,11 @@ def test_tracing_gives_a_tuple_without_none(net):
     assert len(torch.jit.trace(Explained(SliceNet()), torch.randn(1, 1, 4, 4))(torch.randn(1, 1, 4, 4))) == 3
 
 
+def test_it_starts_in_the_networks_own_mode(net):
+    assert not Explained(net.eval()).training
+    assert Explained(net.train()).training
+
+
 def test_it_can_be_copied(net):
     copied, x = copy.deepcopy(Explained(net)), torch.randn(1, 1, 64, 64)
     torch.testing.assert_close(copied(x).logits, net(x), rtol=0, atol=0)

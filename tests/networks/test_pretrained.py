@@ -113,6 +113,23 @@ def test_a_file_without_weights_is_named(tmp_path, content, message):
     assert "bad.pth" in str(error.value)
 
 
+class Trap:
+    """Creates a file when it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+def test_a_file_cannot_run_code(tmp_path):
+    trap = tmp_path / "sprung"
+    with pytest.raises(ValueError, match="cannot be read"):
+        read_weights(saved(tmp_path, {"conv1.weight": torch.zeros(1), "trap": Trap(trap)}))
+    assert not trap.exists()
+
+
 def test_a_truncated_file_is_named(tmp_path):
     path = saved(tmp_path, torchvision_resnet_state("resnet18"))
     path.write_bytes(path.read_bytes()[:100_000])

@@ -49,6 +49,7 @@ def test_pan(size, image_pooling):
     assert any("pooling" in key or "gate" in key for key in state) == image_pooling
     torch.testing.assert_close(ours, segmentation_nets.pan(state, maps, image_pooling), rtol=0, atol=1e-12)
     assert net.head.kernel_size == (3, 3)
+    assert {state[f"up.{i}.layers.0.conv.weight"].shape[2:] for i in range(3)} == {(3, 3)}
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -56,6 +57,8 @@ def test_li2018(size):
     net = shake_(Li2018(encoder=TinyEncoder(), hidden_channels=16)).double()
     logits, attention, _ = net.explain(torch.randn(2, 1, *size, dtype=torch.float64))
     assert attention.shape == (2, 14, 20, 20)
+    assert net.decoder.conv.conv.kernel_size == (3, 3)
+    assert net.head.kernel_size == (1, 1)
     torch.testing.assert_close(torch.sigmoid(logits), segmentation_nets.noisy_or(attention, 0.98))
 
 

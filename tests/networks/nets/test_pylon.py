@@ -89,6 +89,16 @@ def test_channel_attention_weighs_channels_by_the_deep_maps_average():
     torch.testing.assert_close(up(fine, deep), enlarged + detail * gate[None, :, None, None])
 
 
+@pytest.mark.parametrize("align_corners", [True, False])
+def test_enlargements_align_corners_or_not(align_corners):
+    net = tiny_pylon(align_corners=align_corners)
+    maps = net.encoder(torch.randn(1, 1, 96, 128))
+    assert net.decoder.attention.align_corners == align_corners
+    up, deep = net.decoder.up[0], torch.randn(1, 16, *maps[-1].shape[2:])
+    enlarged = torch.nn.functional.interpolate(deep, maps[-2].shape[2:], mode="bilinear", align_corners=align_corners)
+    torch.testing.assert_close(up(maps[-2], deep), enlarged + up.layers(maps[-2]))
+
+
 def test_a_tie_sends_its_gradient_to_one_cell():
     net = tiny_pylon()
     with torch.no_grad():
@@ -152,6 +162,12 @@ def test_refuses_what_is_no_tensor():
 def test_refuses_arguments_out_of_range(arguments, message):
     with pytest.raises(ValueError, match=message):
         PYLON(**{"encoder": TinyEncoder()} | arguments)
+
+
+def test_a_gate_cannot_be_trained_on_one_image():
+    net = tiny_pylon(channel_attention=True, pyramid_attention=False).train()
+    with pytest.raises(ValueError, match="batch size must be at least 2 in training"):
+        net(torch.randn(1, 1, 512, 512))
 
 
 def test_training_on_one_cell_of_one_image_is_refused_with_the_remedy():
