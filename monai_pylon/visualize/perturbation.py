@@ -13,7 +13,7 @@ from torch import nn
 
 from monai_pylon.utils import check, check_choice, check_type, resize_linear
 from monai_pylon.visualize.recording import bare_network, evaluating, scores_of
-from monai_pylon.visualize.sanity import generator_of, progress_bar
+from monai_pylon.visualize.sanity import generator_of, with_progress
 
 __all__ = ["PerturbationCurve", "perturbation_curve"]
 
@@ -88,7 +88,7 @@ def perturbation_curve(
     begin, end = (image, empty) if mode == "deletion" else (empty, image)
     scores = []
     with evaluating(plain), torch.no_grad():
-        for step in progress_bar(range(steps + 1), progress, mode):
+        for step in with_progress(range(steps + 1), progress, mode):
             replaced = torch.zeros_like(order, dtype=torch.bool)
             replaced.scatter_(1, order[:, : round(step * cells / steps)], True)
             mixed = torch.where(replaced.reshape(len(x), 1, *x.shape[2:]), end, begin)

@@ -119,7 +119,7 @@ def parameter_randomization(
         has = next(layer.parameters(recurse=False), None) is not None
         check(has, "layers", "names of layers with parameters of their own", name, "Name the parts of a block.")
     true, generator, similarity = explain(x, network), generator_of(seed), []
-    for layer in progress_bar(chosen, progress, "randomized layers"):
+    for layer in with_progress(chosen, progress, "randomized layers"):
         with torch.no_grad():
             for parameter in layer.parameters(recurse=False):
                 order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
@@ -167,7 +167,7 @@ def generator_of(seed: int | torch.Generator) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def progress_bar(things: Iterable[Any], progress: bool, what: str) -> Iterable[Any]:
+def with_progress(things: Iterable[Any], progress: bool, what: str) -> Iterable[Any]:
     """The things, with a progress bar where one is wanted."""
     check(not progress or has_tqdm, "progress", "False where tqdm is missing", progress, "Install tqdm.")
     return tqdm(things, desc=what) if progress else things
