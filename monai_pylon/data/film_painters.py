@@ -69,7 +69,7 @@ def _ball(on: PaintedFilm, rng: np.random.Generator, field: LungField, box: Film
         turn, size = rng.uniform(0.0, 2.0 * np.pi), rng.uniform(0.35, 0.55)
         a, b = (1.0 - size) * np.cos(turn), (1.0 - size) * np.sin(turn)
         best = np.maximum(best, size * size - ((p - a) ** 2 + (q - b) ** 2) * bumps)
-    depth = min(box.width, box.height) * np.sqrt(best) * rng.uniform(0.65, 1.1)
+    depth = min(box.width, box.height) * np.sqrt(best) * rng.uniform(0.85, 1.5)
     lung = on.gas[0 if field.side > 0 else 1]
     lung[part] = np.maximum(lung[part] - depth, 0.0)
 
@@ -121,13 +121,13 @@ def _atelectasis(on: PaintedFilm, rng: np.random.Generator, field: LungField, bo
             shift, reach = rng.uniform(-0.25, 0.25), rng.uniform(0.7, 1.0)
             off = (q - middle - rng.uniform(-0.35, 0.35) * p - rng.uniform(-0.3, 0.3) * p * p) * box.height / 2
             ends = np.maximum(1.0 - ((p - shift) / reach) ** 4, 0.0)
-            band = np.exp(-((off / rng.uniform(2.2, 5.0)) ** 2)) * ends * rng.uniform(0.4, 0.7)
+            band = np.exp(-((off / rng.uniform(2.2, 5.0)) ** 2)) * ends * rng.uniform(0.5, 0.85)
             share = np.maximum(share, band)
     else:
         # the upper border falls from the hilum to the ribs
         border = 0.75 - 0.8 * (1.0 + field.side * p) - q
         share = cover(border * box.height / 2, 6.0) * cover((q + 0.6) * box.height / 2, 0.6 * box.height)
-        share = share * cover((0.8 - np.abs(p)) * box.width / 2, 0.4 * box.width) * rng.uniform(0.3, 0.6)
+        share = share * cover((0.8 - np.abs(p)) * box.width / 2, 0.4 * box.width) * rng.uniform(0.4, 0.75)
     on.fill(field.side, part, share * patches * rim)
 
 
@@ -159,10 +159,13 @@ def _pneumothorax(on: PaintedFilm, rng: np.random.Generator, field: LungField, b
     gap = min(max(0.45 * box.width, 18.0), 48.0) * np.minimum(1.6 * rise, 1.0) ** 0.8
     whole = on.chest.lungs[index]
     lung = lung_chords(film, on.anatomy, field.side, gap)
-    line = (lung - lung_chords(film, on.anatomy, field.side, gap + 1.8)) * np.minimum(3.0 * rise, 1.0)
+    fade = np.minimum(3.0 * rise, 1.0)
+    line = lung - lung_chords(film, on.anatomy, field.side, gap + 1.8)
+    # the outermost lung, no longer held open, is denser
+    rind = lung - lung_chords(film, on.anatomy, field.side, gap + 12.0)
     gas = on.gas[index]
     gas *= np.minimum(lung / np.maximum(whole, 1e-3), 1.0)
-    gas += 0.99 * np.maximum(whole - lung, 0.0) - np.clip(line, 0.0, 22.0)
+    gas += 0.99 * np.maximum(whole - lung, 0.0) - fade * (np.minimum(line, 22.0) + 0.15 * rind)
     np.maximum(gas, 0.0, out=gas)
 
 
