@@ -76,6 +76,20 @@ def test_fluid_behind_a_lung_is_taken(chest) -> None:
     np.testing.assert_array_equal(new_left, left)
 
 
+def test_a_thin_rim_is_not_taken_and_a_thin_gap_is_closed(chest) -> None:
+    """Fluid behind the right lung; in front its outer voxels are wall, and a film of fat parts lung from fluid."""
+    ct, right, left = (part.copy() for part in chest)
+    row = np.arange(64)[None, :, None]
+    rim = right & ~np.roll(right, -1, axis=0) & (row > 28)
+    film = right & (row == 25)
+    ct[(right & (row < 25)) | rim], ct[film] = 10.0, -200.0
+    new_right, _, done = complete_lungs(right & (row > 25) & ~rim, left, ct, EDGE)
+    assert done == ("right_lung_completed",)
+    assert not new_right[rim].any()
+    within = new_right & film
+    assert within.sum() > 0.7 * film.sum()
+
+
 @pytest.mark.parametrize(("rows", "completed"), [(9, ()), (10, ("left_lung_completed",))])
 def test_a_small_loss_stays_lost(chest, rows: int, completed: tuple[str, ...]) -> None:
     ct, right, left = (part.copy() for part in chest)

@@ -265,3 +265,22 @@ def test_a_drawn_chest_has_its_heart_between_its_lungs() -> None:
     x, y, z = np.ogrid[: ct.shape[0], : ct.shape[1], : ct.shape[2]]
     heart = ((x - 44) * 4 / 20) ** 2 + ((y - 38) * 4 / 40) ** 2 + ((z - 32) * 4 / 40) ** 2 < 1
     assert between[heart].all()
+
+
+@pytest.mark.parametrize(("slice_mm", "lowest"), [(5.0, 4), (10.0, 7)])
+def test_how_far_below_the_domes_is_in_mm(slice_mm: float, lowest: int) -> None:
+    shape = (40, 20, 20)  # the domes lie on slice 10
+    right = boxes(np.s_[24:38, 2:18, 10:20], np.s_[34:38, 2:18, 1:10], shape=shape)
+    left = boxes(np.s_[2:16, 2:18, 10:20], np.s_[2:6, 2:18, 1:10], shape=shape)
+    between = mediastinum_between_lungs(right, left, np.zeros(shape), (5.0, 5.0, slice_mm))
+    whole = between[:, :6].any(axis=(0, 1))  # the rear quarter
+    assert np.flatnonzero(whole)[0] == lowest
+
+
+def test_low_slices_take_the_outline_of_30_mm_further_up() -> None:
+    shape = (40, 20, 20)  # the domes lie on slice 10; in front the lungs reach down to slice 4, behind to slice 1
+    right = boxes(np.s_[24:38, 2:18, 10:20], np.s_[34:38, 2:18, 4:10], np.s_[34:38, 2:5, 1:4], shape=shape)
+    left = boxes(np.s_[2:16, 2:18, 10:20], np.s_[2:6, 2:18, 4:10], np.s_[2:6, 2:5, 1:4], shape=shape)
+    between = mediastinum_between_lungs(right, left, np.zeros(shape), EDGE)
+    front = between[:, 8:].any(axis=(0, 1))
+    assert np.flatnonzero(front).tolist() == list(range(1, 20))
