@@ -163,6 +163,9 @@ def test_only_slices_with_both_lungs() -> None:
     right, left = boxes(np.s_[16:28, 2:10, 2:7]), boxes(np.s_[2:12, 2:10, 4:10])
     between = mediastinum_between_lungs(right, left, np.zeros(right.shape), EDGE)
     assert np.flatnonzero(between.any(axis=(0, 1))).tolist() == [4, 5, 6]
+    right[18:26, 2:8] = False  # what one lung embraces alone is not between two
+    between = mediastinum_between_lungs(right, left, np.zeros(right.shape), EDGE)
+    assert np.flatnonzero(between.any(axis=(0, 1))).tolist() == [4, 5, 6]
 
 
 @pytest.mark.parametrize("empty", ["right", "left"])
@@ -284,3 +287,4 @@ def test_low_slices_take_the_outline_of_30_mm_further_up() -> None:
     between = mediastinum_between_lungs(right, left, np.zeros(shape), EDGE)
     front = between[:, 8:].any(axis=(0, 1))
     assert np.flatnonzero(front).tolist() == list(range(1, 20))
+    assert between[4, 10, 1]  # under the front of the left lung, where the heart's tip may lie
