@@ -111,4 +111,6 @@ class Folded(nn.Module):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         samples, _, depth = x.shape[:3]
         scores = self.slices(x.transpose(1, 2).flatten(0, 1)).unflatten(0, (samples, depth))
-        return scores.mean(1) if self.join == "mean" else scores.amax(1)
+        if self.join == "weighted":
+            scores = scores * torch.arange(1.0, depth + 1)[:, None]
+        return scores.amax(1) if self.join == "max" else scores.mean(1)

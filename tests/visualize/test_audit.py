@@ -105,6 +105,10 @@ SMALL: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "ReLU by selection": (lambda: after(lambda x: torch.where(x > 0, x, 0)), OTHER),
     "ReLU by masking": (lambda: after(lambda x: x * (x > 0)), OTHER),
     "the highest cell by its index": (lambda: nn.Sequential(Call(highest_cell), linear(FEATURES)), OTHER),
+    "bent far out, where no image reaches": (lambda: after(lambda x: x.clamp(-1e6, 1e6)), OTHER),
+    "highest of the map, but not below zero": (
+        lambda: nn.Sequential(nn.Conv2d(FEATURES, LABELS, 1), Call(lambda x: x.amax((2, 3)).relu())), OTHER,
+    ),
     "part without gradient": (lambda: after(lambda x: x + x.detach().square()), OTHER),
     "gated by itself": (lambda: after(lambda x: x * x.sigmoid()), OTHER),
     "squeeze and excitation": (lambda: after(lambda x: x * x.mean((2, 3), keepdim=True)), OTHER),
@@ -176,10 +180,16 @@ def test_dimensions(dims: int) -> None:
 
 @pytest.mark.parametrize(
     ("tail", "join", "architecture"),
-    [("pooled", "mean", CAM), ("linear", "mean", AFFINE), ("deep", "mean", OTHER), ("linear", "max", OTHER)],
+    [
+        ("pooled", "mean", CAM),
+        ("pooled", "weighted", AFFINE),
+        ("linear", "mean", AFFINE),
+        ("deep", "mean", OTHER),
+        ("linear", "max", OTHER),
+    ],
 )
 def test_slices_folded_into_the_batch(tail: str, join: str, architecture: str) -> None:
-    """As AxialNet does: affine where the slices' scores are averaged, not where the highest counts."""
+    """As AxialNet does: affine where the slices' scores are added, not where the highest counts."""
     net, x = Folded(tail, join), torch.randn(2, 1, 5, 8, 8)
     audit = audit_explanation(net, "slices.layer", x)
     assert audit.architecture == architecture

@@ -126,6 +126,21 @@ def test_a_network_that_was_made_in_inference_mode() -> None:
     assert maps.abs().sum() > 0
 
 
+def test_images_from_inference_mode_in_networks_that_use_them_again() -> None:
+    """What was made in inference mode may neither be changed nor kept for a gradient outside of it."""
+
+    class Again(Net):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x.mul_(1)
+            return self.tail(self.layer(x) * x[..., ::2, ::2])
+
+    net, x = Again(2, TAILS["deep"](2)), image()
+    expected = HiResCAM(net, "layer")(x, "all")
+    with torch.inference_mode():
+        maps = HiResCAM(net, "layer")(x.clone(), "all")
+    torch.testing.assert_close(maps, expected)
+
+
 @pytest.mark.parametrize("trunk_only", [True, False])
 def test_networks_that_switch_gradients_off_themselves(trunk_only: bool) -> None:
     class Off(Net):

@@ -121,6 +121,16 @@ def test_no_closed_form_where_it_would_not_hold(kind: str) -> None:
     torch.testing.assert_close(HiResCAM(net, "layer")(x, "all"), expected)
 
 
+def test_a_linear_layer_over_the_cells_of_each_feature_is_not_taken_for_one_over_all() -> None:
+    """The layer takes rows of 16 cells, not whole samples: two scores a feature."""
+    tail = nn.Sequential(nn.Flatten(2), nn.Linear(16, 2), nn.Flatten())
+    net, x = Net(2, tail).double(), image().double()
+    with evaluating(net):
+        assert type(tail_of(record(net, net.layer, (x,), {}))) is GeneralTail
+    activations, gradients = gradients_by_autograd(net, x)
+    torch.testing.assert_close(HiResCAM(net, "layer")(x, "all"), (activations[:, None] * gradients).sum(2))
+
+
 @pytest.mark.parametrize("axes", [(1,), (2,), (1, 2), (2, 3), (1, 2, 3), (0, 2, 3), (-1, -2), (3, 2)])
 def test_means_over_other_axes_are_not_taken_for_a_global_average(axes: tuple[int, ...]) -> None:
     """Features and grid of one size, so that shapes alone would not tell."""
@@ -212,6 +222,21 @@ def test_maps_carry_no_graph() -> None:
     for kind in TAILS:
         maps = HiResCAM(make_net(kind), "layer").explain(image().requires_grad_())
         assert not any(part.requires_grad for part in maps)
+
+
+def test_nor_one_of_weights_that_are_no_parameters() -> None:
+    class Loose(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.weight = nn.Conv2d(1, 4, 3, stride=2, padding=1), torch.randn(64, 3, requires_grad=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.layer(x).flatten(1) @ self.weight
+
+    for visualizer in (HiResCAM, LayerGradCAM):
+        net = Loose()
+        assert not visualizer(net, "layer")(image(), "all").requires_grad
+        assert net.weight.requires_grad
 
 
 def test_more_arguments_go_to_the_network() -> None:
