@@ -13,14 +13,19 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from monai_pylon.networks.blocks.channel_attention import ChannelGate
 from monai_pylon.networks.blocks.convolution import upsample_to
+from monai_pylon.networks.blocks.slice_encoder import group_slices
 from monai_pylon.networks.blocks.upsampling_module import PyramidDecoder
 from monai_pylon.networks.explanation import Explained
+from monai_pylon.networks.nets.conv3d import Conv3DNet
 from monai_pylon.networks.nets.heatmap import LEAST_SIZE, HeatmapNetwork
+from monai_pylon.networks.nets.slice_network import SliceNetwork
 from monai_pylon.utils import check, check_type
 
 __all__ = ["fold_batch_norms", "optimize_for_inference"]
 
 _CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
+#: Slice groups at a time: few enough that a layer's output is still in the processor's cache for the next.
+_GROUPS_AT_A_TIME = 4
 
 
 @torch.no_grad()
@@ -114,6 +119,36 @@ class Converted(nn.Module):
         return self.encoder(x.to(self.dtype))
 
 
+class ConvertedSlices(nn.Module):
+    """An encoder in another precision whose deepest map alone is given, in the precision of the rest of the network."""
+
+    def __init__(self, encoder: nn.Module, dtype: torch.dtype, rest: torch.dtype) -> None:
+        super().__init__()
+        self.encoder, self.dtype, self.rest = encoder, dtype, rest
+        self.channels, self.strides = encoder.channels, encoder.strides
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """The deepest map of images (G, S, H, W)."""
+        return [self.encoder(x.to(self.dtype))[-1].to(self.rest)]
+
+
+def _optimize_slices(net: Any, dtype: torch.dtype | None, example: torch.Tensor | None) -> nn.Module:
+    """The same for a network over slices, in place: its encoder takes nearly all the time."""
+    weight = next(net.encoder.parameters())
+    if example is None:
+        image = weight.new_zeros(1, net.slices_per_group, LEAST_SIZE, LEAST_SIZE)
+    else:
+        image = group_slices(example, net.slices_per_group)[0, :1]
+    fold_batch_norms(net.encoder, image)
+    if dtype is not None:
+        net.encoder = ConvertedSlices(net.encoder.to(dtype), dtype, weight.dtype)
+    net.chunk_size = _GROUPS_AT_A_TIME
+    flat: list[Any] = [module for module in net.modules() if isinstance(module, nn.Conv2d)]  # Conv3d has another format
+    for convolution in flat:
+        convolution.to(memory_format=torch.channels_last)
+    return net.requires_grad_(False)
+
+
 def _can_put_head_first(net: nn.Module) -> bool:
     """Whether decoder and head commute: a 1x1 head, and no gate that needs the deeper map in all its channels."""
     decoder, head = getattr(net, "decoder", None), getattr(net, "head", None)
@@ -130,8 +165,9 @@ def optimize_for_inference(
 ) -> nn.Module:
     """A copy of a network that computes the same faster: for inference, not for training and not for checkpoints.
 
-    Batch norms are folded into their convolutions, channels come last in memory, and a PYLON's 1x1 head goes before
-    each enlargement. Logits and maps differ from the network's by rounding alone.
+    Batch norms are folded into their convolutions, channels come last in memory, a PYLON's 1x1 head goes before each
+    enlargement, and the slices of a volume go through the encoder a few at a time. Logits and maps differ from the
+    network's by rounding alone.
 
     Args:
         net: a network of ours, or :class:`Explained` around one; any other module with an example.
@@ -155,11 +191,15 @@ def optimize_for_inference(
     check_type(net, nn.Module, "net")
     if isinstance(net, Explained):
         return Explained(optimize_for_inference(net.net, dtype, example))
-    ours = isinstance(net, HeatmapNetwork)
+    ours = isinstance(net, HeatmapNetwork | SliceNetwork)
     kinds = (None, torch.float16, torch.bfloat16, torch.float32, torch.float64)
     check(dtype in kinds, "dtype", "a floating point type", dtype)
     check(ours or dtype is None, "dtype", "None for a network that is not of this package", dtype)
     fast: Any = copy.deepcopy(net).eval().requires_grad_(False)
+    if isinstance(net, SliceNetwork):
+        return _optimize_slices(fast, dtype, example)
+    if isinstance(net, Conv3DNet):  # no batch norms, and one input channel
+        return fast
     if example is None:
         remedy = "Give an image that it takes: its content does not matter."
         check(ours, "example", "given for a network that is not of this package", example, remedy)

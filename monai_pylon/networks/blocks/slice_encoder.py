@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
+import copy
 import warnings
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-__all__ = ["encode_slices", "group_slices", "map_cells"]
+__all__ = ["encode_slices", "group_slices", "map_cells", "without_weights"]
 
 
 def group_slices(volume: torch.Tensor, slices_per_group: int = 3) -> torch.Tensor:
@@ -106,12 +106,28 @@ def _without_counting(encoder: nn.Module) -> Iterator[None]:
             norm.momentum, norm.num_batches_tracked = momentum, count
 
 
-def map_cells(encoder: nn.Module, in_channels: int, size: Sequence[int]) -> tuple[int, int]:
-    """The cells of the encoder's deepest map for an image of a size, found without computing the map.
+def without_weights(encoder: nn.Module) -> nn.Module:
+    """A copy of an encoder that knows shapes but no numbers: it takes no memory, and running it costs next to nothing.
 
     Args:
         encoder: from images (G, S, H, W) to a list of maps.
-        in_channels: S.
+
+    Returns:
+        the copy, on PyTorch's meta device, in eval mode.
+
+    Example:
+        >>> without_weights(nn.Conv2d(1, 1, 3)).weight.device
+        device(type='meta')
+    """
+    return copy.deepcopy(encoder).to("meta").eval()
+
+
+def map_cells(shapes: nn.Module, in_channels: int, size: Sequence[int]) -> tuple[int, int]:
+    """The cells of an encoder's deepest map for an image of a size.
+
+    Args:
+        shapes: of :func:`without_weights`.
+        in_channels: S of the image (G, S, H, W).
         size: (H, W).
 
     Returns:
@@ -119,14 +135,11 @@ def map_cells(encoder: nn.Module, in_channels: int, size: Sequence[int]) -> tupl
 
     Example:
         >>> from monai_pylon.networks import make_encoder
-        >>> map_cells(make_encoder("resnet18", 2, 3), 3, (420, 448))
+        >>> map_cells(without_weights(make_encoder("resnet18", 2, 3)), 3, (420, 448))
         (14, 14)
     """
-    tensors = dict(itertools.chain(encoder.named_parameters(), encoder.named_buffers()))
-    dtype = next((t.dtype for t in tensors.values() if t.is_floating_point()), torch.float32)
-    nowhere = {name: torch.empty_like(tensor, device="meta") for name, tensor in tensors.items()}
-    image = torch.empty(2, in_channels, *size, dtype=dtype, device="meta")  # two, for batch norms on one cell
+    dtype = next((p.dtype for p in shapes.parameters() if p.is_floating_point()), torch.float32)
     with torch.no_grad():
-        deepest = torch.func.functional_call(encoder, nowhere, (image,))[-1]
+        deepest = shapes(torch.empty(1, in_channels, *size, dtype=dtype, device="meta"))[-1]
     rows, columns = deepest.shape[2:]
     return rows, columns

@@ -11,7 +11,7 @@ from monai.data import MetaTensor
 from torch import nn
 
 from monai_pylon.networks.blocks.convolution import check_cells
-from monai_pylon.networks.blocks.slice_encoder import encode_slices, group_slices, map_cells
+from monai_pylon.networks.blocks.slice_encoder import encode_slices, group_slices, map_cells, without_weights
 from monai_pylon.networks.blocks.slice_head import slice_reduction
 from monai_pylon.networks.encoders import as_encoder
 from monai_pylon.networks.nets.volume_size import check_positive, is_checked
@@ -103,6 +103,7 @@ class SliceNetwork(nn.Module):
         strides = tuple(getattr(encoder, "strides", _STRIDES))  # whichever: only the last map is used
         self.encoder = as_encoder(encoder, 2, slices_per_group, strides)
         self.slices_per_group, self.chunk_size = slices_per_group, chunk_size
+        self._shapes = (without_weights(self.encoder),)  # in a tuple, so that it is no part of the network
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
         """The deepest map of each group of a volume's slices: (N, 1, X, Y, Z) to (N, G, C, rows, columns)."""
@@ -118,7 +119,7 @@ class SliceNetwork(nn.Module):
         """For x and for y: how many cells the encoder's deepest map has for how many voxels."""
 
         def cells(edge: int, axis: int) -> int:
-            return map_cells(self.encoder, self.slices_per_group, (edge, edge))[axis]
+            return map_cells(self._shapes[0], self.slices_per_group, (edge, edge))[axis]
 
         return [lambda edge: cells(edge, 1), lambda edge: cells(edge, 0)]
 

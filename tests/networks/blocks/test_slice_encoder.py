@@ -8,7 +8,7 @@ from torch import nn
 
 from monai_pylon.networks import make_encoder
 from monai_pylon.networks.blocks import encode_slices, group_slices
-from monai_pylon.networks.blocks.slice_encoder import map_cells
+from monai_pylon.networks.blocks.slice_encoder import map_cells, without_weights
 from tests.networks.tiny import TinyEncoder, shake_
 
 
@@ -98,12 +98,14 @@ def test_cells_are_those_of_the_map(name, size):
     encoder = make_encoder(name, 2, 3).eval()
     with torch.no_grad():
         computed = encoder(torch.zeros(1, 3, *size))[-1].shape[2:]
-    assert map_cells(encoder, 3, size) == tuple(computed)
+    assert map_cells(without_weights(encoder), 3, size) == tuple(computed)
 
 
-def test_asking_for_cells_leaves_the_encoder_as_it_is():
+def test_the_copy_without_weights_leaves_the_encoder_as_it_is():
     encoder = TinyEncoder(in_channels=3).train()
     before = {key: value.clone() for key, value in encoder.state_dict().items()}
-    map_cells(encoder, 3, (64, 64))
+    shapes = without_weights(encoder)
+    map_cells(shapes, 3, (64, 64))
     torch.testing.assert_close(encoder.state_dict(), before, rtol=0, atol=0)
     assert encoder.training
+    assert {tensor.device.type for tensor in shapes.state_dict().values()} == {"meta"}

@@ -164,6 +164,15 @@ def test_other_sizes_with_as_many_cells_are_taken(size):
     assert net(x).shape == (1, 5)
 
 
+def test_a_new_size_is_checked_beside_the_network():
+    """Hooks on the encoder see the volume alone, and what knows the shapes is no part of the state."""
+    net, seen = tiny_axialnet(), []
+    net.encoder.register_forward_hook(lambda module, args, output: seen.append(args[0].device.type))
+    net(torch.randn(1, 1, 80, 128, 3))
+    assert seen == ["cpu"]
+    assert all(tensor.device.type == "cpu" for tensor in [*net.state_dict().values(), *net.parameters()])
+
+
 @pytest.mark.parametrize("size", [(64, 128), (97, 128), (96, 129), (96, 96), (128, 96)])
 def test_other_cells_are_refused_with_the_sizes_that_fit(size):
     message = rf"volume must be of 65 to 96 by 97 to 128 voxels in plane.*in_plane_size=\({size[0]}, {size[1]}\)"
