@@ -178,7 +178,17 @@ def test_wrong_values_are_errors_before_anything_runs(overrides: dict[str, Any],
 @pytest.mark.parametrize("ct", ["", "good.nii.gz"])
 def test_the_demo_says_where_the_results_lie(ct: str, cohort: Path, tmp_path: Path) -> None:
     scan = str(cohort / ct) if ct else ""
-    command = [sys.executable, "-m", "monai_pylon.workflows.demo", "--ct", scan, "--output", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "monai_pylon.workflows.demo",
+        "--ct",
+        scan,
+        "--output",
+        str(tmp_path),
+        "--steps",
+        "1",
+    ]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     name = "good" if ct else "phantom_ct"
     assert f"The results lie in {tmp_path}" in result.stdout
@@ -186,6 +196,7 @@ def test_the_demo_says_where_the_results_lie(ct: str, cohort: Path, tmp_path: Pa
         assert file in result.stdout
         assert (tmp_path / file).is_file()
     assert ("Dice against the phantom's known organs" in result.stdout) == (not ct)
+    assert ("point localization" in result.stdout) == (tmp_path / "pylon_demo.png").is_file() == (not ct)
 
 
 @pytest.mark.real
