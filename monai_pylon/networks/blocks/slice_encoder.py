@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import warnings
 from collections.abc import Iterator, Sequence
 
@@ -11,6 +12,8 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
+
+from monai_pylon.networks.explanation import is_traced_or_exported
 
 __all__ = ["encode_slices", "group_slices", "map_cells", "without_weights"]
 
@@ -56,6 +59,9 @@ def encode_slices(encoder: nn.Module, images: torch.Tensor, chunk_size: int | No
     checkpointing), so that memory grows with the chunk and not with the volume. In training a chunk takes images from
     all over the volume, so that batch norms see a fair sample of it.
 
+    Within ``torch.compile`` nothing is computed again; in a traced or exported program all images go at once, for it
+    would hold for one number of images only.
+
     Args:
         encoder: from images (G, S, H, W) to a list of maps, shallow to deep.
         images: (G, S, H, W).
@@ -69,11 +75,9 @@ def encode_slices(encoder: nn.Module, images: torch.Tensor, chunk_size: int | No
         >>> encode_slices(make_encoder("resnet18", 2, 3).eval(), torch.zeros(5, 3, 64, 64), chunk_size=2).shape
         torch.Size([5, 512, 2, 2])
     """
-    total = _number(images.shape[0])
-    chunks = 1 if chunk_size is None else -(-total // chunk_size)
-    grad = torch.is_grad_enabled()
-    if chunk_size is None or (chunks == 1 and not grad):
+    if chunk_size is None or is_traced_or_exported():
         return encoder(images)[-1]
+    chunks = -(-len(images) // chunk_size)
 
     def deepest(chunk: torch.Tensor) -> torch.Tensor:
         return encoder(chunk)[-1]
@@ -84,12 +88,17 @@ def encode_slices(encoder: nn.Module, images: torch.Tensor, chunk_size: int | No
     def contexts() -> tuple[contextlib.AbstractContextManager, contextlib.AbstractContextManager]:
         return contextlib.nullcontext(), _without_counting(encoder)
 
-    run = again if grad else deepest
+    run = again if _wants_gradients(encoder, images) and not torch.compiler.is_compiling() else deepest
     if not encoder.training:
         return torch.cat([run(chunk) for chunk in images.tensor_split(chunks)])
     maps = torch.cat([run(images[i::chunks]) for i in range(chunks)])
-    taken = torch.arange(total, device=images.device)
+    taken = torch.arange(len(images), device=images.device)
     return maps[torch.cat([taken[i::chunks] for i in range(chunks)]).argsort()]
+
+
+def _wants_gradients(encoder: nn.Module, images: torch.Tensor) -> bool:
+    tensors = itertools.chain([images], encoder.parameters())
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
 @contextlib.contextmanager

@@ -63,6 +63,15 @@ def test_gradients_of_chunks_are_those_of_the_whole(chunk):
     assert sum(encoder.seen) == 14, "not computed again"
 
 
+def test_nothing_is_computed_again_where_no_gradient_is_wanted():
+    encoder, images = shake_(CountingEncoder()).requires_grad_(False), torch.randn(7, 3, 64, 32)
+    assert not encode_slices(encoder, images, 3).requires_grad
+    assert encoder.seen == [3, 2, 2]
+    (gradient,) = torch.autograd.grad(encode_slices(encoder, images.requires_grad_(), 3).sum(), images)
+    assert gradient.abs().sum() > 0
+    assert sum(encoder.seen) == 21
+
+
 def test_one_chunk_in_training_normalises_and_counts_as_the_plain_encoder_does():
     """Though it is computed twice, the running statistics count each image once."""
     encoder, images = TinyEncoder(in_channels=3).train(), torch.randn(4, 3, 64, 64)

@@ -321,15 +321,40 @@ def test_weights_of_an_encoder_and_of_the_whole_are_loaded(tmp_path):
         tiny_axialnet(weights=tmp_path / "whole.pt", num_classes=6)
 
 
+EXPORTED = pytest.mark.parametrize("arguments", [{}, {"slice_pooling": "sigmoid_mean"}, {"chunk_size": 2}], ids=str)
+
+
+def assert_same(given, expected):
+    assert type(given) is tuple
+    for one, other in zip(given, expected, strict=True):
+        torch.testing.assert_close(one, other)
+
+
 @pytest.mark.filterwarnings("ignore:.torch.jit.trace:DeprecationWarning")
-def test_tracing_and_exporting_give_a_plain_tuple():
-    net, x = tiny_axialnet(), volume(6, samples=1)
-    expected = net.explain(x)
-    for program in (torch.jit.trace(Explained(net), x), torch.export.export(Explained(net), (x,)).module()):
-        given = program(x)
-        assert len(given) == 3
-        for one, other in zip(given, expected, strict=True):
-            torch.testing.assert_close(one, other)
+@EXPORTED
+def test_torchscript_with_batches_of_any_size(arguments):
+    net, x = tiny_axialnet(**arguments), volume(7)
+    traced = torch.jit.trace(Explained(net), x)
+    for batch in (x, torch.cat([x, -x])):
+        assert_same(traced(batch), net.explain(batch))
+
+
+@pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec:FutureWarning")
+@EXPORTED
+def test_torch_export_with_batches_of_any_size(arguments):
+    net, x = tiny_axialnet(**arguments), volume(7)
+    dynamic = ({0: torch.export.Dim("batch", max=64)},)
+    exported = torch.export.export(Explained(net), (x,), dynamic_shapes=dynamic).module()
+    for batch in (x, torch.cat([x, -x])):
+        assert_same(exported(batch), net.explain(batch))
+
+
+@EXPORTED
+def test_torch_compile_in_one_graph(arguments):
+    net, x = tiny_axialnet(**arguments), volume(7)
+    compiled = torch.compile(Explained(net), backend="eager", fullgraph=True)
+    assert_same(tuple(compiled(x)), net.explain(x))
+    torch.compiler.reset()
 
 
 @pytest.mark.slow
