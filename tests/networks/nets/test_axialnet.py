@@ -13,6 +13,7 @@ from torch import nn
 
 from monai_pylon.networks import Explained
 from monai_pylon.networks.nets import AxialNet
+from monai_pylon.visualize import HiResCAM, audit_explanation
 from tests.networks.tiny import TinyEncoder, shake_
 
 POOLINGS = ("mean", "max", "sigmoid_mean")
@@ -105,6 +106,22 @@ def test_attention_is_hirescam_at_the_last_convolution(pooling):
         hirescam = (gradient * kept[0]).sum(1)  # (groups, rows, columns)
         expected = attention[0, label] * weight[0, label]
         torch.testing.assert_close(hirescam.permute(2, 1, 0), expected)
+
+
+@pytest.mark.parametrize("layer", ["reduction", "reduction.2", "reduction.3"])
+@pytest.mark.parametrize("chunk_size", [None, 2])
+def test_the_visualizer_finds_the_same_and_the_audit_guarantees_it(layer, chunk_size):
+    net, x = tiny_axialnet(chunk_size=chunk_size), volume()
+    maps = HiResCAM(net, layer)(x, "all")  # (N, M, groups, rows, columns)
+    torch.testing.assert_close(3 * maps.permute(0, 1, 4, 3, 2), net.explain(x).attention, rtol=1e-4, atol=1e-6)
+    if layer != "reduction.2":  # before its ReLU the layer is not the end of what is bent
+        assert audit_explanation(net, layer, x[:1]).architecture == "affine head"
+
+
+def test_without_reduction_the_last_map_of_the_encoder_can_be_explained():
+    net, x = tiny_axialnet(reduction_channels=()), volume()
+    maps = HiResCAM(net, "reduction")(x, "all")
+    torch.testing.assert_close(3 * maps.permute(0, 1, 4, 3, 2), net.explain(x).attention, rtol=1e-4, atol=1e-6)
 
 
 def test_attention_lies_along_x_y_and_slices():
