@@ -95,7 +95,7 @@ def _main() -> None:
     parser = argparse.ArgumentParser(prog="python -m monai_pylon.workflows.demo", description=__doc__)
     parser.add_argument("--ct", default="", help="a scan, or a folder with many; empty: a phantom made on the spot")
     parser.add_argument("--output", default="demo_output", help="the folder for the results")
-    parser.add_argument("--steps", type=int, default=100, help="of each of the three trainings on radiographs")
+    parser.add_argument("--steps", type=int, default=70, help="of each of the three trainings on radiographs")
     args = parser.parse_args()
     output, truth, scan = Path(args.output), None, args.ct
     if not scan:

@@ -135,9 +135,9 @@ def _page(films: DemoFilms, results: dict[str, tuple[torch.Tensor, torch.Tensor]
 def localization_demo(
     output: str | PathLike[str],
     size: int = 96,
-    films: int = 400,
+    films: int = 300,
     test_films: int = 150,
-    steps: int = 100,
+    steps: int = 70,
     batch: int = 16,
     rate: float = 1e-3,
 ) -> list[dict[str, float | str]]:
