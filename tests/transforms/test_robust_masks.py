@@ -210,6 +210,28 @@ def test_lungs_that_reach_a_single_pixel_do_not_warn() -> None:
     assert set(np.unique(labels)) == {0, 1, 2, 3}
 
 
+def test_on_fine_voxels_the_edge_is_exact_to_the_voxel() -> None:
+    ct = np.full((120, 40, 30), -1000.0)
+    ct[10:110, 5:35] = 40.0
+    lung = np.zeros(ct.shape, dtype=bool)
+    lung[17:51, 10:30, 3:27] = lung[69:103, 10:30, 3:27] = True  # half a cell of two voxels at every end
+    ct[lung] = -850.0
+    labels, _ = robust_organ_labels(ct, (1.0, 5.0, 5.0))
+    np.testing.assert_array_equal(lungs(labels), lung)
+    assert (labels[69:103][lung[69:103]] == 1).all()
+
+
+def test_on_fine_voxels_the_wall_of_the_airway_stays_out() -> None:
+    ct = np.full((60, 40, 50), -1000.0)
+    ct[5:55, 5:35] = 40.0
+    ct[8:52, 10:30, 3:30] = -850.0
+    ct[29:38, 19:25, 14:48] = -600.0  # a partial volume of wall and air
+    ct[30:37, 20:24, 14:48] = -1000.0
+    labels, _ = robust_organ_labels(np.repeat(ct, 2, axis=0), (1.0, 4.0, 4.0))
+    assert lungs(labels)[:, :, 14:30].any()
+    assert not lungs(labels)[58:76, 20:24, 14:48].any()
+
+
 # --- laws -------------------------------------------------------------------------------------------------------------
 
 
