@@ -233,8 +233,10 @@ def test_a_bronchus_between_lungs_stays_out_with_its_wall(spacing) -> None:
     tube = np.s_[30 : 30 + wide, 20 : 20 + deep, 14:48]
     ct[29 : 31 + wide, 19 : 21 + deep, 14:48] = -600.0
     ct[tube] = -1000.0
+    ct[20:42, 15:28, 48:] = -400.0  # the throat: air that hangs together with the lungs by the airway alone
     lungs, core, airway = segment_lungs(ct, body_hull(ct, spacing), spacing)
     assert airway[tube].all()
+    assert not lungs[:, :, 48:].any()
     assert not core[29 : 31 + wide, 20 : 20 + deep, 14:48].any()
     assert not lungs[29 : 31 + wide, 20 : 20 + deep, 14:48].any()
     assert not lungs[30 : 30 + wide, 19 : 21 + deep, 14:48].any()
