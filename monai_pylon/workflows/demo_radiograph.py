@@ -8,7 +8,9 @@ one seed, small films, three findings that are easy to see, a small encoder.
 
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
@@ -108,6 +110,17 @@ def _judge(network: nn.Module, films: DemoFilms) -> tuple[dict[str, float], torc
     return numbers, logits.sigmoid().clone(), maps.clone()
 
 
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Steps this small gain little from several threads, and where other work is going on these wait for each other."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def _chance(films: DemoFilms) -> float:
     """The share of the film that a finding's box covers, on average: what a point chosen at random would hit."""
     rows, columns = films.images.shape[-2:]
@@ -171,7 +184,7 @@ def localization_demo(
     training, test = demo_films(films, size, first_seed=0), demo_films(test_films, size, first_seed=2_000_000)
     rows: list[dict[str, float | str]] = []
     results = {}
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), _one_thread():
         torch.manual_seed(0)
         first = MaxPoolBackbone(encoder="resnet18")
         _train(first, training, steps, batch, rate)
@@ -180,7 +193,8 @@ def localization_demo(
     networks["backbone"].load_state_dict(first.state_dict())
     for name, network in networks.items():
         start = time.perf_counter()
-        _train(network, training, steps, batch, rate)
+        with _one_thread():
+            _train(network, training, steps, batch, rate)
         seconds = time.perf_counter() - start
         numbers, *maps = _judge(network, test)
         rows.append({"network": name, **{key: round(value, 3) for key, value in numbers.items()}})
