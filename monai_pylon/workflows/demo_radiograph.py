@@ -3,7 +3,8 @@
 First one encoder is trained as a plain classifier, as the paper's networks start from one that has learned before. From
 it PYLON and the backbone go on, on the same films with labels alone, for the same number of steps, and are then
 asked to point at findings on films that they have not seen. It is a demonstration of a minute or two, no experiment:
-one seed, small films, three findings that are easy to see, a small encoder.
+one seed, small films, three findings that are easy to see, a small encoder. Its settings were chosen after about eight
+trials in which PYLON's share ranged from .14 to .39 and the backbone's from .00 to .43: it is no evidence for either.
 """
 
 from __future__ import annotations
