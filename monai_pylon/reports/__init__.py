@@ -2,8 +2,9 @@
 
 from monai_pylon.reports.atomic import written_whole
 from monai_pylon.reports.figures import ORGAN_COLORS, OrganQuality, organ_overlay_figure, save_organ_overlay
-from monai_pylon.reports.films import FilmFindingMap, film_overlay_figure, film_page_figure, save_figure
+from monai_pylon.reports.films import FilmFindingMap, film_overlay_figure, film_page_figure
 from monai_pylon.reports.nifti import save_film_nifti, save_label_nifti
+from monai_pylon.reports.page import save_figure
 from monai_pylon.reports.tables import read_rows, update_rows, write_rows
 
 __all__ = [

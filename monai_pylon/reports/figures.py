@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from monai.utils import optional_import
 
-from monai_pylon.reports.atomic import written_whole
+from monai_pylon.reports.page import BACKGROUND, FAINT, TEXT, save_figure
 from monai_pylon.taxonomy import ORGAN_VALUES
 from monai_pylon.utils import check, ras_view
 from monai_pylon.visualize import DisplaySlice, paint_labels, radiological_slice, square_pixels, window_to_gray
@@ -27,7 +27,7 @@ _PIXEL_MM = 0.75
 _SOFT_TISSUE_HU = -200
 #: Share of the picture's width that is left free around the body.
 _MARGIN = 0.03
-_BACKGROUND, _TEXT, _FAINT, _GOOD, _DOUBTFUL = "#101418", "#e8eaed", "#9aa0a6", "#7bd88f", "#ffb454"
+_GOOD, _DOUBTFUL = "#7bd88f", "#ffb454"
 _AXIAL_POSITIONS = ((0.75, "upper"), (0.5, "middle"), (0.25, "lower"))
 _CORONAL_POSITIONS = ((0.7, "front"), (0.5, "middle"), (0.3, "back"))
 
@@ -113,13 +113,13 @@ class _Page:
 
 def _draw_panel(axes: Any, image: np.ndarray, title: str) -> None:
     axes.imshow(image, interpolation="antialiased")
-    axes.set_title(title, color=_FAINT, fontsize=10, pad=4)
+    axes.set_title(title, color=FAINT, fontsize=10, pad=4)
     axes.set_axis_off()
     for x, letter in ((0.02, "R"), (0.98, "L")):
         axes.text(
             *(x, 0.5, letter),
             transform=axes.transAxes,
-            color=_TEXT,
+            color=TEXT,
             fontsize=13,
             fontweight="bold",
             ha="left" if letter == "R" else "right",
@@ -139,7 +139,7 @@ def _draw_legend(figure: Any, quality: OrganQuality) -> None:
         bbox_to_anchor=(0.5, 0.035),
         ncols=len(handles),
         frameon=False,
-        labelcolor=_TEXT,
+        labelcolor=TEXT,
         fontsize=12,
     )
 
@@ -180,7 +180,7 @@ def organ_overlay_figure(
     width = rows[0][0][0].shape[1]
     inches = 4.4  # of one panel's width
     figure = optional_import("matplotlib.figure", name="Figure")[0](
-        figsize=(3 * inches + 0.4, inches * sum(heights) / width + 2.0), facecolor=_BACKGROUND, dpi=110
+        figsize=(3 * inches + 0.4, inches * sum(heights) / width + 2.0), facecolor=BACKGROUND, dpi=110
     )
     grid = figure.add_gridspec(
         2, 3, height_ratios=heights, left=0.015, right=0.985, top=0.89, bottom=0.09, wspace=0.03, hspace=0.1
@@ -189,10 +189,10 @@ def organ_overlay_figure(
         for j, (image, name) in enumerate(row):
             _draw_panel(figure.add_subplot(grid[i, j]), image, name)
     verdict, color = _verdict(quality)
-    figure.text(0.02, 0.965, title, color=_TEXT, fontsize=17, fontweight="bold", va="center")
+    figure.text(0.02, 0.965, title, color=TEXT, fontsize=17, fontweight="bold", va="center")
     figure.text(0.02, 0.928, verdict, color=color, fontsize=13, va="center")
     note = "Radiological display: the patient's right is on the left of each picture. For research, not for diagnosis."
-    figure.text(0.5, 0.018, note, color=_FAINT, fontsize=9, ha="center", va="center")
+    figure.text(0.5, 0.018, note, color=FAINT, fontsize=9, ha="center", va="center")
     _draw_legend(figure, quality)
     return figure
 
@@ -226,6 +226,4 @@ def save_organ_overlay(
         ...     path.exists()
         True
     """
-    figure = organ_overlay_figure(ct, affine, labels, quality, title)
-    with written_whole(path) as part:
-        figure.savefig(part, facecolor=figure.get_facecolor())
+    save_figure(path, organ_overlay_figure(ct, affine, labels, quality, title))

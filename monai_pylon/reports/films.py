@@ -5,19 +5,18 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Sequence
-from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
 from monai.utils import optional_import
 
-from monai_pylon.reports.atomic import written_whole
+from monai_pylon.reports.page import BACKGROUND, FAINT, TEXT
 from monai_pylon.utils import check
 from monai_pylon.visualize import heatmap_peak, paint_heatmap
 
-__all__ = ["FilmFindingMap", "film_overlay_figure", "film_page_figure", "save_figure"]
+__all__ = ["FilmFindingMap", "film_overlay_figure", "film_page_figure"]
 
-_BACKGROUND, _TEXT, _FAINT, _BOX, _PEAK = "#101418", "#e8eaed", "#9aa0a6", "#56b4e9", "#ffffff"
+_BOX, _PEAK = "#56b4e9", "#ffffff"
 _INCHES = 3.6
 #: Larger films are thinned out for the picture: a panel has fewer pixels anyway.
 _MOST_PIXELS = 768
@@ -85,7 +84,7 @@ def _page(rows: int, columns: int, aspect: float, title: str) -> tuple[Any, Any]
     head, foot = 0.55, 0.2 + 0.17 * (note.count("\n") + 1)
     height = rows * _INCHES * aspect + (rows - 1) * 0.5 + head + 0.4 + foot
     figure = optional_import("matplotlib.figure", name="Figure")[0](
-        figsize=(width, height), facecolor=_BACKGROUND, dpi=100
+        figsize=(width, height), facecolor=BACKGROUND, dpi=100
     )
     grid = figure.add_gridspec(
         rows,
@@ -93,8 +92,8 @@ def _page(rows: int, columns: int, aspect: float, title: str) -> tuple[Any, Any]
         **{"left": 0.01, "right": 0.99, "top": 1 - (head + 0.4) / height, "bottom": foot / height},
         **{"wspace": 0.04, "hspace": 0.5 / (_INCHES * aspect)},
     )
-    figure.text(0.012, 1 - head / 2 / height, title, color=_TEXT, fontsize=15, fontweight="bold", va="center")
-    figure.text(0.5, foot / 2 / height, note, color=_FAINT, fontsize=8.5, ha="center", va="center")
+    figure.text(0.012, 1 - head / 2 / height, title, color=TEXT, fontsize=15, fontweight="bold", va="center")
+    figure.text(0.5, foot / 2 / height, note, color=FAINT, fontsize=8.5, ha="center", va="center")
     return figure, grid
 
 
@@ -129,7 +128,7 @@ def film_overlay_figure(film: np.ndarray, findings: Sequence[FilmFindingMap], ti
     for column, (shown, marks, words) in enumerate(panels):
         axes = figure.add_subplot(grid[0, column])
         _draw(axes, film, shown, marks)
-        axes.set_title(words, color=_TEXT if shown else _FAINT, fontsize=11, pad=5)
+        axes.set_title(words, color=TEXT if shown else FAINT, fontsize=11, pad=5)
     return figure
 
 
@@ -161,24 +160,5 @@ def film_page_figure(findings: Sequence[FilmFindingMap], columns: int = 4, title
     for number, (film, finding) in enumerate(zip(films, findings, strict=True)):
         axes = figure.add_subplot(grid[number // columns, number % columns])
         _draw(axes, film, finding, finding.boxes)
-        axes.set_title(f"{finding.name}  {finding.probability:.2f}\n{finding.title}", color=_TEXT, fontsize=10, pad=4)
+        axes.set_title(f"{finding.name}  {finding.probability:.2f}\n{finding.title}", color=TEXT, fontsize=10, pad=4)
     return figure
-
-
-def save_figure(path: str | PathLike[str], figure: Any) -> None:
-    """Save a figure as a PNG; the file appears whole or not at all.
-
-    Args:
-        path: where to write, ending in ``.png``.
-        figure: a `matplotlib.figure.Figure`.
-
-    Example:
-        >>> import tempfile, pathlib
-        >>> from matplotlib.figure import Figure
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     save_figure(pathlib.Path(folder, "a.png"), Figure())
-        ...     [file.name for file in pathlib.Path(folder).iterdir()]
-        ['a.png']
-    """
-    with written_whole(path) as part:
-        figure.savefig(part, facecolor=figure.get_facecolor())
