@@ -10,7 +10,9 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
-__all__ = ["body_hull", "component_centres", "enclosed_air", "label_slices"]
+from monai_pylon.transforms.cells import spread_cells
+
+__all__ = ["body_hull", "component_centres", "enclosed_air", "label_slices", "largest_component"]
 
 #: HU above which a voxel belongs to the body (fat is about -100, a lung's wall is denser).
 _TISSUE_HU = -300
@@ -63,6 +65,25 @@ def component_centres(numbered: np.ndarray, count: int) -> np.ndarray:
         return np.stack(sums, axis=1) / np.bincount(numbers, minlength=count + 1)[:, None]
 
 
+def largest_component(mask: np.ndarray) -> np.ndarray:
+    """The largest piece of a mask that hangs together by faces; of equal ones the first.
+
+    Args:
+        mask: (X, Y, Z) bool.
+
+    Returns:
+        (X, Y, Z) bool, empty where the mask is.
+
+    Example:
+        >>> largest_component(np.array([[[True, False, True, True]]])).ravel().tolist()
+        [False, False, True, True]
+    """
+    numbered, _ = ndimage.label(mask)
+    sizes = np.bincount(numbered.ravel(), minlength=2)
+    sizes[0] = 0
+    return np.asarray((numbered == sizes.argmax()) & mask)
+
+
 def body_hull(ct: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     """The convex hull of the body on each axial slice, drawn on a coarse grid.
 
@@ -81,15 +102,11 @@ def body_hull(ct: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray
         (True, False)
     """
     step = [max(1, round(_HULL_CELL_MM / spacing[axis])) for axis in (0, 1)]
-    tissue = ct[:: step[0], :: step[1]] > _TISSUE_HU
-    numbered, _ = ndimage.label(tissue)
-    sizes = np.bincount(numbered.ravel())
-    sizes[0] = 0
-    body = numbered == sizes.argmax() if sizes.any() else np.zeros_like(tissue)
+    body = largest_component(ct[:: step[0], :: step[1]] > _TISSUE_HU)
     hull = np.zeros_like(body)
     for z in np.flatnonzero(body.any(axis=(0, 1))):
         hull[:, :, z] = convex_hull_image(body[:, :, z])
-    return np.repeat(np.repeat(hull, step[0], axis=0), step[1], axis=1)[: ct.shape[0], : ct.shape[1]]
+    return spread_cells(hull, (*step, 1), ct.shape)
 
 
 def enclosed_air(air: np.ndarray, hull: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:

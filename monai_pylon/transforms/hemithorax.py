@@ -8,9 +8,8 @@ that takes in the stomach is worse than one that lacks a consolidated lobe.
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
-from monai_pylon.transforms.lung_masks import close_by
+from monai_pylon.transforms.lung_masks import close_by, open_by
 from monai_pylon.transforms.symmetry import SymmetryPlane, find_symmetry_plane, mirror_mask
 
 __all__ = ["complete_lungs"]
@@ -45,14 +44,6 @@ def _beside_mediastinum(
     return (distance > np.where(height > low + _FRONT_SHARE * (high - low), front_mm, rear_mm))[:, :, None]
 
 
-def _opened(mask: np.ndarray, distance: float, spacing: tuple[float, float, float]) -> np.ndarray:
-    """Without what is narrower than twice a distance in mm."""
-    radii = [max(1, round(distance / edge)) for edge in spacing]
-    axes = np.ogrid[tuple(slice(-radius, radius + 1) for radius in radii)]
-    ball = sum((axis / radius) ** 2 for axis, radius in zip(axes, radii, strict=True)) <= 1.0
-    return np.asarray(ndimage.binary_opening(mask, ball))
-
-
 def _loss(
     own: np.ndarray,
     other: np.ndarray,
@@ -67,7 +58,7 @@ def _loss(
     lung_above = np.flip(np.maximum.accumulate(np.flip(own, axis=2), axis=2), axis=2)
     if np.count_nonzero(lost & ~lung_above) < _LOSS * np.count_nonzero(expected | own):
         return None
-    return _opened(lost, _OPENING_MM, spacing)
+    return open_by(lost, _OPENING_MM, spacing)
 
 
 def complete_lungs(

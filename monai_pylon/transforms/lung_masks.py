@@ -14,7 +14,7 @@ from scipy import ndimage
 from monai_pylon.transforms.airway import trace_airway
 from monai_pylon.transforms.body import component_centres, enclosed_air, label_slices
 
-__all__ = ["EDGE_HU", "aerated_lungs", "close_by", "dilate_by", "lung_air", "segment_lungs"]
+__all__ = ["EDGE_HU", "aerated_lungs", "close_by", "dilate_by", "lung_air", "open_by", "segment_lungs"]
 
 #: Well inside a lung: topology (what hangs together) is read off at this threshold, where thin walls still part.
 _CORE_HU = -500.0
@@ -90,6 +90,29 @@ def close_by(mask: np.ndarray, distance: float, spacing: tuple[float, float, flo
     closed = mask.copy()
     closed[box] |= filled[tuple(slice(pad, -pad) for pad in pads)]
     return closed
+
+
+def open_by(mask: np.ndarray, distance: float, spacing: tuple[float, ...]) -> np.ndarray:
+    """Take away what is narrower than twice a distance in mm (morphological opening by whole voxels, at least one).
+
+    Args:
+        mask: (X, Y, Z) bool.
+        distance: in mm.
+        spacing: voxel edges in mm along the first axes; the axes that are left out do not count.
+
+    Returns:
+        (X, Y, Z) bool.
+
+    Example:
+        >>> mask = np.zeros((9, 9, 1), dtype=bool)
+        >>> mask[1:6, 1:6] = mask[3, 6:8] = True  # a square with a thorn
+        >>> bool(open_by(mask, 1.0, (1.0, 1.0))[3, 7, 0])
+        False
+    """
+    radii = [max(1, round(distance / edge)) for edge in spacing]
+    axes = np.ogrid[tuple(slice(-radius, radius + 1) for radius in radii)]
+    ball = np.asarray(sum((axis / radius) ** 2 for axis, radius in zip(axes, radii, strict=True)) <= 1.0)
+    return np.asarray(ndimage.binary_opening(mask, ball.reshape(ball.shape + (1,) * (mask.ndim - ball.ndim))))
 
 
 def _gas_of_slices(ct: np.ndarray, core: np.ndarray) -> np.ndarray:

@@ -33,7 +33,12 @@ REASONS = {
 
 #: Codes of masks that lack a lung in what may be a chest all the same: only these call for the heuristic masks.
 LUNG_MISSING = (
-    *("no_lung", "right_lung_small", "left_lung_small", "right_lung_missing", "left_lung_missing", "lungs_small"),
+    "no_lung",
+    "right_lung_small",
+    "left_lung_small",
+    "right_lung_missing",
+    "left_lung_missing",
+    "lungs_small",
 )
 
 #: Codes that say what was done, not that it failed.

@@ -11,7 +11,8 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
-from monai_pylon.transforms.body import component_centres
+from monai_pylon.transforms.body import component_centres, largest_component
+from monai_pylon.transforms.lung_masks import open_by
 
 __all__ = ["mediastinum_between_lungs", "split_lungs"]
 
@@ -104,13 +105,6 @@ def _dome(lung: np.ndarray) -> float:
     return float(np.percentile(lung.argmax(axis=2)[columns], 75)) if columns.any() else 0.0
 
 
-def _disc(radius: float, spacing: tuple[float, float, float]) -> np.ndarray:
-    """A disc in the axial plane as a structuring element, at least three voxels wide."""
-    reach = [max(1, round(radius / edge)) for edge in spacing[:2]]
-    x, y = np.ogrid[-reach[0] : reach[0] + 1, -reach[1] : reach[1] + 1]
-    return ((x / reach[0]) ** 2 + (y / reach[1]) ** 2 <= 1.0)[:, :, None]
-
-
 def _front_of_spine(between: np.ndarray, ct: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     """(Z,): the row (y index) in front of the rearmost bone between the lungs, told by its neighbours at a disc."""
     fronts = np.zeros(between.shape[2], dtype=int)
@@ -178,6 +172,4 @@ def mediastinum_between_lungs(
     between[box[0].stop - (box[0].stop - box[0].start) // 4 :, :, :lowest] = False
     between[:, : box[1].start + (box[1].stop - box[1].start) // 4, :lowest] = False
     # Slivers between the ribs lie inside the hull too: too thin for anything that is sought here.
-    thick = ndimage.binary_opening(between, _disc(_SLIVER_MM, spacing))
-    numbered, count = ndimage.label(thick)
-    return np.asarray(numbered == np.bincount(numbered.ravel())[1:].argmax() + 1 if count else thick)
+    return largest_component(open_by(between, _SLIVER_MM, spacing[:2]))

@@ -96,7 +96,8 @@ def partition_organs(
     volume, matrix = np.asarray(ct), check_affine(affine)
     check(volume.ndim == 3, "ct", "a volume (X, Y, Z)", ct, "Take one channel of a channel-first image.")
     check(volume.size > 0, "ct", "not empty", ct)
-    check(bool(np.isfinite(volume).all()), "ct", "finite", ct, "Replace NaN by -1024 (air) where nothing was scanned.")
+    finite = volume.dtype.kind in "biu" or bool(np.isfinite(volume).all())  # whole numbers always are
+    check(finite, "ct", "finite", ct, "Replace NaN by -1024 (air) where nothing was scanned.")
     _check_settings(method, min_lung_ml, fallback)
     view = ras_view(volume, matrix)
     reasons = judge_volume(view.array, view.affine)

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from monai_pylon.transforms.body import body_hull, component_centres, enclosed_air, label_slices
+from monai_pylon.transforms.body import (
+    body_hull,
+    component_centres,
+    enclosed_air,
+    label_slices,
+    largest_component,
+)
 
 EDGE = (4.0, 4.0, 4.0)
 
@@ -158,3 +164,22 @@ def test_slices_are_on_their_own() -> None:
     assert enclosed.sum(axis=(0, 1)).tolist() == [72, 72, 0]
     hull[:, :, 2] = True  # at the shoulders the hull jumps: outside air above must not become inside air below
     assert enclosed_air(air, hull, (4.0, 4.0, 1.0)).sum(axis=(0, 1)).tolist()[:2] == [72, 72]
+
+
+def test_the_largest_piece_hangs_together_by_faces() -> None:
+    mask = np.zeros((6, 6, 2), dtype=bool)
+    mask[0, 0:3] = True  # six voxels, over two slices
+    mask[2:4, 2:4, 0] = mask[4, 4, 0] = mask[5, 5, 0] = True  # six voxels, of which four by faces
+    expected = np.zeros_like(mask)
+    expected[0, 0:3] = True
+    np.testing.assert_array_equal(largest_component(mask), expected)
+
+
+@pytest.mark.parametrize("value", [False, True])
+def test_the_largest_piece_of_nothing_and_of_all(value: bool) -> None:
+    mask = np.full((2, 3, 2), value)
+    np.testing.assert_array_equal(largest_component(mask), mask)
+
+
+def test_of_equal_pieces_the_first_is_taken() -> None:
+    assert largest_component(np.array([[[True, False, True]]])).ravel().tolist() == [True, False, False]

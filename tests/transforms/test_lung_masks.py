@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monai_pylon.transforms.body import body_hull
-from monai_pylon.transforms.lung_masks import aerated_lungs, close_by, dilate_by, lung_air, segment_lungs
+from monai_pylon.transforms.lung_masks import aerated_lungs, close_by, dilate_by, lung_air, open_by, segment_lungs
 from tests.references.morphology import closed_by_a_ball, dice, dilated_by_a_ball
 from tests.transforms.drawn_chest import drawn_chest
 
@@ -258,3 +258,29 @@ def test_no_lung_no_mask() -> None:
         assert not lungs.any()
         assert not core.any()
         assert airway is None
+
+
+@pytest.mark.parametrize(("distance", "width"), [(1.0, 3), (2.4, 5), (0.2, 3)])
+def test_opening_keeps_what_is_as_wide_as_its_ball_and_no_less(distance: float, width: int) -> None:
+    # a plate along the first two axes: its width across decides; never less than one voxel to either side
+    mask = np.zeros((11, 11, 15), dtype=bool)
+    mask[1:10, 1:10, 2 : 2 + width] = True
+    mask[1:10, 1:10, 12 : 12 + width - 1] = width < 4  # one voxel too thin
+    opened = open_by(mask, distance, (1.0, 1.0, 1.0))
+    assert opened[5, 5].nonzero()[0].tolist() == list(range(2, 2 + width))
+
+
+def test_opening_by_the_first_axes_alone_leaves_thin_slices() -> None:
+    mask = np.zeros((9, 9, 3), dtype=bool)
+    mask[2:7, 2:7, 1] = True
+    assert not open_by(mask, 2.0, (2.0, 2.0, 2.0)).any()
+    in_plane = open_by(mask, 2.0, (2.0, 2.0))
+    assert in_plane[4, 4].tolist() == [False, True, False]
+    assert not in_plane[2, 2].any(), "a disc does not reach the corner"
+
+
+def test_opening_counts_by_mm_along_each_axis() -> None:
+    mask = np.zeros((15, 15, 1), dtype=bool)
+    mask[3:12, 6:9] = True  # nine by three voxels
+    assert open_by(mask, 4.0, (1.0, 4.0)).any()  # four and one to either side
+    assert not open_by(mask, 4.0, (4.0, 1.0)).any()
