@@ -5,9 +5,12 @@ from monai_pylon.data.collate import collate_radiographs
 from monai_pylon.data.ct_canvas import PHANTOM_STRUCTURES
 from monai_pylon.data.dicom_series import check_slices, find_ct_series, is_dicom_file, read_dicom_series
 from monai_pylon.data.film_findings import FILM_FINDINGS
+from monai_pylon.data.npz_reader import RAD_CHESTCT_SPACING, NpzVolumeReader
 from monai_pylon.data.phantom_ct import ChestCTPhantom, phantom_chest_ct
+from monai_pylon.data.phantom_ct_set import PhantomChestCTs
 from monai_pylon.data.phantom_film import ChestRadiographPhantom, phantom_radiograph
 from monai_pylon.data.phantom_set import PhantomRadiographs
+from monai_pylon.data.rad_chestct import ORGANS_ENDING, rad_chestct_datalist
 from monai_pylon.data.radiograph_reader import (
     ReadRadiograph,
     ReadRadiographD,
@@ -24,14 +27,19 @@ from monai_pylon.data.volume_reader import (
     ReadVolumeDict,
     SimpleITKReader,
     read_volume,
+    volume_name,
 )
 
 __all__ = [
     "ChestCTPhantom",
     "ChestRadiographPhantom",
     "FILM_FINDINGS",
+    "NpzVolumeReader",
+    "ORGANS_ENDING",
     "PHANTOM_STRUCTURES",
+    "PhantomChestCTs",
     "PhantomRadiographs",
+    "RAD_CHESTCT_SPACING",
     "ReadRadiograph",
     "ReadRadiographD",
     "ReadRadiographDict",
@@ -49,9 +57,11 @@ __all__ = [
     "is_dicom_file",
     "phantom_chest_ct",
     "phantom_radiograph",
+    "rad_chestct_datalist",
     "radiograph_size",
     "read_dicom_series",
     "read_radiograph",
     "read_volume",
     "validation_patients",
+    "volume_name",
 ]

@@ -1,12 +1,13 @@
-"""One way to read a CT: a NIfTI, NRRD or MHA file or a folder with a DICOM series, in HU, with its RAS affine.
+"""One way to read a CT: a NIfTI, NRRD, MHA or NPZ file or a folder with a DICOM series, in HU, with its RAS affine.
 
-NIfTI goes through MONAI's own reader. Everything else goes through SimpleITK, which orders DICOM slices by their
-position in the patient and applies the rescale slope. A file that does not say how the patient lies is an error here:
-left and right would be a guess.
+NIfTI goes through MONAI's own reader, NPZ (RAD-ChestCT) through NumPy. Everything else goes through SimpleITK, which
+orders DICOM slices by their position in the patient and applies the rescale slope. A file that does not say how the
+patient lies is an error here: left and right would be a guess.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Hashable, Mapping, Sequence
 from os import PathLike, fspath
 from pathlib import Path
@@ -18,8 +19,10 @@ from monai.data import MetaTensor, NibabelReader
 from monai.data.image_reader import ImageReader
 from monai.transforms import MapTransform, Transform
 from monai.utils import ImageMetaKey, MetaKeys, SpaceKeys, ensure_tuple, optional_import
+from nibabel.filebasedimages import ImageFileError
 
 from monai_pylon.data.dicom_series import is_dicom_file, read_dicom_series
+from monai_pylon.data.npz_reader import NpzVolumeReader
 from monai_pylon.utils import check, check_type
 
 __all__ = [
@@ -30,13 +33,14 @@ __all__ = [
     "ReadVolumed",
     "SimpleITKReader",
     "read_volume",
+    "volume_name",
 ]
 
 _NIFTI_SUFFIXES = (".nii", ".nii.gz")
 _ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
 
 #: File name endings that hold a whole volume, in lower case.
-VOLUME_SUFFIXES = _NIFTI_SUFFIXES + _ITK_SUFFIXES
+VOLUME_SUFFIXES = (*_NIFTI_SUFFIXES, *_ITK_SUFFIXES, ".npz")
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -103,11 +107,47 @@ def _check_orientation(path: Path, meta: Mapping[str, Any]) -> None:
     check(known, "path", "a file whose header says how the patient lies", str(path), remedy)
 
 
-def read_volume(path: str | PathLike[str], series_uid: str | None = None) -> MetaTensor:
-    """Read a CT from a NIfTI, NRRD or MHA/MHD file or from a folder with a DICOM series.
+def volume_name(path: str | PathLike[str]) -> str:
+    """The name of a scan: its file's name without the ending of a volume, or its folder's name.
 
     Args:
-        path: the file (``.nii``, ``.nii.gz``, ``.nrrd``, ``.nhdr``, ``.mha``, ``.mhd``) or the DICOM folder.
+        path: file or folder; it need not exist.
+
+    Returns:
+        the name.
+
+    Example:
+        >>> volume_name("ward/scan.1.nii.gz"), volume_name("ward/series 7")
+        ('scan.1', 'series 7')
+    """
+    name = Path(path).name
+    longest_first = sorted(VOLUME_SUFFIXES, key=len, reverse=True)
+    ending = next((suffix for suffix in longest_first if name.lower().endswith(suffix)), "")
+    return name[: len(name) - len(ending)]
+
+
+def _array_and_meta(place: Path, series_uid: str | None) -> tuple[np.ndarray, dict]:
+    """What the reader for this kind of file gives; a file that is cut off is named."""
+    kind = "" if place.is_dir() else place.name.lower()
+    reader: Any = SimpleITKReader(series_uid)
+    if kind.endswith(_NIFTI_SUFFIXES):
+        reader = NibabelReader(squeeze_non_spatial_dims=True)
+    elif kind.endswith(".npz"):
+        reader = NpzVolumeReader()
+    try:
+        array, meta = reader.get_data(reader.read(str(place)))
+        return np.asarray(array, dtype=np.float32), meta
+    except (EOFError, OSError, RuntimeError, zlib.error, ImageFileError) as error:
+        message = f"path must be a whole file, but {str(place)!r} cannot be read: {error}. Copy or download it again."
+        raise ValueError(message) from error
+
+
+def read_volume(path: str | PathLike[str], series_uid: str | None = None) -> MetaTensor:
+    """Read a CT from a NIfTI, NRRD, MHA/MHD or NPZ file or from a folder with a DICOM series.
+
+    Args:
+        path: the file (``.nii``, ``.nii.gz``, ``.nrrd``, ``.nhdr``, ``.mha``, ``.mhd``, or ``.npz`` of RAD-ChestCT, see
+            :class:`NpzVolumeReader`) or the DICOM folder.
         series_uid: which series to take from a DICOM folder that holds several.
 
     Returns:
@@ -116,8 +156,8 @@ def read_volume(path: str | PathLike[str], series_uid: str | None = None) -> Met
 
     Raises:
         FileNotFoundError: where there is no such file or folder.
-        ValueError: for another kind of file, one that is not 3D, a header without orientation, a folder with several
-            CT series or none, missing or doubled slices, gantry tilt.
+        ValueError: for another kind of file, one that is cut off or not 3D, a header without orientation, a folder with
+            several CT series or none, missing or doubled slices, gantry tilt.
 
     Example:
         >>> read_volume("scan.docx")
@@ -132,15 +172,13 @@ def read_volume(path: str | PathLike[str], series_uid: str | None = None) -> Met
     readable = place.is_dir() or place.name.lower().endswith(VOLUME_SUFFIXES)
     remedy = "Give the folder of a DICOM series." if is_dicom_file(place) else ""
     check(readable, "path", f"a folder or a file ending in {', '.join(VOLUME_SUFFIXES)}", str(place), remedy)
-    nifti = place.name.lower().endswith(_NIFTI_SUFFIXES) and not place.is_dir()
-    reader = NibabelReader(squeeze_non_spatial_dims=True) if nifti else SimpleITKReader(series_uid)
-    array, meta = reader.get_data(reader.read(str(place)))
+    array, meta = _array_and_meta(place, series_uid)
     check(array.ndim == 3, "path", "a 3D volume with one value a voxel", array, str(place))
     if not place.is_dir():
         _check_orientation(place, meta)
     meta[MetaKeys.ORIGINAL_CHANNEL_DIM] = 0
     meta[ImageMetaKey.FILENAME_OR_OBJ] = str(place)
-    return MetaTensor.ensure_torch_and_prune_meta(np.asarray(array, dtype=np.float32)[None], meta)
+    return MetaTensor.ensure_torch_and_prune_meta(array[None], meta)
 
 
 class ReadVolume(Transform):

@@ -1,5 +1,6 @@
 """Losses that look at where a network found its evidence."""
 
 from monai_pylon.losses.attention_penalty import MaskLoss, mask_loss
+from monai_pylon.losses.known_labels import KnownLabelsLoss
 
-__all__ = ["MaskLoss", "mask_loss"]
+__all__ = ["KnownLabelsLoss", "MaskLoss", "mask_loss"]

@@ -4,7 +4,7 @@ from monai_pylon.metrics.auroc import PerClassAUROCMetric, auroc_per_class
 from monai_pylon.metrics.box_metric import BoxLocalizationMetric, box_localization
 from monai_pylon.metrics.intervals import Interval, bootstrap_interval
 from monai_pylon.metrics.organ_metric import OrganIoUMetric
-from monai_pylon.metrics.organ_overlap import organ_iou, organ_iou_curve, resample_attention
+from monai_pylon.metrics.organ_overlap import organ_iou, organ_iou_curve, relative_attention, resample_attention
 from monai_pylon.metrics.point_metric import PointLocalizationMetric, point_localization
 from monai_pylon.metrics.thresholds import ORGAN_IOU_THRESHOLDS
 
@@ -21,5 +21,6 @@ __all__ = [
     "organ_iou",
     "organ_iou_curve",
     "point_localization",
+    "relative_attention",
     "resample_attention",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 from monai_pylon.reports.atomic import written_whole
 from monai_pylon.utils import check, check_affine
 
-__all__ = ["save_film_nifti", "save_label_nifti"]
+__all__ = ["save_film_nifti", "save_label_nifti", "save_map_nifti"]
 
 
 def save_label_nifti(path: str | PathLike[str], labels: np.ndarray, affine: np.ndarray) -> None:
@@ -76,5 +76,35 @@ def save_film_nifti(path: str | PathLike[str], heatmap: np.ndarray) -> None:
     image = nibabel.Nifti1Image(np.ascontiguousarray(heatmap.T[..., None], dtype=np.float32), affine)
     image.set_sform(affine, code=1)
     image.set_qform(affine, code=1)
+    with written_whole(path) as part:
+        nibabel.save(image, part)
+
+
+def save_map_nifti(path: str | PathLike[str], map: np.ndarray, affine: np.ndarray) -> None:
+    """Save a map of evidence on the grid of a scan; the file appears whole or not at all.
+
+    Args:
+        path: where to write, ending in ``.nii`` or ``.nii.gz``.
+        map: (X, Y, Z), signed.
+        affine: (4, 4), voxel indices to RAS millimetres, of the scan that the map belongs to.
+
+    Raises:
+        ValueError: where it is not 3D or not finite, or where the ending is another one.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_map_nifti(pathlib.Path(folder, "a.nii.gz"), np.ones((2, 3, 4)), np.eye(4))
+        ...     nibabel.load(pathlib.Path(folder, "a.nii.gz")).get_data_dtype()
+        dtype('float32')
+    """
+    values, matrix = np.asarray(map), check_affine(affine)
+    check(values.ndim == 3, "map", "of shape (X, Y, Z)", values)
+    check(bool(np.isfinite(values).all()), "map", "finite", values)
+    check(str(path).endswith((".nii", ".nii.gz")), "path", "a file ending in .nii or .nii.gz", str(path))
+    image = nibabel.Nifti1Image(values.astype(np.float32), matrix)
+    image.header.set_xyzt_units("mm")
+    image.set_sform(matrix, code=1)
+    image.set_qform(matrix, code=1)
     with written_whole(path) as part:
         nibabel.save(image, part)

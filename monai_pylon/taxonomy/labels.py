@@ -17,7 +17,7 @@ def read_table(name: str) -> list[dict[str, str]]:
     """Read one of the tables of this room.
 
     Args:
-        name: the file's name without ".csv": "chest_ct", "chest_xray14", "organs", "pascal_voc" or "structures".
+        name: the file's name without ".csv", such as "chest_ct", "chest_xray14", "organs" or "structures".
 
     Returns:
         one dictionary a row, in the file's order.

@@ -34,12 +34,23 @@ from monai_pylon.transforms.partition import (
     partition_organs,
 )
 from monai_pylon.transforms.resized_crop import RandResizedCrop, RandResizedCropD, RandResizedCropd, RandResizedCropDict
+from monai_pylon.transforms.volume_check import (
+    CheckVolume,
+    CheckVolumeD,
+    CheckVolumed,
+    CheckVolumeDict,
+    check_volume_hu,
+)
 
 __all__ = [
     "AllowedRegions",
     "AllowedRegionsD",
     "AllowedRegionsDict",
     "AllowedRegionsd",
+    "CheckVolume",
+    "CheckVolumeD",
+    "CheckVolumeDict",
+    "CheckVolumed",
     "FollowBoxes",
     "FollowBoxesD",
     "FollowBoxesDict",
@@ -64,6 +75,7 @@ __all__ = [
     "RandResizedCropd",
     "allowed_regions",
     "allowed_share",
+    "check_volume_hu",
     "heuristic_organ_labels",
     "heuristic_organ_masks",
     "map_boxes",

@@ -11,7 +11,13 @@ from monai_pylon.visualize.sanity import (
     parameter_randomization,
     rank_correlation,
 )
-from monai_pylon.visualize.visualizers import ActivationMapInferer, HiResCAM, LabelMaps, LayerGradCAM
+from monai_pylon.visualize.visualizers import (
+    ActivationMapInferer,
+    HiResCAM,
+    LabelMaps,
+    LayerGradCAM,
+    explain_by_methods,
+)
 
 __all__ = [
     "ActivationMapInferer",
@@ -24,6 +30,7 @@ __all__ = [
     "PerturbationCurve",
     "RandomizationCurve",
     "audit_explanation",
+    "explain_by_methods",
     "grad_cam",
     "heatmap_on_image",
     "heatmap_peak",

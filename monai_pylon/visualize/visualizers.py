@@ -19,7 +19,7 @@ from monai_pylon.visualize.class_activation import weighted_features
 from monai_pylon.visualize.recording import Recording, bare_network, evaluating, find_layer, record, score_gradients
 from monai_pylon.visualize.tails import GeneralTail, tail_of
 
-__all__ = ["ActivationMapInferer", "HiResCAM", "LabelMaps", "LayerGradCAM"]
+__all__ = ["ActivationMapInferer", "HiResCAM", "LabelMaps", "LayerGradCAM", "explain_by_methods"]
 
 ClassIndex = int | Sequence[int] | Sequence[Sequence[int]] | torch.Tensor | np.ndarray | str | None
 
@@ -59,16 +59,7 @@ class _LayerMaps:
 
     def explain(self, x: torch.Tensor, class_idx: ClassIndex = "all", *args: Any, **kwargs: Any) -> LabelMaps:
         """Maps of x (N, ...) together with the labels (N, K) and the scores (N, M) of the same forward pass."""
-        wanted = _checked_labels(class_idx)
-        with evaluating(self.network), torch.inference_mode(False), torch.no_grad():
-            recording = record(self.network, self.layer, (x, *args), kwargs, self.call)
-            labels = _labels_per_sample(wanted, recording.logits.detach())
-            slices = _slices_per_sample(recording)
-            tail, maps = tail_of(recording), []
-            for some in labels.split(tail.labels_at_once, dim=1):
-                gradients = score_gradients(recording.logits, tail.edge, _one_hot(some, recording.logits))
-                maps.append(self._maps(tail, gradients, slices))
-        return LabelMaps(torch.cat(maps, 1), labels, recording.logits.detach())
+        return _explained([self], x, class_idx, args, kwargs)[0]
 
     def _maps(self, tail: GeneralTail, gradients: torch.Tensor, slices: int | None) -> torch.Tensor:
         """The maps (N, K, *grid) from the gradients (K, R, ...) at the tail's edge."""
@@ -146,6 +137,61 @@ class LayerGradCAM(_LayerMaps):
             weights = _fold_out(weights, slices).mean(1)
             activations = _fold_out(activations, slices).transpose(1, 2)
         return weighted_features(activations, weights)
+
+
+def _explained(
+    methods: Sequence[_LayerMaps], x: torch.Tensor, class_idx: ClassIndex, args: Any, kwargs: Any
+) -> list[LabelMaps]:
+    """What several methods say of the same layer of the same network, out of one forward pass."""
+    wanted, first = _checked_labels(class_idx), methods[0]
+    with evaluating(first.network), torch.inference_mode(False), torch.no_grad():
+        recording = record(first.network, first.layer, (x, *args), kwargs, first.call)
+        labels = _labels_per_sample(wanted, recording.logits.detach())
+        slices = _slices_per_sample(recording)
+        tail, maps = tail_of(recording), [[] for _ in methods]  # type: ignore[var-annotated]
+        for some in labels.split(tail.labels_at_once, dim=1):
+            gradients = score_gradients(recording.logits, tail.edge, _one_hot(some, recording.logits))
+            for method, found in zip(methods, maps, strict=True):
+                found.append(method._maps(tail, gradients, slices))
+    return [LabelMaps(torch.cat(found, 1), labels, recording.logits.detach()) for found in maps]
+
+
+def explain_by_methods(
+    network: nn.Module,
+    target_layer: str | nn.Module,
+    x: torch.Tensor,
+    class_idx: ClassIndex = "all",
+    methods: Sequence[str] = ("hirescam", "gradcam"),
+    call: int | None = None,
+) -> dict[str, LabelMaps]:
+    """HiResCAM and Grad-CAM side by side, for comparisons, out of one forward pass.
+
+    Args:
+        network: any module that gives scores (N, M).
+        target_layer: a layer's name or the layer.
+        x: (N, ...).
+        class_idx: as in :class:`HiResCAM`.
+        methods: "hirescam", "gradcam".
+        call: which call of the layer counts, from 0; None for the last.
+
+    Returns:
+        by method, maps (N, K, *grid) with their labels and the scores.
+
+    Raises:
+        ValueError: where there is no such method, and as :class:`HiResCAM` does.
+
+    Example:
+        >>> from monai.networks.nets import DenseNet121
+        >>> network = DenseNet121(spatial_dims=2, in_channels=1, out_channels=3)
+        >>> found = explain_by_methods(network, "class_layers.relu", torch.rand(1, 1, 64, 64))
+        >>> sorted(found), found["gradcam"].maps.shape
+        (['gradcam', 'hirescam'], torch.Size([1, 3, 2, 2]))
+    """
+    check(len(methods) > 0, "methods", "at least one", methods)
+    for name in methods:
+        check_choice(name, METHODS, "methods")
+    explainers = [METHODS[name](network, target_layer, call) for name in methods]
+    return dict(zip(methods, _explained(explainers, x, class_idx, (), {}), strict=True))
 
 
 METHODS: dict[str, type[_LayerMaps]] = {"hirescam": HiResCAM, "gradcam": LayerGradCAM}

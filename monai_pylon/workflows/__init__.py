@@ -4,21 +4,35 @@ from monai_pylon.workflows.checkpoints import TrainingCheckpoints, file_mark, lo
 from monai_pylon.workflows.errors import cause_of, end_with_the_cause
 from monai_pylon.workflows.evaluation import EvaluationReport, auroc_intervals, localization_intervals, report_rows
 from monai_pylon.workflows.film_data import radiograph_data, read_folds, section_of_folds
+from monai_pylon.workflows.film_report import FilmEvaluationReport
 from monai_pylon.workflows.film_writer import ExplainItem, FilmWriter
+from monai_pylon.workflows.kept_results import KeepOnDiskd, content_mark
 from monai_pylon.workflows.memory import peak_memory_mb, restart_peak_memory
-from monai_pylon.workflows.networks import bundle_folder, make_network, network_table
+from monai_pylon.workflows.networks import bundle_folder, explained_layer, make_network, network_table
+from monai_pylon.workflows.organ_thresholds import OrganThresholds
 from monai_pylon.workflows.organ_writer import OrganWriter
 from monai_pylon.workflows.overrides import check_overrides, running_workflow, unknown_keys
 from monai_pylon.workflows.runner import CohortRunner, CohortSummary
+from monai_pylon.workflows.scan_data import ForgivingDataset, OrgansOfScand, attention_cells, chest_ct_data
+from monai_pylon.workflows.scan_explainer import (
+    ExplainScan,
+    ScanMaps,
+    ScanMapsInferer,
+    maps_and_regions,
+    maps_on_axes,
+)
+from monai_pylon.workflows.scan_writer import ScanWriter, map_on_scan, slice_heights
 from monai_pylon.workflows.scans import list_films, list_scans
 from monai_pylon.workflows.training import (
     EpochHistory,
     FiniteLoss,
     SameBuffers,
     StopAtLearningRate,
+    StopWithoutProgress,
     logits_and_labels,
     maps_and_boxes,
     prepare_radiographs,
+    prepare_scans,
 )
 
 __all__ = [
@@ -27,17 +41,31 @@ __all__ = [
     "EpochHistory",
     "EvaluationReport",
     "ExplainItem",
-    "FiniteLoss",
+    "ExplainScan",
+    "FilmEvaluationReport",
     "FilmWriter",
+    "FiniteLoss",
+    "ForgivingDataset",
+    "KeepOnDiskd",
+    "OrganThresholds",
     "OrganWriter",
+    "OrgansOfScand",
     "SameBuffers",
+    "ScanMaps",
+    "ScanMapsInferer",
+    "ScanWriter",
     "StopAtLearningRate",
+    "StopWithoutProgress",
     "TrainingCheckpoints",
+    "attention_cells",
     "auroc_intervals",
     "bundle_folder",
     "cause_of",
     "check_overrides",
+    "chest_ct_data",
+    "content_mark",
     "end_with_the_cause",
+    "explained_layer",
     "file_mark",
     "list_films",
     "list_scans",
@@ -45,10 +73,14 @@ __all__ = [
     "localization_intervals",
     "logits_and_labels",
     "make_network",
+    "map_on_scan",
     "maps_and_boxes",
+    "maps_and_regions",
+    "maps_on_axes",
     "network_table",
     "peak_memory_mb",
     "prepare_radiographs",
+    "prepare_scans",
     "radiograph_data",
     "read_checkpoint",
     "read_folds",
@@ -56,5 +88,6 @@ __all__ = [
     "restart_peak_memory",
     "running_workflow",
     "section_of_folds",
+    "slice_heights",
     "unknown_keys",
 ]

@@ -15,6 +15,7 @@ import torch
 from monai.utils import optional_import
 from torch import nn
 
+from monai_pylon.networks.nets.heatmap import HeatmapNetwork
 from monai_pylon.networks.pretrained import load_weights, read_weights
 from monai_pylon.reports import written_whole
 from monai_pylon.utils import check
@@ -24,9 +25,11 @@ __all__ = ["TrainingCheckpoints", "file_mark", "load_checkpoint", "read_checkpoi
 _LOGGER = logging.getLogger(__name__)
 _NO_WEIGHTS = (
     "No weights come with this bundle. Train them: python -m monai.bundle run --config_file configs/train.json "
-    "--dataset_dir PATH (it writes models/model.pt), or name a file: --checkpoint FILE. Checkpoints of the paper's "
-    "authors' program (https://github.com/cmb-chula/pylon) are taken as they are."
+    "--dataset_dir PATH (it writes models/model.pt), or name a file: --checkpoint FILE."
 )
+_AUTHORS = " Checkpoints of the paper's authors' program (https://github.com/cmb-chula/pylon) are taken as they are."
+#: What of a network's card has a key of its own on the command line.
+_KEYS = {"name": "network_name", "encoder": "encoder", "image_size": "image_size", "labels": "labels"}
 
 
 def _describe(card: Mapping[str, Any]) -> str:
@@ -53,11 +56,12 @@ def file_mark(file: str | PathLike[str]) -> str:
     return hashlib.sha256(place.read_bytes()).hexdigest()[:12]
 
 
-def read_checkpoint(file: str | PathLike[str]) -> dict[str, Any]:
+def read_checkpoint(file: str | PathLike[str], hint: str = "") -> dict[str, Any]:
     """Read a checkpoint; nothing in it can run code.
 
     Args:
         file: as `TrainingCheckpoints`, or any other program, wrote it by ``torch.save``.
+        hint: what else to say where there is no such file.
 
     Returns:
         what it holds; tensors such as (64, C, 7, 7) on the CPU.
@@ -74,7 +78,7 @@ def read_checkpoint(file: str | PathLike[str]) -> dict[str, Any]:
     """
     place = Path(file).expanduser()
     if not place.is_file():
-        raise FileNotFoundError(f"checkpoint must be a file that exists, but is {str(file)!r}. {_NO_WEIGHTS}")
+        raise FileNotFoundError(f"checkpoint must be a file that exists, but is {str(file)!r}. {_NO_WEIGHTS}{hint}")
     try:
         content = torch.load(place, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
@@ -89,7 +93,7 @@ def load_checkpoint(network: nn.Module, file: str | PathLike[str], card: Mapping
     """Load a whole network's weights, in place and strictly.
 
     Args:
-        network: for images (N, C, H, W).
+        network: for images (N, C, *spatial).
         file: a checkpoint of `TrainingCheckpoints`, a plain state dict, or a checkpoint of the authors' program.
         card: which network it is: "name" and arguments.
 
@@ -103,10 +107,11 @@ def load_checkpoint(network: nn.Module, file: str | PathLike[str], card: Mapping
         ...
         FileNotFoundError: checkpoint must be a file that exists, but is 'models/model.pt'. No weights come with ...
     """
-    content = read_checkpoint(file)
+    content = read_checkpoint(file, _AUTHORS if isinstance(network, HeatmapNetwork) else "")
     _check_card(content.get("network"), card, file)
     state = read_weights(str(Path(file).expanduser()))
-    whole = any(not key.startswith("encoder.") for key in state) and any(key.startswith("encoder.") for key in state)
+    parts = {key.startswith("encoder.") for key in state}
+    whole = parts == {True, False} if hasattr(network, "encoder") else True
     remedy = "It holds an encoder alone: train with --weights FILE to start from it."
     check(whole, "checkpoint", f"one of the whole network {_describe(card)}", str(file), remedy)
     try:
@@ -119,8 +124,12 @@ def _check_card(found: Any, card: Mapping[str, Any], file: str | PathLike[str]) 
     """Raise where a checkpoint says that it is another network's; one that says nothing passes."""
     if not isinstance(found, Mapping) or dict(found) == dict(card):
         return
-    flags = [f"--network_name {found.get('name')}", f"--encoder {found.get('encoder')}"]
-    rest = {key: value for key, value in found.items() if key not in ("name", "encoder")}
+    flags = [
+        f"--{flag} {found[key]}" if isinstance(found[key], str) else f'--{flag} "{found[key]}"'
+        for key, flag in _KEYS.items()
+        if key in found
+    ]
+    rest = {key: value for key, value in found.items() if key not in _KEYS}
     flags += [f'--network_settings "{rest}"'] if rest else []
     raise ValueError(
         f"checkpoint must be one of the network {_describe(card)}, but {str(file)!r} is one of {_describe(found)}. "

@@ -1,7 +1,8 @@
-"""What an evaluation finds, with how sure it is: AUROC and localization, per class and on average, and pictures."""
+"""What an evaluation finds, with how sure it is: AUROC and localization, per class and on average."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -17,11 +18,10 @@ from monai.utils import optional_import
 
 import monai_pylon
 from monai_pylon.metrics import Interval, auroc_per_class, bootstrap_interval
-from monai_pylon.reports import FilmFindingMap, film_page_figure, save_figure, write_rows, written_whole
-from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
+from monai_pylon.metrics.thresholds import ORGAN_IOU_THRESHOLDS, values_at
+from monai_pylon.reports import write_rows, written_whole
 from monai_pylon.utils import check
-from monai_pylon.visualize import heatmap_on_image
-from monai_pylon.workflows.training import logits_and_labels, maps_and_boxes
+from monai_pylon.workflows.training import logits_and_labels
 
 __all__ = ["EvaluationReport", "auroc_intervals", "localization_intervals", "report_rows"]
 
@@ -123,23 +123,30 @@ def report_rows(report: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[d
     ]
 
 
-class EvaluationReport:
-    """Writes `evaluation.json`, `evaluation.csv` and a page of overlays when an evaluation is over.
+def _number_of(patient: Any) -> int:
+    """A patient as a number that a float holds exactly: numbers as they are, names by a hash."""
+    if isinstance(patient, str):
+        return int(hashlib.sha256(patient.encode()).hexdigest()[:12], 16)
+    return int(patient)
 
-    An ignite handler for an evaluator whose network is `Explained`, with :func:`prepare_radiographs`; its batches have
-    "patient_id" and "name" too. In several processes the numbers are of all images, the pictures of the first process.
+
+class EvaluationReport:
+    """Writes `evaluation.json` and `evaluation.csv` when an evaluation is over: AUROC, and what its metrics say.
+
+    An ignite handler for an evaluator; its batches have "patient_id" too. In several processes the numbers are of all
+    images. What a batch has an "error" for is left out and counted.
 
     Args:
         output: the folder to write to.
-        metrics: by name, metrics of localization that are attached to the evaluator: their hits are taken from them.
+        metrics: by name, metrics that are attached to the evaluator: their values, (N, M) with NaN where undefined, are
+            taken from them. Of one that tunes thresholds, the values at those, and the thresholds.
         labels: names of the M classes.
-        about: what else the JSON says, such as network, checkpoint and data; its "title" is the page's too.
-        image_size: rows and columns of the network's input, in whose pixels boxes count.
-        examples: how many instances of each class are drawn, the first ones of the data; 0 for none.
+        about: what else the JSON says, such as network, checkpoint and data.
         num_resamples: draws of the bootstrap.
+        unit: what is counted, "images" or "scans".
 
     Example:
-        >>> EvaluationReport("results", metrics={}).report is None
+        >>> EvaluationReport("results", metrics={}, labels=["Mass"]).report is None
         True
     """
 
@@ -147,17 +154,14 @@ class EvaluationReport:
         self,
         output: str | PathLike[str],
         metrics: Mapping[str, CumulativeIterationMetric],
-        labels: Sequence[str] = CHEST_XRAY14_LABELS,
+        labels: Sequence[str],
         about: Mapping[str, Any] | None = None,
-        image_size: int = 256,
-        examples: int = 3,
         num_resamples: int = 1000,
+        unit: str = "images",
     ) -> None:
         self.output, self.metrics, self.labels = Path(output).expanduser(), dict(metrics), tuple(labels)
-        self.about, self.image_size = dict(about or {}), image_size
-        self.examples, self.num_resamples = examples, num_resamples
+        self.about, self.num_resamples, self.unit = dict(about or {}), num_resamples, unit
         self._scores = Cumulative()  # type: ignore[abstract]
-        self._drawn: dict[int, list[FilmFindingMap]] = {}
         #: What was found, once the evaluation is over.
         self.report: dict[str, Any] | None = None
 
@@ -171,45 +175,48 @@ class EvaluationReport:
     def start(self, engine: Any) -> None:
         """Called by the evaluator when it starts."""
         self._scores.reset()
-        self._drawn = {}
 
     def collect(self, engine: Any) -> None:
         """Called by the evaluator after each batch."""
         logits, labels = logits_and_labels(engine.state.output)
-        patients = torch.as_tensor(engine.state.batch["patient_id"]).to(logits.device).double()
-        self._scores.extend(logits, labels, patients[:, None])
-        maps, boxes = maps_and_boxes(engine.state.output)
-        for number, box in enumerate(boxes):
-            for label in box[:, 4].unique().long().tolist():
-                if len(self._drawn.setdefault(label, [])) < self.examples:
-                    self._drawn[label].append(self._example(engine, number, label, maps[number, label], box))
+        numbers = [_number_of(patient) for patient in engine.state.batch["patient_id"]]
+        patients = torch.tensor(numbers, dtype=torch.float64, device=logits.device)
+        failed = torch.tensor([float(bool(e)) for e in engine.state.batch.get("error", [""] * len(numbers))])
+        self._scores.extend(logits, labels, torch.stack([patients, failed.to(patients)], 1))
 
-    def _example(self, engine: Any, number: int, label: int, map: torch.Tensor, boxes: torch.Tensor) -> FilmFindingMap:
-        """One finding of one film, ready to be drawn."""
-        image = engine.state.output["image"][number, 0].detach().float().cpu()
-        film = ((image - image.min()) / (image.max() - image.min()).clamp(min=1e-6)).numpy()
-        heat = heatmap_on_image(map[None], film.shape)[0].cpu().numpy()
-        mine = boxes[boxes[:, 4] == label, :4].cpu().numpy()
-        chance = float(engine.state.output["pred"].logits[number, label].float().sigmoid())
-        name = str(engine.state.batch["name"][number])
-        return FilmFindingMap(self.labels[label], chance, heat, mine, film, title=name)
+    def _values(self, metric: Any) -> tuple[np.ndarray, Any]:
+        """A metric's values (N, M), and the thresholds that they hold for, or None."""
+        kept, thresholds = metric.get_buffer(), getattr(metric, "thresholds", None)
+        if kept.ndim == 3:
+            thresholds = metric.aggregate()["thresholds"]
+            kept = values_at(kept, ORGAN_IOU_THRESHOLDS, thresholds)
+        return kept.cpu().numpy(), thresholds
 
     def write(self, engine: Any) -> None:
         """Called by the evaluator when it has seen all images."""
-        scores, truth, patients = (part.cpu().numpy() for part in self._scores.get_buffer())
-        hits = {name: metric.get_buffer().cpu().numpy() for name, metric in self.metrics.items()}
+        scores, truth, who = (part.cpu().numpy() for part in self._scores.get_buffer())
+        values = {name: self._values(metric) for name, metric in self.metrics.items()}
         if engine.state.rank > 0:
             return
-        check(all(len(part) == len(scores) for part in hits.values()), "metrics", "attached to this evaluator", hits)
-        groups = patients[:, 0].astype(np.int64)
-        _LOGGER.info("%d films; drawing %d bootstrap samples of patients.", len(scores), self.num_resamples)
+        fits = all(len(part) == len(scores) for part, _ in values.values())
+        check(fits, "metrics", "attached to this evaluator", list(values))
+        sound = who[:, 1] == 0
+        scores, truth, groups = scores[sound], truth[sound], who[sound, 0].astype(np.int64)
+        remedy = "The log says what was wrong with each."
+        check(len(scores) > 0, self.unit, "at least one that can be read", f"none of {len(who)}", remedy)
+        _LOGGER.info("%d %s; drawing %d bootstrap samples of patients.", len(scores), self.unit, self.num_resamples)
         found = {"auroc": auroc_intervals(scores, truth, groups, self.labels, self.num_resamples)}
-        for name, part in hits.items():
-            found[name] = localization_intervals(part, groups, self.labels, self.num_resamples)
+        thresholds = {}
+        for name, (part, limits) in values.items():
+            found[name] = localization_intervals(part[sound], groups, self.labels, self.num_resamples)
+            if limits is not None:
+                thresholds[name] = [None if limit != limit else limit for limit in limits.tolist()]
         versions = {"monai_pylon": monai_pylon.__version__, "torch": torch.__version__}
-        counts = {"images": len(scores), "patients": len(np.unique(groups))}
+        counts = {self.unit: len(scores), "patients": len(np.unique(groups))}
+        counts |= {"left_out": int((~sound).sum())} if not sound.all() else {}
         method = {"interval": "percentile bootstrap by patient, 95 %", "num_resamples": self.num_resamples}
         self.report = {**self.about, **counts, **method, "versions": versions, "metrics": found}
+        self.report |= {"thresholds": thresholds} if thresholds else {}
         with written_whole(self.output / "evaluation.json") as part_file:
             part_file.write_text(json.dumps(self.report, indent=2, default=str) + "\n", encoding="utf-8")
         write_rows(self.output / "evaluation.csv", report_rows(found))
@@ -217,11 +224,7 @@ class EvaluationReport:
         self._tell(found)
 
     def _draw(self) -> None:
-        examples = [example for label in sorted(self._drawn) for example in self._drawn[label]]
-        if examples:
-            title = f"{self.about.get('title', 'Boxes and maps')}: the first films of each class"
-            page = film_page_figure(examples, columns=2 * self.examples, title=title)
-            save_figure(self.output / "overlays" / "page.png", page)
+        """Draw pictures, if there are any."""
 
     def _tell(self, found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
         for metric, each in found.items():

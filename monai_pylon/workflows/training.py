@@ -23,7 +23,9 @@ __all__ = [
     "StopAtLearningRate",
     "logits_and_labels",
     "maps_and_boxes",
+    "StopWithoutProgress",
     "prepare_radiographs",
+    "prepare_scans",
 ]
 
 _LOGGER = logging.getLogger(__name__)
@@ -52,11 +54,36 @@ def prepare_radiographs(
     return image, {"label": label, "boxes": list(batch["boxes"])}
 
 
+def prepare_scans(
+    batch: Mapping[str, Any], device: torch.device | str | None = None, non_blocking: bool = False, **kwargs: Any
+) -> tuple[torch.Tensor, Any]:
+    """Take a batch of CTs apart for a trainer or evaluator: the targets are labels, and allowed regions where known.
+
+    Args:
+        batch: "image" (N, 1, X, Y, Z), "label" (N, M), and perhaps "allowed" (N, M, *grid).
+        device: where they go.
+        non_blocking: as of ``torch.Tensor.to``.
+        kwargs: of ``torch.Tensor.to``.
+
+    Returns:
+        the image, and the pair (labels, allowed), or the labels alone.
+
+    Example:
+        >>> batch = {"image": torch.zeros(1, 1, 8, 8, 3), "label": torch.zeros(1, 80)}
+        >>> prepare_scans(batch)[1].shape
+        torch.Size([1, 80])
+    """
+    keys = [key for key in ("image", "label", "allowed") if key in batch]
+    image, *targets = (batch[key].to(device=device, non_blocking=non_blocking, **kwargs) for key in keys)
+    return image, tuple(targets) if len(targets) > 1 else targets[0]
+
+
 def logits_and_labels(output: Mapping[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
     """Of an evaluator's output, what AUROC and loss compare.
 
     Args:
-        output: "pred", an `Explanation`, and "label", of :func:`prepare_radiographs`.
+        output: "pred", the logits or an `Explanation`, and "label", of :func:`prepare_radiographs` or
+            :func:`prepare_scans`.
 
     Returns:
         logits (N, M) and labels (N, M), float32.
@@ -67,7 +94,10 @@ def logits_and_labels(output: Mapping[str, Any]) -> tuple[torch.Tensor, torch.Te
         >>> logits_and_labels({"pred": pred, "label": {"label": torch.zeros(1, 14), "boxes": []}})[0].shape
         torch.Size([1, 14])
     """
-    return output["pred"].logits.float(), output["label"]["label"].float()
+    pred, label = output["pred"], output["label"]
+    logits = pred if isinstance(pred, torch.Tensor) else pred[0]
+    labels = label["label"] if isinstance(label, Mapping) else label if isinstance(label, torch.Tensor) else label[0]
+    return logits.float(), labels.float()
 
 
 def maps_and_boxes(output: Mapping[str, Any]) -> tuple[torch.Tensor, list[torch.Tensor]]:
@@ -152,6 +182,47 @@ class StopAtLearningRate:
             engine.terminate()
 
 
+class StopWithoutProgress:
+    """Ends a training when the best epoch lies some epochs back.
+
+    An ignite handler for the trainer; put it after the checkpoints. A training that goes on counts on.
+
+    Args:
+        checkpoints: `TrainingCheckpoints`, which know the best epoch.
+        patience: epochs.
+
+    Raises:
+        ValueError: for a patience that is not positive.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> StopWithoutProgress(SimpleNamespace(best_epoch=4), patience=15).reached(epoch=19)
+        True
+    """
+
+    def __init__(self, checkpoints: Any, patience: int = 15) -> None:
+        check(patience > 0, "patience", "positive", patience)
+        self.checkpoints, self.patience = checkpoints, patience
+
+    def reached(self, epoch: int) -> bool:
+        """Whether the best epoch lies too far back."""
+        return epoch - self.checkpoints.best_epoch >= self.patience
+
+    def attach(self, engine: Any) -> None:
+        """Attach to the trainer."""
+        events = optional_import("ignite.engine", name="Events")[0]
+        for event in (events.STARTED, events.EPOCH_COMPLETED):  # a training that goes on may have been at its end
+            engine.add_event_handler(event, self)
+
+    def __call__(self, engine: Any) -> None:
+        """Called by the trainer."""
+        if engine.state.epoch and self.reached(engine.state.epoch):
+            _LOGGER.info(
+                "Epoch %d was the best; %d without a better one: end.", self.checkpoints.best_epoch, self.patience
+            )
+            engine.terminate()
+
+
 class EpochHistory:
     """One line of the log and one row of a table for each epoch: losses, validation metrics, learning rate, seconds.
 
@@ -193,7 +264,7 @@ class EpochHistory:
             numbers["learning_rate"] = self.optimizer.param_groups[0]["lr"]
         numbers["seconds"] = round(time.perf_counter() - self.started, 1)
         update_rows(self.file, {"epoch": engine.state.epoch, **numbers}, key="epoch")
-        short = ("train_loss", "val_loss", "val_auroc", "val_points", "learning_rate", "seconds")
+        short = ("train_loss", "val_loss", "val_auroc", "val_points", "val_organ_iou", "learning_rate", "seconds")
         told = ", ".join(f"{name} {numbers[name]:.4g}" for name in short if not math.isnan(numbers.get(name, math.nan)))
         _LOGGER.info("Epoch %d of at most %d: %s", engine.state.epoch, engine.state.max_epochs, told)
 

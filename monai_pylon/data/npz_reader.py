@@ -1,0 +1,108 @@
+"""RAD-ChestCT's volumes: `.npz` files with one array, in an order of axes of their own and without an affine.
+
+The array is (slices, rows, columns): slices from the head to the feet, rows from the front to the back, columns from
+the patient's right to the left, every voxel 0.8 mm wide. Turned to (x, y, z) its affine is therefore known. A pickle
+inside such a file could run code when it is opened: it is refused.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Sequence
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from monai.data.image_reader import ImageReader
+from monai.utils import MetaKeys, SpaceKeys, ensure_tuple
+
+from monai_pylon.utils import check, check_type
+
+__all__ = ["NpzVolumeReader", "RAD_CHESTCT_SPACING"]
+
+#: The edge of RAD-ChestCT's voxels in mm, along every axis.
+RAD_CHESTCT_SPACING = 0.8
+
+_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError)
+
+
+def _array(path: Path, key: str) -> np.ndarray:
+    """The array of a file, or an error that says what is wrong with the file."""
+    if not zipfile.is_zipfile(path):
+        remedy = "It is cut off, or no .npz file (a pickle is refused). Copy or download it again."
+        check(False, "path", "a whole .npz file", str(path), remedy)
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            names = list(arrays.files)
+            if key in names:
+                return arrays[key]
+    except _BROKEN as error:
+        if "allow_pickle" in str(error):
+            message = (
+                f"path must be a .npz file of numbers, but {str(path)!r} holds pickled objects, which could run code."
+            )
+            raise ValueError(message) from error
+        message = (
+            f"path must be a whole .npz file, but {str(path)!r} cannot be read: {error}. Copy or download it again."
+        )
+        raise ValueError(message) from error
+    has = ", ".join(repr(name) for name in names) or "no array"
+    raise ValueError(f"path must be a .npz file with an array {key!r}, but {str(path)!r} has {has}.")
+
+
+class NpzVolumeReader(ImageReader):
+    """A MONAI image reader for the `.npz` volumes of RAD-ChestCT, also for `LoadImage(reader=...)`.
+
+    Args:
+        key: the array's name in the file.
+        spacing: edge of a voxel in mm, along all axes or for each of (x, y, z).
+
+    It gives the array as (X, Y, Z), left, posterior and inferior upwards, and the affine (4, 4) in RAS mm:
+    diag(-0.8, -0.8, -0.8, 1) by default.
+
+    Raises:
+        TypeError: where the key is no text.
+        ValueError: for a spacing that is not positive.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "trn00001.npz")
+        ...     np.savez_compressed(path, ct=np.zeros((5, 4, 3), np.int16))  # slices, rows, columns
+        ...     array, meta = NpzVolumeReader().get_data(NpzVolumeReader().read(path))
+        >>> array.shape, np.diag(meta["affine"]).tolist()
+        ((3, 4, 5), [-0.8, -0.8, -0.8, 1.0])
+    """
+
+    def __init__(self, key: str = "ct", spacing: float | Sequence[float] = RAD_CHESTCT_SPACING) -> None:
+        check_type(key, str, "key")
+        lengths = np.broadcast_to(np.asarray(spacing, dtype=np.float64), (3,))
+        check(bool((lengths > 0).all()), "spacing", "positive", spacing)
+        self.key, self.spacing = key, tuple(lengths.tolist())
+
+    def verify_suffix(self, filename: Sequence[PathLike | str] | PathLike | str) -> bool:
+        """Whether this reader takes a file name (or every one of several)."""
+        return all(fspath(name).lower().endswith(".npz") for name in ensure_tuple(filename))
+
+    def read(self, data: Sequence[PathLike | str] | PathLike | str, **kwargs: Any) -> np.ndarray:
+        """The array (slices, rows, columns) of one file; raises ValueError where it is none."""
+        (path,) = (Path(name) for name in ensure_tuple(data))
+        array = _array(path, self.key)
+        check(array.ndim == 3, "path", "a file with a volume (slices, rows, columns)", array, str(path))
+        check(array.dtype.kind in "iuf", "path", "a file with a volume of real numbers", array, str(path))
+        return array
+
+    def get_data(self, img: np.ndarray) -> tuple[np.ndarray, dict]:
+        """The array (X, Y, Z) and metadata with the affine (4, 4)."""
+        array = img.transpose(2, 1, 0)
+        affine = np.diag([-self.spacing[0], -self.spacing[1], -self.spacing[2], 1.0])
+        meta: dict[str, Any] = {
+            MetaKeys.AFFINE: affine,
+            MetaKeys.ORIGINAL_AFFINE: affine.copy(),
+            MetaKeys.SPACE: SpaceKeys.RAS,
+            MetaKeys.SPATIAL_SHAPE: np.asarray(array.shape),
+            MetaKeys.ORIGINAL_CHANNEL_DIM: float("nan"),
+        }
+        return array, meta

@@ -1,0 +1,194 @@
+"""From chest CTs to scores and maps of evidence, for every network of the paper's Table 1."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from monai.inferers import Inferer
+from torch import nn
+
+from monai_pylon.metrics import relative_attention, resample_attention
+from monai_pylon.networks.nets import AxialNet, BodyCAM
+from monai_pylon.utils import check, check_choice, check_type
+from monai_pylon.visualize import HiResCAM, explain_by_methods
+
+__all__ = ["ExplainScan", "ScanMaps", "ScanMapsInferer", "maps_and_regions", "maps_on_axes"]
+
+_SLICES_FIRST = ("encoder", "reduction")
+
+
+class ScanMaps(NamedTuple):
+    """A network's scores of M labels, and where two methods see their evidence.
+
+    Attributes:
+        logits: (N, M).
+        hirescam: (N, M, x, y, groups), signed; None for a network of which no map can be made.
+        gradcam: the same of Grad-CAM.
+
+    Example:
+        >>> ScanMaps(torch.zeros(1, 80), None, None).hirescam is None
+        True
+    """
+
+    logits: torch.Tensor
+    hirescam: torch.Tensor | None
+    gradcam: torch.Tensor | None
+
+
+def maps_on_axes(maps: torch.Tensor, layer: str) -> torch.Tensor:
+    """Bring maps to the volume's axes (x, y, groups): layers that look at slices give (groups, rows, columns).
+
+    Args:
+        maps: (N, M, *grid), of HiResCAM or Grad-CAM at a layer.
+        layer: its name; of encoder or reduction it looks at slices, otherwise at the volume.
+
+    Returns:
+        (N, M, x, y, groups).
+
+    Example:
+        >>> maps_on_axes(torch.zeros(1, 80, 135, 6, 7), "reduction").shape
+        torch.Size([1, 80, 7, 6, 135])
+    """
+    check(maps.ndim == 5, "maps", "of shape (N, M, *grid) with three axes of the grid", maps)
+    return maps.permute(0, 1, 4, 3, 2) if layer.startswith(_SLICES_FIRST) else maps
+
+
+class ScanMapsInferer(Inferer):
+    """HiResCAM and Grad-CAM of every label, out of one forward pass, for MONAI's evaluators.
+
+    Args:
+        layer: the layer's name; None for scores alone.
+
+    Called with volumes (N, 1, X, Y, Z) and a network it returns :class:`ScanMaps`.
+
+    Example:
+        >>> net = BodyCAM(num_classes=4, reduction_padding=1).eval()
+        >>> ScanMapsInferer("reduction")(torch.zeros(1, 1, 64, 96, 9), net).gradcam.shape
+        torch.Size([1, 4, 2, 3, 3])
+    """
+
+    def __init__(self, layer: str | None) -> None:
+        super().__init__()
+        check_type(layer, (str, type(None)), "layer")
+        self.layer = layer
+
+    def __call__(self, inputs: torch.Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> ScanMaps:  # type: ignore[override]
+        """Scores (N, M) and maps (N, M, x, y, groups) of volumes (N, 1, X, Y, Z)."""
+        if self.layer is None:
+            return ScanMaps(network(inputs), None, None)
+        found = explain_by_methods(network, self.layer, inputs)
+        hirescam, gradcam = (maps_on_axes(found[name].maps, self.layer) for name in ("hirescam", "gradcam"))
+        return ScanMaps(found["hirescam"].logits, hirescam, gradcam)
+
+
+def maps_and_regions(method: str) -> Callable[[Mapping[str, Any]], tuple[list[torch.Tensor], list[Any]]]:
+    """Of an evaluator's output, what OrganIoU compares: relative maps on the regions' grid, labels and regions.
+
+    As the authors do, maps of another grid are divided by their maximum first and interpolated then; the metric must be
+    ``OrganIoUMetric(relative=True)``.
+
+    Args:
+        method: "hirescam" or "gradcam".
+
+    Returns:
+        an ``output_transform``: "pred", :class:`ScanMaps`, and "label", the pair of :func:`prepare_scans`, to lists of
+        maps (M, *grid) and of pairs (labels (M,), regions (M, *grid)).
+
+    Example:
+        >>> pred = ScanMaps(torch.zeros(1, 2), torch.ones(1, 2, 4, 4, 2), None)
+        >>> output = {"pred": pred, "label": (torch.ones(1, 2), torch.ones(1, 2, 6, 6, 2))}
+        >>> maps, targets = maps_and_regions("hirescam")(output)
+        >>> maps[0].shape, len(targets[0])
+        (torch.Size([2, 6, 6, 2]), 2)
+    """
+    check_choice(method, ("hirescam", "gradcam"), "method")
+
+    def transform(output: Mapping[str, Any]) -> tuple[list[torch.Tensor], list[Any]]:
+        labels, allowed = output["label"]
+        maps = []
+        for map, region in zip(getattr(output["pred"], method), allowed, strict=True):
+            grid = tuple(region.shape[1:])
+            maps.append(relative_attention(map) if map.shape[1:] == grid else resample_attention(map, grid))
+        return maps, list(zip(labels, allowed, strict=True))
+
+    return transform
+
+
+class ExplainScan:
+    """A network for a single scan instead of a batch, with HiResCAM: what `CohortRunner` calls.
+
+    HiResCAM of a label's logit: in closed form where the network has one (AxialNet with its mean, BodyCAM), else at the
+    layer. Of AxialNet it is the attention divided by the number of slice groups.
+
+    Args:
+        network: a volume (N, 1, X, Y, Z) to logits (N, M).
+        layer: where HiResCAM is computed otherwise; None for no maps.
+        labels: names of the M labels.
+        top: how many maps, of the most probable labels.
+        findings: the labels to map instead, by name.
+        amp: whether to compute in mixed precision, on CUDA.
+
+    Raises:
+        ValueError: for a finding that is no label; it names the nearest one.
+
+    Example:
+        >>> explain = ExplainScan(BodyCAM(num_classes=2, reduction_padding=1), None, ["mass", "nodule"], top=1)
+        >>> item = explain({"image": torch.zeros(1, 64, 96, 9)})
+        >>> item["logits"].shape, item["maps"].shape, len(item["mapped"])
+        (torch.Size([2]), torch.Size([1, 2, 3, 3]), 1)
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        layer: str | None,
+        labels: Sequence[str],
+        top: int = 3,
+        findings: Sequence[str] | None = None,
+        amp: bool = False,
+    ) -> None:
+        check_type(top, int, "top")
+        check(0 <= top <= len(labels), "top", f"from 0 to {len(labels)}", top)
+        findings = [findings] if isinstance(findings, str) else findings
+        for name in findings or ():
+            check_choice(name, labels, "findings")
+        self.network, self.layer, self.labels, self.top, self.amp = network, layer, tuple(labels), top, amp
+        self.findings = None if findings is None else [self.labels.index(name) for name in findings]
+
+    def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Add "logits" (M,), "mapped" (K labels), "maps" (K, x, y, groups) and "slice_scores" (M, S) to an item."""
+        self.network.eval()
+        precision = torch.autocast("cuda") if self.amp else contextlib.nullcontext()
+        x = torch.as_tensor(data["image"])[None]
+        with torch.inference_mode(), precision:
+            logits, maps, scores = self._explain(x)
+        count = logits.shape[1]
+        check(count == len(self.labels), "labels", f"{count} names, one for each logit", len(self.labels))
+        order = logits[0].argsort(descending=True, stable=True).tolist()
+        mapped = order[: self.top] if self.findings is None else self.findings
+        maps = None if maps is None else maps[0, mapped].float()
+        scores = None if scores is None else scores[0].float()
+        return {**data, "logits": logits[0].float(), "mapped": mapped, "maps": maps, "slice_scores": scores}
+
+    def _explain(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
+        net: Any = self.network
+        if isinstance(net, BodyCAM):
+            logits, attention, _ = net.explain(x)
+            return logits, attention, None
+        if isinstance(net, AxialNet):
+            logits, attention, scores = net.explain(x)
+            if net.slice_pooling == "mean":
+                return logits, attention / attention.shape[-1], scores
+            return logits, self._maps(x), scores
+        return (net(x), None, None) if self.layer is None else self._at_layer(x)
+
+    def _maps(self, x: torch.Tensor) -> torch.Tensor | None:
+        return None if self.layer is None else self._at_layer(x)[1]
+
+    def _at_layer(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, None]:
+        layer: Any = self.layer
+        found = HiResCAM(self.network, layer).explain(x, "all")
+        return found.logits, maps_on_axes(found.maps, layer), None
