@@ -7,6 +7,7 @@ The map of the house, bottom up:
 - ``networks``: networks whose attention is their explanation, encoders, weights.
 - ``losses``: what evidence from a forbidden place costs.
 - ``transforms``: organ masks out of a chest CT (PARTITION) and the regions that they allow.
+- ``labeler``: labels and their places out of radiology reports.
 - ``data``: phantoms, and data lists of the public data sets.
 - ``metrics``: localization by points and boxes, AUROC, and bootstrap intervals.
 - ``handlers``: those metrics in ignite engines.
@@ -22,6 +23,7 @@ __version__ = "0.1.0"
 from monai_pylon import (
     data,
     handlers,
+    labeler,
     losses,
     metrics,
     networks,
@@ -37,6 +39,7 @@ __all__ = [
     "__version__",
     "data",
     "handlers",
+    "labeler",
     "losses",
     "metrics",
     "networks",

@@ -9,7 +9,7 @@ import numpy as np
 
 from monai_pylon.data.anatomy import Anatomy, make_anatomy
 from monai_pylon.data.branching import grow_tree
-from monai_pylon.data.phantom_findings import Finding, Texture, draw_findings
+from monai_pylon.data.phantom_findings import PhantomFinding, Texture, draw_findings
 
 __all__ = ["Scene", "grow_lung_tree", "make_scene"]
 
@@ -31,7 +31,7 @@ class Scene(NamedTuple):
     """
 
     anatomy: Anatomy
-    findings: list[Finding]
+    findings: list[PhantomFinding]
     vessels: np.ndarray
     bronchi: np.ndarray
     textures: dict[str, Texture]

@@ -10,7 +10,7 @@ from scipy.ndimage import map_coordinates
 from monai_pylon.data.anatomy import Anatomy
 from monai_pylon.data.shapes import Ellipsoid, cover
 
-__all__ = ["CT_FINDINGS", "Finding", "LungFields", "Texture", "WHOLE_LUNG", "alter_lung", "draw_findings"]
+__all__ = ["CT_FINDINGS", "PhantomFinding", "LungFields", "Texture", "WHOLE_LUNG", "alter_lung", "draw_findings"]
 
 #: The findings in the order in which they are drawn and reported.
 CT_FINDINGS = ("nodule", "mass", "effusion", "collapse", "consolidation", "ild", "pneumothorax")
@@ -20,7 +20,7 @@ CT_FINDINGS = ("nodule", "mass", "effusion", "collapse", "consolidation", "ild",
 WHOLE_LUNG = 0.9
 
 
-class Finding(NamedTuple):
+class PhantomFinding(NamedTuple):
     """One finding of one lung.
 
     Attributes:
@@ -31,7 +31,7 @@ class Finding(NamedTuple):
         lobe: "upper", "middle" or "lower".
 
     Example:
-        >>> Finding("effusion", -1).side
+        >>> PhantomFinding("effusion", -1).side
         -1
     """
 
@@ -115,7 +115,7 @@ def _place(rng: np.random.Generator, anatomy: Anatomy, side: int, low: float, hi
 
 def draw_findings(
     rng: np.random.Generator, anatomy: Anatomy, wanted: dict[str, tuple[int, ...]], severity: float
-) -> list[Finding]:
+) -> list[PhantomFinding]:
     """Place the findings that a phantom was asked for.
 
     Args:
@@ -154,11 +154,11 @@ def draw_findings(
                 sizes = radius * rng.uniform(0.5, 0.8, (lobes, 3))
                 balls = tuple(Ellipsoid(centre + o, s) for o, s in zip(offsets, sizes, strict=True))
             lobe = _lobe(np.asarray(balls[0].centre), side, anatomy) if balls else "lower"
-            found.append(Finding(name, side, balls, severity, lobe))
+            found.append(PhantomFinding(name, side, balls, severity, lobe))
     return found
 
 
-def _pneumothorax(lung: LungFields, finding: Finding, anatomy: Anatomy) -> LungFields:
+def _pneumothorax(lung: LungFields, finding: PhantomFinding, anatomy: Anatomy) -> LungFields:
     # the patient lies on the back: air collects in front and at the apex
     front = np.clip((lung.up + 40.0) / 110.0, 0.0, 1.0) + np.clip((lung.z - anatomy.apex + 70.0) / 90.0, 0.0, 0.8)
     gap = (8.0 + 44.0 * finding.severity) * np.minimum(front, 1.0)
@@ -166,7 +166,7 @@ def _pneumothorax(lung: LungFields, finding: Finding, anatomy: Anatomy) -> LungF
     return lung._replace(lung=np.minimum(lung.lung, lung.wall - gap), air=air, masks=lung.masks | {"pneumothorax": air})
 
 
-def _effusion(lung: LungFields, finding: Finding, anatomy: Anatomy) -> LungFields:
+def _effusion(lung: LungFields, finding: PhantomFinding, anatomy: Anatomy) -> LungFields:
     # fluid lies at the back, higher towards the base, and creeps up along the wall
     level = -105.0 + 115.0 * finding.severity - 0.16 * (lung.z + 20.0) + 16.0 * np.exp(-np.maximum(lung.wall, 0) / 9.0)
     above = (lung.up - level) * 0.95
@@ -178,7 +178,7 @@ def _effusion(lung: LungFields, finding: Finding, anatomy: Anatomy) -> LungField
     return lung._replace(lung=rest, hu=hu, fluid=fluid, masks=lung.masks | {"effusion": fluid})
 
 
-def _collapse(lung: LungFields, finding: Finding, anatomy: Anatomy) -> LungFields:
+def _collapse(lung: LungFields, finding: PhantomFinding, anatomy: Anatomy) -> LungFields:
     # the lower lobe, folded back against the spine and the diaphragm; the whole lung where severity is near 1
     behind = anatomy.fissure_depth(lung.x, lung.y, lung.z, lung.side) + 0.35 * (48.0 - lung.side * lung.x)
     within = np.minimum(behind - 46.0 + 40.0 * finding.severity, lung.lung)
@@ -188,7 +188,7 @@ def _collapse(lung: LungFields, finding: Finding, anatomy: Anatomy) -> LungField
     return lung._replace(hu=hu, masks=lung.masks | {"collapse": within})
 
 
-def _consolidation(lung: LungFields, finding: Finding, texture: Texture) -> LungFields:
+def _consolidation(lung: LungFields, finding: PhantomFinding, texture: Texture) -> LungFields:
     within = np.max([ball.depth(lung.x, lung.y, lung.z) for ball in finding.balls], axis=0)
     within = np.minimum(within + 5.0 * texture(lung.x, lung.y, lung.z), lung.lung)
     hu = lung.hu + cover(within, 9.0) * (25.0 - lung.hu)
@@ -196,7 +196,7 @@ def _consolidation(lung: LungFields, finding: Finding, texture: Texture) -> Lung
     return lung._replace(hu=hu, masks=lung.masks | {"consolidation": within})
 
 
-def _ild(lung: LungFields, finding: Finding, textures: dict[str, Texture]) -> LungFields:
+def _ild(lung: LungFields, finding: PhantomFinding, textures: dict[str, Texture]) -> LungFields:
     # a mesh of thickened septa and small cysts under the pleura, patchy, worst behind and at the bases
     worse = np.clip((50.0 - lung.z - 0.5 * lung.y) / 130.0, 0.05, 1.0)
     reach = (6.0 + 44.0 * finding.severity) * worse + 5.0 * textures["patchy"](lung.x, lung.y, lung.z)
@@ -207,7 +207,7 @@ def _ild(lung: LungFields, finding: Finding, textures: dict[str, Texture]) -> Lu
     return lung._replace(hu=hu, masks=lung.masks | {"ild": within})
 
 
-def alter_lung(lung: LungFields, findings: list[Finding], anatomy: Anatomy, textures: dict[str, Texture]) -> LungFields:
+def alter_lung(lung: LungFields, findings: list[PhantomFinding], anatomy: Anatomy, textures: dict[str, Texture]) -> LungFields:
     """Put every finding that changes the lung as a whole into it; nodules and masses are painted later.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from monai_pylon.data.phantom_findings import WHOLE_LUNG, Finding
+from monai_pylon.data.phantom_findings import WHOLE_LUNG, PhantomFinding
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 
 __all__ = ["ct_labels", "ct_report"]
@@ -28,11 +28,11 @@ _NORMAL = {
 }
 
 
-def _diameter(finding: Finding) -> int:
+def _diameter(finding: PhantomFinding) -> int:
     return round(2 * max(max(ball.radii) for ball in finding.balls))
 
 
-def _sentence(finding: Finding) -> str:
+def _sentence(finding: PhantomFinding) -> str:
     side = "right" if finding.side > 0 else "left"
     lobe = f"{side} {finding.lobe} lobe"
     amount = "small" if finding.severity < 0.34 else "moderate" if finding.severity < 0.67 else "large"
@@ -54,7 +54,7 @@ def _sentence(finding: Finding) -> str:
     }[finding.name]()
 
 
-def ct_report(findings: list[Finding]) -> str:
+def ct_report(findings: list[PhantomFinding]) -> str:
     """The findings section of a report.
 
     Args:
@@ -64,7 +64,7 @@ def ct_report(findings: list[Finding]) -> str:
         one sentence a finding, then the usual sentences about what is absent.
 
     Example:
-        >>> ct_report([Finding("pneumothorax", -1)]).split(". ")[0]
+        >>> ct_report([PhantomFinding("pneumothorax", -1)]).split(". ")[0]
         'There is a moderate left pneumothorax'
     """
     sentences = [_sentence(finding) for finding in findings]
@@ -73,7 +73,7 @@ def ct_report(findings: list[Finding]) -> str:
     return " ".join(sentences + [text for name, text in _NORMAL.items() if name not in names])
 
 
-def ct_labels(findings: list[Finding]) -> tuple[np.ndarray, np.ndarray]:
+def ct_labels(findings: list[PhantomFinding]) -> tuple[np.ndarray, np.ndarray]:
     """The 80 labels and where each lies.
 
     Args:
@@ -83,7 +83,7 @@ def ct_labels(findings: list[Finding]) -> tuple[np.ndarray, np.ndarray]:
         uint8 (80,) and bool (80, 3), columns right lung, mediastinum, left lung.
 
     Example:
-        >>> labels, locations = ct_labels([Finding("pneumothorax", -1)])
+        >>> labels, locations = ct_labels([PhantomFinding("pneumothorax", -1)])
         >>> locations[labels == 1].tolist()
         [[False, False, True]]
     """

@@ -1,0 +1,32 @@
+"""Labels and their places out of free-text radiology reports (SARLE with locations), for PARTITION's allowed regions.
+
+Words and rules are data: the CSV files in ``rules/``. Nothing is learnt and nothing is sent anywhere.
+"""
+
+from monai_pylon.labeler.labeler import Evidence, Finding, ReportLabeler
+from monai_pylon.labeler.lexicon import Lexicon
+from monai_pylon.labeler.locations import find_places, organs_of, pair_places
+from monai_pylon.labeler.phrases import Phrase, classify_phrases, parse_sentence
+from monai_pylon.labeler.rules import LabelerRules, default_rules, read_rules
+from monai_pylon.labeler.sections import ReportSentence, split_report
+from monai_pylon.labeler.terms import find_mentions, find_sizes
+
+__all__ = [
+    "Evidence",
+    "Finding",
+    "LabelerRules",
+    "Lexicon",
+    "Phrase",
+    "ReportLabeler",
+    "ReportSentence",
+    "classify_phrases",
+    "default_rules",
+    "find_mentions",
+    "find_places",
+    "find_sizes",
+    "organs_of",
+    "pair_places",
+    "parse_sentence",
+    "read_rules",
+    "split_report",
+]

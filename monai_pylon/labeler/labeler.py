@@ -1,0 +1,303 @@
+"""From the text of a report to labels with places, each with the evidence for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from os import PathLike
+from typing import NamedTuple
+
+import numpy as np
+
+from monai_pylon.labeler.locations import Place, Placed, organs_of, pair_places
+from monai_pylon.labeler.phrases import ParsedSentence, parse_sentence
+from monai_pylon.labeler.rules import LabelerRules, default_rules, read_rules
+from monai_pylon.labeler.sections import ReportSentence, split_report
+from monai_pylon.labeler.terms import Mention, Size, find_mentions, find_sizes
+from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
+from monai_pylon.utils import check_choice, check_type
+
+__all__ = ["Evidence", "Finding", "ReportLabeler"]
+
+SIDE_UNKNOWN = ("both", "none", "unknown")
+UNCERTAIN = ("present", "absent")
+_INDEX = {label: number for number, label in enumerate(CHEST_CT_LABELS)}
+_SIDE_ORGAN = {"right": ORGANS[0], "left": ORGANS[2]}
+
+
+class Finding(NamedTuple):
+    """An abnormality of a report, where it lies, and why.
+
+    ``locations`` are the organs of :data:`~monai_pylon.taxonomy.ORGANS` in which it lies (none where the side is
+    unknown and was to stay so), ``terms`` and ``places`` the words that were matched, ``rule`` the lines of the
+    vocabulary that made it, ``uncertain`` whether the report doubts it, ``start`` where its sentence begins.
+
+    Example:
+        >>> ReportLabeler().label("Left pneumonia.")[0].locations
+        ('left lung',)
+    """
+
+    abnormality: str
+    locations: tuple[str, ...]
+    sentence: str
+    terms: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+    rule: str = ""
+    section: str = ""
+    uncertain: bool = False
+    start: int = 0
+
+
+class Evidence(NamedTuple):
+    """What was found in a report and what became of it: kept as a label, or dropped, and by which rule.
+
+    ``spans`` are the characters (start, end) of the report that the terms cover, ``place_spans`` those of the places.
+
+    Example:
+        >>> ReportLabeler().trace("No pneumothorax.")[0].kept
+        False
+    """
+
+    finding: Finding
+    kept: bool
+    reason: str
+    spans: tuple[tuple[int, int], ...]
+    place_spans: tuple[tuple[int, int], ...]
+
+
+class _Candidate(NamedTuple):
+    label: str
+    organ: str
+    placed: Placed
+    mention: Mention
+    places: list[Place]
+    rule: str
+
+
+class ReportLabeler:
+    """Labels the 80 abnormalities of RAD-ChestCT and their places in free-text radiology reports.
+
+    The method is SARLE's (phrases, terms, locations; PARTITION's paper, section 12.1) with scopes for negations and
+    places dealt out within the clause. Nothing is learnt: words and rules are the CSV files of a folder.
+
+    Args:
+        rules: a folder of rules, or rules from :func:`~monai_pylon.labeler.read_rules`; None for those that come with
+            the package.
+        side_unknown: what to do with a lung finding whose side the report does not tell: "both" lungs, "none" (leave it
+            out, as the paper's authors do), or "unknown" (a finding without locations).
+        uncertain: whether what the report calls possible is "present" or "absent".
+
+    Raises:
+        ValueError: where a choice is none, or a line of the rules is wrong.
+
+    Example:
+        >>> labeler = ReportLabeler()
+        >>> [(f.abnormality, f.locations) for f in labeler.label("No pneumothorax but a small left pleural effusion.")]
+        [('pleural effusion', ('left lung',))]
+        >>> labeler.label_matrix(["The heart is enlarged.", "Normal chest."]).any(axis=(1, 2)).tolist()
+        [True, False]
+    """
+
+    def __init__(
+        self,
+        rules: LabelerRules | str | PathLike[str] | None = None,
+        side_unknown: str = "both",
+        uncertain: str = "present",
+    ) -> None:
+        check_choice(side_unknown, SIDE_UNKNOWN, "side_unknown")
+        check_choice(uncertain, UNCERTAIN, "uncertain")
+        loaded = default_rules() if rules is None else rules
+        self.rules = loaded if isinstance(loaded, LabelerRules) else read_rules(loaded)
+        self.side_unknown, self.uncertain = side_unknown, uncertain
+
+    def label(self, text: str) -> list[Finding]:
+        """The abnormalities of a report with their places, one :class:`Finding` a mention.
+
+        Args:
+            text: a report or a sentence.
+
+        Returns:
+            the findings in the order of the text; the same abnormality may come from several sentences.
+        """
+        return [evidence.finding for evidence in self.trace(text) if evidence.kept]
+
+    def label_matrix(self, texts: Iterable[str]) -> np.ndarray:
+        """The label matrix of reports, as :func:`~monai_pylon.transforms.allowed_regions` takes each row.
+
+        Args:
+            texts: N reports.
+
+        Returns:
+            bool (N, 80, 3): label present in right lung, mediastinum, left lung.
+        """
+        check_type(texts, Iterable, "texts")
+        if isinstance(texts, str):
+            check_type(texts, list, "texts", "Put the report into a list.")
+        rows = [self.matrix(self.label(text)) for text in texts]
+        return np.stack(rows) if rows else np.zeros((0, len(CHEST_CT_LABELS), len(ORGANS)), dtype=bool)
+
+    @staticmethod
+    def matrix(findings: Iterable[Finding]) -> np.ndarray:
+        """The label matrix of the findings of one report.
+
+        Args:
+            findings: from :meth:`label`.
+
+        Returns:
+            bool (80, 3): label present in right lung, mediastinum, left lung.
+        """
+        cells = np.zeros((len(CHEST_CT_LABELS), len(ORGANS)), dtype=bool)
+        for finding in findings:
+            for location in finding.locations:
+                cells[_INDEX[finding.abnormality], ORGANS.index(location)] = True
+        return cells
+
+    def trace(self, text: str) -> list[Evidence]:
+        """Everything that was found in a report, also what was dropped, with the reasons: what ``explain`` shows.
+
+        Args:
+            text: a report or a sentence.
+
+        Returns:
+            the evidence in the order of the text.
+        """
+        check_type(text, str, "text", "Decode bytes first; an empty report is ''.")
+        found: list[tuple[ReportSentence, ParsedSentence, _Candidate]] = []
+        for sentence in split_report(text, self.rules):
+            parsed = parse_sentence(sentence.text, self.rules, always=False)
+            mentions = find_mentions(parsed, self.rules)
+            if mentions:
+                found += [(sentence, parsed, one) for one in self._candidates(sentence, parsed, mentions)]
+        known = self._known_sides(found)
+        return [self._decide(sentence, parsed, candidate, known) for sentence, parsed, candidate in found]
+
+    def _candidates(
+        self, sentence: ReportSentence, parsed: ParsedSentence, mentions: list[Mention]
+    ) -> list[_Candidate]:
+        """Every label that the mentions of a sentence could mean, one entry a label and organ."""
+        places = pair_places(parsed, mentions, self.rules)
+        sizes = find_sizes(parsed)
+        made = []
+        for number, mention in enumerate(mentions):
+            names = [(mention.finding, mention.rule)]
+            size = _size_of(number, mentions, sizes, parsed)
+            for rule in self.rules.sizes.get(mention.finding, ()) if size else ():
+                measure = max if rule.measure == "longest" else min
+                if measure(size) > rule.above_mm:
+                    names.append((rule.gives, f"{mention.rule}, {rule.rule}"))
+            for name, why in names:
+                finding = self.rules.findings[name]
+                if not any(finding.labels.values()):
+                    continue
+                placed = organs_of(finding, places[number], sentence.place)
+                pairs = [(label, organ) for organ in placed.organs for label in finding.labels[organ]]
+                for label, organ in pairs or [("", "")]:
+                    made.append(_Candidate(label or name, organ, placed, mention, places[number], why))
+        return made
+
+    def _dropped(self, sentence: ReportSentence, candidate: _Candidate) -> str:
+        """Why a candidate is no label, or an empty text."""
+        status = candidate.mention.status
+        if not sentence.read:
+            return f"the section {sentence.section!r} is not read"
+        if status.name == "absent":
+            return f"negated by {status.rule}"
+        if status.name == "asked":
+            return f"only looked for: {status.rule}"
+        if status.name == "history" and not self.rules.findings[_base(candidate, self.rules)].in_history:
+            return f"history: {status.rule}"
+        if status.name == "uncertain" and self.uncertain == "absent":
+            return f"uncertain by {status.rule}"
+        if not candidate.organ:
+            return candidate.placed.reason
+        return ""
+
+    def _known_sides(self, found: list[tuple[ReportSentence, ParsedSentence, _Candidate]]) -> dict[str, set[str]]:
+        """The sides that the report tells of each lung label anywhere: they hold where another sentence tells none."""
+        known: dict[str, set[str]] = {}
+        for sentence, _, candidate in found:
+            if candidate.organ == "lung" and candidate.placed.sides and not self._dropped(sentence, candidate):
+                known.setdefault(candidate.label, set()).update(candidate.placed.sides)
+        return known
+
+    def _decide(
+        self,
+        sentence: ReportSentence,
+        parsed: ParsedSentence,
+        candidate: _Candidate,
+        known: dict[str, set[str]],
+    ) -> Evidence:
+        reason = self._dropped(sentence, candidate)
+        locations: tuple[str, ...] = ()
+        why = candidate.placed.reason
+        if candidate.organ == "lung":
+            sides = set(candidate.placed.sides)
+            if not sides and known.get(candidate.label):
+                sides, why = known[candidate.label], why + ", side from another sentence"
+            elif not sides:
+                why += f", side unknown: {self.side_unknown}"
+                sides = {"right", "left"} if self.side_unknown == "both" else set()
+                reason = reason or ("the side is unknown" if self.side_unknown == "none" else "")
+            locations = tuple(_SIDE_ORGAN[side] for side in ("right", "left") if side in sides)
+        elif candidate.organ:
+            locations = (ORGANS[1],)
+        spans = _spans(sentence, parsed, candidate.mention.matched)
+        place_words = tuple(word for place in candidate.places for word in range(place.first, place.last))
+        place_spans = _spans(sentence, parsed, place_words)
+        finding = Finding(
+            candidate.label,
+            () if reason else locations,
+            sentence.text,
+            tuple(sentence.text[a - sentence.start : b - sentence.start] for a, b in spans),
+            tuple(sentence.text[a - sentence.start : b - sentence.start] for a, b in place_spans),
+            candidate.rule,
+            sentence.section,
+            candidate.mention.status.name == "uncertain",
+            sentence.start,
+        )
+        return Evidence(finding, not reason, reason or f"kept: {why}", spans, place_spans)
+
+
+def _base(candidate: _Candidate, rules: LabelerRules) -> str:
+    return candidate.mention.finding if candidate.mention.finding in rules.findings else candidate.label
+
+
+def _size_of(
+    number: int, mentions: list[Mention], sizes: list[Size], parsed: ParsedSentence
+) -> tuple[float, ...] | None:
+    """The size told of a mention: before it with nothing between, or else behind it before the next finding."""
+    mention = mentions[number]
+    cuts = {",", ";"}
+    for size in sizes:
+        between = range(size.last, mention.first)
+        if size.last <= mention.first and not any(parsed.words[p].text in cuts for p in between):
+            nearer = any(size.last <= other.first < mention.first and other.last <= mention.first for other in mentions)
+            if not nearer or len(between) <= 3:
+                return size.diameters_mm
+    for size in sizes:
+        if size.first >= mention.last:
+            taken = any(
+                size.last <= other.first <= size.last + 3
+                and not any(parsed.words[p].text in cuts for p in range(size.last, other.first))
+                for other in mentions
+                if other.first > mention.first
+            )
+            between = any(mention.last <= other.first < size.first for other in mentions)
+            if not taken and not between:
+                return size.diameters_mm
+    return None
+
+
+def _spans(
+    sentence: ReportSentence, parsed: ParsedSentence, words: tuple[int, ...]
+) -> tuple[tuple[int, int], ...]:
+    """The characters of the report that some words cover, neighbours joined."""
+    spans: list[tuple[int, int]] = []
+    last = -2
+    for word in words:
+        start, end = sentence.start + parsed.words[word].start, sentence.start + parsed.words[word].end
+        if word == last + 1 and spans:
+            spans[-1] = (spans[-1][0], end)
+        else:
+            spans.append((start, end))
+        last = word
+    return tuple(spans)

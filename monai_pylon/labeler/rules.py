@@ -1,0 +1,287 @@
+"""The vocabulary and rules of the labeler, read from the CSV files of a folder and checked line by line."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from functools import cache
+from os import PathLike
+from pathlib import Path
+from typing import NamedTuple, NoReturn
+
+from monai_pylon.labeler.lexicon import Lexicon
+from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
+from monai_pylon.utils import check, nearest_name
+
+__all__ = ["CUE_KINDS", "ORGAN_KINDS", "FindingRule", "LabelerRules", "SizeRule", "default_rules", "read_rules"]
+
+#: The organs that places and labels are sorted by; "elsewhere" is outside lungs and mediastinum.
+ORGAN_KINDS = ("lung", "heart", "great vessel", "mediastinum")
+
+#: What a cue in cues.csv may do; docs/reference/labeler.md explains each.
+CUE_KINDS = (
+    *("negates after", "negates before", "negates either", "normal before", "doubt after", "doubt before", "doubt both"),
+    *("asked after", "asked before", "history after", "contrast", "ends scope", "opens", "verb", "joins", "list", "preposition"),
+    *("neutral", "overlies", "unit", "times"),
+)
+_SIDES = {"right": (ORGANS[0],), "left": (ORGANS[2],), "both": (ORGANS[0], ORGANS[2]), "": ()}
+_COLUMNS = {
+    "findings": ("finding", *ORGAN_KINDS, "unplaced", "history", "outside"),
+    "terms": ("finding", "phrase", "replaces"),
+    "places": ("phrase", "organ", "side"),
+    "cues": ("phrase", "kind", "value"),
+    "sections": ("heading", "read", "organ", "side"),
+    "sizes": ("finding", "measure", "above_mm", "gives"),
+}
+
+
+class FindingRule(NamedTuple):
+    """What a finding is called in each organ: a row of findings.csv.
+
+    Example:
+        >>> default_rules().findings["mass"].labels["mediastinum"]
+        ('mediastinum mass',)
+    """
+
+    labels: dict[str, tuple[str, ...]]
+    unplaced: str
+    in_history: bool
+    outside: bool
+
+
+class TermEntry(NamedTuple):
+    finding: str
+    replaces: tuple[str, ...]
+    rule: str
+
+
+class PartEntry(NamedTuple):
+    pattern: int
+    part: int
+
+
+class PlaceEntry(NamedTuple):
+    organ: str
+    side: str
+
+
+class CueEntry(NamedTuple):
+    kind: str
+    rule: str
+    value: float
+
+
+class Pattern(NamedTuple):
+    """A phrase of several parts with other words between them."""
+
+    finding: str
+    replaces: tuple[str, ...]
+    rule: str
+    parts: int
+
+
+class SizeRule(NamedTuple):
+    """A finding that a size turns into another: a row of sizes.csv.
+
+    Example:
+        >>> SizeRule("nodule", "longest", 10.0, "nodule over 1 cm", "sizes.csv line 2").above_mm
+        10.0
+    """
+
+    finding: str
+    measure: str
+    above_mm: float
+    gives: str
+    rule: str
+
+
+class LabelerRules(NamedTuple):
+    """Everything that the labeler knows: :func:`read_rules` makes it.
+
+    Example:
+        >>> sorted(default_rules()._fields)
+        ['findings', 'lexicon', 'patterns', 'sections', 'sizes']
+    """
+
+    findings: dict[str, FindingRule]
+    lexicon: Lexicon
+    patterns: list[Pattern]
+    sections: dict[str, tuple[bool, PlaceEntry]]
+    sizes: dict[str, list[SizeRule]]
+
+
+class _Table:
+    """One CSV file: rows with the line each stands on; lines that begin with # are comments."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.path = folder / f"{name}.csv"
+        check(self.path.is_file(), "folder", f"a folder with {name}.csv", str(folder), "Copy the folder rules/ whole.")
+        try:
+            text = self.path.read_text(encoding="utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = self.path.read_bytes()[: error.start].count(b"\n") + 1
+            self.fail(line, "text in UTF-8", "bytes that are not", "Save the file as CSV UTF-8.")
+        self.rows: list[tuple[int, dict[str, str]]] = []
+        header: list[str] | None = None
+        wanted = _COLUMNS[name]
+        for line, text_line in enumerate(text.splitlines(), start=1):
+            if not text_line.strip(" ,\t") or text_line.startswith("#"):
+                continue
+            cells = [cell.strip() for cell in next(csv.reader([text_line]))]
+            if header is None:
+                header = cells
+                if tuple(header) != wanted:
+                    self.fail(line, "the columns " + ",".join(wanted), text_line, "Put the first row back.")
+                continue
+            if len(cells) > len(wanted) and any(cells[len(wanted) :]):
+                self.fail(line, f"{len(wanted)} columns", f"{len(cells)}", 'Put "quotes" around a cell with a comma.')
+            self.rows.append((line, dict(zip(wanted, cells + [""] * len(wanted), strict=False))))
+        if header is None:
+            self.fail(1, "the columns " + ",".join(wanted), "nothing", "Put the first row back.")
+
+    def fail(self, line: int, requirement: str, value: str, remedy: str = "") -> NoReturn:
+        raise ValueError(f"{self.path.name} line {line} must have {requirement}, but has {value!r}. {remedy}".rstrip())
+
+    def choice(self, line: int, value: str, choices: tuple[str, ...] | list[str], what: str) -> str:
+        if value not in choices:
+            near = nearest_name(value, choices)
+            some = ", ".join(repr(choice) for choice in choices[:12]) + (", …" if len(choices) > 12 else "")
+            self.fail(line, f"{what} out of {some}", value, f"Did you mean {near!r}?" if near else "")
+        return value
+
+    def rule(self, line: int) -> str:
+        return f"{self.path.name} line {line}"
+
+
+def _parted(cell: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in cell.split(";") if part.strip())
+
+
+def _read_findings(table: _Table) -> dict[str, FindingRule]:
+    findings: dict[str, FindingRule] = {}
+    for line, row in table.rows:
+        if not row["finding"] or row["finding"] in findings:
+            table.fail(line, "a finding that no other line has", row["finding"])
+        labels = {organ: _parted(row[organ]) for organ in ORGAN_KINDS}
+        for label in [label for names in labels.values() for label in names]:
+            table.choice(line, label, CHEST_CT_LABELS, "labels")
+        table.choice(line, row["unplaced"], (*ORGAN_KINDS, ""), "an organ in the column unplaced")
+        keep = [table.choice(line, row[c], ("yes", "no"), f"yes or no as {c}") == "yes" for c in ("history", "outside")]
+        findings[row["finding"]] = FindingRule(labels, row["unplaced"], *keep)
+    return findings
+
+
+def _alternatives(table: _Table, line: int, phrase: str) -> list[list[str]]:
+    """The parts of a phrase, each with its alternatives: "heart|cardiac silhouette ... enlarged"."""
+    parts = [[one.strip() for one in part.split("|")] for part in phrase.split("...")]
+    for one in [one for part in parts for one in part]:
+        words = one.split()
+        stems = [word for word in words if "*" in word]
+        if not words or any(not word.rstrip("*").isalnum() for word in words) or "*" in words:
+            remedy = "Write plain words, * only at a word's end, | between alternatives, ... for words between."
+            table.fail(line, "a phrase of words", phrase, remedy)
+        if any(len(stem) < 4 for stem in stems):
+            table.fail(line, "at least three letters before *", phrase)
+    return parts
+
+
+def _read_terms(table: _Table, findings: list[str], lexicon: Lexicon) -> list[Pattern]:
+    patterns: list[Pattern] = []
+    for line, row in table.rows:
+        table.choice(line, row["finding"], ["ignore", *findings], "a finding of findings.csv")
+        replaces = _parted(row["replaces"])
+        for name in replaces:
+            table.choice(line, name, findings, "findings to replace")
+        parts = _alternatives(table, line, row["phrase"])
+        if len(parts) == 1:
+            entry = TermEntry(row["finding"], replaces, table.rule(line))
+            for phrase in parts[0]:
+                lexicon.add(phrase, entry)
+            continue
+        for number, part in enumerate(parts):
+            for phrase in part:
+                lexicon.add(phrase, PartEntry(len(patterns), number))
+        patterns.append(Pattern(row["finding"], replaces, table.rule(line), len(parts)))
+    return patterns
+
+
+def _add_simple(table: _Table, lexicon: Lexicon, entry: Callable[[int, dict[str, str]], object]) -> None:
+    for line, row in table.rows:
+        parts = _alternatives(table, line, row["phrase"])
+        if len(parts) != 1:
+            table.fail(line, 'a phrase without "..."', row["phrase"], "Only terms.csv knows words between.")
+        made = entry(line, row)
+        for phrase in parts[0]:
+            lexicon.add(phrase, made)
+
+
+def _number(table: _Table, line: int, cell: str, what: str) -> float:
+    try:
+        number = float(cell or 0)
+    except ValueError:
+        table.fail(line, f"a number as {what}", cell, "Write 10 or 2.5.")
+    return number
+
+
+def _place(table: _Table, line: int, row: dict[str, str]) -> PlaceEntry:
+    organ = table.choice(line, row["organ"], (*ORGAN_KINDS, "elsewhere", ""), "an organ")
+    return PlaceEntry(organ, table.choice(line, row["side"], list(_SIDES), "a side"))
+
+
+def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
+    """Read and check the rules of a folder.
+
+    Args:
+        folder: with findings.csv, terms.csv, places.csv, cues.csv, sections.csv and sizes.csv; None for those that
+            come with the package.
+
+    Returns:
+        the rules, for :class:`~monai_pylon.labeler.ReportLabeler`.
+
+    Raises:
+        ValueError: where a file is missing or a line is wrong; the error names file and line.
+
+    Example:
+        >>> "pneumonia" in read_rules().findings
+        True
+    """
+    path = Path(__file__).parent / "rules" if folder is None else Path(folder)
+    check(path.is_dir(), "folder", "a folder of rules", str(path), "Leave it out for the rules that come with us.")
+    lexicon = Lexicon()
+    findings = _read_findings(_Table(path, "findings"))
+    patterns = _read_terms(_Table(path, "terms"), list(findings), lexicon)
+    places = _Table(path, "places")
+    _add_simple(places, lexicon, lambda line, row: _place(places, line, row))
+    cues = _Table(path, "cues")
+
+    def cue(line: int, row: dict[str, str]) -> CueEntry:
+        kind = cues.choice(line, row["kind"], CUE_KINDS, "a kind")
+        return CueEntry(kind, cues.rule(line), _number(cues, line, row["value"], "value"))
+
+    _add_simple(cues, lexicon, cue)
+    table = _Table(path, "sections")
+    sections = {}
+    for line, row in table.rows:
+        read = table.choice(line, row["read"], ("yes", "no"), "yes or no as read") == "yes"
+        for heading in row["heading"].split("|"):
+            sections[" ".join(heading.lower().split())] = (read, _place(table, line, row))
+    table, sizes = _Table(path, "sizes"), dict[str, list[SizeRule]]()
+    for line, row in table.rows:
+        for column in ("finding", "gives"):
+            table.choice(line, row[column], list(findings), "a finding of findings.csv")
+        table.choice(line, row["measure"], ("longest", "shortest"), "a measure")
+        above = _number(table, line, row["above_mm"], "above_mm")
+        rule = SizeRule(row["finding"], row["measure"], above, row["gives"], table.rule(line))
+        sizes.setdefault(row["finding"], []).append(rule)
+    return LabelerRules(findings, lexicon, patterns, sections, sizes)
+
+
+@cache
+def default_rules() -> LabelerRules:
+    """The rules that come with the package, read once.
+
+    Example:
+        >>> default_rules() is default_rules()
+        True
+    """
+    return read_rules()
