@@ -67,6 +67,11 @@ def _organs_beside(path: str) -> str | None:
     return next((beside + suffix for suffix in VOLUME_SUFFIXES if os.path.isfile(beside + suffix)), None)
 
 
+def _name(scan: str) -> str:
+    """A name for files: a scan's path without its ending, joined by two underscores."""
+    return "__".join((*Path(scan).parent.parts, volume_name(scan)))
+
+
 def _release_table(folder: Path, prefix: str) -> Path | None:
     """A section's table in the folder or one below it: the one with places where there are both forms."""
     tables = [*sorted(folder.glob(f"{prefix}*.csv")), *sorted(folder.glob(f"*/{prefix}*.csv"))]
@@ -128,7 +133,7 @@ def _own(folder: Path, section: str, labels: Sequence[str]) -> list[tuple[ScanLa
     """The rows of a folder's `labels.csv` in a section, with their patients."""
     file = folder / "labels.csv"
     table = read_scan_labels(file, labels)
-    patients = [fact.get("patient") or fact["scan"] for fact in table.facts]
+    patients = [fact.get("patient") or _name(fact["scan"]) for fact in table.facts]
     rows = np.arange(len(patients))
     if section != "all":
         told = _sections(file, table.facts, patients)
@@ -213,8 +218,7 @@ def rad_chestct_datalist(
             if path is None:
                 lost.append(named)
                 continue
-            name = "__".join((*Path(named).parent.parts, volume_name(named)))
-            item = {"image": path, "label": table.label[row], "patient_id": patient, "name": name}
+            item = {"image": path, "label": table.label[row], "patient_id": patient, "name": _name(named)}
             if table.locations is not None:
                 item["locations"] = table.locations[row]
             organs = _organs_beside(path)

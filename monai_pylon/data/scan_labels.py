@@ -9,15 +9,16 @@ have it.
 from __future__ import annotations
 
 import csv
+import difflib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from monai_pylon.taxonomy import ORGANS, labels_of_abnormality, rad_chestct_label, rad_chestct_places
-from monai_pylon.utils import check, check_choice, nearest_name
+from monai_pylon.utils import check, check_choice
 
 __all__ = ["ScanLabels", "read_scan_labels", "table_header"]
 
@@ -54,6 +55,11 @@ class _Column(NamedTuple):
 
 def _plain(name: str) -> str:
     return " ".join(name.strip().lower().replace("_", " ").split())
+
+
+def _misspelt(name: str, names: Iterable[str]) -> str:
+    """The name that is meant; empty where none is that near: other columns are none of ours."""
+    return next(iter(difflib.get_close_matches(name, list(names), n=1, cutoff=0.85)), "")
 
 
 def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
@@ -121,13 +127,13 @@ def _plain_columns(
         if star:
             place = f"{file}: column {cell!r}"
             check(organ in organs, place, f"a label at one of {', '.join(ORGANS)}", organ)
-            near = nearest_name(label, names)
-            check(label in names or near is None, place, "one of the labels", label, f"Did you mean {near!r}?")
+            near = "" if label in names else _misspelt(label, names)
+            check(not near, place, "one of the labels", label, f"Did you mean {near!r}?")
             placed = True
         if label in names:
             where = tuple(organ == one for one in organs) if star else ()
             found.append(_Column(index, names[label], where))
-        elif not star and label not in facts and (near := nearest_name(label, [*names, *facts])) is not None:
+        elif not star and label not in facts and (near := _misspelt(label, [*names, *facts])):
             check(False, f"{file}: column", "a label, or one of " + ", ".join(facts), cell, f"Did you mean {near!r}?")
     return found, placed
 

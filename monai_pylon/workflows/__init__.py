@@ -13,7 +13,8 @@ from monai_pylon.workflows.organ_thresholds import OrganThresholds
 from monai_pylon.workflows.organ_writer import OrganWriter
 from monai_pylon.workflows.overrides import check_overrides, running_workflow, unknown_keys
 from monai_pylon.workflows.runner import CohortRunner, CohortSummary
-from monai_pylon.workflows.scan_data import ForgivingDataset, OrgansOfScand, attention_cells, chest_ct_data
+from monai_pylon.workflows.scan_batches import known_samples, prepare_scans
+from monai_pylon.workflows.scan_data import ForgivingDataset, OrgansOfScand, attention_grid, chest_ct_data
 from monai_pylon.workflows.scan_explainer import (
     ExplainScan,
     ScanMaps,
@@ -32,7 +33,6 @@ from monai_pylon.workflows.training import (
     logits_and_labels,
     maps_and_boxes,
     prepare_radiographs,
-    prepare_scans,
 )
 
 __all__ = [
@@ -57,7 +57,7 @@ __all__ = [
     "StopAtLearningRate",
     "StopWithoutProgress",
     "TrainingCheckpoints",
-    "attention_cells",
+    "attention_grid",
     "auroc_intervals",
     "bundle_folder",
     "cause_of",
@@ -67,6 +67,7 @@ __all__ = [
     "end_with_the_cause",
     "explained_layer",
     "file_mark",
+    "known_samples",
     "list_films",
     "list_scans",
     "load_checkpoint",

@@ -25,7 +25,7 @@ from monai_pylon.transforms import PartitionOrgansd
 from monai_pylon.utils import check, check_choice, check_type, nearest_name
 from monai_pylon.workflows.errors import cause_of
 
-__all__ = ["ForgivingDataset", "OrgansOfScand", "attention_cells", "chest_ct_data"]
+__all__ = ["ForgivingDataset", "OrgansOfScand", "attention_grid", "chest_ct_data"]
 
 _LOGGER = logging.getLogger(__name__)
 _SECTIONS = ("training", "validation", "test")
@@ -212,25 +212,34 @@ class OrgansOfScand(Transform):
         return item
 
 
-def attention_cells(
-    network: nn.Module, image_size: Sequence[int], otherwise: Sequence[int] = (6, 6)
-) -> tuple[int, int]:
-    """The cells in plane of a network's attention, on which its allowed regions must lie.
+def attention_grid(
+    network: nn.Module, image_size: Sequence[int], otherwise: Sequence[int] | None = None
+) -> tuple[int, int, int]:
+    """The grid of a network's attention, on which its allowed regions must lie.
 
     Args:
         network: for volumes (N, 1, X, Y, Z).
         image_size: (X, Y, Z).
-        otherwise: for networks without an attention of their own: the paper's 6 x 6.
+        otherwise: the cells (x, y) instead of the network's own. Networks without an attention of their own have the
+            paper's 6 x 6, in groups of three slices.
 
     Returns:
-        (x, y).
+        (x, y, groups).
+
+    Raises:
+        ValueError: where the slices do not make whole groups: regions and groups would not lie on each other.
 
     Example:
         >>> from monai_pylon.networks.nets import BodyCAM
-        >>> attention_cells(BodyCAM(), (420, 420, 405))
-        (6, 6)
+        >>> attention_grid(BodyCAM(), (420, 420, 405))
+        (6, 6, 135)
     """
-    if not isinstance(network, SliceNetwork) or not hasattr(network, "reduction"):
-        return otherwise[0], otherwise[1]
-    x, y = network.plane_cells()
-    return x(image_size[0]), y(image_size[1])
+    check(len(image_size) == 3, "image_size", "(X, Y, Z)", image_size)
+    per_group = getattr(network, "slices_per_group", 3)
+    groups, rest = divmod(image_size[2], per_group)
+    check(rest == 0 and groups > 0, "image_size", f"of a multiple of {per_group} slices", tuple(image_size))
+    x, y = (6, 6) if otherwise is None else otherwise
+    if otherwise is None and isinstance(network, SliceNetwork) and hasattr(network, "reduction"):
+        columns, rows = network.plane_cells()
+        x, y = columns(image_size[0]), rows(image_size[1])
+    return x, y, groups

@@ -25,7 +25,6 @@ __all__ = [
     "maps_and_boxes",
     "StopWithoutProgress",
     "prepare_radiographs",
-    "prepare_scans",
 ]
 
 _LOGGER = logging.getLogger(__name__)
@@ -54,36 +53,12 @@ def prepare_radiographs(
     return image, {"label": label, "boxes": list(batch["boxes"])}
 
 
-def prepare_scans(
-    batch: Mapping[str, Any], device: torch.device | str | None = None, non_blocking: bool = False, **kwargs: Any
-) -> tuple[torch.Tensor, Any]:
-    """Take a batch of CTs apart for a trainer or evaluator: the targets are labels, and allowed regions where known.
-
-    Args:
-        batch: "image" (N, 1, X, Y, Z), "label" (N, M), and perhaps "allowed" (N, M, *grid).
-        device: where they go.
-        non_blocking: as of ``torch.Tensor.to``.
-        kwargs: of ``torch.Tensor.to``.
-
-    Returns:
-        the image, and the pair (labels, allowed), or the labels alone.
-
-    Example:
-        >>> batch = {"image": torch.zeros(1, 1, 8, 8, 3), "label": torch.zeros(1, 80)}
-        >>> prepare_scans(batch)[1].shape
-        torch.Size([1, 80])
-    """
-    keys = [key for key in ("image", "label", "allowed") if key in batch]
-    image, *targets = (batch[key].to(device=device, non_blocking=non_blocking, **kwargs) for key in keys)
-    return image, tuple(targets) if len(targets) > 1 else targets[0]
-
-
 def logits_and_labels(output: Mapping[str, Any]) -> tuple[torch.Tensor, torch.Tensor]:
     """Of an evaluator's output, what AUROC and loss compare.
 
     Args:
         output: "pred", the logits or an `Explanation`, and "label", of :func:`prepare_radiographs` or
-            :func:`prepare_scans`.
+            :func:`~monai_pylon.workflows.prepare_scans`.
 
     Returns:
         logits (N, M) and labels (N, M), float32.

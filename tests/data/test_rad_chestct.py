@@ -1,0 +1,274 @@
+"""RAD-ChestCT and folders of one's own as data lists: labels, places, sections, and errors that name file and line."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from monai.data import Dataset
+
+from monai_pylon.data import ReadVolumed, rad_chestct_datalist
+from monai_pylon.data.scan_labels import read_scan_labels
+from monai_pylon.taxonomy import CHEST_CT_LABELS
+from tests.data.rad_chestct_files import COLUMNS, write_release
+
+NODULE = CHEST_CT_LABELS.index("lung nodule")
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    return write_release(tmp_path / "RAD-ChestCT")
+
+
+def present(item: dict) -> list[str]:
+    return [CHEST_CT_LABELS[k] for k in np.flatnonzero(item["label"] == 1)]
+
+
+# --- the release
+
+
+def test_the_sections_are_the_releases_own(release: Path) -> None:
+    names = {
+        s: [i["name"] for i in rad_chestct_datalist(release, s)] for s in ("training", "validation", "test", "all")
+    }
+    assert names["training"] == ["trn00000", "trn00001", "trn00002"]
+    assert names["validation"] == ["val00000", "val00001", "val00002"]
+    assert names["all"] == names["training"] + names["validation"] + names["test"]
+
+
+def test_an_item_says_what_the_tables_say(release: Path) -> None:
+    item = rad_chestct_datalist(release, "training")[0]
+    assert Path(item["image"]) == release / "volumes" / "trn00000.npz"
+    assert item["label"].shape == (80,)
+    assert item["locations"].shape == (80, 3)
+    assert present(item) == ["lung nodule"]
+    assert item["locations"][NODULE].tolist() == [True, False, False]
+    assert item["locations"].sum() == 1
+    assert item["patient_id"] == "mrntrn0"
+    assert "organs" not in item
+
+
+@pytest.mark.parametrize("column", [name for name in COLUMNS if COLUMNS[name]])
+def test_a_pair_of_abnormality_and_place_is_a_label(release: Path, column: str) -> None:
+    file = release / "imgtrain_Abnormality_and_Location_Labels.csv"
+    values = ",".join("1" if name == column else "0" for name in COLUMNS)
+    file.write_text("NoteAcc_DEID," + ",".join(COLUMNS) + f"\ntrn00000,{values}\n")
+    (item,) = rad_chestct_datalist(release, "training")
+    assert present(item) == [COLUMNS[column]]
+    where = item["locations"][CHEST_CT_LABELS.index(COLUMNS[column])].tolist()
+    side = "right" in column, not any(s in column for s in ("right", "left")), "left" in column
+    assert where == list(side)
+
+
+def test_a_place_without_a_side_is_dropped_or_both(release: Path) -> None:
+    dropped = rad_chestct_datalist(release, "training")[2]
+    assert present(dropped) == []
+    both = rad_chestct_datalist(release, "training", unsided="both")[2]
+    assert present(both) == ["lung nodule"]
+    assert both["locations"][NODULE].tolist() == [True, False, True]
+
+
+def test_places_outside_the_four_organs_and_other_pairs_are_no_label(release: Path) -> None:
+    file = release / "imgtrain_Abnormality_and_Location_Labels.csv"
+    values = ",".join("0" if COLUMNS[name] else "1" for name in COLUMNS)
+    file.write_text("NoteAcc_DEID," + ",".join(COLUMNS) + f"\ntrn00000,{values}\n")
+    assert present(rad_chestct_datalist(release, "training")[0]) == []
+
+
+def test_the_wide_form_knows_presence_alone(release: Path, tmp_path: Path) -> None:
+    """A nodule may be one of the lung or of the mediastinum: without its place both are unknown."""
+    (release / "imgtest_Abnormality_and_Location_Labels.csv").unlink()
+    (release / "imgtest_BinaryLabels.csv").write_text(
+        "NoteAcc_DEID,nodule,cardiomegaly,pleural_effusion,fracture\ntst00000,1,1,0,1\n"
+    )
+    (item,) = rad_chestct_datalist(release, "test")
+    assert present(item) == ["cardiomegaly"]
+    assert item["label"][CHEST_CT_LABELS.index("pleural effusion")] == 0
+    assert np.isnan(item["label"][NODULE])
+    assert "locations" not in item
+
+
+def test_the_wide_form_with_organs_has_places(release: Path) -> None:
+    (release / "imgtest_Abnormality_and_Location_Labels.csv").unlink()
+    (release / "imgtest_labels.csv").write_text(
+        "NoteAcc_DEID,right_lung_nodule,heart_cardiomegaly,h_great_vessel_aneurysm\ntst00000,1,0,1\n"
+    )
+    (item,) = rad_chestct_datalist(release, "test")
+    assert present(item) == ["lung nodule", "great vessel aneurysm"]
+    assert item["locations"][NODULE].tolist() == [True, False, False]
+
+
+def test_the_form_with_places_is_preferred(release: Path) -> None:
+    (release / "imgtest_A_wide.csv").write_text("NoteAcc_DEID,cardiomegaly\ntst00000,1\n")
+    assert len(rad_chestct_datalist(release, "test")) == 3
+
+
+def test_tables_may_lie_in_a_folder_and_patients_may_be_unknown(
+    release: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (release / "tables").mkdir()
+    for file in release.glob("img*.csv"):
+        file.rename(release / "tables" / file.name)
+    (release / "CT_Scan_Metadata_Complete_35747.csv").unlink()
+    with caplog.at_level(logging.WARNING):
+        items = rad_chestct_datalist(release, "training")
+    assert [item["patient_id"] for item in items] == [item["name"] for item in items]
+    assert "each scan counts as a patient of its own" in caplog.text
+
+
+def test_a_part_of_the_release_is_taken_on_request(release: Path) -> None:
+    (release / "volumes" / "trn00001.npz").unlink()
+    with pytest.raises(FileNotFoundError, match=r"trn00001 must lie in or below .*missing='skip'"):
+        rad_chestct_datalist(release, "training")
+    assert [item["name"] for item in rad_chestct_datalist(release, "training", missing="skip")] == [
+        "trn00000",
+        "trn00002",
+    ]
+
+
+def test_labels_may_be_chosen(release: Path) -> None:
+    item = rad_chestct_datalist(release, "training", labels=["cardiomegaly", "lung nodule"])[0]
+    assert item["label"].tolist() == [0, 1]
+    assert item["locations"].tolist() == [[False, False, False], [True, False, False]]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("trn00001,0.0", "trn00001,7", r"line 3: nodule\*right_lower must be 0, 1 or empty, but is '7'"),
+        ("trn00001,0.0,", "trn00001,", "line 3: must be of 10 columns, but is 9"),
+        ("trn00001", "trn00000", "There twice|there twice"),
+        ("NoteAcc_DEID", "Note", "a table with a column 'NoteAcc_DEID'"),
+    ],
+)
+def test_a_malformed_table_is_named(release: Path, old: str, new: str, message: str) -> None:
+    file = release / "imgtrain_Abnormality_and_Location_Labels.csv"
+    file.write_text(file.read_text().replace(old, new, 1))
+    with pytest.raises(ValueError, match=message):
+        rad_chestct_datalist(release, "training")
+
+
+def test_what_is_missing_is_said(tmp_path: Path, release: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"must hold labels.csv, or RAD-ChestCT's"):
+        rad_chestct_datalist(tmp_path / "nowhere", "training")
+    (release / "imgvalid_Abnormality_and_Location_Labels.csv").unlink()
+    with pytest.raises(FileNotFoundError, match=r"imgvalid_Abnormality_and_Location_Labels.csv must exist"):
+        rad_chestct_datalist(release, "validation")
+
+
+def test_the_list_goes_into_monais_data_sets(release: Path) -> None:
+    item = Dataset(rad_chestct_datalist(release, "test"), ReadVolumed("image"))[0]
+    assert item["image"].shape == (1, 4, 5, 6)
+
+
+# --- a folder of one's own
+
+
+def write_own(root: Path, text: str, scans: tuple[str, ...] = ("a", "b", "c")) -> Path:
+    for name in scans:
+        file = root / f"{name}.nii.gz"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        nibabel.save(nibabel.Nifti1Image(np.zeros((4, 4, 4), np.int16), np.eye(4)), file)
+    (root / "labels.csv").write_text(text)
+    return root
+
+
+def test_a_plain_folder_with_a_label_table(tmp_path: Path) -> None:
+    text = "scan,section,Cardiomegaly,lung_nodule\na.nii.gz,training,1,0\nb,validation,,1\nc,test,0,0\n"
+    root = write_own(tmp_path, text)
+    (item,) = rad_chestct_datalist(root, "training")
+    assert item["image"] == str(root / "a.nii.gz")
+    assert item["name"] == item["patient_id"] == "a"
+    assert present(item) == ["cardiomegaly"]
+    (item,) = rad_chestct_datalist(root, "validation")
+    assert np.isnan(item["label"][CHEST_CT_LABELS.index("cardiomegaly")])
+    assert np.isnan(item["label"]).sum() == 79, "what the table does not say is unknown"
+    assert "locations" not in item
+    assert len(rad_chestct_datalist(root, "all")) == 3
+
+
+def test_a_plain_folder_with_places_and_organs(tmp_path: Path) -> None:
+    header = "scan,patient,section,lung nodule*right lung,lung nodule*mediastinum,lung nodule*left lung\n"
+    root = write_own(tmp_path, header + "a,p1,train,1,0,1\n", scans=("a", "a_organs"))
+    (item,) = rad_chestct_datalist(root, "training")
+    assert item["locations"][NODULE].tolist() == [True, False, True]
+    assert item["label"][NODULE] == 1
+    assert item["organs"] == str(root / "a_organs.nii.gz")
+    assert item["patient_id"] == "p1"
+
+
+def test_all_the_columns_that_a_label_matrix_makes(tmp_path: Path) -> None:
+    """(N, 80, 3) written as 240 columns comes back as it was."""
+    matrix = np.random.default_rng(0).random((3, 80, 3)) < 0.1
+    columns = [f"{label}*{organ}" for label in CHEST_CT_LABELS for organ in ("right lung", "mediastinum", "left lung")]
+    rows = [f"{name},{','.join(str(int(v)) for v in part.flat)}\n" for name, part in zip("abc", matrix, strict=True)]
+    items = rad_chestct_datalist(write_own(tmp_path, "scan," + ",".join(columns) + "\n" + "".join(rows)), "all")
+    np.testing.assert_array_equal([item["locations"] for item in items], matrix)
+    np.testing.assert_array_equal([item["label"] for item in items], matrix.any(2))
+
+
+def test_scans_in_folders_are_named_by_their_path(tmp_path: Path) -> None:
+    root = write_own(tmp_path, "scan,pneumonia\nx/ct,1\ny/ct,0\n", scans=("x/ct", "y/ct", "x/ct_organs"))
+    first, second = rad_chestct_datalist(root, "all")
+    assert (first["name"], second["name"]) == ("x__ct", "y__ct")
+    assert Path(second["image"]).parent.name == "y"
+    assert "organs" in first
+    assert "organs" not in second
+    (root / "labels.csv").write_text("scan,pneumonia\nct,1\n")
+    with pytest.raises(ValueError, match=r"the name of one scan, but is 'ct'.*Name its folder too"):
+        rad_chestct_datalist(root, "all")
+
+
+def test_without_sections_patients_are_parted_the_same_way_every_time(tmp_path: Path) -> None:
+    names = [f"s{k}" for k in range(40)]
+    text = "scan,patient,pneumonia\n" + "".join(f"{name},p{k // 2},{k % 2}\n" for k, name in enumerate(names))
+    root = write_own(tmp_path, text, scans=tuple(names))
+    parts = {s: {i["patient_id"] for i in rad_chestct_datalist(root, s)} for s in ("training", "validation", "test")}
+    assert [len(parts[s]) for s in ("training", "validation", "test")] == [14, 2, 4]
+    assert not parts["training"] & parts["validation"] | parts["validation"] & parts["test"]
+    lines = (root / "labels.csv").read_text().splitlines()
+    (root / "labels.csv").write_text("\n".join([lines[0], *reversed(lines[1:])]))
+    assert {i["patient_id"] for i in rad_chestct_datalist(root, "test")} == parts["test"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("scan,lung nodul\na,1\n", "Did you mean 'lung nodule'?"),
+        ("scan,lung nodul*left lung\na,1\n", "Did you mean 'lung nodule'?"),
+        ("scan,lung nodule*liver\na,1\n", "a label at one of right lung, mediastinum, left lung, but is 'liver'"),
+        ("file,pneumonia\na,1\n", "a table with a column 'scan'"),
+        ("scan,age\na,60\n", "with a column for each label, such as 'air trapping'"),
+        ("scan,pneumonia\n", "with a row for each scan"),
+        ("scan,section,pneumonia\na,training,1\nb,tset,1\n", "row 2: section must be one of .*Did you mean 'test'?"),
+        ("scan,patient,section,pneumonia\na,p,training,1\nb,p,test,1\n", "Patient p is in training and test"),
+        ("scan,section,pneumonia\na,test,1\n", "with a scan for training, but is 'one with 1 for others'"),
+    ],
+)
+def test_a_malformed_table_of_ones_own_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        rad_chestct_datalist(write_own(tmp_path, text), "training")
+
+
+def test_a_scan_that_is_not_there_is_named(tmp_path: Path) -> None:
+    root = write_own(tmp_path, "scan,pneumonia\na,1\nzz,1\n")
+    with pytest.raises(FileNotFoundError, match="zz must lie in or below"):
+        rad_chestct_datalist(root, "all")
+
+
+def test_own_labels_have_names_of_their_own(tmp_path: Path) -> None:
+    root = write_own(tmp_path, "scan,stone,pebble*left lung\na,1,0\n")
+    (item,) = rad_chestct_datalist(root, "all", labels=["stone", "pebble"])
+    assert item["label"].tolist() == [1, 0]
+
+
+def test_wrong_choices_are_named(tmp_path: Path) -> None:
+    root = write_own(tmp_path, "scan,pneumonia\na,1\n")
+    for arguments in ({"section": "train"}, {"section": "all", "missing": "ignore"}):
+        with pytest.raises(ValueError, match="must be one of"):
+            rad_chestct_datalist(root, **arguments)
+    with pytest.raises(ValueError, match="unsided must be one of"):
+        read_scan_labels(root / "labels.csv", ["pneumonia"], unsided="left")

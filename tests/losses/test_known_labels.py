@@ -1,0 +1,87 @@
+"""The bundle's loss: MaskLoss where all is known, and what is unknown counts for nothing."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from monai_pylon.losses import KnownLabelsLoss, MaskLoss, mask_loss
+
+NAN = torch.nan
+
+
+def case(samples: int = 2) -> tuple[tuple[torch.Tensor, torch.Tensor], torch.Tensor, torch.Tensor]:
+    logits = torch.randn(samples, 3, requires_grad=True)
+    attention = torch.randn(samples, 3, 2, 2, 4, requires_grad=True)
+    labels = (torch.rand(samples, 3) < 0.5).float()
+    return (logits, attention), labels, torch.rand(samples, 3, 2, 2, 4) < 0.5
+
+
+@pytest.mark.parametrize("penalty", ["bce", "l2"])
+@pytest.mark.parametrize("weight", [0, 1 / 3])
+def test_where_all_is_known_it_is_the_mask_loss(weight: float, penalty: str) -> None:
+    explanation, labels, allowed = case()
+    expected = MaskLoss(weight, penalty)(explanation, labels, allowed)
+    torch.testing.assert_close(KnownLabelsLoss(weight, penalty)(explanation, (labels, allowed)), expected)
+
+
+def test_unknown_labels_are_left_out_of_both_parts() -> None:
+    (logits, attention), labels, allowed = case(1)
+    unknown = labels.clone()
+    unknown[0, 1] = NAN
+    found = KnownLabelsLoss(0.5)((logits, attention), (unknown, allowed))
+    some = [0, 2]
+    entropy = torch.nn.functional.binary_cross_entropy_with_logits(logits[:, some], labels[:, some])
+    expected = entropy + 0.5 * mask_loss(attention[:, some], allowed[:, some])
+    torch.testing.assert_close(found, expected)
+    found.backward()
+    assert not logits.grad[0, 1].any()
+    assert not attention.grad[0, 1].any()
+
+
+def test_a_sample_of_which_nothing_is_known_moves_nothing() -> None:
+    explanation, labels, allowed = case(2)
+    labels[1] = NAN
+    KnownLabelsLoss()(explanation, (labels, allowed)).backward()
+    for part in explanation:
+        assert part.grad[0].any()
+        assert not part.grad[1].any()
+    explanation, labels, allowed = case(1)
+    loss = KnownLabelsLoss()(explanation, (torch.full_like(labels, NAN), allowed))
+    assert loss == 0
+    loss.backward()
+    assert not explanation[0].grad.any()
+
+
+def test_without_the_mask_loss_the_logits_are_enough() -> None:
+    (logits, _), labels, allowed = case()
+    expected = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels)
+    torch.testing.assert_close(KnownLabelsLoss(0)(logits, labels), expected)
+    torch.testing.assert_close(KnownLabelsLoss(0)(logits, (labels, allowed)), expected)
+    torch.testing.assert_close(KnownLabelsLoss(0)(logits.bfloat16(), labels), expected, atol=2e-2, rtol=0)
+
+
+def test_no_positive_label_is_no_special_case() -> None:
+    explanation, labels, allowed = case()
+    assert KnownLabelsLoss()(explanation, (torch.zeros_like(labels), torch.zeros_like(allowed))).isfinite()
+
+
+@pytest.mark.parametrize(
+    ("weight", "prediction", "targets", "error", "message"),
+    [
+        (1, torch.zeros(1, 2), torch.zeros(1, 2), TypeError, "explanation must be of type tuple.*weight=0"),
+        (0, torch.zeros(1, 2), torch.zeros(1, 3), ValueError, r"labels must be of the logits' shape \(1, 2\)"),
+        (0, torch.zeros(1, 2), torch.full((1, 2), 2.0), ValueError, "labels must be between 0 and 1, or NaN"),
+        (1, (torch.zeros(1, 2), torch.zeros(1, 2, 3)), torch.zeros(1, 2), TypeError, "allowed must be.*Give the pair"),
+        (
+            1,
+            (torch.zeros(1, 2), torch.zeros(1, 2, 3)),
+            (torch.zeros(1, 2), torch.zeros(1, 2, 4)),
+            ValueError,
+            "allowed must be of the attention's",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_named(weight, prediction, targets, error, message) -> None:
+    with pytest.raises(error, match=message):
+        KnownLabelsLoss(weight)(prediction, targets)

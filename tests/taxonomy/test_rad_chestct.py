@@ -1,0 +1,42 @@
+"""RAD-ChestCT's spellings: every label has one, and each pair of abnormality and place means at most one label."""
+
+from monai_pylon.taxonomy import (
+    CHEST_CT_LABELS,
+    labels_of_abnormality,
+    possible_locations,
+    rad_chestct_label,
+    rad_chestct_places,
+    read_table,
+)
+
+
+def test_every_label_has_one_spelling_in_its_organ():
+    rows = read_table("rad_chestct")
+    assert tuple(row["label"] for row in rows) == CHEST_CT_LABELS
+    assert len({row["abnormality"] for row in rows}) == 66
+    for row in rows:
+        assert row["label"] in labels_of_abnormality(row["abnormality"])
+
+
+def test_a_label_lies_where_table_5_says():
+    possible = possible_locations()
+    seen = set()
+    for row in read_table("rad_chestct"):
+        for place in rad_chestct_places():
+            found = rad_chestct_label(row["abnormality"], place)
+            if found is not None:
+                label, inside = found
+                seen.add(label)
+                allowed = possible[CHEST_CT_LABELS.index(label)]
+                assert all(allowed[k] for k in range(3) if inside[k])
+    assert seen == set(CHEST_CT_LABELS)
+
+
+def test_examples_by_hand():
+    assert rad_chestct_label("calcification", "aorta") == ("great vessel calcification", (False, True, False))
+    assert rad_chestct_label("calcification", "mitral_valve") == ("heart calcification", (False, True, False))
+    assert rad_chestct_label("calcification", "hilum") == ("mediastinum calcification", (False, True, False))
+    assert rad_chestct_label("calcification", "left_mid") == ("lung calcification", (False, False, True))
+    assert rad_chestct_label("pleural_effusion", "lung") == ("pleural effusion", (False, False, False))
+    assert rad_chestct_label("pleural_effusion", "heart") is None
+    assert rad_chestct_label("fracture", "rib") is None
