@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import pickle
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -120,7 +119,7 @@ class KeepOnDiskd(Transform):
             whole = isinstance(kept, dict) and set(kept) == set(self.keys)
             check(whole and all(isinstance(v, torch.Tensor) for v in kept.values()), "entry", "the results", str(file))
             return kept
-        except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, OSError) as error:
+        except Exception as error:  # what is damaged may fail in any way
             _LOGGER.warning("%s cannot be read (%s): computed again.", file, error)
             return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -75,6 +76,11 @@ def slice_heights(groups: int, image: MetaTensor, scan: MetaTensor) -> tuple[np.
     return world[2], np.where(inside, np.rint(slices), np.nan)
 
 
+def _file_part(label: str) -> str:
+    """A label as a part of a file's name."""
+    return re.sub(r"\W+", "_", label).strip("_")
+
+
 class ScanWriter(Transform):
     """Write what a network says of a scan: HiResCAM as NIfTI, slice scores as a table, a picture of both.
 
@@ -126,7 +132,7 @@ class ScanWriter(Transform):
         for label, map in zip(data["mapped"], maps, strict=False):
             heat = map_on_scan(map, image, scan)
             if self.nifti:
-                files.append(f"{name}_{self.labels[label].replace(' ', '_')}_hirescam.nii.gz")
+                files.append(f"{name}_{_file_part(self.labels[label])}_hirescam.nii.gz")
                 save_map_nifti(self.output / files[-1], heat, affine)
             curve = None if scores is None else scores[label]
             findings.append(finding_on_scan(self.labels[label], chances[label], ct, heat, affine, heights, curve))

@@ -13,7 +13,7 @@ from monai_pylon.taxonomy import (
 def test_every_label_has_one_spelling_in_its_organ():
     rows = read_table("rad_chestct")
     assert tuple(row["label"] for row in rows) == CHEST_CT_LABELS
-    assert len({row["abnormality"] for row in rows}) == 66
+    assert len({row["abnormality"] for row in rows}) == 80 - 16  # sixteen labels repeat an abnormality in another organ
     for row in rows:
         assert row["label"] in labels_of_abnormality(row["abnormality"])
 
