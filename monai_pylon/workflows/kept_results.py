@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -64,6 +65,19 @@ def content_mark(values: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
+def _packed(tensor: torch.Tensor) -> tuple[torch.Tensor, list[int]]:
+    """A tensor for the disk, and the shape of one of truth values, which take a bit each."""
+    if tensor.dtype != torch.bool:
+        return tensor, []
+    return torch.from_numpy(np.packbits(tensor.numpy())), list(tensor.shape)
+
+
+def _unpacked(stored: torch.Tensor, shape: list[int]) -> torch.Tensor:
+    if not shape:
+        return stored
+    return torch.from_numpy(np.unpackbits(stored.numpy(), count=math.prod(shape)).astype(bool).reshape(shape))
+
+
 class KeepOnDiskd(Transform):
     """A transform whose results are kept on disk: an item of the same content is not computed again.
 
@@ -117,8 +131,8 @@ class KeepOnDiskd(Transform):
         try:
             kept = torch.load(file, map_location="cpu", weights_only=True)
             whole = isinstance(kept, dict) and set(kept) == set(self.keys)
-            check(whole and all(isinstance(v, torch.Tensor) for v in kept.values()), "entry", "the results", str(file))
-            return kept
+            check(whole, "entry", "the results", str(file))
+            return {name: _unpacked(*kept[name]) for name in self.keys}
         except Exception as error:  # what is damaged may fail in any way
             _LOGGER.warning("%s cannot be read (%s): computed again.", file, error)
             return None
@@ -135,5 +149,5 @@ class KeepOnDiskd(Transform):
             kept = {name: v.as_tensor() if isinstance(v, MetaTensor) else v for name, v in kept.items()}
             if file is not None:
                 with written_whole(file) as part:
-                    torch.save(kept, part)
+                    torch.save({name: _packed(value) for name, value in kept.items()}, part)
         return {**data, **kept}

@@ -27,7 +27,7 @@ def test_the_patients_right_is_on_the_left_and_the_front_above(affine: np.ndarra
     for plane, rows in (("axial", 80), ("coronal", 70)):
         gray, heat = found.panels[plane]
         assert gray.shape == heat.shape == (rows, 90), "pixels of 1 mm"
-        assert heat.max() == pytest.approx(1, abs=0.02)
+        assert 0.85 < heat.max() <= 1, "interpolated"
         row, column = np.unravel_index(int(heat.argmax()), heat.shape)
         assert 10 <= column < 20, "the second voxel from the left"
         assert 10 <= row < 20, "the second voxel from above"

@@ -112,6 +112,16 @@ def test_a_broken_entry_is_computed_again_and_replaced(
     assert how.calls == 2, "the entry is whole again"
 
 
+def test_regions_take_a_bit_a_cell_and_come_back(tmp_path: Path) -> None:
+    regions = torch.rand(80, 6, 6, 135) < 0.3
+    for _ in range(2):
+        kept = KeepOnDiskd("allowed", "a", lambda item: {"allowed": regions}, tmp_path)({"a": 1})
+        assert kept["allowed"].dtype == torch.bool
+        torch.testing.assert_close(kept["allowed"], regions)
+    (entry,) = tmp_path.iterdir()
+    assert entry.stat().st_size < 60_000
+
+
 def test_a_failure_keeps_nothing(tmp_path: Path) -> None:
     def fail(item: Any) -> Any:
         raise ValueError("no lungs")
