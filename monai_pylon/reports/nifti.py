@@ -95,8 +95,8 @@ def save_map_nifti(path: str | PathLike[str], map: np.ndarray, affine: np.ndarra
         >>> import tempfile, pathlib
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     save_map_nifti(pathlib.Path(folder, "a.nii.gz"), np.ones((2, 3, 4)), np.eye(4))
-        ...     nibabel.load(pathlib.Path(folder, "a.nii.gz")).get_data_dtype()
-        dtype('float32')
+        ...     nibabel.load(pathlib.Path(folder, "a.nii.gz")).shape
+        (2, 3, 4)
     """
     values, matrix = np.asarray(map), check_affine(affine)
     check(values.ndim == 3, "map", "of shape (X, Y, Z)", values)

@@ -9,7 +9,7 @@ from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 from torch import nn
 
-from monai_pylon.visualize import ActivationMapInferer, HiResCAM, LabelMaps, LayerGradCAM
+from monai_pylon.visualize import ActivationMapInferer, HiResCAM, LabelMaps, LayerGradCAM, explain_by_methods
 from monai_pylon.visualize.recording import evaluating, record
 from monai_pylon.visualize.tails import GeneralTail, LinearTail, PooledTail, tail_of
 from tests.references.class_activation import grad_cam_loop, gradient_by_differences, hires_cam_loop
@@ -255,6 +255,25 @@ def test_the_inferer_gives_the_same_maps(method: str) -> None:
     net, x = make_net("deep"), image()
     inferer = ActivationMapInferer("layer", f"{method}cam", class_idx=[1, 2])
     torch.testing.assert_close(inferer(x, net), METHODS[method][0](net, "layer")(x, [1, 2]))
+
+
+@pytest.mark.parametrize("kind", TAILS)
+def test_both_methods_out_of_one_forward_pass(kind: str) -> None:
+    net, x, passes = make_net(kind), image(), []
+    hook = net.register_forward_hook(lambda *_: passes.append(1))
+    found = explain_by_methods(net, "layer", x, [2, 0])
+    hook.remove()
+    assert len(passes) == 1
+    for name, (method, _) in (("hirescam", METHODS["hires"]), ("gradcam", METHODS["grad"])):
+        alone = method(net, "layer").explain(x, [2, 0])
+        for part, expected in zip(found[name], alone, strict=True):
+            torch.testing.assert_close(part, expected)
+
+
+@pytest.mark.parametrize("methods", [[], ["hirescam", "cam"]])
+def test_methods_that_there_are_not(methods: list[str]) -> None:
+    with pytest.raises(ValueError, match="methods must be"):
+        explain_by_methods(make_net("deep"), "layer", image(), methods=methods)
 
 
 def test_a_bundle_can_ask_for_it() -> None:

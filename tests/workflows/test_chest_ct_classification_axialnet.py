@@ -221,7 +221,7 @@ def test_another_networks_training_is_not_gone_on_with(trained: Path) -> None:
 
 @pytest.mark.parametrize("organ", [1, 2, 3])
 def test_image_and_regions_lie_on_each_other(organ: int, tmp_path: Path) -> None:
-    """A scan in which one organ alone is bright: a cell is allowed where something in it is bright, and nowhere else."""
+    """A scan in which one organ alone is bright: the cells with something bright are allowed, and no others."""
     made = phantom_chest_ct(2, shape=(64, 57, 32), spacing=(5.6, 5.6, 10))
     scan = np.where(made.organs == organ, 800.0, -1000.0).astype(np.float32)
     item = {

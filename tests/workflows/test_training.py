@@ -10,7 +10,7 @@ import torch
 from ignite.engine import Engine, Events
 
 from monai_pylon.reports import read_rows
-from monai_pylon.workflows import EpochHistory, FiniteLoss, StopAtLearningRate
+from monai_pylon.workflows import EpochHistory, FiniteLoss, StopAtLearningRate, StopWithoutProgress
 
 
 def optimizer(rate: float) -> torch.optim.Optimizer:
@@ -55,3 +55,32 @@ def test_the_history_has_a_row_an_epoch_and_undefined_cells_are_empty(tmp_path: 
     assert (first["epoch"], second["epoch"]) == ("1", "2")
     assert (first["train_loss"], first["val_loss"], first["val_points"]) == ("0.5", "0.25", "")
     assert float(first["learning_rate"]) == 1e-4
+
+
+def test_training_ends_when_the_best_epoch_lies_too_far_back() -> None:
+    checkpoints = SimpleNamespace(best_epoch=0)
+    trainer = Engine(lambda engine, batch: None)
+
+    def improve_until_three(engine: Engine) -> None:
+        checkpoints.best_epoch = min(engine.state.epoch, 3)
+
+    trainer.add_event_handler(Events.EPOCH_COMPLETED, improve_until_three)
+    StopWithoutProgress(checkpoints, patience=4).attach(trainer)
+    trainer.run([0], max_epochs=40)
+    assert trainer.state.epoch == 7
+
+
+def test_a_training_without_progress_does_not_begin_again() -> None:
+    trainer = Engine(lambda engine, batch: pytest.fail("a step was made"))
+
+    def go_on(engine: Engine) -> None:
+        engine.state.epoch = 20
+
+    trainer.add_event_handler(Events.STARTED, go_on)
+    StopWithoutProgress(SimpleNamespace(best_epoch=5)).attach(trainer)
+    trainer.run([0], max_epochs=40)
+
+
+def test_a_patience_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="patience must be positive"):
+        StopWithoutProgress(SimpleNamespace(best_epoch=0), patience=0)
