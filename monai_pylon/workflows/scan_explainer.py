@@ -91,10 +91,10 @@ def maps_and_regions(method: str) -> Callable[[Mapping[str, Any]], tuple[list[to
     ``OrganIoUMetric(relative=True)``.
 
     Args:
-        method: "hirescam" or "gradcam".
+        method: "hirescam" or "gradcam" of :class:`ScanMaps`, or "attention" of an `Explanation`.
 
     Returns:
-        an ``output_transform``: "pred", :class:`ScanMaps`, and "label", the pair of :func:`prepare_scans`, to lists of
+        an ``output_transform``: "pred", one of these, and "label", the pair of :func:`prepare_scans`, to lists of
         maps (M, *grid) and of pairs (labels (M,), regions (M, *grid)).
 
     Example:
@@ -104,7 +104,7 @@ def maps_and_regions(method: str) -> Callable[[Mapping[str, Any]], tuple[list[to
         >>> maps[0].shape, len(targets[0])
         (torch.Size([2, 6, 6, 2]), 2)
     """
-    check_choice(method, ("hirescam", "gradcam"), "method")
+    check_choice(method, ("hirescam", "gradcam", "attention"), "method")
 
     def transform(output: Mapping[str, Any]) -> tuple[list[torch.Tensor], list[Any]]:
         labels, allowed = output["label"]
