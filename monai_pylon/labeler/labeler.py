@@ -19,7 +19,8 @@ from monai_pylon.utils import check_choice, check_type
 __all__ = ["Evidence", "Finding", "ReportLabeler"]
 
 SIDE_UNKNOWN = ("both", "none", "unknown")
-UNCERTAIN = ("present", "absent")
+UNCERTAIN = ("probable", "present", "absent")
+_DOUBTS = {"present": (), "probable": ("possible",), "absent": ("possible", "probable")}
 _INDEX = {label: number for number, label in enumerate(CHEST_CT_LABELS)}
 _SIDE_ORGAN = {"right": ORGANS[0], "left": ORGANS[2]}
 
@@ -84,7 +85,8 @@ class ReportLabeler:
             the package.
         side_unknown: what to do with a lung finding whose side the report does not tell: "both" lungs, "none" (leave it
             out, as the paper's authors do), or "unknown" (a finding without locations).
-        uncertain: whether what the report calls possible is "present" or "absent".
+        uncertain: what counts of that which the report does not state for certain: "probable" keeps the probable and
+            leaves out what merely may be, "present" keeps both, "absent" neither.
 
     Raises:
         ValueError: where a choice is none, or a line of the rules is wrong.
@@ -101,7 +103,7 @@ class ReportLabeler:
         self,
         rules: LabelerRules | str | PathLike[str] | None = None,
         side_unknown: str = "both",
-        uncertain: str = "present",
+        uncertain: str = "probable",
     ) -> None:
         check_choice(side_unknown, SIDE_UNKNOWN, "side_unknown")
         check_choice(uncertain, UNCERTAIN, "uncertain")
@@ -205,8 +207,8 @@ class ReportLabeler:
             return f"only looked for: {status.rule}"
         if status.name == "history" and not self.rules.findings[_base(candidate, self.rules)].in_history:
             return f"history: {status.rule}"
-        if status.name == "uncertain" and self.uncertain == "absent":
-            return f"uncertain by {status.rule}"
+        if status.name in _DOUBTS[self.uncertain]:
+            return f"only {status.name} by {status.rule}"
         if not candidate.organ:
             return candidate.placed.reason
         return ""
@@ -251,7 +253,7 @@ class ReportLabeler:
             tuple(sentence.text[a - sentence.start : b - sentence.start] for a, b in place_spans),
             candidate.rule,
             sentence.section,
-            candidate.mention.status.name == "uncertain",
+            candidate.mention.status.name in ("probable", "possible"),
             sentence.start,
         )
         return Evidence(finding, not reason, reason or f"kept: {why}", spans, place_spans)

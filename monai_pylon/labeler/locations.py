@@ -15,7 +15,7 @@ from monai_pylon.labeler.terms import Mention
 
 __all__ = ["Place", "Placed", "find_places", "organs_of", "pair_places"]
 
-_SEPARATES = ("joins", "list", "verb", "ends scope", "contrast", "doubt both", "negates after")
+_SEPARATES = ("joins", "list", "verb", "ends scope", "contrast", "possible both", "negates after")
 _PUNCTUATION = {",", ";", ":", "/", "(", ")"}
 
 
@@ -61,12 +61,14 @@ def find_places(parsed: ParsedSentence) -> list[Place]:
         [('lung', 'right'), ('great vessel', '')]
     """
     places: list[Place] = []
-    overlies = -9
+    overlies = -99
     for number, match in enumerate(parsed.matches):
         if parsed.has(number, "overlies"):
             overlies = match.last
+        elif parsed.has(number, "verb", "contrast", "ends scope"):
+            overlies = -99
         entry = next((entry for entry in match.entries if isinstance(entry, PlaceEntry)), None)
-        if entry is None or (entry.organ == "elsewhere" and match.first - overlies <= 5):
+        if entry is None or (entry.organ == "elsewhere" and match.first - overlies <= 8):
             continue
         places.append(Place(entry.organ, entry.side, match.first, match.last))
     return places

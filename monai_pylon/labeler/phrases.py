@@ -15,12 +15,15 @@ from monai_pylon.labeler.rules import CueEntry, LabelerRules, PartEntry, TermEnt
 __all__ = ["STATUSES", "ParsedSentence", "Phrase", "Status", "classify_phrases", "parse_sentence"]
 
 #: What a phrase may be, the stronger later: a word that two cues reach takes the stronger.
-STATUSES = ("stated", "uncertain", "history", "asked", "absent")
+STATUSES = ("stated", "probable", "possible", "history", "asked", "absent")
 
-_BEHIND = {"negates after": "absent", "doubt after": "uncertain", "asked after": "asked", "history after": "history"}
+_BEHIND = {
+    **{"negates after": "absent", "probable after": "probable", "possible after": "possible"},
+    **{"asked after": "asked", "history after": "history"},
+}
 _BEFORE = {
     **{"negates before": "absent", "normal before": "absent"},
-    **{"doubt before": "uncertain", "asked before": "asked"},
+    **{"probable before": "probable", "possible before": "possible", "asked before": "asked"},
 }
 _STOPS = {";", "?"}
 
@@ -52,7 +55,7 @@ class Phrase(NamedTuple):
     @property
     def abnormal(self) -> bool:
         """Whether what the phrase names is there, for certain or perhaps."""
-        return self.status in ("stated", "uncertain")
+        return self.status in ("stated", "probable", "possible")
 
 
 class ParsedSentence(NamedTuple):
@@ -122,13 +125,13 @@ class _Scopes:
                 return place + 1 < len(self.words) and not any(comma < term < place for term in self.terms)
         return False
 
-    def end_behind(self, start: int, negation: bool) -> int:
-        """Where the scope of a cue ends that reaches to the words behind it."""
+    def end_behind(self, start: int, ending: bool) -> int:
+        """Where the scope of a cue ends that reaches to the words behind it: at "but", and most also at "with"."""
         for place in range(start, len(self.words)):
             kinds, text = self.kind_at(place), self.words[place].text
             if text in _STOPS or "contrast" in kinds:
                 return place
-            if negation and ("ends scope" in kinds or ((text == "," or "joins" in kinds) and self.opens(place))):
+            if ending and ("ends scope" in kinds or ((text == "," or "joins" in kinds) and self.opens(place))):
                 return place
         return len(self.words)
 
@@ -153,13 +156,14 @@ class _Scopes:
                 self.mark(self.start_before(match.first), match.last, Status("absent", cue.rule))
                 return
             name = _BEHIND.get(cue.kind, "absent")
-            self.mark(match.first, self.end_behind(match.last, name in ("absent", "history")), Status(name, cue.rule))
+            self.mark(match.first, self.end_behind(match.last, name != "asked"), Status(name, cue.rule))
         elif cue.kind in _BEFORE or either:
             first = self.start_before(match.first, cue.kind != "normal before")
             self.mark(first, match.last, Status(_BEFORE.get(cue.kind, "absent"), cue.rule))
-        elif cue.kind == "doubt both":
-            first = self.start_before(match.first)
-            self.mark(first, self.end_behind(match.last, False), Status("uncertain", cue.rule))
+        elif cue.kind == "possible both":
+            nearest = [term for term in self.terms if self.start_before(match.first) <= term < match.first]
+            first = nearest[-1] if nearest else match.first
+            self.mark(first, self.end_behind(match.last, True), Status("possible", cue.rule))
 
 
 def parse_sentence(sentence: str, rules: LabelerRules | None = None, always: bool = True) -> ParsedSentence:
@@ -199,7 +203,7 @@ def classify_phrases(sentence: str, rules: LabelerRules | None = None) -> list[P
         rules: from :func:`~monai_pylon.labeler.read_rules`; None for those that come with the package.
 
     Returns:
-        the phrases in their order; those that are "stated" or "uncertain" are abnormal if they hold a finding.
+        the phrases in their order; those that are "stated", "probable" or "possible" are abnormal if they hold a finding.
 
     Example:
         >>> [phrase.text for phrase in classify_phrases("The heart is enlarged without pericardial effusion")]

@@ -20,7 +20,8 @@ ORGAN_KINDS = ("lung", "heart", "great vessel", "mediastinum")
 
 #: What a cue in cues.csv may do; docs/reference/labeler.md explains each.
 CUE_KINDS = (
-    *("negates after", "negates before", "negates either", "normal before", "doubt after", "doubt before", "doubt both"),
+    *("negates after", "negates before", "negates either", "normal before"),
+    *("probable after", "probable before", "possible after", "possible before", "possible both"),
     *("asked after", "asked before", "history after", "contrast", "ends scope", "opens", "verb", "joins", "list", "preposition"),
     *("neutral", "overlies", "unit", "times"),
 )
