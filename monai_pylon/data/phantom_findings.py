@@ -207,7 +207,9 @@ def _ild(lung: LungFields, finding: PhantomFinding, textures: dict[str, Texture]
     return lung._replace(hu=hu, masks=lung.masks | {"ild": within})
 
 
-def alter_lung(lung: LungFields, findings: list[PhantomFinding], anatomy: Anatomy, textures: dict[str, Texture]) -> LungFields:
+def alter_lung(
+    lung: LungFields, findings: list[PhantomFinding], anatomy: Anatomy, textures: dict[str, Texture]
+) -> LungFields:
     """Put every finding that changes the lung as a whole into it; nodules and masses are painted later.
 
     Args:

@@ -3,13 +3,16 @@
 Words and rules are data: the CSV files in ``rules/``. Nothing is learnt and nothing is sent anywhere.
 """
 
-from monai_pylon.labeler.labeler import Evidence, Finding, ReportLabeler
+from monai_pylon.labeler.explain import evidence_page
+from monai_pylon.labeler.findings import Evidence, Finding
+from monai_pylon.labeler.labeler import ReportLabeler
 from monai_pylon.labeler.lexicon import Lexicon
 from monai_pylon.labeler.locations import find_places, organs_of, pair_places
 from monai_pylon.labeler.phrases import Phrase, classify_phrases, parse_sentence
 from monai_pylon.labeler.rules import LabelerRules, default_rules, read_rules
 from monai_pylon.labeler.sections import ReportSentence, split_report
-from monai_pylon.labeler.terms import find_mentions, find_sizes
+from monai_pylon.labeler.sizes import find_sizes
+from monai_pylon.labeler.terms import find_mentions
 
 __all__ = [
     "Evidence",
@@ -21,6 +24,7 @@ __all__ = [
     "ReportSentence",
     "classify_phrases",
     "default_rules",
+    "evidence_page",
     "find_mentions",
     "find_places",
     "find_sizes",

@@ -8,61 +8,24 @@ from typing import NamedTuple
 
 import numpy as np
 
+from monai_pylon.labeler.explain import evidence_page
+from monai_pylon.labeler.findings import Evidence, Finding
 from monai_pylon.labeler.locations import Place, Placed, organs_of, pair_places
 from monai_pylon.labeler.phrases import ParsedSentence, parse_sentence
 from monai_pylon.labeler.rules import LabelerRules, default_rules, read_rules
 from monai_pylon.labeler.sections import ReportSentence, split_report
-from monai_pylon.labeler.terms import Mention, Size, find_mentions, find_sizes
+from monai_pylon.labeler.sizes import find_sizes, size_of
+from monai_pylon.labeler.terms import Mention, find_mentions
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
 from monai_pylon.utils import check_choice, check_type
 
-__all__ = ["Evidence", "Finding", "ReportLabeler"]
+__all__ = ["ReportLabeler"]
 
 SIDE_UNKNOWN = ("both", "none", "unknown")
 UNCERTAIN = ("probable", "present", "absent")
 _DOUBTS = {"present": (), "probable": ("possible",), "absent": ("possible", "probable")}
 _INDEX = {label: number for number, label in enumerate(CHEST_CT_LABELS)}
 _SIDE_ORGAN = {"right": ORGANS[0], "left": ORGANS[2]}
-
-
-class Finding(NamedTuple):
-    """An abnormality of a report, where it lies, and why.
-
-    ``locations`` are the organs of :data:`~monai_pylon.taxonomy.ORGANS` in which it lies (none where the side is
-    unknown and was to stay so), ``terms`` and ``places`` the words that were matched, ``rule`` the lines of the
-    vocabulary that made it, ``uncertain`` whether the report doubts it, ``start`` where its sentence begins.
-
-    Example:
-        >>> ReportLabeler().label("Left pneumonia.")[0].locations
-        ('left lung',)
-    """
-
-    abnormality: str
-    locations: tuple[str, ...]
-    sentence: str
-    terms: tuple[str, ...] = ()
-    places: tuple[str, ...] = ()
-    rule: str = ""
-    section: str = ""
-    uncertain: bool = False
-    start: int = 0
-
-
-class Evidence(NamedTuple):
-    """What was found in a report and what became of it: kept as a label, or dropped, and by which rule.
-
-    ``spans`` are the characters (start, end) of the report that the terms cover, ``place_spans`` those of the places.
-
-    Example:
-        >>> ReportLabeler().trace("No pneumothorax.")[0].kept
-        False
-    """
-
-    finding: Finding
-    kept: bool
-    reason: str
-    spans: tuple[tuple[int, int], ...]
-    place_spans: tuple[tuple[int, int], ...]
 
 
 class _Candidate(NamedTuple):
@@ -131,10 +94,7 @@ class ReportLabeler:
         Returns:
             bool (N, 80, 3): label present in right lung, mediastinum, left lung.
         """
-        check_type(texts, Iterable, "texts")
-        if isinstance(texts, str):
-            check_type(texts, list, "texts", "Put the report into a list.")
-        rows = [self.matrix(self.label(text)) for text in texts]
+        rows = [self.matrix(self.label(text)) for text in checked_texts(texts)]
         return np.stack(rows) if rows else np.zeros((0, len(CHEST_CT_LABELS), len(ORGANS)), dtype=bool)
 
     @staticmethod
@@ -172,19 +132,56 @@ class ReportLabeler:
         known = self._known_sides(found)
         return [self._decide(sentence, parsed, candidate, known) for sentence, parsed, candidate in found]
 
+    def explain(self, text: str, title: str = "Labels of a report") -> str:
+        """An HTML page that shows a report with its evidence marked, for people to check.
+
+        Args:
+            text: a report or a sentence; whatever it contains is escaped.
+            title: the page's title.
+
+        Returns:
+            the page, complete in itself (no script, nothing is loaded). It holds the report: keep it where that may be.
+        """
+        return evidence_page(text, self.trace(text), title)
+
+    def label_presence(self, texts: Iterable[str]) -> np.ndarray:
+        """Which labels reports have, wherever they lie: also those whose side stays unknown.
+
+        Args:
+            texts: N reports.
+
+        Returns:
+            bool (N, 80).
+        """
+        rows = [self.presence(self.label(text)) for text in checked_texts(texts)]
+        return np.stack(rows) if rows else np.zeros((0, len(CHEST_CT_LABELS)), dtype=bool)
+
+    @staticmethod
+    def presence(findings: Iterable[Finding]) -> np.ndarray:
+        """Which labels the findings of one report have.
+
+        Args:
+            findings: from :meth:`label`.
+
+        Returns:
+            bool (80,).
+        """
+        present = np.zeros(len(CHEST_CT_LABELS), dtype=bool)
+        present[[_INDEX[finding.abnormality] for finding in findings]] = True
+        return present
+
     def _candidates(
         self, sentence: ReportSentence, parsed: ParsedSentence, mentions: list[Mention]
     ) -> list[_Candidate]:
         """Every label that the mentions of a sentence could mean, one entry a label and organ."""
-        places = pair_places(parsed, mentions, self.rules)
+        places = pair_places(parsed, mentions, self.rules, sentence.skip)
         sizes = find_sizes(parsed)
         made = []
         for number, mention in enumerate(mentions):
             names = [(mention.finding, mention.rule)]
-            size = _size_of(number, mentions, sizes, parsed)
-            for rule in self.rules.sizes.get(mention.finding, ()) if size else ():
-                measure = max if rule.measure == "longest" else min
-                if measure(size) > rule.above_mm:
+            size = size_of(number, mentions, sizes, parsed)
+            for rule in self.rules.sizes.get(mention.finding, ()):
+                if size and (max if rule.measure == "longest" else min)(size) > rule.above_mm:
                     names.append((rule.gives, f"{mention.rule}, {rule.rule}"))
             for name, why in names:
                 finding = self.rules.findings[name]
@@ -259,39 +256,19 @@ class ReportLabeler:
         return Evidence(finding, not reason, reason or f"kept: {why}", spans, place_spans)
 
 
+def checked_texts(texts: Iterable[str]) -> Iterable[str]:
+    """The texts, unless they are one: a text is a list of letters to Python."""
+    check_type(texts, Iterable, "texts")
+    if isinstance(texts, str):
+        check_type(texts, list, "texts", "Put the report into a list.")
+    return texts
+
+
 def _base(candidate: _Candidate, rules: LabelerRules) -> str:
     return candidate.mention.finding if candidate.mention.finding in rules.findings else candidate.label
 
 
-def _size_of(
-    number: int, mentions: list[Mention], sizes: list[Size], parsed: ParsedSentence
-) -> tuple[float, ...] | None:
-    """The size told of a mention: before it with nothing between, or else behind it before the next finding."""
-    mention = mentions[number]
-    cuts = {",", ";"}
-    for size in sizes:
-        between = range(size.last, mention.first)
-        if size.last <= mention.first and not any(parsed.words[p].text in cuts for p in between):
-            nearer = any(size.last <= other.first < mention.first and other.last <= mention.first for other in mentions)
-            if not nearer or len(between) <= 3:
-                return size.diameters_mm
-    for size in sizes:
-        if size.first >= mention.last:
-            taken = any(
-                size.last <= other.first <= size.last + 3
-                and not any(parsed.words[p].text in cuts for p in range(size.last, other.first))
-                for other in mentions
-                if other.first > mention.first
-            )
-            between = any(mention.last <= other.first < size.first for other in mentions)
-            if not taken and not between:
-                return size.diameters_mm
-    return None
-
-
-def _spans(
-    sentence: ReportSentence, parsed: ParsedSentence, words: tuple[int, ...]
-) -> tuple[tuple[int, int], ...]:
+def _spans(sentence: ReportSentence, parsed: ParsedSentence, words: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     """The characters of the report that some words cover, neighbours joined."""
     spans: list[tuple[int, int]] = []
     last = -2

@@ -61,7 +61,11 @@ def read_words(text: str, lexicon: Lexicon | None = None) -> list[Word]:
     cut: list[Word] = []
     for word in words:
         at = lexicon.parted(word.text) if len(word.text) > 11 and not lexicon.knows(word.text) else 0
-        cut += [Word(word.text[:at], word.start, word.start + at), Word("/", word.start + at, word.start + at)] if at else []
+        cut += (
+            [Word(word.text[:at], word.start, word.start + at), Word("/", word.start + at, word.start + at)]
+            if at
+            else []
+        )
         cut.append(Word(word.text[at:], word.start + at, word.end))
     return cut
 

@@ -15,12 +15,15 @@ from monai_pylon.labeler.terms import Mention
 
 __all__ = ["Place", "Placed", "find_places", "organs_of", "pair_places"]
 
+_FAR = -99
 _SEPARATES = ("joins", "list", "verb", "ends scope", "contrast", "possible both", "negates after")
 _PUNCTUATION = {",", ";", ":", "/", "(", ")"}
 
 
 class Place(NamedTuple):
     """A place named in words ``first`` to ``last`` - 1; organ or side may be empty.
+
+    ``beside`` marks one that the finding only touches: it counts where no other is told.
 
     Example:
         >>> Place("lung", "left", 3, 5).side
@@ -31,6 +34,7 @@ class Place(NamedTuple):
     side: str
     first: int
     last: int
+    beside: bool = False
 
 
 class Placed(NamedTuple):
@@ -46,11 +50,12 @@ class Placed(NamedTuple):
     reason: str
 
 
-def find_places(parsed: ParsedSentence) -> list[Place]:
+def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
     """The places that a sentence names.
 
     Args:
         parsed: the sentence.
+        skip: how many characters at its beginning are a heading, whose words are no places here.
 
     Returns:
         the places in their order. What a finding merely lies over ("projecting over the rib") is none.
@@ -61,16 +66,20 @@ def find_places(parsed: ParsedSentence) -> list[Place]:
         [('lung', 'right'), ('great vessel', '')]
     """
     places: list[Place] = []
-    overlies = -99
+    overlies = beside = _FAR
     for number, match in enumerate(parsed.matches):
         if parsed.has(number, "overlies"):
             overlies = match.last
+        elif parsed.has(number, "beside"):
+            beside = match.last
         elif parsed.has(number, "verb", "contrast", "ends scope"):
-            overlies = -99
+            overlies = beside = _FAR
         entry = next((entry for entry in match.entries if isinstance(entry, PlaceEntry)), None)
-        if entry is None or (entry.organ == "elsewhere" and match.first - overlies <= 8):
+        if entry is None or parsed.words[match.first].start < skip:
             continue
-        places.append(Place(entry.organ, entry.side, match.first, match.last))
+        if entry.organ == "elsewhere" and match.first - overlies <= 8:
+            continue
+        places.append(Place(entry.organ, entry.side, match.first, match.last, match.first - beside <= 6))
     return places
 
 
@@ -79,18 +88,18 @@ class _Pairing:
 
     def __init__(self, parsed: ParsedSentence, mentions: list[Mention], places: list[Place]) -> None:
         self.parsed, self.mentions, self.places = parsed, mentions, places
-        self.cuts = {
-            parsed.matches[n].first for n in range(len(parsed.matches)) if parsed.has(n, *_SEPARATES)
-        } | {place for place, word in enumerate(parsed.words) if word.text in _PUNCTUATION}
+        self.cuts = {parsed.matches[n].first for n in range(len(parsed.matches)) if parsed.has(n, *_SEPARATES)} | {
+            place for place, word in enumerate(parsed.words) if word.text in _PUNCTUATION
+        }
         self.prepositions = {
-            parsed.matches[n].first for n in range(len(parsed.matches)) if parsed.has(n, "preposition", "overlies")
+            parsed.matches[n].first
+            for n in range(len(parsed.matches))
+            if parsed.has(n, "preposition", "overlies", "beside")
         }
-        self.withs = {
-            parsed.matches[n].first for n in range(len(parsed.matches)) if parsed.has(n, "ends scope")
+        self.withs = {parsed.matches[n].first for n in range(len(parsed.matches)) if parsed.has(n, "ends scope")}
+        self.walls = {parsed.matches[n].first for n in range(len(parsed.matches)) if parsed.has(n, "contrast")} | {
+            place for place, word in enumerate(parsed.words) if word.text in (";", "?")
         }
-        self.walls = {
-            parsed.matches[n].first for n in range(len(parsed.matches)) if parsed.has(n, "contrast")
-        } | {place for place, word in enumerate(parsed.words) if word.text in (";", "?")}
 
     def groups(self) -> list[list[int]]:
         """Findings of one noun phrase together: nothing but other words (or a place) between them."""
@@ -152,7 +161,8 @@ class _Pairing:
         dealt: list[list[Place]] = [[] for _ in self.mentions]
         for group, places in zip(groups, own, strict=True):
             for mention in group:
-                dealt[mention] = sorted(places, key=lambda place: place.first)
+                told = [place for place in places if not place.beside] or places
+                dealt[mention] = sorted(told, key=lambda place: place.first)
         return dealt
 
 
@@ -204,13 +214,16 @@ def organs_of(rule: FindingRule, places: list[Place], heading: PlaceEntry) -> Pl
     return Placed((), sides, "no place is named")
 
 
-def pair_places(parsed: ParsedSentence, mentions: list[Mention], rules: LabelerRules) -> list[list[Place]]:
+def pair_places(
+    parsed: ParsedSentence, mentions: list[Mention], rules: LabelerRules, skip: int = 0
+) -> list[list[Place]]:
     """The places of every finding of a sentence.
 
     Args:
         parsed: the sentence.
         mentions: its findings.
         rules: the vocabulary.
+        skip: the length of a heading at the sentence's beginning.
 
     Returns:
         one list a mention: its own places, else those of the nearest finding before it (or else behind it) in the same
@@ -223,7 +236,7 @@ def pair_places(parsed: ParsedSentence, mentions: list[Mention], rules: LabelerR
         >>> [[place.side for place in places] for places in pair_places(parsed, mentions, default_rules())]
         [['right'], ['left'], ['left']]
     """
-    pairing = _Pairing(parsed, mentions, find_places(parsed))
+    pairing = _Pairing(parsed, mentions, find_places(parsed, skip))
     own = pairing.deal()
     paired = []
     for number, mention in enumerate(mentions):

@@ -203,7 +203,7 @@ def classify_phrases(sentence: str, rules: LabelerRules | None = None) -> list[P
         rules: from :func:`~monai_pylon.labeler.read_rules`; None for those that come with the package.
 
     Returns:
-        the phrases in their order; those that are "stated", "probable" or "possible" are abnormal if they hold a finding.
+        the phrases in their order; the "stated", "probable" and "possible" are abnormal if they hold a finding.
 
     Example:
         >>> [phrase.text for phrase in classify_phrases("The heart is enlarged without pericardial effusion")]

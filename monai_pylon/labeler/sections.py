@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 from monai_pylon.labeler.rules import LabelerRules, PlaceEntry, default_rules
@@ -24,6 +25,8 @@ _END = re.compile(
 class ReportSentence(NamedTuple):
     """A sentence of a report, from character ``start`` on, under its heading.
 
+    The heading of an organ stays in front of its first sentence ("Heart: enlarged"), ``skip`` characters long.
+
     Example:
         >>> ReportSentence("No mass", 10, "findings", True, PlaceEntry("", "")).read
         True
@@ -34,6 +37,7 @@ class ReportSentence(NamedTuple):
     section: str
     read: bool
     place: PlaceEntry
+    skip: int = 0
 
 
 def _heading(text: str, start: int, rules: LabelerRules) -> tuple[str, int] | None:
@@ -84,14 +88,14 @@ def split_report(text: str, rules: LabelerRules | None = None) -> list[ReportSen
 
     Example:
         >>> [(s.text, s.section, s.read) for s in split_report("HISTORY: Mass. FINDINGS: Lungs: Clear.")]
-        [('Mass', 'history', False), ('Clear', 'lungs', True)]
+        [('Mass', 'history', False), ('Lungs: Clear', 'lungs', True)]
     """
     rules = default_rules() if rules is None else rules
     sentences: list[ReportSentence] = []
     section, read, place = "", True, _NOWHERE
     cuts = [*_cuts(text, rules), len(text)]
     spoken = False  # whether the section has had text
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         blank = "\n\n" in re.sub(r"[ \t\r]", "", text[max(0, start - 6) : start])
         if blank and not read and spoken:
             section, read, place = "", True, _NOWHERE
@@ -99,7 +103,9 @@ def split_report(text: str, rules: LabelerRules | None = None) -> list[ReportSen
         begin = mark.end() if mark and mark.end() < end else start
         while begin < end and text[begin].isspace():
             begin += 1
+        heading = begin
         while (found := _heading(text, begin, rules)) is not None and found[1] <= end:
+            heading = begin
             section, begin = found
             read, place = rules.sections[section]
             spoken = False
@@ -108,5 +114,8 @@ def split_report(text: str, rules: LabelerRules | None = None) -> list[ReportSen
         sentence = text[begin:end].rstrip(" \t\r\n.!")
         if sentence:
             spoken = True
-            sentences.append(ReportSentence(sentence, begin, section, read, place))
+            skip = begin - heading if place.organ or place.side else 0
+            sentences.append(
+                ReportSentence(text[heading:begin] * bool(skip) + sentence, begin - skip, section, read, place, skip)
+            )
     return sentences

@@ -1,16 +1,16 @@
-"""Term search: the findings that a sentence names, with the sizes told of them. The second of SARLE's three steps."""
+"""Term search: the findings that a sentence names. The second of SARLE's three steps."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
 from monai_pylon.labeler.phrases import STATUSES, ParsedSentence, Status
-from monai_pylon.labeler.rules import CueEntry, LabelerRules, PartEntry, TermEntry
+from monai_pylon.labeler.rules import LabelerRules, PartEntry, TermEntry
 
-__all__ = ["Mention", "Size", "find_mentions", "find_sizes"]
+__all__ = ["Mention", "find_mentions"]
 
-_WORDS_BETWEEN = 4
-_BREAKS = {",", ";", ":", "?"}
+_WORDS_BETWEEN = 5
+_BREAKS = {",", ";", "?"}
 
 
 class Mention(NamedTuple):
@@ -28,19 +28,6 @@ class Mention(NamedTuple):
     rule: str
     status: Status
     replaces: tuple[str, ...] = ()
-
-
-class Size(NamedTuple):
-    """Diameters in mm told in words ``first`` to ``last`` - 1.
-
-    Example:
-        >>> max(Size((12.0, 8.0), 0, 4).diameters_mm)
-        12.0
-    """
-
-    diameters_mm: tuple[float, ...]
-    first: int
-    last: int
 
 
 def _status(parsed: ParsedSentence, places: tuple[int, ...]) -> Status:
@@ -116,49 +103,3 @@ def find_mentions(parsed: ParsedSentence, rules: LabelerRules) -> list[Mention]:
         )
     ]
     return sorted(set(kept), key=lambda mention: (mention.first, mention.last, mention.finding))
-
-
-def find_sizes(parsed: ParsedSentence) -> list[Size]:
-    """The sizes told in a sentence: "12 mm", "1.2 x 0.8 cm", "4-6 mm".
-
-    Args:
-        parsed: the sentence.
-
-    Returns:
-        every size with its diameters in mm.
-
-    Example:
-        >>> from monai_pylon.labeler import parse_sentence
-        >>> [size.diameters_mm for size in find_sizes(parse_sentence("a 1.2 x 0.8 cm nodule"))]
-        [(12.0, 8.0)]
-    """
-    units, times = {}, set()
-    for number, match in enumerate(parsed.matches):
-        if parsed.has(number, "unit"):
-            units[match.first] = next(e.value for e in match.entries if isinstance(e, CueEntry) and e.kind == "unit")
-        elif parsed.has(number, "times"):
-            times.add(match.first)
-    if not units:
-        return []
-    sizes, place = [], 0
-    while place < len(parsed.words):
-        first, raw, unit = place, [], 0.0
-        while place < len(parsed.words):
-            text = parsed.words[place].text
-            if text[0].isdigit() and not unit:
-                raw.append(float(text.replace(",", ".")))
-            elif place in units and raw:
-                unit = unit or units[place]
-            elif place in times and raw:
-                following = parsed.words[place + 1].text if place + 1 < len(parsed.words) else ""
-                if not following[:1].isdigit():
-                    break
-                raw.append(float(following.replace(",", ".")))
-                place += 1
-            else:
-                break
-            place += 1
-        if raw and unit:
-            sizes.append(Size(tuple(value * unit for value in raw), first, place))
-        place = max(place, first + 1)
-    return sizes

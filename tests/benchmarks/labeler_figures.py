@@ -16,6 +16,7 @@ import numpy as np
 
 from monai_pylon.labeler import ReportLabeler
 from monai_pylon.taxonomy import CHEST_CT_LABELS
+from tests.labeler.sentences import own_sentences, step_scores
 
 HERE = Path(__file__).parent
 DATA = Path(os.environ.get("MONAI_PYLON_DATA", HERE.parents[2] / "shared" / "data")) / "reports"
@@ -46,24 +47,40 @@ def f_scores(truth: np.ndarray, found: np.ndarray) -> tuple[float, np.ndarray]:
         return 2 * hits.sum() / (2 * hits.sum() + wrong.sum()), 2 * hits / (2 * hits + wrong)
 
 
-def openi_figures() -> None:
-    """Print the F1 scores on OpenI's dev reports."""
+def openi_scores(labeler: ReportLabeler, show: bool = False) -> dict[str, tuple[float, float]]:
+    """Micro- and macro-F1 on OpenI's dev reports for the "nine" and the 28 "shared" labels."""
     mapping = rows(HERE / "openi_labels.csv")
     reports = openi_reports("dev")
     labels = {row[""]: row for row in rows(DATA / "openi_dev_labels.csv")}
     names = sorted(reports)
-    present = ReportLabeler().label_matrix([reports[name] for name in names]).any(axis=2)
+    present = labeler.label_presence([reports[name] for name in names])
     truth = np.array([[labels[name][row["openi"]] == "1" for row in mapping] for name in names])
     columns = [[CHEST_CT_LABELS.index(label) for label in row["ours"].split(";")] for row in mapping]
     found = np.stack([present[:, column].any(axis=1) for column in columns], axis=1)
     _, each = f_scores(truth, found)
-    for number, row in enumerate(mapping):
+    for number, row in enumerate(mapping if show else []):
         counts = [int(c.sum()) for c in (truth[:, number], found[:, number], (truth & found)[:, number])]
         print(f"{row['openi']:26} F {each[number]:.3f}   true {counts[0]:3}  found {counts[1]:3}  both {counts[2]:3}")
     nine = np.array([row["figure"] == "nine" for row in mapping])
-    for name, chosen in (("nine", nine), ("28 shared", np.ones_like(nine))):
+    scores = {}
+    for name, chosen in (("nine", nine), ("shared", np.ones_like(nine))):
         micro, each = f_scores(truth[:, chosen], found[:, chosen])
-        print(f"OpenI dev, {len(names)} reports, {name} labels: micro-F {micro:.3f}, macro-F {np.nanmean(each):.3f}")
+        scores[name] = (micro, float(np.nanmean(each)))
+    return scores
+
+
+def openi_figures() -> None:
+    """Print the F1 scores on OpenI's dev reports, for each way to treat what is uncertain."""
+    for uncertain in ("probable", "present", "absent"):
+        scores = openi_scores(ReportLabeler(uncertain=uncertain), show=uncertain == "probable")
+        for name, (micro, macro) in scores.items():
+            print(f"OpenI dev, uncertain={uncertain!r}, {name} labels: micro-F {micro:.3f}, macro-F {macro:.3f}")
+
+
+def sentence_figures() -> None:
+    """Print the F1 of each step on our own sentences."""
+    scores = step_scores(ReportLabeler())
+    print(f"{len(own_sentences())} own sentences: " + ", ".join(f"{step} F {f:.3f}" for step, f in scores.items()))
 
 
 def time_figures() -> None:
@@ -80,7 +97,7 @@ def time_figures() -> None:
 
 
 if __name__ == "__main__":
-    chosen = sys.argv[1:] or ["openi", "time"]
-    for figure, run in (("openi", openi_figures), ("time", time_figures)):
+    chosen = sys.argv[1:] or ["openi", "sentences", "time"]
+    for figure, run in (("openi", openi_figures), ("sentences", sentence_figures), ("time", time_figures)):
         if figure in chosen:
             run()

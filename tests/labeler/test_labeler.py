@@ -1,0 +1,210 @@
+"""The labeler as a whole: Table 4 of the paper, the errors of SARLE, all 80 labels, and the scores of each step."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from monai_pylon.labeler import ReportLabeler, classify_phrases
+from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, possible_locations
+from tests.benchmarks.labeler_figures import openi_scores
+from tests.labeler.sentences import own_sentences, step_scores
+
+RIGHT, MIDDLE, LEFT = ORGANS
+
+
+@pytest.fixture(scope="module")
+def labeler() -> ReportLabeler:
+    return ReportLabeler()
+
+
+def found(labeler: ReportLabeler, text: str) -> dict[str, set[str]]:
+    """Every label of a text with all its places."""
+    cells: dict[str, set[str]] = {}
+    for finding in labeler.label(text):
+        cells.setdefault(finding.abnormality, set()).update(finding.locations)
+    return cells
+
+
+# Table 4: sentence, what step 1 keeps, and what steps 2 and 3 make of it.
+TABLE_4 = [
+    (
+        "the heart is enlarged without pericardial effusion",
+        "the heart is enlarged",
+        {"cardiomegaly": {MIDDLE}},
+    ),
+    ("there is a nodule in the right upper lobe", None, {"lung nodule": {RIGHT}}),
+    ("left pneumonia", None, {"pneumonia": {LEFT}}),
+    ("calcifications in the aorta", None, {"great vessel calcification": {MIDDLE}}),
+    (
+        "a calcified granuloma is visible in the apex of the left lung",
+        None,
+        {"lung calcification": {LEFT}, "lung granuloma": {LEFT}},
+    ),
+    ("the catheter tip is visible in the SVC", None, {"great vessel catheter or port": {MIDDLE}}),
+    ("The lungs are clear", "", {}),
+    ("The consolidation has resolved", "", {}),
+]
+
+
+@pytest.mark.parametrize(("sentence", "kept", "cells"), TABLE_4, ids=[row[0] for row in TABLE_4])
+def test_table_4(labeler: ReportLabeler, sentence: str, kept: str | None, cells: dict[str, set[str]]) -> None:
+    phrases = [phrase.text for phrase in classify_phrases(sentence) if phrase.abnormal]
+    assert " ".join(phrases) == (sentence if kept is None else kept)
+    assert found(labeler, sentence) == cells
+
+
+SARLE_ERRORS = {
+    "no pneumothorax but a small left pleural effusion": {"pleural effusion": {LEFT}},
+    "normal expansion with a 12 mm nodule in the lingula": {"lung nodule": {LEFT}, "lung nodulegr1cm": {LEFT}},
+    "a nodule in the right upper lobe and consolidation in the left lower lobe": {
+        "lung nodule": {RIGHT},
+        "consolidation": {LEFT},
+    },
+    # "distribution" holds "rib", which would place the nodule in the bones
+    "nodule in perilymphatic distribution in the right lung": {"lung nodule": {RIGHT}},
+    "there is a pleural effusion": {"pleural effusion": {RIGHT, LEFT}},
+}
+
+
+@pytest.mark.parametrize("sentence", SARLE_ERRORS)
+def test_the_errors_of_sarle_are_not_made(labeler: ReportLabeler, sentence: str) -> None:
+    assert found(labeler, sentence) == SARLE_ERRORS[sentence]
+
+
+def test_all_80_labels_are_reached_by_our_sentences(labeler: ReportLabeler) -> None:
+    sentences = own_sentences()
+    truth = np.stack([sentence.cells for sentence in sentences])
+    hit = truth & labeler.label_matrix([sentence.text for sentence in sentences])
+    assert hit.any(axis=(0, 2)).tolist() == [True] * len(CHEST_CT_LABELS)
+
+
+def test_our_sentences_are_many_and_mean_possible_cells() -> None:
+    sentences = own_sentences()
+    assert len(sentences) >= 300
+    assert len({sentence.text for sentence in sentences}) == len(sentences)
+    assert not (np.stack([sentence.cells for sentence in sentences]) & ~possible_locations()).any()
+
+
+def test_the_scores_of_each_step(labeler: ReportLabeler) -> None:
+    scores = step_scores(labeler)
+    assert scores["phrases"] >= 0.97, scores
+    assert scores["terms"] >= 0.96, scores
+    assert scores["cells"] >= 0.95, scores
+
+
+def test_every_cell_found_is_possible(labeler: ReportLabeler) -> None:
+    matrix = labeler.label_matrix([sentence.text for sentence in own_sentences()])
+    assert not (matrix & ~possible_locations()).any()
+
+
+def test_side_unknown() -> None:
+    text = "There is a pleural effusion."
+    both, none, unknown = (ReportLabeler(side_unknown=choice) for choice in ("both", "none", "unknown"))
+    assert found(both, text) == {"pleural effusion": {RIGHT, LEFT}}
+    assert found(none, text) == {}
+    assert found(unknown, text) == {"pleural effusion": set()}
+    column = CHEST_CT_LABELS.index("pleural effusion")
+    assert not unknown.label_matrix([text]).any()
+    assert unknown.label_presence([text])[0].nonzero()[0].tolist() == [column]
+    assert not none.label_presence([text]).any()
+
+
+def test_a_side_told_elsewhere_in_the_report_holds_for_the_whole_report(labeler: ReportLabeler) -> None:
+    assert found(labeler, "Small left pleural effusion. IMPRESSION: Pleural effusion.") == {"pleural effusion": {LEFT}}
+    # but not that of a negated sentence, nor that of another label
+    assert found(labeler, "No left pleural effusion before. Right nodule. Pleural effusion.") == {
+        "lung nodule": {RIGHT},
+        "pleural effusion": {RIGHT, LEFT},
+    }
+
+
+def test_uncertain() -> None:
+    text = "Probable left pneumonia. Possible right nodule. Right effusion."
+    assert set(found(ReportLabeler(), text)) == {"pneumonia", "pleural effusion"}
+    assert set(found(ReportLabeler(uncertain="present"), text)) == {"pneumonia", "pleural effusion", "lung nodule"}
+    assert set(found(ReportLabeler(uncertain="absent"), text)) == {"pleural effusion"}
+    assert [finding.uncertain for finding in ReportLabeler(uncertain="present").label(text)] == [True, True, False]
+
+
+def test_the_matrix_is_that_of_the_findings(labeler: ReportLabeler) -> None:
+    texts = [sentence.text for sentence in own_sentences()[:40]]
+    matrix = labeler.label_matrix(texts)
+    assert matrix.shape == (40, 80, 3)
+    assert matrix.dtype == bool
+    for text, row in zip(texts, matrix, strict=True):
+        cells = {(CHEST_CT_LABELS[m], ORGANS[organ]) for m, organ in zip(*row.nonzero(), strict=True)}
+        assert cells == {(label, place) for label, places in found(labeler, text).items() for place in places}
+    assert labeler.label_matrix([]).shape == (0, 80, 3)
+    assert labeler.label_presence([]).shape == (0, 80)
+
+
+def test_what_a_finding_tells(labeler: ReportLabeler) -> None:
+    text = "FINDINGS: Clear. A 12 mm nodule, probably benign, in the lingula."
+    nodule, large = labeler.label(text)
+    assert nodule.sentence == "A 12 mm nodule, probably benign, in the lingula"
+    assert text[nodule.start :].startswith(nodule.sentence)
+    assert (nodule.terms, nodule.places, nodule.section) == (("nodule",), ("lingula",), "findings")
+    assert nodule.rule.startswith("terms.csv line ")
+    assert "sizes.csv line " in large.rule
+
+
+def test_the_trace_tells_why_something_was_dropped(labeler: ReportLabeler) -> None:
+    text = "HISTORY: Pneumonia. FINDINGS: No effusion. Evaluate for fibrosis. Renal cyst. History of cancer. Clip."
+    reasons = {evidence.finding.abnormality: evidence.reason for evidence in labeler.trace(text)}
+    assert reasons["pneumonia"] == "the section 'history' is not read"
+    assert reasons["pleural effusion"].startswith("negated by cues.csv line ")
+    assert reasons["fibrosis (lung)"].startswith("only looked for: cues.csv line ")
+    assert reasons["cyst"] == "elsewhere"
+    assert reasons["lung cancer"].startswith("history: cues.csv line ")
+    assert reasons["clip"] == "no place is named"
+    assert not labeler.label(text)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"side_unknown": "left"}, "side_unknown must be one of 'both', 'none', 'unknown', but is 'left'"),
+        ({"uncertain": "maybe"}, "uncertain must be one of 'probable', 'present', 'absent', but is 'maybe'"),
+        ({"rules": "nowhere"}, "folder must be a folder of rules, but is 'nowhere'"),
+    ],
+)
+def test_wrong_arguments(arguments: dict[str, str], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ReportLabeler(**arguments)
+
+
+def test_a_report_must_be_text(labeler: ReportLabeler) -> None:
+    with pytest.raises(TypeError, match="text must be of type str"):
+        labeler.label(b"No effusion")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"texts must be of type list.*Put the report into a list"):
+        labeler.label_matrix("No effusion")
+
+
+@pytest.mark.parametrize(
+    "text", ["", " \n\t", "...", "\x00\ufffd\u202e", "心臓は正常です。", "<p>", "no", "12 mm", ",,,;:"]
+)
+def test_texts_without_findings(labeler: ReportLabeler, text: str) -> None:
+    assert labeler.label(text) == []
+
+
+def test_capitals_lines_and_lists_do_not_matter(labeler: ReportLabeler) -> None:
+    expected = {"pleural effusion": {LEFT}, "cardiomegaly": {MIDDLE}}
+    for text in (
+        "SMALL LEFT PLEURAL EFFUSION. CARDIOMEGALY.",
+        "Small left pleural\neffusion. Cardiomegaly.",
+        "1. Small left pleural effusion\n2. Cardiomegaly",
+        "- Small left pleural effusion\r\n- Cardiomegaly",
+        "IMPRESSION:\nSmall left pleural effusion\nCardiomegaly",
+    ):
+        assert found(labeler, text) == expected, text
+
+
+@pytest.mark.real
+@pytest.mark.usefixtures("public_data")
+def test_openi_dev(labeler: ReportLabeler) -> None:
+    scores = openi_scores(labeler)
+    assert scores["nine"][0] >= 0.94
+    assert scores["nine"][1] >= 0.88
+    assert scores["shared"][0] >= 0.87
+    assert scores["shared"][1] >= 0.77
