@@ -25,7 +25,7 @@ $(INSTALLED): setup.cfg setup.py pyproject.toml constraints.txt
 	$(RUN) -m pip install -q -c constraints.txt -e '.[bundle,dicom,docs,test]'
 	@touch $@
 
-demo: $(INSTALLED) ## organ masks of a chest CT (make demo [CT=path]), and PYLON on phantom radiographs
+demo: $(INSTALLED) ## organ masks of a chest CT (make demo [CT=path]), PYLON and AxialNet on phantoms
 	$(RUN) -m monai_pylon.workflows.demo --ct "$(CT)" --output demo_output
 
 test: $(INSTALLED) lint types docs ## everything but the slow tests: style, types, docs, tests, the examples in docstrings

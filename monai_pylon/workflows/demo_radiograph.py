@@ -9,9 +9,7 @@ trials in which PYLON's share ranged from .14 to .39 and the backbone's from .00
 
 from __future__ import annotations
 
-import contextlib
 import time
-from collections.abc import Iterator
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
@@ -28,6 +26,7 @@ from monai_pylon.reports import FilmFindingMap, film_page_figure, save_figure, w
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.utils import check
 from monai_pylon.visualize import heatmap_on_image
+from monai_pylon.workflows.threads import one_thread
 
 __all__ = ["DemoFilms", "demo_films", "localization_demo"]
 
@@ -111,17 +110,6 @@ def _judge(network: nn.Module, films: DemoFilms) -> tuple[dict[str, float], torc
     return numbers, logits.sigmoid().clone(), maps.clone()
 
 
-@contextlib.contextmanager
-def _one_thread() -> Iterator[None]:
-    """Steps this small gain little from several threads, and where other work is going on these wait for each other."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
 def _chance(films: DemoFilms) -> float:
     """The share of the film that a finding's box covers, on average: what a point chosen at random would hit."""
     rows, columns = films.images.shape[-2:]
@@ -185,7 +173,7 @@ def localization_demo(
     training, test = demo_films(films, size, first_seed=0), demo_films(test_films, size, first_seed=2_000_000)
     rows: list[dict[str, float | str]] = []
     results = {}
-    with torch.random.fork_rng(devices=[]), _one_thread():
+    with torch.random.fork_rng(devices=[]), one_thread():
         torch.manual_seed(0)
         first = MaxPoolBackbone(encoder="resnet18")
         _train(first, training, steps, batch, rate)
@@ -194,7 +182,7 @@ def localization_demo(
     networks["backbone"].load_state_dict(first.state_dict())
     for name, network in networks.items():
         start = time.perf_counter()
-        with _one_thread():
+        with one_thread():
             _train(network, training, steps, batch, rate)
         seconds = time.perf_counter() - start
         numbers, *maps = _judge(network, test)

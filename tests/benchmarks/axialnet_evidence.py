@@ -1,0 +1,111 @@
+"""Tables 1 and 2 of the HiResCAM paper in miniature, on phantom CTs: ``python -m tests.benchmarks.axialnet_evidence``.
+
+Draws 700 phantoms, trains every network with several seeds on one thread of the CPU, and writes
+docs/researchers/axialnet_evidence.json. What is finished is kept in the output folder: started again, it goes on.
+``python -m tests.benchmarks.axialnet_page`` makes tables and pictures of the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import monai
+import numpy as np
+import torch
+
+from tests.benchmarks.axialnet_cohort import SECTIONS, Section, earlier_patients, make_cohort
+from tests.benchmarks.axialnet_runs import NETWORKS, Settings, first_encoder, run, save_run
+from tests.benchmarks.axialnet_summary import summary
+
+JSON = Path(__file__).resolve().parents[2] / "docs" / "researchers" / "axialnet_evidence.json"
+
+
+def plan(seeds: int, table2_seeds: int) -> list[tuple[str, bool, int]]:
+    """Network, mask loss and seed of every run, the most important first."""
+    pairs = [("AxialNet", mask, seed) for seed in range(seeds) for mask in (False, True)]
+    rows = [(name, False, seed) for seed in range(seeds) for name in NETWORKS if name != "AxialNet"]
+    more = [("AxialNet", mask, seed) for seed in range(seeds, table2_seeds) for mask in (False, True)]
+    return pairs + rows + more
+
+
+def plain(what: Any) -> Any:
+    """For JSON: numbers to five places, null for what is undefined."""
+    if isinstance(what, dict):
+        return {key: plain(value) for key, value in what.items()}
+    if isinstance(what, list | tuple | np.ndarray):
+        return [plain(value) for value in what]
+    if isinstance(what, float | np.floating):
+        return round(float(what), 5) if np.isfinite(what) else None
+    return what.item() if isinstance(what, np.generic) else what
+
+
+def write_json(path: Path, what: Any) -> None:
+    """Write a file whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_text(json.dumps(plain(what), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+    part.rename(path)
+
+
+def _first_weights(folder: Path, s: Settings, most: int | None) -> dict[str, torch.Tensor]:
+    """The encoder's first weights, computed once."""
+    file = folder / "first_encoder.pt"
+    if not file.is_file():
+        torch.save(first_encoder(*earlier_patients(folder / "phantoms", most), s), file)
+    return torch.load(file, weights_only=True)
+
+
+def experiment(folder: Path, runs: list[tuple[str, bool, int]], s: Settings, most: int | None = None) -> dict[str, Any]:
+    """Do the runs that are not yet in a folder, and sum up all.
+
+    Args:
+        folder: for phantoms and runs.
+        runs: network, mask loss, seed.
+        s: the settings; runs with others are done again.
+        most: so many patients of each section, for a trial.
+    """
+    made, kept = folder / "phantoms", folder / "runs"
+    kept.mkdir(parents=True, exist_ok=True)
+    make_cohort(made, most)
+    parts = {name: Section(made, name, most) for name in SECTIONS}
+    settings = plain(s._asdict()) | {"patients": {name: len(part) for name, part in parts.items()}}
+    weights = None
+    rows, arrays = [], []
+    for name, mask, seed in runs:
+        key = f"{name} {'mask' if mask else 'plain'} {seed}".replace(" ", "-")
+        file = kept / f"{key}.json"
+        if not file.is_file() or json.loads(file.read_text())["settings"] != settings:
+            weights = weights or _first_weights(folder, s, most)
+            row, found = run(name, mask, seed, parts, s, weights)
+            save_run(kept, key, found)
+            write_json(file, {**row, "settings": settings})
+            print(f"{key}: {row['training CPU s']} s of training", flush=True)
+        rows.append({k: v for k, v in json.loads(file.read_text()).items() if k != "settings"})
+        with np.load(kept / f"{key}.npz") as tables:
+            arrays.append(dict(tables))
+    versions = {"torch": torch.__version__, "monai": monai.__version__, "python": platform.python_version()}
+    device = f"CPU, one thread, bfloat16 autocast in training ({torch.backends.cpu.get_cpu_capability()})"
+    about = {"versions": versions, "device": device, "settings": settings}
+    return about | summary(rows, arrays, parts)
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.axialnet_evidence", description=__doc__)
+    parser.add_argument("--output", type=Path, default=Path("demo_output") / "axialnet_evidence")
+    parser.add_argument("--json", type=Path, default=JSON)
+    parser.add_argument("--seeds", type=int, default=3, help="of every network")
+    parser.add_argument("--table2-seeds", type=int, default=6, help="of AxialNet with and without the mask loss")
+    parser.add_argument("--patients", type=int, default=None, help="of each section, for a trial")
+    args = parser.parse_args()
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    found = experiment(args.output, plan(args.seeds, args.table2_seeds), Settings(), args.patients)
+    write_json(args.json, found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""From the runs of the AxialNet experiment to what one may say of them: means, intervals over seeds and patients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.stats import spearmanr
+
+from monai_pylon.metrics import auroc_per_class
+from tests.benchmarks.axialnet_cohort import LABELS, Section
+
+Arrays = dict[str, np.ndarray]
+TESTS = ("test, plain", "test, confounded")
+RESAMPLES = 2000
+#: The slice groups before and behind a lesion's middle whose scores are kept.
+REACH = 10
+
+
+def interval(
+    tables: np.ndarray, statistic: Callable[[np.ndarray], float], resamples: int = RESAMPLES
+) -> dict[str, Any]:
+    """A statistic and its 95 % interval when seeds and patients are both drawn anew (percentiles).
+
+    Args:
+        tables: (S, N, ...), of each seed and patient.
+        statistic: a number of (S', N', ...).
+        resamples: how often.
+    """
+    random = np.random.default_rng(0)
+    seeds, patients = tables.shape[:2]
+    draws = [
+        statistic(tables[random.integers(seeds, size=seeds)][:, random.integers(patients, size=patients)])
+        for _ in range(resamples)
+    ]
+    low, high = np.nanquantile(draws, (0.025, 0.975)) if np.isfinite(draws).any() else (np.nan, np.nan)
+    return {"mean": statistic(tables), "low": low, "high": high, "seeds": [statistic(one[None]) for one in tables]}
+
+
+def _mean(tables: np.ndarray) -> float:
+    """The mean over all that is defined: of OrganIoU, the paper's "overall"."""
+    known = tables[~np.isnan(tables)]
+    return float(known.mean()) if known.size else float("nan")
+
+
+def _auroc(tables: np.ndarray) -> float:
+    """The mean over seeds and labels of the area under the curve of scores and labels (S, N, 2, M)."""
+    each = [auroc_per_class(torch.from_numpy(one[:, 0]), torch.from_numpy(one[:, 1])).numpy() for one in tables]
+    return float(np.nanmean(each))
+
+
+def _labels(part: Section, name: str, runs: list[Arrays]) -> np.ndarray:
+    """Scores and labels (S, N, 2, M)."""
+    return np.stack([np.stack([run[f"scores/{name}"], part.labels.numpy()], axis=1) for run in runs]).astype(float)
+
+
+def network_row(runs: list[Arrays], parts: dict[str, Section]) -> dict[str, Any]:
+    """The numbers of one network, of each test part."""
+    row: dict[str, Any] = {}
+    for name in TESTS:
+        both = _labels(parts[name], name, runs)
+        found: dict[str, Any] = {"AUROC": interval(both, _auroc, RESAMPLES // 10)}
+        found["AUROC by label"] = {key: _auroc(both[..., [m]]) for m, key in enumerate(LABELS)}
+        maps = {
+            method: f"{method}/{name}" for method in ("Grad-CAM", "HiResCAM") if f"OrganIoU {method}/{name}" in runs[0]
+        }
+        for method, key in maps.items():
+            for what in ("OrganIoU", "peak"):
+                values = np.stack([run[f"{what} {key}"] for run in runs]).astype(float)
+                found[f"{what} {method}"] = interval(values, _mean)
+                found[f"{what} {method} by label"] = {one: _mean(values[..., m]) for m, one in enumerate(LABELS)}
+        if maps:
+            pair = [np.stack([run[f"OrganIoU {key}"] for run in runs]).astype(float) for key in maps.values()]
+            found["OrganIoU HiResCAM less Grad-CAM"] = interval(pair[1] - pair[0], _mean)
+        row[name] = found
+    return row
+
+
+def mask_loss_gain(with_: list[Arrays], without: list[Arrays], parts: dict[str, Section]) -> dict[str, Any]:
+    """What the mask loss changes: the same seeds and patients, with it less without it."""
+    found: dict[str, Any] = {}
+    for name in TESTS:
+        one, two = (_labels(parts[name], name, runs) for runs in (with_, without))
+
+        def gain(both: np.ndarray) -> float:
+            return _auroc(both[..., : len(LABELS)]) - _auroc(both[..., len(LABELS) :])
+
+        found[name] = {"AUROC": interval(np.concatenate([one, two], axis=-1), gain, RESAMPLES // 10)}
+        for method in ("Grad-CAM", "HiResCAM"):
+            for what in ("OrganIoU", "peak"):
+                key = f"{what} {method}/{name}"
+                pair = np.stack([a[key].astype(float) - b[key] for a, b in zip(with_, without, strict=True)])
+                found[name][f"{what} {method}"] = interval(pair, _mean)
+                found[name][f"{what} {method} by label"] = {k: _mean(pair[..., m]) for m, k in enumerate(LABELS)}
+    return found
+
+
+def fat_in_scores(runs: list[Arrays], part: Section, name: str = "test, plain") -> dict[str, list[float]]:
+    """How the scores of patients without a label go with their fat: Spearman's correlation, by label and seed.
+
+    0 for a network that does not look at fat: in this part fat and findings are independent.
+    """
+    found = {}
+    for m, key in enumerate(LABELS):
+        without = part.labels[:, m].numpy() == 0
+        fat = part.fat.numpy()[without]
+        found[key] = [float(spearmanr(run[f"scores/{name}"][without, m], fat).statistic) for run in runs]
+    return found
+
+
+def slice_curves(runs: list[Arrays], part: Section, name: str = "test, plain") -> dict[str, dict[str, Any]]:
+    """Mean slice scores around the lesions' middles, by label, with 95 % intervals over patients; means over seeds.
+
+    "elsewhere" is the mean score at the same heights of the patients without the label. "AUROC" is that of the slice
+    groups of patients with the label: is the score higher where the lesion is? (Mean over patients.)
+    """
+    scores = np.mean([run[f"slices/{name}"] for run in runs], axis=0)  # (N, M, S)
+    pieces = part.lesions.sum((2, 3)).numpy()
+    places = np.arange(pieces.shape[-1])
+    found = {}
+    for m, key in enumerate(LABELS):
+        absent = scores[part.labels[:, m].numpy() == 0, m].mean(0)
+        curves, others, areas = [], [], []
+        for score, piece in zip(scores[:, m], pieces[:, m], strict=True):
+            if piece.sum() == 0:
+                continue
+            middle = round(float((places * piece).sum() / piece.sum()))
+            wanted = middle + np.arange(-REACH, REACH + 1)
+            inside = (wanted >= 0) & (wanted < len(places))
+            take = wanted.clip(0, len(places) - 1)
+            curves.append(np.where(inside, score[take], np.nan))
+            others.append(np.where(inside, absent[take], np.nan))
+            here = torch.from_numpy(piece > 0).double()[:, None]
+            areas.append(float(auroc_per_class(torch.from_numpy(score)[:, None], here)))
+        random, table = np.random.default_rng(0), np.stack(curves)
+        draws = [np.nanmean(table[random.integers(len(table), size=len(table))], axis=0) for _ in range(RESAMPLES)]
+        low, high = np.nanquantile(draws, (0.025, 0.975), axis=0)
+        found[key] = {
+            "patients": len(curves),
+            "mean": np.nanmean(table, axis=0),
+            "low": low,
+            "high": high,
+            "elsewhere": np.nanmean(others, axis=0),
+            "AUROC": interval(np.array(areas)[None], _mean) | {"seeds": None},
+        }
+    return found
+
+
+def summary(rows: list[dict[str, Any]], arrays: list[Arrays], parts: dict[str, Section]) -> dict[str, Any]:
+    """All of it.
+
+    Args:
+        rows: what each run says of itself: network, mask loss, seed.
+        arrays: of each run.
+        parts: the patients.
+    """
+    groups: dict[tuple[str, bool], list[Arrays]] = {}
+    for row, found in zip(rows, arrays, strict=True):
+        groups.setdefault((row["network"], row["mask loss"]), []).append(found)
+    plain, masked = groups[("AxialNet", False)], groups.get(("AxialNet", True), [])
+    tables = {
+        f"{name}{', mask loss' if mask else ''}": network_row(runs, parts) for (name, mask), runs in groups.items()
+    }
+    shares = {name: parts[name].allowed.float().mean((2, 3, 4))[parts[name].labels == 1] for name in TESTS}
+    pairs = min(len(plain), len(masked))
+    found: dict[str, Any] = {"runs": rows, "networks": tables}
+    found["allowed share of all cells"] = {name: float(share.mean()) for name, share in shares.items()}
+    found["patients with each label"] = {
+        name: dict(zip(LABELS, part.labels.sum(0).int().tolist(), strict=True)) for name, part in parts.items()
+    }
+    for name, runs in (("AxialNet", plain), ("AxialNet, mask loss", masked)):
+        if runs:
+            curves, fat = slice_curves(runs, parts["test, plain"]), fat_in_scores(runs, parts["test, plain"])
+            found[f"slice scores of {name}"], found[f"fat in the scores of {name}"] = curves, fat
+    if pairs:
+        found["mask loss less none"] = mask_loss_gain(masked[:pairs], plain[:pairs], parts)
+    return found
