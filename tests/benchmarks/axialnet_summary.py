@@ -45,10 +45,17 @@ def _mean(tables: np.ndarray) -> float:
     return float(known.mean()) if known.size else float("nan")
 
 
+def _over_patients(curves: np.ndarray) -> np.ndarray:
+    """The mean (P,) of curves (N, P) where they are defined; NaN where none is."""
+    known = ~np.isnan(curves)
+    with np.errstate(invalid="ignore"):
+        return np.where(known, curves, 0).sum(0) / known.sum(0)
+
+
 def _auroc(tables: np.ndarray) -> float:
     """The mean over seeds and labels of the area under the curve of scores and labels (S, N, 2, M)."""
     each = [auroc_per_class(torch.from_numpy(one[:, 0]), torch.from_numpy(one[:, 1])).numpy() for one in tables]
-    return float(np.nanmean(each))
+    return _mean(np.array(each))
 
 
 def _labels(part: Section, name: str, runs: list[Arrays]) -> np.ndarray:
@@ -134,15 +141,17 @@ def slice_curves(runs: list[Arrays], part: Section, name: str = "test, plain") -
             others.append(np.where(inside, absent[take], np.nan))
             here = torch.from_numpy(piece > 0).double()[:, None]
             areas.append(float(auroc_per_class(torch.from_numpy(score)[:, None], here)))
+        if not curves:
+            continue
         random, table = np.random.default_rng(0), np.stack(curves)
-        draws = [np.nanmean(table[random.integers(len(table), size=len(table))], axis=0) for _ in range(RESAMPLES)]
-        low, high = np.nanquantile(draws, (0.025, 0.975), axis=0)
+        draws = [_over_patients(table[random.integers(len(table), size=len(table))]) for _ in range(RESAMPLES)]
+        low, high = np.quantile(draws, (0.025, 0.975), axis=0)
         found[key] = {
             "patients": len(curves),
-            "mean": np.nanmean(table, axis=0),
+            "mean": _over_patients(table),
             "low": low,
             "high": high,
-            "elsewhere": np.nanmean(others, axis=0),
+            "elsewhere": _over_patients(np.stack(others)),
             "AUROC": interval(np.array(areas)[None], _mean) | {"seeds": None},
         }
     return found

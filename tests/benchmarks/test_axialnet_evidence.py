@@ -1,0 +1,64 @@
+"""The scripts behind docs/researchers/axialnet_evidence.md: they run, and the page says what the files say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from tests.benchmarks import axialnet_cohort as cohort
+from tests.benchmarks.axialnet_evidence import experiment, plain, plan
+from tests.benchmarks.axialnet_page import PAGE, curves, filled, table_1
+from tests.benchmarks.axialnet_runs import NETWORKS, Settings, maps_of, normalized, peaks_on_lesions
+from tests.benchmarks.axialnet_summary import interval
+
+
+def test_the_page_says_what_the_files_say() -> None:
+    found, real = (
+        json.loads((PAGE.parent / name).read_text(encoding="utf-8"))
+        for name in ("axialnet_evidence.json", "axialnet_real.json")
+    )
+    page = PAGE.read_text(encoding="utf-8")
+    assert page.count("<!-- table: ") == page.count("<!-- end -->") == 6
+    assert filled(page, found, real) == page, "python -m tests.benchmarks.axialnet_page"
+
+
+def test_maps_are_the_attention_on_the_cells_of_the_regions() -> None:
+    network = NETWORKS["AxialNet"][0](Settings()).eval()
+    images = torch.randint(255, (1, 1, *cohort.SEEN), dtype=torch.uint8)
+    maps, scores = maps_of(network, "reduction", "HiResCAM", images)
+    found = network.explain(normalized(images))
+    torch.testing.assert_close(maps, found.attention.detach() / 27)
+    torch.testing.assert_close(scores, found.logits.detach())
+
+
+def test_a_peak_beside_a_lesion_is_a_hit_and_one_farther_off_is_not() -> None:
+    data = cohort.Section.__new__(cohort.Section)
+    data.labels, data.lesions = torch.tensor([[1.0, 1.0, 1.0, 0.0]]), torch.zeros(1, 4, 5, 5, 5)
+    data.lesions[..., 2, 2, 2] = 1
+    maps = torch.full((1, 4, 5, 5, 5), -1.0)
+    maps[0, 0, 3, 2, 1] = maps[0, 1, 4, 2, 2] = maps[0, 3, 2, 2, 2] = 1
+    assert plain(peaks_on_lesions(maps, data).numpy()) == [[1.0, 0.0, 0.0, None]]
+
+
+def test_an_interval_draws_seeds_and_patients() -> None:
+    values = np.array([0.0, 1.0])[:, None] + np.zeros((2, 50))
+    found = interval(values, lambda table: float(table.mean()), resamples=200)
+    assert (found["mean"], found["low"], found["high"], found["seeds"]) == (0.5, 0.0, 1.0, [0.0, 1.0])
+
+
+@pytest.mark.slow
+def test_a_tiny_experiment_runs_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs = [run for run in plan(1, 1) if run[0] in ("AxialNet", "BodyConv", "3DConv")]
+    settings = Settings(epochs=1, first_epochs=1)
+    found = plain(experiment(tmp_path, runs, settings, most=4))
+    assert capsys.readouterr().out.count("of training") == 4
+    assert set(found["networks"]) == {"AxialNet", "AxialNet, mask loss", "BodyConv", "3DConv"}
+    assert "OrganIoU HiResCAM" not in found["networks"]["3DConv"]["test, plain"]
+    assert "| BodyConv | 1 |" in table_1(found, "test, plain")
+    assert len(curves(found).axes) == 8
+    experiment(tmp_path, runs, settings, most=4)
+    assert "of training" not in capsys.readouterr().out, "all was done"
