@@ -188,6 +188,8 @@ def test_the_demo_says_where_the_results_lie(ct: str, cohort: Path, tmp_path: Pa
         str(tmp_path),
         "--steps",
         "1",
+        "--epochs",
+        "1",
     ]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     name = "good" if ct else "phantom_ct"
@@ -197,6 +199,7 @@ def test_the_demo_says_where_the_results_lie(ct: str, cohort: Path, tmp_path: Pa
         assert (tmp_path / file).is_file()
     assert ("Dice against the phantom's known organs" in result.stdout) == (not ct)
     assert ("point localization" in result.stdout) == (tmp_path / "pylon_demo.png").is_file() == (not ct)
+    assert ("with the mask loss" in result.stdout) == (tmp_path / "axialnet_demo.png").is_file() == (not ct)
 
 
 @pytest.mark.real
