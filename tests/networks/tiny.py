@@ -59,3 +59,14 @@ def shake_(module: nn.Module) -> nn.Module:
                 norm.weight.uniform_(0.5, 1.5)
                 norm.bias.normal_(0, 0.1)
     return module.eval()
+
+
+@torch.no_grad()
+def calibrate_(module: nn.Module, images: torch.Tensor) -> nn.Module:
+    """Give batch norms the statistics of images (N, C, *spatial), and put them into eval mode."""
+    for norm in module.modules():
+        if isinstance(norm, nn.BatchNorm2d | nn.BatchNorm3d):
+            norm.reset_running_stats()
+            norm.momentum = None  # the mean over batches
+    module.train()(images)
+    return module.eval()
