@@ -19,6 +19,7 @@ from monai_pylon.data.radiograph_reader import (
     radiograph_size,
     read_radiograph,
 )
+from monai_pylon.data.voc_images import pascal_voc_datalist
 from monai_pylon.data.volume_reader import (
     VOLUME_SUFFIXES,
     ReadVolume,
@@ -55,6 +56,7 @@ __all__ = [
     "collate_radiographs",
     "find_ct_series",
     "is_dicom_file",
+    "pascal_voc_datalist",
     "phantom_chest_ct",
     "phantom_radiograph",
     "rad_chestct_datalist",
