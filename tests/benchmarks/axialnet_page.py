@@ -24,7 +24,8 @@ from tests.benchmarks.axialnet_runs import PICTURED
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = DOCS / "researchers" / "axialnet_evidence.md"
 PLAIN, CONFOUNDED_TEST = "test, plain", "test, confounded"
-MASKED = "AxialNet, mask loss"
+#: The networks whose slice scores are shown.
+SHOWN = ("AxialNet", "AxialNet, mask loss × 108")
 _BLOCK = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -52,6 +53,8 @@ def table_1(found: dict[str, Any], part: str) -> str:
     head = ["network", "seeds", "AUROC", "OrganIoU, Grad-CAM", "OrganIoU, HiResCAM", "HiResCAM less Grad-CAM"]
     rows = []
     for name, parts in found["networks"].items():
+        if ", mask loss" in name:
+            continue
         numbers = parts[part]
         maps = [_interval(numbers.get(f"OrganIoU {method}")) for method in ("Grad-CAM", "HiResCAM")]
         gain = _interval(numbers.get("OrganIoU HiResCAM less Grad-CAM"), signed=True)
@@ -59,43 +62,45 @@ def table_1(found: dict[str, Any], part: str) -> str:
     return _table(head, rows)
 
 
-def table_2(found: dict[str, Any]) -> str:
-    """What the mask loss changes."""
+def table_2(found: dict[str, Any], part: str) -> str:
+    """What the mask loss changes, at each of its weights."""
+    names = [name for name in found["networks"] if name.startswith("AxialNet, ")]
     rows = []
-    for part in (PLAIN, CONFOUNDED_TEST):
-        for what in ("AUROC", "OrganIoU Grad-CAM", "OrganIoU HiResCAM", "peak HiResCAM"):
-            each = [_interval(found["networks"][name][part][what]) for name in ("AxialNet", MASKED)]
-            gain = found["mask loss less none"][part][what]
+    for what in ("AUROC", "OrganIoU Grad-CAM", "OrganIoU HiResCAM", "peak HiResCAM"):
+        rows.append([what, "without", _interval(found["networks"]["AxialNet"][part][what]), "", ""])
+        for name in names:
+            gain = found[f"{name} less AxialNet"][part][what]
             seeds = ", ".join(_number(value, signed=True) for value in gain["seeds"])
-            rows.append([part.removeprefix("test, "), what, *each, _interval(gain, signed=True), seeds])
-    return _table(["test part", "", "without", "with mask loss", "difference", "of each seed"], rows)
+            value = _interval(found["networks"][name][part][what])
+            rows.append(["", name.removeprefix("AxialNet, "), value, _interval(gain, signed=True), seeds])
+    return _table(["", "training", "mean", "difference", "of each seed"], rows)
 
 
 def table_labels(found: dict[str, Any]) -> str:
-    """Label by label: AxialNet without and with the mask loss."""
+    """Label by label: AxialNet without the mask loss, and with each of its weights."""
     head = ["label", "AUROC plain", "AUROC confounded", "OrganIoU", "peak on the lesion", "score and fat"]
+    names = [name for name in found["networks"] if name.startswith("AxialNet")]
     rows = []
     for key, label in LABELS.items():
         row = [f"**{label}**" if key in CONFOUNDED else label]
-        pair = [found["networks"][name] for name in ("AxialNet", MASKED)]
-        row += [" → ".join(_number(p[part]["AUROC by label"][key]) for p in pair) for part in (PLAIN, CONFOUNDED_TEST)]
+        each = [found["networks"][name] for name in names]
+        row += [" → ".join(_number(n[part]["AUROC by label"][key]) for n in each) for part in (PLAIN, CONFOUNDED_TEST)]
         for what in ("OrganIoU", "peak"):
-            row.append(" → ".join(_number(p[PLAIN][f"{what} HiResCAM by label"][key]) for p in pair))
-        fat = [float(np.mean(found[f"fat in the scores of {name}"][key])) for name in ("AxialNet", MASKED)]
+            row.append(" → ".join(_number(n[PLAIN][f"{what} HiResCAM by label"][key]) for n in each))
+        fat = [float(np.mean(found[f"fat in the scores of {name}"][key])) for name in names]
         rows.append([*row, " → ".join(_number(value, signed=True) for value in fat)])
     return _table(head, rows)
 
 
 def table_slices(found: dict[str, Any]) -> str:
     """How well slice scores tell the slices with a lesion from the others of the same patient."""
-    names = ("AxialNet", MASKED)
-    tables = [found[f"slice scores of {name}"] for name in names]
+    tables = [found[f"slice scores of {name}"] for name in SHOWN]
     rows = [
         [label, str(tables[0][key]["patients"]), *(_interval(table[key]["AUROC"]) for table in tables)]
         for key, label in LABELS.items()
         if key in tables[0]
     ]
-    return _table(["label", "patients", "AUROC of slices, without", "with mask loss"], rows)
+    return _table(["label", "patients", *SHOWN], rows)
 
 
 def table_real(found: dict[str, Any]) -> str:
@@ -117,7 +122,8 @@ def filled(page: str, found: dict[str, Any], real: dict[str, Any]) -> str:
     tables = {
         "networks, plain": lambda: table_1(found, PLAIN),
         "networks, confounded": lambda: table_1(found, CONFOUNDED_TEST),
-        "mask loss": lambda: table_2(found),
+        "mask loss, plain": lambda: table_2(found, PLAIN),
+        "mask loss, confounded": lambda: table_2(found, CONFOUNDED_TEST),
         "labels": lambda: table_labels(found),
         "slices": lambda: table_slices(found),
         "real": lambda: table_real(real),
@@ -130,7 +136,7 @@ def curves(found: dict[str, Any]) -> Figure:
     figure = Figure(figsize=(11, 5.2), dpi=80, layout="constrained")
     panels = figure.subplots(2, 4, sharex=True).ravel()
     for axes, (key, label) in zip(panels, LABELS.items(), strict=True):
-        for name, colour in (("AxialNet", "#0072b2"), (MASKED, "#d55e00")):
+        for name, colour in zip(SHOWN, ("#0072b2", "#d55e00"), strict=True):
             curve = found[f"slice scores of {name}"].get(key)
             if curve is None:
                 continue
@@ -162,7 +168,7 @@ def maps(folder: Path) -> Figure:
     part, chosen = Section(folder / "phantoms", PLAIN, PICTURED), ("nodule", "mass", "consolidation", "calcification")
     figure = Figure(figsize=(12, 6.6), dpi=70, layout="constrained")
     panels = figure.subplots(2, len(chosen))
-    for row, mask in zip(panels, ("plain", "mask"), strict=True):
+    for row, mask in zip(panels, ("plain", "mask-x108"), strict=True):
         with np.load(folder / "runs" / f"AxialNet-{mask}-0.npz") as tables:
             found = torch.from_numpy(tables[f"maps/{PLAIN}"].astype(np.float32)).clamp_min(0)
         for axes, key in zip(row, chosen, strict=True):
@@ -177,7 +183,9 @@ def maps(folder: Path) -> Figure:
             for cells, colour in ((part.allowed[n, m], "#56b4e9"), (part.lesions[n, m] > 0, "#ffffff")):
                 outline = np.kron(cells[..., group].numpy(), np.ones((8, 8)))
                 axes.contour(outline.T, levels=[0.5], colors=colour, linewidths=1.1)
-            axes.set_title(f"{LABELS[key]}, {'with' if mask == 'mask' else 'without'} the mask loss", fontsize=10)
+            axes.set_title(
+                f"{LABELS[key]}, {'without the mask loss' if mask == 'plain' else 'mask loss × 108'}", fontsize=10
+            )
             axes.set_axis_off()
     return figure
 

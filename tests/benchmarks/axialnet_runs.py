@@ -102,10 +102,10 @@ def first_encoder(images: torch.Tensor, tissues: torch.Tensor, s: Settings) -> d
     return encoder.state_dict()
 
 
-def train(network: nn.Module, data: Section, s: Settings, mask: bool, seed: int) -> list[float]:
+def train(network: nn.Module, data: Section, s: Settings, mask: float, seed: int) -> list[float]:
     """Adam with a rate that rises and falls once; volumes are mirrored at random, and the allowed regions with them.
 
-    Gives the mean loss of each epoch.
+    ``mask`` is a factor of the settings' mask weight, 0 for none. Gives the mean loss of each epoch.
     """
     random = torch.Generator().manual_seed(seed)
     getattr(network, "encoder", nn.Identity()).to(memory_format=torch.channels_last)
@@ -113,7 +113,7 @@ def train(network: nn.Module, data: Section, s: Settings, mask: bool, seed: int)
     steps = s.epochs * (len(data) // s.batch)
     optimizer = torch.optim.Adam(student.parameters(), lr=s.rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=s.rate, total_steps=steps)
-    penalty, losses = MaskLoss(s.mask_weight), []
+    penalty, losses = MaskLoss(mask * s.mask_weight), []
     student.train()
     for _ in range(s.epochs):
         order, sum_ = torch.randperm(len(data), generator=random), 0.0
@@ -190,7 +190,7 @@ def judge(network: nn.Module, layer: str | None, parts: dict[str, Section]) -> d
 
 
 def run(
-    name: str, mask: bool, seed: int, parts: dict[str, Section], s: Settings, encoder: dict[str, torch.Tensor]
+    name: str, mask: float, seed: int, parts: dict[str, Section], s: Settings, encoder: dict[str, torch.Tensor]
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Train from the encoder's first weights and judge; gives what is worth reading, and the arrays."""
     make, layer = NETWORKS[name]

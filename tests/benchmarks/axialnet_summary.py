@@ -15,6 +15,8 @@ from tests.benchmarks.axialnet_cohort import LABELS, Section
 Arrays = dict[str, np.ndarray]
 TESTS = ("test, plain", "test, confounded")
 RESAMPLES = 2000
+#: Weight of the mask loss, as a multiple of the settings' one -> what is added to a network's name.
+MASK_NAMES = {0: "", 1: ", mask loss", 10: ", mask loss × 10", 108: ", mask loss × 108"}
 #: The slice groups before and behind a lesion's middle whose scores are kept.
 REACH = 10
 
@@ -165,24 +167,26 @@ def summary(rows: list[dict[str, Any]], arrays: list[Arrays], parts: dict[str, S
         arrays: of each run.
         parts: the patients.
     """
-    groups: dict[tuple[str, bool], list[Arrays]] = {}
+    groups: dict[tuple[str, float], list[Arrays]] = {}
     for row, found in zip(rows, arrays, strict=True):
         groups.setdefault((row["network"], row["mask loss"]), []).append(found)
-    plain, masked = groups[("AxialNet", False)], groups.get(("AxialNet", True), [])
-    tables = {
-        f"{name}{', mask loss' if mask else ''}": network_row(runs, parts) for (name, mask), runs in groups.items()
-    }
+    named = {name + MASK_NAMES[mask]: runs for (name, mask), runs in groups.items()}
     shares = {name: parts[name].allowed.float().mean((2, 3, 4))[parts[name].labels == 1] for name in TESTS}
-    pairs = min(len(plain), len(masked))
-    found: dict[str, Any] = {"runs": rows, "networks": tables}
-    found["allowed share of all cells"] = {name: float(share.mean()) for name, share in shares.items()}
-    found["patients with each label"] = {
+    result: dict[str, Any] = {"runs": rows}
+    result["networks"] = {name: network_row(runs, parts) for name, runs in named.items()}
+    result["allowed share of all cells"] = {name: float(share.mean()) for name, share in shares.items()}
+    within = {name: (parts[name].lesions * parts[name].allowed).sum((0, 2, 3, 4)) for name in TESTS}
+    result["share of the lesions' voxels that is allowed"] = {
+        name: dict(zip(LABELS, (inside / parts[name].lesions.sum((0, 2, 3, 4))).tolist(), strict=True))
+        for name, inside in within.items()
+    }
+    result["patients with each label"] = {
         name: dict(zip(LABELS, part.labels.sum(0).int().tolist(), strict=True)) for name, part in parts.items()
     }
-    for name, runs in (("AxialNet", plain), ("AxialNet, mask loss", masked)):
-        if runs:
-            curves, fat = slice_curves(runs, parts["test, plain"]), fat_in_scores(runs, parts["test, plain"])
-            found[f"slice scores of {name}"], found[f"fat in the scores of {name}"] = curves, fat
-    if pairs:
-        found["mask loss less none"] = mask_loss_gain(masked[:pairs], plain[:pairs], parts)
-    return found
+    for name in (name for name in named if name.startswith("AxialNet")):
+        result[f"slice scores of {name}"] = slice_curves(named[name], parts["test, plain"])
+        result[f"fat in the scores of {name}"] = fat_in_scores(named[name], parts["test, plain"])
+        if name != "AxialNet":
+            pairs = min(len(named[name]), len(named["AxialNet"]))
+            result[f"{name} less AxialNet"] = mask_loss_gain(named[name][:pairs], named["AxialNet"][:pairs], parts)
+    return result
