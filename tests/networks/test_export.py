@@ -79,8 +79,8 @@ def test_torch_compile_in_one_graph(net):
 
 @pytest.mark.slow
 def test_onnx(net):
-    onnxruntime = pytest.importorskip("onnxruntime", reason="the extra [onnx] is not installed")
-    pytest.importorskip("onnxscript", reason="the extra [onnx] is not installed")
+    onnxruntime = pytest.importorskip("onnxruntime", reason="the extra [export] is not installed")
+    pytest.importorskip("onnxscript", reason="the extra [export] is not installed")
     x = image(net)
     for module, parts in ((net, 1), (Explained(net), 2)):
         file = io.BytesIO()
