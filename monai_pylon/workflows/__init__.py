@@ -12,6 +12,12 @@ from monai_pylon.workflows.networks import bundle_folder, explained_layer, make_
 from monai_pylon.workflows.organ_thresholds import OrganThresholds
 from monai_pylon.workflows.organ_writer import OrganWriter
 from monai_pylon.workflows.overrides import check_overrides, running_workflow, unknown_keys
+from monai_pylon.workflows.region_recipe import RegionsInCache, RegionWriter, regions_of_training, training_command
+from monai_pylon.workflows.report_cohort import ReportCohort, ReportCohortSummary
+from monai_pylon.workflows.report_files import ReportText, read_reports
+from monai_pylon.workflows.report_labels import LabeledReports, label_cells, label_reports, write_labels
+from monai_pylon.workflows.report_matching import ReportMatches, match_reports, scan_key
+from monai_pylon.workflows.report_summary import CohortFacts, label_counts, mask_verdicts, save_cohort_page
 from monai_pylon.workflows.runner import CohortRunner, CohortSummary
 from monai_pylon.workflows.scan_batches import known_samples, prepare_scans
 from monai_pylon.workflows.scan_data import ForgivingDataset, OrgansOfScand, attention_grid, chest_ct_data
@@ -22,6 +28,7 @@ from monai_pylon.workflows.scan_explainer import (
     maps_and_regions,
     maps_on_axes,
 )
+from monai_pylon.workflows.scan_keeper import KeepScan, scans_of_cohort
 from monai_pylon.workflows.scan_writer import ScanWriter, map_on_scan, slice_heights
 from monai_pylon.workflows.scans import list_films, list_scans
 from monai_pylon.workflows.training import (
@@ -36,6 +43,7 @@ from monai_pylon.workflows.training import (
 )
 
 __all__ = [
+    "CohortFacts",
     "CohortRunner",
     "CohortSummary",
     "EpochHistory",
@@ -47,9 +55,17 @@ __all__ = [
     "FiniteLoss",
     "ForgivingDataset",
     "KeepOnDiskd",
+    "KeepScan",
+    "LabeledReports",
     "OrganThresholds",
     "OrganWriter",
     "OrgansOfScand",
+    "RegionWriter",
+    "RegionsInCache",
+    "ReportCohort",
+    "ReportCohortSummary",
+    "ReportMatches",
+    "ReportText",
     "SameBuffers",
     "ScanMaps",
     "ScanMapsInferer",
@@ -68,6 +84,9 @@ __all__ = [
     "explained_layer",
     "file_mark",
     "known_samples",
+    "label_cells",
+    "label_counts",
+    "label_reports",
     "list_films",
     "list_scans",
     "load_checkpoint",
@@ -78,6 +97,8 @@ __all__ = [
     "maps_and_boxes",
     "maps_and_regions",
     "maps_on_axes",
+    "mask_verdicts",
+    "match_reports",
     "network_table",
     "peak_memory_mb",
     "prepare_radiographs",
@@ -85,10 +106,17 @@ __all__ = [
     "radiograph_data",
     "read_checkpoint",
     "read_folds",
+    "read_reports",
+    "regions_of_training",
     "report_rows",
     "restart_peak_memory",
     "running_workflow",
+    "save_cohort_page",
+    "scan_key",
+    "scans_of_cohort",
     "section_of_folds",
     "slice_heights",
+    "training_command",
     "unknown_keys",
+    "write_labels",
 ]

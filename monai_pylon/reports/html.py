@@ -1,0 +1,163 @@
+"""Pages that a person opens in a browser: one file, no scripts, nothing loaded from elsewhere, every text escaped."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from os import PathLike
+from typing import Any
+from urllib.parse import quote
+
+from monai_pylon.reports.atomic import written_whole
+from monai_pylon.reports.page import BACKGROUND, FAINT, TEXT
+
+__all__ = ["RawHTML", "html_bar", "html_numbers", "html_pictures", "html_table", "save_html"]
+
+_STYLE = f"""
+:root {{ color-scheme: dark; }}
+body {{ background: {BACKGROUND}; color: {TEXT}; font: 16px/1.45 system-ui, sans-serif; max-width: 72rem;
+  margin: 2rem auto; padding: 0 1rem; }}
+h1 {{ font-size: 1.7rem; }} h2 {{ font-size: 1.25rem; margin-top: 2.2rem; }}
+p.faint, figcaption, th {{ color: {FAINT}; }}
+table {{ border-collapse: collapse; margin: .6rem 0; }}
+th {{ text-align: left; font-weight: normal; }}
+th, td {{ padding: .2rem 1rem .2rem 0; border-bottom: 1px solid #2a3036; vertical-align: top;
+  overflow-wrap: anywhere; }}
+td.number {{ text-align: right; font-variant-numeric: tabular-nums; }}
+.numbers {{ display: flex; flex-wrap: wrap; gap: 1rem; }}
+.numbers div {{ background: #1a2026; border-radius: .5rem; padding: .6rem 1rem; min-width: 8rem; }}
+.numbers b {{ display: block; font-size: 1.7rem; }}
+.bar {{ display: inline-block; height: .7rem; background: #56b4e9; border-radius: .2rem; }}
+.pictures {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(21rem, 1fr)); gap: 1rem; }}
+figure {{ margin: 0; }} img {{ width: 100%; border-radius: .3rem; }}
+pre {{ background: #1a2026; border-radius: .5rem; padding: .8rem; overflow-x: auto; }}
+"""
+
+
+class RawHTML(str):
+    """Text that is HTML already and is not escaped again.
+
+    Example:
+        >>> html_table([{"a": RawHTML("<b>1</b>"), "b": "<b>"}]).count("&lt;b&gt;")
+        1
+    """
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, RawHTML) else escape(str(value))
+
+
+def html_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> RawHTML:
+    """A table; numbers stand to the right.
+
+    Args:
+        rows: values by column.
+        columns: which ones, in which order; None for those of the first row.
+
+    Returns:
+        the table, or an empty text where there are no rows.
+
+    Example:
+        >>> "<td class=number>3</td>" in html_table([{"label": "lung mass", "scans": 3}])
+        True
+    """
+    if not rows:
+        return RawHTML("")
+    columns = list(rows[0]) if columns is None else columns
+    lines = ["<table>", "<tr>" + "".join(f"<th>{escape(name)}</th>" for name in columns) + "</tr>"]
+    for row in rows:
+        cells = [row.get(name, "") for name in columns]
+        marks = [" class=number" if isinstance(cell, int | float) else "" for cell in cells]
+        lines.append(
+            "<tr>" + "".join(f"<td{mark}>{_text(cell)}</td>" for mark, cell in zip(marks, cells, strict=True)) + "</tr>"
+        )
+    return RawHTML("\n".join([*lines, "</table>"]))
+
+
+def html_numbers(numbers: Mapping[str, Any]) -> RawHTML:
+    """A row of numbers, each with the words that say what it counts.
+
+    Args:
+        numbers: by their words.
+
+    Returns:
+        the HTML.
+
+    Example:
+        >>> "<b>12</b> scans" in html_numbers({"scans": 12})
+        True
+    """
+    tiles = "".join(f"<div><b>{_text(value)}</b> {escape(words)}</div>" for words, value in numbers.items())
+    return RawHTML(f"<div class=numbers>{tiles}</div>")
+
+
+def html_bar(share: float) -> RawHTML:
+    """A bar for a cell of a table.
+
+    Args:
+        share: its length, 0 to 1.
+
+    Returns:
+        the HTML.
+
+    Example:
+        >>> "width:6.00rem" in html_bar(0.5)
+        True
+    """
+    return RawHTML(f'<span class=bar style="width:{12 * min(max(share, 0), 1):.2f}rem"></span>')
+
+
+def html_pictures(pictures: Iterable[tuple[str, str]]) -> RawHTML:
+    """Pictures beside each other, each a link to itself; a browser loads them when they come into view.
+
+    Args:
+        pictures: the file, relative to the page, and the words below it.
+
+    Returns:
+        the HTML.
+
+    Example:
+        >>> 'src="a%20b.png"' in html_pictures([("a b.png", "scan a b")])
+        True
+    """
+    places = ((quote(os.fsencode(file)), escape(words)) for file, words in pictures)
+    figures = (
+        f'<figure><a href="{place}"><img loading=lazy src="{place}" alt="{words}"></a>'
+        f"<figcaption>{words}</figcaption></figure>"
+        for place, words in places
+    )
+    return RawHTML("<div class=pictures>\n" + "\n".join(figures) + "\n</div>")
+
+
+def save_html(path: str | PathLike[str], title: str, parts: Iterable[str]) -> None:
+    """Write a page; the file appears whole or not at all.
+
+    Args:
+        path: where to write, ending in ``.html``.
+        title: the page's heading.
+        parts: what stands below it: `RawHTML` as it is, other texts as paragraphs; those that begin with "# " are
+            headings.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_html(pathlib.Path(folder, "a.html"), "A <page>", ["# Part", "Some text."])
+        ...     "<h1>A &lt;page&gt;</h1>" in pathlib.Path(folder, "a.html").read_text()
+        True
+    """
+    body = []
+    for part in parts:
+        if isinstance(part, RawHTML):
+            body.append(part)
+        elif part.startswith("# "):
+            body.append(f"<h2>{escape(part[2:])}</h2>")
+        else:
+            body.append(f"<p>{escape(part)}</p>")
+    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    page = (
+        f'<!DOCTYPE html>\n<html lang="en"><head>{head}<title>{escape(title)}</title>\n<style>{_STYLE}</style></head>\n'
+    )
+    page += f"<body><h1>{escape(title)}</h1>\n" + "\n".join(body) + "\n</body></html>\n"
+    with written_whole(path) as part_file:
+        part_file.write_text(page, encoding="utf-8", errors="replace")

@@ -1,0 +1,138 @@
+"""From matched reports to a table of labels at places, in the form that the bundles which train read."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from os import PathLike
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from monai_pylon.labeler import Finding, ReportLabeler
+from monai_pylon.reports import write_rows
+from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, possible_locations
+from monai_pylon.utils import check_choice
+from monai_pylon.workflows.report_files import ReportText
+
+__all__ = ["LabeledReports", "label_cells", "label_reports", "write_labels"]
+
+_LOGGER = logging.getLogger(__name__)
+_SILENT = ("leave_out", "absent")
+
+
+class LabeledReports(NamedTuple):
+    """The labels of each scan's report, and the reports that gave none.
+
+    Attributes:
+        cells: by scan, float32 (80, 3): 1 where the report places the label in the organ, 0 where not, NaN where it
+            does not tell.
+        problems: by scan, why its report gave no labels.
+
+    Example:
+        >>> label_reports({"a": ReportText("a", "Left effusion.", "line 2")}, ReportLabeler()).problems
+        {}
+    """
+
+    cells: dict[str, np.ndarray]
+    problems: dict[str, str]
+
+
+def label_cells(findings: Iterable[Finding]) -> np.ndarray:
+    """The labels of one report at each organ.
+
+    Args:
+        findings: from :meth:`ReportLabeler.label`.
+
+    Returns:
+        float32 (80, 3): 1 present, 0 absent, NaN in the organs in which a finding may lie whose side is unknown, so
+        that the label counts as unknown.
+
+    Example:
+        >>> cells = label_cells(ReportLabeler(side_unknown="unknown").label("There is a pleural effusion."))
+        >>> cells[CHEST_CT_LABELS.index("pleural effusion")].tolist()
+        [nan, 0.0, nan]
+    """
+    findings = list(findings)
+    cells = ReportLabeler.matrix(findings).astype(np.float32)
+    possible = possible_locations()
+    for finding in findings:
+        label = CHEST_CT_LABELS.index(finding.abnormality)
+        if not finding.locations and not (cells[label] == 1).any():
+            cells[label, possible[label]] = np.nan
+    return cells
+
+
+def label_reports(
+    reports: Mapping[str, ReportText],
+    labeler: ReportLabeler,
+    silent: str = "leave_out",
+    step: Callable[[], Any] | None = None,
+) -> LabeledReports:
+    """Label the report of each scan; one that the labeler cannot read does not stop the others.
+
+    A report in which nothing of the vocabulary is found, not even a negated finding, is hardly a report in English: an
+    empty template, another language.
+
+    Args:
+        reports: by scan.
+        labeler: for the texts.
+        silent: what becomes of such a report: "leave_out", or "absent" for all labels absent.
+        step: called after each report, as by a progress bar.
+
+    Returns:
+        labels and problems.
+
+    Raises:
+        ValueError: where `silent` is no choice.
+
+    Example:
+        >>> labeled = label_reports({"a": ReportText("a", "Kein Erguss.", "line 2")}, ReportLabeler())
+        >>> labeled.problems
+        {'a': 'nothing was recognised in the report: is it in English, and more than a template?'}
+    """
+    check_choice(silent, _SILENT, "silent")
+    cells, problems = {}, {}
+    for scan, report in reports.items():
+        try:
+            findings = labeler.label(report.text)
+            if not findings and silent == "leave_out" and not labeler.trace(report.text):
+                problems[scan] = "nothing was recognised in the report: is it in English, and more than a template?"
+            else:
+                cells[scan] = label_cells(findings)
+        except Exception as error:  # its text may quote the report: the type alone is told
+            problems[scan] = f"the labeler failed on this report ({type(error).__name__})"
+            _LOGGER.error("The labeler failed on the report of %s (%s).", scan, type(error).__name__)
+        if step is not None:
+            step()
+    return LabeledReports(cells, problems)
+
+
+def write_labels(path: str | PathLike[str], cells: Mapping[str, np.ndarray], reports: Mapping[str, ReportText]) -> None:
+    """Write the table of labels at places, `labels.csv`, as :func:`rad_chestct_datalist` reads it.
+
+    Args:
+        path: the CSV file; it appears whole or not at all.
+        cells: by scan, (80, 3), as in :class:`LabeledReports`.
+        reports: by scan: where they tell patient or section, the table has these columns too.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> labeled = label_reports({"a": ReportText("a", "Left effusion.", "line 2")}, ReportLabeler())
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_labels(pathlib.Path(folder, "labels.csv"), labeled.cells, {})
+        ...     len(pathlib.Path(folder, "labels.csv").read_text().splitlines())
+        2
+    """
+    seen = possible_locations()
+    for one in cells.values():
+        seen = seen | (np.nan_to_num(one, nan=1.0) == 1)
+    columns = [(k, o) for k in range(len(CHEST_CT_LABELS)) for o in range(len(ORGANS)) if seen[k, o]]
+    facts = [name for name in ("patient", "section") if any(getattr(reports[s], name) for s in cells if s in reports)]
+    rows = []
+    for scan, one in cells.items():
+        row: dict[str, Any] = {"scan": scan, **{name: getattr(reports[scan], name) for name in facts}}
+        for k, o in columns:
+            row[f"{CHEST_CT_LABELS[k]}*{ORGANS[o]}"] = float(one[k, o])
+        rows.append(row)
+    write_rows(path, rows)

@@ -1,0 +1,208 @@
+"""The bundle chest_ct_partition with reports, as its users run it: scans and reports in, a folder to train from out."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+from monai.bundle import ConfigWorkflow
+
+from monai_pylon.data import ChestCTPhantom, phantom_chest_ct, rad_chestct_datalist
+from monai_pylon.reports import read_rows
+from monai_pylon.workflows import ReportCohortSummary, bundle_folder
+
+CONFIG = bundle_folder("chest_ct_partition") / "configs" / "reports.json"
+TRAIN = bundle_folder("chest_ct_classification_axialnet") / "configs" / "train.json"
+#: A training so small that one epoch takes seconds.
+TINY = {
+    "image_size": [72, 72, 36],
+    "spacing": [5.0, 5.0, 9.0],
+    "network_settings": {"reduction_channels": [16], "reduction_padding": 1},
+}
+FINDINGS: list[dict[str, Any]] = [{}, {"effusion": "left"}, {"mass": "right"}, {"ild": "both"}, {"nodules": 2}]
+
+
+def make_workflow(config: Path, kind: str, **overrides: Any) -> ConfigWorkflow:
+    workflow = ConfigWorkflow(
+        str(config),
+        meta_file=str(bundle_folder("chest_ct_partition") / "configs" / "metadata.json"),
+        logging_file=False,
+        workflow_type=kind,
+        progress=False,
+        **overrides,
+    )
+    workflow.initialize()
+    return workflow
+
+
+def run_here(**overrides: Any) -> ReportCohortSummary:
+    overrides = {"training": TINY, "overlay": False, **overrides}
+    return make_workflow(CONFIG, "infer", **overrides).run()[0]
+
+
+def write_reports(file: Path, rows: list[tuple[str, str]]) -> Path:
+    with file.open("w", newline="", encoding="utf-8") as table:
+        csv.writer(table).writerows([("id", "report"), *rows])
+    return file
+
+
+@pytest.fixture(scope="module")
+def phantoms(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, ChestCTPhantom]]:
+    """Phantoms of several findings, each a scan in a folder of its own below the input."""
+    folder, made = tmp_path_factory.mktemp("scans"), {}
+    for seed, findings in enumerate(FINDINGS):
+        phantom = phantom_chest_ct(seed, (60, 54, 54), (6.0, 6.0, 6.0), **findings)
+        made[f"p{seed}__ct"] = phantom
+        (folder / f"p{seed}").mkdir()
+        hu = np.rint(phantom.image).astype(np.int16)
+        nibabel.save(nibabel.Nifti1Image(hu, phantom.affine), folder / f"p{seed}" / "ct.nii.gz")
+    return folder, made
+
+
+@pytest.fixture(scope="module")
+def cohort(phantoms, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, ReportCohortSummary]:
+    """The folder that a first run makes, the table of reports and what the run says; the input has its faults."""
+    folder, made = phantoms
+    (folder / "broken.nii.gz").write_bytes(b"no scan at all")
+    (folder / "lonely.nii.gz").write_bytes((folder / "p0" / "ct.nii.gz").read_bytes())
+    rows = [(name.removesuffix("__ct"), phantom.report) for name, phantom in made.items()]
+    rows = [(f"{name}/ct", text) for name, text in rows]
+    rows += [("broken", "Left mass."), ("nobody", "A secret mass."), ("p3/ct", made["p3__ct"].report), ("", "Secret.")]
+    output = tmp_path_factory.mktemp("results")
+    table = write_reports(output.parent / "reports.csv", rows)
+    return output, table, run_here(input=str(folder), reports=str(table), output=str(output))
+
+
+def test_what_is_broken_is_named_and_the_rest_is_done(cohort) -> None:
+    output, _, summary = cohort
+    assert summary == ReportCohortSummary(scans=7, reports=9, ready=5, left_out=5, failed=1)
+    states = [(line["identifier"], line["scan"], line["state"]) for line in read_rows(output / "matches.csv")]
+    assert sorted(states) == sorted(
+        [
+            *((f"p{k}/ct", f"p{k}__ct", "matched") for k in range(5)),
+            ("broken", "broken", "no masks"),
+            ("nobody", "", "no scan"),
+            ("p3/ct", "p3__ct", "duplicate"),
+            ("", "", "unusable"),
+            ("", "lonely", "no report"),
+        ]
+    )
+
+
+def test_no_text_of_a_report_is_in_any_file_or_name(cohort) -> None:
+    output, _, _ = cohort
+    for file in output.rglob("*"):
+        assert "secret" not in file.name.lower()
+        if file.suffix in (".csv", ".html"):
+            assert "secret" not in file.read_text().lower()
+            assert "There is a" not in file.read_text()
+
+
+def test_the_labels_of_generated_reports_are_the_phantoms(cohort, phantoms) -> None:
+    output, _, _ = cohort
+    items = {item["name"]: item for item in rad_chestct_datalist(output, "all")}
+    assert set(items) == set(phantoms[1])
+    for name, phantom in phantoms[1].items():
+        np.testing.assert_array_equal(items[name]["locations"], phantom.locations, err_msg=name)
+        np.testing.assert_array_equal(items[name]["label"], phantom.labels)
+        assert Path(items[name]["organs"]).name == f"{name}_organs.nii.gz"
+
+
+def test_the_page_names_what_was_left_out(cohort) -> None:
+    page = (cohort[0] / "summary.html").read_text()
+    for words in ("nobody", "lonely", "broken", "no identifier", "<b>5</b> scans can train", "chest_ct_classification"):
+        assert words in page
+
+
+def test_a_second_run_makes_nothing_again(cohort, phantoms) -> None:
+    output, table, first = cohort
+    before = {file: file.stat().st_mtime_ns for file in output.rglob("*") if file.suffix in (".gz", ".pt")}
+    assert run_here(input=str(phantoms[0]), reports=str(table), output=str(output)) == first
+    assert {file: file.stat().st_mtime_ns for file in before} == before
+    assert len(list((output / "regions").iterdir())) == 5
+
+
+def test_another_report_makes_the_regions_again_and_not_the_masks(cohort, phantoms, tmp_path: Path) -> None:
+    folder, made = phantoms
+    scan = folder / "p0"
+    rows = [("ct", made["p0__ct"].report)]
+    table = write_reports(tmp_path / "r.csv", rows)
+    run_here(input=str(scan), reports=str(table), output=str(tmp_path / "out"))
+    mask = (tmp_path / "out" / "ct_organs.nii.gz").stat().st_mtime_ns
+    write_reports(table, [("ct", "There is a mass in the right lower lobe.")])
+    run_here(input=str(scan), reports=str(table), output=str(tmp_path / "out"))
+    assert (tmp_path / "out" / "ct_organs.nii.gz").stat().st_mtime_ns == mask
+    assert len(list((tmp_path / "out" / "regions").iterdir())) == 2
+    (row,) = read_rows(tmp_path / "out" / "regions.csv")
+    assert (row["labels"], row["allowed_nowhere"]) == ("1", "0")
+
+
+def test_reports_that_fit_no_scan_end_with_a_page(phantoms, tmp_path: Path) -> None:
+    table = write_reports(tmp_path / "r.csv", [("somebody", "Left mass.")])
+    with pytest.raises(RuntimeError) as error:
+        run_here(input=str(phantoms[0] / "p0"), reports=str(table), output=str(tmp_path / "out"))
+    cause: BaseException = error.value
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    assert "no two of which make a pair" in str(cause)
+    assert "somebody" in (tmp_path / "out" / "summary.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ({}, "--reports PATH"),
+        ({"reports": "/there/is/no/such.csv"}, "no/such.csv"),
+        ({"duplicates": "joined"}, "Did you mean 'join'?"),
+        ({"silent": "absnt"}, "Did you mean 'absent'?"),
+        ({"keep_scans": "move"}, "'link', 'copy'"),
+        ({"side_unknown": "left"}, "side_unknown"),
+        ({"training": {"image_siz": [72, 72, 36]}}, "Did you mean 'image_size'?"),
+        ({"method": "papr"}, "Did you mean 'paper'?"),
+    ],
+)
+def test_wrong_values_are_errors_before_anything_runs(
+    phantoms, tmp_path: Path, overrides: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(RuntimeError) as error:
+        run_here(input=str(phantoms[0]), output=str(tmp_path / "new"), **overrides)
+    cause: BaseException = error.value
+    while cause.__cause__ is not None:
+        cause = cause.__cause__
+    assert message in str(cause)
+    assert not (tmp_path / "new").exists()
+
+
+def test_it_has_every_property_that_monai_asks_for(phantoms, tmp_path: Path) -> None:
+    workflow = make_workflow(CONFIG, "infer", input=str(phantoms[0]), output=str(tmp_path), regions=False)
+    assert workflow.check_properties() == []
+
+
+@pytest.mark.slow
+def test_axialnet_trains_from_that_folder_alone(cohort, tmp_path: Path) -> None:
+    """Its regions are in the cache already, so that none is added: bundle and cohort make the very same ones."""
+    output = cohort[0]
+    ready = sorted(file.name for file in (output / "regions").iterdir())
+    workflow = make_workflow(
+        TRAIN,
+        "train",
+        bundle_root=str(tmp_path),
+        dataset_dir=str(output),
+        cache_dir=str(output / "regions"),
+        weights="scratch",
+        max_epochs=1,
+        num_workers=0,
+        tensorboard=False,
+        **TINY,
+    )
+    workflow.run()
+    assert sorted(file.name for file in (output / "regions").iterdir()) == ready
+    (row,) = read_rows(tmp_path / "logs" / "history.csv")
+    assert all(np.isfinite(float(value)) for name, value in row.items() if name.endswith("loss"))
+    assert list((tmp_path / "models").iterdir())
+    assert json.dumps(row)
