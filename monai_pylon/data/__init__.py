@@ -20,6 +20,7 @@ from monai_pylon.data.radiograph_reader import (
     read_radiograph,
 )
 from monai_pylon.data.voc_images import pascal_voc_datalist
+from monai_pylon.data.scan_labels import scan_label_rows
 from monai_pylon.data.volume_reader import (
     VOLUME_SUFFIXES,
     ReadVolume,
@@ -64,6 +65,7 @@ __all__ = [
     "read_dicom_series",
     "read_radiograph",
     "read_volume",
+    "scan_label_rows",
     "validation_patients",
     "volume_name",
 ]

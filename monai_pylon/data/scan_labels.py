@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monai_pylon.taxonomy import ORGANS, labels_of_abnormality, rad_chestct_label, rad_chestct_places
+from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, labels_of_abnormality, rad_chestct_label, rad_chestct_places
 from monai_pylon.utils import check, check_choice
 
-__all__ = ["ScanLabels", "read_scan_labels", "table_header"]
+__all__ = ["ScanLabels", "read_scan_labels", "scan_label_rows", "table_header"]
 
 _LOGGER = logging.getLogger(__name__)
 _VALUES = {"0": 0.0, "1": 1.0, "0.0": 0.0, "1.0": 1.0, "": np.nan}
@@ -233,3 +233,39 @@ def read_scan_labels(
             _LOGGER.warning("%s has no column for %s: taken for absent.", file, ", ".join(without[:5]))
         label = np.nan_to_num(label, nan=0)
     return ScanLabels(told, label, locations if placed else None)
+
+
+def scan_label_rows(
+    scans: Sequence[str], locations: np.ndarray, labels: Sequence[str] = CHEST_CT_LABELS, **facts: Sequence[str]
+) -> list[dict[str, str | int]]:
+    """A table of labels at places as :func:`read_scan_labels` reads it: for ``write_rows("scans/labels.csv", rows)``.
+
+    Args:
+        scans: N paths below the folder.
+        locations: (N, M, 3), whether each label lies in right lung, mediastinum, left lung, as a report labeler's
+            ``label_matrix`` gives it.
+        labels: names of the M labels.
+        facts: further columns, N cells each, such as ``patient`` and ``section``.
+
+    Returns:
+        a row for each scan, values by column.
+
+    Raises:
+        ValueError: where there are not as many rows, labels or cells.
+
+    Example:
+        >>> scan_label_rows(["a.nii.gz"], np.array([[[True, False, False]]]), ["mass"], section=["test"])
+        [{'scan': 'a.nii.gz', 'section': 'test', 'mass*right lung': 1, 'mass*mediastinum': 0, 'mass*left lung': 0}]
+    """
+    matrix = np.asarray(locations)
+    shape = (len(scans), len(labels), len(ORGANS))
+    check(matrix.shape == shape, "locations", f"of shape {shape}", locations)
+    for name, cells in facts.items():
+        check(len(cells) == len(scans), name, f"{len(scans)} cells, one for each scan", len(cells))
+    columns = [f"{label}*{organ}" for label in labels for organ in ORGANS]
+    rows: list[dict[str, str | int]] = []
+    for k, scan in enumerate(scans):
+        told = {name: str(cells[k]) for name, cells in facts.items()}
+        values = (int(bool(value)) for value in matrix[k].flat)
+        rows.append({"scan": str(scan), **told, **dict(zip(columns, values, strict=True))})
+    return rows

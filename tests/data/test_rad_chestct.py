@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from monai.data import Dataset
 
-from monai_pylon.data import ReadVolumed, rad_chestct_datalist
+from monai_pylon.data import ReadVolumed, rad_chestct_datalist, scan_label_rows
 from monai_pylon.data.scan_labels import read_scan_labels
+from monai_pylon.reports import write_rows
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from tests.data.rad_chestct_files import COLUMNS, write_release
 
@@ -200,14 +201,23 @@ def test_a_plain_folder_with_places_and_organs(tmp_path: Path) -> None:
     assert item["patient_id"] == "p1"
 
 
-def test_all_the_columns_that_a_label_matrix_makes(tmp_path: Path) -> None:
-    """(N, 80, 3) written as 240 columns comes back as it was."""
+def test_a_label_matrix_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    """What a report labeler gives, (N, 80, 3), by the table and back."""
     matrix = np.random.default_rng(0).random((3, 80, 3)) < 0.1
-    columns = [f"{label}*{organ}" for label in CHEST_CT_LABELS for organ in ("right lung", "mediastinum", "left lung")]
-    rows = [f"{name},{','.join(str(int(v)) for v in part.flat)}\n" for name, part in zip("abc", matrix, strict=True)]
-    items = rad_chestct_datalist(write_own(tmp_path, "scan," + ",".join(columns) + "\n" + "".join(rows)), "all")
+    facts = {"patient": ["p", "p", "q"], "section": ["training", "training", "test"]}
+    root = write_own(tmp_path, "")
+    write_rows(root / "labels.csv", scan_label_rows(["a.nii.gz", "b", "c"], matrix, **facts))
+    items = rad_chestct_datalist(root, "all")
     np.testing.assert_array_equal([item["locations"] for item in items], matrix)
     np.testing.assert_array_equal([item["label"] for item in items], matrix.any(2))
+    assert [item["patient_id"] for item in rad_chestct_datalist(root, "training")] == ["p", "p"]
+
+
+def test_rows_that_do_not_fit_are_named() -> None:
+    with pytest.raises(ValueError, match=r"locations must be of shape \(2, 80, 3\)"):
+        scan_label_rows(["a", "b"], np.zeros((1, 80, 3)))
+    with pytest.raises(ValueError, match="section must be 1 cells"):
+        scan_label_rows(["a"], np.zeros((1, 80, 3)), section=[])
 
 
 def test_scans_in_folders_are_named_by_their_path(tmp_path: Path) -> None:
