@@ -104,7 +104,8 @@ def _release(folder: Path, section: str, labels: Sequence[str], unsided: str) ->
                 f"{folder / prefix}_Abnormality_and_Location_Labels.csv must exist. Download it with RAD-ChestCT."
             )
         table = read_scan_labels(file, labels, (_ID,), release=True, unsided=unsided)
-        parts.append((table, [patients.get(fact[_ID], fact[_ID]) for fact in table.facts]))
+        names = [volume_name(fact[_ID]) for fact in table.facts]
+        parts.append((table, [patients.get(name, name) for name in names]))
     return parts
 
 

@@ -24,6 +24,8 @@ __all__ = ["ScanLabels", "read_scan_labels", "scan_label_rows", "table_header"]
 
 _LOGGER = logging.getLogger(__name__)
 _VALUES = {"0": 0.0, "1": 1.0, "0.0": 0.0, "1.0": 1.0, "": np.nan}
+#: What the column of the scans may be called in tables of RAD-ChestCT that call it otherwise: an index without a name.
+_UNNAMED = ("", "volumeacc deid", "unnamed: 0")
 _UNSIDED = {"drop": (False, False, False), "both": (True, False, True)}
 
 
@@ -211,6 +213,8 @@ def read_scan_labels(
     header = table_header(file)
     known = [_plain(name) for name in header]
     wanted = {name: known.index(_plain(name)) for name in facts if _plain(name) in known}
+    if release and header and known[0] in _UNNAMED:
+        wanted.setdefault(facts[0], 0)
     remedy = f"It has {', '.join(header[:4])} ..." if header else "It is empty."
     check(facts[0] in wanted, str(file), f"a table with a column {facts[0]!r}", "one without", remedy)
     if release:

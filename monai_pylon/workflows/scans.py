@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from monai_pylon.data import VOLUME_SUFFIXES, is_dicom_file
+from monai_pylon.data import ORGANS_ENDING, VOLUME_SUFFIXES, is_dicom_file, volume_name
 from monai_pylon.utils import check, check_type
 
 __all__ = ["list_films", "list_scans"]
@@ -35,7 +35,10 @@ def _walk(folder: Path, leave_out: Path | None, suffixes: Sequence[str], dicom_f
             continue
         if any(is_dicom_file(file) for file in seen if not _ending(file, suffixes)):
             yield here
-        yield from (file for file in seen if _ending(file, suffixes))
+        volumes = [file for file in seen if _ending(file, suffixes)]
+        names = {volume_name(file) for file in volumes}
+        masks = {name + ORGANS_ENDING for name in names}  # what lies beside its scan is none
+        yield from (file for file in volumes if volume_name(file) not in masks)
 
 
 def _read_data_list(path: Path) -> list[dict[str, Any]]:
@@ -100,9 +103,10 @@ def list_scans(
     """List the scans that an input names, each with a name of its own for its results.
 
     Args:
-        source: a NIfTI, NRRD or MHA file; a folder with a DICOM series; a folder in and below which such files and
-            folders lie; a JSON data list (a list of paths or of ``{"image": path}``, or sections of such lists, of
-            which "testing" is taken where there is one; an item may name a DICOM ``"series_uid"``). None lists nothing.
+        source: a NIfTI, NRRD, MHA or NPZ file; a folder with a DICOM series; a folder in and below which such files and
+            folders lie (organ masks ``<scan>_organs`` beside their scan are left out); a JSON data list (a list of
+            paths or of ``{"image": path}``, or sections of such lists, of which "testing" is taken where there is one;
+            an item may name a DICOM ``"series_uid"``). None lists nothing.
         leave_out: a folder to leave out, such as the one for the results.
 
     Returns:

@@ -107,6 +107,18 @@ def test_the_form_with_places_is_preferred(release: Path) -> None:
     assert len(rad_chestct_datalist(release, "test")) == 3
 
 
+@pytest.mark.parametrize(("column", "ending"), [("", ""), ("VolumeAcc_DEID", ".npz")])
+def test_the_scans_column_may_be_an_index_or_the_volumes(release: Path, column: str, ending: str) -> None:
+    file = release / "imgtrain_Abnormality_and_Location_Labels.csv"
+    text = file.read_text().replace("NoteAcc_DEID", column)
+    for k in range(3):
+        text = text.replace(f"trn0000{k}", f"trn0000{k}{ending}")
+    file.write_text(text)
+    items = rad_chestct_datalist(release, "training")
+    assert [item["name"] for item in items] == ["trn00000", "trn00001", "trn00002"]
+    assert [item["patient_id"] for item in items] == ["mrntrn0", "mrntrn0", "mrntrn1"]
+
+
 def test_tables_may_lie_in_a_folder_and_patients_may_be_unknown(
     release: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -92,3 +92,9 @@ def test_what_is_no_input_is_named(tmp_path: Path) -> None:
     (tmp_path / "bad.json").write_text('[{"path": "a.nii"}]')
     with pytest.raises(ValueError, match='items with a path as "image"'):
         list_scans(tmp_path / "bad.json")
+
+
+def test_organ_masks_beside_their_scan_are_no_scans(tmp_path: Path) -> None:
+    for name in ("a.nii.gz", "a_organs.nii.gz", "b.nrrd", "b_organs.nii.gz", "c_organs.nii.gz", "d.npz"):
+        (tmp_path / name).touch()
+    assert [item["scan"] for item in list_scans(tmp_path)] == ["a", "b", "c_organs", "d"]
