@@ -11,6 +11,7 @@ from monai.inferers import Inferer
 from torch import nn
 
 from monai_pylon.metrics import relative_attention, resample_attention
+from monai_pylon.networks import optimize_for_inference
 from monai_pylon.networks.nets import AxialNet, BodyCAM
 from monai_pylon.utils import check, check_choice, check_type
 from monai_pylon.visualize import HiResCAM, explain_by_methods
@@ -130,6 +131,8 @@ class ExplainScan:
         top: how many maps, of the most probable labels.
         findings: the labels to map instead, by name.
         amp: whether to compute in mixed precision, on CUDA.
+        optimize: whether to use `optimize_for_inference` where the closed form is: twice as fast on CPUs in a fraction
+            of the memory, the same numbers but for rounding.
 
     Raises:
         ValueError: for a finding that is no label; it names the nearest one.
@@ -149,6 +152,7 @@ class ExplainScan:
         top: int = 3,
         findings: Sequence[str] | None = None,
         amp: bool = False,
+        optimize: bool = False,
     ) -> None:
         check_type(top, int, "top")
         check(0 <= top <= len(labels), "top", f"from 0 to {len(labels)}", top)
@@ -157,9 +161,16 @@ class ExplainScan:
             check_choice(name, labels, "findings")
         self.network, self.layer, self.labels, self.top, self.amp = network, layer, tuple(labels), top, amp
         self.findings = None if findings is None else [self.labels.index(name) for name in findings]
+        self.closed_form = isinstance(network, BodyCAM) or (
+            isinstance(network, AxialNet) and network.slice_pooling == "mean"
+        )
+        self.optimize = optimize and self.closed_form
+        self._fast: nn.Module | None = None
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Add "logits" (M,), "mapped" (K labels), "maps" (K, x, y, groups) and "slice_scores" (M, S) to an item."""
+        if self.optimize and self._fast is None:  # only now: weights may have been loaded since
+            self._fast = optimize_for_inference(self.network)
         self.network.eval()
         precision = torch.autocast("cuda") if self.amp else contextlib.nullcontext()
         x = torch.as_tensor(data["image"])[None]
@@ -174,14 +185,12 @@ class ExplainScan:
         return {**data, "logits": logits[0].float(), "mapped": mapped, "maps": maps, "slice_scores": scores}
 
     def _explain(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
-        net: Any = self.network
-        if isinstance(net, BodyCAM):
-            logits, attention, _ = net.explain(x)
-            return logits, attention, None
-        if isinstance(net, AxialNet):
+        net: Any = self.network if self._fast is None else self._fast
+        if self.closed_form:
             logits, attention, scores = net.explain(x)
-            if net.slice_pooling == "mean":
-                return logits, attention / attention.shape[-1], scores
+            return logits, attention if scores is None else attention / attention.shape[-1], scores
+        if isinstance(net, AxialNet):
+            logits, _, scores = net.explain(x)
             return logits, self._maps(x), scores
         return (net(x), None, None) if self.layer is None else self._at_layer(x)
 

@@ -88,6 +88,25 @@ def test_other_grids_are_resampled_as_the_authors_do() -> None:
             torch.testing.assert_close(value, organ_iou(map, allowed[k], 0.3, labels[k], relative=not same))
 
 
+def test_optimized_it_says_the_same(case) -> None:
+    """Of networks without the closed form nothing is changed."""
+    net, layer, x = case
+    with torch.no_grad():
+        for norm in (m for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)):
+            norm.running_mean += torch.rand_like(norm.running_mean)
+    explain = ExplainScan(net, layer, LABELS, top=2, optimize=True)
+    with torch.no_grad():  # weights that are loaded later count
+        for weight in net.parameters():
+            weight *= 1.1
+    item, plain = explain({"image": x[0]}), ExplainScan(net, layer, LABELS, top=2)({"image": x[0]})
+    assert item["mapped"] == plain["mapped"]
+    for key in ("logits", "maps", "slice_scores"):
+        if plain[key] is None:
+            assert item[key] is None
+        else:
+            torch.testing.assert_close(item[key], plain[key], atol=1e-5, rtol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
