@@ -20,7 +20,7 @@ import torch
 
 from tests.benchmarks.axialnet_cohort import SECTIONS, Section, earlier_patients, make_cohort
 from tests.benchmarks.axialnet_runs import NETWORKS, Settings, first_encoder, run, save_run
-from tests.benchmarks.axialnet_summary import summary
+from tests.benchmarks.axialnet_summary import TESTS, summary
 
 JSON = Path(__file__).resolve().parents[2] / "docs" / "researchers" / "axialnet_evidence.json"
 
@@ -79,8 +79,10 @@ def experiment(
     made, kept = folder / "phantoms", folder / "runs"
     kept.mkdir(parents=True, exist_ok=True)
     make_cohort(made, most)
-    parts = {name: Section(made, name, most) for name in SECTIONS}
-    settings = plain(s._asdict()) | {"patients": {name: len(part) for name, part in parts.items()}}
+    wanted = TESTS if only_finished else SECTIONS
+    parts = {name: Section(made, name, most) for name in wanted}
+    counts = {name: min(count, most or count) for name, (_, count, _) in SECTIONS.items()}
+    settings = plain(s._asdict()) | {"patients": counts}
     weights = None
     rows, arrays = [], []
     for name, mask, seed in runs:

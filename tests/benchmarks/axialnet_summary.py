@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,28 +20,53 @@ MASK_NAMES = {0: "", 1: ", mask loss", 10: ", mask loss × 10", 108: ", mask los
 REACH = 10
 
 
-def interval(
-    tables: np.ndarray, statistic: Callable[[np.ndarray], float], resamples: int = RESAMPLES
-) -> dict[str, Any]:
-    """A statistic and its 95 % interval when seeds and patients are both drawn anew (percentiles).
+class Draws:
+    """How often each seed and each patient is drawn: (R, S) and (R, N); the first row has each of them once."""
 
-    Args:
-        tables: (S, N, ...), of each seed and patient.
-        statistic: a number of (S', N', ...).
-        resamples: how often.
+    def __init__(self, seeds: int, patients: int, resamples: int = RESAMPLES) -> None:
+        random = np.random.default_rng(0)
+        self.seeds = random.multinomial(seeds, np.full(seeds, 1 / seeds), resamples)
+        self.patients = random.multinomial(patients, np.full(patients, 1 / patients), resamples).astype(float)
+        self.seeds[0], self.patients[0] = 1, 1
+
+    def interval(self, values: np.ndarray) -> dict[str, Any]:
+        """Mean and 95 % interval (percentiles) of a statistic (R, S), and its value of each seed."""
+        means = (values * self.seeds).sum(1) / self.seeds.sum(1)
+        low, high = np.nanquantile(means, (0.025, 0.975)) if np.isfinite(means).any() else (np.nan, np.nan)
+        return {"mean": means[0], "low": low, "high": high, "seeds": values[0]}
+
+
+def mean_interval(tables: np.ndarray) -> dict[str, Any]:
+    """The mean over all that is defined in tables (S, N, M), of OrganIoU the paper's "overall", with its interval."""
+    draws = Draws(*tables.shape[:2])
+    known = ~np.isnan(tables)
+    sums, counts = np.where(known, tables, 0).sum(2), known.sum(2)  # (S, N)
+    with np.errstate(invalid="ignore"):
+        return draws.interval((draws.patients @ sums.T) / (draws.patients @ counts.T))
+
+
+def auroc_draws(both: np.ndarray, draws: Draws) -> np.ndarray:
+    """The mean over labels of the area under the ROC curve, (R, S), of scores and labels (S, N, 2, M).
+
+    It is the share of pairs of a patient with and one without the label in which the former has the higher score; a
+    draw weighs each pair by how often both are drawn.
     """
-    random = np.random.default_rng(0)
-    seeds, patients = tables.shape[:2]
-    draws = [
-        statistic(tables[random.integers(seeds, size=seeds)][:, random.integers(patients, size=patients)])
-        for _ in range(resamples)
-    ]
-    low, high = np.nanquantile(draws, (0.025, 0.975)) if np.isfinite(draws).any() else (np.nan, np.nan)
-    return {"mean": statistic(tables), "low": low, "high": high, "seeds": [statistic(one[None]) for one in tables]}
+    areas = np.full((both.shape[0], both.shape[3], len(draws.patients)), np.nan)
+    weights = draws.patients
+    for s, m in np.ndindex(areas.shape[:2]):
+        score, label = both[s, :, :, m].T
+        pairs = np.outer(label == 1, label == 0).astype(float)
+        higher = (score[:, None] > score) + 0.5 * (score[:, None] == score)
+        total = ((weights @ pairs) * weights).sum(1)
+        with np.errstate(invalid="ignore"):
+            areas[s, m] = ((weights @ (pairs * higher)) * weights).sum(1) / total
+    known = ~np.isnan(areas)
+    with np.errstate(invalid="ignore"):
+        return (np.where(known, areas, 0).sum(1) / known.sum(1)).T
 
 
 def _mean(tables: np.ndarray) -> float:
-    """The mean over all that is defined: of OrganIoU, the paper's "overall"."""
+    """The mean over all that is defined."""
     known = tables[~np.isnan(tables)]
     return float(known.mean()) if known.size else float("nan")
 
@@ -70,7 +94,8 @@ def network_row(runs: list[Arrays], parts: dict[str, Section]) -> dict[str, Any]
     row: dict[str, Any] = {}
     for name in TESTS:
         both = _labels(parts[name], name, runs)
-        found: dict[str, Any] = {"AUROC": interval(both, _auroc, RESAMPLES // 10)}
+        draws = Draws(*both.shape[:2])
+        found: dict[str, Any] = {"AUROC": draws.interval(auroc_draws(both, draws))}
         found["AUROC by label"] = {key: _auroc(both[..., [m]]) for m, key in enumerate(LABELS)}
         maps = {
             method: f"{method}/{name}" for method in ("Grad-CAM", "HiResCAM") if f"OrganIoU {method}/{name}" in runs[0]
@@ -78,11 +103,11 @@ def network_row(runs: list[Arrays], parts: dict[str, Section]) -> dict[str, Any]
         for method, key in maps.items():
             for what in ("OrganIoU", "peak"):
                 values = np.stack([run[f"{what} {key}"] for run in runs]).astype(float)
-                found[f"{what} {method}"] = interval(values, _mean)
+                found[f"{what} {method}"] = mean_interval(values)
                 found[f"{what} {method} by label"] = {one: _mean(values[..., m]) for m, one in enumerate(LABELS)}
         if maps:
             pair = [np.stack([run[f"OrganIoU {key}"] for run in runs]).astype(float) for key in maps.values()]
-            found["OrganIoU HiResCAM less Grad-CAM"] = interval(pair[1] - pair[0], _mean)
+            found["OrganIoU HiResCAM less Grad-CAM"] = mean_interval(pair[1] - pair[0])
         row[name] = found
     return row
 
@@ -92,16 +117,13 @@ def mask_loss_gain(with_: list[Arrays], without: list[Arrays], parts: dict[str, 
     found: dict[str, Any] = {}
     for name in TESTS:
         one, two = (_labels(parts[name], name, runs) for runs in (with_, without))
-
-        def gain(both: np.ndarray) -> float:
-            return _auroc(both[..., : len(LABELS)]) - _auroc(both[..., len(LABELS) :])
-
-        found[name] = {"AUROC": interval(np.concatenate([one, two], axis=-1), gain, RESAMPLES // 10)}
+        draws = Draws(*one.shape[:2])
+        found[name] = {"AUROC": draws.interval(auroc_draws(one, draws) - auroc_draws(two, draws))}
         for method in ("Grad-CAM", "HiResCAM"):
             for what in ("OrganIoU", "peak"):
                 key = f"{what} {method}/{name}"
                 pair = np.stack([a[key].astype(float) - b[key] for a, b in zip(with_, without, strict=True)])
-                found[name][f"{what} {method}"] = interval(pair, _mean)
+                found[name][f"{what} {method}"] = mean_interval(pair)
                 found[name][f"{what} {method} by label"] = {k: _mean(pair[..., m]) for m, k in enumerate(LABELS)}
     return found
 
@@ -154,7 +176,7 @@ def slice_curves(runs: list[Arrays], part: Section, name: str = "test, plain") -
             "low": low,
             "high": high,
             "elsewhere": _over_patients(np.stack(others)),
-            "AUROC": interval(np.array(areas)[None], _mean) | {"seeds": None},
+            "AUROC": mean_interval(np.array(areas)[None, :, None]) | {"seeds": None},
         }
     return found
 

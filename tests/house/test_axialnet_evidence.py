@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 import torch
 
+from monai_pylon.metrics import auroc_per_class
 from tests.benchmarks import axialnet_cohort as cohort
 from tests.benchmarks.axialnet_evidence import experiment, plain, plan
 from tests.benchmarks.axialnet_page import PAGE, curves, filled, table_1
 from tests.benchmarks.axialnet_runs import NETWORKS, Settings, maps_of, normalized, peaks_on_lesions
-from tests.benchmarks.axialnet_summary import interval
+from tests.benchmarks.axialnet_summary import Draws, auroc_draws, mean_interval
 
 
 def test_the_page_says_what_the_files_say() -> None:
@@ -45,9 +46,21 @@ def test_a_peak_beside_a_lesion_is_a_hit_and_one_farther_off_is_not() -> None:
 
 
 def test_an_interval_draws_seeds_and_patients() -> None:
-    values = np.array([0.0, 1.0])[:, None] + np.zeros((2, 50))
-    found = interval(values, lambda table: float(table.mean()), resamples=200)
-    assert (found["mean"], found["low"], found["high"], found["seeds"]) == (0.5, 0.0, 1.0, [0.0, 1.0])
+    values = np.array([0.0, 1.0])[:, None, None] + np.zeros((2, 50, 3))
+    values[:, 7:, 1] = np.nan
+    found = mean_interval(values)
+    assert (found["mean"], found["low"], found["high"], found["seeds"].tolist()) == (0.5, 0.0, 1.0, [0.0, 1.0])
+
+
+def test_drawn_areas_are_those_of_the_drawn_patients() -> None:
+    random = np.random.default_rng(0)
+    both = np.stack([random.integers(9, size=(2, 30, 3)), random.integers(2, size=(2, 30, 3))], axis=2).astype(float)
+    draws = Draws(2, 30, resamples=5)
+    areas = auroc_draws(both, draws)
+    for r, s in np.ndindex(5, 2):
+        chosen = np.repeat(both[s], draws.patients[r].astype(int), axis=0)
+        each = auroc_per_class(torch.from_numpy(chosen[:, 0]), torch.from_numpy(chosen[:, 1]))
+        assert areas[r, s] == pytest.approx(float(each.mean()))
 
 
 @pytest.mark.slow
