@@ -95,7 +95,8 @@ def _show_axialnet(output: Path, epochs: int) -> None:
     print("  strongest evidence that lies in the organ in which the finding may be.")
     _print_table(rows)
     print("\n  One seed and a short training: a demonstration, no experiment. Its settings were fixed before its first")
-    print("  run; docs/researchers/axialnet_evidence.md has several seeds, intervals, and what does not hold.")
+    print("  run, in which the mask loss gained nothing: in so short a training it is no evidence for or against it.")
+    print("  Several seeds, with intervals: docs/researchers/axialnet_evidence.md")
     for name, what in (("axialnet_demo.png", "a picture: look at it"), ("axialnet_demo.csv", "these numbers")):
         print(f"    {name:40} {what}")
     print(f"  These lie in {output.resolve()}")
