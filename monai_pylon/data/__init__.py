@@ -12,6 +12,7 @@ from monai_pylon.data.phantom_film import ChestRadiographPhantom, phantom_radiog
 from monai_pylon.data.phantom_set import PhantomRadiographs
 from monai_pylon.data.rad_chestct import ORGANS_ENDING, rad_chestct_datalist
 from monai_pylon.data.radiograph_reader import (
+    PIXEL_SPACING,
     ReadRadiograph,
     ReadRadiographD,
     ReadRadiographd,
@@ -40,6 +41,7 @@ __all__ = [
     "ORGANS_ENDING",
     "PHANTOM_STRUCTURES",
     "PhantomChestCTs",
+    "PIXEL_SPACING",
     "PhantomRadiographs",
     "RAD_CHESTCT_SPACING",
     "ReadRadiograph",

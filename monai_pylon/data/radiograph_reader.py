@@ -22,6 +22,7 @@ from monai_pylon.data.dicom_series import is_dicom_file
 from monai_pylon.utils import check, check_type
 
 __all__ = [
+    "PIXEL_SPACING",
     "ReadRadiograph",
     "ReadRadiographD",
     "ReadRadiographDict",
@@ -30,6 +31,8 @@ __all__ = [
     "read_radiograph",
 ]
 
+#: Where a radiograph's meta data hold (mm between rows, mm between columns), if the file told them.
+PIXEL_SPACING = "pixel_spacing"
 _TURNED = (5, 6, 7, 8)  # values of EXIF's orientation that exchange rows and columns
 _ORIENTATION = 0x0112
 
@@ -95,33 +98,45 @@ def _stored_values(path: Path, data: Any, pixels: Any) -> np.ndarray:
     """(rows, columns) of a DICOM file, after the modality's rescaling."""
     try:
         return pixels.apply_modality_lut(data.pixel_array, data)
-    except (AttributeError, RuntimeError, ValueError, NotImplementedError) as first:
-        reason: Exception = first
+    except (AttributeError, RuntimeError, ValueError, NotImplementedError):
         # Of some compressions, such as lossless JPEG, pydicom needs further packages, and SimpleITK none.
-        if "PixelData" in data and data.file_meta.TransferSyntaxUID.is_compressed:
-            sitk, _ = optional_import("SimpleITK")
-            try:
-                return sitk.GetArrayFromImage(sitk.ReadImage(str(path)))[0]
-            except RuntimeError as second:
-                reason = second
-        raise ValueError(f"path must be a DICOM file with whole pixel data, but is {str(path)!r}: {reason}") from reason
+        if "PixelData" not in data or not data.file_meta.TransferSyntaxUID.is_compressed:
+            raise
+        sitk, _ = optional_import("SimpleITK")
+        return sitk.GetArrayFromImage(sitk.ReadImage(str(path)))[0]
 
 
-def _read_dicom(path: Path) -> np.ndarray:
-    """(rows, columns) between 0 and 1 from a DICOM file: its window, stretched to its extremes, inverted if need be."""
+def _pixel_spacing(data: Any) -> tuple[float, float] | None:
+    """(between rows, between columns) in mm: calibrated where that is known, else at the detector."""
+    for name in ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"):
+        spacing = tuple(float(value) for value in data.get(name) or ())
+        if len(spacing) == 2 and all(0 < value < np.inf for value in spacing):
+            return spacing
+    return None
+
+
+def _read_dicom(path: Path) -> tuple[np.ndarray, tuple[float, float] | None]:
+    """(rows, columns) between 0 and 1 from a DICOM file: its window, stretched to its extremes, inverted if need be.
+
+    With them the distances of its pixels in mm, where the file tells them.
+    """
     read, _ = optional_import("pydicom", name="dcmread")
     pixels, found = optional_import("pydicom.pixels")
     if not found:  # before pydicom 3
         pixels, _ = optional_import("pydicom.pixel_data_handlers.util")
-    data = read(path, force=True)
-    values = _stored_values(path, data, pixels)
+    try:
+        data = read(path, force=True)
+        values = _stored_values(path, data, pixels)
+        values = np.asarray(pixels.apply_voi_lut(values, data), dtype=np.float64)
+        inverted, spacing = data.PhotometricInterpretation == "MONOCHROME1", _pixel_spacing(data)
+    except Exception as error:  # where a file breaks off decides which of many kinds pydicom raises
+        message = f"path must be a whole DICOM file of a radiograph, but is {str(path)!r}: {error}"
+        raise ValueError(message) from error
     check(values.ndim == 2, "path", "a radiograph: one frame, one value a pixel", f"{path} of shape {values.shape}")
-    values = np.asarray(pixels.apply_voi_lut(values, data), dtype=np.float64)
     check(bool(np.isfinite(values).all()), "path", "an image without NaN", str(path))
     span = np.ptp(values)
     values = (values - values.min()) / (span if span > 0 else 1)
-    inverted = data.PhotometricInterpretation == "MONOCHROME1"
-    return (1 - values if inverted else values).astype(np.float32)
+    return (1 - values if inverted else values).astype(np.float32), spacing
 
 
 def read_radiograph(path: str | PathLike[str]) -> MetaTensor:
@@ -135,7 +150,9 @@ def read_radiograph(path: str | PathLike[str]) -> MetaTensor:
         path: the file.
 
     Returns:
-        MetaTensor (1, H, W), rows and columns, float32 from 0 (black) to 1 (white); its affine counts pixels.
+        MetaTensor (1, H, W), rows and columns, float32 from 0 (black) to 1 (white). Its affine counts pixels; the
+        distances in mm between rows and between columns, where a DICOM file tells them, are ``meta[PIXEL_SPACING]``:
+        PixelSpacing, or else ImagerPixelSpacing, which is that at the detector, so that the patient is smaller.
 
     Raises:
         FileNotFoundError: where there is no such file.
@@ -151,13 +168,14 @@ def read_radiograph(path: str | PathLike[str]) -> MetaTensor:
     place = Path(path).expanduser()
     if not place.is_file():
         raise FileNotFoundError(f"path must be a file that exists, but is {str(place)!r}.")
-    array = _read_dicom(place) if is_dicom_file(place) else _read_picture(place)
+    array, spacing = _read_dicom(place) if is_dicom_file(place) else (_read_picture(place), None)
     meta = {
         MetaKeys.AFFINE: np.eye(4),
         MetaKeys.ORIGINAL_AFFINE: np.eye(4),
         MetaKeys.SPATIAL_SHAPE: np.asarray(array.shape),
         MetaKeys.ORIGINAL_CHANNEL_DIM: 0,
         ImageMetaKey.FILENAME_OR_OBJ: str(place),
+        **({} if spacing is None else {PIXEL_SPACING: spacing}),
     }
     return MetaTensor.ensure_torch_and_prune_meta(array[None], meta)
 

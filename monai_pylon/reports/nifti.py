@@ -48,18 +48,19 @@ def save_label_nifti(path: str | PathLike[str], labels: np.ndarray, affine: np.n
         nibabel.save(image, part)
 
 
-def save_film_nifti(path: str | PathLike[str], heatmap: np.ndarray) -> None:
+def save_film_nifti(path: str | PathLike[str], heatmap: np.ndarray, spacing: tuple[float, float] | None = None) -> None:
     """Save a map that lies on a radiograph; the file appears whole or not at all.
 
     A radiograph is no volume: the file has one slice, its first axis runs along the columns, its second down the rows,
-    and a pixel counts as one unit, so that viewers lay it over the picture file of the radiograph.
+    and without a spacing a pixel counts as one unit, so that viewers lay it over the picture file of the radiograph.
 
     Args:
         path: where to write, ending in ``.nii`` or ``.nii.gz``.
         heatmap: (H, W), signed.
+        spacing: distance in mm between rows and between columns, as DICOM has it.
 
     Raises:
-        ValueError: where it is not (H, W), or where the ending is another one.
+        ValueError: where it is not (H, W), the ending is another one, or the spacing is not two positive numbers.
 
     Example:
         >>> import tempfile, pathlib
@@ -71,11 +72,15 @@ def save_film_nifti(path: str | PathLike[str], heatmap: np.ndarray) -> None:
     heatmap = np.asarray(heatmap)
     check(heatmap.ndim == 2, "heatmap", "of shape (H, W)", heatmap)
     check(str(path).endswith((".nii", ".nii.gz")), "path", "a file ending in .nii or .nii.gz", str(path))
+    rows, columns = (1.0, 1.0) if spacing is None else spacing
+    check(rows > 0 and columns > 0, "spacing", "positive", spacing)
     # a picture's x and y run to the left and to the back of the patient coordinates that viewers assume for it
-    affine = np.diag([-1.0, -1.0, 1.0, 1.0])
+    affine = np.diag([-columns, -rows, 1.0, 1.0])
     image = nibabel.Nifti1Image(np.ascontiguousarray(heatmap.T[..., None], dtype=np.float32), affine)
     image.set_sform(affine, code=1)
     image.set_qform(affine, code=1)
+    if spacing is not None:
+        image.header.set_xyzt_units("mm")
     with written_whole(path) as part:
         nibabel.save(image, part)
 

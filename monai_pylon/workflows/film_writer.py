@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from monai.data import MetaTensor
 from monai.transforms import Transform
 from torch import nn
 
+from monai_pylon.data import PIXEL_SPACING
 from monai_pylon.reports import FilmFindingMap, film_overlay_figure, save_figure, save_film_nifti
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.utils import check, check_type
@@ -61,7 +63,8 @@ class FilmWriter(Transform):
             them, and are drawn alone.
         overlay: whether to draw the picture, ``<film>_overlay.png``.
         nifti: whether to write the maps, ``<film>_<finding>.nii.gz``.
-        film_key: the item's film as it was read, (1, H, W) between 0 and 1.
+        film_key: the item's film as it was read, (1, H, W) between 0 and 1; with its meta data, the maps have its
+            pixels' spacing in mm.
 
     Example:
         >>> FilmWriter("results", labels=["Mass", "Nodule"], top=1).columns
@@ -107,11 +110,12 @@ class FilmWriter(Transform):
         attention = data["attention"].cpu()
         heat = heatmap_on_image(attention[drawn], size).numpy()
         files = []
+        spacing = film.meta.get(PIXEL_SPACING) if isinstance(film, MetaTensor) else None
         if self.nifti:
             for k in chosen:
                 files.append(f"{data['scan']}_{self.labels[k]}.nii.gz")
                 signed = heatmap_on_image(attention[[k]], size, probabilities=False)
-                save_film_nifti(self.output / files[-1], signed[0].numpy())
+                save_film_nifti(self.output / files[-1], signed[0].numpy(), spacing)
         if self.overlay:
             files.append(f"{data['scan']}_overlay.png")
             findings = [

@@ -12,7 +12,7 @@ from monai.data import MetaTensor
 from PIL import Image
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
-from monai_pylon.data import ReadRadiograph, ReadRadiographd, radiograph_size, read_radiograph
+from monai_pylon.data import PIXEL_SPACING, ReadRadiograph, ReadRadiographd, radiograph_size, read_radiograph
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +136,38 @@ def test_a_truncated_file_is_named(tmp_path: Path, grey: np.ndarray, name: str, 
         read_radiograph(path)
 
 
+def broken_at(name: str, content: bytes) -> list[int]:
+    """Where to break a file off: at every byte of its first 100, and at some later ones."""
+    dicom_header = range(100, 700, 7 if name.endswith("dcm") else 700)
+    return [*range(100), *dicom_header, *range(100, len(content) - 16, len(content) // 11)]
+
+
+@pytest.mark.parametrize("name", ["grey.png", "sixteen.png", "palette.png", "rgba.png", "smooth.jpg", "plain.dcm"])
+def test_wherever_a_file_breaks_off_it_is_named(tmp_path: Path, grey: np.ndarray, name: str) -> None:
+    WRITE.get(name, WRITE["grey.png"])(tmp_path / name, grey)
+    content = (tmp_path / name).read_bytes()
+    for length in broken_at(name, content):
+        (tmp_path / name).write_bytes(content[:length])
+        with pytest.raises(ValueError, match=rf"path must be .*{name}"):
+            read_radiograph(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ({"PixelSpacing": [0.14, 0.15], "ImagerPixelSpacing": [0.2, 0.2]}, (0.14, 0.15)),
+        ({"ImagerPixelSpacing": [0.2, 0.175]}, (0.2, 0.175)),
+        ({"PixelSpacing": [0, 0], "NominalScannedPixelSpacing": [0.3, 0.3]}, (0.3, 0.3)),
+        ({"PixelSpacing": None}, None),
+        ({}, None),
+    ],
+)
+def test_the_spacing_of_dicom_pixels_is_kept(tmp_path: Path, grey: np.ndarray, tags: dict, expected: object) -> None:
+    image = read_radiograph(write_dicom(tmp_path / "a.dcm", grey, **tags))
+    assert image.meta.get(PIXEL_SPACING) == expected
+    np.testing.assert_array_equal(image.affine, np.eye(4))
+
+
 def test_what_is_no_radiograph_is_named(tmp_path: Path, grey: np.ndarray) -> None:
     (tmp_path / "a.png").write_text("text")
     with pytest.raises(ValueError, match="PNG, JPEG or DICOM"):
@@ -151,7 +183,7 @@ def test_what_is_no_radiograph_is_named(tmp_path: Path, grey: np.ndarray) -> Non
     data = pydicom.dcmread(bare)
     del data.PixelData
     data.save_as(bare)
-    with pytest.raises(ValueError, match="whole pixel data"):
+    with pytest.raises(ValueError, match="must be a whole DICOM file"):
         read_radiograph(bare)
 
 
