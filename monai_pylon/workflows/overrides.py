@@ -59,18 +59,31 @@ def unknown_keys(config: dict[str, Any], known: Collection[str]) -> dict[str, st
     return {key: nearest_name(key, sorted(used)) for key in config if key not in used}
 
 
-def _known_keys(workflow: ConfigWorkflow) -> set[str]:
-    """The keys of the configurations beside the one that runs, and those that the workflow itself asks for."""
+def _runs(file: dict[str, Any], config: dict[str, Any]) -> bool:
+    """Whether a file's content is part of a configuration: all of its keys, and of its values those not overridden."""
+    if not {key.lstrip("+").split("#")[0] for key in file} <= config.keys():
+        return False
+    return any(key in config and config[key] == value for key, value in file.items())
+
+
+def _known_keys(workflow: ConfigWorkflow) -> tuple[set[str], dict[str, str]]:
+    """The keys of the files that run and those that the workflow itself asks for; and the others', with their file."""
     keys = {workflow.init_id, workflow.run_id, workflow.final_id, workflow.parser.meta_key}
-    for file in Path(workflow.config_root_path).glob("*.json"):
-        if file.name != "metadata.json":
-            keys.update(json.loads(file.read_text(encoding="utf-8")))
-    return keys
+    elsewhere = {}
+    for path in sorted(Path(workflow.config_root_path).glob("*.json")):
+        if path.name != "metadata.json":
+            file = json.loads(path.read_text(encoding="utf-8"))
+            if _runs(file, workflow.parser.get()):
+                keys.update(file)
+            else:
+                elsewhere.update(dict.fromkeys(file, path.name))
+    return keys, elsewhere
 
 
 def check_overrides() -> None:
-    """Raise where an override names a key that the bundle does not know; for a bundle's `initialize`.
+    """Raise where an override names a key that the configuration does not know; for a bundle's `initialize`.
 
+    Keys of the bundle's other configurations are unknown too: those of the evaluation change nothing in the inference.
     MONAI adds an unknown key to the configuration, where nothing refers to it. The running workflow is found on the
     call stack, so that the command line stays the plain ``python -m monai.bundle run``.
 
@@ -87,6 +100,8 @@ def check_overrides() -> None:
     workflow = running_workflow()
     if workflow is None:
         raise RuntimeError("check_overrides belongs into the `initialize` of a bundle, but none is being initialized.")
-    unknown = unknown_keys(workflow.parser.get(), _known_keys(workflow))
+    known, elsewhere = _known_keys(workflow)
+    unknown = unknown_keys(workflow.parser.get(), known)
     hints = [f"Did you mean {near!r} instead of {key!r}?" for key, near in unknown.items() if near]
-    check(not unknown, "override", "a key of the bundle's configuration", ", ".join(unknown), " ".join(hints))
+    hints += [f"{key!r} belongs to {elsewhere[key]}, which is not being run." for key in unknown if key in elsewhere]
+    check(not unknown, "override", "a key of the configuration that runs", ", ".join(unknown), " ".join(hints))

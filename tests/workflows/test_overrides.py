@@ -20,13 +20,19 @@ CONFIG = {
     "run": ["$(@method, @size)"],
 }
 
+OTHER = {"imports": ["$import monai_pylon"], "method": "robust", "methods": 2, "resamples": 1000, "run": ["$1"]}
+PARALLEL = {"method": "paper", "size#share": 0.5, "processes": 2, "run": ["$@method, @size"]}
 
-def workflow(folder: Path, **overrides: Any) -> ConfigWorkflow:
+
+def workflow(folder: Path, files: tuple[str, ...] = ("inference",), **overrides: Any) -> ConfigWorkflow:
     (folder / "configs").mkdir(exist_ok=True)
     file = folder / "configs" / "inference.json"
     file.write_text(json.dumps(CONFIG))
+    (folder / "configs" / "evaluate.json").write_text(json.dumps(OTHER))
+    (folder / "configs" / "parallel.json").write_text(json.dumps(PARALLEL))
     (folder / "configs" / "metadata.json").write_text('{"version": "1", "task": "x"}')
-    result = ConfigWorkflow(str(file), logging_file=False, workflow_type=None, **overrides)
+    names = [str(folder / "configs" / f"{name}.json") for name in files]
+    result = ConfigWorkflow(names, logging_file=False, workflow_type=None, **overrides)
     result.initialize()
     return result
 
@@ -49,6 +55,12 @@ def test_new_keys_that_something_refers_to_pass(tmp_path: Path) -> None:
         ({"methd": "paper"}, "but is 'methd'. Did you mean 'method' instead of 'methd'?"),
         ({"Method": "paper", "bundleroot": "x"}, "Did you mean 'bundle_root' instead of 'bundleroot'?"),
         ({"qqqqqq": 1}, "but is 'qqqqqq'."),
+        (
+            {"resamples": 10},
+            "but is 'resamples'. 'resamples' belongs to evaluate.json, which is not being run.",
+        ),
+        ({"methods": 10}, "Did you mean 'method' instead of 'methods'? 'methods' belongs to evaluate.json"),
+        ({"processes": 4}, "'processes' belongs to parallel.json"),
         ({"task": "x"}, "but is 'task'."),  # a key of the metadata, which no override reaches
     ],
 )
@@ -57,6 +69,12 @@ def test_unknown_keys_are_errors(overrides: dict[str, Any], message: str, tmp_pa
         workflow(tmp_path, **overrides)
     assert isinstance(error.value.__cause__, ValueError)
     assert message in str(error.value.__cause__)
+
+
+def test_every_file_that_runs_is_known(tmp_path: Path) -> None:
+    """Also one whose values a later one overrides, and one that reaches into another."""
+    result = workflow(tmp_path, ("inference", "parallel"), processes=4, bundle_root="/x")
+    assert result.run()[0] == ("paper", {"ml": 512, "share": 0.5})
 
 
 def test_own_ids_for_run_and_initialize_are_known(tmp_path: Path) -> None:
