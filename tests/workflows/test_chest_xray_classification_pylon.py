@@ -27,6 +27,7 @@ from monai_pylon.networks.nets import PYLON
 from monai_pylon.reports import read_rows
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.workflows import bundle_folder, cause_of, make_network, network_table, read_checkpoint
+from tests.data.test_radiograph_reader import WRITE, write_dicom
 
 BUNDLE = bundle_folder("chest_xray_classification_pylon")
 SMALL = {"encoder": "resnet18", "network_settings": {"decoder_channels": 8}, "image_size": 64}
@@ -230,7 +231,74 @@ def test_a_data_list_brings_its_boxes(trained: Path, films: Path, tmp_path: Path
     assert explain(trained, listed, tmp_path / "out").evaluator.summary.failed == 1
 
 
+def test_one_film_in_any_form_has_one_result(trained: Path, tmp_path: Path) -> None:
+    """Colour, alpha, depth and inversion change nothing; a size of 64 and one of 4096 pixels are taken."""
+    folder, output = tmp_path / "films", tmp_path / "out"
+    folder.mkdir()
+    gray = (phantom_radiograph(5, size=96, findings=["Mass"]).image[0] * 255).astype(np.uint8)
+    gray[0, :2] = 0, 255  # the whole range: DICOM is stretched to it
+    WRITE["grey.png"](folder / "plain.png", gray)
+    for name in ("rgb.png", "rgba.png", "la.png", "palette.png", "sixteen.png", "plain.dcm", "inverted.dcm"):
+        WRITE[name](folder / f"other_{name}", gray)
+    for edge in (64, 4096):
+        Image.fromarray(gray).resize((edge, edge)).save(folder / f"edge_{edge}.png")
+    summary = explain(trained, folder, output, overlay=False, top=1).evaluator.summary
+    assert (summary.done, summary.failed) == (10, 0)
+    rows = {row["scan"]: row for row in read_rows(output / "probabilities.csv")}
+    for scan, row in rows.items():
+        chances, plain = ([float(r[name]) for name in CHEST_XRAY14_LABELS] for r in (row, rows["plain"]))
+        tolerance = 0.2 if scan.startswith("edge") else 1e-3  # resampling blurs
+        np.testing.assert_allclose(chances, plain, atol=tolerance, err_msg=scan)
+        (map,) = output.glob(f"{scan}_*.nii.gz")
+        edge = int(scan[5:]) if scan.startswith("edge") else 96
+        assert nibabel.load(map).shape == (edge, edge, 1)
+
+
+def test_a_films_spacing_is_that_of_its_maps(trained: Path, tmp_path: Path) -> None:
+    stored = np.arange(80 * 96).reshape(80, 96) // 2
+    film = write_dicom(tmp_path / "film.dcm", stored, ImagerPixelSpacing=[0.2, 0.15])
+    explain(trained, film, tmp_path / "out", overlay=False, top=1)
+    (map,) = (tmp_path / "out").glob("*.nii.gz")
+    np.testing.assert_allclose(nibabel.load(map).header.get_zooms(), (0.15, 0.2, 1))
+
+
 # --- what goes wrong
+
+
+def test_films_that_are_none_are_named_in_the_table(trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    (folder / "text.png").write_text("text")
+    (folder / "empty.png").write_bytes(b"")
+    write_dicom(folder / "frames.dcm", np.zeros((2, 70, 70)), NumberOfFrames=2)
+    gray = np.arange(70 * 70, dtype=np.uint8).reshape(70, 70)
+    WRITE["grey.png"](folder / "cut.png", gray)
+    (folder / "cut.png").write_bytes((folder / "cut.png").read_bytes()[:30])  # within the header's numbers
+    write_dicom(folder / "cut.dcm", gray)
+    (folder / "cut.dcm").write_bytes((folder / "cut.dcm").read_bytes()[:155])
+    nan = np.full((64, 64), 0.5, np.float32)
+    nan[3, 4] = np.nan
+    Image.fromarray(nan).save(folder / "nan.png", format="TIFF")  # PNG knows no NaN, but an ending says little
+    Image.fromarray(gray[:, :1]).save(folder / "line.png")
+    summary = explain(trained, folder, tmp_path / "out", overlay=False).evaluator.summary
+    errors = {row["scan"]: row["error"] for row in read_rows(tmp_path / "out" / "probabilities.csv")}
+    assert summary.failed == 6
+    assert errors.pop("line") == "", "a film of one column is enlarged as every other"
+    assert "without NaN" in errors["nan"]
+    assert "one frame" in errors["frames"]
+    assert all("path must be" in error for error in errors.values()), errors
+
+
+def test_a_network_of_other_channels_is_refused(trained: Path, films: Path, tmp_path: Path) -> None:
+    """Its weights do not fit, and one without weights says how many channels it wants."""
+    settings = {"decoder_channels": 8, "in_channels": 3}
+    with pytest.raises(RuntimeError) as error:
+        explain(trained, films, tmp_path / "out", network_settings=settings)
+    assert "in_channels=3" in cause(error)
+    torch.save(PYLON(encoder="resnet18", **settings).state_dict(), tmp_path / "three.pt")
+    explain(trained, films, tmp_path / "out", network_settings=settings, checkpoint=str(tmp_path / "three.pt"))
+    (row,) = (row for row in read_rows(tmp_path / "out" / "probabilities.csv") if row["scan"] == "a")
+    assert "image must be of 3 channels" in row["error"]
 
 
 def test_without_a_checkpoint_it_stops_and_says_where_weights_come_from(films: Path, tmp_path: Path) -> None:
@@ -282,6 +350,7 @@ def test_a_truncated_checkpoint_is_named(trained: Path, films: Path, tmp_path: P
     ("overrides", "message"),
     [
         ({"network_name": "pylon_nopa"}, "Did you mean 'pylon_no_pa'?"),
+        ({"num_resamples": 10}, "'num_resamples' belongs to evaluate.json, which is not being run."),
         ({"encodr": "resnet18"}, "Did you mean 'encoder' instead of 'encodr'?"),
         ({"dataset_dir": "phantoms"}, "Did you mean 'phantom'?"),
         ({"weights": "imagenet.pth"}, "imagenet.pth"),
