@@ -20,8 +20,8 @@ from monai_pylon.data.radiograph_reader import (
     radiograph_size,
     read_radiograph,
 )
-from monai_pylon.data.voc_images import pascal_voc_datalist
 from monai_pylon.data.scan_labels import scan_label_rows
+from monai_pylon.data.voc_images import pascal_voc_datalist
 from monai_pylon.data.volume_reader import (
     VOLUME_SUFFIXES,
     ReadVolume,

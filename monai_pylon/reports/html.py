@@ -146,7 +146,7 @@ def save_html(path: str | PathLike[str], title: str, parts: Iterable[str]) -> No
         ...     "<h1>A &lt;page&gt;</h1>" in pathlib.Path(folder, "a.html").read_text()
         True
     """
-    body = []
+    body: list[str] = []
     for part in parts:
         if isinstance(part, RawHTML):
             body.append(part)

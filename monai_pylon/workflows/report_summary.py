@@ -163,9 +163,9 @@ def save_cohort_page(path: str | PathLike[str], facts: CohortFacts, command: str
         "scans": len(facts.quality),
         "reports": sum(line["source"] != "" for line in facts.lines),
         "scans can train": len(facts.cells),
-        "patients they are of": facts.patients,
+        "patients of those": facts.patients,
         "masks to look at": doubtful,
-        "lines left out": sum(states[state] for state in _STATES),
+        "left out or doubled": sum(states[state] for state in _STATES),
     }
     parts: list[str] = [html_numbers(numbers)]
     parts.append("What became of each scan and each report stands in matches.csv, of each mask in quality.csv.")

@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.report_figures [patients]
 
-The phantoms are drawn coarsely: reports and truth come from the anatomy, not from voxels. Their sentences are few, so that
-this shows that reports, places and tables fit together, not how well real reports are read.
+The phantoms are drawn coarsely: reports and truth come from the anatomy, not from voxels. Their sentences are few, so
+that this shows that reports, places and tables fit together, not how well real reports are read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FINDINGS = ("mass", "effusion", "collapse", "consolidation", "ild", "pneumothora
 
 
 def drawn(seed: int) -> tuple[str, np.ndarray]:
-    """The report and locations (80, 3) of a patient with each finding by a chance of a third, on either side or both."""
+    """The report and locations (80, 3) of a patient with each finding by chance, on either side or both."""
     rng = np.random.default_rng(seed)
     findings = {name: str(rng.choice(["right", "left", "both"])) for name in FINDINGS if rng.random() < 0.35}
     nodules, severity = int(rng.integers(0, 4)), float(rng.uniform(0.2, 1.0))

@@ -14,7 +14,9 @@ from monai.bundle import ConfigWorkflow
 
 from monai_pylon.data import ChestCTPhantom, phantom_chest_ct, rad_chestct_datalist
 from monai_pylon.reports import read_rows
+from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.workflows import ReportCohortSummary, bundle_folder
+from tests.workflows.hand_written_reports import MEANT, REPORTS
 
 CONFIG = bundle_folder("chest_ct_partition") / "configs" / "reports.json"
 TRAIN = bundle_folder("chest_ct_classification_axialnet") / "configs" / "train.json"
@@ -205,4 +207,23 @@ def test_axialnet_trains_from_that_folder_alone(cohort, tmp_path: Path) -> None:
     (row,) = read_rows(tmp_path / "logs" / "history.csv")
     assert all(np.isfinite(float(value)) for name, value in row.items() if name.endswith("loss"))
     assert list((tmp_path / "models").iterdir())
-    assert json.dumps(row)
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_real_scans_with_a_report_written_for_each(public_data: Path, tmp_path: Path) -> None:
+    scans = [public_data / "chest_ct" / path for path in REPORTS]
+    (tmp_path / "scans.json").write_text(json.dumps([str(scan) for scan in scans]))
+    table = tmp_path / "reports.jsonl"
+    table.write_text("\n".join(json.dumps({"id": Path(path).name, "report": text}) for path, text in REPORTS.items()))
+    training = {**TINY, "spacing": [4.0, 4.0, 9.0], "image_size": [105, 105, 45]}
+    output = tmp_path / "out"
+    summary = run_here(input=str(tmp_path / "scans.json"), reports=str(table), output=str(output), training=training)
+    assert summary == ReportCohortSummary(scans=6, reports=6, ready=6, left_out=0, failed=0)
+    for item in rad_chestct_datalist(output, "all"):
+        meant = np.zeros((80, 3), dtype=bool)
+        for label, organs in MEANT[item["name"]].items():
+            meant[CHEST_CT_LABELS.index(label)] = organs
+        np.testing.assert_array_equal(item["locations"], meant, err_msg=item["name"])
+    assert all(row["allowed_nowhere"] == "0" for row in read_rows(output / "regions.csv"))
+    assert (output / "dicom_lung_pet_ct_dx_A0002.nii.gz").is_file()
