@@ -1,0 +1,81 @@
+"""Cut off what a network will not see before it is resampled: a whole scan at fine voxels takes gigabytes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from monai.config import KeysCollection
+from monai.data import MetaTensor
+from monai.transforms import CenterSpatialCrop, MapTransform, Transform
+
+from monai_pylon.utils import check, check_type, voxel_spacing
+
+__all__ = ["CropToExtent", "CropToExtentD", "CropToExtentDict", "CropToExtentd"]
+
+#: Voxels kept beyond the extent on each side, for the interpolation at its edge.
+_MARGIN = 2
+
+
+class CropToExtent(Transform):
+    """Crop a volume around its centre to an extent in mm, with two voxels more on each side; what is smaller stays.
+
+    Args:
+        extent: in mm along the image's own axes (x, y, z): orient the image first.
+
+    Called with a MetaTensor (C, X, Y, Z) it returns one with the affine of the crop.
+
+    Raises:
+        ValueError: for another number of lengths, or one that is not positive.
+
+    Example:
+        >>> import torch
+        >>> image = MetaTensor(torch.zeros(1, 100, 100, 10), affine=torch.diag(torch.tensor([2.0, 2.0, 5.0, 1.0])))
+        >>> CropToExtent((100, 190, 324))(image).shape
+        torch.Size([1, 54, 99, 10])
+    """
+
+    def __init__(self, extent: Sequence[float]) -> None:
+        check(len(extent) == 3 and min(extent) > 0, "extent", "three positive lengths in mm", tuple(extent))
+        self.extent = tuple(float(length) for length in extent)
+
+    def __call__(self, image: MetaTensor) -> MetaTensor:
+        """Crop one image."""
+        check_type(image, MetaTensor, "image", "Its affine tells the size of a voxel.")
+        check(image.ndim == 4, "image", "of shape (C, X, Y, Z)", image)
+        spacing = voxel_spacing(np.asarray(image.affine))
+        size = [
+            min(n, math.ceil(length / step) + 2 * _MARGIN)
+            for n, length, step in zip(image.shape[1:], self.extent, spacing, strict=True)
+        ]
+        return CenterSpatialCrop(size)(image)  # type: ignore[return-value]
+
+
+class CropToExtentd(MapTransform):
+    """Dictionary version of :class:`CropToExtent`.
+
+    Args:
+        keys: where the images (C, X, Y, Z) lie.
+        extent: in mm along their own axes.
+        allow_missing_keys: whether a key may be missing.
+
+    Example:
+        >>> CropToExtentd("image", (336, 336, 324)).keys
+        ('image',)
+    """
+
+    def __init__(self, keys: KeysCollection, extent: Sequence[float], allow_missing_keys: bool = False) -> None:
+        super().__init__(keys, allow_missing_keys)
+        self.crop = CropToExtent(extent)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Crop the images of an item."""
+        item = dict(data)
+        for key in self.key_iterator(item):
+            item[key] = self.crop(item[key])
+        return item
+
+
+CropToExtentD = CropToExtentDict = CropToExtentd
