@@ -54,7 +54,7 @@ def test_packages_imported_are_required() -> None:
 
 
 def test_packages_imported_where_needed_are_in_an_extra() -> None:
-    extras = [("options.extras_require", extra) for extra in ("bundle", "dicom", "export", "distributed")]
+    extras = [("options.extras_require", extra) for extra in ("bundle", "dicom", "export", "parquet", "distributed")]
     assert third_party(OPTIONAL) <= declared(("options", "install_requires"), *extras)
 
 

@@ -1,0 +1,49 @@
+"""The page of evidence: everything escaped, every mark where it belongs."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from html.parser import HTMLParser
+
+from monai_pylon.labeler import ReportLabeler
+
+
+class Tags(HTMLParser):
+    """Collects the tags of a page, with the classes of its marks."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+
+def test_the_evidence_is_marked() -> None:
+    page = ReportLabeler().explain("No pneumothorax. A nodule in the right upper lobe.", "Check")
+    assert "<title>Check</title>" in page
+    assert 'No <mark class="dropped">pneumothorax</mark>' in page
+    assert 'A <mark class="kept">nodule</mark> in the <mark class="place">right upper lobe</mark>' in page
+    assert "negated by cues.csv line" in page
+    assert re.search(r"<tr class=\"yes\"><td>lung nodule</td><td>right lung</td>", page)
+
+
+def test_a_report_may_contain_anything() -> None:
+    nasty = "<script>alert('x')</script> Left <b onclick=\"y\">effusion</b> & 'mass' \" </td></style> in the lingula"
+    page = ReportLabeler().explain(nasty, "<i>title</i>")
+    plain = ReportLabeler().explain("Left effusion and mass in the lingula")
+    assert set(Tags(page).tags) == set(Tags(plain).tags)
+    assert not {"script", "b", "i"} & set(Tags(page).tags)
+    shown = page.split('<div class="report">')[1].split("</div>")[0]
+    assert unescape(re.sub(r"<[^>]*>", "", shown)) == nasty
+
+
+def test_a_report_without_terms_says_so() -> None:
+    for text in ("", "Unremarkable study."):
+        assert "No term of the vocabulary was found." in ReportLabeler().explain(text)
+
+
+def test_nothing_is_loaded() -> None:
+    assert not re.search(r"(?:src|href|url\()", ReportLabeler().explain("Left effusion"))
