@@ -93,17 +93,24 @@ def _fail(file: Path, line: int, requirement: str, value: object, remedy: str = 
 
 
 def _rows(file: Path, least: int) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a CSV with their line numbers, the header first; empty lines are left out."""
+    """The rows of a CSV with their line numbers, the header first; lines without content are left out."""
     if not file.is_file():
         raise FileNotFoundError(f"{file} must exist. Download it with the images of ChestX-ray14 from the NIH.")
     with file.open(encoding="utf-8-sig", newline="") as text:
         reader = csv.reader(text)
-        for row in reader:
-            if not row:
-                continue
-            if len(row) < least:
-                _fail(file, reader.line_num, f"{least} columns or more", row)
-            yield reader.line_num, row
+        rows = iter(reader)
+        while True:
+            try:
+                row = next(rows, None)
+            except (csv.Error, UnicodeDecodeError) as error:
+                message = f"{file} must be a text of values and commas, but line {reader.line_num + 1} is not: {error}."
+                raise ValueError(message) from error
+            if row is None:
+                return
+            if any(cell.strip() for cell in row):
+                if len(row) < least:
+                    _fail(file, reader.line_num, f"{least} columns or more", row)
+                yield reader.line_num, row
 
 
 def _finding(file: Path, line: int, name: str) -> int:
@@ -241,7 +248,10 @@ def read_names(file: Path) -> dict[str, int]:
             f"{file} must exist: it says which images belong to the section. Download it from the NIH, or ask for "
             'section "all" and split by patient yourself.'
         )
-    lines = file.read_text(encoding="utf-8-sig").splitlines()
+    try:
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{file} must be a text with an image's name a line, but is none: {error}.") from error
     names = {name.strip(): number for number, name in enumerate(lines, start=1) if name.strip()}
     if not names:
         raise ValueError(f"{file} must have an image's name a line, but is empty. Download it again.")

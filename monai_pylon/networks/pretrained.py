@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import torch
 from monai.networks.nets.efficientnet import url_map
@@ -72,7 +72,9 @@ def _fetch(url: str, encoder: str) -> Mapping[str, Any]:
     name = f"{encoder}_imagenet.pth"
     try:
         return load_state_dict_from_url(url, map_location="cpu", file_name=name, weights_only=True)
-    except (URLError, OSError) as error:
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        raise RuntimeError(f"{Path(get_dir()) / 'checkpoints' / name} cannot be read. Delete it: {error}") from error
+    except (HTTPException, OSError) as error:
         raise RuntimeError(
             f"weights='imagenet' needs {url}, which cannot be reached from here ({error}). Fetch that file elsewhere, "
             f"then either put it at {Path(get_dir()) / 'checkpoints' / name} or give its path as weights."

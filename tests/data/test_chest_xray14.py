@@ -160,6 +160,28 @@ def test_a_broken_image_with_a_box_is_named(root: Path) -> None:
         chest_xray14_datalist(root, "test")
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\r\n", "\r\n\r\n  \r\n", "\n\n"])
+def test_lists_and_tables_may_end_as_editors_leave_them(root: Path, end: str) -> None:
+    """With a mark of byte order, lines of Windows, spaces behind names, and blank lines at the end."""
+    expected = {section: names(chest_xray14_datalist(root, section)) for section in ("training", "validation", "test")}
+    newline = "\r\n" if "\r" in end else "\n"
+    for name in ("train_val_list.txt", "test_list.txt", "Data_Entry_2017_v2020.csv", "BBox_List_2017.csv"):
+        lines = (root / name).read_text().split("\n")
+        space = " " if name.endswith("txt") and end else ""
+        text = (space + newline).join(line for line in lines if line) + end
+        (root / name).write_bytes(text.encode("utf-8-sig" if end else "utf-8"))
+    found = {section: names(chest_xray14_datalist(root, section)) for section in expected}
+    assert found == expected
+
+
+@pytest.mark.parametrize("file", ["train_val_list.txt", "Data_Entry_2017_v2020.csv", "BBox_List_2017.csv"])
+@pytest.mark.parametrize("content", [b"\x89PNG\r\n\x1a\n\x00\xff", b"Image Index\xff,"])
+def test_a_file_that_is_no_text_is_named(root: Path, file: str, content: bytes) -> None:
+    (root / file).write_bytes(content)
+    with pytest.raises(ValueError, match=file.replace(".", r"\.")):
+        chest_xray14_datalist(root, "training")
+
+
 def test_without_lists_all_is_the_way_out(root: Path) -> None:
     (root / "train_val_list.txt").unlink()
     (root / "test_list.txt").unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from http.client import IncompleteRead
 from urllib.error import URLError
 
 import pytest
@@ -73,15 +74,33 @@ def test_imagenet_is_fetched_by_name(monkeypatch):
     assert asked["weights_only"] is True
 
 
-def test_offline_the_manual_steps_are_said(monkeypatch):
-    def fetch(url, **arguments):
-        raise URLError("no route to host")
+@pytest.mark.parametrize("error", [URLError("no route to host"), IncompleteRead(b"half"), TimeoutError("timed out")])
+@pytest.mark.parametrize("encoder", ["resnet18", "resnet50", "densenet121"])
+def test_offline_the_manual_steps_are_said(monkeypatch, tmp_path, error, encoder):
+    def no_connection(request):
+        raise error
 
-    monkeypatch.setattr(pretrained, "load_state_dict_from_url", fetch)
-    with pytest.raises(
-        RuntimeError, match=r"https://\S+resnet18\S+, .*no route to host.*resnet18_imagenet\.pth or give"
-    ):
-        make_encoder("resnet18", 2, 1, weights="imagenet")
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(pretrained, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "urlopen", no_connection)
+    with pytest.raises(RuntimeError) as caught:
+        make_encoder(encoder, 2, 1, weights="imagenet")
+    message = str(caught.value)
+    assert f"weights='imagenet' needs {pretrained.IMAGENET_URLS[encoder]}, which cannot be reached" in message
+    assert str(error) in message
+    place = tmp_path / "checkpoints" / f"{encoder}_imagenet.pth"
+    assert f"put it at {place} or give its path as weights" in message
+    assert not place.exists()
+
+
+def test_a_broken_file_that_was_kept_is_named(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(pretrained, "get_dir", lambda: str(tmp_path))
+    (tmp_path / "checkpoints").mkdir()
+    for content in (b"", b"<html>not found</html>"):
+        (tmp_path / "checkpoints" / "resnet18_imagenet.pth").write_bytes(content)
+        with pytest.raises(RuntimeError, match=r"resnet18_imagenet\.pth cannot be read. Delete it"):
+            make_encoder("resnet18", 2, 1, weights="imagenet")
 
 
 def test_a_file_that_was_put_there_by_hand_is_used(monkeypatch, tmp_path):

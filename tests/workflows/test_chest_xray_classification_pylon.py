@@ -13,6 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
 import nibabel
 import numpy as np
@@ -362,6 +363,19 @@ def test_wrong_values_are_errors_that_help(overrides: dict[str, Any], message: s
         train(tmp_path, **overrides)
     assert message in cause(error)
     assert not (tmp_path / "models").exists()
+
+
+def test_offline_training_says_how_to_bring_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_connection(request: Any) -> None:
+        raise URLError("no route to host")
+
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    monkeypatch.setattr(torch.hub, "urlopen", no_connection)
+    with pytest.raises(RuntimeError) as error:
+        train(tmp_path / "run", weights="imagenet")
+    assert "no route to host" in cause(error)
+    assert "resnet18_imagenet.pth or give its path as weights" in cause(error)
+    assert not (tmp_path / "run" / "models").exists()
 
 
 # --- what MONAI's model zoo checks
