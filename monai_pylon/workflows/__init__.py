@@ -14,8 +14,8 @@ from monai_pylon.workflows.organ_writer import OrganWriter
 from monai_pylon.workflows.overrides import check_overrides, running_workflow, unknown_keys
 from monai_pylon.workflows.region_recipe import RegionsInCache, RegionWriter, regions_of_training, training_command
 from monai_pylon.workflows.report_cohort import ReportCohort, ReportCohortSummary
-from monai_pylon.workflows.report_files import ReportText, read_reports
-from monai_pylon.workflows.report_labels import LabeledReports, label_cells, label_reports, write_labels
+from monai_pylon.workflows.report_files import ReportText, read_report_rows
+from monai_pylon.workflows.report_labels import LabeledReports, label_cells, label_matched_reports, write_labels
 from monai_pylon.workflows.report_matching import ReportMatches, match_reports, scan_key
 from monai_pylon.workflows.report_summary import CohortFacts, label_counts, mask_verdicts, save_cohort_page
 from monai_pylon.workflows.runner import CohortRunner, CohortSummary
@@ -86,7 +86,7 @@ __all__ = [
     "known_samples",
     "label_cells",
     "label_counts",
-    "label_reports",
+    "label_matched_reports",
     "list_films",
     "list_scans",
     "load_checkpoint",
@@ -106,7 +106,7 @@ __all__ = [
     "radiograph_data",
     "read_checkpoint",
     "read_folds",
-    "read_reports",
+    "read_report_rows",
     "regions_of_training",
     "report_rows",
     "restart_peak_memory",

@@ -20,8 +20,8 @@ from monai_pylon.reports import read_rows, write_rows
 from monai_pylon.taxonomy import ORGANS
 from monai_pylon.utils import check, check_choice
 from monai_pylon.workflows.region_recipe import RegionsInCache, RegionWriter
-from monai_pylon.workflows.report_files import ReportText, read_reports
-from monai_pylon.workflows.report_labels import LabeledReports, label_reports, write_labels
+from monai_pylon.workflows.report_files import ReportText, read_report_rows
+from monai_pylon.workflows.report_labels import LabeledReports, label_matched_reports, write_labels
 from monai_pylon.workflows.report_matching import match_reports
 from monai_pylon.workflows.report_summary import CohortFacts, save_cohort_page
 from monai_pylon.workflows.runner import CohortRunner
@@ -66,14 +66,14 @@ class ReportCohort:
 
     Args:
         masks: makes the organ masks; its output folder is the cohort's, and it keeps the scans there.
-        reports: see :func:`read_reports`.
+        reports: see :func:`read_report_rows`.
         labeler: for the reports.
         recipe: makes the allowed regions, from :func:`regions_of_training`; None makes none.
         settings: what the regions depend on.
         id_column: of a table of reports.
         report_column: likewise.
         duplicates: see :func:`match_reports`.
-        silent: see :func:`label_reports`.
+        silent: see :func:`label_matched_reports`.
         masks_of: names of files that were taken for masks rather than scans, for the page.
         command: how to train, for the page.
         progress: whether to show progress bars.
@@ -122,7 +122,7 @@ class ReportCohort:
 
     def _label(self, reports: Mapping[str, ReportText]) -> LabeledReports:
         with self._steps(len(reports)) as step:
-            return label_reports(reports, self.labeler, self.silent, step)
+            return label_matched_reports(reports, self.labeler, self.silent, step)
 
     def _kept(self) -> dict[str, dict[str, str]]:
         """The rows of the masks that were made of this run's scans, by scan."""
@@ -163,7 +163,7 @@ class ReportCohort:
         Raises:
             ValueError: where there is no scan, no report, or none of the reports belongs to a scan.
         """
-        told = read_reports(self.reports, self.id_column, self.report_column)
+        told = read_report_rows(self.reports, self.id_column, self.report_column)
         matches = match_reports(told, self.masks.dataset.data, self.duplicates)
         labeled = self._label(matches.reports)
         self.masks.run()

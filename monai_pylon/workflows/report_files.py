@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from monai_pylon.utils import check, check_type, nearest_name
 
-__all__ = ["ReportText", "read_reports"]
+__all__ = ["ReportText", "read_report_rows"]
 
 #: A report has some thousand characters. What is longer than this is a mistake, such as a quote that was never closed.
 _LONGEST = 200_000
@@ -110,8 +110,8 @@ def _csv_rows(lines: list[str], delimiter: str) -> Iterator[tuple[int, list[str]
 
 
 def _column(name: str, header: list[str], file: Path, setting: str) -> int:
-    near = nearest_name(name, header) or (header[0] if header else "")
-    remedy = f"It has {', '.join(repr(one) for one in header[:6])}: perhaps --{setting} {near!r}."
+    near = nearest_name(name, header)  # the cells are not shown: without a header they are a report
+    remedy = f"Perhaps --{setting} {near!r}." if near else f"Name it: --{setting} NAME"
     check(name in header, str(file), f"a table with a column {name!r}", "one without", remedy)
     return header.index(name)
 
@@ -167,7 +167,7 @@ def _read_folder(folder: Path) -> Iterator[ReportText]:
                 yield ReportText(relative.with_suffix("").as_posix(), "", source, problem=type(error).__name__)
 
 
-def read_reports(
+def read_report_rows(
     source: str | PathLike[str] | None, id_column: str = "id", report_column: str = "report"
 ) -> list[ReportText]:
     """Read reports from a table or a folder.
@@ -193,7 +193,7 @@ def read_reports(
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     table = Path(folder, "r.csv")
         ...     _ = table.write_text('id,report\\na,"Left, small effusion."\\nb,\\nc,d,e\\n')
-        ...     [(report.identifier, report.problem) for report in read_reports(table)]
+        ...     [(report.identifier, report.problem) for report in read_report_rows(table)]
         [('a', ''), ('b', 'the report is empty'), ('', 'the row has 3 cells instead of 2')]
     """
     check_type(source, (str, PathLike), "reports", "Name the table or folder: --reports PATH")

@@ -15,7 +15,7 @@ from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, possible_locations
 from monai_pylon.utils import check_choice
 from monai_pylon.workflows.report_files import ReportText
 
-__all__ = ["LabeledReports", "label_cells", "label_reports", "write_labels"]
+__all__ = ["LabeledReports", "label_cells", "label_matched_reports", "write_labels"]
 
 _LOGGER = logging.getLogger(__name__)
 _SILENT = ("leave_out", "absent")
@@ -30,7 +30,7 @@ class LabeledReports(NamedTuple):
         problems: by scan, why its report gave no labels.
 
     Example:
-        >>> label_reports({"a": ReportText("a", "Left effusion.", "line 2")}, ReportLabeler()).problems
+        >>> label_matched_reports({"a": ReportText("a", "Left effusion.", "line 2")}, ReportLabeler()).problems
         {}
     """
 
@@ -63,7 +63,7 @@ def label_cells(findings: Iterable[Finding]) -> np.ndarray:
     return cells
 
 
-def label_reports(
+def label_matched_reports(
     reports: Mapping[str, ReportText],
     labeler: ReportLabeler,
     silent: str = "leave_out",
@@ -87,7 +87,7 @@ def label_reports(
         ValueError: where `silent` is no choice.
 
     Example:
-        >>> labeled = label_reports({"a": ReportText("a", "Kein Erguss.", "line 2")}, ReportLabeler())
+        >>> labeled = label_matched_reports({"a": ReportText("a", "Kein Erguss.", "line 2")}, ReportLabeler())
         >>> labeled.problems
         {'a': 'nothing was recognised in the report: is it in English, and more than a template?'}
     """
@@ -118,7 +118,7 @@ def write_labels(path: str | PathLike[str], cells: Mapping[str, np.ndarray], rep
 
     Example:
         >>> import tempfile, pathlib
-        >>> labeled = label_reports({"a": ReportText("a", "Left effusion.", "line 2")}, ReportLabeler())
+        >>> labeled = label_matched_reports({"a": ReportText("a", "Left effusion.", "line 2")}, ReportLabeler())
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     write_labels(pathlib.Path(folder, "labels.csv"), labeled.cells, {})
         ...     len(pathlib.Path(folder, "labels.csv").read_text().splitlines())

@@ -91,7 +91,7 @@ def match_reports(
     no other scan has the same.
 
     Args:
-        reports: from :func:`read_reports`.
+        reports: from :func:`read_report_rows`.
         scans: items with "scan" and "image", from :func:`list_scans`.
         duplicates: where a scan has several different reports: "leave_out" takes none of them, "join" takes them as one
             (as of a report and its addendum).

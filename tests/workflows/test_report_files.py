@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from monai_pylon.workflows import ReportText, read_reports
+from monai_pylon.workflows import ReportText, read_report_rows
 
 
 def read(file: Path, content: str | bytes, **columns: str) -> list[tuple[str, str, str]]:
     file.write_bytes(content.encode() if isinstance(content, str) else content)
-    return [(report.identifier, report.text, report.problem) for report in read_reports(file, **columns)]
+    return [(report.identifier, report.text, report.problem) for report in read_report_rows(file, **columns)]
 
 
 def test_a_table_with_lines_in_its_cells(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_the_delimiter_is_the_headers(tmp_path: Path, delimiter: str) -> None:
 
 def test_a_row_of_another_width_is_named_and_the_rest_goes_on(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("id,report\na,Left, small.\nb,Mass.\nc\n")
-    reports = read_reports(tmp_path / "r.csv")
+    reports = read_report_rows(tmp_path / "r.csv")
     assert [(r.identifier, r.source, r.problem) for r in reports] == [
         ("", "line 2", "the row has 3 cells instead of 2"),
         ("b", "line 3", ""),
@@ -62,7 +62,7 @@ def test_a_quote_that_is_never_closed_takes_no_other_row_with_it(tmp_path: Path)
 )
 def test_encodings_in_a_folder(tmp_path: Path, raw: bytes, text: str, remark: str) -> None:
     (tmp_path / "scan.txt").write_bytes(raw)
-    (report,) = read_reports(tmp_path)
+    (report,) = read_report_rows(tmp_path)
     assert (report.identifier, report.text, report.remark, report.problem) == ("scan", text, remark, "")
 
 
@@ -85,7 +85,7 @@ def test_a_folder_below_a_folder_and_hidden_files(tmp_path: Path) -> None:
     for name in ("p1/ct.txt", "p2.TXT", ".hidden.txt", "notes.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("Clear lungs.")
-    assert [report.identifier for report in read_reports(tmp_path)] == ["p1/ct", "p2"]
+    assert [report.identifier for report in read_report_rows(tmp_path)] == ["p1/ct", "p2"]
 
 
 @pytest.mark.parametrize(
@@ -99,14 +99,14 @@ def test_a_folder_below_a_folder_and_hidden_files(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_used_is_named(tmp_path: Path, identifier: str, text: str, problem: str) -> None:
     (tmp_path / "r.csv").write_text(f'id,report\n{identifier},"{text}"\nz,Clear.\n')
-    bad, good = read_reports(tmp_path / "r.csv")
+    bad, good = read_report_rows(tmp_path / "r.csv")
     assert (bad.problem, good.problem) == (problem, "")
 
 
 def test_sections_and_patients_come_along(tmp_path: Path) -> None:
     text = "id,report,section,patient\na,Mass.,train,p1\nb,Mass.,,p1\nc,Mass.,Test,\nd,Mass.,other,p2\n"
     (tmp_path / "r.csv").write_text(text)
-    a, b, c, d = read_reports(tmp_path / "r.csv")
+    a, b, c, d = read_report_rows(tmp_path / "r.csv")
     assert (a.section, a.patient, a.problem) == ("training", "p1", "")
     assert (c.section, c.patient, c.problem) == ("test", "", "")
     assert b.problem == "no section, where other rows have one"
@@ -122,7 +122,8 @@ def test_no_text_is_ever_printed() -> None:
     ("name", "content", "message"),
     [
         ("r.csv", "id,text\na,b\n", "column 'report'"),
-        ("r.csv", "id,reprot\na,b\n", "--report_column 'reprot'"),
+        ("r.csv", "id,reprot\na,b\n", "Perhaps --report_column 'reprot'"),
+        ("r.csv", "a,A secret mass.\n", "^(?!.*secret).*column 'id'"),
         ("r.csv", "id,report\n", "at least one report"),
         ("r.csv", "", "column 'id'"),
     ],
@@ -130,6 +131,6 @@ def test_no_text_is_ever_printed() -> None:
 def test_a_source_that_is_none_is_an_error(tmp_path: Path, name: str, content: str, message: str) -> None:
     (tmp_path / name).write_text(content)
     with pytest.raises(ValueError, match=message):
-        read_reports(tmp_path / name)
+        read_report_rows(tmp_path / name)
     with pytest.raises(FileNotFoundError, match="exists"):
-        read_reports(tmp_path / "missing.csv")
+        read_report_rows(tmp_path / "missing.csv")

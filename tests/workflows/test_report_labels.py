@@ -11,7 +11,7 @@ import pytest
 from monai_pylon.data.scan_labels import read_scan_labels
 from monai_pylon.labeler import ReportLabeler
 from monai_pylon.taxonomy import CHEST_CT_LABELS
-from monai_pylon.workflows import ReportText, label_cells, label_reports, write_labels
+from monai_pylon.workflows import ReportText, label_cells, label_matched_reports, write_labels
 
 EFFUSION, NODULE = CHEST_CT_LABELS.index("pleural effusion"), CHEST_CT_LABELS.index("lung nodule")
 
@@ -31,10 +31,10 @@ def test_a_side_that_is_not_told(side_unknown: str, effusion: list[float]) -> No
 
 def test_a_report_in_which_nothing_is_recognised_is_no_healthy_one() -> None:
     reports = told(german="Das Herz ist normal.", normal="No effusion. No nodule.", template="FINDINGS:\nIMPRESSION:")
-    labeled = label_reports(reports, ReportLabeler())
+    labeled = label_matched_reports(reports, ReportLabeler())
     assert set(labeled.problems) == {"german", "template"}
     assert not labeled.cells["normal"].any()
-    assert set(label_reports(reports, ReportLabeler(), silent="absent").cells) == set(reports)
+    assert set(label_matched_reports(reports, ReportLabeler(), silent="absent").cells) == set(reports)
 
 
 def test_a_labeler_that_fails_stops_nothing_and_tells_no_text(caplog: pytest.LogCaptureFixture) -> None:
@@ -46,7 +46,9 @@ def test_a_labeler_that_fails_stops_nothing_and_tells_no_text(caplog: pytest.Log
 
     steps: list[int] = []
     with caplog.at_level(logging.DEBUG):
-        labeled = label_reports(told(a="A secret.", b="Left effusion."), Failing(), step=lambda: steps.append(1))
+        labeled = label_matched_reports(
+            told(a="A secret.", b="Left effusion."), Failing(), step=lambda: steps.append(1)
+        )
     assert labeled.problems == {"a": "the labeler failed on this report (ValueError)"}
     assert labeled.cells["b"][EFFUSION].tolist() == [0, 0, 1]
     assert len(steps) == 2
@@ -56,7 +58,7 @@ def test_a_labeler_that_fails_stops_nothing_and_tells_no_text(caplog: pytest.Log
 
 def test_the_table_is_read_back_as_it_was(tmp_path: Path) -> None:
     reports = told(a="Left pleural effusion.", b="No effusion.", c="There is a lung nodule.")
-    cells = label_reports(reports, ReportLabeler(side_unknown="unknown")).cells
+    cells = label_matched_reports(reports, ReportLabeler(side_unknown="unknown")).cells
     write_labels(tmp_path / "labels.csv", cells, reports)
     table = read_scan_labels(tmp_path / "labels.csv", CHEST_CT_LABELS)
     assert [fact["scan"] for fact in table.facts] == ["a", "b", "c"]
@@ -69,7 +71,7 @@ def test_the_table_is_read_back_as_it_was(tmp_path: Path) -> None:
 
 def test_patients_and_sections_have_their_columns_where_they_are_told(tmp_path: Path) -> None:
     reports = {name: report._replace(patient="p", section="test") for name, report in told(a="Left mass.").items()}
-    cells = label_reports(reports, ReportLabeler()).cells
+    cells = label_matched_reports(reports, ReportLabeler()).cells
     write_labels(tmp_path / "with.csv", cells, reports)
     assert read_scan_labels(tmp_path / "with.csv", CHEST_CT_LABELS).facts == [
         {"scan": "a", "patient": "p", "section": "test"}
