@@ -22,7 +22,7 @@ $(INSTALLED): setup.cfg setup.py pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (once; some minutes) ..."
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install -q -c constraints.txt "$$(grep '^torch==' constraints.txt)"
-	$(RUN) -m pip install -q -c constraints.txt -e '.[bundle,dicom,docs,export,test]'
+	$(RUN) -m pip install -q -c constraints.txt -e '.[bundle,dicom,docs,export,parquet,test]'
 	@touch $@
 
 demo: $(INSTALLED) ## organ masks of a chest CT (make demo [CT=path]), PYLON and AxialNet on phantoms
