@@ -202,7 +202,7 @@ class ReportLabeler:
             return f"negated by {status.rule}"
         if status.name == "asked":
             return f"only looked for: {status.rule}"
-        if status.name == "history" and not self.rules.findings[_base(candidate, self.rules)].in_history:
+        if status.name == "history" and not self.rules.findings[candidate.mention.finding].in_history:
             return f"history: {status.rule}"
         if status.name in _DOUBTS[self.uncertain]:
             return f"only {status.name} by {status.rule}"
@@ -262,10 +262,6 @@ def checked_texts(texts: Iterable[str]) -> Iterable[str]:
     if isinstance(texts, str):
         check_type(texts, list, "texts", "Put the report into a list.")
     return texts
-
-
-def _base(candidate: _Candidate, rules: LabelerRules) -> str:
-    return candidate.mention.finding if candidate.mention.finding in rules.findings else candidate.label
 
 
 def _spans(sentence: ReportSentence, parsed: ParsedSentence, words: tuple[int, ...]) -> tuple[tuple[int, int], ...]:

@@ -16,7 +16,17 @@ from monai_pylon.labeler.terms import Mention
 __all__ = ["Place", "Placed", "find_places", "organs_of", "pair_places"]
 
 _FAR = -99
-_SEPARATES = ("joins", "list", "verb", "ends scope", "contrast", "possible both", "negates after")
+_SEPARATES = (
+    "joins",
+    "list",
+    "verb",
+    "ends scope",
+    "contrast",
+    "possible both",
+    "possible after",
+    "probable after",
+    "negates after",
+)
 _PUNCTUATION = {",", ";", ":", "/", "(", ")"}
 
 

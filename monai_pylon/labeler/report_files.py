@@ -108,10 +108,12 @@ def read_reports(
     if kind == "parquet":
         _check_columns(path, _parquet(path).schema_arrow.names, columns)
     rows: Iterator[dict[str, Any]]
-    if kind == "parquet":
-        rows = _parquet_rows(path, columns)
+    if kind == "csv":
+        rows = _csv_rows(path)
+    elif kind == "jsonl":
+        rows = _json_rows(path)
     else:
-        rows = _csv_rows(path) if kind == "csv" else _json_rows(path)
+        rows = _parquet_rows(path, columns)
     for number, row in enumerate(rows):
         if number == 0:
             _check_columns(path, [str(column) for column in row], columns)
@@ -140,4 +142,4 @@ def count_reports(source: str | PathLike[str]) -> int:
         return sum(1 for _ in path.glob("*.txt"))
     if kind == "parquet":
         return int(_parquet(path).metadata.num_rows)
-    return sum(1 for _ in (_csv_rows(path) if kind == "csv" else path.open("rb")))
+    return sum(1 for _ in (_csv_rows(path) if kind == "csv" else _json_rows(path)))

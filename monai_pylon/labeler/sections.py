@@ -11,14 +11,17 @@ from monai_pylon.labeler.rules import LabelerRules, PlaceEntry, default_rules
 __all__ = ["ReportSentence", "split_report"]
 
 _NOWHERE = PlaceEntry("", "")
+_SPACE = re.compile(r"\s*")
 _LIST_MARK = re.compile(r"\s*(?:[-*•·]+|\(?\d{1,2}[.)](?!\d))\s*")
 _HEADING = re.compile(r"[A-Za-z][A-Za-z /&,-]{1,44}")
 # A sentence ends at a full stop that parts no number and no abbreviation, at ?, !, at a blank line, before a list mark,
-# and at a line's end where the next line begins like a sentence.
+# and at a line's end where the next line begins like a sentence or a heading (not with an abbreviation alone).
 _END = re.compile(
-    r"(?<!\b[A-Za-z])(?<!\bDr)(?<!\bvs)(?<!\bapprox)(?<!\bcm)(?<!\bmm)[.!?]+(?=\s|$|[A-Z])"
-    r"|(?<=\b[cm]m)\.(?=\s+[A-Z]|\s*$)|(?<=\bvs)\.(?=\s*$)|(?<=\b[A-Za-z])\.(?=\s+[A-Z][a-z]|\s*$)"
-    r"|\n\s*\n|\n(?=\s*(?:[-*•·]|\(?\d{1,2}[.)](?!\d)))|\n(?=\s*[A-Z])"
+    r"(?<!^\d)(?<!^\d\d)(?<!\b[A-Za-z])(?<!\bDr)(?<!\bvs)(?<!\bapprox)(?<!\bcm)(?<!\bmm)[.!?]+(?=\s|\Z|[A-Z])"
+    r"|(?<=\b[cm]m)\.(?=\s+[A-Z]|\s*\Z)|(?<=\bvs)\.(?=\s*\Z)|(?<=\b[A-Za-z])\.(?=\s+[A-Z][a-z]|\s*\Z)"
+    r"|\n\s*\n|\n(?=\s*(?:[-*•·]|\(?\d{1,2}[.)](?!\d)))|\n(?=\s*[A-Z][a-z])"
+    r"|\n(?=\s*[A-Z]{2,} [A-Z]{2,})|\n(?=\s*[A-Z][A-Z /&-]+(?::|\n|\Z))",
+    re.MULTILINE,
 )
 
 
@@ -38,6 +41,10 @@ class ReportSentence(NamedTuple):
     read: bool
     place: PlaceEntry
     skip: int = 0
+
+
+def _behind_space(text: str, start: int, end: int) -> int:
+    return min(end, _SPACE.match(text, start).end())  # type: ignore[union-attr]  # it always matches
 
 
 def _heading(text: str, start: int, rules: LabelerRules) -> tuple[str, int] | None:
@@ -101,16 +108,14 @@ def split_report(text: str, rules: LabelerRules | None = None) -> list[ReportSen
             section, read, place = "", True, _NOWHERE
         mark = _LIST_MARK.match(text, start, end)
         begin = mark.end() if mark and mark.end() < end else start
-        while begin < end and text[begin].isspace():
-            begin += 1
+        begin = _behind_space(text, begin, end)
         heading = begin
         while (found := _heading(text, begin, rules)) is not None and found[1] <= end:
             heading = begin
             section, begin = found
             read, place = rules.sections[section]
             spoken = False
-            while begin < end and text[begin].isspace():
-                begin += 1
+            begin = _behind_space(text, begin, end)
         sentence = text[begin:end].rstrip(" \t\r\n.!")
         if sentence:
             spoken = True

@@ -155,13 +155,13 @@ def test_processes_give_the_same_table(tmp_path: Path) -> None:
 
 def test_memory_does_not_grow_with_the_archive(tmp_path: Path) -> None:
     peaks = []
-    for count in (100, 400):
-        source = write_csv(tmp_path / f"{count}.csv", [(str(n), "No mass." + " " * 20_000) for n in range(count)])
+    for count in (128, 320):
+        source = write_csv(tmp_path / f"{count}.csv", [(str(n), "No mass." + " " * 8_000) for n in range(count)])
         tracemalloc.start()
         label_reports(source, tmp_path / "out.csv", progress=False)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] - peaks[0] < 300 * 1000, peaks  # the texts alone would be 20,000 bytes a report
+    assert peaks[1] - peaks[0] < 192 * 1000, peaks  # the texts alone would be 8,000 bytes a report
 
 
 def test_report_problems_of_a_good_report() -> None:
