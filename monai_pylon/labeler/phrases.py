@@ -121,7 +121,7 @@ class _Scopes:
         for place in rest:
             if self.words[place].text in _STOPS or self.words[place].text == ",":
                 return False
-            if "verb" in self.kind_at(place) and place > comma + 1 and self.words[place].text in ("is", "are"):
+            if "predicate" in self.kind_at(place) and place > comma + 1:
                 return place + 1 < len(self.words) and not any(comma < term < place for term in self.terms)
         return False
 

@@ -22,18 +22,8 @@ ORGAN_KINDS = ("lung", "heart", "great vessel", "mediastinum")
 CUE_KINDS = (
     *("negates after", "negates before", "negates either", "normal before"),
     *("probable after", "probable before", "possible after", "possible before", "possible both"),
-    *(
-        "asked after",
-        "asked before",
-        "history after",
-        "contrast",
-        "ends scope",
-        "opens",
-        "verb",
-        "joins",
-        "list",
-        "preposition",
-    ),
+    *("asked after", "asked before", "history after", "contrast", "ends scope", "opens"),
+    *("verb", "predicate", "joins", "list", "preposition"),
     *("neutral", "overlies", "beside", "unit", "times"),
 )
 _SIDES = {"right": (ORGANS[0],), "left": (ORGANS[2],), "both": (ORGANS[0], ORGANS[2]), "": ()}
