@@ -248,18 +248,19 @@ def pair_places(
     """
     pairing = _Pairing(parsed, mentions, find_places(parsed, skip))
     own = pairing.deal()
+    placed = [number for number, places in enumerate(own) if places]
     paired = []
     for number, mention in enumerate(mentions):
         if own[number]:
             paired.append(own[number])
             continue
         rule = rules.findings[mention.finding]
-        neighbours = [*range(number - 1, -1, -1), *range(number + 1, len(mentions))]
+        neighbours = sorted(placed, key=lambda other: (other > number, abs(other - number)))
         shared: list[Place] = []
         for other in neighbours:
             low, high = sorted((mention.first, mentions[other].first))
             same = (mention.status.name == "absent") == (mentions[other].status.name == "absent")
-            if not own[other] or not same or pairing.walls & set(range(low, high)):
+            if not same or any(low <= wall < high for wall in pairing.walls):
                 continue
             shared = [place for place in own[other] if not place.organ or rule.labels.get(place.organ)]
             if shared:

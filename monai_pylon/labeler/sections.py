@@ -11,6 +11,7 @@ from monai_pylon.labeler.rules import LabelerRules, PlaceEntry, default_rules
 __all__ = ["ReportSentence", "split_report"]
 
 _NOWHERE = PlaceEntry("", "")
+_LONGEST_SENTENCE = 1000  # characters
 _SPACE = re.compile(r"\s*")
 _LIST_MARK = re.compile(r"\s*(?:[-*•·]+|\(?\d{1,2}[.)](?!\d))\s*")
 _HEADING = re.compile(r"[A-Za-z][A-Za-z /&,-]{1,44}")
@@ -77,6 +78,10 @@ def _cuts(text: str, rules: LabelerRules) -> list[int]:
             if name.lower() in rules.sections:
                 cuts.add(colon.start() - len(name))
                 break
+    for start, end in pairwise(sorted(cuts | {len(text)})):
+        while end - start > _LONGEST_SENTENCE:  # no sentence, and the work on one grows faster than its length
+            start = text.rfind(" ", start + 1, start + _LONGEST_SENTENCE) + 1 or start + _LONGEST_SENTENCE
+            cuts.add(start)
     return sorted(cuts)
 
 

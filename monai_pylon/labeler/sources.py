@@ -67,7 +67,7 @@ def chexbert_labels(path: str | PathLike[str], report_column: str | None = None,
         ...     file = pathlib.Path(folder, "chexbert.csv")
         ...     _ = file.write_text("Study,Cardiomegaly,Edema,Fracture\\ns1,1.0,-1.0,1.0\\n")
         ...     table = chexbert_labels(file, "Study")
-        >>> table.reports, table.cells.any(axis=2).sum(), table.unknown
+        >>> table.reports, int(table.cells.any(axis=2).sum()), table.unknown
         (['s1'], 1, {'Fracture': 1})
     """
     with (Path(__file__).parent / "rules" / "chexbert.csv").open(encoding="utf-8", newline="") as file:
@@ -111,8 +111,11 @@ def _of_phrase(labeler: ReportLabeler, name: str, places: Iterable[str]) -> np.n
         here = np.array([organ in places for organ in ORGANS]) if places else row
         cells[CHEST_CT_LABELS.index(label)] = row & here
         return cells
-    text = f"{label} in the {' and '.join(places)}" if places else label
-    return labeler.matrix(labeler.label(text))
+    where = " and ".join(places)
+    cells = labeler.matrix(labeler.label(f"{label} in the {where}" if places else label))
+    if places and not cells.any():  # "enlarged" means something with the heart before it
+        cells = labeler.matrix(labeler.label(f"{where} {label}"))
+    return cells
 
 
 def listed_labels(path: str | PathLike[str], labeler: ReportLabeler | None = None) -> LabelTable:

@@ -169,7 +169,7 @@ def save_cohort_page(path: str | PathLike[str], facts: CohortFacts, command: str
     }
     parts: list[str] = [html_numbers(numbers)]
     parts.append("What became of each scan and each report stands in matches.csv, of each mask in quality.csv.")
-    parts.append("What is left out has no labels: no scan is taken for healthy because its report is missing or broken.")
+    parts.append("What is left out has no labels: no scan counts as healthy because its report is missing or broken.")
     parts += ["# Masks", html_table(mask_verdicts(facts.quality))]
     nowhere = [row for row in facts.regions if row.get("allowed_nowhere") not in ("", "0", None)]
     if nowhere:

@@ -123,3 +123,11 @@ def test_the_heading_of_an_organ_places_what_follows() -> None:
     first, second = split_report("RIGHT LUNG: One. Two.")
     assert (first.text, first.skip, second.text, second.skip) == ("RIGHT LUNG: One", 12, "Two", 0)
     assert [(s.place.organ, s.place.side) for s in (first, second)] == [("lung", "right")] * 2
+
+
+def test_what_is_too_long_for_a_sentence_is_cut_between_words() -> None:
+    for text in ("nodule and " * 1000, "x" * 9000, " " * 9000 + "nodule"):
+        sentences = split_report(text)
+        assert max(len(sentence.text) for sentence in sentences) <= 1000
+        assert sum(sentence.text.count("nodule") for sentence in sentences) == text.count("nodule")
+        assert sum(sentence.text.count("x") for sentence in sentences) == text.count("x")
