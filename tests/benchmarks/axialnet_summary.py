@@ -189,10 +189,10 @@ def summary(rows: list[dict[str, Any]], arrays: list[Arrays], parts: dict[str, S
         arrays: of each run.
         parts: the patients.
     """
-    groups: dict[tuple[str, float], list[Arrays]] = {}
+    seeds: dict[str, dict[int, Arrays]] = {}
     for row, found in zip(rows, arrays, strict=True):
-        groups.setdefault((row["network"], row["mask loss"]), []).append(found)
-    named = {name + MASK_NAMES[mask]: runs for (name, mask), runs in groups.items()}
+        seeds.setdefault(row["network"] + MASK_NAMES[row["mask loss"]], {})[row["seed"]] = found
+    named = {name: list(runs.values()) for name, runs in seeds.items()}
     shares = {name: parts[name].allowed.float().mean((2, 3, 4))[parts[name].labels == 1] for name in TESTS}
     result: dict[str, Any] = {"runs": rows}
     result["networks"] = {name: network_row(runs, parts) for name, runs in named.items()}
@@ -209,6 +209,7 @@ def summary(rows: list[dict[str, Any]], arrays: list[Arrays], parts: dict[str, S
         result[f"slice scores of {name}"] = slice_curves(named[name], parts["test, plain"])
         result[f"fat in the scores of {name}"] = fat_in_scores(named[name], parts["test, plain"])
         if name != "AxialNet":
-            pairs = min(len(named[name]), len(named["AxialNet"]))
-            result[f"{name} less AxialNet"] = mask_loss_gain(named[name][:pairs], named["AxialNet"][:pairs], parts)
+            both = sorted(seeds[name].keys() & seeds["AxialNet"].keys())
+            pair = ([seeds[one][seed] for seed in both] for one in (name, "AxialNet"))
+            result[f"{name} less AxialNet"] = mask_loss_gain(*pair, parts)
     return result
