@@ -26,7 +26,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = DOCS / "researchers" / "axialnet_evidence.md"
 PLAIN, CONFOUNDED_TEST = "test, plain", "test, confounded"
 #: The networks whose slice scores are shown.
-SHOWN = ("AxialNet", "AxialNet, mask loss × 108")
+SHOWN = ("AxialNet", "AxialNet, mask loss × 10")
 _BLOCK = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -65,7 +65,7 @@ def table_1(found: dict[str, Any], part: str) -> str:
 
 def table_2(found: dict[str, Any], part: str) -> str:
     """What the mask loss changes, at each of its weights."""
-    names = [name for name in found["networks"] if name.startswith("AxialNet, ")]
+    names = sorted(name for name in found["networks"] if name.startswith("AxialNet, "))
     rows = []
     for what in ("AUROC", "OrganIoU Grad-CAM", "OrganIoU HiResCAM", "peak HiResCAM"):
         rows.append([what, "without", _interval(found["networks"]["AxialNet"][part][what]), "", ""])
@@ -80,7 +80,7 @@ def table_2(found: dict[str, Any], part: str) -> str:
 def table_labels(found: dict[str, Any]) -> str:
     """Label by label: AxialNet without the mask loss, and with each of its weights."""
     head = ["label", "AUROC plain", "AUROC confounded", "OrganIoU", "peak on the lesion", "score and fat"]
-    names = [name for name in found["networks"] if name.startswith("AxialNet")]
+    names = sorted(name for name in found["networks"] if name.startswith("AxialNet"))
     rows = []
     for key, label in LABELS.items():
         row = [f"**{label}**" if key in CONFOUNDED else label]
@@ -175,7 +175,7 @@ def maps(folder: Path) -> Figure:
     part, chosen = Section(folder / "phantoms", PLAIN, PICTURED), ("nodule", "mass", "consolidation", "calcification")
     figure = Figure(figsize=(12, 6.6), dpi=70, layout="constrained")
     panels = figure.subplots(2, len(chosen))
-    for row, mask in zip(panels, ("plain", "mask-x108"), strict=True):
+    for row, mask in zip(panels, ("plain", "mask-x10"), strict=True):
         with np.load(folder / "runs" / f"AxialNet-{mask}-0.npz") as tables:
             found = torch.from_numpy(tables[f"maps/{PLAIN}"].astype(np.float32)).clamp_min(0)
         for axes, key in zip(row, chosen, strict=True):
@@ -191,7 +191,7 @@ def maps(folder: Path) -> Figure:
                 outline = np.kron(cells[..., group].numpy(), np.ones((8, 8)))
                 axes.contour(outline.T, levels=[0.5], colors=colour, linewidths=1.1)
             axes.set_title(
-                f"{LABELS[key]}, {'without the mask loss' if mask == 'plain' else 'mask loss × 108'}", fontsize=10
+                f"{LABELS[key]}, {'without the mask loss' if mask == 'plain' else 'mask loss × 10'}", fontsize=10
             )
             axes.set_axis_off()
     return figure
