@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from monai.data import Dataset
-from monai.inferers import SimpleInferer
 from monai.utils import optional_import
 
 from monai_pylon.data import ORGANS_ENDING, ReadVolumed
@@ -144,7 +143,7 @@ class ReportCohort:
         runner = CohortRunner(
             Dataset(items, ReadVolumed("image")),
             RegionsInCache(self.recipe),
-            SimpleInferer(),
+            lambda item, network: network(item),
             RegionWriter(self.output),
             self.output,
             settings,

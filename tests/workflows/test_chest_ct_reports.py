@@ -10,6 +10,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+import torch
 from monai.bundle import ConfigWorkflow
 
 from monai_pylon.data import ChestCTPhantom, phantom_chest_ct, rad_chestct_datalist
@@ -142,6 +143,8 @@ def test_another_report_makes_the_regions_again_and_not_the_masks(cohort, phanto
     assert len(list((tmp_path / "out" / "regions").iterdir())) == 2
     (row,) = read_rows(tmp_path / "out" / "regions.csv")
     assert (row["labels"], row["allowed_nowhere"]) == ("1", "0")
+    allowed = torch.load(tmp_path / "out" / row["files"], weights_only=True)["allowed"]
+    assert allowed.flatten(1).any(1).nonzero().tolist() == [[CHEST_CT_LABELS.index("lung mass")]]
 
 
 def test_reports_that_fit_no_scan_end_with_a_page(phantoms, tmp_path: Path) -> None:
