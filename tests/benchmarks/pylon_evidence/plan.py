@@ -58,9 +58,9 @@ def plan(data: str, folds: tuple[int, ...], seeds: tuple[int, ...]) -> list[Run]
             "pylon, not encoder first": pylon.but(start="imagenet", epochs=first_epochs + epochs),
             "pylon, one learning rate": pylon.but(decoder_rate=pylon.rate),
             "pylon, bias at zero": pylon.but(prior_bias=False),
-            "pylon, phantoms first": pylon.but(start="phantoms", epochs=first_epochs + epochs),
             "pylon, soft maximum": pylon.but(softness=0.1),
             "pylon, twice as long": pylon.but(epochs=2 * epochs),
+            "pylon, phantoms first": pylon.but(start="phantoms", epochs=first_epochs + epochs),
         }
         runs += [Run(name, data, folds[0], seed, recipe) for seed in seeds for name, recipe in helps.items()]
     return runs

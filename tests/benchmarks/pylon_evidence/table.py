@@ -125,7 +125,8 @@ def comparison(result: dict[str, Any]) -> str:
     ]
     for row in summarize(result, list(TITLES)):
         cells = [TITLES[row.name], f"{row.map[0]} x {row.map[1]}", _interval(row.point)]
-        cells += [" to ".join(map(_number, row.spread)), _interval(row.difference, sign=True)]
+        folds = " to ".join(map(_number, row.spread)) if row.runs > 1 else "one"
+        cells += [folds, _interval(row.difference, sign=True)]
         cells += [_number(row.box), _number(row.auroc), _number(PAPER[row.name])[:3]]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -149,8 +150,8 @@ def filled(page: str) -> str:
     real, phantoms = load("real"), load("phantoms")
     tables = {"real": comparison(real), "phantoms": comparison(phantoms), "changes": changes(real)}
     for name, table in tables.items():
-        marks = rf"(<!-- table: {name} -->\n).*?(\n<!-- end -->)"
-        page = re.sub(marks, lambda found, table=table: found[1] + table + found[2], page, flags=re.DOTALL)
+        marks = rf"(<!-- table: {name} -->\n).*?(<!-- end -->)"
+        page = re.sub(marks, lambda found, table=table: f"{found[1]}{table}\n{found[2]}", page, flags=re.DOTALL)
     return page
 
 
