@@ -117,14 +117,15 @@ class KeepOnDiskd(Transform):
         self.transform, self.settings = transform, dict(settings or {})
         self.folder = None if folder is None else Path(folder).expanduser()
 
-    def _file(self, data: Mapping[Hashable, Any]) -> Path | None:
+    def file_of(self, data: Mapping[Hashable, Any]) -> Path | None:
+        """Where an item's results are kept or will be; None without a folder."""
         if self.folder is None:
             return None
         found = {f"item {name}": data[name] for name in self.depends_on if name in data}
         known = {**found, "settings": self.settings, "version": monai_pylon.__version__, "keys": list(self.keys)}
         return self.folder / f"{content_mark(known)}.pt"
 
-    def _read(self, file: Path) -> dict[str, torch.Tensor] | None:
+    def read(self, file: Path) -> dict[str, torch.Tensor] | None:
         """What was kept; None where there is nothing, or nothing that can be read."""
         if not file.is_file():
             return None
@@ -139,8 +140,8 @@ class KeepOnDiskd(Transform):
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Add the results to a copy of an item, from disk where they are there."""
-        file = self._file(data)
-        kept: Any = None if file is None else self._read(file)
+        file = self.file_of(data)
+        kept: Any = None if file is None else self.read(file)
         if kept is None:
             computed = self.transform(data)
             for name in self.keys:

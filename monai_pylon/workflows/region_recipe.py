@@ -150,5 +150,5 @@ class RegionsInCache(Transform):
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Add "allowed" and "entry" to an item."""
         item = self.recipe(dict(data))
-        entry = None if self.keeper is None else self.keeper._file(item)
+        entry = None if self.keeper is None else self.keeper.file_of(item)
         return {**item, "entry": "" if entry is None else str(entry)}
