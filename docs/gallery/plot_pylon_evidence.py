@@ -16,28 +16,20 @@ from monai_pylon.metrics import bootstrap_interval
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 
 RESULTS = Path("..") / "researchers" / "results"
-NETWORKS = {
-    "backbone": "Backbone",
-    "li2018": "Li2018",
-    "fpn": "FPN (group norm)",
-    "fpn_bn": "FPN (BN)",
-    "pan": "PAN",
-    "pan_no_gap": "PAN (No GAP)",
-    "pylon_1up": "PYLON 1UP",
-    "pylon_2up": "PYLON 2UP",
-    "pylon": "PYLON",
-}
+results = {data: json.loads((RESULTS / f"pylon_{data}.json").read_text()) for data in ("real", "phantoms")}
+titles = results["real"]["titles"]
 
 
 def hits_of(result, name):
-    """Hits (1 or 0), patients and classes of all instances that the network was tested on."""
-    tested = {run["fold"]: [int(hit) for hit in run["hits"]] for run in result["runs"] if run["name"] == name}
-    parts = [part for part in result["instances"] if part["fold"] in tested]
-    columns = [
-        [tested[part["fold"]] for part in parts],
-        *([part[key] for part in parts] for key in ("patients", "classes")),
-    ]
-    return [np.concatenate(column) for column in columns]
+    """The share of seeds that hit, the patients and the classes of all instances that the network was tested on."""
+    columns = [], [], []
+    for part in result["instances"]:
+        runs = [run for run in result["runs"] if run["name"] == name and run["fold"] == part["fold"]]
+        if runs:
+            hits = np.mean([[int(hit) for hit in run["hits"]] for run in runs], axis=0)
+            for column, values in zip(columns, (hits, part["patients"], part["classes"]), strict=True):
+                column.extend(values)
+    return [np.array(column) for column in columns]
 
 
 # %%
@@ -45,15 +37,14 @@ def hits_of(result, name):
 # -----------------------------------------------------
 # Left the real films of four folds, right phantoms. The dashed line is what a random point hits.
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), sharey=True, layout="constrained")
-results = {data: json.loads((RESULTS / f"pylon_{data}.json").read_text()) for data in ("real", "phantoms")}
 for axis, (data, result) in zip(axes, results.items(), strict=True):
-    for place, name in enumerate(NETWORKS):
+    for place, name in enumerate(titles):
         hits, patients, _ = hits_of(result, name)
         estimate, low, high = bootstrap_interval(hits, groups=patients)
         colour = "tab:orange" if name.startswith("pylon") else "tab:blue"
         axis.errorbar(estimate, place, xerr=[[estimate - low], [high - estimate]], fmt="o", capsize=3, color=colour)
     axis.axvline(result["chance"], ls="--", color="gray")
-    axis.set(title=data, xlabel="point localization", yticks=range(len(NETWORKS)), yticklabels=NETWORKS.values())
+    axis.set(title=data, xlabel="point localization", yticks=range(len(titles)), yticklabels=titles.values())
     axis.set_xlim(left=0)
 plt.show()
 
@@ -66,7 +57,7 @@ pairs = {name: hits_of(results["real"], name) for name in ("backbone", "pylon")}
 classes = [k for k in range(len(CHEST_XRAY14_LABELS)) if (pairs["pylon"][2] == k).any()]
 for shift, (name, (hits, _, kinds)) in zip((-0.2, 0.2), pairs.items(), strict=True):
     shares = [hits[kinds == k].mean() for k in classes]
-    axis.bar(np.arange(len(classes)) + shift, shares, 0.38, label=NETWORKS[name])
+    axis.bar(np.arange(len(classes)) + shift, shares, 0.38, label=titles[name])
 labels = [f"{CHEST_XRAY14_LABELS[k]}\n{(pairs['pylon'][2] == k).sum()}" for k in classes]
 axis.set_xticks(range(len(classes)), labels, fontsize=8)
 axis.set(ylabel="point localization", title="Real films; below each finding the number of instances")
@@ -79,8 +70,8 @@ plt.show()
 # The mean loss of each epoch, fold 0 of the real films, after the encoder was trained as a backbone.
 figure, axis = plt.subplots(figsize=(6, 3.4), layout="constrained")
 for run in results["real"]["runs"]:
-    if run["fold"] == 0 and run["name"] in NETWORKS:
-        axis.plot(range(1, len(run["losses"]) + 1), run["losses"], "o-", label=NETWORKS[run["name"]])
+    if run["fold"] == 0 and run["name"] in titles:
+        axis.plot(range(1, len(run["losses"]) + 1), run["losses"], "o-", label=titles[run["name"]])
 axis.set(xlabel="epoch", ylabel="training loss", xticks=range(1, 4))
 axis.legend(fontsize=7, ncols=2)
 plt.show()

@@ -20,6 +20,7 @@ import torch
 
 from tests.benchmarks.pylon_evidence.films import DATA, Films, phantom_films, real_films
 from tests.benchmarks.pylon_evidence.plan import Run, first, plan
+from tests.benchmarks.pylon_evidence.table import TITLES
 from tests.benchmarks.pylon_evidence.training import run as do_run
 
 COMMAND = "python -m tests.benchmarks.pylon_evidence"
@@ -58,14 +59,14 @@ def _do(run: Run, films: Films, runs: Path, weights: Path | None) -> None:
 
 
 def _instances(films: Films) -> list[dict[str, object]]:
-    """By fold: patient and class of every instance, in the order of the runs' hits; and what a random point hits."""
-    folds = []
+    """By fold: patient (a running number) and class of every instance, in the order of the runs' hits."""
+    folds, numbers = [], {name: number for number, name in enumerate(dict.fromkeys(films.patients))}
     for fold in sorted(set(films.folds.tolist())):
         part = films.of(films.folds == fold)
         patients, classes = [], []
         for patient, boxes in zip(part.patients, part.boxes, strict=True):
             for kind in sorted({int(kind) for kind in boxes[:, 4]}):
-                patients.append(patient)
+                patients.append(numbers[patient])
                 classes.append(kind)
         folds.append({"fold": fold, "films": len(part.images), "patients": patients, "classes": classes})
     return folds
@@ -113,6 +114,7 @@ def main() -> None:
         "device": f"CPU, one thread, bfloat16 where a convolution can ({platform.machine()})",
         "versions": {**versions, "python": platform.python_version()},
         "chance": float(areas.mean()) / size**2,
+        "titles": TITLES,
         "instances": _instances(films),
         "runs": records,
     }

@@ -61,7 +61,7 @@ def load(data: str) -> dict[str, Any]:
     return json.loads((RESEARCHERS / "results" / f"pylon_{data}.json").read_text(encoding="utf-8"))
 
 
-def _hits(runs: list[dict[str, Any]], patients: dict[int, list[str]]) -> tuple[np.ndarray, list[str]]:
+def _hits(runs: list[dict[str, Any]], patients: dict[int, list[int]]) -> tuple[np.ndarray, list[int]]:
     """Of every instance of the runs' folds, the share of seeds that hit it; and whose it is."""
     values, owners = [], []
     for fold in sorted({run["fold"] for run in runs}):
