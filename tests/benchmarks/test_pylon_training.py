@@ -24,11 +24,8 @@ from monai_pylon.networks.nets import PYLON
 from monai_pylon.workflows import bundle_folder
 from tests.data.xray14_files import write_root
 
-BATCH, EDGE, ROUNDS = (
-    16,
-    256,
-    3,
-)  # under 16 images PyTorch takes other convolutions on one thread than for the paper's 64
+# Under 16 images PyTorch takes other convolutions on one thread than for the paper's 64.
+BATCH, EDGE, ROUNDS = 16, 256, 3
 
 
 def training_step(net: nn.Module, x: torch.Tensor, optimizer: torch.optim.Optimizer) -> float:
