@@ -3,7 +3,7 @@
 Words and rules are data: the CSV files in ``rules/``. Nothing is learnt and nothing is sent anywhere.
 """
 
-from monai_pylon.labeler.cohort import ReportSummary, label_reports, report_problems
+from monai_pylon.labeler.cohort import ReportSummary, label_reports, report_problems, without_markup
 from monai_pylon.labeler.explain import evidence_page
 from monai_pylon.labeler.findings import Evidence, Finding
 from monai_pylon.labeler.label_table import (
@@ -55,5 +55,6 @@ __all__ = [
     "report_problems",
     "split_report",
     "table_rows",
+    "without_markup",
     "write_label_table",
 ]

@@ -30,7 +30,7 @@ from monai_pylon.labeler.report_files import count_reports, read_reports
 from monai_pylon.labeler.sections import split_report
 from monai_pylon.utils import check, check_type
 
-__all__ = ["ReportSummary", "label_reports", "report_problems"]
+__all__ = ["ReportSummary", "label_reports", "report_problems", "without_markup"]
 
 _CHUNK = 64
 _LONGEST = 200_000  # characters: what is longer is no report
@@ -52,7 +52,18 @@ class ReportSummary(NamedTuple):
 
 
 def without_markup(text: str) -> str:
-    """A report without HTML: tags that part lines become line ends, others nothing; entities become characters."""
+    """A report without HTML: tags that part lines become line ends, others nothing; entities become characters.
+
+    Args:
+        text: a report; "<" and "&" as radiologists write them ("nodules < 5 mm") stay.
+
+    Returns:
+        its text.
+
+    Example:
+        >>> without_markup("<b>Nodule</b> &lt; 5 mm")
+        'Nodule < 5 mm'
+    """
     text = re.sub(r"<(?:br|/?p|/?div|/?li|/?tr|/?h\d)\b[^<>]{0,500}>", "\n", text, flags=re.IGNORECASE)
     return html.unescape(_TAG.sub("", text))
 

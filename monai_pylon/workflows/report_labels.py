@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from monai_pylon.labeler import Finding, ReportLabeler
+from monai_pylon.labeler import Finding, ReportLabeler, report_problems, without_markup
 from monai_pylon.reports import write_rows
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, possible_locations
 from monai_pylon.utils import check_choice
@@ -19,6 +19,7 @@ __all__ = ["LabeledReports", "label_cells", "label_matched_reports", "write_labe
 
 _LOGGER = logging.getLogger(__name__)
 _SILENT = ("leave_out", "absent")
+_FOREIGN = "not English, it seems"
 
 
 class LabeledReports(NamedTuple):
@@ -71,8 +72,8 @@ def label_matched_reports(
 ) -> LabeledReports:
     """Label the report of each scan; one that the labeler cannot read does not stop the others.
 
-    A report in which nothing of the vocabulary is found, not even a negated finding, is hardly a report in English: an
-    empty template, another language.
+    HTML is taken out. A report whose words are mostly unknown is in another language, in which a negation would be
+    missed. One in which nothing of the vocabulary is found, not even a negated finding, is an empty template perhaps.
 
     Args:
         reports: by scan.
@@ -95,8 +96,11 @@ def label_matched_reports(
     cells, problems = {}, {}
     for scan, report in reports.items():
         try:
-            findings = labeler.label(report.text)
-            if not findings and silent == "leave_out" and not labeler.trace(report.text):
+            text = without_markup(report.text)
+            findings = labeler.label(text)
+            if _FOREIGN in report_problems(text, labeler):
+                problems[scan] = "the report is not in English, it seems"
+            elif not findings and silent == "leave_out" and not labeler.trace(text):
                 problems[scan] = "nothing was recognised in the report: is it in English, and more than a template?"
             else:
                 cells[scan] = label_cells(findings)

@@ -37,6 +37,24 @@ def test_a_report_in_which_nothing_is_recognised_is_no_healthy_one() -> None:
     assert set(label_matched_reports(reports, ReportLabeler(), silent="absent").cells) == set(reports)
 
 
+def test_another_language_is_left_out_though_it_names_a_finding() -> None:
+    """Its "kein" is no negation to us: the pneumothorax would be taken for present."""
+    german = "Kein Pneumothorax. Das Herz ist normal gross, die Lunge ist beidseits frei von Infiltraten."
+    labeled = label_matched_reports(
+        told(german=german, english="No pneumothorax. The heart is normal."), ReportLabeler()
+    )
+    assert labeled.problems == {"german": "the report is not in English, it seems"}
+    assert not labeled.cells["english"].any()
+
+
+def test_markup_is_taken_out() -> None:
+    labeled = label_matched_reports(
+        told(html="<p>Right pleural <b>effusion</b>.</p><p>No nodule &lt; 5 mm.</p>"), ReportLabeler()
+    )
+    np.testing.assert_array_equal(labeled.cells["html"][EFFUSION], [1, 0, 0])
+    assert not labeled.cells["html"][NODULE].any()
+
+
 def test_a_labeler_that_fails_stops_nothing_and_tells_no_text(caplog: pytest.LogCaptureFixture) -> None:
     class Failing(ReportLabeler):
         def label(self, text: str) -> list:
