@@ -68,8 +68,8 @@ def test_a_tiny_experiment_runs_and_goes_on(tmp_path: Path, capsys: pytest.Captu
     runs = [run for run in plan(1, 1) if run[0] in ("AxialNet", "BodyConv", "3DConv")]
     settings = Settings(epochs=1, first_epochs=1)
     found = plain(experiment(tmp_path, runs, settings, most=4))
-    assert capsys.readouterr().out.count("of training") == 4
-    assert set(found["networks"]) == {"AxialNet", "AxialNet, mask loss", "BodyConv", "3DConv"}
+    assert capsys.readouterr().out.count("of training") == len(runs)
+    assert set(found["networks"]) >= {"AxialNet", "AxialNet, mask loss", "BodyConv", "3DConv"}
     assert "OrganIoU HiResCAM" not in found["networks"]["3DConv"]["test, plain"]
     assert "| BodyConv | 1 |" in table_1(found, "test, plain")
     assert len(curves(found).axes) == 8
