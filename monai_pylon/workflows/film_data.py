@@ -13,14 +13,12 @@ from monai.data import Dataset as MonaiDataset
 from torch.utils.data import Dataset
 
 from monai_pylon.data import PhantomRadiographs, ReadRadiographd, chest_xray14_datalist
-from monai_pylon.utils import check, check_choice, check_type, nearest_name
+from monai_pylon.utils import check, check_choice, check_type
+from monai_pylon.workflows.sections import SECTIONS, dataset_folder, phantoms_of_section
 
 __all__ = ["radiograph_data", "read_folds", "section_of_folds"]
 
 _LOGGER = logging.getLogger(__name__)
-_SECTIONS = ("training", "validation", "test")
-#: Seeds of the phantoms: no two sections share a patient.
-_FIRST_SEEDS = {"training": 0, "validation": 1_000_000, "test": 2_000_000}
 
 
 def read_folds(file: str | PathLike[str]) -> dict[str, int]:
@@ -89,7 +87,7 @@ def section_of_folds(
         >>> [item["patient_id"] for item in section_of_folds(items, folds, "training", fold=0)]
         [1, 2]
     """
-    check_choice(section, _SECTIONS, "section")
+    check_choice(section, SECTIONS, "section")
     validating = fold if validation_fold is None else validation_fold
     known = sorted(set(folds.values()))
     for name, value in (("fold", fold), ("validation_fold", validating)):
@@ -146,17 +144,13 @@ def radiograph_data(
         >>> len(radiograph_data("phantom", "training", phantoms=20)), len(radiograph_data("phantom", "test"))
         (20, 16)
     """
-    check_choice(section, _SECTIONS, "section")
+    check_choice(section, SECTIONS, "section")
     check_type(dataset_dir, (str, PathLike), "dataset_dir", "Name it: --dataset_dir PATH")
     if str(dataset_dir) == "phantom":
-        count = phantoms if section == "training" else max(4, phantoms // 4)
+        count, first_seed = phantoms_of_section(section, phantoms)
         _LOGGER.warning("No data set was named (--dataset_dir PATH): %d phantom films for %s.", count, section)
-        return PhantomRadiographs(count, phantom_size, _FIRST_SEEDS[section])
-    place = Path(dataset_dir).expanduser()
-    if not place.is_dir():
-        near = nearest_name(str(dataset_dir), ["phantom"])
-        hint = f" Did you mean {near!r}?" if near else ""
-        raise FileNotFoundError(f"dataset_dir must be a folder or 'phantom', but is {str(dataset_dir)!r}.{hint}")
+        return PhantomRadiographs(count, phantom_size, first_seed)
+    place = dataset_folder(dataset_dir)
     if folds is None:
         items = chest_xray14_datalist(place, section)
     else:

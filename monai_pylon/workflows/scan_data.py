@@ -6,7 +6,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,15 +21,13 @@ from monai_pylon.data import PhantomChestCTs, ReadVolumed, rad_chestct_datalist,
 from monai_pylon.networks.nets.slice_network import SliceNetwork
 from monai_pylon.taxonomy import CHEST_CT_LABELS, possible_locations
 from monai_pylon.transforms import PartitionOrgansd
-from monai_pylon.utils import check, check_choice, check_type, nearest_name
+from monai_pylon.utils import check, check_choice, check_type
 from monai_pylon.workflows.errors import cause_of
+from monai_pylon.workflows.sections import SECTIONS, dataset_folder, phantoms_of_section
 
 __all__ = ["ForgivingDataset", "OrgansOfScand", "attention_grid", "chest_ct_data"]
 
 _LOGGER = logging.getLogger(__name__)
-_SECTIONS = ("training", "validation", "test")
-#: Seeds of the phantoms: no two sections share a patient.
-_FIRST_SEEDS = {"training": 0, "validation": 1_000_000, "test": 2_000_000}
 #: Finer phantoms take long to draw and show no more.
 _FINEST_PHANTOM_MM = 2.0
 _STRICT_ITEMS = 3
@@ -79,19 +76,15 @@ def chest_ct_data(
         >>> len(chest_ct_data("phantom", "training", phantoms=20)), len(chest_ct_data("phantom", "test"))
         (20, 8)
     """
-    check_choice(section, _SECTIONS, "section")
+    check_choice(section, SECTIONS, "section")
     check_type(dataset_dir, (str, PathLike), "dataset_dir", "Name it: --dataset_dir PATH")
     if str(dataset_dir) == "phantom":
         remedy = "Phantoms have these; name a folder for others: --dataset_dir PATH"
         check(tuple(labels) == CHEST_CT_LABELS, "labels", "the 80 of RAD-ChestCT", tuple(labels), remedy)
-        count = phantoms if section == "training" else max(4, phantoms // 4)
+        count, first_seed = phantoms_of_section(section, phantoms)
         _LOGGER.warning("No data set was named (--dataset_dir PATH): %d phantom CTs for %s.", count, section)
-        return PhantomChestCTs(count, [max(_FINEST_PHANTOM_MM, mm) for mm in spacing], _FIRST_SEEDS[section])
-    place = Path(dataset_dir).expanduser()
-    if not place.is_dir():
-        near = nearest_name(str(dataset_dir), ["phantom"])
-        hint = f" Did you mean {near!r}?" if near else ""
-        raise FileNotFoundError(f"dataset_dir must be a folder or 'phantom', but is {str(dataset_dir)!r}.{hint}")
+        return PhantomChestCTs(count, [max(_FINEST_PHANTOM_MM, mm) for mm in spacing], first_seed)
+    place = dataset_folder(dataset_dir)
     items = rad_chestct_datalist(place, section, labels, unsided, missing)
     unknown = [name for k, name in enumerate(labels) if all(np.isnan(item["label"][k]) for item in items)]
     _LOGGER.info("%d scans of %s for %s.", len(items), place, section)
