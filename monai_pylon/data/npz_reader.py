@@ -28,6 +28,17 @@ RAD_CHESTCT_SPACING = 0.8
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError)
 
 
+def ras_metadata(array: np.ndarray, affine: np.ndarray) -> dict[str, Any]:
+    """What MONAI's readers say of an array (X, Y, Z) without a channel axis, whose affine (4, 4) is in RAS mm."""
+    return {
+        MetaKeys.AFFINE: affine,
+        MetaKeys.ORIGINAL_AFFINE: affine.copy(),
+        MetaKeys.SPACE: SpaceKeys.RAS,
+        MetaKeys.SPATIAL_SHAPE: np.asarray(array.shape),
+        MetaKeys.ORIGINAL_CHANNEL_DIM: float("nan"),
+    }
+
+
 def _array(path: Path, key: str) -> np.ndarray:
     """The array of a file, or an error that says what is wrong with the file."""
     if not zipfile.is_zipfile(path):
@@ -98,11 +109,4 @@ class NpzVolumeReader(ImageReader):
         """The array (X, Y, Z) and metadata with the affine (4, 4)."""
         array = img.transpose(2, 1, 0)
         affine = np.diag([-self.spacing[0], -self.spacing[1], -self.spacing[2], 1.0])
-        meta: dict[str, Any] = {
-            MetaKeys.AFFINE: affine,
-            MetaKeys.ORIGINAL_AFFINE: affine.copy(),
-            MetaKeys.SPACE: SpaceKeys.RAS,
-            MetaKeys.SPATIAL_SHAPE: np.asarray(array.shape),
-            MetaKeys.ORIGINAL_CHANNEL_DIM: float("nan"),
-        }
-        return array, meta
+        return array, ras_metadata(array, affine)

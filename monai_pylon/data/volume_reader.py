@@ -18,11 +18,11 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor, NibabelReader
 from monai.data.image_reader import ImageReader
 from monai.transforms import MapTransform, Transform
-from monai.utils import ImageMetaKey, MetaKeys, SpaceKeys, ensure_tuple, optional_import
+from monai.utils import ImageMetaKey, MetaKeys, ensure_tuple, optional_import
 from nibabel.filebasedimages import ImageFileError
 
 from monai_pylon.data.dicom_series import is_dicom_file, read_dicom_series
-from monai_pylon.data.npz_reader import NpzVolumeReader
+from monai_pylon.data.npz_reader import NpzVolumeReader, ras_metadata
 from monai_pylon.utils import check, check_type
 
 __all__ = [
@@ -81,13 +81,7 @@ class SimpleITKReader(ImageReader):
         affine[:3, 3] = img.GetOrigin()
         affine = _LPS_TO_RAS @ affine
         array = optional_import("SimpleITK")[0].GetArrayFromImage(img).transpose(2, 1, 0)  # SimpleITK counts z, y, x
-        meta: dict[str, Any] = {
-            MetaKeys.AFFINE: affine,
-            MetaKeys.ORIGINAL_AFFINE: affine.copy(),
-            MetaKeys.SPACE: SpaceKeys.RAS,
-            MetaKeys.SPATIAL_SHAPE: np.asarray(array.shape),
-            MetaKeys.ORIGINAL_CHANNEL_DIM: float("nan"),
-        }
+        meta = ras_metadata(array, affine)
         if "NRRD_space" in img.GetMetaDataKeys():
             meta["nrrd_space"] = img.GetMetaData("NRRD_space")
         return array, meta
