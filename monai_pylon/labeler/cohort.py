@@ -32,6 +32,9 @@ from monai_pylon.utils import check, check_type
 
 __all__ = ["ReportSummary", "label_reports", "report_problems", "without_markup"]
 
+#: A problem of a report: its words are mostly unknown.
+NOT_ENGLISH = "not English, it seems"
+
 _CHUNK = 64
 _LONGEST = 200_000  # characters: what is longer is no report
 _TAG = re.compile(r"<(?:/?[A-Za-z][A-Za-z0-9]{0,15}(?:\s[^<>]{0,500})?/?|!--.{0,500}?--)>", re.DOTALL)
@@ -93,7 +96,7 @@ def report_problems(text: str, labeler: ReportLabeler) -> list[str]:
     letters = sum(character.isalpha() for character in text[:5000])
     foreign = sum(character.isalpha() and ord(character) > 0x24F for character in text[:5000])
     if (len(words) >= 8 and known < 0.2 * len(words)) or foreign > 0.5 * max(letters, 1):
-        problems.append("not English, it seems")
+        problems.append(NOT_ENGLISH)
     read = [s for s in split_report(text, labeler.rules) if s.read and any(c.isalpha() for c in s.text[s.skip :])]
     return problems + ([] if read else ["nothing to read"])
 

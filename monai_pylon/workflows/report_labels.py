@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from monai_pylon.labeler import Finding, ReportLabeler, report_problems, without_markup
+from monai_pylon.labeler.cohort import NOT_ENGLISH
 from monai_pylon.reports import write_rows
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, possible_locations
 from monai_pylon.utils import check_choice
@@ -19,7 +20,6 @@ __all__ = ["LabeledReports", "label_cells", "label_matched_reports", "write_labe
 
 _LOGGER = logging.getLogger(__name__)
 _SILENT = ("leave_out", "absent")
-_FOREIGN = "not English, it seems"
 
 
 class LabeledReports(NamedTuple):
@@ -97,8 +97,9 @@ def label_matched_reports(
     for scan, report in reports.items():
         try:
             text = without_markup(report.text)
-            findings = labeler.label(text)
-            if _FOREIGN in report_problems(text, labeler):
+            foreign = NOT_ENGLISH in report_problems(text, labeler)
+            findings = [] if foreign else labeler.label(text)
+            if foreign:
                 problems[scan] = "the report is not in English, it seems"
             elif not findings and silent == "leave_out" and not labeler.trace(text):
                 problems[scan] = "nothing was recognised in the report: is it in English, and more than a template?"
