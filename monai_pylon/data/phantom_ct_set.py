@@ -10,7 +10,7 @@ import torch
 from monai.data import MetaTensor
 from torch.utils.data import Dataset
 
-from monai_pylon.data.phantom_ct import phantom_chest_ct
+from monai_pylon.data.phantom_ct import ChestCTPhantom, phantom_chest_ct
 from monai_pylon.utils import check, check_type
 
 __all__ = ["PhantomChestCTs"]
@@ -56,7 +56,12 @@ class PhantomChestCTs(Dataset):
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
+    def phantom(self, index: int) -> ChestCTPhantom:
+        """A patient with all that is known of him: image and organs (X, Y, Z), lesions, and the report.
+
+        Raises:
+            IndexError: where there is no such patient.
+        """
         if not -self.count <= index < self.count:
             raise IndexError(f"index must be below {self.count}, but is {index}.")
         seed = self.first_seed + index % self.count
@@ -64,7 +69,11 @@ class PhantomChestCTs(Dataset):
         findings: dict[str, Any] = {name: bool(draw.random() < _SHARE) for name in _FINDINGS}
         nodules = int(draw.integers(1, 4)) if draw.random() < 0.5 else 0
         severity = float(draw.uniform(0.3, 0.8))
-        phantom = phantom_chest_ct(seed, self.shape, self.spacing, nodules=nodules, severity=severity, **findings)
+        return phantom_chest_ct(seed, self.shape, self.spacing, nodules=nodules, severity=severity, **findings)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        phantom = self.phantom(index)
+        seed = self.first_seed + index % self.count
         return {
             "image": MetaTensor(torch.from_numpy(phantom.image)[None], affine=torch.from_numpy(phantom.affine)),
             "organs": MetaTensor(torch.from_numpy(phantom.organs)[None], affine=torch.from_numpy(phantom.affine)),

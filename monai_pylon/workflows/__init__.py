@@ -12,6 +12,7 @@ from monai_pylon.workflows.networks import bundle_folder, explained_layer, make_
 from monai_pylon.workflows.organ_thresholds import OrganThresholds
 from monai_pylon.workflows.organ_writer import OrganWriter
 from monai_pylon.workflows.overrides import check_overrides, running_workflow, unknown_keys
+from monai_pylon.workflows.phantom_archive import write_phantom_archive
 from monai_pylon.workflows.region_recipe import RegionsInCache, RegionWriter, regions_of_training, training_command
 from monai_pylon.workflows.report_cohort import ReportCohort, ReportCohortSummary
 from monai_pylon.workflows.report_files import ReportText, read_report_rows
@@ -119,4 +120,5 @@ __all__ = [
     "training_command",
     "unknown_keys",
     "write_labels",
+    "write_phantom_archive",
 ]
