@@ -27,6 +27,7 @@ PAGE = DOCS / "researchers" / "axialnet_evidence.md"
 PLAIN, CONFOUNDED_TEST = "test, plain", "test, confounded"
 #: The networks whose slice scores are shown.
 SHOWN = ("AxialNet", "AxialNet, mask loss × 10")
+LONGER = "AxialNet, 50 epochs"
 _BLOCK = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -63,24 +64,29 @@ def table_1(found: dict[str, Any], part: str) -> str:
     return _table(head, rows)
 
 
-def table_2(found: dict[str, Any], part: str) -> str:
-    """What the mask loss changes, at each of its weights."""
-    names = sorted(name for name in found["networks"] if name.startswith("AxialNet, "))
+def _with_mask_loss(found: dict[str, Any], base: str) -> list[str]:
+    """The names of the same training with the mask loss, by weight."""
+    return sorted(name for name in found["networks"] if name.startswith(f"{base}, mask loss"))
+
+
+def table_2(found: dict[str, Any], part: str, base: str = "AxialNet") -> str:
+    """What the mask loss changes of a network, at each of its weights."""
+    names = _with_mask_loss(found, base)
     rows = []
     for what in ("AUROC", "OrganIoU Grad-CAM", "OrganIoU HiResCAM", "peak HiResCAM"):
-        rows.append([what, "without", _interval(found["networks"]["AxialNet"][part][what]), "", ""])
+        rows.append([what, "without", _interval(found["networks"][base][part][what]), "", ""])
         for name in names:
-            gain = found[f"{name} less AxialNet"][part][what]
+            gain = found[f"{name} less {base}"][part][what]
             seeds = ", ".join(_number(value, signed=True) for value in gain["seeds"])
             value = _interval(found["networks"][name][part][what])
-            rows.append(["", name.removeprefix("AxialNet, "), value, _interval(gain, signed=True), seeds])
+            rows.append(["", name.removeprefix(f"{base}, "), value, _interval(gain, signed=True), seeds])
     return _table(["", "training", "mean", "difference", "of each seed"], rows)
 
 
-def table_labels(found: dict[str, Any]) -> str:
-    """Label by label: AxialNet without the mask loss, and with each of its weights."""
+def table_labels(found: dict[str, Any], base: str = "AxialNet") -> str:
+    """Label by label: a network without the mask loss, and with each of its weights."""
     head = ["label", "AUROC plain", "AUROC confounded", "OrganIoU", "peak on the lesion", "score and fat"]
-    names = sorted(name for name in found["networks"] if name.startswith("AxialNet"))
+    names = [base, *_with_mask_loss(found, base)]
     rows = []
     for key, label in LABELS.items():
         row = [f"**{label}**" if key in CONFOUNDED else label]
@@ -131,7 +137,10 @@ def filled(page: str, found: dict[str, Any], real: dict[str, Any]) -> str:
         "networks, confounded": lambda: table_1(found, CONFOUNDED_TEST),
         "mask loss, plain": lambda: table_2(found, PLAIN),
         "mask loss, confounded": lambda: table_2(found, CONFOUNDED_TEST),
+        "longer, plain": lambda: table_2(found, PLAIN, LONGER),
+        "longer, confounded": lambda: table_2(found, CONFOUNDED_TEST, LONGER),
         "labels": lambda: table_labels(found),
+        "longer, labels": lambda: table_labels(found, LONGER),
         "slices": lambda: table_slices(found),
         "real": lambda: table_real(real),
     }

@@ -185,13 +185,17 @@ def summary(rows: list[dict[str, Any]], arrays: list[Arrays], parts: dict[str, S
     """All of it.
 
     Args:
-        rows: what each run says of itself: network, mask loss, seed.
+        rows: what each run says of itself: network, mask loss, seed; epochs and whether it is one of the longer ones.
         arrays: of each run.
         parts: the patients.
     """
     seeds: dict[str, dict[int, Arrays]] = {}
+    bases: dict[str, str] = {}  # the same training without the mask loss
     for row, found in zip(rows, arrays, strict=True):
-        seeds.setdefault(row["network"] + MASK_NAMES[row["mask loss"]], {})[row["seed"]] = found
+        base = row["network"] + (f", {row['epochs']} epochs" if row["longer"] else "")
+        name = base + MASK_NAMES[row["mask loss"]]
+        seeds.setdefault(name, {})[row["seed"]] = found
+        bases[name] = base
     named = {name: list(runs.values()) for name, runs in seeds.items()}
     shares = {name: parts[name].allowed.float().mean((2, 3, 4))[parts[name].labels == 1] for name in TESTS}
     result: dict[str, Any] = {"runs": rows}
@@ -208,8 +212,9 @@ def summary(rows: list[dict[str, Any]], arrays: list[Arrays], parts: dict[str, S
     for name in (name for name in named if name.startswith("AxialNet")):
         result[f"slice scores of {name}"] = slice_curves(named[name], parts["test, plain"])
         result[f"fat in the scores of {name}"] = fat_in_scores(named[name], parts["test, plain"])
-        if name != "AxialNet":
-            both = sorted(seeds[name].keys() & seeds["AxialNet"].keys())
-            pair = ([seeds[one][seed] for seed in both] for one in (name, "AxialNet"))
-            result[f"{name} less AxialNet"] = mask_loss_gain(*pair, parts)
+        base = bases[name]
+        if name != base and base in seeds:
+            both = sorted(seeds[name].keys() & seeds[base].keys())
+            pair = ([seeds[one][seed] for seed in both] for one in (name, base))
+            result[f"{name} less {base}"] = mask_loss_gain(*pair, parts)
     return result
