@@ -117,12 +117,12 @@ def _draw_panel(axes: Any, panel: tuple[np.ndarray, np.ndarray], words: str) -> 
         axes.text(x, 0.5, letter, transform=axes.transAxes, color=TEXT, fontsize=12, fontweight="bold", ha=side)
 
 
-def _draw_curve(axes: Any, finding: ScanFinding, first: bool) -> None:
+def _draw_curve(axes: Any, finding: ScanFinding) -> None:
     axes.set_facecolor(BACKGROUND)
     axes.axhline(0, color=FAINT, linewidth=0.8)
     axes.plot(finding.heights, finding.scores, color="#ffd24d", linewidth=1.6)
     axes.set_xlabel("height in mm (feet to head)", color=FAINT, fontsize=9)
-    axes.set_ylabel("slice score" if first else "", color=FAINT, fontsize=9)
+    axes.set_title("slice score", color=TEXT, fontsize=11, pad=4)
     axes.tick_params(colors=FAINT, labelsize=8)
     for spine in axes.spines.values():
         spine.set_color(FAINT)
@@ -175,7 +175,7 @@ def scan_findings_figure(findings: Sequence[ScanFinding], title: str = "") -> An
             words = f"{finding.name}  {finding.probability:.2f}" if row == 0 else plane
             _draw_panel(figure.add_subplot(grid[row, column]), finding.panels[plane], words)
         if curves and len(finding.scores):
-            _draw_curve(figure.add_subplot(grid[2, column]), finding, first=column == 0)
+            _draw_curve(figure.add_subplot(grid[2, column]), finding)
     figure.text(0.1 / width, 1 - head / 2 / total, title, color=TEXT, fontsize=15, fontweight="bold", va="center")
     figure.text(0.5, foot / 2 / total, note, color=FAINT, fontsize=8.5, ha="center", va="center")
     return figure
