@@ -1,7 +1,7 @@
 """Tables and pictures of docs/researchers/axialnet_evidence.md: ``python -m tests.benchmarks.axialnet_page [RUNS]``.
 
 The tables come from axialnet_evidence.json and axialnet_real.json beside the page, and so does the picture of slice
-scores; with the output folder of ``axialnet_evidence`` as an argument the picture of the maps is made anew, too.
+scores; with the output folder of ``axialnet_evidence`` as an argument the pictures of maps are made anew, too.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
+from monai_pylon.reports import finding_on_scan, save_figure, scan_findings_figure
 from monai_pylon.utils import upsample
 from monai_pylon.visualize import paint_heatmap, window_to_gray
-from tests.benchmarks.axialnet_cohort import CONFOUNDED, LABELS, SEEN, Section
+from tests.benchmarks.axialnet_cohort import CONFOUNDED, LABELS, SEEN, SEEN_GRID, SPACING, Section
 from tests.benchmarks.axialnet_real import PATIENTS
 from tests.benchmarks.axialnet_runs import PICTURED
 
@@ -206,6 +207,31 @@ def maps(folder: Path) -> Figure:
     return figure
 
 
+def reading(folder: Path) -> Figure:
+    """What a user of the bundle would see of a test patient with an effusion and a nodule (docs/clinicians).
+
+    The first such patient, and the first seed of AxialNet trained long with the mask loss.
+
+    Args:
+        folder: where ``axialnet_evidence`` left its runs.
+    """
+    part, chosen = Section(folder / "phantoms", PLAIN, PICTURED), ("effusion", "nodule")
+    columns = [list(LABELS).index(key) for key in chosen]
+    n = int(part.labels[:, columns].all(1).float().argmax())
+    with np.load(folder / "runs" / "AxialNet-mask-longer-0.npz") as tables:
+        scores, slices, found = (tables[f"{what}/{PLAIN}"][[n]] for what in ("scores", "slices", "maps"))
+    hu = part.images[n, 0].numpy() * (1800 / 255) - 1000.0
+    affine = np.diag([-SPACING[0], -SPACING[1], SPACING[2], 1])  # as the phantoms have it, but for the origin
+    heights = (3 * np.arange(SEEN_GRID[2]) + 1) * SPACING[2]
+    shown = []
+    for m in columns:
+        heat = upsample(torch.from_numpy(found.astype(np.float32)), SEEN, m)[0].numpy()
+        probability = float(torch.sigmoid(torch.tensor(float(scores[0, m]))))
+        name = list(LABELS.values())[m]
+        shown.append(finding_on_scan(name, probability, hu, heat, affine, heights, slices[0, m]))
+    return scan_findings_figure(shown, "phantom")
+
+
 def _load(name: str) -> dict[str, Any]:
     return json.loads((PAGE.parent / name).read_text(encoding="utf-8"))
 
@@ -217,6 +243,7 @@ def main() -> None:
     curves(found).savefig(DOCS / "images" / "axialnet_slice_scores.png")
     if len(sys.argv) > 1:
         maps(Path(sys.argv[1])).savefig(DOCS / "images" / "axialnet_maps.png")
+        save_figure(DOCS / "images" / "axialnet_reading.png", reading(Path(sys.argv[1])))
 
 
 if __name__ == "__main__":
