@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from monai.bundle import ConfigWorkflow
 
-from monai_pylon.data import ChestCTPhantom, phantom_chest_ct, rad_chestct_datalist
+from monai_pylon.data import ChestCTPhantom, PhantomChestCTs, phantom_chest_ct, rad_chestct_datalist
 from monai_pylon.reports import read_rows
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.workflows import KeepOnDiskd, ReportCohortSummary, bundle_folder
@@ -211,6 +211,14 @@ def test_axialnet_trains_from_that_folder_alone(cohort, tmp_path: Path) -> None:
     (row,) = read_rows(tmp_path / "logs" / "history.csv")
     assert all(np.isfinite(float(value)) for name, value in row.items() if name.endswith("loss"))
     assert list((tmp_path / "models").iterdir())
+
+
+def test_without_data_there_are_phantoms_with_reports(tmp_path: Path) -> None:
+    output = tmp_path / "out"
+    summary = run_here(input="phantom", phantoms=2, bundle_root=str(tmp_path), output=str(output), regions=False)
+    assert summary == ReportCohortSummary(scans=2, reports=2, ready=2, left_out=0, failed=0)
+    for number, item in enumerate(rad_chestct_datalist(output, "training")):
+        np.testing.assert_array_equal(item["locations"], PhantomChestCTs(2).phantom(number).locations)
 
 
 @pytest.mark.real
