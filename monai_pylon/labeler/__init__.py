@@ -9,6 +9,7 @@ from monai_pylon.labeler.findings import Evidence, Finding
 from monai_pylon.labeler.label_table import (
     LABEL_TABLE_COLUMNS,
     LabelTable,
+    label_cells,
     read_label_table,
     table_rows,
     write_label_table,
@@ -18,6 +19,7 @@ from monai_pylon.labeler.lexicon import Lexicon
 from monai_pylon.labeler.locations import find_places, organs_of, pair_places
 from monai_pylon.labeler.phrases import Phrase, classify_phrases, parse_sentence
 from monai_pylon.labeler.report_files import count_reports, read_reports
+from monai_pylon.labeler.report_text import ReportText
 from monai_pylon.labeler.rules import LabelerRules, default_rules, read_rules
 from monai_pylon.labeler.sections import ReportSentence, split_report
 from monai_pylon.labeler.sizes import find_sizes
@@ -35,6 +37,7 @@ __all__ = [
     "ReportLabeler",
     "ReportSentence",
     "ReportSummary",
+    "ReportText",
     "chexbert_labels",
     "classify_phrases",
     "count_reports",
@@ -43,6 +46,7 @@ __all__ = [
     "find_mentions",
     "find_places",
     "find_sizes",
+    "label_cells",
     "label_reports",
     "listed_labels",
     "organs_of",

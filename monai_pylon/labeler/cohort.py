@@ -12,39 +12,51 @@ import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from hashlib import blake2b
 from itertools import islice
 from multiprocessing import get_context
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from monai.utils import optional_import
 
-from monai_pylon.labeler.label_table import LABEL_TABLE_COLUMNS, table_rows
+from monai_pylon.labeler.label_table import LABEL_TABLE_COLUMNS, label_cells, table_rows
 from monai_pylon.labeler.labeler import ReportLabeler
 from monai_pylon.labeler.lexicon import read_words
 from monai_pylon.labeler.report_files import count_reports, read_reports
+from monai_pylon.labeler.report_text import EMPTY, LONGEST_REPORT, NO_IDENTIFIER, TOO_LONG, ReportText
 from monai_pylon.labeler.sections import split_report
+from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
 from monai_pylon.utils import check, check_type
 
 __all__ = ["ReportSummary", "label_reports", "report_problems", "without_markup"]
 
-#: A problem of a report: its words are mostly unknown.
+#: Problems of a report: its words are mostly unknown; it has headings only, or only sections that are left out.
 NOT_ENGLISH = "not English, it seems"
+NOTHING_TO_READ = "nothing to read"
+#: With these a report is not labelled: that it names nothing would count as health, and "kein" is no negation to us.
+UNREADABLE = {EMPTY, TOO_LONG, NOT_ENGLISH, NOTHING_TO_READ}
+_BROKEN = "broken characters"
 
 _CHUNK = 64
-_LONGEST = 200_000  # characters: what is longer is no report
 _TAG = re.compile(r"<(?:/?[A-Za-z][A-Za-z0-9]{0,15}(?:\s[^<>]{0,500})?/?|!--.{0,500}?--)>", re.DOTALL)
 
 
 class ReportSummary(NamedTuple):
-    """What became of an archive: how many reports, how many with labels, how often each label and each problem.
+    """What became of an archive.
+
+    Attributes:
+        reports: how many there were, broken ones included.
+        with_labels: how many have labels.
+        labels: how many reports have each label, the most frequent first.
+        problems: how often each problem came.
+        unread: how many could not be labelled: of them nothing is known.
 
     Example:
-        >>> ReportSummary(2, 1, {"pneumonia": 1}, {"empty": 1}).reports
+        >>> ReportSummary(2, 1, {"pneumonia": 1}, {"the report is empty": 1}, 1).reports
         2
     """
 
@@ -52,6 +64,7 @@ class ReportSummary(NamedTuple):
     with_labels: int
     labels: dict[str, int]
     problems: dict[str, int]
+    unread: int = 0
 
 
 def without_markup(text: str) -> str:
@@ -79,18 +92,18 @@ def report_problems(text: str, labeler: ReportLabeler) -> list[str]:
         labeler: whose vocabulary tells whether the words are known.
 
     Returns:
-        out of "empty", "too long", "broken characters", "not English, it seems" and "nothing to read": the last means
-        headings only, or only sections that are left out.
+        out of "the report is empty", "the report has more than 200,000 characters", "broken characters", "not English,
+        it seems" and "nothing to read": the last means headings only, or only sections that are left out.
 
     Example:
         >>> report_problems("HISTORY: Cough.", ReportLabeler())
         ['nothing to read']
     """
     if not text.strip():
-        return ["empty"]
-    if len(text) > _LONGEST:
-        return ["too long"]
-    problems = ["broken characters"] if "\ufffd" in text else []
+        return [EMPTY]
+    if len(text) > LONGEST_REPORT:
+        return [TOO_LONG]
+    problems = [_BROKEN] if "\ufffd" in text else []
     words = [word.text for word in read_words(text[:5000]) if word.text.isalpha()]
     known = sum(labeler.rules.lexicon.knows(word) for word in words)
     letters = sum(character.isalpha() for character in text[:5000])
@@ -98,57 +111,108 @@ def report_problems(text: str, labeler: ReportLabeler) -> list[str]:
     if (len(words) >= 8 and known < 0.2 * len(words)) or foreign > 0.5 * max(letters, 1):
         problems.append(NOT_ENGLISH)
     read = [s for s in split_report(text, labeler.rules) if s.read and any(c.isalpha() for c in s.text[s.skip :])]
-    return problems + ([] if read else ["nothing to read"])
+    return problems + ([] if read else [NOTHING_TO_READ])
 
 
-def _label_chunk(labeler: ReportLabeler, texts: list[str]) -> list[tuple[np.ndarray, list[str]]]:
-    """The cells and problems of some reports; what runs in the other processes."""
-    results = []
-    for raw in texts:
-        text = without_markup(raw) if "<" in raw or "&" in raw else raw
-        problems = report_problems(text, labeler)
-        readable = not {"empty", "too long"} & set(problems)
-        cells = labeler.matrix(labeler.label(text) if readable else [])
-        results.append((cells, problems + (["markup removed"] if text != raw and _TAG.search(raw) else [])))
-    return results
+class _Labelled(NamedTuple):
+    """A report's cells (80, 3), None where it could not be read, and what was odd about it."""
+
+    cells: np.ndarray | None
+    problems: list[str]
 
 
-def _chunks(reports: Iterable[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+def _label_one(labeler: ReportLabeler, report: ReportText) -> _Labelled:
+    problems = [report.remark] if report.remark else []
+    if report.problem:
+        problems.append(report.problem)
+    if report.problem not in ("", NO_IDENTIFIER):
+        return _Labelled(None, problems)
+    try:
+        text = without_markup(report.text) if "<" in report.text or "&" in report.text else report.text
+        found = [problem for problem in report_problems(text, labeler) if not (problem == _BROKEN and report.remark)]
+        problems += found + (["markup removed"] if text != report.text and _TAG.search(report.text) else [])
+        readable = UNREADABLE.isdisjoint(found)
+        return _Labelled(label_cells(labeler.label(text)) if readable else None, problems)
+    except Exception as error:  # its text may quote the report: the type alone is told
+        return _Labelled(None, [*problems, f"the labeler failed on this report: {type(error).__name__}"])
+
+
+def _label_chunk(labeler: ReportLabeler, reports: list[ReportText]) -> list[_Labelled]:
+    """What runs in the other processes."""
+    return [_label_one(labeler, report) for report in reports]
+
+
+def _chunks(reports: Iterable[ReportText]) -> Iterator[list[ReportText]]:
     iterator = iter(reports)
     while chunk := list(islice(iterator, _CHUNK)):
         yield chunk
 
 
 def _labelled(
-    reports: Iterable[tuple[str, str]], labeler: ReportLabeler, processes: int
-) -> Iterator[tuple[str, np.ndarray, list[str]]]:
-    """Name, cells and problems of every report, in their order; few chunks are under way at any time."""
+    reports: Iterable[ReportText], labeler: ReportLabeler, processes: int
+) -> Iterator[tuple[ReportText, _Labelled]]:
+    """Every report, its text let go, with what became of it, in their order; few chunks are under way at any time."""
     context = get_context("spawn")
     pool = nullcontext() if processes == 1 else ProcessPoolExecutor(processes, mp_context=context)
-    waiting: deque[tuple[list[str], Future | list]] = deque()
+    waiting: deque[tuple[list[ReportText], Future | list[_Labelled]]] = deque()
     with pool as executor:
         for chunk in _chunks(reports):
-            names, texts = [name for name, _ in chunk], [text for _, text in chunk]
-            job = _label_chunk(labeler, texts) if executor is None else executor.submit(_label_chunk, labeler, texts)
-            waiting.append((names, job))
+            job = _label_chunk(labeler, chunk) if executor is None else executor.submit(_label_chunk, labeler, chunk)
+            waiting.append(([report._replace(text="") for report in chunk], job))
             while len(waiting) > (3 * processes if executor else 0):
                 yield from _results(*waiting.popleft())
         while waiting:
             yield from _results(*waiting.popleft())
 
 
-def _results(names: list[str], job: Future | list) -> Iterator[tuple[str, np.ndarray, list[str]]]:
-    results = job.result() if isinstance(job, Future) else job
-    for name, (cells, problems) in zip(names, results, strict=True):
-        yield name, cells, problems
+def _results(reports: list[ReportText], job: Future | list[_Labelled]) -> Iterator[tuple[ReportText, _Labelled]]:
+    yield from zip(reports, job.result() if isinstance(job, Future) else job, strict=True)
+
+
+class _Names:
+    """Names that are each given once: some bytes are kept of each."""
+
+    def __init__(self) -> None:
+        self.seen: Counter[bytes] = Counter()
+
+    def unique(self, name: str) -> str:
+        """The name, with "#2", "#3" and so on behind it where it was given before."""
+        key, own = self._key(name), name
+        while self.seen[self._key(own)]:
+            self.seen[key] += 1
+            own = f"{name}#{self.seen[key]}"
+        self.seen[self._key(own)] = 1
+        return own
+
+    @staticmethod
+    def _key(name: str) -> bytes:
+        return blake2b(name.encode("utf-8", "replace"), digest_size=8).digest()
+
+
+@contextmanager
+def _written_whole(*paths: Path) -> Iterator[list[Any]]:
+    """CSV writers of files that appear together once everything is written, and not at all after an error."""
+    parts = [path.with_name(path.name + ".part") for path in paths]
+    try:
+        files = [part.open("w", encoding="utf-8", newline="") for part in parts]
+        try:
+            yield [csv.writer(file, lineterminator="\n") for file in files]
+        finally:
+            for file in files:
+                file.close()
+        for part, path in zip(parts, paths, strict=True):
+            part.replace(path)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
 
 
 def label_reports(
     source: str | PathLike[str],
     output: str | PathLike[str],
     labeler: ReportLabeler | None = None,
+    id_column: str = "id",
     report_column: str = "report",
-    text_column: str = "text",
     processes: int = 1,
     progress: bool = True,
 ) -> ReportSummary:
@@ -159,18 +223,22 @@ def label_reports(
     Args:
         source: a .csv, .jsonl or .parquet file, or a folder of .txt files (see
             :func:`~monai_pylon.labeler.read_reports`).
-        output: the CSV file to write; beside it, as NAME_problems.csv, a row for everything odd about a report.
+        output: the CSV file to write; beside it, as NAME_problems.csv, a row for everything odd about a report: its
+            name, where it stands, the problem, and whether it was labelled nevertheless.
         labeler: None for the one that comes with the package.
-        report_column: the column with the report's name.
-        text_column: the column with its text.
+        id_column: the column with the report's name.
+        report_column: the column with its text.
         processes: how many processes share the work.
         progress: whether to show a progress bar (where tqdm is there).
 
     Returns:
-        the summary. Every report has rows in the table; a name that comes again gets "#2", "#3" and so on behind it.
+        the summary. Every report has rows in the table, one that could not be read an empty one
+        (:class:`~monai_pylon.labeler.LabelTable`: untold). One without a name is called by its place ("line 3"); a name
+        that comes again gets "#2", "#3" and so on behind it.
 
     Raises:
-        ValueError: where the source or a column is missing.
+        FileNotFoundError: where the source is missing.
+        ValueError: where a column is.
 
     Example:
         >>> import tempfile
@@ -182,31 +250,28 @@ def label_reports(
     check_type(processes, int, "processes")
     check(processes >= 1, "processes", "at least 1", processes)
     labeler = ReportLabeler() if labeler is None else labeler
-    path = Path(output)
-    part, odd = path.with_name(path.name + ".part"), path.with_name(f"{path.stem}_problems.csv")
-    reports = read_reports(source, report_column, text_column)
+    path = Path(output).expanduser()
+    reports = read_reports(source, id_column, report_column)
     tqdm, has_tqdm = optional_import("tqdm", name="tqdm")
     total = count_reports(source) if progress and has_tqdm else None
-    seen: Counter[bytes] = Counter()
-    labels: Counter[str] = Counter()
-    problems_seen: Counter[str] = Counter()
-    with_labels = 0
-    with part.open("w", encoding="utf-8", newline="") as table, odd.open("w", encoding="utf-8", newline="") as other:
-        rows, problem_rows = csv.writer(table, lineterminator="\n"), csv.writer(other, lineterminator="\n")
+    names, labels, odd = _Names(), Counter[str](), Counter[str]()
+    count = with_labels = unread = 0
+    with _written_whole(path, path.with_name(f"{path.stem}_problems.csv")) as (rows, problem_rows):
         rows.writerow(LABEL_TABLE_COLUMNS)
-        problem_rows.writerow(("report", "problem"))
+        problem_rows.writerow(("report", "source", "problem", "labelled"))
         labelled = _labelled(reports, labeler, processes)
-        for name, cells, problems in tqdm(labelled, total=total, unit="report") if total else labelled:
-            key = blake2b(name.encode("utf-8", "replace"), digest_size=8).digest()
-            seen[key] += 1
-            if seen[key] > 1:
-                name, problems = f"{name}#{seen[key]}", [*problems, "name comes again"]
-            made = table_rows(name, cells)
-            rows.writerows(made)
-            problem_rows.writerows((name, problem) for problem in problems)
-            problems_seen.update(problems)
-            labels.update(row[1] for row in made if row[1])
-            with_labels += bool(made[0][1])
-    part.replace(path)
-    order = dict(sorted(labels.items(), key=lambda item: -item[1]))
-    return ReportSummary(sum(seen.values()), with_labels, order, dict(problems_seen))
+        for report, (cells, problems) in tqdm(labelled, total=total, unit="report") if total else labelled:
+            told = report.identifier or report.source
+            name = names.unique(told)
+            problems = problems if name == told else [*problems, "name comes again"]
+            rows.writerows(table_rows(name, _UNREAD if cells is None else cells))
+            answer = "no" if cells is None else "yes"
+            problem_rows.writerows((name, report.source, problem, answer) for problem in problems)
+            odd.update(problem.split(":")[0] for problem in problems)
+            present = [] if cells is None else np.flatnonzero((cells == 1).any(axis=1)).tolist()
+            labels.update(CHEST_CT_LABELS[label] for label in present)
+            count, with_labels, unread = count + 1, with_labels + bool(present), unread + (cells is None)
+    return ReportSummary(count, with_labels, dict(labels.most_common()), dict(odd), unread)
+
+
+_UNREAD = np.full((len(CHEST_CT_LABELS), len(ORGANS)), np.nan, dtype=np.float32)

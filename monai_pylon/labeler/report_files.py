@@ -1,124 +1,206 @@
-"""Reports read one by one, whatever they lie in: CSV, JSON Lines, Parquet, or a folder of text files."""
+"""Reports read one by one to the end, whatever they lie in and whatever is wrong with some: nothing is lost in silence.
+
+CSV, JSON Lines, Parquet, or a folder of text files.
+"""
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterable, Iterator
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from monai.utils import optional_import
 
-from monai_pylon.utils import check, nearest_name
+from monai_pylon.labeler.csv_rows import TOO_LONG_LINE, open_text, read_csv_rows, read_lines
+from monai_pylon.labeler.report_text import LONGEST_REPORT, ReportText, mend, report_of
+from monai_pylon.utils import check, check_type, nearest_name
 
 __all__ = ["count_reports", "read_reports"]
 
-_LONGEST_FIELD = 2**30
+_FACTS = ("patient", "section")
+_KINDS = {
+    **dict.fromkeys((".csv", ".tsv", ".txt"), "csv"),
+    **dict.fromkeys((".jsonl", ".ndjson", ".json"), "jsonl"),
+    ".parquet": "parquet",
+}
 
 
-def _kind(path: Path) -> str:
-    kinds = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl", ".parquet": "parquet"}
+def _place(source: str | PathLike[str]) -> tuple[Path, str]:
+    """Where the reports are, and in what they lie."""
+    check_type(source, (str, PathLike), "source", "Name a table or a folder of reports.")
+    path = Path(source).expanduser()
     if path.is_dir():
-        return "folder"
-    remedy = "Give a .csv, .jsonl or .parquet file, or a folder of .txt files."
-    check(path.is_file() and path.suffix.lower() in kinds, "source", "a file or folder of reports", str(path), remedy)
-    return kinds[path.suffix.lower()]
+        return path, "folder"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} must exist: a table or a folder of reports.")
+    remedy = "Give a .csv, .tsv, .jsonl or .parquet file, or a folder of .txt files."
+    check(path.suffix.lower() in _KINDS, "source", "a file or folder of reports", str(path), remedy)
+    return path, _KINDS[path.suffix.lower()]
 
 
-def _check_columns(path: Path, columns: list[str], wanted: tuple[str, str]) -> None:
-    for column in wanted:
-        near = nearest_name(column, columns)
-        remedy = f"Say which columns they are; did you mean {near!r}?" if near else "Say which columns they are."
-        check(column in columns, path.name, f"a table with the column {column!r}", columns, remedy)
+def _check_columns(path: Path, names: Iterable[str], columns: dict[str, str]) -> None:
+    """Raise where a column is missing. The table's own are not shown: without a header they are a report."""
+    told = list(names)
+    for setting, column in columns.items():
+        near = nearest_name(column, told)
+        remedy = f"Perhaps {setting} is {near!r}." if near else f"Say what it is called: {setting}."
+        check(column in told, str(path), f"a table with a column {column!r}", "one without", remedy)
 
 
-def _decoded(raw: bytes) -> str:
-    """Text out of bytes: UTF-8 or, where it is none, Windows' Latin; what is neither becomes U+FFFD."""
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return raw.decode("cp1252", errors="replace")
+def _word(value: Any) -> str | None:
+    """A value of a table as a text; None where it is neither text nor number."""
+    if value is None or value != value:  # NaN
+        return ""
+    return None if isinstance(value, bool) or not isinstance(value, str | int | float) else str(value)
 
 
-def _csv_rows(path: Path) -> Iterator[dict[str, str]]:
-    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_FIELD))
-    with path.open("rb") as file:
-        lines = (_decoded(line).replace("\x00", "") for line in file)
-        yield from csv.DictReader(lines)
+def _of_values(values: dict[str, Any], columns: dict[str, str], source: str) -> ReportText:
+    """A report out of values of any type."""
+    words = {name: _word(value) for name, value in values.items()}
+    told = {name: words.get(name) or "" for name in _FACTS}
+    report = report_of(words[columns["id_column"]] or "", words[columns["report_column"]] or "", source, **told)
+    bad = next((name for name in columns.values() if words[name] is None), None)
+    return report if bad is None else report._replace(problem=f"the value of {bad!r} is no text")
 
 
-def _json_rows(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open("rb") as file:
-        for number, raw in enumerate(file, start=1):
-            if not raw.strip():
-                continue
-            try:
-                row = json.loads(_decoded(raw))
-            except json.JSONDecodeError:
-                row = None
-            # the line's text is not repeated: it is a report
-            check(isinstance(row, dict), f"{path.name} line {number}", "a JSON object", type(row))
-            yield dict(row or {})
+def _read_csv(path: Path, columns: dict[str, str]) -> Iterator[ReportText]:
+    rows = read_csv_rows(path)
+    first = next(rows, None)
+    header = [mend(cell.strip())[0] for cell in first.cells] if first else []
+    _check_columns(path, header, columns)
+    name, report = (header.index(column) for column in columns.values())
+    others = {key: header.index(key) for key in _FACTS if key in header}
+    for row in rows:
+        source = f"line {row.first}"
+        if row.problem:
+            yield ReportText("", "", source, problem=row.problem)
+        elif len(row.cells) != len(header):
+            source = source if row.first == row.last else f"lines {row.first} to {row.last}"
+            problem = f"the row has {len(row.cells)} cells instead of {len(header)}"
+            yield ReportText("", "", source, problem=problem)
+        else:
+            told = {key: row.cells[index] for key, index in others.items()}
+            yield report_of(row.cells[name], row.cells[report], source, **told)
+
+
+def _read_json_lines(path: Path, columns: dict[str, str]) -> Iterator[ReportText]:
+    keys: list[str] | None = None  # of the first object, as long as none has had the columns
+    found = False
+    for number, line in read_lines(path):
+        source = f"line {number}"
+        if line is None:
+            yield ReportText("", "", source, problem=TOO_LONG_LINE)
+            continue
+        if not line.strip():
+            continue
+        try:
+            item = json.loads(line)
+        except (ValueError, RecursionError):
+            item = None
+        if not isinstance(item, dict):
+            yield ReportText("", "", source, problem="the line is no JSON object")
+            continue
+        keys, found = keys or list(item), found or all(column in item for column in columns.values())
+        if columns["id_column"] not in item:
+            yield ReportText("", "", source, problem=f"the line has no {columns['id_column']!r}")
+        else:
+            yield _of_values({key: item.get(key) for key in (*columns.values(), *_FACTS)}, columns, source)
+    if not found:
+        _check_columns(path, keys or (), columns)
 
 
 def _parquet(path: Path) -> Any:
-    """The open Parquet file; without pyarrow an error that says so."""
+    """The open Parquet file, which is read in pieces; without pyarrow an error that says so."""
     parquet, _ = optional_import("pyarrow.parquet")
-    return parquet.ParquetFile(path)
+    try:
+        return parquet.ParquetFile(path, buffer_size=2**20, pre_buffer=False)
+    except ValueError:
+        raise ValueError(f"{path} must be a Parquet file, but is none or is broken.") from None
 
 
-def _parquet_rows(path: Path, columns: tuple[str, str]) -> Iterator[dict[str, Any]]:
-    for batch in _parquet(path).iter_batches(batch_size=256, columns=list(columns)):
-        yield from batch.to_pylist()
+def _read_parquet(path: Path, columns: dict[str, str]) -> Iterator[ReportText]:
+    with _parquet(path) as file:
+        _check_columns(path, file.schema_arrow.names, columns)
+        wanted = [name for name in (*columns.values(), *_FACTS) if name in file.schema_arrow.names]
+        end = 0
+        for group in range(file.num_row_groups):
+            number, end = end, end + file.metadata.row_group(group).num_rows
+            try:
+                for batch in file.iter_batches(batch_size=64, row_groups=[group], columns=wanted, use_threads=False):
+                    for values in batch.to_pylist():
+                        number += 1
+                        yield _of_values(values, columns, f"row {number}")
+            except (OSError, ValueError) as error:
+                problem = f"rows that cannot be read: {type(error).__name__}"
+                yield ReportText("", "", f"rows {number + 1} to {end}", problem=problem)
+
+
+def _text_files(folder: Path) -> Iterator[Path]:
+    """The text files in and below a folder, by name; hidden ones are left out."""
+    for place, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        for name in sorted(names):
+            file = Path(place, name)
+            if name.lower().endswith(".txt") and not name.startswith(".") and file.is_file():
+                yield file
+
+
+def _read_folder(folder: Path) -> Iterator[ReportText]:
+    for file in _text_files(folder):
+        relative = file.relative_to(folder)
+        name = mend(relative.with_suffix("").as_posix())[0]
+        source = mend(str(relative))[0]
+        try:
+            with open_text(file) as text:  # a file may be endless: one character too many says as much
+                yield report_of(name, text.read(LONGEST_REPORT + 1), source)
+        except OSError as error:
+            yield ReportText(name, "", source, problem=f"the file cannot be read: {type(error).__name__}")
 
 
 def read_reports(
-    source: str | PathLike[str], report_column: str = "report", text_column: str = "text"
-) -> Iterator[tuple[str, str]]:
-    """Read reports one by one; never more than one (a Parquet batch: 256) is in memory.
+    source: str | PathLike[str], id_column: str = "id", report_column: str = "report"
+) -> Iterator[ReportText]:
+    """Read reports one by one: never more than one row (of Parquet: 64) is in memory, and of that no more than a limit.
+
+    What is wrong with a row is named and the rows around it are kept. UTF-8 is expected, UTF-16 is known by its mark;
+    other bytes are read as Windows-1252, with a remark.
 
     Args:
-        source: a .csv, .jsonl (one object a line) or .parquet file, or a folder of .txt files, each a report whose name
-            is the file's.
-        report_column: the column (key) with the report's name; unused for a folder.
-        text_column: the column (key) with its text.
+        source: a CSV (``.csv``, ``.tsv``; comma, semicolon or tab), JSON Lines (``.jsonl``, ``.ndjson``), ``.parquet``,
+            or a folder with a ``.txt`` file for each report, named like its scan; folders below it are read too.
+        id_column: the column (key) that names the scan; unused for a folder.
+        report_column: the column (key) with the text; unused for a folder. A table may have the columns `patient` and
+            `section` too.
 
     Returns:
-        an iterator over (name, text); a missing text is empty, a missing name the row's number with "row " before it.
+        an iterator over every report in the order of the source, those that cannot be used with their problem: broken
+        rows, no identifier, empty, more than 200,000 characters. No problem and no error repeats a report's text.
 
     Raises:
-        ValueError: where there is no such file, or a column is missing. No error repeats a report's text.
+        FileNotFoundError: where the source does not exist.
+        ValueError: where it is of another kind, or has no such column (of JSON Lines: no line has).
 
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     _ = Path(folder, "a.txt").write_text("No effusion.")
-        ...     list(read_reports(folder))
-        [('a', 'No effusion.')]
+        ...     table = Path(folder, "r.csv")
+        ...     _ = table.write_text('id,report\\na,"Left, small effusion."\\nb,\\nc,d,e\\n')
+        ...     [(report.identifier, report.problem) for report in read_reports(table)]
+        [('a', ''), ('b', 'the report is empty'), ('', 'the row has 3 cells instead of 2')]
     """
-    path = Path(source)
-    kind = _kind(path)
+    path, kind = _place(source)
+    columns = {"id_column": id_column, "report_column": report_column}
     if kind == "folder":
-        for file in sorted(path.glob("*.txt")):
-            yield file.stem, _decoded(file.read_bytes())
-        return
-    columns = (report_column, text_column)
-    if kind == "parquet":
-        _check_columns(path, _parquet(path).schema_arrow.names, columns)
-    rows: Iterator[dict[str, Any]]
-    if kind == "csv":
-        rows = _csv_rows(path)
-    elif kind == "jsonl":
-        rows = _json_rows(path)
-    else:
-        rows = _parquet_rows(path, columns)
-    for number, row in enumerate(rows):
-        if number == 0:
-            _check_columns(path, [str(column) for column in row], columns)
-        name, text = row.get(report_column), row.get(text_column)
-        yield str(name) if name not in (None, "") else f"row {number}", "" if text is None else str(text)
+        return _read_folder(path)
+    readers: dict[str, Callable[[Path, dict[str, str]], Iterator[ReportText]]] = {
+        "csv": _read_csv,
+        "jsonl": _read_json_lines,
+        "parquet": _read_parquet,
+    }
+    return readers[kind](path, columns)
 
 
 def count_reports(source: str | PathLike[str]) -> int:
@@ -128,7 +210,7 @@ def count_reports(source: str | PathLike[str]) -> int:
         source: as for :func:`read_reports`.
 
     Returns:
-        their number.
+        their number, broken ones included.
 
     Example:
         >>> import tempfile
@@ -136,10 +218,12 @@ def count_reports(source: str | PathLike[str]) -> int:
         ...     count_reports(folder)
         0
     """
-    path = Path(source)
-    kind = _kind(path)
+    path, kind = _place(source)
     if kind == "folder":
-        return sum(1 for _ in path.glob("*.txt"))
+        return sum(1 for _ in _text_files(path))
     if kind == "parquet":
-        return int(_parquet(path).metadata.num_rows)
-    return sum(1 for _ in (_csv_rows(path) if kind == "csv" else _json_rows(path)))
+        with _parquet(path) as file:
+            return int(file.metadata.num_rows)
+    if kind == "csv":
+        return max(0, sum(1 for _ in read_csv_rows(path)) - 1)
+    return sum(1 for _, line in read_lines(path) if line is None or line.strip())

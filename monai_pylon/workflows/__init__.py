@@ -15,9 +15,8 @@ from monai_pylon.workflows.overrides import check_overrides, running_workflow, u
 from monai_pylon.workflows.phantom_archive import write_phantom_archive
 from monai_pylon.workflows.region_recipe import RegionsInCache, RegionWriter, regions_of_training, training_command
 from monai_pylon.workflows.report_cohort import ReportCohort, ReportCohortSummary
-from monai_pylon.workflows.report_files import ReportText, read_report_rows
-from monai_pylon.workflows.report_labels import LabeledReports, label_cells, label_matched_reports, write_labels
-from monai_pylon.workflows.report_matching import ReportMatches, match_reports, scan_key
+from monai_pylon.workflows.report_labels import LabeledReports, label_matched_reports, write_labels
+from monai_pylon.workflows.report_matching import ReportMatches, known_sections, match_reports, scan_key
 from monai_pylon.workflows.report_summary import CohortFacts, label_counts, mask_verdicts, save_cohort_page
 from monai_pylon.workflows.runner import CohortRunner, CohortSummary
 from monai_pylon.workflows.scan_batches import known_samples, prepare_scans
@@ -66,7 +65,6 @@ __all__ = [
     "ReportCohort",
     "ReportCohortSummary",
     "ReportMatches",
-    "ReportText",
     "SameBuffers",
     "ScanMaps",
     "ScanMapsInferer",
@@ -85,7 +83,7 @@ __all__ = [
     "explained_layer",
     "file_mark",
     "known_samples",
-    "label_cells",
+    "known_sections",
     "label_counts",
     "label_matched_reports",
     "list_films",
@@ -107,7 +105,6 @@ __all__ = [
     "radiograph_data",
     "read_checkpoint",
     "read_folds",
-    "read_report_rows",
     "regions_of_training",
     "report_rows",
     "restart_peak_memory",

@@ -14,14 +14,13 @@ from monai.data import Dataset
 from monai.utils import optional_import
 
 from monai_pylon.data import ORGANS_ENDING, ReadVolumed
-from monai_pylon.labeler import ReportLabeler
+from monai_pylon.labeler import ReportLabeler, ReportText, read_reports
 from monai_pylon.reports import read_rows, write_rows
 from monai_pylon.taxonomy import ORGANS
-from monai_pylon.utils import check, check_choice
+from monai_pylon.utils import check, check_choice, check_type
 from monai_pylon.workflows.region_recipe import RegionsInCache, RegionWriter
-from monai_pylon.workflows.report_files import ReportText, read_report_rows
 from monai_pylon.workflows.report_labels import LabeledReports, label_matched_reports, write_labels
-from monai_pylon.workflows.report_matching import match_reports
+from monai_pylon.workflows.report_matching import known_sections, match_reports
 from monai_pylon.workflows.report_summary import CohortFacts, save_cohort_page
 from monai_pylon.workflows.runner import CohortRunner
 
@@ -65,7 +64,7 @@ class ReportCohort:
 
     Args:
         masks: makes the organ masks; its output folder is the cohort's, and it keeps the scans there.
-        reports: see :func:`read_report_rows`.
+        reports: see :func:`~monai_pylon.labeler.read_reports`.
         labeler: for the reports.
         recipe: makes the allowed regions, from :func:`regions_of_training`; None makes none.
         settings: what the regions depend on.
@@ -119,6 +118,13 @@ class ReportCohort:
         with tqdm(total=total, unit="report", desc="reports", dynamic_ncols=True) as bar:
             yield bar.update
 
+    def _read(self) -> list[ReportText]:
+        """Every report of the source; those of a cohort fit into memory."""
+        check_type(self.reports, (str, os.PathLike), "reports", "Name the table or folder: --reports PATH")
+        told = list(read_reports(self.reports, self.id_column, self.report_column))  # type: ignore[arg-type]
+        check(bool(told), "reports", "a table or folder with at least one report", str(self.reports))
+        return known_sections(told)
+
     def _label(self, reports: Mapping[str, ReportText]) -> LabeledReports:
         with self._steps(len(reports)) as step:
             return label_matched_reports(reports, self.labeler, self.silent, step)
@@ -162,7 +168,7 @@ class ReportCohort:
         Raises:
             ValueError: where there is no scan, no report, or none of the reports belongs to a scan.
         """
-        told = read_report_rows(self.reports, self.id_column, self.report_column)
+        told = self._read()
         matches = match_reports(told, self.masks.dataset.data, self.duplicates)
         labeled = self._label(matches.reports)
         self.masks.run()

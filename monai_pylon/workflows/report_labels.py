@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from monai_pylon.labeler import Finding, ReportLabeler, report_problems, without_markup
+from monai_pylon.labeler import ReportLabeler, ReportText, label_cells, report_problems, without_markup
 from monai_pylon.labeler.cohort import NOT_ENGLISH
 from monai_pylon.reports import write_rows
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, possible_locations
 from monai_pylon.utils import check_choice
-from monai_pylon.workflows.report_files import ReportText
 
-__all__ = ["LabeledReports", "label_cells", "label_matched_reports", "write_labels"]
+__all__ = ["LabeledReports", "label_matched_reports", "write_labels"]
 
 _LOGGER = logging.getLogger(__name__)
 _SILENT = ("leave_out", "absent")
@@ -37,31 +36,6 @@ class LabeledReports(NamedTuple):
 
     cells: dict[str, np.ndarray]
     problems: dict[str, str]
-
-
-def label_cells(findings: Iterable[Finding]) -> np.ndarray:
-    """The labels of one report at each organ.
-
-    Args:
-        findings: from :meth:`ReportLabeler.label`.
-
-    Returns:
-        float32 (80, 3): 1 present, 0 absent, NaN in the organs in which a finding may lie whose side is unknown, so
-        that the label counts as unknown.
-
-    Example:
-        >>> cells = label_cells(ReportLabeler(side_unknown="unknown").label("There is a pleural effusion."))
-        >>> cells[CHEST_CT_LABELS.index("pleural effusion")].tolist()
-        [nan, 0.0, nan]
-    """
-    findings = list(findings)
-    cells = ReportLabeler.matrix(findings).astype(np.float32)
-    possible = possible_locations()
-    for finding in findings:
-        label = CHEST_CT_LABELS.index(finding.abnormality)
-        if not finding.locations and not (cells[label] == 1).any():
-            cells[label, possible[label]] = np.nan
-    return cells
 
 
 def label_matched_reports(

@@ -8,12 +8,20 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from monai_pylon.data import volume_name
+from monai_pylon.labeler import ReportText
 from monai_pylon.utils import check_choice
-from monai_pylon.workflows.report_files import ReportText
+from monai_pylon.workflows.sections import SECTIONS
 
-__all__ = ["ReportMatches", "match_reports", "scan_key"]
+__all__ = ["ReportMatches", "known_sections", "match_reports", "scan_key"]
 
 _DUPLICATES = ("leave_out", "join")
+_SECTIONS = {
+    "": "",
+    **{name: name for name in SECTIONS},
+    "train": SECTIONS[0],
+    "valid": SECTIONS[1],
+    "val": SECTIONS[1],
+}
 
 
 class ReportMatches(NamedTuple):
@@ -82,6 +90,32 @@ def _of_one_scan(scan: str, told: list[ReportText], duplicates: str) -> tuple[Re
     return None, [_line(report, scan, "duplicate", remark) for report in told]
 
 
+def known_sections(reports: Sequence[ReportText]) -> list[ReportText]:
+    """Give every report's section its own name, and a problem to those whose section is none.
+
+    Args:
+        reports: from :func:`~monai_pylon.labeler.read_reports`.
+
+    Returns:
+        the reports; where some have a section, those without one have a problem too.
+
+    Example:
+        >>> [r.section or r.problem for r in known_sections([ReportText("a", "Normal.", "line 2", section="Train")])]
+        ['training']
+    """
+    told = any(report.section for report in reports)
+    checked = []
+    for report in reports:
+        section = _SECTIONS.get(report.section.lower())
+        problem = ""
+        if section is None:
+            problem = f"the section is none of {', '.join(SECTIONS)}"
+        elif told and not section:
+            problem = "no section, where other rows have one"
+        checked.append(report._replace(section=section or "", problem=report.problem or problem))
+    return checked
+
+
 def match_reports(
     reports: Sequence[ReportText], scans: Sequence[Mapping[str, Any]], duplicates: str = "leave_out"
 ) -> ReportMatches:
@@ -91,7 +125,7 @@ def match_reports(
     no other scan has the same.
 
     Args:
-        reports: from :func:`read_report_rows`.
+        reports: from :func:`~monai_pylon.labeler.read_reports`, with checked sections.
         scans: items with "scan" and "image", from :func:`list_scans`.
         duplicates: where a scan has several different reports: "leave_out" takes none of them, "join" takes them as one
             (as of a report and its addendum).

@@ -13,9 +13,8 @@ import sys
 import numpy as np
 
 from monai_pylon.data import phantom_chest_ct
-from monai_pylon.labeler import ReportLabeler
+from monai_pylon.labeler import ReportLabeler, label_cells
 from monai_pylon.taxonomy import CHEST_CT_LABELS
-from monai_pylon.workflows import label_cells
 
 FINDINGS = ("mass", "effusion", "collapse", "consolidation", "ild", "pneumothorax")
 

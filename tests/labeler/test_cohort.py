@@ -7,6 +7,7 @@ import json
 import tracemalloc
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from monai_pylon.labeler import (
@@ -18,6 +19,7 @@ from monai_pylon.labeler import (
     read_reports,
     report_problems,
 )
+from monai_pylon.taxonomy import CHEST_CT_LABELS
 
 TEXTS = {
     "a": "Left pleural effusion.\nHeart: Enlarged.",
@@ -31,7 +33,7 @@ def rows(path: Path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
-def write_csv(path: Path, reports: list[tuple[str, str]], header: tuple[str, str] = ("report", "text")) -> Path:
+def write_csv(path: Path, reports: list[tuple[str, str]], header: tuple[str, str] = ("id", "report")) -> Path:
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([header, *reports])
     return path
@@ -45,7 +47,7 @@ def write_folder(path: Path, reports: list[tuple[str, str]]) -> Path:
 
 
 def write_lines(path: Path, reports: list[tuple[str, str]]) -> Path:
-    path.write_text("".join(json.dumps({"report": name, "text": text}) + "\n" for name, text in reports))
+    path.write_text("".join(json.dumps({"id": name, "report": text}) + "\n" for name, text in reports))
     return path
 
 
@@ -57,24 +59,13 @@ def test_every_format_reads_the_same(tmp_path: Path) -> None:
         write_folder(tmp_path / "r", reports),
     ]
     for source in sources:
-        assert list(read_reports(source)) == reports, source
+        assert [(report.identifier, report.text) for report in read_reports(source)] == reports, source
         assert count_reports(source) == 3
-
-
-def test_parquet(tmp_path: Path) -> None:
-    pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
-    parquet = pytest.importorskip("pyarrow.parquet")
-    table = pyarrow.table({"report": list(TEXTS), "text": list(TEXTS.values()), "other": [1, 2, 3]})
-    parquet.write_table(table, tmp_path / "r.parquet")
-    assert list(read_reports(tmp_path / "r.parquet")) == list(TEXTS.items())
-    assert count_reports(tmp_path / "r.parquet") == 3
-    with pytest.raises(ValueError, match=r"r\.parquet must be a table with the column 'name'"):
-        list(read_reports(tmp_path / "r.parquet", "name"))
 
 
 def test_labels_of_an_archive(tmp_path: Path) -> None:
     source = write_csv(tmp_path / "r.csv", list(TEXTS.items()), ("study", "body"))
-    summary = label_reports(source, tmp_path / "out.csv", report_column="study", text_column="body", progress=False)
+    summary = label_reports(source, tmp_path / "out.csv", id_column="study", report_column="body", progress=False)
     table = read_label_table(tmp_path / "out.csv")
     assert table.reports == ["a", "b", "c"]
     assert (table.cells == ReportLabeler().label_matrix(list(TEXTS.values()))).all()
@@ -98,49 +89,84 @@ def test_oddities_are_named_and_nothing_is_lost(tmp_path: Path) -> None:
         ("", "Cardiomegaly"),
     ]
     summary = label_reports(write_csv(tmp_path / "r.csv", reports), tmp_path / "out.csv", progress=False)
-    problems = {(name, problem) for name, problem in rows(tmp_path / "out_problems.csv")[1:]}
+    problems = {(name, problem, labelled) for name, _, problem, labelled in rows(tmp_path / "out_problems.csv")[1:]}
     assert problems == {
-        ("empty", "empty"),
-        ("long", "too long"),
-        ("html", "markup removed"),
-        ("german", "not English, it seems"),
-        ("japanese", "not English, it seems"),
-        ("headings", "nothing to read"),
-        ("history", "nothing to read"),
-        ("twice#2", "name comes again"),
-        ("broken", "broken characters"),
+        ("empty", "the report is empty", "no"),
+        ("long", "the report has more than 200,000 characters", "no"),
+        ("html", "markup removed", "yes"),
+        ("german", "not English, it seems", "no"),
+        ("japanese", "not English, it seems", "no"),
+        ("headings", "nothing to read", "no"),
+        ("history", "nothing to read", "no"),
+        ("twice#2", "name comes again", "yes"),
+        ("broken", "characters that cannot be read", "yes"),
+        ("line 16", "no identifier", "yes"),
     }
-    assert summary.reports == 11
+    assert (summary.reports, summary.unread) == (11, 6)
     assert sum(summary.problems.values()) == len(problems)
-    names = read_label_table(tmp_path / "out.csv").reports
-    assert names == [*(name for name, _ in reports[:8]), "twice#2", "broken", "row 10"]
+    table = read_label_table(tmp_path / "out.csv")
+    assert table.reports == [*(name for name, _ in reports[:8]), "twice#2", "broken", "line 16"]
+    unread = [name for name, values in zip(table.reports, table.values, strict=True) if np.isnan(values).any()]
+    assert unread == ["empty", "long", "german", "japanese", "headings", "history"]
     found = {row[0]: row[1] for row in rows(tmp_path / "out.csv")[1:]}
-    assert (found["html"], found["twice#2"], found["row 10"]) == ("pleural effusion", "pneumonia", "cardiomegaly")
+    assert (found["html"], found["twice#2"], found["line 16"]) == ("pleural effusion", "pneumonia", "cardiomegaly")
 
 
-def test_bytes_that_are_no_utf8_are_read_as_windows_latin(tmp_path: Path) -> None:
-    (tmp_path / "r.csv").write_bytes("report,text\na,Köhler: left effusion\n".encode("cp1252"))
-    assert list(read_reports(tmp_path / "r.csv")) == [("a", "Köhler: left effusion")]
-    (tmp_path / "r.csv").write_bytes("\ufeffreport,text\na,left effusion\n".encode())
-    assert list(read_reports(tmp_path / "r.csv")) == [("a", "left effusion")]
+def test_broken_rows_are_named_and_stop_nothing(tmp_path: Path) -> None:
+    text = 'id,report\na,Left pneumonia.\nb,"Left secret\nc,d,A secret mass.\n"e","Right pneumonia."\n'
+    (tmp_path / "r.csv").write_text(text)
+    summary = label_reports(tmp_path / "r.csv", tmp_path / "out.csv", progress=False)
+    assert summary.labels == {"pneumonia": 2}
+    assert (summary.reports, summary.unread) == (4, 2)
+    assert rows(tmp_path / "out_problems.csv")[1:] == [
+        ["line 3", "line 3", "the quotes of this row do not fit", "no"],
+        ["line 4", "line 4", "the row has 3 cells instead of 2", "no"],
+    ]
+    assert read_label_table(tmp_path / "out.csv").reports == ["a", "line 3", "line 4", "e"]
 
 
-def test_no_error_tells_a_report(tmp_path: Path) -> None:
-    (tmp_path / "r.jsonl").write_text('{"report": "a", "text": "Secret"}\n{"report": "b", "text": "Secret\n')
-    with pytest.raises(ValueError, match=r"r\.jsonl line 2 must be a JSON object") as error:
-        list(read_reports(tmp_path / "r.jsonl"))
-    assert "Secret" not in str(error.value)
+def test_a_labeler_that_fails_stops_nothing(tmp_path: Path) -> None:
+    class Failing(ReportLabeler):
+        def label(self, text: str) -> list:
+            if "secret" in text:
+                raise ValueError(f"cannot read {text}")
+            return super().label(text)
+
+    source = write_csv(tmp_path / "r.csv", [("a", "A secret mass."), ("b", "Left pneumonia.")])
+    summary = label_reports(source, tmp_path / "out.csv", Failing(), progress=False)
+    assert (summary.labels, summary.unread) == ({"pneumonia": 1}, 1)
+    assert rows(tmp_path / "out_problems.csv")[1] == [
+        "a",
+        "line 2",
+        "the labeler failed on this report: ValueError",
+        "no",
+    ]
 
 
-def test_wrong_sources(tmp_path: Path) -> None:
-    source = write_csv(tmp_path / "r.csv", [("a", "b")], ("study", "report text"))
-    with pytest.raises(ValueError, match=r"r\.csv must be a table with the column 'report'"):
-        list(read_reports(source))
-    for name in ("none.csv", "r.docx"):
-        with pytest.raises(ValueError, match="source must be a file or folder of reports"):
-            list(read_reports(tmp_path / name))
+def test_names_that_come_again_are_never_given_twice(tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "r.csv", [("a#2", "Clear."), ("a", "Clear."), ("a", "Clear."), ("a", "Clear.")])
+    label_reports(source, tmp_path / "out.csv", progress=False)
+    assert read_label_table(tmp_path / "out.csv").reports == ["a#2", "a", "a#3", "a#4"]
+
+
+def test_a_side_that_stays_unknown_is_in_the_table_as_unknown(tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "r.csv", [("a", "There is a pleural effusion.")])
+    label_reports(source, tmp_path / "out.csv", ReportLabeler(side_unknown="unknown"), progress=False)
+    assert rows(tmp_path / "out.csv")[1:] == [["a", "pleural effusion", "", "0", ""]]
+    (values,) = read_label_table(tmp_path / "out.csv").values
+    np.testing.assert_array_equal(values[CHEST_CT_LABELS.index("pleural effusion")], [np.nan, 0, np.nan])
+
+
+def test_nothing_half_is_left_after_an_error(tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "r.csv", [("a", "b")], ("study", "report"))
+    with pytest.raises(ValueError, match="a table with a column 'id'"):
+        label_reports(source, tmp_path / "out.csv", progress=False)
+    assert [file.name for file in tmp_path.iterdir()] == ["r.csv"]
+
+
+def test_a_number_of_processes_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="processes must be at least 1"):
-        label_reports(source, tmp_path / "out.csv", processes=0)
+        label_reports(tmp_path, tmp_path / "out.csv", processes=0)
 
 
 @pytest.mark.slow
@@ -155,7 +181,7 @@ def test_processes_give_the_same_table(tmp_path: Path) -> None:
 
 def test_memory_does_not_grow_with_the_archive(tmp_path: Path) -> None:
     peaks = []
-    for count in (128, 320):
+    for count in (128, 256):
         source = write_csv(tmp_path / f"{count}.csv", [(str(n), "No mass." + " " * 8_000) for n in range(count)])
         tracemalloc.start()
         label_reports(source, tmp_path / "out.csv", progress=False)

@@ -51,8 +51,9 @@ def test_a_row_of_the_table_makes_allowed_regions(tmp_path: Path) -> None:
     [
         ("a,pneumona,1,0,0", r"t.csv line 2 must be .*'pneumona'. Did you mean 'pneumonia'"),
         ("a,pneumonia,1,1,0", "a place where 'pneumonia' can lie"),
-        ("a,pneumonia,yes,0,0", "1 or 0 for each organ"),
+        ("a,pneumonia,yes,0,0", "1, 0 or nothing for each organ"),
         (",pneumonia,1,0,0", "a report's name"),
+        ("a,,1,0,0", "a label where an organ has 1"),
     ],
 )
 def test_a_wrong_row_is_named(tmp_path: Path, row: str, message: str) -> None:

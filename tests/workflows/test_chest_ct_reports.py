@@ -148,6 +148,19 @@ def test_another_report_makes_the_regions_again_and_not_the_masks(cohort, phanto
     assert allowed.flatten(1).any(1).nonzero().tolist() == [[CHEST_CT_LABELS.index("lung mass")]]
 
 
+def test_reports_in_parquet(phantoms, tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    folder, made = phantoms
+    columns = {"id": ["ct", "ct2"], "report": [made["p1__ct"].report, None], "section": ["train", "test"]}
+    parquet.write_table(pyarrow.table(columns), tmp_path / "r.parquet")
+    output = tmp_path / "out"
+    run_here(input=str(folder / "p1"), reports=str(tmp_path / "r.parquet"), output=str(output), regions=False)
+    (row,) = read_rows(output / "labels.csv")
+    assert (row["scan"], row["section"], row["pleural effusion*left lung"]) == ("ct", "training", "1")
+    assert [line["state"] for line in read_rows(output / "matches.csv")] == ["unusable", "matched"]
+
+
 def test_reports_that_fit_no_scan_end_with_a_page(phantoms, tmp_path: Path) -> None:
     table = write_reports(tmp_path / "r.csv", [("somebody", "Left mass.")])
     with pytest.raises(RuntimeError) as error:

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from monai_pylon.data.scan_labels import read_scan_labels
-from monai_pylon.labeler import ReportLabeler
+from monai_pylon.labeler import ReportLabeler, ReportText, label_cells
 from monai_pylon.taxonomy import CHEST_CT_LABELS
-from monai_pylon.workflows import ReportText, label_cells, label_matched_reports, write_labels
+from monai_pylon.workflows import label_matched_reports, write_labels
 
 EFFUSION, NODULE = CHEST_CT_LABELS.index("pleural effusion"), CHEST_CT_LABELS.index("lung nodule")
 

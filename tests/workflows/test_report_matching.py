@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from monai_pylon.workflows import ReportText, match_reports, scan_key
+from monai_pylon.labeler import ReportText
+from monai_pylon.workflows import known_sections, match_reports, scan_key
 
 
 def scans(**paths: str) -> list[dict[str, Any]]:
@@ -94,3 +95,21 @@ def test_a_choice_that_is_none_is_an_error() -> None:
 
 def test_the_key_of_nothing() -> None:
     assert scan_key("") == scan_key(" / ") == ""
+
+
+def test_sections_are_named_alike_and_what_is_none_is_a_problem() -> None:
+    told = [
+        report._replace(section=section)
+        for report, section in zip(
+            reports(("a", "Mass."), ("b", "Mass."), ("c", "Mass."), ("d", "Mass.")),
+            ("train", "", "Test", "other"),
+            strict=True,
+        )
+    ]
+    a, b, c, d = known_sections([*told[:3], told[3]._replace(problem="the report is empty")])
+    assert (a.section, a.problem) == ("training", "")
+    assert (c.section, c.problem) == ("test", "")
+    assert b.problem == "no section, where other rows have one"
+    assert (d.section, d.problem) == ("", "the report is empty")
+    assert known_sections([told[3]])[0].problem == "the section is none of training, validation, test"
+    assert known_sections(reports(("a", "Mass.")))[0].problem == ""
