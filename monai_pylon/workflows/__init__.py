@@ -15,7 +15,13 @@ from monai_pylon.workflows.overrides import check_overrides, running_workflow, u
 from monai_pylon.workflows.phantom_archive import write_phantom_archive
 from monai_pylon.workflows.region_recipe import RegionsInCache, RegionWriter, regions_of_training, training_command
 from monai_pylon.workflows.report_cohort import ReportCohort, ReportCohortSummary
-from monai_pylon.workflows.report_labels import LabeledReports, label_matched_reports, write_labels
+from monai_pylon.workflows.report_labels import (
+    LabeledReports,
+    label_matched_reports,
+    labels_of_table,
+    reports_of_table,
+    write_labels,
+)
 from monai_pylon.workflows.report_matching import ReportMatches, known_sections, match_reports, scan_key
 from monai_pylon.workflows.report_summary import CohortFacts, label_counts, mask_verdicts, save_cohort_page
 from monai_pylon.workflows.runner import CohortRunner, CohortSummary
@@ -86,6 +92,7 @@ __all__ = [
     "known_sections",
     "label_counts",
     "label_matched_reports",
+    "labels_of_table",
     "list_films",
     "list_scans",
     "load_checkpoint",
@@ -107,6 +114,7 @@ __all__ = [
     "read_folds",
     "regions_of_training",
     "report_rows",
+    "reports_of_table",
     "restart_peak_memory",
     "running_workflow",
     "save_cohort_page",

@@ -1,4 +1,4 @@
-"""The whole of PARTITION: scans and reports in; masks, labels, allowed regions and a page that sums them up out."""
+"""The whole of PARTITION: scans and reports or labels in; masks, labels, allowed regions and a page about them out."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,13 +15,19 @@ from monai.data import Dataset
 from monai.utils import optional_import
 
 from monai_pylon.data import ORGANS_ENDING, ReadVolumed
-from monai_pylon.labeler import ReportLabeler, ReportText, read_reports
+from monai_pylon.labeler import LabelTable, ReportLabeler, ReportText, read_label_table, read_reports
 from monai_pylon.reports import read_rows, write_rows
 from monai_pylon.taxonomy import ORGANS
 from monai_pylon.utils import check, check_choice, check_type
 from monai_pylon.workflows.region_recipe import RegionsInCache, RegionWriter
-from monai_pylon.workflows.report_labels import LabeledReports, label_matched_reports, write_labels
-from monai_pylon.workflows.report_matching import known_sections, match_reports
+from monai_pylon.workflows.report_labels import (
+    LabeledReports,
+    label_matched_reports,
+    labels_of_table,
+    reports_of_table,
+    write_labels,
+)
+from monai_pylon.workflows.report_matching import ReportMatches, known_sections, match_reports
 from monai_pylon.workflows.report_summary import CohortFacts, save_cohort_page
 from monai_pylon.workflows.runner import CohortRunner
 
@@ -56,7 +63,7 @@ class ReportCohortSummary(NamedTuple):
 
 
 class ReportCohort:
-    """Make of scans and reports a folder from which a network trains, and a page about it.
+    """Make of scans and reports, or a table of labels, a folder from which a network trains, and a page about it.
 
     First every report is read, matched and labeled, then every scan is given its masks, then every scan with labels its
     allowed regions. The two long parts are resumable (see :class:`CohortRunner`); what is broken is named in
@@ -75,13 +82,15 @@ class ReportCohort:
         masks_of: names of files that were taken for masks rather than scans, for the page.
         command: how to train, for the page.
         progress: whether to show progress bars.
+        labels: in place of the reports a table of labels, wherever they come from: see
+            :func:`~monai_pylon.labeler.read_label_table`.
 
     Example:
         >>> runner = CohortRunner(Dataset([]), network=dict, inferer=None, postprocessing=None, output="results")
         >>> ReportCohort(runner, None).run()
         Traceback (most recent call last):
         ...
-        TypeError: reports must be of type str or PathLike, but is None. Name the table or folder: --reports PATH
+        TypeError: reports must be of type str or PathLike, but is None. Give --reports PATH, or --labels TABLE
     """
 
     def __init__(
@@ -98,10 +107,11 @@ class ReportCohort:
         masks_of: list[str] | None = None,
         command: str = "",
         progress: bool = True,
+        labels: str | PathLike[str] | None = None,
     ) -> None:
         check_choice(duplicates, ("leave_out", "join"), "duplicates")
         check_choice(silent, ("leave_out", "absent"), "silent")
-        self.masks, self.reports, self.output = masks, reports, masks.output
+        self.masks, self.reports, self.labels, self.output = masks, reports, labels, masks.output
         self.labeler = ReportLabeler() if labeler is None else labeler
         self.recipe, self.settings = recipe, dict(settings or {})
         self.id_column, self.report_column = id_column, report_column
@@ -118,16 +128,31 @@ class ReportCohort:
         with tqdm(total=total, unit="report", desc="reports", dynamic_ncols=True) as bar:
             yield bar.update
 
-    def _read(self) -> list[ReportText]:
-        """Every report of the source; those of a cohort fit into memory."""
-        check_type(self.reports, (str, os.PathLike), "reports", "Name the table or folder: --reports PATH")
-        told = list(read_reports(self.reports, self.id_column, self.report_column))  # type: ignore[arg-type]
-        check(bool(told), "reports", "a table or folder with at least one report", str(self.reports))
-        return known_sections(told)
+    def _read(self) -> tuple[list[ReportText], LabelTable | None]:
+        """Every report of the source, or every row of the table of labels; those of a cohort fit into memory."""
+        name, source = ("reports", self.reports) if self.labels is None else ("labels", self.labels)
+        check_type(source, (str, os.PathLike), name, "Give --reports PATH, or --labels TABLE")
+        check(
+            self.reports is None or self.labels is None,
+            "labels",
+            "None where reports are given",
+            self.labels,
+            "Give one.",
+        )
+        place = Path(source)  # type: ignore[arg-type]  # checked above
+        table = None if self.labels is None else read_label_table(place)
+        if table is None:
+            told = list(read_reports(place, self.id_column, self.report_column))
+        else:
+            told = reports_of_table(table, place.name)
+        check(bool(told), name, "a table or folder with at least one report", str(place))
+        return known_sections(told), table
 
-    def _label(self, reports: Mapping[str, ReportText]) -> LabeledReports:
-        with self._steps(len(reports)) as step:
-            return label_matched_reports(reports, self.labeler, self.silent, step)
+    def _label(self, matches: ReportMatches, table: LabelTable | None) -> LabeledReports:
+        if table is not None:
+            return labels_of_table(table, matches.lines)
+        with self._steps(len(matches.reports)) as step:
+            return label_matched_reports(matches.reports, self.labeler, self.silent, step)
 
     def _kept(self) -> dict[str, dict[str, str]]:
         """The rows of the masks that were made of this run's scans, by scan."""
@@ -168,9 +193,9 @@ class ReportCohort:
         Raises:
             ValueError: where there is no scan, no report, or none of the reports belongs to a scan.
         """
-        told = self._read()
+        told, table = self._read()
         matches = match_reports(told, self.masks.dataset.data, self.duplicates)
-        labeled = self._label(matches.reports)
+        labeled = self._label(matches, table)
         self.masks.run()
         quality = self._kept()
         problems = {scan: why for scan, row in quality.items() if (why := _no_masks(row))}
@@ -193,7 +218,13 @@ class ReportCohort:
         _LOGGER.info("%s. Look at %s", self.summary, page)
         remedy = f"{page} says why. Identifiers are names or paths of scans."
         found = f"{len(told)} reports for {len(quality)} scans, no two of which make a pair"
-        check(bool(ready), "reports", "such that at least one scan has labels and masks", found, remedy)
+        check(
+            bool(ready),
+            "reports" if table is None else "labels",
+            "such that at least one scan has labels and masks",
+            found,
+            remedy,
+        )
         return self.summary
 
     def finish(self) -> None:

@@ -1,21 +1,29 @@
-"""From matched reports to a table of labels at places, in the form that the bundles which train read."""
+"""From matched reports, or a table of labels, to labels at places in the form that the bundles which train read."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from monai_pylon.labeler import ReportLabeler, ReportText, label_cells, report_problems, without_markup
+from monai_pylon.labeler import (
+    LabelTable,
+    ReportLabeler,
+    ReportText,
+    label_cells,
+    report_problems,
+    table_rows,
+    without_markup,
+)
 from monai_pylon.labeler.cohort import NOT_ENGLISH
 from monai_pylon.reports import write_rows
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, possible_locations
 from monai_pylon.utils import check_choice
 
-__all__ = ["LabeledReports", "label_matched_reports", "write_labels"]
+__all__ = ["LabeledReports", "label_matched_reports", "labels_of_table", "reports_of_table", "write_labels"]
 
 _LOGGER = logging.getLogger(__name__)
 _SILENT = ("leave_out", "absent")
@@ -84,6 +92,59 @@ def label_matched_reports(
             _LOGGER.error("The labeler failed on the report of %s (%s).", scan, type(error).__name__)
         if step is not None:
             step()
+    return LabeledReports(cells, problems)
+
+
+def reports_of_table(table: LabelTable, source: str = "table") -> list[ReportText]:
+    """The reports of a table of labels, so that they are matched to scans as texts are: what they say are their rows.
+
+    Args:
+        table: from :func:`~monai_pylon.labeler.read_label_table` or an adapter.
+        source: what it is called.
+
+    Returns:
+        a report for each of the table's.
+
+    Example:
+        >>> reports_of_table(LabelTable(["a"], np.zeros((1, 80, 3), bool), {}), "labels.csv")[0].source
+        'labels.csv'
+    """
+    facts = table.facts or {}
+    told = []
+    for name, cells in zip(table.reports, table.values, strict=True):
+        text = "\n".join(",".join(row[1:]) for row in table_rows(name, cells))
+        told.append(ReportText(name, text, source, **facts.get(name, {})))
+    return told
+
+
+def labels_of_table(table: LabelTable, lines: Iterable[Mapping[str, str]]) -> LabeledReports:
+    """The labels that a table has for each scan.
+
+    Args:
+        table: from :func:`~monai_pylon.labeler.read_label_table` or an adapter.
+        lines: of :func:`match_reports` for :func:`reports_of_table`.
+
+    Returns:
+        labels and problems. Where several rows are joined, a label is present if it is in one of them, and unknown if
+        it is so in one and present in none.
+
+    Example:
+        >>> table = LabelTable(["a"], np.zeros((1, 80, 3), bool), {})
+        >>> list(labels_of_table(table, [{"identifier": "a", "scan": "p__a", "state": "matched"}]).cells)
+        ['p__a']
+    """
+    values, number = table.values, {name: k for k, name in enumerate(table.reports)}
+    parts: dict[str, list[np.ndarray]] = {}
+    for line in lines:
+        if line["state"] == "matched":
+            parts.setdefault(line["scan"], []).append(values[number[line["identifier"]]])
+    cells, problems = {}, {}
+    for scan, mine in parts.items():
+        stack = np.stack(mine)
+        if np.isnan(stack).all():
+            problems[scan] = "the table of labels tells nothing of it"
+        else:
+            cells[scan] = np.where((stack == 1).any(axis=0), 1, stack.max(axis=0)).astype(np.float32)
     return LabeledReports(cells, problems)
 
 

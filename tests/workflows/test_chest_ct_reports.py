@@ -13,8 +13,9 @@ import pytest
 from monai.bundle import ConfigWorkflow
 
 from monai_pylon.data import ChestCTPhantom, PhantomChestCTs, phantom_chest_ct, rad_chestct_datalist
+from monai_pylon.labeler import listed_labels, write_label_table
 from monai_pylon.reports import read_rows
-from monai_pylon.taxonomy import CHEST_CT_LABELS
+from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
 from monai_pylon.workflows import KeepOnDiskd, ReportCohortSummary, bundle_folder
 from tests.workflows.hand_written_reports import MEANT, REPORTS
 
@@ -161,6 +162,50 @@ def test_reports_in_parquet(phantoms, tmp_path: Path) -> None:
     assert [line["state"] for line in read_rows(output / "matches.csv")] == ["unusable", "matched"]
 
 
+@pytest.fixture(scope="module")
+def labeled_cohort(phantoms, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, ReportCohortSummary]:
+    """The folder that a run makes of labels which a language model listed, through the adapter and its table."""
+    folder, made = phantoms
+    output = tmp_path_factory.mktemp("labeled")
+    entries = []
+    for name, phantom in made.items():
+        findings = [
+            {"abnormality": CHEST_CT_LABELS[k], "locations": [ORGANS[o]]} for k, o in np.argwhere(phantom.locations)
+        ]
+        entries.append({"report": name.replace("__", "/"), "findings": findings})
+    entries += [{"report": "nobody", "findings": []}, {"report": "p4__ct.nii.gz", "findings": entries[4]["findings"]}]
+    (output.parent / "listed.json").write_text(json.dumps(entries))
+    table = listed_labels(output.parent / "listed.json")
+    values = table.values
+    values[0] = np.nan
+    write_label_table(output.parent / "table.csv", table.reports, values, patient=[f"of {n}" for n in table.reports])
+    summary = run_here(input=str(folder), labels=str(output.parent / "table.csv"), output=str(output))
+    return output, summary
+
+
+def test_labels_from_elsewhere_make_a_folder_to_train_from(labeled_cohort, phantoms) -> None:
+    output, summary = labeled_cohort
+    others = {path.name.split(".")[0] for path in phantoms[0].iterdir() if path.is_file()}
+    assert (summary.reports, summary.ready) == (7, 4)
+    items = {item["name"]: item for item in rad_chestct_datalist(output, "all")}
+    assert set(items) == {f"p{k}__ct" for k in range(1, 5)}
+    for name, item in items.items():
+        np.testing.assert_array_equal(item["locations"], phantoms[1][name].locations, err_msg=name)
+        assert item["patient_id"] == f"of {name.replace('__', '/')}"
+    states = [(line["identifier"], line["scan"], line["state"]) for line in read_rows(output / "matches.csv")]
+    assert sorted(states) == sorted(
+        [
+            *((f"p{k}/ct", f"p{k}__ct", "matched") for k in range(1, 5)),
+            ("p0/ct", "p0__ct", "no labels"),
+            ("nobody", "", "no scan"),
+            ("p4__ct.nii.gz", "p4__ct", "duplicate"),
+            *(("", name, "no masks" if name == "broken" else "no report") for name in others),
+        ]
+    )
+    assert "the table of labels tells nothing of it" in (output / "summary.html").read_text()
+    assert len(list((output / "regions").iterdir())) == 4
+
+
 def test_reports_that_fit_no_scan_end_with_a_page(phantoms, tmp_path: Path) -> None:
     table = write_reports(tmp_path / "r.csv", [("somebody", "Left mass.")])
     with pytest.raises(RuntimeError) as error:
@@ -177,6 +222,9 @@ def test_reports_that_fit_no_scan_end_with_a_page(phantoms, tmp_path: Path) -> N
     [
         ({}, "--reports PATH"),
         ({"reports": "/there/is/no/such.csv"}, "no/such.csv"),
+        ({"labels": "/there/is/no/such.csv"}, "no/such.csv"),
+        ({"labels": str(CONFIG)}, "a table with the columns report,abnormality"),
+        ({"labels": "labels.csv", "reports": "reports.csv"}, "labels must be None where reports are given"),
         ({"duplicates": "joined"}, "Did you mean 'join'?"),
         ({"silent": "absnt"}, "Did you mean 'absent'?"),
         ({"keep_scans": "move"}, "'link', 'copy'"),
@@ -203,9 +251,10 @@ def test_it_has_every_property_that_monai_asks_for(phantoms, tmp_path: Path) -> 
 
 
 @pytest.mark.slow
-def test_axialnet_trains_from_that_folder_alone(cohort, tmp_path: Path) -> None:
+@pytest.mark.parametrize("made", ["cohort", "labeled_cohort"])
+def test_axialnet_trains_from_that_folder_alone(made: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """Its regions are in the cache already, so that none is added: bundle and cohort make the very same ones."""
-    output = cohort[0]
+    output = request.getfixturevalue(made)[0]
     ready = sorted(file.name for file in (output / "regions").iterdir())
     workflow = make_workflow(
         TRAIN,

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from monai_pylon.data.scan_labels import read_scan_labels
-from monai_pylon.labeler import ReportLabeler, ReportText, label_cells
+from monai_pylon.labeler import LabelTable, ReportLabeler, ReportText, label_cells
 from monai_pylon.taxonomy import CHEST_CT_LABELS
-from monai_pylon.workflows import label_matched_reports, write_labels
+from monai_pylon.workflows import label_matched_reports, labels_of_table, match_reports, reports_of_table, write_labels
 
 EFFUSION, NODULE = CHEST_CT_LABELS.index("pleural effusion"), CHEST_CT_LABELS.index("lung nodule")
 
@@ -96,3 +96,18 @@ def test_patients_and_sections_have_their_columns_where_they_are_told(tmp_path: 
     ]
     write_labels(tmp_path / "without.csv", cells, told(a="Left mass."))
     assert read_scan_labels(tmp_path / "without.csv", CHEST_CT_LABELS).facts == [{"scan": "a"}]
+
+
+def test_rows_of_one_scan_in_a_table_of_labels_are_joined() -> None:
+    """Present in one row is present; unknown in one and present in none is unknown."""
+    values = np.zeros((2, 80, 3), dtype=np.float32)
+    values[0, EFFUSION], values[1, EFFUSION] = [1, 0, 0], [0, 0, 1]
+    values[0, NODULE], values[1, NODULE] = [0, 0, 1], [np.nan, 0, np.nan]
+    table = LabelTable(["p/a", "a"], values == 1, {}, np.isnan(values))
+    scans = [{"scan": "p__a", "image": "/in/p/a.nii"}]
+    joined = labels_of_table(table, match_reports(reports_of_table(table), scans, "join").lines)
+    assert joined.cells["p__a"][EFFUSION].tolist() == [1, 0, 1]
+    np.testing.assert_array_equal(joined.cells["p__a"][NODULE], [np.nan, 0, 1])
+    left = match_reports(reports_of_table(table), scans)
+    assert [line["state"] for line in left.lines] == ["duplicate", "duplicate"]
+    assert labels_of_table(table, left.lines) == ({}, {})
