@@ -17,7 +17,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, labels_of_abnormality, rad_chestct_label, rad_chestct_places
+from monai_pylon.taxonomy import (
+    CHEST_CT_LABELS,
+    ORGANS,
+    labels_of_abnormality,
+    possible_locations,
+    rad_chestct_label,
+    rad_chestct_places,
+)
 from monai_pylon.utils import check, check_choice
 
 __all__ = ["ScanLabels", "read_scan_labels", "scan_label_rows", "table_header"]
@@ -246,30 +253,36 @@ def scan_label_rows(
 
     Args:
         scans: N paths below the folder.
-        locations: (N, M, 3), whether each label lies in right lung, mediastinum, left lung, as a report labeler's
-            ``label_matrix`` gives it.
+        locations: (N, M, 3), true or 1 where a label lies in right lung, mediastinum, left lung, as a report labeler's
+            ``label_matrix`` gives it; NaN where that is not known: an empty cell.
         labels: names of the M labels.
         facts: further columns, N cells each, such as ``patient`` and ``section``.
 
     Returns:
-        a row for each scan, values by column.
+        a row for each scan, values by column. Of the 80 labels of RAD-ChestCT only the organs have a column in which
+        they may lie, or do here.
 
     Raises:
-        ValueError: where there are not as many rows, labels or cells.
+        ValueError: where there are not as many rows, labels or cells, or a value is none of these.
 
     Example:
-        >>> scan_label_rows(["a.nii.gz"], np.array([[[True, False, False]]]), ["mass"], section=["test"])
-        [{'scan': 'a.nii.gz', 'section': 'test', 'mass*right lung': 1, 'mass*mediastinum': 0, 'mass*left lung': 0}]
+        >>> rows = scan_label_rows(["a.nii.gz"], np.array([[[1, np.nan, 0]]]), ["stone"], section=["test"])
+        >>> rows
+        [{'scan': 'a.nii.gz', 'section': 'test', 'stone*right lung': 1, 'stone*mediastinum': '', 'stone*left lung': 0}]
     """
-    matrix = np.asarray(locations)
+    matrix = np.asarray(locations).astype(np.float32)
     shape = (len(scans), len(labels), len(ORGANS))
-    check(matrix.shape == shape, "locations", f"of shape {shape}", locations)
+    check(matrix.shape == shape, "locations", f"of shape {shape}", matrix)
+    present, unknown = matrix == 1, np.isnan(matrix)
+    check(bool((present | unknown | (matrix == 0)).all()), "locations", "0, 1 or NaN everywhere", matrix)
     for name, cells in facts.items():
         check(len(cells) == len(scans), name, f"{len(scans)} cells, one for each scan", len(cells))
-    columns = [f"{label}*{organ}" for label in labels for organ in ORGANS]
+    lies = dict(zip(CHEST_CT_LABELS, possible_locations(), strict=True))
+    wanted = np.array([lies.get(label, [True] * len(ORGANS)) for label in labels], dtype=bool) | present.any(axis=0)
+    places = [(f"{labels[m]}*{ORGANS[o]}", m, o) for m, o in np.argwhere(wanted)]
     rows: list[dict[str, str | int]] = []
     for k, scan in enumerate(scans):
         told = {name: str(cells[k]) for name, cells in facts.items()}
-        values = (int(bool(value)) for value in matrix[k].flat)
-        rows.append({"scan": str(scan), **told, **dict(zip(columns, values, strict=True))})
+        values = {name: "" if unknown[k, m, o] else int(present[k, m, o]) for name, m, o in places}
+        rows.append({"scan": str(scan), **told, **values})
     return rows

@@ -20,7 +20,6 @@ from monai_pylon.workflows.report_labels import (
     label_matched_reports,
     labels_of_table,
     reports_of_table,
-    write_labels,
 )
 from monai_pylon.workflows.report_matching import ReportMatches, known_sections, match_reports, scan_key
 from monai_pylon.workflows.report_summary import CohortFacts, label_counts, mask_verdicts, save_cohort_page

@@ -14,10 +14,10 @@ import numpy as np
 from monai.data import Dataset
 from monai.utils import optional_import
 
-from monai_pylon.data import ORGANS_ENDING, ReadVolumed
+from monai_pylon.data import ORGANS_ENDING, ReadVolumed, scan_label_rows
 from monai_pylon.labeler import LabelTable, ReportLabeler, ReportText, read_label_table, read_reports
 from monai_pylon.reports import read_rows, write_rows
-from monai_pylon.taxonomy import ORGANS
+from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
 from monai_pylon.utils import check, check_choice, check_type
 from monai_pylon.workflows.region_recipe import RegionsInCache, RegionWriter
 from monai_pylon.workflows.report_labels import (
@@ -25,7 +25,6 @@ from monai_pylon.workflows.report_labels import (
     label_matched_reports,
     labels_of_table,
     reports_of_table,
-    write_labels,
 )
 from monai_pylon.workflows.report_matching import ReportMatches, known_sections, match_reports
 from monai_pylon.workflows.report_summary import CohortFacts, save_cohort_page
@@ -132,13 +131,8 @@ class ReportCohort:
         """Every report of the source, or every row of the table of labels; those of a cohort fit into memory."""
         name, source = ("reports", self.reports) if self.labels is None else ("labels", self.labels)
         check_type(source, (str, os.PathLike), name, "Give --reports PATH, or --labels TABLE")
-        check(
-            self.reports is None or self.labels is None,
-            "labels",
-            "None where reports are given",
-            self.labels,
-            "Give one.",
-        )
+        alone = self.reports is None or self.labels is None
+        check(alone, "labels", "None where reports are given", self.labels, "Give one of them.")
         place = Path(source)  # type: ignore[arg-type]  # checked above
         table = None if self.labels is None else read_label_table(place)
         if table is None:
@@ -184,6 +178,13 @@ class ReportCohort:
         runner.run()
         return [row for row in read_rows(runner.table) if row["scan"] in cells]
 
+    def _write_labels(self, cells: Mapping[str, np.ndarray], reports: Mapping[str, ReportText]) -> None:
+        """Write `labels.csv`; it has the columns of patients and sections where the reports tell any."""
+        facts = {name: [getattr(reports[scan], name) for scan in cells] for name in ("patient", "section")}
+        told = {name: values for name, values in facts.items() if any(values)}
+        stack = np.stack(list(cells.values())) if cells else np.zeros((0, len(CHEST_CT_LABELS), len(ORGANS)))
+        write_rows(self.output / "labels.csv", scan_label_rows(list(cells), stack, **told))
+
     def run(self) -> ReportCohortSummary:
         """Work through reports and scans.
 
@@ -200,12 +201,12 @@ class ReportCohort:
         quality = self._kept()
         problems = {scan: why for scan, row in quality.items() if (why := _no_masks(row))}
         cells = {scan: one for scan, one in labeled.cells.items() if scan in quality and scan not in problems}
-        write_labels(self.output / "labels.csv", cells, matches.reports)
+        self._write_labels(cells, matches.reports)
         regions = self._make_regions(cells, quality)
         problems |= {row["scan"]: row["error"] for row in regions if row["error"]}
         ready = {scan: one for scan, one in cells.items() if scan not in problems}
         if len(ready) < len(cells):
-            write_labels(self.output / "labels.csv", ready, matches.reports)
+            self._write_labels(ready, matches.reports)
         lines = _final_lines(matches.lines, labeled.problems, problems)
         write_rows(self.output / "matches.csv", lines)
         patients = {matches.reports[scan].patient or scan for scan in ready}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,11 +18,9 @@ from monai_pylon.labeler import (
     without_markup,
 )
 from monai_pylon.labeler.cohort import NOT_ENGLISH
-from monai_pylon.reports import write_rows
-from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, possible_locations
 from monai_pylon.utils import check_choice
 
-__all__ = ["LabeledReports", "label_matched_reports", "labels_of_table", "reports_of_table", "write_labels"]
+__all__ = ["LabeledReports", "label_matched_reports", "labels_of_table", "reports_of_table"]
 
 _LOGGER = logging.getLogger(__name__)
 _SILENT = ("leave_out", "absent")
@@ -146,33 +143,3 @@ def labels_of_table(table: LabelTable, lines: Iterable[Mapping[str, str]]) -> La
         else:
             cells[scan] = np.where((stack == 1).any(axis=0), 1, stack.max(axis=0)).astype(np.float32)
     return LabeledReports(cells, problems)
-
-
-def write_labels(path: str | PathLike[str], cells: Mapping[str, np.ndarray], reports: Mapping[str, ReportText]) -> None:
-    """Write the table of labels at places, `labels.csv`, as :func:`rad_chestct_datalist` reads it.
-
-    Args:
-        path: the CSV file; it appears whole or not at all.
-        cells: by scan, (80, 3), as in :class:`LabeledReports`.
-        reports: by scan: where they tell patient or section, the table has these columns too.
-
-    Example:
-        >>> import tempfile, pathlib
-        >>> labeled = label_matched_reports({"a": ReportText("a", "Left effusion.", "line 2")}, ReportLabeler())
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write_labels(pathlib.Path(folder, "labels.csv"), labeled.cells, {})
-        ...     len(pathlib.Path(folder, "labels.csv").read_text().splitlines())
-        2
-    """
-    seen = possible_locations()
-    for one in cells.values():
-        seen = seen | (np.nan_to_num(one, nan=1.0) == 1)
-    columns = [(k, o) for k in range(len(CHEST_CT_LABELS)) for o in range(len(ORGANS)) if seen[k, o]]
-    facts = [name for name in ("patient", "section") if any(getattr(reports[s], name) for s in cells if s in reports)]
-    rows = []
-    for scan, one in cells.items():
-        row: dict[str, Any] = {"scan": scan, **{name: getattr(reports[scan], name) for name in facts}}
-        for k, o in columns:
-            row[f"{CHEST_CT_LABELS[k]}*{ORGANS[o]}"] = float(one[k, o])
-        rows.append(row)
-    write_rows(path, rows)

@@ -225,7 +225,24 @@ def test_a_label_matrix_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert [item["patient_id"] for item in rad_chestct_datalist(root, "training")] == ["p", "p"]
 
 
+def test_what_is_not_known_comes_back_as_unknown(tmp_path: Path) -> None:
+    """A label is unknown where a cell is and none is present; columns are there for possible places only."""
+    cells = np.zeros((2, 80, 3), dtype=np.float32)
+    cells[0, NODULE], cells[1, NODULE] = [np.nan, 0, np.nan], [np.nan, 0, 1]
+    root = write_own(tmp_path, "")
+    rows = scan_label_rows(["a", "b"], cells)
+    assert "lung nodule*mediastinum" not in rows[0]
+    assert (rows[1]["lung nodule*right lung"], rows[1]["lung nodule*left lung"]) == ("", 1)
+    write_rows(root / "labels.csv", rows)
+    a, b = rad_chestct_datalist(root, "all")
+    assert np.isnan(a["label"]).nonzero()[0].tolist() == [NODULE]
+    assert b["label"].tolist() == np.eye(80)[NODULE].tolist()
+    np.testing.assert_array_equal([a["locations"], b["locations"]], cells == 1)
+
+
 def test_rows_that_do_not_fit_are_named() -> None:
+    with pytest.raises(ValueError, match="locations must be 0, 1 or NaN everywhere"):
+        scan_label_rows(["a"], np.full((1, 80, 3), 0.5))
     with pytest.raises(ValueError, match=r"locations must be of shape \(2, 80, 3\)"):
         scan_label_rows(["a", "b"], np.zeros((1, 80, 3)))
     with pytest.raises(ValueError, match="section must be 1 cells"):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from monai_pylon.data.scan_labels import read_scan_labels
 from monai_pylon.labeler import LabelTable, ReportLabeler, ReportText, label_cells
 from monai_pylon.taxonomy import CHEST_CT_LABELS
-from monai_pylon.workflows import label_matched_reports, labels_of_table, match_reports, reports_of_table, write_labels
+from monai_pylon.workflows import label_matched_reports, labels_of_table, match_reports, reports_of_table
 
 EFFUSION, NODULE = CHEST_CT_LABELS.index("pleural effusion"), CHEST_CT_LABELS.index("lung nodule")
 
@@ -72,30 +70,6 @@ def test_a_labeler_that_fails_stops_nothing_and_tells_no_text(caplog: pytest.Log
     assert len(steps) == 2
     assert "secret" not in caplog.text
     assert "a" in caplog.text
-
-
-def test_the_table_is_read_back_as_it_was(tmp_path: Path) -> None:
-    reports = told(a="Left pleural effusion.", b="No effusion.", c="There is a lung nodule.")
-    cells = label_matched_reports(reports, ReportLabeler(side_unknown="unknown")).cells
-    write_labels(tmp_path / "labels.csv", cells, reports)
-    table = read_scan_labels(tmp_path / "labels.csv", CHEST_CT_LABELS)
-    assert [fact["scan"] for fact in table.facts] == ["a", "b", "c"]
-    stack = np.stack(list(cells.values()))
-    np.testing.assert_array_equal(table.locations, stack == 1)
-    np.testing.assert_array_equal(np.isnan(table.label), np.isnan(stack).any(axis=2))
-    assert np.isnan(table.label[2, NODULE])
-    np.testing.assert_array_equal(table.label == 1, (stack == 1).any(axis=2))
-
-
-def test_patients_and_sections_have_their_columns_where_they_are_told(tmp_path: Path) -> None:
-    reports = {name: report._replace(patient="p", section="test") for name, report in told(a="Left mass.").items()}
-    cells = label_matched_reports(reports, ReportLabeler()).cells
-    write_labels(tmp_path / "with.csv", cells, reports)
-    assert read_scan_labels(tmp_path / "with.csv", CHEST_CT_LABELS).facts == [
-        {"scan": "a", "patient": "p", "section": "test"}
-    ]
-    write_labels(tmp_path / "without.csv", cells, told(a="Left mass."))
-    assert read_scan_labels(tmp_path / "without.csv", CHEST_CT_LABELS).facts == [{"scan": "a"}]
 
 
 def test_rows_of_one_scan_in_a_table_of_labels_are_joined() -> None:
