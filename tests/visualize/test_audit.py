@@ -1,4 +1,4 @@
-"""The verdicts over networks small and large, those that look affine and are not, and the documented matrix."""
+"""The verdicts over small networks, among them those that look affine and are not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from monai.networks.nets import DenseNet121, EfficientNetBN, SEResNet50, resnet10, resnet18, resnet50
 from torch import nn
 
 from monai_pylon.visualize import ExplanationAudit, HiResCAM, LayerGradCAM, audit_explanation
@@ -195,70 +194,6 @@ def test_slices_folded_into_the_batch(tail: str, join: str, architecture: str) -
     assert audit.architecture == architecture
     if architecture != OTHER:
         assert audit.residual < 1e-5
-
-
-def small_vgg(classifier: nn.Module) -> nn.Module:
-    """VGG's order of things: convolutions, ReLUs and max pooling, then a classifier."""
-    features = nn.Sequential(
-        nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(4),
-        nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(4),
-    )  # fmt: skip
-    return nn.Sequential(features, classifier)
-
-
-def vgg(layers: int) -> nn.Module:
-    """A small VGG whose classifier has 1 or 3 linear layers."""
-    cells = 16 * 16
-    if layers == 1:
-        return small_vgg(flat(linear(cells)))
-    hidden = [nn.Linear(cells, 32), nn.ReLU(inplace=True), nn.Dropout(), nn.Linear(32, 32), nn.ReLU(inplace=True)]
-    return small_vgg(flat(*hidden, nn.Dropout(), linear(32)))
-
-
-def efficientnet() -> nn.Module:
-    return EfficientNetBN("efficientnet-b0", spatial_dims=2, in_channels=1, num_classes=LABELS, pretrained=False)
-
-
-def resnet(make: Callable, dims: int = 2) -> nn.Module:
-    return make(spatial_dims=dims, n_input_channels=1, num_classes=LABELS, conv1_t_stride=2)
-
-
-#: The matrix that docs/researchers/explanations.md shows: network, layer, verdict, the better layer that it names.
-MATRIX: list[tuple[str, Callable[[], nn.Module], str, str, str | None]] = [
-    ("DenseNet-121", lambda: DenseNet121(2, 1, LABELS), "features", OTHER, "class_layers.relu"),
-    ("DenseNet-121", lambda: DenseNet121(2, 1, LABELS), "class_layers.relu", CAM, None),
-    ("DenseNet-121", lambda: DenseNet121(2, 1, LABELS), "features.denseblock3", OTHER, "class_layers.relu"),
-    ("ResNet-50", lambda: resnet(resnet50), "layer4", CAM, None),
-    ("ResNet-18", lambda: resnet(resnet18), "layer4", CAM, None),
-    ("ResNet-18", lambda: resnet(resnet18), "layer4.1.act", CAM, None),
-    ("ResNet-18", lambda: resnet(resnet18), "layer4.1.conv2", OTHER, "layer4"),
-    ("ResNet-18", lambda: resnet(resnet18), "layer3", OTHER, "layer4"),
-    ("ResNet-10, 3D", lambda: resnet(resnet10, 3), "layer4", CAM, None),
-    ("EfficientNet-B0", efficientnet, "_bn1", OTHER, "_swish"),
-    ("EfficientNet-B0", efficientnet, "_swish", CAM, None),
-    ("SE-ResNet-50", lambda: SEResNet50(spatial_dims=2, in_channels=1, num_classes=LABELS), "layer4", CAM, None),
-    ("SE-ResNet-50", lambda: SEResNet50(spatial_dims=2, in_channels=1, num_classes=LABELS), "layer3", OTHER, "layer4"),
-    ("VGG-like, 3 linear layers", lambda: vgg(3), "0", OTHER, None),
-    ("VGG-like, 1 linear layer", lambda: vgg(1), "0", AFFINE, None),
-    ("VGG-like, 1 linear layer", lambda: vgg(1), "0.3", OTHER, "0"),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(
-    ("name", "make", "layer", "architecture", "better"), MATRIX, ids=[f"{row[0]}: {row[2]}" for row in MATRIX]
-)
-def test_the_documented_matrix(name: str, make: Callable, layer: str, architecture: str, better: str | None) -> None:
-    network = make()
-    dims = 3 if any(isinstance(module, nn.Conv3d) for module in network.modules()) else 2
-    audit = audit_explanation(network, layer, torch.rand(1, 1, *[64] * dims))
-    assert audit.architecture == architecture
-    if architecture != OTHER:
-        assert audit.residual <= 1e-4
-    if better is not None:
-        assert f"one of the layer {better} would be" in audit.reason
-        assert any(row[0] == name and row[2] == better and row[3] != OTHER for row in MATRIX), "it is better indeed"
-    else:
-        assert "would be" not in audit.reason
 
 
 @pytest.mark.parametrize(
