@@ -91,7 +91,8 @@ class HiResCAM(_LayerMaps):
     - "all": of every label; K = M. One forward pass and one batched gradient of the part after the layer.
 
     A network may fold S slices into its batch: the layer then gives N·S rows, the first S of them the first sample's,
-    and the grid is (S, *grid).
+    and the grid is (S, *grid), on the axes that the layer sees. Of AxialNet's "reduction" these are (groups, rows,
+    columns); ``maps.permute(0, 1, 4, 3, 2)`` puts them on the axes (x, y, groups) of the volume and of ``explain``.
 
     Raises:
         TypeError: where an argument is of another type.
