@@ -6,7 +6,7 @@ import hashlib
 import logging
 import math
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from torch import nn
 from monai_pylon.networks.nets.heatmap import HeatmapNetwork
 from monai_pylon.networks.pretrained import load_weights, read_weights
 from monai_pylon.reports import written_whole
-from monai_pylon.utils import check
+from monai_pylon.utils import check, check_choice
 
 __all__ = ["TrainingCheckpoints", "file_mark", "load_checkpoint", "read_checkpoint"]
 
@@ -89,17 +89,28 @@ def read_checkpoint(file: str | PathLike[str], hint: str = "") -> dict[str, Any]
     return dict(content)
 
 
-def load_checkpoint(network: nn.Module, file: str | PathLike[str], card: Mapping[str, Any]) -> None:
+def load_checkpoint(
+    network: nn.Module,
+    file: str | PathLike[str],
+    card: Mapping[str, Any],
+    inputs: Mapping[str, Any] | None = None,
+    other_inputs: str = "error",
+) -> None:
     """Load a whole network's weights, in place and strictly.
 
     Args:
         network: for images (N, C, *spatial).
         file: a checkpoint of `TrainingCheckpoints`, a plain state dict, or a checkpoint of the authors' program.
         card: which network it is: "name" and arguments.
+        inputs: how its images are made, such as "spacing", by the keys of the command line: what does not fit the
+            weights' shapes fails anyway, but a network that sees the body at another scale gives scores all the same.
+        other_inputs: "error" or "warn", where they are not those of the training. A checkpoint that does not say what
+            they were passes.
 
     Raises:
         FileNotFoundError: where there is no such file; it says where weights can be had.
-        ValueError: where it is another network's, or holds an encoder alone; the error names both.
+        ValueError: where it is another network's, was trained on other inputs, or holds an encoder alone; the error
+            names both.
 
     Example:
         >>> load_checkpoint(nn.Conv2d(1, 1, 1), "models/model.pt", {"name": "pylon"})
@@ -107,8 +118,15 @@ def load_checkpoint(network: nn.Module, file: str | PathLike[str], card: Mapping
         ...
         FileNotFoundError: checkpoint must be a file that exists, but is 'models/model.pt'. No weights come with ...
     """
+    check_choice(other_inputs, ("error", "warn"), "other_inputs")
     content = read_checkpoint(file, _AUTHORS if isinstance(network, HeatmapNetwork) else "")
     _check_card(content.get("network"), card, file)
+    try:
+        _check_inputs(content.get("inputs"), inputs, file)
+    except ValueError as error:
+        if other_inputs == "error":
+            raise
+        _LOGGER.warning("%s It is used all the same; scores and maps may be worse.", error)
     state = read_weights(str(Path(file).expanduser()))
     parts = {key.startswith("encoder.") for key in state}
     whole = parts == {True, False} if hasattr(network, "encoder") else True
@@ -137,6 +155,15 @@ def _check_card(found: Any, card: Mapping[str, Any], file: str | PathLike[str]) 
     )
 
 
+def _check_inputs(found: Any, inputs: Mapping[str, Any] | None, file: str | PathLike[str]) -> None:
+    """Raise where a checkpoint says that its network learned from images made in another way."""
+    for key, now in (inputs or {}).items():
+        then = found.get(key, now) if isinstance(found, Mapping) else now
+        same = list(then) == list(now) if isinstance(now, Sequence) and isinstance(then, Sequence) else then == now
+        remedy = f'Run with --{key} "{then}", or train anew for {now}.'
+        check(same, key, f"{then}, with which {str(file)!r} was trained", now, remedy)
+
+
 class TrainingCheckpoints:
     """Keeps `model.pt`, the weights of the best epoch, and `last.pt`, everything to go on from, in a folder.
 
@@ -156,9 +183,10 @@ class TrainingCheckpoints:
         resume: False to begin anew.
         weights: what a new training starts from: "scratch", "imagenet" or a file; see
             :func:`monai_pylon.networks.pretrained.load_weights`. (A word, since MONAI ignores None as an override.)
+        inputs: how the network's images are made; see :func:`load_checkpoint`.
 
     Raises:
-        ValueError: while starting, where `last.pt` is another network's.
+        ValueError: while starting, where `last.pt` is another network's, or was trained on other inputs.
 
     Example:
         >>> net = nn.Linear(1, 1)
@@ -179,10 +207,11 @@ class TrainingCheckpoints:
         smaller_is_better: bool = True,
         resume: bool = True,
         weights: str | PathLike[str] = "scratch",
+        inputs: Mapping[str, Any] | None = None,
     ) -> None:
         self.folder = Path(folder).expanduser()
         self.last, self.best = self.folder / "last.pt", self.folder / "model.pt"
-        self.network, self.validator, self.card = network, validator, dict(card)
+        self.network, self.validator, self.card, self.inputs = network, validator, dict(card), dict(inputs or {})
         self.parts = {"optimizer": optimizer, "scheduler": scheduler}
         self.metric, self.sign, self.resume, self.weights = metric, -1 if smaller_is_better else 1, resume, weights
         self.best_value, self.best_epoch = math.nan, 0
@@ -200,6 +229,7 @@ class TrainingCheckpoints:
         if self.resume and self.last.is_file():
             content = read_checkpoint(self.last)
             _check_card(content.get("network"), self.card, self.last)
+            _check_inputs(content.get("inputs"), self.inputs, self.last)
             self.network.load_state_dict(content["model"])
             for name, part in self.parts.items():
                 if name in content:
@@ -220,7 +250,7 @@ class TrainingCheckpoints:
             self.best_value, self.best_epoch = value, epoch
         if engine.state.rank > 0:  # in several processes the first writes for all
             return
-        weights = {"network": self.card, "model": self.network.state_dict(), "epoch": epoch}
+        weights = {"network": self.card, "inputs": self.inputs, "model": self.network.state_dict(), "epoch": epoch}
         weights |= {"metric": self.metric, "best_value": self.best_value, "best_epoch": self.best_epoch}
         if better or not self.best.is_file():
             with written_whole(self.best) as part:

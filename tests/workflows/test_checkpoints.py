@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from monai_pylon.workflows import TrainingCheckpoints, file_mark, read_checkpoint
+from monai_pylon.workflows import TrainingCheckpoints, file_mark, load_checkpoint, read_checkpoint
 
 
 def make(folder: Path, **how: Any) -> tuple[TrainingCheckpoints, torch.nn.Module, Any]:
@@ -74,3 +74,49 @@ def test_a_file_that_is_no_checkpoint_is_an_error(tmp_path: Path) -> None:
     torch.save([1], tmp_path / "list.pt")
     with pytest.raises(ValueError, match="a dictionary of weights"):
         read_checkpoint(tmp_path / "list.pt")
+
+
+def trained_on(folder: Path, **inputs: Any) -> Path:
+    handler, net, validator = make(folder, inputs=inputs)
+    run(handler, net, validator, [0.5])
+    return handler.best
+
+
+def test_other_inputs_than_those_of_the_training_are_refused(tmp_path: Path) -> None:
+    file, net = trained_on(tmp_path, spacing=[0.8, 0.8, 0.8], size=256), torch.nn.Linear(1, 1)
+    load_checkpoint(net, file, {"name": "line"}, {"spacing": (0.8, 0.8, 0.8), "size": 256})
+    assert net.weight.item() == 1
+    with pytest.raises(
+        ValueError, match=r"spacing must be \[0.8, 0.8, 0.8\], with which .* but is \[1, 1, 1\]\."
+    ) as error:
+        load_checkpoint(net, file, {"name": "line"}, {"spacing": [1, 1, 1]})
+    assert '--spacing "[0.8, 0.8, 0.8]"' in str(error.value)
+    with pytest.raises(ValueError, match="size must be 256"):
+        load_checkpoint(net, file, {"name": "line"}, {"size": 512})
+
+
+def test_where_another_size_makes_sense_the_log_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file, net = trained_on(tmp_path, size=256), torch.nn.Linear(1, 1)
+    load_checkpoint(net, file, {"name": "line"}, {"size": 256}, "warn")
+    assert not caplog.records
+    load_checkpoint(net, file, {"name": "line"}, {"size": 512}, "warn")
+    assert net.weight.item() == 1
+    assert "size must be 256" in caplog.text
+    with pytest.raises(ValueError, match="other_inputs must be one of"):
+        load_checkpoint(net, file, {"name": "line"}, {"size": 256}, "ignore")
+
+
+def test_a_checkpoint_that_does_not_say_what_it_was_trained_on_is_taken(tmp_path: Path) -> None:
+    net = torch.nn.Linear(1, 1)
+    torch.save({"weight": torch.ones(1, 1), "bias": torch.ones(1)}, tmp_path / "bare.pt")
+    for file in (tmp_path / "bare.pt", trained_on(tmp_path)):
+        load_checkpoint(net, file, {"name": "line"}, {"spacing": [1, 1, 1]})
+
+
+def test_a_training_on_other_inputs_is_not_gone_on_with(tmp_path: Path) -> None:
+    trained_on(tmp_path, size=256)
+    state = SimpleNamespace(epoch=0, iteration=0, epoch_length=1)
+    with pytest.raises(ValueError, match="size must be 256"):
+        make(tmp_path, inputs={"size": 512})[0].start(SimpleNamespace(state=state))
+    make(tmp_path, inputs={"size": 256})[0].start(SimpleNamespace(state=state))
+    assert state.epoch == 1

@@ -125,6 +125,7 @@ def test_training_leaves_checkpoints_a_history_and_regions(trained: Path) -> Non
     assert {file.name for file in (trained / "models").iterdir()} == {"model.pt", "last.pt"}
     best = read_checkpoint(trained / "models" / "model.pt")
     assert best["network"] == CARD
+    assert best["inputs"] == {"spacing": SMALL["spacing"], "hu_range": [-1000, 800]}
     assert best["metric"] == "val_loss"
     (row,) = read_rows(trained / "logs" / "history.csv")
     assert float(row["val_loss"]) == pytest.approx(best["best_value"], rel=1e-6)
@@ -390,11 +391,14 @@ def test_a_broken_scan_does_not_stop_the_others(trained: Path, scans: Path, tmp_
 
 def test_the_same_patient_as_nifti_and_as_npz_gets_the_same_scores(trained: Path, scans: Path, tmp_path: Path) -> None:
     """The file of RAD-ChestCT has no spacing of its own: here its voxels are taken for 0.8 mm, so it is padded."""
+    bare = tmp_path / "bare.pt"  # weights alone say nothing of the spacing in which they were trained
+    torch.save(read_checkpoint(trained / "models" / "model.pt")["model"], bare)
+    given = {"spacing": [2.0, 2.0, 8.0], "checkpoint": str(bare), "nifti": False, "overlay": False}
     made = phantom_chest_ct(5, shape=(60, 60, 60), spacing=(0.8, 0.8, 0.8), noise=0)
     save_map_nifti(tmp_path / "x.nii.gz", np.rint(made.image), made.affine)
     np.savez_compressed(tmp_path / "x.npz", ct=np.rint(made.image).transpose(2, 1, 0)[::-1].astype(np.int16))
     for name in ("x.nii.gz", "x.npz"):
-        explain(trained, tmp_path / name, tmp_path / name[2:5], nifti=False, overlay=False, spacing=[2.0, 2.0, 8.0])
+        explain(trained, tmp_path / name, tmp_path / name[2:5], **given)
     rows = [read_rows(tmp_path / name / "probabilities.csv")[0] for name in ("nii", "npz")]
     scores = [[float(row[label]) for label in CHEST_CT_LABELS] for row in rows]
     np.testing.assert_allclose(*scores, atol=2e-3)
@@ -442,6 +446,29 @@ def test_a_checkpoint_of_another_network_names_both(config: str, trained: Path, 
         run_here(config, **given)
     assert "name=axialnet_max_pool" in cause(error)
     assert "--network_name axialnet --encoder resnet18" in cause(error)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("other", "remedy"),
+    [
+        ({"spacing": [0.8, 0.8, 0.8]}, '--spacing "[5.6, 5.6, 27.0]"'),
+        ({"hu_range": [-1000, 400]}, '--hu_range "[-1000, 800]"'),
+        ({"image_size": [64, 64, 15]}, '--image_size "[64, 64, 12]"'),
+    ],
+)
+@pytest.mark.parametrize("config", ["inference", "evaluate", "train"])
+def test_scans_made_in_another_way_than_in_training_are_refused(
+    config: str, other: dict[str, Any], remedy: str, trained: Path, scans: Path, tmp_path: Path
+) -> None:
+    """The network would take them, and give scores of bodies at another scale."""
+    given = {**SMALL, "bundle_root": str(trained), **other}
+    given |= {"max_epochs": 2} if config == "train" else {"output": str(tmp_path / "out")}
+    given |= {"input": str(scans)} if config == "inference" else {"num_workers": 0, "phantoms": 1}
+    with pytest.raises(RuntimeError) as error:
+        run_here(config, **given)
+    assert remedy in cause(error)
+    assert str(next(iter(other.values()))) in cause(error)
     assert not (tmp_path / "out").exists()
 
 

@@ -222,6 +222,17 @@ def test_a_second_run_skips_and_other_settings_do_not(trained: Path, films: Path
     assert explain(trained, one, output, top=1).evaluator.summary.done == 1
 
 
+def test_films_larger_than_in_training_are_taken_with_a_warning(
+    trained: Path, films: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The network takes any size, and may be used so; but it learned what findings look like at one."""
+    explain(trained, films / "a.png", tmp_path / "same", overlay=False)
+    assert "image_size" not in caplog.text
+    explain(trained, films / "a.png", tmp_path / "larger", overlay=False, image_size=96)
+    assert "image_size must be 64, with which" in caplog.text
+    assert read_rows(tmp_path / "larger" / "probabilities.csv")[0]["error"] == ""
+
+
 def test_a_data_list_brings_its_boxes(trained: Path, films: Path, tmp_path: Path) -> None:
     listed = films / "list.json"
     listed.write_text(json.dumps([{"image": "a.png", "boxes": [[10, 10, 30, 40, 4]]}]))
