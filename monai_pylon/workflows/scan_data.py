@@ -6,7 +6,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from os import PathLike
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -94,31 +94,41 @@ def chest_ct_data(
 
 
 class ForgivingDataset(MonaiDataset):
-    """A data set in which a broken scan does not end the run: an empty volume without known labels stands in for it.
+    """A data set in which a broken scan does not end the run: another scan takes its place, or what is given for it.
 
-    Losses and metrics leave unknown labels out, so that the stand-in counts for nothing; the log says which scan it is
-    and why. Where none of the first scans can be read, the settings are wrong rather than a scan: that is an error.
+    For training another scan, the next that can be read: a batch keeps its size, and nothing that is no scan passes
+    through the statistics of batch norms. For validation and evaluation an empty volume without known labels, which
+    losses and metrics leave out: no scan counts twice. The log says once which scan is broken and why. Where none of
+    the first scans can be read, the settings are wrong rather than a scan: that is an error.
 
     Args:
         data: the scans, read or not.
         transform: what makes an item of the network's input of them.
-        stand_in: "image" (1, X, Y, Z), "label" (M,) and whatever else an item has, for a broken one.
+        stand_in: "image" (1, X, Y, Z), "label" (M,) and whatever else an item has, for a broken one; None for another
+            scan of the data set.
 
-    Items are those of the transform and "error": empty, or why it is a stand-in.
+    Items are those of the transform and "error": empty, or why it is an empty stand-in.
+
+    Raises:
+        ValueError: without a stand-in, where no scan at all can be read.
 
     Example:
         >>> def invert(item):
         ...     return {"image": 1 / item["image"]}
-        >>> data = ForgivingDataset([{"image": 1.0}, {"image": "x"}], invert, {"image": 0})
+        >>> scans = [{"image": 1.0}, {"image": "x"}, {"image": 2.0}]
+        >>> data = ForgivingDataset(scans, invert, {"image": 0})
         >>> data[0]["error"], data[1]["image"], data[1]["error"][:10]
         ('', 0, 'TypeError:')
+        >>> [item["image"] for item in ForgivingDataset(scans, invert)]
+        [1.0, 0.5, 0.5]
     """
 
     def __init__(
         self, data: Any, transform: Callable[[Any], Mapping[str, Any]], stand_in: Mapping[str, Any] | None = None
     ) -> None:
         super().__init__(data, transform)
-        self.stand_in = dict(stand_in or {})
+        self.stand_in = None if stand_in is None else dict(stand_in)
+        self._told = torch.zeros(len(data), dtype=torch.bool).share_memory_()  # by whichever process met it first
 
     def _facts(self, index: int) -> dict[str, str]:
         """Whose scan it is, as far as that is known without reading it."""
@@ -126,13 +136,25 @@ class ForgivingDataset(MonaiDataset):
         raw = source[index] if isinstance(source, Sequence) else {}
         return {key: str(raw.get(key, f"scan {index}")) for key in ("patient_id", "name")}
 
-    def __getitem__(self, index: Any) -> dict[str, Any]:
+    def _read(self, index: int) -> tuple[dict[str, Any] | None, str]:
+        """An item, or None and why there is none, which is told once."""
         try:
-            return {**super().__getitem__(index), "error": ""}
+            return {**super().__getitem__(index), "error": ""}, ""
         except (OSError, RuntimeError, ValueError, TypeError) as problem:
-            facts, error = self._facts(index), cause_of(problem)
-            _LOGGER.error("%s is left out. %s", facts["name"], error)
-            return {**self.stand_in, **facts, "error": error}
+            error = cause_of(problem)
+            if not self._told[index]:
+                self._told[index] = True
+                _LOGGER.error("%s is left out. %s", self._facts(index)["name"], error)
+            return None, error
+
+    def __getitem__(self, index: Any) -> dict[str, Any]:
+        item, error = self._read(index)
+        if item is None and self.stand_in is not None:
+            return {**self.stand_in, **self._facts(index), "error": error}
+        others = range(index + 1, index + len(self)) if item is None else ()
+        found = next((other for other in (self._read(k % len(self))[0] for k in others) if other is not None), item)
+        check(found is not None, "data", f"scans of which one can be read, out of {len(self)}", error)
+        return cast(dict[str, Any], found)
 
     def check_first(self) -> None:
         """Raise the error of the first scan where none of the first three can be read."""

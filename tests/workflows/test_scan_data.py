@@ -9,7 +9,7 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from monai.data import MetaTensor
+from monai.data import DataLoader, MetaTensor
 
 from monai_pylon.data import phantom_chest_ct
 from monai_pylon.networks.nets import AxialNet, BodyCAM, Conv3DNet
@@ -106,7 +106,9 @@ def read(item: dict) -> dict:
     return {"image": item["name"], "label": torch.zeros(2), "name": item["name"], "patient_id": "p"}
 
 
-def test_a_broken_scan_is_replaced_by_one_that_counts_for_nothing(caplog: pytest.LogCaptureFixture) -> None:
+def test_in_evaluation_a_broken_scan_is_replaced_by_one_that_counts_for_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     data = ForgivingDataset([{"name": n, "patient_id": f"p{n}"} for n in ("a", "broken", "b")], read, STAND_IN)
     data.check_first()
     with caplog.at_level(logging.ERROR):
@@ -117,6 +119,38 @@ def test_a_broken_scan_is_replaced_by_one_that_counts_for_nothing(caplog: pytest
     assert (items[1]["name"], items[1]["patient_id"]) == ("broken", "pbroken")
     assert [item["error"] for item in items] == ["", items[1]["error"], ""]
     assert "broken is left out. ValueError: path must be a whole file" in caplog.text
+
+
+def test_in_training_the_next_scan_takes_the_place_of_a_broken_one(caplog: pytest.LogCaptureFixture) -> None:
+    """The number of steps stays, and batch norms see scans only."""
+    names = ("broken", "a", "b", "broken", "broken")
+    data = ForgivingDataset([{"name": n, "patient_id": f"p{n}"} for n in names], read)
+    assert [item["name"] for item in data] == ["a", "a", "b", "a", "a"]
+    assert {item["error"] for item in data} == {""}
+    assert caplog.text.count("broken is left out. ValueError: path must be a whole file") == 3, "each once"
+
+
+@pytest.mark.parametrize("stand_in", [None, STAND_IN])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_broken_scan_is_told_once_by_all_workers_together(
+    stand_in: dict | None, workers: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    handler = logging.StreamHandler()  # to the standard error of whichever process
+    logging.getLogger("monai_pylon").addHandler(handler)
+    try:
+        data = ForgivingDataset([{"name": n, "patient_id": n} for n in ("a", "broken", "b", "c")], read, stand_in)
+        loader = DataLoader(data, num_workers=workers, shuffle=True, persistent_workers=workers > 0)
+        for _ in range(4):
+            assert len(list(loader)) == 4
+    finally:
+        logging.getLogger("monai_pylon").removeHandler(handler)
+    assert capfd.readouterr().err.count("broken is left out") == 1
+
+
+def test_a_training_of_broken_scans_alone_ends_with_the_reason() -> None:
+    data = ForgivingDataset([{"name": "broken"}] * 5, read)
+    with pytest.raises(ValueError, match=r"one can be read, out of 5, but is 'ValueError: path must be a whole file'"):
+        data[3]
 
 
 def test_where_nothing_can_be_read_the_run_does_not_begin() -> None:
