@@ -78,9 +78,11 @@ def openi_figures() -> None:
 
 
 def sentence_figures() -> None:
-    """Print the F1 of each step on our own sentences."""
-    scores = step_scores(ReportLabeler())
-    print(f"{len(own_sentences())} own sentences: " + ", ".join(f"{step} F {f:.3f}" for step, f in scores.items()))
+    """Print the F1 of each step on our own sentences, set by set."""
+    labeler = ReportLabeler()
+    for written in (*dict.fromkeys(sentence.written for sentence in own_sentences()), ""):
+        scores = ", ".join(f"{step} F {f:.3f}" for step, f in step_scores(labeler, written).items())
+        print(f"{len(own_sentences(written))} own sentences, {written or 'all'}: {scores}")
 
 
 def time_figures() -> None:
