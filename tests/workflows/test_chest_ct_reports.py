@@ -250,29 +250,32 @@ def test_it_has_every_property_that_monai_asks_for(phantoms, tmp_path: Path) -> 
     assert workflow.check_properties() == []
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("made", ["cohort", "labeled_cohort"])
-def test_axialnet_trains_from_that_folder_alone(made: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """Its regions are in the cache already, so that none is added: bundle and cohort make the very same ones."""
-    output = request.getfixturevalue(made)[0]
+def train_from(output: Path, folder: Path, training: dict[str, Any]) -> None:
+    """An epoch of AxialNet. Its regions are in the cache already: bundle and cohort make the same ones."""
     ready = sorted(file.name for file in (output / "regions").iterdir())
     workflow = make_workflow(
         TRAIN,
         "train",
-        bundle_root=str(tmp_path),
+        bundle_root=str(folder),
         dataset_dir=str(output),
         cache_dir=str(output / "regions"),
         weights="scratch",
         max_epochs=1,
         num_workers=0,
         tensorboard=False,
-        **TINY,
+        **training,
     )
     workflow.run()
     assert sorted(file.name for file in (output / "regions").iterdir()) == ready
-    (row,) = read_rows(tmp_path / "logs" / "history.csv")
+    (row,) = read_rows(folder / "logs" / "history.csv")
     assert all(np.isfinite(float(value)) for name, value in row.items() if name.endswith("loss"))
-    assert list((tmp_path / "models").iterdir())
+    assert list((folder / "models").iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("made", ["cohort", "labeled_cohort"])
+def test_axialnet_trains_from_that_folder_alone(made: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    train_from(request.getfixturevalue(made)[0], tmp_path, TINY)
 
 
 def test_without_data_there_are_phantoms_with_reports(tmp_path: Path) -> None:
@@ -289,7 +292,9 @@ def test_real_scans_with_a_report_written_for_each(public_data: Path, tmp_path: 
     scans = [public_data / "chest_ct" / path for path in REPORTS]
     (tmp_path / "scans.json").write_text(json.dumps([str(scan) for scan in scans]))
     table = tmp_path / "reports.jsonl"
-    table.write_text("\n".join(json.dumps({"id": Path(path).name, "report": text}) for path, text in REPORTS.items()))
+    sections = dict(zip(REPORTS, ["training"] * 4 + ["validation", "test"], strict=True))
+    rows = ({"id": Path(path).name, "section": sections[path], "report": text} for path, text in REPORTS.items())
+    table.write_text("\n".join(json.dumps(row) for row in rows))
     training = {**TINY, "spacing": [4.0, 4.0, 9.0], "image_size": [105, 105, 45]}
     output = tmp_path / "out"
     summary = run_here(input=str(tmp_path / "scans.json"), reports=str(table), output=str(output), training=training)
@@ -301,3 +306,4 @@ def test_real_scans_with_a_report_written_for_each(public_data: Path, tmp_path: 
         np.testing.assert_array_equal(item["locations"], meant, err_msg=item["name"])
     assert all(row["allowed_nowhere"] == "0" for row in read_rows(output / "regions.csv"))
     assert (output / "dicom_lung_pet_ct_dx_A0002.nii.gz").is_file()
+    train_from(output, tmp_path / "net", training)
