@@ -11,8 +11,8 @@ settings were chosen: patients and voxels by the time that a demo may take; the 
 experiment of docs/researchers/axialnet_evidence.md took by the cross entropy of validation patients, without the mask
 loss; the weight of the mask loss is the paper's, for the number of cells. With 12 epochs, as it was first, OrganIoU was
 .31 without and .25 with the mask loss (HiResCAM). Then the experiment showed that the mask loss takes time, and the
-epochs became 40, tried once: .29 without, .45 with it, by the effusions above all (.75 and .97). With Grad-CAM, whose map
-the loss is not about, it is .07 and .06.
+epochs became 40, tried once: .29 without, .45 with it, by the effusions above all (.75 and .97). With Grad-CAM, whose
+map the loss is not about, it is .07 and .06.
 """
 
 from __future__ import annotations

@@ -6,11 +6,7 @@ The network is small and the scans are phantoms of 64 x 64 x 12 voxels, so that 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +25,10 @@ from monai_pylon.networks.nets import AxialNet
 from monai_pylon.reports import read_rows, save_label_nifti, save_map_nifti
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.transforms import allowed_regions
-from monai_pylon.workflows import bundle_folder, cause_of, make_network, network_table, read_checkpoint
+from monai_pylon.workflows import make_network, network_table, read_checkpoint
+from tests.workflows.bundle_runs import BundleRuns, cause, two_processes
 
 NAME = "chest_ct_classification_axialnet"
-BUNDLE = bundle_folder(NAME)
 SMALL = {
     "image_size": [64, 64, 12],
     "spacing": [5.6, 5.6, 27.0],
@@ -40,30 +36,12 @@ SMALL = {
 }
 FAST = {**SMALL, "phantoms": 4, "num_workers": 0, "progress": False, "tensorboard": False, "downsampling": "area"}
 EVALUATE = {key: value for key, value in FAST.items() if key != "tensorboard"} | {"num_resamples": 20}
+BUNDLE = BundleRuns(NAME)
 CARD = {"name": "axialnet", "encoder": "resnet18", "image_size": [64, 64, 12], "reduction_padding": 1}
 
 
-def run_here(config: str, **overrides: Any) -> ConfigWorkflow:
-    """What the command line does, within this process, which is faster."""
-    kind = "train" if config == "train" else "infer"
-    file = str(BUNDLE / "configs" / f"{config}.json")
-    workflow = ConfigWorkflow(file, logging_file=False, workflow_type=kind, **overrides)
-    workflow.initialize()
-    workflow.run()
-    return workflow
-
-
-def parse(config: str, **overrides: Any) -> ConfigWorkflow:
-    """A workflow that is initialized but does not run."""
-    kind = "train" if config == "train" else "infer"
-    file = str(BUNDLE / "configs" / f"{config}.json")
-    workflow = ConfigWorkflow(file, logging_file=False, workflow_type=kind, **overrides)
-    workflow.initialize()
-    return workflow
-
-
 def train(folder: Path, **overrides: Any) -> ConfigWorkflow:
-    return run_here("train", **{**FAST, "bundle_root": str(folder), "max_epochs": 1, **overrides})
+    return BUNDLE.run("train", **{**FAST, "bundle_root": str(folder), "max_epochs": 1, **overrides})
 
 
 @pytest.fixture(scope="module")
@@ -114,10 +92,6 @@ def scans(tmp_path: Path) -> Path:
     return place
 
 
-def cause(error: pytest.ExceptionInfo[BaseException]) -> str:
-    return cause_of(error.value)
-
-
 # --- training
 
 
@@ -135,7 +109,7 @@ def test_training_leaves_checkpoints_a_history_and_regions(trained: Path) -> Non
 
 def test_the_loss_is_that_of_labels_and_regions(trained: Path) -> None:
     """An independent loop over the validation scans, with the formula written out."""
-    workflow = parse("train", **FAST, bundle_root=str(trained))
+    workflow = BUNDLE.parse("train", **FAST, bundle_root=str(trained))
     network = make_network(CARD, bundle=NAME, num_classes=80).eval()
     network.load_state_dict(read_checkpoint(trained / "models" / "model.pt")["model"])
     losses = []
@@ -169,14 +143,14 @@ def test_training_without_the_mask_loss_needs_no_regions(tmp_path: Path) -> None
 
 
 def test_the_recipe_is_the_papers(tmp_path: Path) -> None:
-    workflow = parse("train", **SMALL, bundle_root=str(tmp_path), phantoms=1)
+    workflow = BUNDLE.parse("train", **SMALL, bundle_root=str(tmp_path), phantoms=1)
     group = workflow.parser.get_parsed_content("optimizer").param_groups[0]
     assert (group["lr"], group["momentum"], group["weight_decay"]) == (1e-3, 0.99, 1e-7)
     loss = workflow.parser.get_parsed_content("loss")
     assert (loss.weight, loss.penalty) == (pytest.approx(1 / 3), "bce")
     assert workflow.parser.get_parsed_content("train#dataloader").batch_size == 1
     assert isinstance(workflow.parser.get_parsed_content("network"), Explained)
-    given = json.loads((BUNDLE / "configs" / "train.json").read_text())
+    given = json.loads(BUNDLE.file("train").read_text())
     assert given["image_size"] == [420, 420, 405]
     assert given["spacing"] == [0.8, 0.8, 0.8]
     assert (given["max_epochs"], given["patience"]) == (100, 15)
@@ -237,7 +211,7 @@ def test_image_and_regions_lie_on_each_other(organ: int, tmp_path: Path) -> None
         **{"patient_id": "p", "name": "n"},
     }
     size = {"image_size": [96, 128, 24], "spacing": [4.0, 4.0, 14.0]}
-    workflow = parse("train", **{**FAST, **size}, bundle_root=str(tmp_path))
+    workflow = BUNDLE.parse("train", **{**FAST, **size}, bundle_root=str(tmp_path))
     found = workflow.parser.get_parsed_content("validate#preprocessing")(item)
     assert found["image"].shape == (1, 96, 128, 24)
     assert found["allowed"].shape == (80, 3, 4, 8)
@@ -251,7 +225,7 @@ def test_image_and_regions_lie_on_each_other(organ: int, tmp_path: Path) -> None
 
 
 def test_the_intensities_are_the_papers(tmp_path: Path) -> None:
-    workflow = parse("inference", **SMALL, input=None)
+    workflow = BUNDLE.parse("inference", **SMALL, input=None)
     steps = workflow.parser.get_parsed_content("preprocessing").transforms[3:]
     affine = torch.diag(torch.tensor([-5.6, -5.6, -27.0, 1.0]))
     values = torch.tensor([-3000.0, -1000.0, -100.0, 800.0, 3000.0, 0.0]).reshape(1, 6, 1, 1).expand(1, 6, 6, 6)
@@ -267,7 +241,7 @@ def test_the_intensities_are_the_papers(tmp_path: Path) -> None:
 
 def test_scan_and_regions_are_flipped_and_turned_alike(tmp_path: Path) -> None:
     """A bright block in one cell, whose region is that cell: whatever happens to one happens to the other."""
-    workflow = parse("train", **FAST, bundle_root=str(tmp_path))
+    workflow = BUNDLE.parse("train", **FAST, bundle_root=str(tmp_path))
     augment = workflow.parser.get_parsed_content("train#random_transforms")
     image, allowed = torch.zeros(1, 64, 64, 12), torch.zeros(1, 4, 4, 4, dtype=torch.bool)
     image[0, 16:32, 0:16, 0:3], allowed[0, 1, 0, 0] = 1, True
@@ -296,7 +270,7 @@ def test_regions_of_a_flipped_scan_are_the_flipped_regions() -> None:
 
 def test_slices_that_are_not_square_are_not_turned(tmp_path: Path) -> None:
     size = {"image_size": [64, 96, 12]}
-    workflow = parse("train", **{**FAST, **size}, bundle_root=str(tmp_path))
+    workflow = BUNDLE.parse("train", **{**FAST, **size}, bundle_root=str(tmp_path))
     assert workflow.parser.get_parsed_content("train#random_transforms")[1].prob == 0
 
 
@@ -306,7 +280,7 @@ def test_slices_that_are_not_square_are_not_turned(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def evaluated(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("evaluated")
-    run_here("evaluate", **EVALUATE, bundle_root=str(trained), output=str(output))
+    BUNDLE.run("evaluate", **EVALUATE, bundle_root=str(trained), output=str(output))
     return output
 
 
@@ -332,7 +306,7 @@ def test_thresholds_are_tuned_once_and_for_this_checkpoint(
     file = trained / "models" / "thresholds.json"
     before = file.read_text()
     with caplog.at_level("INFO"):
-        run_here("evaluate", **EVALUATE, bundle_root=str(trained), output=str(tmp_path))
+        BUNDLE.run("evaluate", **EVALUATE, bundle_root=str(trained), output=str(tmp_path))
     assert "tuned on the validation part before" in caplog.text
     assert file.read_text() == before
     assert (tmp_path / "evaluation.csv").read_text() == (evaluated / "evaluation.csv").read_text()
@@ -346,7 +320,7 @@ def test_a_broken_scan_is_left_out_of_an_evaluation(folder: Path, trained: Path,
     torch.save(network.state_dict(), tmp_path / "two.pt")
     given = {"dataset_dir": str(folder), "labels": labels, "checkpoint": str(tmp_path / "two.pt")}
     given |= {"bundle_root": str(tmp_path), "output": str(tmp_path / "out")}
-    run_here("evaluate", **{**EVALUATE, **given})
+    BUNDLE.run("evaluate", **{**EVALUATE, **given})
     report = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert (report["scans"], report["left_out"]) == (2, 1)
     assert report["metrics"]["auroc"]["lung mass"]["n"] == 1
@@ -358,7 +332,7 @@ def test_ctnet_has_no_organ_iou(tmp_path: Path) -> None:
     network = make_network({"name": "ctnet", "encoder": "resnet18", "image_size": [161, 161, 3]}, bundle=NAME)
     torch.save(network.state_dict(), tmp_path / "ctnet.pt")
     given = {"checkpoint": str(tmp_path / "ctnet.pt"), "bundle_root": str(tmp_path), "output": str(tmp_path / "out")}
-    run_here("evaluate", **{**EVALUATE, **size, **given, "phantoms": 1})
+    BUNDLE.run("evaluate", **{**EVALUATE, **size, **given, "phantoms": 1})
     report = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert set(report["metrics"]) == {"auroc"}
     assert not (tmp_path / "cache").exists()
@@ -370,7 +344,7 @@ def test_ctnet_has_no_organ_iou(tmp_path: Path) -> None:
 def explain(trained: Path, scans: Path, output: Path, **overrides: Any) -> ConfigWorkflow:
     checkpoint = str(trained / "models" / "model.pt")
     given = {**SMALL, "input": str(scans), "output": str(output), "checkpoint": checkpoint, "progress": False, "top": 1}
-    return run_here("inference", **{**given, **overrides})
+    return BUNDLE.run("inference", **{**given, **overrides})
 
 
 def test_a_broken_scan_does_not_stop_the_others(trained: Path, scans: Path, tmp_path: Path) -> None:
@@ -446,7 +420,7 @@ def test_a_checkpoint_of_another_network_names_both(config: str, trained: Path, 
     given |= {"checkpoint": str(trained / "models" / "model.pt")}
     given |= {"input": str(scans)} if config == "inference" else {"num_workers": 0}
     with pytest.raises(RuntimeError) as error:
-        run_here(config, **given)
+        BUNDLE.run(config, **given)
     assert "name=axialnet_max_pool" in cause(error)
     assert "--network_name axialnet --encoder resnet18" in cause(error)
     assert not (tmp_path / "out").exists()
@@ -469,7 +443,7 @@ def test_scans_made_in_another_way_than_in_training_are_refused(
     given |= {"max_epochs": 2} if config == "train" else {"output": str(tmp_path / "out")}
     given |= {"input": str(scans)} if config == "inference" else {"num_workers": 0, "phantoms": 1}
     with pytest.raises(RuntimeError) as error:
-        run_here(config, **given)
+        BUNDLE.run(config, **given)
     assert remedy in cause(error)
     assert str(next(iter(other.values()))) in cause(error)
     assert not (tmp_path / "out").exists()
@@ -540,29 +514,23 @@ def test_the_table_is_the_papers() -> None:
 
 @pytest.mark.parametrize("name", ["evaluate", "inference", "train"])
 def test_it_has_the_properties(name: str, tmp_path: Path) -> None:
-    file = str(BUNDLE / "configs" / f"{name}.json")
-    workflow = ConfigWorkflow(
-        file, logging_file=False, workflow_type="train" if name == "train" else "infer", bundle_root=str(tmp_path)
-    )
-    workflow.initialize()
-    assert workflow.check_properties() == []
+    assert BUNDLE.parse(name, bundle_root=str(tmp_path)).check_properties() == []
 
 
 @pytest.mark.slow
 def test_the_network_takes_and_gives_what_the_metadata_says() -> None:
     """At the paper's own size in plane, three slices."""
-    configs = BUNDLE / "configs"
     verify_net_in_out(
         net_id="network_def",
-        meta_file=str(configs / "metadata.json"),
-        config_file=str(configs / "inference.json"),
+        meta_file=str(BUNDLE.file("metadata")),
+        config_file=str(BUNDLE.file("inference")),
         device="cpu",
         any=3,
     )
 
 
 def test_the_metadata_names_the_labels_in_their_order() -> None:
-    metadata = json.loads((BUNDLE / "configs" / "metadata.json").read_text())
+    metadata = json.loads(BUNDLE.file("metadata").read_text())
     channels = metadata["network_data_format"]["outputs"]["pred"]["channel_def"]
     assert tuple(channels[str(k)] for k in range(80)) == CHEST_CT_LABELS
 
@@ -570,13 +538,13 @@ def test_the_metadata_names_the_labels_in_their_order() -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
 def test_a_checkpoint_is_exported_by_trace(trained: Path, tmp_path: Path) -> None:
-    configs, file = BUNDLE / "configs", tmp_path / "model.ts"
+    file = tmp_path / "model.ts"
     ckpt_export(
         net_id="network_def",
         filepath=str(file),
         ckpt_file=str(trained / "models" / "model.pt"),
-        meta_file=str(configs / "metadata.json"),
-        config_file=str(configs / "inference.json"),
+        meta_file=str(BUNDLE.file("metadata")),
+        config_file=str(BUNDLE.file("inference")),
         key_in_ckpt="model",
         use_trace=True,
         input_shape=[1, 1, *SMALL["image_size"]],
@@ -592,18 +560,9 @@ def test_a_checkpoint_is_exported_by_trace(trained: Path, tmp_path: Path) -> Non
 # --- the command line
 
 
-def command_line(config: str, *arguments: str | Path, launch: tuple[str, ...] = (sys.executable,)) -> Any:
-    files = [str(BUNDLE / "configs" / f"{name}.json") for name in config.split("+")]
-    small = [part for key, value in SMALL.items() for part in (f"--{key}", str(value))]
-    file = files[0] if len(files) == 1 else str(files)
-    command = [*launch, "-m", "monai.bundle", "run", "--config_file", file, *small, *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, timeout=900, check=False, env=environment)
-
-
 @pytest.mark.slow
 def test_the_command_line_ends_with_the_cause(scans: Path, tmp_path: Path) -> None:
-    result = command_line("inference", "--input", scans, "--bundle_root", tmp_path)
+    result = BundleRuns(NAME, **SMALL).command_line("inference", "--input", scans, "--bundle_root", tmp_path)
     assert result.returncode != 0
     assert result.stderr.splitlines()[-1].startswith("The cause is: FileNotFoundError: checkpoint must be a file")
 
@@ -611,19 +570,16 @@ def test_the_command_line_ends_with_the_cause(scans: Path, tmp_path: Path) -> No
 @pytest.mark.slow
 def test_two_processes_train_and_evaluate_as_one(tmp_path: Path) -> None:
     """Two gloo processes on the CPU; 5 test scans, so that one process has more than the other."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    both = (sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(port))
+    small, both = BundleRuns(NAME, **SMALL), two_processes()
     phantoms = ["--phantoms", "20", "--num_workers", "0", "--bundle_root", tmp_path, "--downsampling", "area"]
-    trained = command_line("train+multi_gpu_train", *phantoms, "--max_epochs", "1", launch=both)
+    trained = small.command_line("train+multi_gpu_train", *phantoms, "--max_epochs", "1", launch=both)
     assert trained.returncode == 0, trained.stderr[-2000:]
     assert [row["epoch"] for row in read_rows(tmp_path / "logs" / "history.csv")] == ["1"]
-    two = command_line("evaluate+multi_gpu_evaluate", *phantoms, "--output", tmp_path / "two", launch=both)
+    two = small.command_line("evaluate+multi_gpu_evaluate", *phantoms, "--output", tmp_path / "two", launch=both)
     assert two.returncode == 0, two.stderr[-2000:]
     thresholds = json.loads((tmp_path / "models" / "thresholds.json").read_text())
     (tmp_path / "models" / "thresholds.json").unlink()
-    one = command_line("evaluate", *phantoms, "--output", tmp_path / "one")
+    one = small.command_line("evaluate", *phantoms, "--output", tmp_path / "one")
     assert one.returncode == 0, one.stderr[-2000:]
     assert json.loads((tmp_path / "models" / "thresholds.json").read_text()) == thresholds
     assert (tmp_path / "two" / "evaluation.csv").read_text() == (tmp_path / "one" / "evaluation.csv").read_text()

@@ -12,15 +12,15 @@ import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813 (its own documentation calls it so)
-from monai.bundle import ConfigWorkflow
 from PIL import Image
 
 from monai_pylon.data import ChestCTPhantom, phantom_chest_ct
 from monai_pylon.reports import read_rows
-from monai_pylon.workflows import CohortSummary, bundle_folder
+from monai_pylon.workflows import CohortSummary
 from monai_pylon.workflows.demo import dice_by_organ
+from tests.workflows.bundle_runs import BundleRuns, cause
 
-CONFIG = bundle_folder("chest_ct_partition") / "configs" / "inference.json"
+BUNDLE = BundleRuns("chest_ct_partition")
 
 
 @pytest.fixture(scope="module")
@@ -46,22 +46,14 @@ def cohort(tmp_path_factory: pytest.TempPathFactory, phantom: ChestCTPhantom) ->
     return folder
 
 
-def command_line(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(CONFIG), *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
-
-
 def run_here(**overrides: Any) -> CohortSummary:
-    """The same within this process, which is faster: the command line does no more than this."""
-    workflow = ConfigWorkflow(str(CONFIG), logging_file=False, workflow_type="infer", progress=False, **overrides)
-    workflow.initialize()
-    return workflow.run()[0]
+    return BUNDLE.run("inference", progress=False, **overrides).evaluator.summary
 
 
 @pytest.fixture(scope="module")
 def first_run(cohort: Path) -> tuple[subprocess.CompletedProcess[str], Path]:
     output = cohort / "results"
-    return command_line("--input", cohort, "--output", output), output
+    return BUNDLE.command_line("inference", "--input", cohort, "--output", output), output
 
 
 def test_the_command_line_tells_of_the_broken_scan_and_does_the_rest(first_run) -> None:
@@ -148,7 +140,7 @@ def test_a_scan_without_lungs_is_marked(
 
 
 def test_a_misspelt_override_names_the_nearest_key(cohort: Path, tmp_path: Path) -> None:
-    result = command_line("--input", cohort, "--output", tmp_path / "new", "--methd", "paper")
+    result = BUNDLE.command_line("inference", "--input", cohort, "--output", tmp_path / "new", "--methd", "paper")
     assert result.returncode != 0
     assert "Did you mean 'method' instead of 'methd'?" in result.stderr.splitlines()[-1]
     assert not (tmp_path / "new").exists(), "nothing ran"
@@ -167,10 +159,7 @@ def test_a_misspelt_override_names_the_nearest_key(cohort: Path, tmp_path: Path)
 def test_wrong_values_are_errors_before_anything_runs(overrides: dict[str, Any], message: str, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError) as error:
         run_here(output=str(tmp_path / "new"), **overrides)
-    cause: BaseException = error.value
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    assert message in str(cause)
+    assert message in cause(error)
     assert not (tmp_path / "new").exists()
 
 

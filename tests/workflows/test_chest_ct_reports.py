@@ -10,17 +10,17 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
-from monai.bundle import ConfigWorkflow
 
 from monai_pylon.data import ChestCTPhantom, PhantomChestCTs, phantom_chest_ct, rad_chestct_datalist
 from monai_pylon.labeler import listed_labels, write_label_table
 from monai_pylon.reports import read_rows
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
-from monai_pylon.workflows import KeepOnDiskd, ReportCohortSummary, bundle_folder
+from monai_pylon.workflows import KeepOnDiskd, ReportCohortSummary
+from tests.workflows.bundle_runs import BundleRuns, cause
 from tests.workflows.hand_written_reports import MEANT, REPORTS
 
-CONFIG = bundle_folder("chest_ct_partition") / "configs" / "reports.json"
-TRAIN = bundle_folder("chest_ct_classification_axialnet") / "configs" / "train.json"
+BUNDLE = BundleRuns("chest_ct_partition", progress=False)
+TRAINING = BundleRuns("chest_ct_classification_axialnet", progress=False)
 #: A training so small that one epoch takes seconds.
 TINY = {
     "image_size": [72, 72, 36],
@@ -30,22 +30,8 @@ TINY = {
 FINDINGS: list[dict[str, Any]] = [{}, {"effusion": "left"}, {"mass": "right"}, {"ild": "both"}, {"nodules": 2}]
 
 
-def make_workflow(config: Path, kind: str, **overrides: Any) -> ConfigWorkflow:
-    workflow = ConfigWorkflow(
-        str(config),
-        meta_file=str(bundle_folder("chest_ct_partition") / "configs" / "metadata.json"),
-        logging_file=False,
-        workflow_type=kind,
-        progress=False,
-        **overrides,
-    )
-    workflow.initialize()
-    return workflow
-
-
 def run_here(**overrides: Any) -> ReportCohortSummary:
-    overrides = {"training": TINY, "overlay": False, **overrides}
-    return make_workflow(CONFIG, "infer", **overrides).run()[0]
+    return BUNDLE.parse("reports", **{"training": TINY, "overlay": False, **overrides}).run()[0]
 
 
 def write_reports(file: Path, rows: list[tuple[str, str]]) -> Path:
@@ -210,10 +196,7 @@ def test_reports_that_fit_no_scan_end_with_a_page(phantoms, tmp_path: Path) -> N
     table = write_reports(tmp_path / "r.csv", [("somebody", "Left mass.")])
     with pytest.raises(RuntimeError) as error:
         run_here(input=str(phantoms[0] / "p0"), reports=str(table), output=str(tmp_path / "out"))
-    cause: BaseException = error.value
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    assert "no two of which make a pair" in str(cause)
+    assert "no two of which make a pair" in cause(error)
     assert "somebody" in (tmp_path / "out" / "summary.html").read_text()
 
 
@@ -223,7 +206,7 @@ def test_reports_that_fit_no_scan_end_with_a_page(phantoms, tmp_path: Path) -> N
         ({}, "--reports PATH"),
         ({"reports": "/there/is/no/such.csv"}, "no/such.csv"),
         ({"labels": "/there/is/no/such.csv"}, "no/such.csv"),
-        ({"labels": str(CONFIG)}, "a table with the columns report,abnormality"),
+        ({"labels": str(BUNDLE.file("reports"))}, "a table with the columns report,abnormality"),
         ({"labels": "labels.csv", "reports": "reports.csv"}, "labels must be None where reports are given"),
         ({"duplicates": "joined"}, "Did you mean 'join'?"),
         ({"silent": "absnt"}, "Did you mean 'absent'?"),
@@ -238,23 +221,19 @@ def test_wrong_values_are_errors_before_anything_runs(
 ) -> None:
     with pytest.raises(RuntimeError) as error:
         run_here(input=str(phantoms[0]), output=str(tmp_path / "new"), **overrides)
-    cause: BaseException = error.value
-    while cause.__cause__ is not None:
-        cause = cause.__cause__
-    assert message in str(cause)
+    assert message in cause(error)
     assert not (tmp_path / "new").exists()
 
 
 def test_it_has_every_property_that_monai_asks_for(phantoms, tmp_path: Path) -> None:
-    workflow = make_workflow(CONFIG, "infer", input=str(phantoms[0]), output=str(tmp_path), regions=False)
+    workflow = BUNDLE.parse("reports", input=str(phantoms[0]), output=str(tmp_path), regions=False)
     assert workflow.check_properties() == []
 
 
 def train_from(output: Path, folder: Path, training: dict[str, Any]) -> None:
     """An epoch of AxialNet. Its regions are in the cache already: bundle and cohort make the same ones."""
     ready = sorted(file.name for file in (output / "regions").iterdir())
-    workflow = make_workflow(
-        TRAIN,
+    TRAINING.run(
         "train",
         bundle_root=str(folder),
         dataset_dir=str(output),
@@ -265,7 +244,6 @@ def train_from(output: Path, folder: Path, training: dict[str, Any]) -> None:
         tensorboard=False,
         **training,
     )
-    workflow.run()
     assert sorted(file.name for file in (output / "regions").iterdir()) == ready
     (row,) = read_rows(folder / "logs" / "history.csv")
     assert all(np.isfinite(float(value)) for name, value in row.items() if name.endswith("loss"))

@@ -6,11 +6,7 @@ The network is small and the films are phantoms of 64 pixels, so that all of it 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -27,27 +23,19 @@ from monai_pylon.data import phantom_radiograph, read_radiograph
 from monai_pylon.networks.nets import PYLON
 from monai_pylon.reports import read_rows
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
-from monai_pylon.workflows import bundle_folder, cause_of, make_network, network_table, read_checkpoint
+from monai_pylon.workflows import make_network, network_table, read_checkpoint
 from tests.data.test_radiograph_reader import WRITE, write_dicom
+from tests.workflows.bundle_runs import BundleRuns, cause, two_processes
 
-BUNDLE = bundle_folder("chest_xray_classification_pylon")
+NAME = "chest_xray_classification_pylon"
 SMALL = {"encoder": "resnet18", "network_settings": {"decoder_channels": 8}, "image_size": 64}
 FAST = {**SMALL, "phantoms": 16, "batch_size": 8, "num_workers": 0, "progress": False, "tensorboard": False}
 EVALUATE = {key: value for key, value in FAST.items() if key != "tensorboard"} | {"num_resamples": 50, "examples": 1}
-
-
-def run_here(config: str, **overrides: Any) -> ConfigWorkflow:
-    """What the command line does, within this process, which is faster."""
-    kind = "train" if config == "train" else "infer"
-    file = str(BUNDLE / "configs" / f"{config}.json")
-    workflow = ConfigWorkflow(file, logging_file=False, workflow_type=kind, **overrides)
-    workflow.initialize()
-    workflow.run()
-    return workflow
+BUNDLE = BundleRuns(NAME)
 
 
 def train(folder: Path, **overrides: Any) -> ConfigWorkflow:
-    return run_here("train", **{**FAST, "bundle_root": str(folder), "max_epochs": 1, **overrides})
+    return BUNDLE.run("train", **{**FAST, "bundle_root": str(folder), "max_epochs": 1, **overrides})
 
 
 @pytest.fixture(scope="module")
@@ -71,10 +59,6 @@ def films(tmp_path: Path) -> Path:
     return folder
 
 
-def cause(error: pytest.ExceptionInfo[BaseException]) -> str:
-    return cause_of(error.value)
-
-
 # --- training
 
 
@@ -92,7 +76,7 @@ def test_training_leaves_checkpoints_and_a_history(trained: Path) -> None:
 
 def test_the_validation_loss_is_that_of_all_films(trained: Path) -> None:
     """An independent loop over the validation films, one by one."""
-    workflow = run_here("evaluate", **{**EVALUATE, "section": "validation", "bundle_root": str(trained)})
+    workflow = BUNDLE.run("evaluate", **{**EVALUATE, "section": "validation", "bundle_root": str(trained)})
     network = workflow.network_def.eval()
     losses = []
     for item in workflow.dataset:
@@ -150,7 +134,7 @@ def test_another_networks_training_is_not_gone_on_with(trained: Path) -> None:
 
 
 def test_evaluation_writes_numbers_with_intervals_and_a_page(trained: Path, tmp_path: Path) -> None:
-    workflow = run_here("evaluate", **{**EVALUATE, "bundle_root": str(trained), "output": str(tmp_path)})
+    workflow = BUNDLE.run("evaluate", **{**EVALUATE, "bundle_root": str(trained), "output": str(tmp_path)})
     report = json.loads((tmp_path / "evaluation.json").read_text())
     assert report["data"] == "phantom"
     assert report["images"] == report["patients"] == 4
@@ -175,7 +159,7 @@ def test_evaluation_writes_numbers_with_intervals_and_a_page(trained: Path, tmp_
 def explain(trained: Path, films: Path, output: Path, **overrides: Any) -> ConfigWorkflow:
     checkpoint = str(trained / "models" / "model.pt")
     given = {**SMALL, "input": str(films), "output": str(output), "checkpoint": checkpoint, "progress": False}
-    return run_here("inference", **{**given, **overrides})
+    return BUNDLE.run("inference", **{**given, **overrides})
 
 
 def test_an_unreadable_film_does_not_stop_the_others(trained: Path, films: Path, tmp_path: Path) -> None:
@@ -328,7 +312,7 @@ def test_a_checkpoint_of_another_network_names_both(config: str, trained: Path, 
     given |= {"checkpoint": str(trained / "models" / "model.pt")}
     given |= {"input": str(films)} if config == "inference" else {"num_workers": 0}
     with pytest.raises(RuntimeError) as error:
-        run_here(config, **given)
+        BUNDLE.run(config, **given)
     assert "name=fpn_bn encoder=resnet18" in cause(error)
     assert "--network_name pylon --encoder resnet18" in cause(error)
     assert not (tmp_path / "out").exists()
@@ -403,28 +387,22 @@ def test_every_row_of_the_papers_table_is_a_network(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["evaluate", "inference", "train"])
 def test_it_has_the_properties(name: str, tmp_path: Path) -> None:
-    file = str(BUNDLE / "configs" / f"{name}.json")
-    workflow = ConfigWorkflow(
-        file, logging_file=False, workflow_type="train" if name == "train" else "infer", bundle_root=str(tmp_path)
-    )
-    workflow.initialize()
-    assert workflow.check_properties() == []
+    assert BUNDLE.parse(name, bundle_root=str(tmp_path)).check_properties() == []
 
 
 @pytest.mark.parametrize("name", ["evaluate", "inference", "train"])
 def test_the_network_takes_and_gives_what_the_metadata_says(name: str) -> None:
-    configs = BUNDLE / "configs"
     verify_net_in_out(
         net_id="network_def",
-        meta_file=str(configs / "metadata.json"),
-        config_file=str(configs / f"{name}.json"),
+        meta_file=str(BUNDLE.file("metadata")),
+        config_file=str(BUNDLE.file(name)),
         device="cpu",
         encoder="resnet18",
     )
 
 
 def test_the_metadata_names_the_findings_in_their_order() -> None:
-    metadata = json.loads((BUNDLE / "configs" / "metadata.json").read_text())
+    metadata = json.loads(BUNDLE.file("metadata").read_text())
     channels = metadata["network_data_format"]["outputs"]["pred"]["channel_def"]
     assert tuple(channels[str(k)] for k in range(14)) == CHEST_XRAY14_LABELS
 
@@ -432,13 +410,13 @@ def test_the_metadata_names_the_findings_in_their_order() -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
 def test_a_checkpoint_is_exported_by_trace(trained: Path, tmp_path: Path) -> None:
-    configs, file = BUNDLE / "configs", tmp_path / "model.ts"
+    file = tmp_path / "model.ts"
     ckpt_export(
         net_id="network_def",
         filepath=str(file),
         ckpt_file=str(trained / "models" / "model.pt"),
-        meta_file=str(configs / "metadata.json"),
-        config_file=str(configs / "inference.json"),
+        meta_file=str(BUNDLE.file("metadata")),
+        config_file=str(BUNDLE.file("inference")),
         key_in_ckpt="model",
         use_trace=True,
         input_shape=[1, 1, 64, 64],
@@ -455,18 +433,9 @@ def test_a_checkpoint_is_exported_by_trace(trained: Path, tmp_path: Path) -> Non
 # --- the command line
 
 
-def command_line(config: str, *arguments: str | Path, launch: tuple[str, ...] = (sys.executable,)) -> Any:
-    files = [str(BUNDLE / "configs" / f"{name}.json") for name in config.split("+")]
-    small = ["--encoder", "resnet18", "--image_size", "64", "--network_settings", "{'decoder_channels': 8}"]
-    file = files[0] if len(files) == 1 else str(files)
-    command = [*launch, "-m", "monai.bundle", "run", "--config_file", file, *small, *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run(command, capture_output=True, text=True, timeout=500, check=False, env=environment)
-
-
 @pytest.mark.slow
 def test_the_command_line_ends_with_the_cause(films: Path, tmp_path: Path) -> None:
-    result = command_line("inference", "--input", films, "--bundle_root", tmp_path)
+    result = BundleRuns(NAME, **SMALL).command_line("inference", "--input", films, "--bundle_root", tmp_path)
     assert result.returncode != 0
     assert result.stderr.splitlines()[-1].startswith("The cause is: FileNotFoundError: checkpoint must be a file")
 
@@ -474,17 +443,14 @@ def test_the_command_line_ends_with_the_cause(films: Path, tmp_path: Path) -> No
 @pytest.mark.slow
 def test_two_processes_train_and_evaluate_as_one(tmp_path: Path) -> None:
     """Two gloo processes on the CPU; 5 test films, so that one process has more than the other."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    both = (sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(port))
+    small, both = BundleRuns(NAME, **SMALL), two_processes()
     phantoms = ["--phantoms", "20", "--batch_size", "4", "--num_workers", "0", "--bundle_root", tmp_path]
-    trained = command_line("train+multi_gpu_train", *phantoms, "--max_epochs", "2", launch=both)
+    trained = small.command_line("train+multi_gpu_train", *phantoms, "--max_epochs", "2", launch=both)
     assert trained.returncode == 0, trained.stderr[-2000:]
     assert [row["epoch"] for row in read_rows(tmp_path / "logs" / "history.csv")] == ["1", "2"]
-    two = command_line("evaluate+multi_gpu_evaluate", *phantoms, "--output", tmp_path / "two", launch=both)
+    two = small.command_line("evaluate+multi_gpu_evaluate", *phantoms, "--output", tmp_path / "two", launch=both)
     assert two.returncode == 0, two.stderr[-2000:]
-    one = command_line("evaluate", *phantoms, "--output", tmp_path / "one")
+    one = small.command_line("evaluate", *phantoms, "--output", tmp_path / "one")
     assert one.returncode == 0, one.stderr[-2000:]
     assert (tmp_path / "two" / "evaluation.csv").read_text() == (tmp_path / "one" / "evaluation.csv").read_text()
     assert json.loads((tmp_path / "two" / "evaluation.json").read_text())["images"] == 5
@@ -495,7 +461,7 @@ def test_two_processes_train_and_evaluate_as_one(tmp_path: Path) -> None:
 def test_it_runs_on_real_films_with_folds(public_data: Path, tmp_path: Path) -> None:
     folder = public_data / "nih_chestxray14"
     given = {"dataset_dir": str(folder), "folds": str(folder / "folds.csv"), "fold": 1}
-    workflow = run_here("evaluate", **{**EVALUATE, **given, "checkpoint": str(_random_weights(tmp_path))})
+    workflow = BUNDLE.run("evaluate", **{**EVALUATE, **given, "checkpoint": str(_random_weights(tmp_path))})
     assert workflow.evaluator.state.metrics["point_localization"] < 1
     films = sorted((folder).glob("images*/*.jpg"))[:2]
     (tmp_path / "films.json").write_text(json.dumps([str(film) for film in films]))
