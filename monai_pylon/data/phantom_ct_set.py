@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 from monai.data import MetaTensor
-from torch.utils.data import Dataset
 
 from monai_pylon.data.phantom_ct import ChestCTPhantom, phantom_chest_ct
-from monai_pylon.utils import check, check_type
+from monai_pylon.data.phantom_seeds import SeededPhantoms
+from monai_pylon.utils import check
 
 __all__ = ["PhantomChestCTs"]
 
@@ -22,7 +22,7 @@ _SHARE = 0.35
 _FINDINGS = ("mass", "effusion", "collapse", "consolidation", "ild", "pneumothorax")
 
 
-class PhantomChestCTs(Dataset):
+class PhantomChestCTs(SeededPhantoms):
     """CTs of patients who do not exist, as the items of `rad_chestct_datalist` are once their scan is read.
 
     Each item has image, MetaTensor (1, X, Y, Z) in HU; organs, MetaTensor (1, X, Y, Z) uint8; label (80,) float32;
@@ -45,35 +45,22 @@ class PhantomChestCTs(Dataset):
     """
 
     def __init__(self, count: int, spacing: Sequence[float] = (2.0, 2.0, 2.0), first_seed: int = 0) -> None:
-        for name, value in (("count", count), ("first_seed", first_seed)):
-            check_type(value, int, name)
-        check(count > 0, "count", "positive", count)
-        check(first_seed >= 0, "first_seed", "0 or more", first_seed)
+        super().__init__(count, first_seed)
         check(len(spacing) == 3 and min(spacing) > 0, "spacing", "three positive lengths in mm", tuple(spacing))
-        self.count, self.spacing, self.first_seed = count, tuple(float(mm) for mm in spacing), first_seed
+        self.spacing = tuple(float(mm) for mm in spacing)
         self.shape = tuple(max(1, round(mm / step)) for mm, step in zip(_EXTENT_MM, self.spacing, strict=True))
 
-    def __len__(self) -> int:
-        return self.count
-
-    def phantom(self, index: int) -> ChestCTPhantom:
-        """A patient with all that is known of him: image and organs (X, Y, Z), lesions, and the report.
-
-        Raises:
-            IndexError: where there is no such patient.
-        """
-        if not -self.count <= index < self.count:
-            raise IndexError(f"index must be below {self.count}, but is {index}.")
-        seed = self.first_seed + index % self.count
+    def phantom(self, seed: int) -> ChestCTPhantom:
+        """The patient of a seed with all that is known of him: image and organs (X, Y, Z), lesions, and the report."""
         draw = np.random.default_rng([seed, 200])
         findings: dict[str, Any] = {name: bool(draw.random() < _SHARE) for name in _FINDINGS}
         nodules = int(draw.integers(1, 4)) if draw.random() < 0.5 else 0
         severity = float(draw.uniform(0.3, 0.8))
         return phantom_chest_ct(seed, self.shape, self.spacing, nodules=nodules, severity=severity, **findings)
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        phantom = self.phantom(index)
-        seed = self.first_seed + index % self.count
+    def make(self, seed: int) -> dict[str, Any]:
+        """The item of a seed."""
+        phantom = self.phantom(seed)
         return {
             "image": MetaTensor(torch.from_numpy(phantom.image)[None], affine=torch.from_numpy(phantom.affine)),
             "organs": MetaTensor(torch.from_numpy(phantom.organs)[None], affine=torch.from_numpy(phantom.affine)),

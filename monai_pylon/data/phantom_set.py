@@ -6,15 +6,15 @@ from typing import Any
 
 import torch
 from monai.data import MetaTensor
-from torch.utils.data import Dataset
 
 from monai_pylon.data.phantom_film import phantom_radiograph
-from monai_pylon.utils import check, check_type
+from monai_pylon.data.phantom_seeds import SeededPhantoms
+from monai_pylon.utils import check_type
 
 __all__ = ["PhantomRadiographs"]
 
 
-class PhantomRadiographs(Dataset):
+class PhantomRadiographs(SeededPhantoms):
     """Films of patients who do not exist, as the items of `chest_xray14_datalist` are once their image is read.
 
     Each item has image, MetaTensor (1, H, W) between 0 and 1; label (14,) uint8; boxes (K, 5) float32
@@ -36,19 +36,12 @@ class PhantomRadiographs(Dataset):
     """
 
     def __init__(self, count: int, size: int = 256, first_seed: int = 0) -> None:
-        for name, value in (("count", count), ("size", size), ("first_seed", first_seed)):
-            check_type(value, int, name)
-        check(count > 0, "count", "positive", count)
-        check(first_seed >= 0, "first_seed", "0 or more", first_seed)
-        self.count, self.size, self.first_seed = count, size, first_seed
+        super().__init__(count, first_seed)
+        check_type(size, int, "size")
+        self.size = size
 
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        if not -self.count <= index < self.count:
-            raise IndexError(f"index must be below {self.count}, but is {index}.")
-        seed = self.first_seed + index % self.count
+    def make(self, seed: int) -> dict[str, Any]:
+        """The item of a seed."""
         film = phantom_radiograph(seed, size=self.size)
         return {
             "image": MetaTensor(torch.from_numpy(film.image), affine=torch.eye(4, dtype=torch.float64)),
