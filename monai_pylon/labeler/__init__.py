@@ -16,8 +16,9 @@ from monai_pylon.labeler.label_table import (
 )
 from monai_pylon.labeler.labeler import ReportLabeler
 from monai_pylon.labeler.lexicon import Lexicon
-from monai_pylon.labeler.locations import find_places, organs_of, pair_places
+from monai_pylon.labeler.locations import organs_of, pair_places
 from monai_pylon.labeler.phrases import Phrase, classify_phrases, parse_sentence
+from monai_pylon.labeler.places import find_places
 from monai_pylon.labeler.report_files import count_reports, read_reports
 from monai_pylon.labeler.report_text import ReportText
 from monai_pylon.labeler.rules import LabelerRules, default_rules, read_rules

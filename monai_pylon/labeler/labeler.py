@@ -10,8 +10,9 @@ import numpy as np
 
 from monai_pylon.labeler.explain import evidence_page
 from monai_pylon.labeler.findings import Evidence, Finding
-from monai_pylon.labeler.locations import Place, Placed, organs_of, pair_places
+from monai_pylon.labeler.locations import Placed, organs_of, pair_places
 from monai_pylon.labeler.phrases import ParsedSentence, parse_sentence
+from monai_pylon.labeler.places import Place
 from monai_pylon.labeler.rules import LabelerRules, default_rules, read_rules
 from monai_pylon.labeler.sections import ReportSentence, split_report
 from monai_pylon.labeler.sizes import find_sizes, size_of

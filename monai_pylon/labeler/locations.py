@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from monai_pylon.labeler.phrases import ParsedSentence
+from monai_pylon.labeler.places import Place, find_places
 from monai_pylon.labeler.rules import FindingRule, LabelerRules, PlaceEntry
 from monai_pylon.labeler.terms import Mention
 
-__all__ = ["Place", "Placed", "find_places", "organs_of", "pair_places"]
+__all__ = ["Placed", "organs_of", "pair_places"]
 
-_FAR = -99
 _SEPARATES = (
     "joins",
     "list",
@@ -30,23 +30,6 @@ _SEPARATES = (
 _PUNCTUATION = {",", ";", ":", "/", "(", ")"}
 
 
-class Place(NamedTuple):
-    """A place named in words ``first`` to ``last`` - 1; organ or side may be empty.
-
-    ``beside`` marks one that the finding only touches: it counts where no other is told.
-
-    Example:
-        >>> Place("lung", "left", 3, 5).side
-        'left'
-    """
-
-    organ: str
-    side: str
-    first: int
-    last: int
-    beside: bool = False
-
-
 class Placed(NamedTuple):
     """Where a finding lies: its kinds of organ, its sides ("right", "left"; none where unknown), and why.
 
@@ -58,39 +41,6 @@ class Placed(NamedTuple):
     organs: tuple[str, ...]
     sides: tuple[str, ...]
     reason: str
-
-
-def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
-    """The places that a sentence names.
-
-    Args:
-        parsed: the sentence.
-        skip: how many characters at its beginning are a heading, whose words are no places here.
-
-    Returns:
-        the places in their order. What a finding merely lies over ("projecting over the rib") is none.
-
-    Example:
-        >>> from monai_pylon.labeler import parse_sentence
-        >>> [(place.organ, place.side) for place in find_places(parse_sentence("in the right upper lobe and aorta"))]
-        [('lung', 'right'), ('great vessel', '')]
-    """
-    places: list[Place] = []
-    overlies = beside = _FAR
-    for number, match in enumerate(parsed.matches):
-        if parsed.has(number, "overlies"):
-            overlies = match.last
-        elif parsed.has(number, "beside"):
-            beside = match.last
-        elif parsed.has(number, "verb", "contrast", "ends scope"):
-            overlies = beside = _FAR
-        entry = next((entry for entry in match.entries if isinstance(entry, PlaceEntry)), None)
-        if entry is None or parsed.words[match.first].start < skip:
-            continue
-        if entry.organ == "elsewhere" and match.first - overlies <= 8:
-            continue
-        places.append(Place(entry.organ, entry.side, match.first, match.last, match.first - beside <= 6))
-    return places
 
 
 class _Pairing:
@@ -107,9 +57,36 @@ class _Pairing:
             if parsed.has(n, "preposition", "overlies", "beside")
         }
         self.withs = {parsed.matches[n].first for n in range(len(parsed.matches)) if parsed.has(n, "ends scope")}
-        self.walls = {parsed.matches[n].first for n in range(len(parsed.matches)) if parsed.has(n, "contrast")} | {
-            place for place, word in enumerate(parsed.words) if word.text in (";", "?")
+        self.stops = {place for place, word in enumerate(parsed.words) if word.text in (";", "?")}
+        self.walls = self.stops | {
+            parsed.matches[n].first for n in range(len(parsed.matches)) if parsed.has(n, "contrast")
         }
+        self.verbs = self.first_words("verb")
+        self.parts = self.first_words("joins", "list", "ends scope") | {
+            place for place, word in enumerate(parsed.words) if word.text == ","
+        }
+        self.as_before = self.first_words("same place")
+
+    def first_words(self, *kinds: str) -> set[int]:
+        """Where the cues of some kinds begin."""
+        return {match.first for number, match in enumerate(self.parsed.matches) if self.parsed.has(number, *kinds)}
+
+    def shares(self, number: int, other: int) -> bool:
+        """Whether a mention without a place may take that of another: as true as itself, nothing that parts them."""
+        mention, neighbour = self.mentions[number], self.mentions[other]
+        if (mention.status.name == "absent") != (neighbour.status.name == "absent"):
+            return False
+        following = self.mentions[number + 1].first if number + 1 < len(self.mentions) else len(self.parsed.words)
+        if other < number and self.as_before & set(range(mention.first - 3, following)):
+            return True
+        if other < number:
+            return not self.stops & set(range(neighbour.first, mention.first))
+        return not self.walls & set(range(mention.first, neighbour.first))
+
+    def says_what_it_is(self, number: int, other: int) -> bool:
+        """Whether a mention tells what another is ("the lesion of the liver is a cyst") and so lies where that lies."""
+        between = set(range(self.mentions[other].last, self.mentions[number].first))
+        return other < number and bool(between & self.verbs) and not between & self.parts
 
     def groups(self) -> list[list[int]]:
         """Findings of one noun phrase together: nothing but other words (or a place) between them."""
@@ -186,7 +163,8 @@ def _sides(places: list[Place]) -> tuple[str, ...]:
 
 def _fits(rule: FindingRule, places: list[Place]) -> list[str]:
     """The kinds of organ that the places tell and the finding can lie in."""
-    return [organ for organ in rule.labels if rule.labels[organ] and any(place.organ == organ for place in places)]
+    told = {place.organ if rule.labels.get(place.organ) else place.second for place in places if place.organ}
+    return [organ for organ in rule.labels if rule.labels[organ] and organ in told]
 
 
 def organs_of(rule: FindingRule, places: list[Place], heading: PlaceEntry) -> Placed:
@@ -258,11 +236,16 @@ def pair_places(
         neighbours = sorted(placed, key=lambda other: (other > number, abs(other - number)))
         shared: list[Place] = []
         for other in neighbours:
-            low, high = sorted((mention.first, mentions[other].first))
-            same = (mention.status.name == "absent") == (mentions[other].status.name == "absent")
-            if not same or any(low <= wall < high for wall in pairing.walls):
+            if not pairing.shares(number, other):
                 continue
-            shared = [place for place in own[other] if not place.organ or rule.labels.get(place.organ)]
+            shared = [
+                place
+                for place in own[other]
+                if not place.organ
+                or rule.labels.get(place.organ)
+                or (rule.outside and rule.labels.get(place.second))
+                or (place.organ == "elsewhere" and pairing.says_what_it_is(number, other))
+            ]
             if shared:
                 break
         paired.append(shared)

@@ -104,7 +104,7 @@ class _Scopes:
         """Whether a new statement begins behind a comma or "and", which the negation before it does not reach.
 
         A list goes on ("no mass, effusion, or large pneumothorax"): there an "or" follows. A new statement begins with
-        a word that opens one and brings a finding, or has a verb of its own before the next comma.
+        a word that opens one and brings a finding, or has a verb of its own before the next comma; so does "and is".
         """
         if comma + 1 >= len(self.words):
             return False
@@ -116,6 +116,8 @@ class _Scopes:
             listed = listed or "list" in self.kind_at(place) or self.words[place].text == "/"
         if "opens" in self.kind_at(comma + 1):
             return not listed
+        if "joins" in self.kind_at(comma) and "predicate" in self.kind_at(comma + 1):
+            return True
         if listed or self.words[comma].text != ",":
             return False
         for place in rest:

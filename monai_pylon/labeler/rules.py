@@ -24,7 +24,8 @@ CUE_KINDS = (
     *("probable after", "probable before", "possible after", "possible before", "possible both"),
     *("asked after", "asked before", "history after", "contrast", "ends scope", "opens"),
     *("verb", "predicate", "joins", "list", "preposition"),
-    *("neutral", "overlies", "beside", "unit", "times"),
+    *("neutral", "overlies", "beside", "not there", "not there before", "same place"),
+    *("unit", "times", "earlier size"),
 )
 _SIDES = {"right": (ORGANS[0],), "left": (ORGANS[2],), "both": (ORGANS[0], ORGANS[2]), "": ()}
 _COLUMNS = {
@@ -65,6 +66,7 @@ class PartEntry(NamedTuple):
 class PlaceEntry(NamedTuple):
     organ: str
     side: str
+    second: str = ""  # the organ for a finding that has no label in the first
 
 
 class CueEntry(NamedTuple):
@@ -226,8 +228,13 @@ def _number(table: _Table, line: int, cell: str, what: str) -> float:
 
 
 def _place(table: _Table, line: int, row: dict[str, str]) -> PlaceEntry:
-    organ = table.choice(line, row["organ"], (*ORGAN_KINDS, "elsewhere", ""), "an organ")
-    return PlaceEntry(organ, table.choice(line, row["side"], list(_SIDES), "a side"))
+    organs = [
+        table.choice(line, one.strip(), (*ORGAN_KINDS, "elsewhere", ""), "an organ") for one in row["organ"].split(";")
+    ]
+    side = table.choice(line, row["side"], list(_SIDES), "a side")
+    if len(organs) > 2:
+        table.fail(line, "at most two organs", row["organ"], "Leave the least likely out.")
+    return PlaceEntry(organs[0], side, *organs[1:])
 
 
 def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:

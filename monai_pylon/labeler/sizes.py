@@ -10,6 +10,7 @@ from monai_pylon.labeler.terms import Mention
 
 __all__ = ["Size", "find_sizes", "size_of"]
 
+_WORDS_TO_EARLIER = 2  # "previously measuring up to 14 mm"
 _NEAR = 3  # words between a size and its finding at most, where another finding may claim it
 
 
@@ -48,7 +49,8 @@ def find_sizes(parsed: ParsedSentence) -> list[Size]:
             times.add(match.first)
     if not units:
         return []
-    sizes, place = [], 0
+    sizes: list[Size] = []
+    place = 0
     while place < len(parsed.words):
         first, raw, unit = place, [], 0.0
         while place < len(parsed.words):
@@ -69,7 +71,21 @@ def find_sizes(parsed: ParsedSentence) -> list[Size]:
         if raw and unit:
             sizes.append(Size(tuple(value * unit for value in raw), first, place))
         place = max(place, first + 1)
-    return sizes
+    return _of_this_scan(parsed, sizes)
+
+
+def _of_this_scan(parsed: ParsedSentence, sizes: list[Size]) -> list[Size]:
+    """The sizes without those of an earlier scan ("from 14 mm to 7 mm", "was 9 mm"), where there are others."""
+    cues = [match for number, match in enumerate(parsed.matches) if parsed.has(number, "earlier size")]
+    earlier = {
+        number
+        for number, size in enumerate(sizes)
+        if any(
+            0 <= size.first - cue.last <= _WORDS_TO_EARLIER and not any(cue.last <= s.first < size.first for s in sizes)
+            for cue in cues
+        )
+    }
+    return [size for number, size in enumerate(sizes) if number not in earlier] or sizes
 
 
 def _cut(parsed: ParsedSentence, first: int, last: int) -> bool:

@@ -6,9 +6,9 @@ the earlier sets (but for four rows), and were put down before either was scored
 its word, a synonym or a kind of it, never for what merely follows from it (pneumonia is no infection).
 
 Their truth was once brought to what the first two sets call by another name ("suspicious for", "concerning for" and
-"suggests" are possible, not probable; a nodular something is a nodule too; a dilated chamber is cardiomegaly; an airspace
-opacity is an opacity alone; coronary atherosclerosis is heart atherosclerosis alone): five sentences of the third set,
-after its first scoring; six of the fourth, before any.
+"suggests" are possible, not probable; a nodular something is a nodule too; a dilated chamber is cardiomegaly; an
+airspace opacity is an opacity alone; coronary atherosclerosis is heart atherosclerosis alone): five sentences of the
+third set, after its first scoring; six of the fourth, before any.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class OwnSentence(NamedTuple):
 
 
 def own_sentences(written: str = "") -> list[OwnSentence]:
-    """The sentences of sentences.csv, of one set or all. A lung finding whose side is not told means both lungs there."""
+    """The sentences of sentences.csv, of one set or all. A lung finding without a side means both lungs there."""
     made = []
     with Path(__file__).with_name("sentences.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
@@ -52,7 +52,7 @@ def f1(truth: np.ndarray, found: np.ndarray) -> float:
 
 
 def step_scores(labeler: ReportLabeler, written: str = "") -> dict[str, float]:
-    """F1 of each step on a set or all: is anything abnormal in the sentence, which labels, which label in which place."""
+    """F1 of each step, on a set or all: is anything abnormal in a sentence, which labels, which label in which place."""
     sentences = own_sentences(written)
     truth = np.stack([sentence.cells for sentence in sentences])
     found = labeler.label_matrix([sentence.text for sentence in sentences])
