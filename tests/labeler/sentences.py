@@ -52,7 +52,7 @@ def f1(truth: np.ndarray, found: np.ndarray) -> float:
 
 
 def step_scores(labeler: ReportLabeler, written: str = "") -> dict[str, float]:
-    """F1 of each step, on a set or all: is anything abnormal in a sentence, which labels, which label in which place."""
+    """F1 of each step, on a set or all: is anything abnormal, which labels, which label in which place."""
     sentences = own_sentences(written)
     truth = np.stack([sentence.cells for sentence in sentences])
     found = labeler.label_matrix([sentence.text for sentence in sentences])
