@@ -123,6 +123,5 @@ __all__ = [
     "slice_heights",
     "training_command",
     "unknown_keys",
-    "write_labels",
     "write_phantom_archive",
 ]
