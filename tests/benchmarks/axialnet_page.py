@@ -26,9 +26,9 @@ from tests.benchmarks.axialnet_runs import PICTURED
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = DOCS / "researchers" / "axialnet_evidence.md"
 PLAIN, CONFOUNDED_TEST = "test, plain", "test, confounded"
-#: The networks whose slice scores are shown.
-SHOWN = ("AxialNet", "AxialNet, mask loss × 10")
 LONGER = "AxialNet, 50 epochs"
+#: The networks whose slice scores are shown.
+SHOWN = (LONGER, f"{LONGER}, mask loss")
 _BLOCK = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
@@ -74,13 +74,15 @@ def table_2(found: dict[str, Any], part: str, base: str = "AxialNet") -> str:
     """What the mask loss changes of a network, at each of its weights."""
     names = _with_mask_loss(found, base)
     rows = []
-    for what in ("AUROC", "OrganIoU Grad-CAM", "OrganIoU HiResCAM", "peak HiResCAM"):
-        rows.append([what, "without", _interval(found["networks"][base][part][what]), "", ""])
+    for what in ("AUROC", "OrganIoU Grad-CAM", "OrganIoU HiResCAM", "OrganIoU HiResCAM less Grad-CAM", "peak HiResCAM"):
+        signed = "less" in what
+        rows.append([what, "without", _interval(found["networks"][base][part][what], signed), "", ""])
         for name in names:
-            gain = found[f"{name} less {base}"][part][what]
+            gain = found[f"{name} less {base}"][part].get(what, {"seeds": []})
             seeds = ", ".join(_number(value, signed=True) for value in gain["seeds"])
-            value = _interval(found["networks"][name][part][what])
-            rows.append(["", name.removeprefix(f"{base}, "), value, _interval(gain, signed=True), seeds])
+            value = _interval(found["networks"][name][part][what], signed)
+            difference = _interval(gain, signed=True) if seeds else ""
+            rows.append(["", name.removeprefix(f"{base}, "), value, difference, seeds])
     return _table(["", "training", "mean", "difference", "of each seed"], rows)
 
 
@@ -172,21 +174,22 @@ def curves(found: dict[str, Any]) -> Figure:
         axes.axvline(0, color="gray", linewidth=0.6)
     figure.supxlabel("mm above the middle of the lesion", fontsize=10)
     figure.supylabel("slice score", fontsize=10)
-    panels[0].legend(fontsize=6.5)
+    lines, names = panels[0].get_legend_handles_labels()
+    figure.legend(lines, names, loc="outside upper center", ncols=4, fontsize=8, frameon=False)
     return figure
 
 
 def maps(folder: Path) -> Figure:
-    """HiResCAM of the first test patients with each finding, of the first seed, without and with the mask loss.
+    """HiResCAM of the first test patients with each finding, of the first longer trainings without and with the mask loss.
 
     Args:
         folder: where ``axialnet_evidence`` left its runs.
     """
-    part, chosen = Section(folder / "phantoms", PLAIN, PICTURED), ("nodule", "mass", "consolidation", "calcification")
+    part, chosen = Section(folder / "phantoms", PLAIN, PICTURED), ("effusion", "ild", "consolidation", "nodule")
     figure = Figure(figsize=(12, 6.6), dpi=70, layout="constrained")
     panels = figure.subplots(2, len(chosen))
-    for row, mask in zip(panels, ("plain", "mask-x10"), strict=True):
-        with np.load(folder / "runs" / f"AxialNet-{mask}-0.npz") as tables:
+    for row, mask in zip(panels, ("plain", "mask"), strict=True):
+        with np.load(folder / "runs" / f"AxialNet-{mask}-longer-0.npz") as tables:
             found = torch.from_numpy(tables[f"maps/{PLAIN}"].astype(np.float32)).clamp_min(0)
         for axes, key in zip(row, chosen, strict=True):
             m = list(LABELS).index(key)
@@ -201,7 +204,7 @@ def maps(folder: Path) -> Figure:
                 outline = np.kron(cells[..., group].numpy(), np.ones((8, 8)))
                 axes.contour(outline.T, levels=[0.5], colors=colour, linewidths=1.1)
             axes.set_title(
-                f"{LABELS[key]}, {'without the mask loss' if mask == 'plain' else 'mask loss × 10'}", fontsize=10
+                f"{LABELS[key]}, {'without' if mask == 'plain' else 'with'} the mask loss", fontsize=8.5
             )
             axes.set_axis_off()
     return figure
