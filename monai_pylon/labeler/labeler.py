@@ -13,12 +13,13 @@ from monai_pylon.labeler.findings import Evidence, Finding
 from monai_pylon.labeler.locations import Placed, organs_of, pair_places
 from monai_pylon.labeler.phrases import ParsedSentence, parse_sentence
 from monai_pylon.labeler.places import Place
+from monai_pylon.labeler.report_text import LONGEST_REPORT
 from monai_pylon.labeler.rules import LabelerRules, default_rules, read_rules
 from monai_pylon.labeler.sections import ReportSentence, split_report
 from monai_pylon.labeler.sizes import find_sizes, size_of
 from monai_pylon.labeler.terms import Mention, find_mentions
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
-from monai_pylon.utils import check_choice, check_type
+from monai_pylon.utils import check, check_choice, check_type
 
 __all__ = ["ReportLabeler"]
 
@@ -43,6 +44,8 @@ class ReportLabeler:
 
     The method is SARLE's (phrases, terms, locations; PARTITION's paper, section 12.1) with scopes for negations and
     places dealt out within the clause. Nothing is learnt: words and rules are the CSV files of a folder.
+
+    The time that a text takes grows with its length, whatever it holds; a text has 200,000 characters at most.
 
     Args:
         rules: a folder of rules, or rules from :func:`~monai_pylon.labeler.read_rules`; None for those that come with
@@ -79,7 +82,7 @@ class ReportLabeler:
         """The abnormalities of a report with their places, one :class:`Finding` a mention.
 
         Args:
-            text: a report or a sentence.
+            text: a report or a sentence, at most 200,000 characters.
 
         Returns:
             the findings in the order of the text; the same abnormality may come from several sentences.
@@ -122,8 +125,14 @@ class ReportLabeler:
 
         Returns:
             the evidence in the order of the text.
+
+        Raises:
+            TypeError: where it is no text.
+            ValueError: where it has more than 200,000 characters.
         """
         check_type(text, str, "text", "Decode bytes first; an empty report is ''.")
+        wanted = f"a report of at most {LONGEST_REPORT:,} characters"
+        check(len(text) <= LONGEST_REPORT, "text", wanted, f"{len(text):,}", "Give each report alone.")
         found: list[tuple[ReportSentence, ParsedSentence, _Candidate]] = []
         for sentence in split_report(text, self.rules):
             parsed = parse_sentence(sentence.text, self.rules, always=False)

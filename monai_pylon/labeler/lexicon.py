@@ -11,6 +11,7 @@ __all__ = ["Lexicon", "PhraseMatch", "Word", "read_words"]
 _TOKEN = re.compile(r"[0-9]+(?:[.,][0-9]+)?|[^\W\d_]+|[,;:()/?]")
 _ENTRIES = ""  # no word is empty, so a node keeps under this key what ends at it
 _REMEMBERED = 20_000
+_LONGEST_PAIR = 60  # letters: two words that grew together have no more
 
 
 class Word(NamedTuple):
@@ -123,7 +124,7 @@ class Lexicon:
 
     def parted(self, word: str) -> int:
         """Where a word that is not known is two long known ones grown together ("atelectasisinfiltrate"), else 0."""
-        for cut in range(5, len(word) - 4) if len(word) > 11 else ():
+        for cut in range(5, len(word) - 4) if 11 < len(word) <= _LONGEST_PAIR else ():
             if self.knows(word[:cut]) and self.knows(word[cut:]):
                 return cut
         return 0

@@ -6,6 +6,7 @@ end, so that "no pneumothorax but a small left effusion" keeps its second half.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import groupby
 from typing import NamedTuple
 
@@ -78,27 +79,57 @@ class ParsedSentence(NamedTuple):
 
 
 _STATED = Status("stated", "")
+_RANK = {name: rank for rank, name in enumerate(STATUSES)}
+_NO_KINDS: set[str] = set()
 
 
 class _Scopes:
-    """The spread of the cues of one sentence over its words."""
+    """The statuses of one sentence's words, and how far each of its cues reaches.
+
+    A report may contain anything, a thousand cues in one breath too: nothing is looked for twice.
+    """
 
     def __init__(self, words: list[Word], matches: list[PhraseMatch], kinds: list[set[str]]) -> None:
         self.words, self.matches, self.kinds = words, matches, kinds
-        self.match_at = {match.first: number for number, match in enumerate(matches)}
-        self.match_end = {match.last - 1: number for number, match in enumerate(matches)}
         self.terms = [m.first for m in matches if any(isinstance(e, TermEntry | PartEntry) for e in m.entries)]
         self.statuses = [_STATED] * len(words)
+        self.kinds_at = [_NO_KINDS] * len(words)
+        for match, own in zip(matches, kinds, strict=True):
+            self.kinds_at[match.first] = own
+        self._opening: dict[int, bool] = {}
+        self._listed: list[bool] = []
 
     def mark(self, first: int, last: int, status: Status) -> None:
-        rank = STATUSES.index(status.name)
+        """Give words a status, unless they have a stronger one.
+
+        Args:
+            first, last: the words, the last one excluded.
+            status: what they get.
+        """
+        rank = _RANK[status.name]
         for place in range(first, last):
-            if rank > STATUSES.index(self.statuses[place].name):
+            if rank > _RANK[self.statuses[place].name]:
                 self.statuses[place] = status
 
-    def kind_at(self, place: int) -> set[str]:
-        number = self.match_at.get(place)
-        return set() if number is None else self.kinds[number]
+    def has_term(self, first: int, last: int) -> bool:
+        """Whether a finding begins in words ``first`` to ``last`` - 1."""
+        place = bisect_left(self.terms, first)
+        return place < len(self.terms) and self.terms[place] < last
+
+    def stops(self, place: int) -> bool:
+        """Whether every scope ends at a word."""
+        return self.words[place].text in _STOPS or "contrast" in self.kinds_at[place]
+
+    def listed(self, place: int) -> bool:
+        """Whether an "or" follows from a word on, before every scope ends: a list goes on."""
+        if not self._listed:
+            following = False
+            for other in range(len(self.words) - 1, -1, -1):
+                joined = "list" in self.kinds_at[other] or self.words[other].text == "/"
+                following = not self.stops(other) and (joined or following)
+                self._listed.append(following)
+            self._listed.reverse()
+        return self._listed[place]
 
     def opens(self, comma: int) -> bool:
         """Whether a new statement begins behind a comma or "and", which the negation before it does not reach.
@@ -106,32 +137,30 @@ class _Scopes:
         A list goes on ("no mass, effusion, or large pneumothorax"): there an "or" follows. A new statement begins with
         a word that opens one and brings a finding, or has a verb of its own before the next comma; so does "and is".
         """
-        if comma + 1 >= len(self.words):
-            return False
-        rest = range(comma + 1, len(self.words))
-        listed = False
-        for place in rest:
-            if self.words[place].text in _STOPS or "contrast" in self.kind_at(place):
-                break
-            listed = listed or "list" in self.kind_at(place) or self.words[place].text == "/"
-        if "opens" in self.kind_at(comma + 1):
+        if comma not in self._opening:
+            self._opening[comma] = comma + 1 < len(self.words) and self._opens(comma)
+        return self._opening[comma]
+
+    def _opens(self, comma: int) -> bool:
+        listed = self.listed(comma + 1)
+        if "opens" in self.kinds_at[comma + 1]:
             return not listed
         if "joins" in self.kind_at(comma) and "predicate" in self.kind_at(comma + 1):
             return True
         if listed or self.words[comma].text != ",":
             return False
-        for place in rest:
+        for place in range(comma + 1, len(self.words)):
             if self.words[place].text in _STOPS or self.words[place].text == ",":
                 return False
-            if "predicate" in self.kind_at(place) and place > comma + 1:
-                return place + 1 < len(self.words) and not any(comma < term < place for term in self.terms)
+            if "predicate" in self.kinds_at[place] and place > comma + 1:
+                return place + 1 < len(self.words) and not self.has_term(comma + 1, place)
         return False
 
     def end_behind(self, start: int, ending: bool) -> int:
         """Where the scope of a cue ends that reaches to the words behind it: at "but", and most also at "with"."""
         for place in range(start, len(self.words)):
-            kinds, text = self.kind_at(place), self.words[place].text
-            if text in _STOPS or "contrast" in kinds:
+            kinds, text = self.kinds_at[place], self.words[place].text
+            if self.stops(place):
                 return place
             if ending and ("ends scope" in kinds or ((text == "," or "joins" in kinds) and self.opens(place))):
                 return place
@@ -140,21 +169,26 @@ class _Scopes:
     def start_before(self, end: int, over_commas: bool = True) -> int:
         """Where the scope of a cue begins that reaches to the words before it: behind a comma, if a term is between."""
         for place in range(end - 1, -1, -1):
-            kinds, text = self.kind_at(place), self.words[place].text
-            if text in _STOPS or "contrast" in kinds:
+            kinds, text = self.kinds_at[place], self.words[place].text
+            if self.stops(place):
                 return place + 1
             border = text == "," or "ends scope" in kinds or ("joins" in kinds and self.opens(place))
-            if border and (not over_commas or any(place < term < end for term in self.terms)):
+            if border and (not over_commas or self.has_term(place + 1, end)):
                 return place + 1
         return 0
 
     def spread(self, number: int, cue: CueEntry) -> None:
+        """Mark the words that a cue reaches: what it negates, doubts, or tells of as history or as only looked for.
+
+        Args:
+            number: the match in which the cue stands.
+            cue: what was entered under it.
+        """
         match = self.matches[number]
-        before_there = any(self.start_before(match.first) <= term < match.first for term in self.terms)
-        behind_there = any(term >= match.last for term in self.terms)
         either = cue.kind == "negates either"
+        before_there = either and self.has_term(self.start_before(match.first), match.first)
         if cue.kind in _BEHIND or (either and not before_there):
-            if cue.kind == "negates after" and not behind_there and match.last == len(self.words):
+            if cue.kind == "negates after" and match.last == len(self.words):
                 self.mark(self.start_before(match.first), match.last, Status("absent", cue.rule))
                 return
             name = _BEHIND.get(cue.kind, "absent")
@@ -163,8 +197,9 @@ class _Scopes:
             first = self.start_before(match.first, cue.kind != "normal before")
             self.mark(first, match.last, Status(_BEFORE.get(cue.kind, "absent"), cue.rule))
         elif cue.kind == "possible both":
-            nearest = [term for term in self.terms if self.start_before(match.first) <= term < match.first]
-            first = nearest[-1] if nearest else match.first
+            nearest = bisect_left(self.terms, match.first) - 1
+            start = self.start_before(match.first)
+            first = self.terms[nearest] if nearest >= 0 and self.terms[nearest] >= start else match.first
             self.mark(first, self.end_behind(match.last, True), Status("possible", cue.rule))
 
 

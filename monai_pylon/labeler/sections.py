@@ -16,9 +16,10 @@ _SPACE = re.compile(r"\s*")
 _LIST_MARK = re.compile(r"\s*(?:[-*•·]+|\(?\d{1,2}[.)](?!\d))\s*")
 _HEADING = re.compile(r"[A-Za-z][A-Za-z /&,-]{1,44}")
 # A sentence ends at a full stop that parts no number and no abbreviation, at ?, !, at a blank line, before a list mark,
-# and at a line's end where the next line begins like a sentence or a heading (not with an abbreviation alone).
+# and at a line's end where the next line begins like a sentence or a heading (not with an abbreviation alone). Of a row
+# of stops the last few are enough: one without end would be looked through from each of them.
 _END = re.compile(
-    r"(?<!^\d)(?<!^\d\d)(?<!\b[A-Za-z])(?<!\bDr)(?<!\bvs)(?<!\bapprox)(?<!\bcm)(?<!\bmm)[.!?]+(?=\s|\Z|[A-Z])"
+    r"(?<!^\d)(?<!^\d\d)(?<!\b[A-Za-z])(?<!\bDr)(?<!\bvs)(?<!\bapprox)(?<!\bcm)(?<!\bmm)[.!?]{1,8}(?=\s|\Z|[A-Z])"
     r"|(?<=\b[cm]m)\.(?=\s+[A-Z]|\s*\Z)|(?<=\bvs)\.(?=\s*\Z)|(?<=\b[A-Za-z])\.(?=\s+[A-Z][a-z]|\s*\Z)"
     r"|\n\s*\n|\n(?=\s*(?:[-*•·]|\(?\d{1,2}[.)](?!\d)))|\n(?=\s*[A-Z][a-z])"
     r"|\n(?=\s*[A-Z]{2,} [A-Z]{2,})|\n(?=\s*[A-Z][A-Z /&-]+(?::|\n|\Z))",
@@ -45,7 +46,7 @@ class ReportSentence(NamedTuple):
 
 
 def _behind_space(text: str, start: int, end: int) -> int:
-    return min(end, _SPACE.match(text, start).end())  # type: ignore[union-attr]  # it always matches
+    return _SPACE.match(text, start, end).end()  # type: ignore[union-attr]  # it always matches
 
 
 def _heading(text: str, start: int, rules: LabelerRules) -> tuple[str, int] | None:

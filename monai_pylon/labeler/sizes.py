@@ -114,19 +114,23 @@ def size_of(
         [(3.0,), (40.0,)]
     """
     mention = mentions[number]
-    others = [other for other in mentions if other.last <= mention.first or other.first >= mention.last]
+    before = max((other.first for other in mentions if other.last <= mention.first), default=-1)
+    behind = min((other.first for other in mentions if other.first >= mention.last), default=len(parsed.words))
     for size in sizes:
-        if size.last <= mention.first and not _cut(parsed, size.last, mention.first):
-            nearer = any(size.last <= other.first < mention.first for other in others)
-            if not nearer or mention.first - size.last <= _NEAR:  # "12 mm calcified nodule" is one noun phrase
-                return size.diameters_mm
+        if size.last > mention.first:
+            break
+        nearer = size.last <= before  # another finding lies between
+        if (not nearer or mention.first - size.last <= _NEAR) and not _cut(parsed, size.last, mention.first):
+            return size.diameters_mm  # "12 mm calcified nodule" is one noun phrase
     for size in sizes:
-        if size.first >= mention.last:
-            taken = any(
-                size.last <= other.first <= size.last + _NEAR and not _cut(parsed, size.last, other.first)
-                for other in others
-            )
-            nearer = any(mention.last <= other.first < size.first for other in others)
-            if not taken and not nearer:
-                return size.diameters_mm
+        if size.first < mention.last:
+            continue
+        if behind < size.first:
+            break
+        taken = any(
+            size.last <= other.first <= size.last + _NEAR and not _cut(parsed, size.last, other.first)
+            for other in mentions
+        )
+        if not taken:
+            return size.diameters_mm
     return None

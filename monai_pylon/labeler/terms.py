@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import NamedTuple
 
 from monai_pylon.labeler.phrases import STATUSES, ParsedSentence, Status
@@ -57,10 +58,11 @@ def _patterns(parsed: ParsedSentence, rules: LabelerRules) -> list[Mention]:
         for start in starts:
             chain = [start]
             for following in range(1, pattern.parts):
-                later = [n for n in parts.get((pattern_number, following), ()) if n > chain[-1]]
-                if not later or not _unbroken(parsed, chain[-1], later[0]):
+                numbers = parts.get((pattern_number, following), [])
+                later = bisect_right(numbers, chain[-1])
+                if later == len(numbers) or not _unbroken(parsed, chain[-1], numbers[later]):
                     break
-                chain.append(later[0])
+                chain.append(numbers[later])
             if len(chain) == pattern.parts:
                 spans = [range(parsed.matches[n].first, parsed.matches[n].last) for n in chain]
                 places = tuple(place for span in spans for place in span)
