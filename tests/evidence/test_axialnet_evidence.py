@@ -42,6 +42,7 @@ def test_a_peak_beside_a_lesion_is_a_hit_and_one_farther_off_is_not() -> None:
     data.lesions[..., 2, 2, 2] = 1
     maps = torch.full((1, 4, 5, 5, 5), -1.0)
     maps[0, 0, 3, 2, 1] = maps[0, 1, 4, 2, 2] = maps[0, 3, 2, 2, 2] = 1
+    maps[0, 2, 2, 2, 2] = -0.5  # the highest, on the lesion, and yet no evidence
     assert plain(peaks_on_lesions(maps, data).numpy()) == [[1.0, 0.0, 0.0, None]]
 
 
@@ -50,6 +51,17 @@ def test_an_interval_draws_seeds_and_patients() -> None:
     values[:, 7:, 1] = np.nan
     found = mean_interval(values)
     assert (found["mean"], found["low"], found["high"], found["seeds"].tolist()) == (0.5, 0.0, 1.0, [0.0, 1.0])
+
+
+def test_an_interval_weighs_all_that_is_defined_alike() -> None:
+    """Half of the patients have three values of 1, the others a single 0: three quarters of all values are 1."""
+    values = np.ones((1, 40, 3))
+    values[:, ::2], values[:, ::2, 0] = np.nan, 0
+    found = mean_interval(values)
+    assert found["mean"] == pytest.approx(0.75)
+    draws = np.random.default_rng(1).binomial(40, 0.5, 100_000)  # patients with three values among 40 drawn ones
+    low, high = np.quantile(3 * draws / (3 * draws + 40 - draws), (0.025, 0.975))
+    assert (found["low"], found["high"]) == (pytest.approx(low, abs=0.02), pytest.approx(high, abs=0.02))
 
 
 def test_drawn_areas_are_those_of_the_drawn_patients() -> None:
