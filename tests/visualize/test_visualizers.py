@@ -276,6 +276,30 @@ def test_methods_that_there_are_not(methods: list[str]) -> None:
         explain_by_methods(make_net("deep"), "layer", image(), methods=methods)
 
 
+@pytest.mark.parametrize("visualizer", [HiResCAM, LayerGradCAM])
+@pytest.mark.parametrize("kind", TAILS)
+def test_all_labels_by_one_gradient(kind: str, visualizer: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Label by label is what makes other libraries slow."""
+    taken, grad = [], torch.autograd.grad
+    monkeypatch.setattr(torch.autograd, "grad", lambda *args, **how: taken.append(1) or grad(*args, **how))
+    visualizer(make_net(kind), "layer")(image(), "all")
+    assert len(taken) == 1
+
+
+def test_what_comes_before_the_layer_keeps_no_graph() -> None:
+    """Neither its parameters nor the image ask for gradients meanwhile: a whole graph takes much memory."""
+
+    class Trunk(Net):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            trunk = x.sin()
+            graphs.append(trunk.requires_grad or self.layer.weight.mul(1).requires_grad)
+            return self.tail(self.layer(trunk))
+
+    graphs: list[bool] = []
+    HiResCAM(Trunk(2, TAILS["deep"](2)), "layer")(image().requires_grad_(), "all")
+    assert graphs == [False]
+
+
 def test_a_bundle_can_ask_for_it() -> None:
     parser = ConfigParser({"inferer": {"_target_": "ActivationMapInferer", "target_layer": "layer", "class_idx": 0}})
     assert parser.get_parsed_content("inferer")(image(), make_net("pooled")).shape == (2, 1, 4, 4)
