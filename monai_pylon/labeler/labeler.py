@@ -16,7 +16,7 @@ from monai_pylon.labeler.places import Place
 from monai_pylon.labeler.report_text import LONGEST_REPORT
 from monai_pylon.labeler.rules import LabelerRules, default_rules, read_rules
 from monai_pylon.labeler.sections import ReportSentence, split_report
-from monai_pylon.labeler.sizes import find_sizes, size_of
+from monai_pylon.labeler.sizes import find_sizes, places_of, sizes_of
 from monai_pylon.labeler.terms import Mention, find_mentions
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
 from monai_pylon.utils import check, check_choice, check_type
@@ -188,19 +188,22 @@ class ReportLabeler:
         sizes = find_sizes(parsed)
         made = []
         for number, mention in enumerate(mentions):
-            names = [(mention.finding, mention.rule)]
-            size = size_of(number, mentions, sizes, parsed)
+            names = [(mention.finding, mention.rule, places[number])]
             for rule in self.rules.sizes.get(mention.finding, ()):
-                if size and (max if rule.measure == "longest" else min)(size) > rule.above_mm:
-                    names.append((rule.gives, f"{mention.rule}, {rule.rule}"))
-            for name, why in names:
+                measure = max if rule.measure == "longest" else min
+                told = sizes_of(number, mentions, sizes, parsed)
+                large = [size for size in told if measure(size.diameters_mm) > rule.above_mm]
+                if large:
+                    where = places_of(large, places[number], parsed)
+                    names.append((rule.gives, f"{mention.rule}, {rule.rule}", where))
+            for name, why, there in names:
                 finding = self.rules.findings[name]
                 if not any(finding.labels.values()):
                     continue
-                placed = organs_of(finding, places[number], sentence.place)
+                placed = organs_of(finding, there, sentence.place)
                 pairs = [(label, organ) for organ in placed.organs for label in finding.labels[organ]]
                 for label, organ in pairs or [("", "")]:
-                    made.append(_Candidate(label or name, organ, placed, mention, places[number], why))
+                    made.append(_Candidate(label or name, organ, placed, mention, there, why))
         return made
 
     def _dropped(self, sentence: ReportSentence, candidate: _Candidate) -> str:

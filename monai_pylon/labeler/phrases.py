@@ -7,7 +7,7 @@ end, so that "no pneumothorax but a small left effusion" keeps its second half.
 from __future__ import annotations
 
 from bisect import bisect_left
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from monai_pylon.labeler.lexicon import PhraseMatch, Word, read_words
@@ -145,7 +145,7 @@ class _Scopes:
         listed = self.listed(comma + 1)
         if "opens" in self.kinds_at[comma + 1]:
             return not listed
-        if "joins" in self.kind_at(comma) and "predicate" in self.kind_at(comma + 1):
+        if "joins" in self.kinds_at[comma] and "predicate" in self.kinds_at[comma + 1]:
             return True
         if listed or self.words[comma].text != ",":
             return False
@@ -176,6 +176,12 @@ class _Scopes:
             if border and (not over_commas or self.has_term(place + 1, end)):
                 return place + 1
         return 0
+
+    def question(self) -> None:
+        """A question mark that touches the word behind it asks ("?pneumonia")."""
+        for place, (word, following) in enumerate(pairwise(self.words)):
+            if word.text == "?" and word.end == following.start:
+                self.mark(place, self.end_behind(place + 1, True), Status("possible", "a question mark"))
 
     def spread(self, number: int, cue: CueEntry) -> None:
         """Mark the words that a cue reaches: what it negates, doubts, or tells of as history or as only looked for.
@@ -229,6 +235,7 @@ def parse_sentence(sentence: str, rules: LabelerRules | None = None, always: boo
             for entry in match.entries:
                 if isinstance(entry, CueEntry):
                     scopes.spread(number, entry)
+        scopes.question()
     return ParsedSentence(sentence, words, matches, kinds, scopes.statuses)
 
 

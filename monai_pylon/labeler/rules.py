@@ -25,7 +25,7 @@ CUE_KINDS = (
     *("asked after", "asked before", "history after", "contrast", "ends scope", "opens"),
     *("verb", "predicate", "joins", "list", "preposition"),
     *("neutral", "overlies", "beside", "not there", "not there before", "same place"),
-    *("unit", "times", "earlier size"),
+    *("unit", "times", "earlier size", "distance"),
 )
 _SIDES = {"right": (ORGANS[0],), "left": (ORGANS[2],), "both": (ORGANS[0], ORGANS[2]), "": ()}
 _COLUMNS = {

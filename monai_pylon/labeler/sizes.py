@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from monai_pylon.labeler.phrases import ParsedSentence
+from monai_pylon.labeler.places import Place
 from monai_pylon.labeler.rules import CueEntry
 from monai_pylon.labeler.terms import Mention
 
-__all__ = ["Size", "find_sizes", "size_of"]
+__all__ = ["Size", "find_sizes", "places_of", "sizes_of"]
 
 _WORDS_TO_EARLIER = 2  # "previously measuring up to 14 mm"
 _NEAR = 3  # words between a size and its finding at most, where another finding may claim it
@@ -75,7 +76,10 @@ def find_sizes(parsed: ParsedSentence) -> list[Size]:
 
 
 def _of_this_scan(parsed: ParsedSentence, sizes: list[Size]) -> list[Size]:
-    """The sizes without those of an earlier scan ("from 14 mm to 7 mm", "was 9 mm"), where there are others."""
+    """The sizes without distances ("2 cm from the pleura") and, where there are others, those of an earlier scan."""
+    aways = {match.first for number, match in enumerate(parsed.matches) if parsed.has(number, "distance")}
+    starts = {size.first for size in sizes}
+    sizes = [size for size in sizes if size.last not in aways or size.last + 1 in starts]
     cues = [match for number, match in enumerate(parsed.matches) if parsed.has(number, "earlier size")]
     earlier = {
         number
@@ -92,10 +96,8 @@ def _cut(parsed: ParsedSentence, first: int, last: int) -> bool:
     return any(parsed.words[place].text in (",", ";") for place in range(first, last))
 
 
-def size_of(
-    number: int, mentions: list[Mention], sizes: list[Size], parsed: ParsedSentence
-) -> tuple[float, ...] | None:
-    """The size told of a mention: the one in front of it, or else the one behind it that is in front of no other.
+def sizes_of(number: int, mentions: list[Mention], sizes: list[Size], parsed: ParsedSentence) -> list[Size]:
+    """The sizes told of a mention: those in front of it, and those behind it that are in front of no other.
 
     Args:
         number: which of the mentions.
@@ -104,33 +106,58 @@ def size_of(
         parsed: the sentence.
 
     Returns:
-        the diameters in mm, or None.
+        its sizes in their order; several where it stands for several ("nodules: 4 mm and 12 mm").
 
     Example:
         >>> from monai_pylon.labeler import default_rules, find_mentions, parse_sentence
         >>> parsed = parse_sentence("a 3 mm nodule, and a mass of 4 cm")
         >>> mentions, sizes = find_mentions(parsed, default_rules()), find_sizes(parsed)
-        >>> [size_of(number, mentions, sizes, parsed) for number in (0, 1)]
-        [(3.0,), (40.0,)]
+        >>> [[size.diameters_mm for size in sizes_of(number, mentions, sizes, parsed)] for number in (0, 1)]
+        [[(3.0,)], [(40.0,)]]
     """
     mention = mentions[number]
     before = max((other.first for other in mentions if other.last <= mention.first), default=-1)
     behind = min((other.first for other in mentions if other.first >= mention.last), default=len(parsed.words))
+    told = []
     for size in sizes:
-        if size.last > mention.first:
-            break
-        nearer = size.last <= before  # another finding lies between
-        if (not nearer or mention.first - size.last <= _NEAR) and not _cut(parsed, size.last, mention.first):
-            return size.diameters_mm  # "12 mm calcified nodule" is one noun phrase
-    for size in sizes:
-        if size.first < mention.last:
-            continue
-        if behind < size.first:
-            break
-        taken = any(
-            size.last <= other.first <= size.last + _NEAR and not _cut(parsed, size.last, other.first)
-            for other in mentions
-        )
-        if not taken:
-            return size.diameters_mm
-    return None
+        if size.last <= mention.first:
+            nearer = size.last <= before  # another finding lies between
+            if (not nearer or mention.first - size.last <= _NEAR) and not _cut(parsed, size.last, mention.first):
+                told.append(size)  # "12 mm calcified nodule" is one noun phrase
+        elif mention.last <= size.first <= behind:
+            taken = any(
+                size.last <= other.first <= size.last + _NEAR and not _cut(parsed, size.last, other.first)
+                for other in mentions
+            )
+            if not taken:
+                told.append(size)
+    return told
+
+
+def places_of(sizes: list[Size], places: list[Place], parsed: ParsedSentence) -> list[Place]:
+    """Where what is so large lies: of several places the one that is told with each size.
+
+    Args:
+        sizes: of one mention.
+        places: of the same.
+        parsed: the sentence.
+
+    Returns:
+        of the places that tell a side the nearest to each size, if possible in the same item of a list; and the rest.
+
+    Example:
+        >>> from monai_pylon.labeler import find_places, parse_sentence
+        >>> parsed = parse_sentence("Nodules: RUL 4 mm, LLL 12 mm")
+        >>> [place.side for place in places_of(find_sizes(parsed)[1:], find_places(parsed), parsed)]
+        ['left']
+    """
+    if len({place.side for place in places if place.side}) < 2:
+        return places
+
+    def far(size: Size, place: Place) -> tuple[bool, int]:
+        low, high = (place.last, size.first) if place.first < size.first else (size.last, place.first)
+        return any(parsed.words[n].text in (",", ";") for n in range(low, high)), high - low
+
+    sided = [place for place in places if place.side]
+    nearest = [min(sided, key=lambda place: far(size, place)) for size in sizes]
+    return [place for place in places if not place.side or place in nearest]

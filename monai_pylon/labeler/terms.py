@@ -10,7 +10,7 @@ from monai_pylon.labeler.rules import LabelerRules, PartEntry, TermEntry
 
 __all__ = ["Mention", "find_mentions"]
 
-_WORDS_BETWEEN = 5
+_WORDS_BETWEEN = 6  # "bronchi in the left lower lobe are dilated"
 _BREAKS = {",", ";", "?"}
 
 
