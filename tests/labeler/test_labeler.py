@@ -81,16 +81,60 @@ def test_all_80_labels_are_reached_by_our_sentences(labeler: ReportLabeler) -> N
 
 def test_our_sentences_are_many_and_mean_possible_cells() -> None:
     sentences = own_sentences()
-    assert len(sentences) >= 300
+    assert len(sentences) >= 800
     assert len({sentence.text for sentence in sentences}) == len(sentences)
     assert not (np.stack([sentence.cells for sentence in sentences]) & ~possible_locations()).any()
 
 
-def test_the_scores_of_each_step(labeler: ReportLabeler) -> None:
-    scores = step_scores(labeler)
-    assert scores["phrases"] >= 0.97, scores
-    assert scores["terms"] >= 0.96, scores
-    assert scores["cells"] >= 0.95, scores
+# A little below what is measured (docs/researchers/labeler.md), so that a rule that harms is seen.
+FLOORS = {
+    "first": {"phrases": 0.995, "terms": 0.995, "cells": 0.990},
+    "second": {"phrases": 0.960, "terms": 0.960, "cells": 0.970},
+    "third": {"phrases": 0.995, "terms": 0.995, "cells": 0.990},
+    "fourth": {"phrases": 0.985, "terms": 0.985, "cells": 0.985},
+}
+
+
+@pytest.mark.parametrize("written", FLOORS)
+def test_the_scores_of_each_step(labeler: ReportLabeler, written: str) -> None:
+    scores = step_scores(labeler, written)
+    assert all(scores[step] >= floor for step, floor in FLOORS[written].items()), scores
+
+
+def test_every_set_of_sentences_has_a_floor() -> None:
+    assert {sentence.written for sentence in own_sentences()} == set(FLOORS)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "cells"),
+    [
+        # a hilum is of the mediastinum, but what has no label there is of the lung; what touches it is where it is
+        ("Right hilar mass", {"mediastinum mass": {MIDDLE}}),
+        ("Right hilar granuloma", {"lung granuloma": {RIGHT}}),
+        ("Mass abutting the left hilum", {"lung mass": {LEFT}}),
+        ("Mass projecting over the left hilum", {"lung mass": {LEFT}}),
+        ("Right lung mass narrowing the left hilum", {"lung mass": {RIGHT}}),
+        # what is spared, what is only more
+        ("Consolidation throughout the left lung with sparing of the right", {"consolidation": {LEFT}}),
+        ("Consolidation in the left lung, the right lung is spared", {"consolidation": {LEFT}}),
+        ("Bibasal atelectasis, worse on the left", {"atelectasis": {RIGHT, LEFT}}),
+        ("Mass in the left upper lobe and a nodule in the same lobe", {"lung mass": {LEFT}, "lung nodule": {LEFT}}),
+        ("Left mass; effusion on the same side", {"lung mass": {LEFT}, "pleural effusion": {LEFT}}),
+        ("Left mass; effusion", {"lung mass": {LEFT}, "pleural effusion": {RIGHT, LEFT}}),
+        # shared across "but" from before, never from behind
+        ("Left mass but effusion is new", {"lung mass": {LEFT}, "pleural effusion": {LEFT}}),
+        ("Effusion is old but the left mass is new", {"lung mass": {LEFT}, "pleural effusion": {RIGHT, LEFT}}),
+        ("The lesion of the liver is a cyst", {}),
+        ("Lesion of the liver and a cyst", {"lung cyst": {RIGHT, LEFT}}),
+        # a list: each size with its own place
+        ("Nodules: RUL 4 mm, LLL 12 mm", {"lung nodule": {RIGHT, LEFT}, "lung nodulegr1cm": {LEFT}}),
+        ("Nodules: 12 mm RUL, 4 mm LLL", {"lung nodule": {RIGHT, LEFT}, "lung nodulegr1cm": {RIGHT}}),
+        ("Nodules in both lungs up to 12 mm", {"lung nodule": {RIGHT, LEFT}, "lung nodulegr1cm": {RIGHT, LEFT}}),
+        ("12 mm nodule in the left lung, 3 cm from the pleura", {"lung nodule": {LEFT}, "lung nodulegr1cm": {LEFT}}),
+    ],
+)
+def test_where_a_finding_lies(labeler: ReportLabeler, sentence: str, cells: dict[str, set[str]]) -> None:
+    assert found(labeler, sentence) == cells
 
 
 def test_every_cell_found_is_possible(labeler: ReportLabeler) -> None:
