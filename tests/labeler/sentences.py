@@ -9,6 +9,9 @@ Their truth was once brought to what the first two sets call by another name ("s
 "suggests" are possible, not probable; a nodular something is a nodule too; a dilated chamber is cardiomegaly; an
 airspace opacity is an opacity alone; coronary atherosclerosis is heart atherosclerosis alone): five sentences of the
 third set, after its first scoring; six of the fourth, before any.
+
+The fifth set is 30 whole reports, written after all mending with the first four by somebody who by then knew the rules,
+and put down before it was scored.
 """
 
 from __future__ import annotations
