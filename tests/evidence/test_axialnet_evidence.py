@@ -23,7 +23,7 @@ def test_the_page_says_what_the_files_say() -> None:
         for name in ("axialnet_evidence.json", "axialnet_real.json")
     )
     page = PAGE.read_text(encoding="utf-8")
-    assert page.count("<!-- table: ") == page.count("<!-- end -->") == 7
+    assert page.count("<!-- table: ") == page.count("<!-- end -->") == 10
     assert filled(page, found, real) == page, "python -m tests.benchmarks.axialnet_page"
 
 
