@@ -13,8 +13,17 @@ from monai_pylon.metrics import auroc_per_class
 from tests.benchmarks import axialnet_cohort as cohort
 from tests.benchmarks.axialnet_evidence import experiment, plain, plan
 from tests.benchmarks.axialnet_page import PAGE, curves, filled, table_1
-from tests.benchmarks.axialnet_runs import NETWORKS, Settings, maps_of, normalized, peaks_on_lesions
-from tests.benchmarks.axialnet_summary import Draws, auroc_draws, mean_interval
+from tests.benchmarks.axialnet_runs import METHODS, NETWORKS, Settings, maps_of, normalized, peaks_on_lesions
+from tests.benchmarks.axialnet_summary import (
+    REACH,
+    TESTS,
+    Draws,
+    auroc_draws,
+    fat_in_scores,
+    mask_loss_gain,
+    mean_interval,
+    slice_curves,
+)
 
 
 def test_the_page_says_what_the_files_say() -> None:
@@ -47,10 +56,10 @@ def test_a_peak_beside_a_lesion_is_a_hit_and_one_farther_off_is_not() -> None:
 
 
 def test_an_interval_draws_seeds_and_patients() -> None:
-    values = np.array([0.0, 1.0])[:, None, None] + np.zeros((2, 50, 3))
+    values = np.array([0.0, 0.0, 0.0, 1.0])[:, None, None] + np.zeros((4, 50, 3))
     values[:, 7:, 1] = np.nan
     found = mean_interval(values)
-    assert (found["mean"], found["low"], found["high"], found["seeds"].tolist()) == (0.5, 0.0, 1.0, [0.0, 1.0])
+    assert (found["mean"], found["low"], found["high"], found["seeds"].tolist()) == (0.25, 0.0, 0.75, [0, 0, 0, 1])
 
 
 def test_an_interval_weighs_all_that_is_defined_alike() -> None:
@@ -73,6 +82,53 @@ def test_drawn_areas_are_those_of_the_drawn_patients() -> None:
         chosen = np.repeat(both[s], draws.patients[r].astype(int), axis=0)
         each = auroc_per_class(torch.from_numpy(chosen[:, 0]), torch.from_numpy(chosen[:, 1]))
         assert areas[r, s] == pytest.approx(float(each.mean()))
+
+
+def patients(labels: list[int], slices: int = 27) -> cohort.Section:
+    """Patients of whom some have every label, without lesions."""
+    data = cohort.Section.__new__(cohort.Section)
+    data.labels = torch.tensor(labels).float()[:, None].expand(-1, len(cohort.LABELS))
+    data.lesions = torch.zeros(*data.labels.shape, 2, 2, slices)
+    data.fat = torch.arange(len(labels)).float()
+    return data
+
+
+def test_what_the_mask_loss_changes_is_with_it_less_without() -> None:
+    part = patients([0, 1, 1, 0])
+
+    def found(scores: torch.Tensor, value: float) -> dict[str, np.ndarray]:
+        same = np.full(part.labels.shape, value)
+        names = [f"{what} {method}/{test}" for what in ("OrganIoU", "peak") for method in METHODS for test in TESTS]
+        return {f"scores/{test}": scores.numpy() for test in TESTS} | dict.fromkeys(names, same)
+
+    gain = mask_loss_gain([found(part.labels, 0.7)], [found(0 * part.labels, 0.5)], dict.fromkeys(TESTS, part))
+    for test in TESTS:
+        assert gain[test]["AUROC"]["mean"] == 0.5, "from a half to one"
+        for name in ("OrganIoU Grad-CAM", "OrganIoU HiResCAM", "peak Grad-CAM", "peak HiResCAM"):
+            assert gain[test][name]["mean"] == pytest.approx(0.2)
+            assert list(gain[test][f"{name} by label"].values()) == pytest.approx([0.2] * len(cohort.LABELS))
+
+
+def test_fat_counts_in_the_scores_of_those_without_the_label() -> None:
+    part = patients([0, 0, 0, 1, 1, 0])
+    scores = torch.tensor([1.0, 2, 3, 9, -9, 4])[:, None].expand_as(part.labels)
+    runs = [{"scores/test, plain": sign * scores.numpy()} for sign in (1, -1)]
+    assert fat_in_scores(runs, part)["nodule"] == [pytest.approx(1), pytest.approx(-1)]
+
+
+def test_slice_scores_are_read_around_the_lesions_middle() -> None:
+    part = patients([1, 0, 0])
+    part.lesions[0, 0, 0, 1, 8:11] = 5
+    scores = np.zeros((3, len(cohort.LABELS), 27))
+    scores[0, 0, 8:11] = 1, 2, 1
+    scores[1:, 0] = np.arange(27) / 100, np.arange(27) / 50
+    curves = slice_curves([{"slices/test, plain": scores}] * 2, part)
+    assert set(curves) == {"nodule"}, "the only label of which a lesion was drawn"
+    found = curves["nodule"]
+    assert found["patients"] == 1
+    assert found["AUROC"]["mean"] == 1
+    assert plain(found["mean"]) == [None, *[0] * (REACH - 2), 1, 2, 1, *[0] * (REACH - 1)]
+    np.testing.assert_allclose(found["elsewhere"][1:], 0.015 * np.arange(2 * REACH), atol=1e-9)
 
 
 @pytest.mark.slow

@@ -14,11 +14,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from monai_pylon.metrics import bootstrap_interval
 from monai_pylon.networks import make_encoder
+from monai_pylon.workflows import make_network
 from tests.benchmarks.pylon_evidence import table
-from tests.benchmarks.pylon_evidence.films import DEVIATION, MEAN, augment, normalize, phantom_films
+from tests.benchmarks.pylon_evidence.films import DEVIATION, MEAN, Films, augment, normalize, phantom_films
 from tests.benchmarks.pylon_evidence.plan import NETWORKS, first, plan
-from tests.benchmarks.pylon_evidence.training import Recipe, judge, run, soft_maximum, start_from_folded
+from tests.benchmarks.pylon_evidence.training import Recipe, judge, run, soft_maximum, start_from_folded, train
 
 
 def _disc(size: int) -> torch.Tensor:
@@ -54,9 +56,28 @@ def test_augmentation_turns_mirrors_and_keeps_the_range():
     assert all(lowest - 1e-4 <= float(view.min()) and float(view.max()) <= highest + 1e-4 for view in views + turned)
 
 
+def test_augmentation_crops_and_changes_brightness_and_contrast():
+    """Of a disc on black: how much of the view it fills, what black becomes, and what lies between both."""
+    generator = torch.Generator().manual_seed(0)
+    views = [augment(_disc(160), 128, 0, generator)[0, 0] * DEVIATION + MEAN for _ in range(200)]
+    black = np.array([float(view.median()) for view in views])
+    between = np.array([float(view.max()) for view in views]) - black
+    share = np.array([float((view > low + 0.1).float().mean()) for view, low in zip(views, black, strict=True)])
+    unchanged = (np.abs(black) < 1e-4) & (np.abs(between - 200 / 255) < 1e-4)
+    assert 0.35 < unchanged.mean() < 0.65
+    assert 0.3 < black.max() <= 0.5
+    inside = (black > 1e-4) & (black + between < 1 - 1e-4)  # neither end is cut off
+    assert between[inside].min() < 0.65
+    assert between[inside].max() > 0.85
+    own = math.pi * 0.1**2
+    assert own * 1.2 < np.quantile(share[unchanged], 0.9) < own / 0.7 * 1.05
+    assert share[unchanged].max() < own / 0.7 * 1.05
+
+
 def test_a_test_film_is_only_normalised():
     flat = torch.full((1, 1, 160, 160), 127, dtype=torch.uint8)
     assert torch.allclose(normalize(flat, 128), torch.tensor((127 / 255 - MEAN) / DEVIATION), atol=1e-5)
+    assert _centre(normalize(_disc(160), 128)) == pytest.approx((0.7, 0.3), abs=0.01)
 
 
 def test_soft_maximum_lies_between_mean_and_maximum():
@@ -94,7 +115,7 @@ def test_unfolded_norms_compute_what_the_folded_network_did(tmp_path):
 
 def test_a_run_of_each_data_is_planned_and_starts_from_its_own_fold():
     runs = plan("real", (0, 1), (0,))
-    assert {run.recipe.network for run in runs} == set(NETWORKS)
+    assert {run.recipe.network for run in runs} == set(NETWORKS) == set(table.TITLES)
     for planned in runs:
         before = first(planned)
         assert (before is None) == (planned.recipe.start == "imagenet")
@@ -106,7 +127,22 @@ def test_a_run_of_each_data_is_planned_and_starts_from_its_own_fold():
     assert len({planned.key for planned in runs}) == len(runs)
 
 
-def test_a_run_learns_and_judges_films_it_has_not_seen():
+def test_a_network_learns_to_tell_films_with_a_disc_from_black_ones():
+    """Half of the films have one, and that is their first finding."""
+    has = torch.arange(16) % 2 == 0
+    images = torch.where(has[:, None, None, None], _disc(80), torch.zeros(1, dtype=torch.uint8))
+    labels = functional.pad(has.float()[:, None], (0, 13))
+    films = Films(images, labels, [torch.zeros(0, 5)] * 16, torch.zeros(16), ["p"] * 16)
+    recipe = Recipe("pylon", epochs=8, size=64, batch=4, rate=1e-3, decoder_rate=1e-3, max_rotation=0, normals=1)
+    torch.manual_seed(0)
+    network = make_network({"name": recipe.network, "encoder": recipe.encoder})
+    train(network, films, recipe, 0, print)
+    with torch.no_grad():
+        scores = network.eval()(normalize(images, 64))[:, 0]
+    assert scores[has].min() > 0 > scores[~has].max()
+
+
+def test_a_run_judges_films_it_has_not_seen():
     films = phantom_films(20, 64, num_folds=2)
     recipe = Recipe("pylon", start="scratch", epochs=1, size=64, batch=4)
     figures, network = run(recipe, films.of(films.folds == 0), films.of(films.folds == 1), 0, None, None, print)
@@ -130,11 +166,13 @@ def test_pooling_and_differences_by_hand():
         {"name": "backbone", "fold": 1, "seed": 0, "hits": "10", "point": 0.5, "box": {"0.25": 0.0}, "auroc": 0.5},
         {"name": "pylon", "fold": 1, "seed": 0, "hits": "00", "point": 0.0, "box": {"0.25": 0.5}, "auroc": 0.8},
     ]
-    instances = [{"fold": 0, "patients": ["a", "b", "c", "d"]}, {"fold": 1, "patients": ["e", "f"]}]
+    instances = [{"fold": 0, "patients": ["a", "a", "b", "b"]}, {"fold": 1, "patients": ["c", "d"]}]
     result = {"instances": instances, "runs": [{**single, "map": [4, 4]} for single in runs]}
     backbone, pylon = table.summarize(result, ["backbone", "pylon"])
     assert backbone.point.estimate == pytest.approx(2 / 6)
     assert pylon.point.estimate == pytest.approx(3 / 6)
+    hits = np.array([0, 1, 1, 1, 0, 0])
+    assert pylon.point == bootstrap_interval(hits, groups=list("aabbcd")) != bootstrap_interval(hits)
     assert pylon.spread == (0.0, 0.75)
     assert pylon.difference is not None
     assert pylon.difference.estimate == pytest.approx(1 / 6)
