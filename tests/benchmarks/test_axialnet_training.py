@@ -10,10 +10,10 @@ import pytest
 
 #: One phantom scan trains, and nothing is validated; all else is as the bundle has it.
 SCRIPT = """
-import resource, sys, time
+import sys, time
 from ignite.engine import Events
 from monai.bundle import ConfigWorkflow
-from monai_pylon.workflows import bundle_folder
+from monai_pylon.workflows import bundle_folder, peak_memory_mb  # ru_maxrss begins with that of the parent process
 
 slices, folder = int(sys.argv[1]), sys.argv[2]
 workflow = ConfigWorkflow(
@@ -31,7 +31,7 @@ assert trainer.state.batch["image"].shape == (1, 1, 420, 420, slices)
 assert trainer.state.batch["allowed"].shape == (1, 80, 6, 6, slices // 3)
 assert trainer.state.batch["allowed"].any() and trainer.loss_function.weight == 1 / 3, "the mask loss has a say"
 cpu, wall = (after - before for before, after in zip(*times))
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+peak = peak_memory_mb() / 1000
 print(f"{peak:.2f} GB at its peak, {cpu:.0f} s of CPU time and {wall:.0f} s by the clock for the step,"
       f" chunk_size={workflow.parser['chunk_size']}, loss {trainer.state.output['loss'].item():.3f}")
 """
