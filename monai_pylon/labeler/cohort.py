@@ -218,7 +218,7 @@ def label_reports(
 ) -> ReportSummary:
     """Label every report of an archive into the one table of labels.
 
-    Memory does not grow with the archive but by some 100 bytes a report, which tell names that come twice.
+    Memory does not grow with the archive but by some 150 bytes a report, which tell names that come twice.
 
     Args:
         source: a .csv, .jsonl or .parquet file, or a folder of .txt files (see

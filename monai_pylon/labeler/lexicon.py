@@ -92,7 +92,12 @@ class Lexicon:
         self._known: dict[str, tuple[str, ...]] = {}
 
     def add(self, phrase: str, entry: Any) -> None:
-        """Enter something under a phrase; several entries may stand under one."""
+        """Enter something under a phrase.
+
+        Args:
+            phrase: words; one that ends in an asterisk stands for any ending.
+            entry: anything; several may stand under one phrase.
+        """
         node = self._root
         for word in phrase.lower().split():
             if word.endswith("*"):
@@ -105,7 +110,14 @@ class Lexicon:
         self._known.clear()
 
     def knows(self, word: str) -> bool:
-        """Whether a word stands anywhere in the vocabulary."""
+        """Whether a word stands anywhere in the vocabulary.
+
+        Args:
+            word: one word, lower case.
+
+        Returns:
+            true too for a plain plural and for an ending that an asterisk stands for.
+        """
         return bool(self._forms(word))
 
     def _forms(self, word: str) -> tuple[str, ...]:
@@ -123,7 +135,14 @@ class Lexicon:
         return forms
 
     def parted(self, word: str) -> int:
-        """Where a word that is not known is two long known ones grown together ("atelectasisinfiltrate"), else 0."""
+        """Where a word is two long known ones that grew together ("atelectasisinfiltrate").
+
+        Args:
+            word: one word, lower case.
+
+        Returns:
+            the number of letters of the first one; 0 where it is no such word.
+        """
         for cut in range(5, len(word) - 4) if 11 < len(word) <= _LONGEST_PAIR else ():
             if self.knows(word[:cut]) and self.knows(word[cut:]):
                 return cut

@@ -74,7 +74,15 @@ class ParsedSentence(NamedTuple):
     statuses: list[Status]
 
     def has(self, match: int, *kinds: str) -> bool:
-        """Whether a match is a cue of one of these kinds."""
+        """Whether a match is a cue of one of these kinds.
+
+        Args:
+            match: its number.
+            kinds: as in cues.csv, such as "contrast".
+
+        Returns:
+            whether it is.
+        """
         return not self.kinds[match].isdisjoint(kinds)
 
 

@@ -53,23 +53,31 @@ class FindingRule(NamedTuple):
 
 
 class TermEntry(NamedTuple):
+    """Words that mean a finding, by which line, and the findings whose mention they replace."""
+
     finding: str
     replaces: tuple[str, ...]
     rule: str
 
 
 class PartEntry(NamedTuple):
+    """One of the parts of a pattern, by their numbers."""
+
     pattern: int
     part: int
 
 
 class PlaceEntry(NamedTuple):
+    """A kind of organ and a side ("right", "left", "both"); each may be empty."""
+
     organ: str
     side: str
     second: str = ""  # the organ for a finding that has no label in the first
 
 
 class CueEntry(NamedTuple):
+    """Words that negate, doubt, join or part; ``value`` is a unit's size in mm."""
+
     kind: str
     rule: str
     value: float
