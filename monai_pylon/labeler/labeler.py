@@ -211,11 +211,12 @@ class ReportLabeler:
         status = candidate.mention.status
         if not sentence.read:
             return f"the section {sentence.section!r} is not read"
-        if status.name == "absent":
-            return f"negated by {status.rule}"
+        told_of_the_past = self.rules.findings[candidate.mention.finding].in_history
+        if status.name == "absent" or (status.name == "normal" and not told_of_the_past):
+            return f"negated by {status.rule}"  # a staple line that is normal is there
         if status.name == "asked":
             return f"only looked for: {status.rule}"
-        if status.name == "history" and not self.rules.findings[candidate.mention.finding].in_history:
+        if status.name == "history" and not told_of_the_past:
             return f"history: {status.rule}"
         if status.name in _DOUBTS[self.uncertain]:
             return f"only {status.name} by {status.rule}"

@@ -74,7 +74,8 @@ class _Pairing:
     def shares(self, number: int, other: int) -> bool:
         """Whether a mention without a place may take that of another: as true as itself, nothing that parts them."""
         mention, neighbour = self.mentions[number], self.mentions[other]
-        if (mention.status.name == "absent") != (neighbour.status.name == "absent"):
+        nowhere = ("absent", "normal")
+        if (mention.status.name in nowhere) != (neighbour.status.name in nowhere):
             return False
         following = self.mentions[number + 1].first if number + 1 < len(self.mentions) else len(self.parsed.words)
         if other < number and self.as_before & set(range(mention.first - 3, following)):
@@ -82,6 +83,24 @@ class _Pairing:
         if other < number:
             return not self.stops & set(range(neighbour.first, mention.first))
         return not self.walls & set(range(mention.first, neighbour.first))
+
+    def borrowed(self, number: int, own: list[list[Place]], rule: FindingRule) -> list[Place]:
+        """The places of the nearest mention with some that a mention may take: of one before it, or else behind it."""
+        others = [other for other, places in enumerate(own) if places and other != number]
+        for other in sorted(others, key=lambda other: (other > number, abs(other - number))):
+            if not self.shares(number, other):
+                continue
+            there = [
+                place
+                for place in own[other]
+                if not place.organ
+                or rule.labels.get(place.organ)
+                or (rule.outside and rule.labels.get(place.second))
+                or (place.organ == "elsewhere" and self.says_what_it_is(number, other))
+            ]
+            if there:
+                return there
+        return []
 
     def says_what_it_is(self, number: int, other: int) -> bool:
         """Whether a mention tells what another is ("the lesion of the liver is a cyst") and so lies where that lies."""
@@ -214,8 +233,9 @@ def pair_places(
         skip: the length of a heading at the sentence's beginning.
 
     Returns:
-        one list a mention: its own places, else those of the nearest finding before it (or else behind it) in the same
-        clause that is as true as itself and can lie there.
+        one list a mention: its own places, else those of the nearest finding before it, or else behind it, in the same
+        clause, if that is as true as itself and it can lie there. What it only touches gives way to the place of one
+        before; a place in the lung without a side takes the side of one before.
 
     Example:
         >>> from monai_pylon.labeler import default_rules, find_mentions, parse_sentence
@@ -226,27 +246,16 @@ def pair_places(
     """
     pairing = _Pairing(parsed, mentions, find_places(parsed, skip))
     own = pairing.deal()
-    placed = [number for number, places in enumerate(own) if places]
     paired = []
     for number, mention in enumerate(mentions):
-        if own[number]:
-            paired.append(own[number])
-            continue
-        rule = rules.findings[mention.finding]
-        neighbours = sorted(placed, key=lambda other: (other > number, abs(other - number)))
-        shared: list[Place] = []
-        for other in neighbours:
-            if not pairing.shares(number, other):
-                continue
-            shared = [
-                place
-                for place in own[other]
-                if not place.organ
-                or rule.labels.get(place.organ)
-                or (rule.outside and rule.labels.get(place.second))
-                or (place.organ == "elsewhere" and pairing.says_what_it_is(number, other))
-            ]
-            if shared:
-                break
-        paired.append(shared)
+        rule, told = rules.findings[mention.finding], own[number]
+        if not told:
+            paired.append(pairing.borrowed(number, own, rule))
+        elif all(place.beside for place in told):
+            paired.append(pairing.borrowed(number, own[:number], rule) or told)
+        elif any(place.side for place in told) or {place.organ for place in told} != {"lung"}:
+            paired.append(told)
+        else:  # "right effusion and basal atelectasis": the side of the finding before
+            before = pairing.borrowed(number, own[:number], rule)
+            paired.append(told + [place for place in before if place.side and place.organ in ("", "lung")])
     return paired

@@ -16,14 +16,14 @@ from monai_pylon.labeler.rules import CueEntry, LabelerRules, PartEntry, TermEnt
 __all__ = ["STATUSES", "ParsedSentence", "Phrase", "Status", "classify_phrases", "parse_sentence"]
 
 #: What a phrase may be, the stronger later: a word that two cues reach takes the stronger.
-STATUSES = ("stated", "probable", "possible", "history", "asked", "absent")
+STATUSES = ("stated", "probable", "possible", "history", "asked", "normal", "absent")
 
 _BEHIND = {
     **{"negates after": "absent", "probable after": "probable", "possible after": "possible"},
     **{"asked after": "asked", "history after": "history"},
 }
 _BEFORE = {
-    **{"negates before": "absent", "normal before": "absent"},
+    **{"negates before": "absent", "normal before": "normal"},
     **{"probable before": "probable", "possible before": "possible", "asked before": "asked"},
 }
 _STOPS = {";", "?"}

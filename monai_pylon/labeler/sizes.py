@@ -12,20 +12,23 @@ from monai_pylon.labeler.terms import Mention
 __all__ = ["Size", "find_sizes", "places_of", "sizes_of"]
 
 _WORDS_TO_EARLIER = 2  # "previously measuring up to 14 mm"
+_NOT_OF_WHAT_FOLLOWS = ("verb", "possible after", "probable after", "negates after", "ends scope", "contrast")
+_CUTS = (",", ";")
 _NEAR = 3  # words between a size and its finding at most, where another finding may claim it
 
 
 class Size(NamedTuple):
-    """Diameters in mm told in words ``first`` to ``last`` - 1.
+    """Diameters in mm told in words ``first`` to ``last`` - 1; a finding behind that begins by ``reach`` may be so large.
 
     Example:
-        >>> max(Size((12.0, 8.0), 0, 4).diameters_mm)
+        >>> max(Size((12.0, 8.0), 0, 4, 7).diameters_mm)
         12.0
     """
 
     diameters_mm: tuple[float, ...]
     first: int
     last: int
+    reach: int
 
 
 def find_sizes(parsed: ParsedSentence) -> list[Size]:
@@ -50,6 +53,8 @@ def find_sizes(parsed: ParsedSentence) -> list[Size]:
             times.add(match.first)
     if not units:
         return []
+    breaks = {match.first for n, match in enumerate(parsed.matches) if parsed.has(n, *_NOT_OF_WHAT_FOLLOWS)}
+    breaks |= {n for n, word in enumerate(parsed.words) if word.text in _CUTS}
     sizes: list[Size] = []
     place = 0
     while place < len(parsed.words):
@@ -70,7 +75,8 @@ def find_sizes(parsed: ParsedSentence) -> list[Size]:
                 break
             place += 1
         if raw and unit:
-            sizes.append(Size(tuple(value * unit for value in raw), first, place))
+            reach = next((n for n in range(place, place + _NEAR) if n in breaks), place + _NEAR)
+            sizes.append(Size(tuple(value * unit for value in raw), first, place, reach))
         place = max(place, first + 1)
     return _of_this_scan(parsed, sizes)
 
@@ -93,7 +99,7 @@ def _of_this_scan(parsed: ParsedSentence, sizes: list[Size]) -> list[Size]:
 
 
 def _cut(parsed: ParsedSentence, first: int, last: int) -> bool:
-    return any(parsed.words[place].text in (",", ";") for place in range(first, last))
+    return any(parsed.words[place].text in _CUTS for place in range(first, last))
 
 
 def sizes_of(number: int, mentions: list[Mention], sizes: list[Size], parsed: ParsedSentence) -> list[Size]:
@@ -125,11 +131,7 @@ def sizes_of(number: int, mentions: list[Mention], sizes: list[Size], parsed: Pa
             if (not nearer or mention.first - size.last <= _NEAR) and not _cut(parsed, size.last, mention.first):
                 told.append(size)  # "12 mm calcified nodule" is one noun phrase
         elif mention.last <= size.first <= behind:
-            taken = any(
-                size.last <= other.first <= size.last + _NEAR and not _cut(parsed, size.last, other.first)
-                for other in mentions
-            )
-            if not taken:
+            if not any(size.last <= other.first <= size.reach for other in mentions):
                 told.append(size)
     return told
 
@@ -156,7 +158,7 @@ def places_of(sizes: list[Size], places: list[Place], parsed: ParsedSentence) ->
 
     def far(size: Size, place: Place) -> tuple[bool, int]:
         low, high = (place.last, size.first) if place.first < size.first else (size.last, place.first)
-        return any(parsed.words[n].text in (",", ";") for n in range(low, high)), high - low
+        return any(parsed.words[n].text in _CUTS for n in range(low, high)), high - low
 
     sided = [place for place in places if place.side]
     nearest = [min(sided, key=lambda place: far(size, place)) for size in sizes]

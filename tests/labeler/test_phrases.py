@@ -113,6 +113,7 @@ def test_places() -> None:
         ("A line\nthat goes on.", [("A line\nthat goes on", True)]),
         ("History: Old.\n\nNew text.", [("Old", False), ("New text", True)]),
         ("HISTORY:\n\nOld. FINDINGS: New", [("Old", False), ("New", True)]),
+        ("PMHx: Old. Previous imaging: Old too.\nReport: New", [("Old", False), ("Old too", False), ("New", True)]),
         ("TECHNIQUE: Axial.\nIMPRESSION: New", [("Axial", False), ("New", True)]),
         ("FINDINGS\nNew", [("New", True)]),
         ("1. One\n2) Two\n- Three", [("One", True), ("Two", True), ("Three", True)]),
