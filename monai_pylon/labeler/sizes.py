@@ -18,7 +18,7 @@ _NEAR = 3  # words between a size and its finding at most, where another finding
 
 
 class Size(NamedTuple):
-    """Diameters in mm told in words ``first`` to ``last`` - 1; a finding behind that begins by ``reach`` may be so large.
+    """Diameters in mm told in words ``first`` to ``last`` - 1; a finding behind them may claim them up to ``reach``.
 
     Example:
         >>> max(Size((12.0, 8.0), 0, 4, 7).diameters_mm)
@@ -130,9 +130,10 @@ def sizes_of(number: int, mentions: list[Mention], sizes: list[Size], parsed: Pa
             nearer = size.last <= before  # another finding lies between
             if (not nearer or mention.first - size.last <= _NEAR) and not _cut(parsed, size.last, mention.first):
                 told.append(size)  # "12 mm calcified nodule" is one noun phrase
-        elif mention.last <= size.first <= behind:
-            if not any(size.last <= other.first <= size.reach for other in mentions):
-                told.append(size)
+        elif mention.last <= size.first <= behind and not any(
+            size.last <= other.first <= size.reach for other in mentions
+        ):
+            told.append(size)
     return told
 
 

@@ -180,7 +180,7 @@ def curves(found: dict[str, Any]) -> Figure:
 
 
 def maps(folder: Path) -> Figure:
-    """HiResCAM of the first test patients with each finding, of the first longer trainings without and with the mask loss.
+    """HiResCAM of the first test patients with each finding, of the first longer training of each kind.
 
     Args:
         folder: where ``axialnet_evidence`` left its runs.
@@ -203,9 +203,7 @@ def maps(folder: Path) -> Figure:
             for cells, colour in ((part.allowed[n, m], "#56b4e9"), (part.lesions[n, m] > 0, "#ffffff")):
                 outline = np.kron(cells[..., group].numpy(), np.ones((8, 8)))
                 axes.contour(outline.T, levels=[0.5], colors=colour, linewidths=1.1)
-            axes.set_title(
-                f"{LABELS[key]}, {'without' if mask == 'plain' else 'with'} the mask loss", fontsize=8.5
-            )
+            axes.set_title(f"{LABELS[key]}, {'without' if mask == 'plain' else 'with'} the mask loss", fontsize=8.5)
             axes.set_axis_off()
     return figure
 
