@@ -149,6 +149,23 @@ def test_a_lone_quote_costs_one_row_of_a_large_table_and_little_memory(tmp_path:
     assert peaks[1] < 24 * LONGEST_ROW
 
 
+def test_a_row_that_goes_on_and_on_is_given_up_though_its_quotes_fit(tmp_path: Path) -> None:
+    (tmp_path / "r.csv").write_text('id,report\na,"' + "Clear lungs without a mass.\n" * 40_000 + '"\nb,Clear.\n')
+    found = [(report.identifier, report.problem) for report in read_reports(tmp_path / "r.csv")]
+    assert found[0] == ("", "the quotes of this row do not fit")
+    assert found[-1] == ("b", "")
+    assert {problem for _, problem in found[1:-1]} <= {
+        "the row has 1 cells instead of 2",
+        "the quotes of this row do not fit",
+    }
+
+
+def test_json_lines_that_all_lack_a_column_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "r.jsonl").write_text('{"study": "a", "reprot": "A secret mass."}\n')
+    with pytest.raises(ValueError, match=r"^(?!.*secret).*Perhaps report_column is 'reprot'"):
+        list(read_reports(tmp_path / "r.jsonl", "study"))
+
+
 @pytest.mark.parametrize("name", ["r.csv", "r.jsonl"])
 def test_an_endless_line_is_passed_over(tmp_path: Path, name: str) -> None:
     good = {"r.csv": "z,Clear.\n", "r.jsonl": '{"id": "z", "report": "Clear."}\n'}[name]
@@ -169,7 +186,11 @@ def test_an_endless_line_is_passed_over(tmp_path: Path, name: str) -> None:
 
 def test_a_file_that_is_too_long_is_not_read_to_its_end(tmp_path: Path) -> None:
     (tmp_path / "scan.txt").write_text("A mass. " * 500_000)
+    tracemalloc.start()
     (report,) = read_reports(tmp_path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 2_000_000
     assert (report.identifier, report.text) == ("scan", "")
     assert report.problem == "the report has more than 200,000 characters"
 
@@ -211,10 +232,12 @@ def test_a_row_of_several_lines_and_another_width_is_named_by_all_of_them(tmp_pa
 
 def test_the_limit_of_the_csv_module_stays_as_it_was(tmp_path: Path) -> None:
     (tmp_path / "r.csv").write_text("id,report\na,Mass.\n")
-    before = csv.field_size_limit()
-    reports = read_reports(tmp_path / "r.csv")
-    next(reports)
-    assert csv.field_size_limit() == before
+    before = csv.field_size_limit(77_777)
+    try:
+        next(read_reports(tmp_path / "r.csv"))
+        assert csv.field_size_limit() == 77_777
+    finally:
+        csv.field_size_limit(before)
 
 
 def test_a_table_in_utf_16(tmp_path: Path) -> None:

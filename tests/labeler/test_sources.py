@@ -46,6 +46,21 @@ def test_a_row_of_the_table_makes_allowed_regions(tmp_path: Path) -> None:
     assert regions.sum() == 32
 
 
+def test_patients_and_sections_go_through_the_table(tmp_path: Path) -> None:
+    cells = np.zeros((2, 80, 3))
+    write_label_table(tmp_path / "t.csv", ["a", "b"], cells, patient=["p", "q"], section=["test", ""])
+    facts = read_label_table(tmp_path / "t.csv").facts
+    assert facts == {"a": {"patient": "p", "section": "test"}, "b": {"patient": "q", "section": ""}}
+    with pytest.raises(ValueError, match="patient must be 2 cells"):
+        write_label_table(tmp_path / "t.csv", ["a", "b"], cells, patient=["p"])
+    with pytest.raises(ValueError, match="a further column must be patient or section, but is 'age'"):
+        write_label_table(tmp_path / "t.csv", ["a", "b"], cells, age=["1", "2"])
+    rows = "a,lung mass,1,0,0,p\na,pneumonia,1,0,0,q\n"
+    (tmp_path / "t.csv").write_text(f"report,abnormality,right lung,mediastinum,left lung,patient\n{rows}")
+    with pytest.raises(ValueError, match=r"t\.csv line 3 must be of one patient and section as before"):
+        read_label_table(tmp_path / "t.csv")
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [

@@ -173,6 +173,7 @@ def test_labels_from_elsewhere_make_a_folder_to_train_from(labeled_cohort, phant
     output, summary = labeled_cohort
     others = {path.name.split(".")[0] for path in phantoms[0].iterdir() if path.is_file()}
     assert (summary.reports, summary.ready) == (7, 4)
+    assert "section" not in read_rows(output / "labels.csv")[0]
     items = {item["name"]: item for item in rad_chestct_datalist(output, "all")}
     assert set(items) == {f"p{k}__ct" for k in range(1, 5)}
     for name, item in items.items():
