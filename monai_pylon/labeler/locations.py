@@ -71,11 +71,18 @@ class _Pairing:
         """Where the cues of some kinds begin."""
         return {match.first for number, match in enumerate(self.parsed.matches) if self.parsed.has(number, *kinds)}
 
+    def nowhere(self, number: int) -> bool:
+        """Whether a mention is of something that is not there."""
+        return self.mentions[number].status.name in ("absent", "normal")
+
+    def denied(self, place: Place) -> bool:
+        """Whether a place is where something is not ("the one in the right lung has resolved")."""
+        return self.parsed.statuses[place.first].name == "absent"
+
     def shares(self, number: int, other: int) -> bool:
         """Whether a mention without a place may take that of another: as true as itself, nothing that parts them."""
         mention, neighbour = self.mentions[number], self.mentions[other]
-        nowhere = ("absent", "normal")
-        if (mention.status.name in nowhere) != (neighbour.status.name in nowhere):
+        if self.nowhere(number) != self.nowhere(other):
             return False
         following = self.mentions[number + 1].first if number + 1 < len(self.mentions) else len(self.parsed.words)
         if other < number and self.as_before & set(range(mention.first - 3, following)):
@@ -114,7 +121,7 @@ class _Pairing:
             if grouped:
                 end = max(self.mentions[n].last for n in grouped[-1])
                 between = set(range(end, mention.first))
-                if not between & (self.cuts | self.prepositions):
+                if not between & (self.cuts | self.prepositions) and mention.first not in self.walls:
                     grouped[-1].append(number)
                     continue
             grouped.append([number])
@@ -162,7 +169,9 @@ class _Pairing:
             for position, place in enumerate(run):
                 target = number - 1 if position < count else number
                 reach = set(range(place.last, high) if target == number else range(low, place.first))
-                if not reach & self.walls and not (target < number == len(groups) and self.accompanies(reach)):
+                denied = self.denied(place) and not any(self.nowhere(n) for n in groups[target])
+                far = target < number == len(groups) and self.accompanies(reach)
+                if not reach & self.walls and not far and not denied:
                     own[target].append(place)
         dealt: list[list[Place]] = [[] for _ in self.mentions]
         for group, places in zip(groups, own, strict=True):

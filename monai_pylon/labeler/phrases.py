@@ -11,7 +11,7 @@ from itertools import groupby, pairwise
 from typing import NamedTuple
 
 from monai_pylon.labeler.lexicon import PhraseMatch, Word, read_words
-from monai_pylon.labeler.rules import CueEntry, LabelerRules, PartEntry, TermEntry, default_rules
+from monai_pylon.labeler.rules import CueEntry, LabelerRules, PartEntry, PlaceEntry, TermEntry, default_rules
 
 __all__ = ["STATUSES", "ParsedSentence", "Phrase", "Status", "classify_phrases", "parse_sentence"]
 
@@ -91,6 +91,12 @@ _RANK = {name: rank for rank, name in enumerate(STATUSES)}
 _NO_KINDS: set[str] = set()
 
 
+def _any_within(places: list[int], first: int, last: int) -> bool:
+    """Whether one of some places, in their order, is among ``first`` to ``last`` - 1."""
+    at = bisect_left(places, first)
+    return at < len(places) and places[at] < last
+
+
 class _Scopes:
     """The statuses of one sentence's words, and how far each of its cues reaches.
 
@@ -100,6 +106,8 @@ class _Scopes:
     def __init__(self, words: list[Word], matches: list[PhraseMatch], kinds: list[set[str]]) -> None:
         self.words, self.matches, self.kinds = words, matches, kinds
         self.terms = [m.first for m in matches if any(isinstance(e, TermEntry | PartEntry) for e in m.entries)]
+        self.whole_terms = [m.first for m in matches if any(isinstance(e, TermEntry) for e in m.entries)]
+        self.match_at = {match.first: match for match in matches}
         self.statuses = [_STATED] * len(words)
         self.kinds_at = [_NO_KINDS] * len(words)
         for match, own in zip(matches, kinds, strict=True):
@@ -121,8 +129,7 @@ class _Scopes:
 
     def has_term(self, first: int, last: int) -> bool:
         """Whether a finding begins in words ``first`` to ``last`` - 1."""
-        place = bisect_left(self.terms, first)
-        return place < len(self.terms) and self.terms[place] < last
+        return _any_within(self.terms, first, last)
 
     def stops(self, place: int) -> bool:
         """Whether every scope ends at a word."""
@@ -161,7 +168,7 @@ class _Scopes:
             if self.words[place].text in _STOPS or self.words[place].text == ",":
                 return False
             if "predicate" in self.kinds_at[place] and place > comma + 1:
-                return place + 1 < len(self.words) and not self.has_term(comma + 1, place)
+                return place + 1 < len(self.words) and not _any_within(self.whole_terms, comma + 1, place)
         return False
 
     def end_behind(self, start: int, ending: bool) -> int:
@@ -180,6 +187,8 @@ class _Scopes:
             kinds, text = self.kinds_at[place], self.words[place].text
             if self.stops(place):
                 return place + 1
+            if (text == "," or "joins" in kinds) and self.elided(place + 1, end):
+                return place + 1
             border = text == "," or "ends scope" in kinds or ("joins" in kinds and self.opens(place))
             if border and (not over_commas or self.has_term(place + 1, end)):
                 return place + 1
@@ -191,6 +200,17 @@ class _Scopes:
             if word.text == "?" and word.end == following.start:
                 self.mark(place, self.end_behind(place + 1, True), Status("possible", "a question mark"))
 
+    def elided(self, first: int, end: int) -> bool:
+        """Whether some words before a cue stand for a finding named earlier: "the one on the left", "the right"."""
+        if self.has_term(first, end):
+            return False
+        if "elided" in self.kinds_at[first]:
+            return True
+        side = self.match_at.get(first + 1) if "opens" in self.kinds_at[first] else None
+        if side is None or side.last != end:
+            return False
+        return any(isinstance(e, PlaceEntry) and e.side and not e.organ for e in side.entries)
+
     def spread(self, number: int, cue: CueEntry) -> None:
         """Mark the words that a cue reaches: what it negates, doubts, or tells of as history or as only looked for.
 
@@ -200,7 +220,8 @@ class _Scopes:
         """
         match = self.matches[number]
         either = cue.kind == "negates either"
-        before_there = either and self.has_term(self.start_before(match.first), match.first)
+        begin = self.start_before(match.first) if either else match.first
+        before_there = either and (self.has_term(begin, match.first) or self.elided(begin, match.first))
         if cue.kind in _BEHIND or (either and not before_there):
             if cue.kind == "negates after" and match.last == len(self.words):
                 self.mark(self.start_before(match.first), match.last, Status("absent", cue.rule))

@@ -22,7 +22,7 @@ ORGAN_KINDS = ("lung", "heart", "great vessel", "mediastinum")
 CUE_KINDS = (
     *("negates after", "negates before", "negates either", "normal before"),
     *("probable after", "probable before", "possible after", "possible before", "possible both"),
-    *("asked after", "asked before", "history after", "contrast", "ends scope", "opens"),
+    *("asked after", "asked before", "history after", "contrast", "ends scope", "opens", "exception", "elided"),
     *("verb", "predicate", "joins", "list", "preposition"),
     *("neutral", "overlies", "beside", "not there", "not there before", "same place"),
     *("unit", "times", "earlier size", "distance"),

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from typing import NamedTuple
 
 from monai_pylon.labeler.phrases import STATUSES, ParsedSentence, Status
-from monai_pylon.labeler.rules import LabelerRules, PartEntry, TermEntry
+from monai_pylon.labeler.rules import CueEntry, LabelerRules, PartEntry, PlaceEntry, TermEntry
 
 __all__ = ["Mention", "find_mentions"]
 
@@ -72,6 +72,20 @@ def _patterns(parsed: ParsedSentence, rules: LabelerRules) -> list[Mention]:
     return found
 
 
+def _exceptions(parsed: ParsedSentence, mentions: list[Mention]) -> list[Mention]:
+    """The one finding that a sentence denies, where it excepts a place ("no edema except at the left base")."""
+    if len({mention.finding for mention in mentions}) != 1 or mentions[-1].status.name != "absent":
+        return []
+    for number, match in enumerate(parsed.matches):
+        places = [m for m in parsed.matches[number + 1 :] if any(isinstance(e, PlaceEntry) for e in m.entries)]
+        stated = places and all(parsed.statuses[word].name == "stated" for word in range(match.last, places[0].last))
+        if parsed.has(number, "exception") and stated and mentions[-1].last <= match.first:
+            rule = next(e.rule for e in match.entries if isinstance(e, CueEntry) and e.kind == "exception")
+            told = mentions[-1]
+            return [Mention(told.finding, match.first, match.last, told.matched, told.rule, Status("stated", rule))]
+    return []
+
+
 def find_mentions(parsed: ParsedSentence, rules: LabelerRules) -> list[Mention]:
     """The findings that a sentence names, whatever their status.
 
@@ -104,4 +118,5 @@ def find_mentions(parsed: ParsedSentence, rules: LabelerRules) -> list[Mention]:
             for other in replacing
         )
     ]
+    kept += _exceptions(parsed, kept)
     return sorted(set(kept), key=lambda mention: (mention.first, mention.last, mention.finding))

@@ -89,9 +89,9 @@ def test_our_sentences_are_many_and_mean_possible_cells() -> None:
 # A little below what is measured (docs/researchers/labeler.md), so that a rule that harms is seen.
 FLOORS = {
     "first": {"phrases": 0.996, "terms": 0.995, "cells": 0.994},
-    "second": {"phrases": 0.969, "terms": 0.970, "cells": 0.975},
+    "second": {"phrases": 0.988, "terms": 0.984, "cells": 0.986},
     "third": {"phrases": 0.998, "terms": 0.998, "cells": 0.996},
-    "fourth": {"phrases": 0.992, "terms": 0.991, "cells": 0.992},
+    "fourth": {"phrases": 0.998, "terms": 0.996, "cells": 0.996},
     "fifth": {"phrases": 0.980, "terms": 0.970, "cells": 0.950},
 }
 
@@ -135,6 +135,15 @@ def test_every_set_of_sentences_has_a_floor() -> None:
         ),
         ("Right effusion and basal atelectasis", {"pleural effusion": {RIGHT}, "atelectasis": {RIGHT}}),
         ("Basal atelectasis and a right effusion", {"pleural effusion": {RIGHT}, "atelectasis": {RIGHT, LEFT}}),
+        # what leaves its noun out
+        ("No emphysema except in the right apex", {"emphysema": {RIGHT}}),
+        ("No emphysema or fibrosis except in the right apex", {}),  # which of them is not told
+        ("Bilateral effusions have resolved except for a trace on the left", {"pleural effusion": {LEFT}}),
+        ("Emphysema but no lesion except in the right apex", {"emphysema": {RIGHT, LEFT}}),
+        ("Pneumonia has cleared on the right and persists on the left", {"pneumonia": {LEFT}}),
+        ("Left effusion has increased and the right has resolved", {"pleural effusion": {LEFT}}),
+        ("Left nodule is unchanged, and the one in the right lung has resolved", {"lung nodule": {LEFT}}),
+        ("The nodule in the left lung and right lung has resolved", {}),
         # normal, and there; not seen, and not there
         ("The left staple line is unremarkable", {"lung staple": {LEFT}}),
         ("The left staple line is not seen", {}),

@@ -49,6 +49,8 @@ A, S, P, M = "absent", "stated", "probable", "possible"
         ("Mass is unlikely to be infectious and is probably scarring", {"mass": S, "infection": A, "scarring": P}),
         ("Consolidation ?pneumonia", {"consolidation": S, "pneumonia": M}),
         ("Consolidation? Pneumonia", {"consolidation": S, "pneumonia": S}),
+        ("The mass could not be identified", {"mass": A}),
+        ("No effusion, left lung has a mass", {"pleural effusion": A, "mass": S}),
         ("Evaluate for mass", {"mass": "asked"}),
         ("History of pneumonia with new effusion", {"pneumonia": "history", "pleural effusion": S}),
     ],
