@@ -1,17 +1,17 @@
-"""The vocabulary and rules of the labeler, read from the CSV files of a folder and checked line by line."""
+"""The vocabulary and rules of the labeler: what the lines of the CSV files mean."""
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable
 from functools import cache
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 
 from monai_pylon.labeler.lexicon import Lexicon
+from monai_pylon.labeler.rule_table import RuleTable
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
-from monai_pylon.utils import check, nearest_name
+from monai_pylon.utils import check
 
 __all__ = ["CUE_KINDS", "ORGAN_KINDS", "FindingRule", "LabelerRules", "SizeRule", "default_rules", "read_rules"]
 
@@ -28,14 +28,6 @@ CUE_KINDS = (
     *("unit", "times", "earlier size", "distance"),
 )
 _SIDES = {"right": (ORGANS[0],), "left": (ORGANS[2],), "both": (ORGANS[0], ORGANS[2]), "": ()}
-_COLUMNS = {
-    "findings": ("finding", *ORGAN_KINDS, "unplaced", "history", "outside"),
-    "terms": ("finding", "phrase", "replaces"),
-    "places": ("phrase", "organ", "side"),
-    "cues": ("phrase", "kind", "value"),
-    "sections": ("heading", "read", "organ", "side"),
-    "sizes": ("finding", "measure", "above_mm", "gives"),
-}
 
 
 class FindingRule(NamedTuple):
@@ -122,54 +114,11 @@ class LabelerRules(NamedTuple):
     sizes: dict[str, list[SizeRule]]
 
 
-class _Table:
-    """One CSV file: rows with the line each stands on; lines that begin with # are comments."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.path = folder / f"{name}.csv"
-        check(self.path.is_file(), "folder", f"a folder with {name}.csv", str(folder), "Copy the folder rules/ whole.")
-        try:
-            text = self.path.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError as error:
-            line = self.path.read_bytes()[: error.start].count(b"\n") + 1
-            self.fail(line, "text in UTF-8", "bytes that are not", "Save the file as CSV UTF-8.")
-        self.rows: list[tuple[int, dict[str, str]]] = []
-        header: list[str] | None = None
-        wanted = _COLUMNS[name]
-        for line, text_line in enumerate(text.splitlines(), start=1):
-            if not text_line.strip(" ,\t") or text_line.startswith("#"):
-                continue
-            cells = [cell.strip() for cell in next(csv.reader([text_line]))]
-            if header is None:
-                header = cells
-                if tuple(header) != wanted:
-                    self.fail(line, "the columns " + ",".join(wanted), text_line, "Put the first row back.")
-                continue
-            if len(cells) > len(wanted) and any(cells[len(wanted) :]):
-                self.fail(line, f"{len(wanted)} columns", f"{len(cells)}", 'Put "quotes" around a cell with a comma.')
-            self.rows.append((line, dict(zip(wanted, cells + [""] * len(wanted), strict=False))))
-        if header is None:
-            self.fail(1, "the columns " + ",".join(wanted), "nothing", "Put the first row back.")
-
-    def fail(self, line: int, requirement: str, value: str, remedy: str = "") -> NoReturn:
-        raise ValueError(f"{self.path.name} line {line} must have {requirement}, but has {value!r}. {remedy}".rstrip())
-
-    def choice(self, line: int, value: str, choices: tuple[str, ...] | list[str], what: str) -> str:
-        if value not in choices:
-            near = nearest_name(value, choices)
-            some = ", ".join(repr(choice) for choice in choices[:12]) + (", …" if len(choices) > 12 else "")
-            self.fail(line, f"{what} out of {some}", value, f"Did you mean {near!r}?" if near else "")
-        return value
-
-    def rule(self, line: int) -> str:
-        return f"{self.path.name} line {line}"
-
-
 def _parted(cell: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in cell.split(";") if part.strip())
 
 
-def _read_findings(table: _Table) -> dict[str, FindingRule]:
+def _read_findings(table: RuleTable) -> dict[str, FindingRule]:
     findings: dict[str, FindingRule] = {}
     for line, row in table.rows:
         if not row["finding"] or row["finding"] in findings:
@@ -183,7 +132,7 @@ def _read_findings(table: _Table) -> dict[str, FindingRule]:
     return findings
 
 
-def _alternatives(table: _Table, line: int, phrase: str) -> list[list[str]]:
+def _alternatives(table: RuleTable, line: int, phrase: str) -> list[list[str]]:
     """The parts of a phrase, each with its alternatives: "heart|cardiac silhouette ... enlarged"."""
     parts = [[one.strip() for one in part.split("|")] for part in phrase.split("...")]
     for one in [one for part in parts for one in part]:
@@ -197,7 +146,7 @@ def _alternatives(table: _Table, line: int, phrase: str) -> list[list[str]]:
     return parts
 
 
-def _read_terms(table: _Table, findings: list[str], lexicon: Lexicon) -> list[Pattern]:
+def _read_terms(table: RuleTable, findings: list[str], lexicon: Lexicon) -> list[Pattern]:
     patterns: list[Pattern] = []
     for line, row in table.rows:
         table.choice(line, row["finding"], ["ignore", *findings], "a finding of findings.csv")
@@ -217,7 +166,7 @@ def _read_terms(table: _Table, findings: list[str], lexicon: Lexicon) -> list[Pa
     return patterns
 
 
-def _add_simple(table: _Table, lexicon: Lexicon, entry: Callable[[int, dict[str, str]], object]) -> None:
+def _add_simple(table: RuleTable, lexicon: Lexicon, entry: Callable[[int, dict[str, str]], object]) -> None:
     for line, row in table.rows:
         parts = _alternatives(table, line, row["phrase"])
         if len(parts) != 1:
@@ -227,7 +176,7 @@ def _add_simple(table: _Table, lexicon: Lexicon, entry: Callable[[int, dict[str,
             lexicon.add(phrase, made)
 
 
-def _number(table: _Table, line: int, cell: str, what: str) -> float:
+def _number(table: RuleTable, line: int, cell: str, what: str) -> float:
     try:
         number = float(cell or 0)
     except ValueError:
@@ -235,7 +184,7 @@ def _number(table: _Table, line: int, cell: str, what: str) -> float:
     return number
 
 
-def _place(table: _Table, line: int, row: dict[str, str]) -> PlaceEntry:
+def _place(table: RuleTable, line: int, row: dict[str, str]) -> PlaceEntry:
     organs = [
         table.choice(line, one.strip(), (*ORGAN_KINDS, "elsewhere", ""), "an organ") for one in row["organ"].split(";")
     ]
@@ -265,24 +214,24 @@ def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
     path = Path(__file__).parent / "rules" if folder is None else Path(folder)
     check(path.is_dir(), "folder", "a folder of rules", str(path), "Leave it out for the rules that come with us.")
     lexicon = Lexicon()
-    findings = _read_findings(_Table(path, "findings"))
-    patterns = _read_terms(_Table(path, "terms"), list(findings), lexicon)
-    places = _Table(path, "places")
+    findings = _read_findings(RuleTable(path, "findings"))
+    patterns = _read_terms(RuleTable(path, "terms"), list(findings), lexicon)
+    places = RuleTable(path, "places")
     _add_simple(places, lexicon, lambda line, row: _place(places, line, row))
-    cues = _Table(path, "cues")
+    cues = RuleTable(path, "cues")
 
     def cue(line: int, row: dict[str, str]) -> CueEntry:
         kind = cues.choice(line, row["kind"], CUE_KINDS, "a kind")
         return CueEntry(kind, cues.rule(line), _number(cues, line, row["value"], "value"))
 
     _add_simple(cues, lexicon, cue)
-    table = _Table(path, "sections")
+    table = RuleTable(path, "sections")
     sections = {}
     for line, row in table.rows:
         read = table.choice(line, row["read"], ("yes", "no"), "yes or no as read") == "yes"
         for heading in row["heading"].split("|"):
             sections[" ".join(heading.lower().split())] = (read, _place(table, line, row))
-    table, sizes = _Table(path, "sizes"), dict[str, list[SizeRule]]()
+    table, sizes = RuleTable(path, "sizes"), dict[str, list[SizeRule]]()
     for line, row in table.rows:
         for column in ("finding", "gives"):
             table.choice(line, row[column], list(findings), "a finding of findings.csv")
