@@ -209,7 +209,7 @@ class _Scopes:
         side = self.match_at.get(first + 1) if "opens" in self.kinds_at[first] else None
         if side is None or side.last != end:
             return False
-        return any(isinstance(e, PlaceEntry) and e.side and not e.organ for e in side.entries)
+        return any(isinstance(e, PlaceEntry) and e.side for e in side.entries)
 
     def spread(self, number: int, cue: CueEntry) -> None:
         """Mark the words that a cue reaches: what it negates, doubts, or tells of as history or as only looked for.

@@ -142,7 +142,12 @@ def test_every_set_of_sentences_has_a_floor() -> None:
         ("Emphysema but no lesion except in the right apex", {"emphysema": {RIGHT, LEFT}}),
         ("Pneumonia has cleared on the right and persists on the left", {"pneumonia": {LEFT}}),
         ("Left effusion has increased and the right has resolved", {"pleural effusion": {LEFT}}),
-        ("Left nodule is unchanged, and the one in the right lung has resolved", {"lung nodule": {LEFT}}),
+        ("Left consolidation persists and the right lung has cleared", {"consolidation": {LEFT}}),
+        (
+            "The nodule in the left lung persists but is stable, the one in the right lung has resolved",
+            {"lung nodule": {LEFT}},
+        ),
+        ("Left nodule is unchanged, and the one at the right apex has resolved", {"lung nodule": {LEFT}}),
         ("The nodule in the left lung and right lung has resolved", {}),
         # normal, and there; not seen, and not there
         ("The left staple line is unremarkable", {"lung staple": {LEFT}}),

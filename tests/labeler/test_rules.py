@@ -40,6 +40,7 @@ def append(folder: Path, name: str, line: str) -> int:
         ("terms.csv", "nodule,spot (small),", "a phrase of words"),
         ("terms.csv", "nodule,spot,,,more", "3 columns, but has '5'. Put \"quotes\""),
         ("places.csv", "left foot,leg,left", "an organ out of 'lung', .*'leg'"),
+        ("places.csv", "left foot,lung;heart;elsewhere,left", "at most two organs"),
         ("places.csv", "left foot,elsewhere,port", "a side out of .*'port'"),
         ("places.csv", "left ... foot,elsewhere,left", "Only terms.csv knows words between"),
         ("cues.csv", "hardly,negates,", "a kind out of .*'negates'"),
