@@ -104,10 +104,11 @@ def report_problems(text: str, labeler: ReportLabeler) -> list[str]:
     if len(text) > LONGEST_REPORT:
         return [TOO_LONG]
     problems = [_BROKEN] if "\ufffd" in text else []
-    words = [word.text for word in read_words(text[:5000]) if word.text.isalpha()]
-    known = sum(labeler.rules.lexicon.knows(word) for word in words)
-    letters = sum(character.isalpha() for character in text[:5000])
-    foreign = sum(character.isalpha() and ord(character) > 0x24F for character in text[:5000])
+    beginning = text[:5000]
+    words = [word.text for word in read_words(beginning) if word.text.isalpha()]
+    known = sum(map(labeler.rules.lexicon.knows, words))
+    letters = sum(map(str.isalpha, beginning))
+    foreign = 0 if beginning.isascii() else sum(c.isalpha() and ord(c) > 0x24F for c in beginning)
     if (len(words) >= 8 and known < 0.2 * len(words)) or foreign > 0.5 * max(letters, 1):
         problems.append(NOT_ENGLISH)
     read = [s for s in split_report(text, labeler.rules) if s.read and any(c.isalpha() for c in s.text[s.skip :])]

@@ -30,8 +30,9 @@ FORMATS = ("csv", "jsonl", "parquet", "txt")
 
 
 def made_up_reports(count: int) -> Iterator[tuple[str, str]]:
-    """Names and texts of reports, the same ones every time."""
-    generator, sentences = random.Random(0), [sentence.text for sentence in own_sentences()]
+    """Names and texts of reports, the same ones every time; out of the sets that have a sentence or two a row."""
+    sets = ("first", "second", "third", "fourth")
+    generator, sentences = random.Random(0), [one.text for written in sets for one in own_sentences(written)]
     for number in range(count):
         drawn = generator.sample(sentences, generator.randint(6, 16))
         yield f"report {number}", "FINDINGS:\n" + "\n".join(drawn)
