@@ -150,12 +150,12 @@ def filled(page: str, found: dict[str, Any], real: dict[str, Any]) -> str:
     return _BLOCK.sub(lambda hit: hit[1] + tables[hit[2]]() + hit[3], page)
 
 
-def curves(found: dict[str, Any]) -> Figure:
-    """Mean slice scores around the lesions' middles (the paper's Figure 13)."""
+def curves(found: dict[str, Any], names: tuple[str, str] = SHOWN) -> Figure:
+    """Mean slice scores of two networks around the lesions' middles (the paper's Figure 13)."""
     figure = Figure(figsize=(11, 5.2), dpi=80, layout="constrained")
     panels = figure.subplots(2, 4, sharex=True).ravel()
     for axes, (key, label) in zip(panels, LABELS.items(), strict=True):
-        for name, colour in zip(SHOWN, ("#0072b2", "#d55e00"), strict=True):
+        for name, colour in zip(names, ("#0072b2", "#d55e00"), strict=True):
             curve = found[f"slice scores of {name}"].get(key)
             if curve is None:
                 continue
@@ -174,8 +174,9 @@ def curves(found: dict[str, Any]) -> Figure:
         axes.axvline(0, color="gray", linewidth=0.6)
     figure.supxlabel("mm above the middle of the lesion", fontsize=10)
     figure.supylabel("slice score", fontsize=10)
-    lines, names = panels[0].get_legend_handles_labels()
-    figure.legend(lines, names, loc="outside upper center", ncols=4, fontsize=8, frameon=False)
+    figure.legend(
+        *panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, fontsize=8, frameon=False
+    )
     return figure
 
 
