@@ -38,9 +38,10 @@ from monai_pylon.reports.page import BACKGROUND, FAINT, TEXT
 from monai_pylon.utils import check, upsample
 from monai_pylon.visualize import HiResCAM, LayerGradCAM, paint_heatmap, window_to_gray
 from monai_pylon.workflows.demo_ct_data import CT_DEMO_FINDINGS, CT_DEMO_TISSUES, DemoCTs, demo_cts
+from monai_pylon.workflows.scan_explainer import maps_on_axes
 from monai_pylon.workflows.threads import one_thread
 
-__all__ = ["SmallSliceEncoder", "axialnet_demo", "maps_on_cells"]
+__all__ = ["SmallSliceEncoder", "axialnet_demo"]
 
 
 class SmallSliceEncoder(nn.Module):
@@ -128,29 +129,13 @@ def _first_weights(data: DemoCTs, epochs: int, rate: float) -> dict[str, torch.T
     return reader.encoder.state_dict()
 
 
-def maps_on_cells(maps: torch.Tensor) -> torch.Tensor:
-    """Maps of a layer that has the slices in its batch, on the volume's own axes.
-
-    Args:
-        maps: (N, M, groups, rows, columns), of :class:`~monai_pylon.visualize.HiResCAM` at AxialNet's "reduction".
-
-    Returns:
-        (N, M, x, y, groups), as ``explain`` gives the attention.
-
-    Example:
-        >>> maps_on_cells(torch.zeros(1, 3, 18, 10, 12)).shape
-        torch.Size([1, 3, 12, 10, 18])
-    """
-    return maps.permute(0, 1, 4, 3, 2).contiguous()
-
-
 def _organ_ious(network: AxialNet, method: type, validation: DemoCTs, test: DemoCTs) -> dict[str, Any]:
     """OrganIoU of test patients, with thresholds tuned on validation patients."""
     cam, metric = method(network, "reduction"), OrganIoUMetric()
     for data in (validation, test):
         metric.reset()
         for x, labels, allowed in zip(*(p.split(8) for p in (data.hu, data.labels, data.allowed)), strict=True):
-            metric(maps_on_cells(cam(_scaled(x), "all")), (labels, allowed))
+            metric(maps_on_axes(cam(_scaled(x), "all"), "reduction"), (labels, allowed))
         if data is validation:
             metric = OrganIoUMetric(metric.tune_thresholds())
     return metric.aggregate()
@@ -171,7 +156,7 @@ def _judge(network: AxialNet, validation: DemoCTs, test: DemoCTs) -> dict[str, f
 def _draw(axes: Any, data: DemoCTs, patient: int, label: int, network: AxialNet, title: str) -> None:
     """HiResCAM over the slice through a finding's middle, with the outline of the organs in which it may be."""
     explained = HiResCAM(network, "reduction").explain(_scaled(data.hu[[patient]]), label)
-    found = maps_on_cells(explained.maps).clamp_min(0)
+    found = maps_on_axes(explained.maps, "reduction").clamp_min(0)
     slice_ = int(data.heights[patient, label])
     heat = upsample(found, tuple(data.hu.shape[2:]), 0)[0, ..., slice_] / found.max().clamp_min(1e-12)
     gray = window_to_gray(data.hu[patient, 0, ..., slice_].numpy())

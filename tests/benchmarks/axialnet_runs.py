@@ -18,6 +18,7 @@ from monai_pylon.networks import Explained
 from monai_pylon.networks.blocks.slice_encoder import group_slices
 from monai_pylon.networks.nets import AxialNet, BodyCAM, BodyConv, Conv3DNet, CTNet
 from monai_pylon.visualize import HiResCAM, LayerGradCAM
+from monai_pylon.workflows import maps_on_axes
 from monai_pylon.workflows.demo_ct import SmallSliceEncoder
 from tests.benchmarks.axialnet_cohort import LABELS, SEEN, SEEN_GRID, Section
 
@@ -144,7 +145,7 @@ def maps_of(network: nn.Module, layer: str, method: str, images: torch.Tensor) -
     each = [explain(normalized(part)) for part in images.split(4)]
     maps, scores = torch.cat([some.maps for some in each]), torch.cat([some.logits for some in each])
     if layer == "reduction":  # slices folded into the batch: (groups, rows, columns)
-        return maps.permute(0, 1, 4, 3, 2).contiguous(), scores
+        return maps_on_axes(maps, layer), scores
     return torch.stack([resample_attention(some, SEEN_GRID) for some in maps]), scores
 
 

@@ -13,7 +13,8 @@ from monai_pylon.data.anatomy import make_anatomy
 from monai_pylon.networks.nets import AxialNet
 from monai_pylon.reports import read_rows
 from monai_pylon.visualize import HiResCAM
-from monai_pylon.workflows.demo_ct import SmallSliceEncoder, axialnet_demo, maps_on_cells
+from monai_pylon.workflows import maps_on_axes
+from monai_pylon.workflows.demo_ct import SmallSliceEncoder, axialnet_demo
 from monai_pylon.workflows.demo_ct_data import CT_DEMO_TISSUES, DemoCTs, demo_ct_findings, demo_cts
 
 
@@ -67,7 +68,7 @@ def test_maps_of_folded_slices_are_the_attention_on_the_volumes_axes() -> None:
     network = AxialNet(3, SmallSliceEncoder(), in_plane_size=(48, 64), reduction_channels=(4,), reduction_padding=1)
     x = torch.rand(2, 1, 48, 64, 9)
     attention = network.eval().explain(x).attention.detach()
-    maps = maps_on_cells(HiResCAM(network, "reduction")(x, "all"))
+    maps = maps_on_axes(HiResCAM(network, "reduction")(x, "all"), "reduction")
     torch.testing.assert_close(maps, attention / 3)
 
 
