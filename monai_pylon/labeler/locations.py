@@ -48,28 +48,18 @@ class _Pairing:
 
     def __init__(self, parsed: ParsedSentence, mentions: list[Mention], places: list[Place]) -> None:
         self.parsed, self.mentions, self.places = parsed, mentions, places
-        self.cuts = {parsed.matches[n].first for n in range(len(parsed.matches)) if parsed.has(n, *_SEPARATES)} | {
+        self.cuts = parsed.first_words(*_SEPARATES) | {
             place for place, word in enumerate(parsed.words) if word.text in _PUNCTUATION
         }
-        self.prepositions = {
-            parsed.matches[n].first
-            for n in range(len(parsed.matches))
-            if parsed.has(n, "preposition", "overlies", "beside")
-        }
-        self.withs = {parsed.matches[n].first for n in range(len(parsed.matches)) if parsed.has(n, "ends scope")}
+        self.prepositions = parsed.first_words("preposition", "overlies", "beside")
+        self.withs = parsed.first_words("ends scope")
         self.stops = {place for place, word in enumerate(parsed.words) if word.text in (";", "?")}
-        self.walls = self.stops | {
-            parsed.matches[n].first for n in range(len(parsed.matches)) if parsed.has(n, "contrast")
-        }
-        self.verbs = self.first_words("verb")
-        self.parts = self.first_words("joins", "list", "ends scope") | {
+        self.walls = self.stops | parsed.first_words("contrast")
+        self.verbs = parsed.first_words("verb")
+        self.parts = parsed.first_words("joins", "list", "ends scope") | {
             place for place, word in enumerate(parsed.words) if word.text == ","
         }
-        self.as_before = self.first_words("same place")
-
-    def first_words(self, *kinds: str) -> set[int]:
-        """Where the cues of some kinds begin."""
-        return {match.first for number, match in enumerate(self.parsed.matches) if self.parsed.has(number, *kinds)}
+        self.as_before = parsed.first_words("same place")
 
     def nowhere(self, number: int) -> bool:
         """Whether a mention is of something that is not there."""

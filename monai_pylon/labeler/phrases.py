@@ -85,6 +85,10 @@ class ParsedSentence(NamedTuple):
         """
         return not self.kinds[match].isdisjoint(kinds)
 
+    def first_words(self, *kinds: str) -> set[int]:
+        """The words at which the cues of some kinds, named as in cues.csv, begin."""
+        return {match.first for number, match in enumerate(self.matches) if self.has(number, *kinds)}
+
 
 _STATED = Status("stated", "")
 _RANK = {name: rank for rank, name in enumerate(STATUSES)}

@@ -53,7 +53,7 @@ def find_sizes(parsed: ParsedSentence) -> list[Size]:
             times.add(match.first)
     if not units:
         return []
-    breaks = {match.first for n, match in enumerate(parsed.matches) if parsed.has(n, *_NOT_OF_WHAT_FOLLOWS)}
+    breaks = parsed.first_words(*_NOT_OF_WHAT_FOLLOWS)
     breaks |= {n for n, word in enumerate(parsed.words) if word.text in _CUTS}
     sizes: list[Size] = []
     place = 0
@@ -83,7 +83,7 @@ def find_sizes(parsed: ParsedSentence) -> list[Size]:
 
 def _of_this_scan(parsed: ParsedSentence, sizes: list[Size]) -> list[Size]:
     """The sizes without distances ("2 cm from the pleura") and, where there are others, those of an earlier scan."""
-    aways = {match.first for number, match in enumerate(parsed.matches) if parsed.has(number, "distance")}
+    aways = parsed.first_words("distance")
     starts = {size.first for size in sizes}
     sizes = [size for size in sizes if size.last not in aways or size.last + 1 in starts]
     cues = [match for number, match in enumerate(parsed.matches) if parsed.has(number, "earlier size")]
