@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from monai.bundle import ConfigWorkflow
+import torch
+from monai.bundle import ConfigWorkflow, ckpt_export
 
 from monai_pylon.workflows import bundle_folder, cause_of
 
@@ -44,6 +45,23 @@ class BundleRuns:
         workflow = self.parse(config, **overrides)
         workflow.run()
         return workflow
+
+    def export_by_trace(
+        self, checkpoint: Path, file: Path, shape: list[int], **overrides: Any
+    ) -> torch.jit.ScriptModule:
+        """What MONAI's ckpt_export makes of a checkpoint for images of a shape (N, C, *spatial), loaded again."""
+        ckpt_export(
+            net_id="network_def",
+            filepath=str(file),
+            ckpt_file=str(checkpoint),
+            meta_file=str(self.file("metadata")),
+            config_file=str(self.file("inference")),
+            key_in_ckpt="model",
+            use_trace=True,
+            input_shape=shape,
+            **overrides,
+        )
+        return torch.jit.load(file)
 
     def command_line(
         self, config: str, *arguments: str | Path, launch: tuple[str, ...] = (sys.executable,)

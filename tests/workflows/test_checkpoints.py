@@ -110,7 +110,9 @@ def test_a_checkpoint_that_does_not_say_what_it_was_trained_on_is_taken(tmp_path
     net = torch.nn.Linear(1, 1)
     torch.save({"weight": torch.ones(1, 1), "bias": torch.ones(1)}, tmp_path / "bare.pt")
     for file in (tmp_path / "bare.pt", trained_on(tmp_path)):
+        torch.nn.init.zeros_(net.weight)
         load_checkpoint(net, file, {"name": "line"}, {"spacing": [1, 1, 1]})
+        assert net.weight.item() == 1
 
 
 def test_a_training_on_other_inputs_is_not_gone_on_with(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 from monai.bundle import ConfigWorkflow
-from monai.bundle.scripts import ckpt_export, verify_net_in_out
+from monai.bundle.scripts import verify_net_in_out
 from monai.data import MetaTensor
 from PIL import Image
 
@@ -538,23 +538,14 @@ def test_the_metadata_names_the_labels_in_their_order() -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
 def test_a_checkpoint_is_exported_by_trace(trained: Path, tmp_path: Path) -> None:
-    file = tmp_path / "model.ts"
-    ckpt_export(
-        net_id="network_def",
-        filepath=str(file),
-        ckpt_file=str(trained / "models" / "model.pt"),
-        meta_file=str(BUNDLE.file("metadata")),
-        config_file=str(BUNDLE.file("inference")),
-        key_in_ckpt="model",
-        use_trace=True,
-        input_shape=[1, 1, *SMALL["image_size"]],
-        **SMALL,
-    )
+    shape = [1, 1, *SMALL["image_size"]]
+    checkpoint = trained / "models" / "model.pt"
+    exported = BUNDLE.export_by_trace(checkpoint, tmp_path / "model.ts", shape, **SMALL)
     network = make_network(CARD, bundle=NAME, num_classes=80).eval()
-    network.load_state_dict(read_checkpoint(trained / "models" / "model.pt")["model"])
+    network.load_state_dict(read_checkpoint(checkpoint)["model"])
     image = torch.randn(2, 1, *SMALL["image_size"])
     with torch.no_grad():
-        torch.testing.assert_close(torch.jit.load(file)(image), network(image), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(exported(image), network(image), rtol=1e-5, atol=1e-5)
 
 
 # --- the command line

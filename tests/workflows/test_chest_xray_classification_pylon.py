@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from monai.bundle import ConfigWorkflow
-from monai.bundle.scripts import ckpt_export, verify_net_in_out
+from monai.bundle.scripts import verify_net_in_out
 from PIL import Image
 
 from monai_pylon.data import phantom_radiograph, read_radiograph
@@ -410,24 +410,15 @@ def test_the_metadata_names_the_findings_in_their_order() -> None:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
 def test_a_checkpoint_is_exported_by_trace(trained: Path, tmp_path: Path) -> None:
-    file = tmp_path / "model.ts"
-    ckpt_export(
-        net_id="network_def",
-        filepath=str(file),
-        ckpt_file=str(trained / "models" / "model.pt"),
-        meta_file=str(BUNDLE.file("metadata")),
-        config_file=str(BUNDLE.file("inference")),
-        key_in_ckpt="model",
-        use_trace=True,
-        input_shape=[1, 1, 64, 64],
-        encoder="resnet18",
-        network_settings={"decoder_channels": 8},
+    checkpoint, settings = trained / "models" / "model.pt", {"decoder_channels": 8}
+    exported = BUNDLE.export_by_trace(
+        checkpoint, tmp_path / "model.ts", [1, 1, 64, 64], encoder="resnet18", network_settings=settings
     )
     network = make_network({"name": "pylon", "encoder": "resnet18", "decoder_channels": 8}).eval()
-    network.load_state_dict(read_checkpoint(trained / "models" / "model.pt")["model"])
+    network.load_state_dict(read_checkpoint(checkpoint)["model"])
     image = torch.randn(2, 1, 64, 64)
     with torch.no_grad():
-        torch.testing.assert_close(torch.jit.load(file)(image), network(image), rtol=1e-5, atol=1e-5)
+        torch.testing.assert_close(exported(image), network(image), rtol=1e-5, atol=1e-5)
 
 
 # --- the command line
