@@ -18,8 +18,6 @@ The map of the house, bottom up:
 Importing the package imports every room, so that MONAI's configuration parser finds the classes by their short names.
 """
 
-__version__ = "0.1.0"
-
 from monai_pylon import (
     data,
     handlers,
@@ -34,6 +32,7 @@ from monai_pylon import (
     visualize,
     workflows,
 )
+from monai_pylon.utils.version import __version__
 
 __all__ = [
     "__version__",

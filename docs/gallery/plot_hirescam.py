@@ -12,16 +12,9 @@ import torch
 from torch import nn
 
 from monai_pylon.data import phantom_chest_ct
+from monai_pylon.reports import radiological_slice, square_pixels, window_to_gray
 from monai_pylon.utils import upsample
-from monai_pylon.visualize import (
-    HiResCAM,
-    LayerGradCAM,
-    audit_explanation,
-    perturbation_curve,
-    radiological_slice,
-    square_pixels,
-    window_to_gray,
-)
+from monai_pylon.visualize import HiResCAM, LayerGradCAM, audit_explanation, perturbation_curve
 
 # %%
 # Images

@@ -2,7 +2,7 @@
 PYLON and the networks it is compared with
 ==========================================
 
-How often each network's map peaks inside a reader's box, on films that it has not seen: the figures of
+How often each network's map peaks inside a reader's box, on radiographs that it has not seen: the figures of
 :doc:`the evidence page <../researchers/pylon_evidence>`, drawn from its files of results.
 """
 
@@ -35,7 +35,7 @@ def hits_of(result, name):
 # %%
 # Point localization, with 95 % intervals over patients
 # -----------------------------------------------------
-# Left the real films of four folds, right phantoms. The dashed line is what a random point hits.
+# Left the real radiographs of four folds, right phantoms. The dashed line is what a random point hits.
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), sharey=True, layout="constrained")
 for axis, (data, result) in zip(axes, results.items(), strict=True):
     for place, name in enumerate(titles):
@@ -60,14 +60,14 @@ for shift, (name, (hits, _, kinds)) in zip((-0.2, 0.2), pairs.items(), strict=Tr
     axis.bar(np.arange(len(classes)) + shift, shares, 0.38, label=titles[name])
 labels = [f"{CHEST_XRAY14_LABELS[k]}\n{(pairs['pylon'][2] == k).sum()}" for k in classes]
 axis.set_xticks(range(len(classes)), labels, fontsize=8)
-axis.set(ylabel="point localization", title="Real films; below each finding the number of instances")
+axis.set(ylabel="point localization", title="Real radiographs; below each finding the number of instances")
 axis.legend()
 plt.show()
 
 # %%
 # How training went
 # -----------------
-# The mean loss of each epoch, fold 0 of the real films, after the encoder was trained as a backbone.
+# The mean loss of each epoch, fold 0 of the real radiographs, after the encoder was trained as a backbone.
 figure, axis = plt.subplots(figsize=(6, 3.4), layout="constrained")
 for run in results["real"]["runs"]:
     if run["fold"] == 0 and run["name"] in titles:

@@ -2,51 +2,53 @@
 Radiographs whose findings are known
 ====================================
 
-Frontal chest films projected from the anatomy of the CT phantom, with the labels and boxes of the eight boxed classes
+Frontal chest radiographs projected from the anatomy of the CT phantom, with the labels and boxes of the eight boxed
+classes
 of ChestX-ray14: a stand-in for a data set, wherever a box, a side or a metric must be checked against the truth.
 """
 
 import matplotlib.pyplot as plt
 import numpy as np
 
-from monai_pylon.data import FILM_FINDINGS, phantom_radiograph
+from monai_pylon.data import RADIOGRAPH_FINDINGS, phantom_radiograph
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 
 
-def show(ax, film):
-    """A film in radiological display (the patient's right is on the picture's left) with its boxes."""
-    ax.imshow(film.image[0], cmap="gray", vmin=0, vmax=1)
-    for x1, y1, x2, y2, label in film.boxes:
+def show(ax, radiograph):
+    """A radiograph in radiological display (the patient's right is on the picture's left) with its boxes."""
+    ax.imshow(radiograph.image[0], cmap="gray", vmin=0, vmax=1)
+    for x1, y1, x2, y2, label in radiograph.boxes:
         ax.add_patch(plt.Rectangle((x1 - 0.5, y1 - 0.5), x2 - x1, y2 - y1, fill=False, edgecolor="gold"))
         ax.text(x1, y1 - 3, CHEST_XRAY14_LABELS[int(label)], color="gold", fontsize=8)
     ax.axis("off")
 
 
 # %%
-# One film for each class
-# -----------------------
+# One radiograph for each class
+# -----------------------------
 # Ask for findings by name. The same seed with ``findings=[]`` is the same patient without them: nothing else changes.
 fig, axes = plt.subplots(2, 4, figsize=(11, 5.8), facecolor="black")
-for number, (ax, name) in enumerate(zip(axes.flat, FILM_FINDINGS, strict=True)):
+for number, (ax, name) in enumerate(zip(axes.flat, RADIOGRAPH_FINDINGS, strict=True)):
     show(ax, phantom_radiograph(seed=20 + number, findings=[name]))
 fig.tight_layout(pad=0.4)
 
 # %%
 # A patient and the report
 # ------------------------
-# Without names the seed draws what there is, as often as readers boxed it; nearly every second film is normal.
-film = next(film for film in map(phantom_radiograph, range(50, 90)) if film.labels.sum() == 2)
+# Without names the seed draws what there is, as often as readers boxed it; nearly every second radiograph is normal.
+radiograph = next(radiograph for radiograph in map(phantom_radiograph, range(50, 90)) if radiograph.labels.sum() == 2)
 fig, ax = plt.subplots(figsize=(5, 5), facecolor="black")
-show(ax, film)
-for side, outline in zip(("right", "left"), film.lungs, strict=True):
+show(ax, radiograph)
+for side, outline in zip(("right", "left"), radiograph.lungs, strict=True):
     ax.contour(outline, [0.5], colors={"right": "tab:blue", "left": "tab:green"}[side], linewidths=0.7)
 fig.tight_layout(pad=0)
-print(f"{film.view} view. {film.report}")
+print(f"{radiograph.view} view. {radiograph.report}")
 
 # %%
 # What a finding changes
 # ----------------------
-# The difference between a film with and without a pneumothorax: air where lung was, and the fine line of the pleura.
+# The difference between a radiograph with and without a pneumothorax: air where lung was, and the fine line of the
+# pleura.
 # All of it lies in the box.
 without, with_one = (phantom_radiograph(seed=3, size=512, findings=names) for names in ([], ["Pneumothorax"]))
 x1, y1, x2, y2 = with_one.boxes[0, :4].astype(int)

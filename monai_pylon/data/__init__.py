@@ -2,14 +2,15 @@
 
 from monai_pylon.data.chest_xray14 import chest_xray14_datalist, validation_patients
 from monai_pylon.data.collate import collate_radiographs
-from monai_pylon.data.ct_canvas import PHANTOM_STRUCTURES
 from monai_pylon.data.dicom_series import check_slices, find_ct_series, is_dicom_file, read_dicom_series
-from monai_pylon.data.film_findings import FILM_FINDINGS
+from monai_pylon.data.label_tables import scan_label_rows
 from monai_pylon.data.npz_reader import RAD_CHESTCT_SPACING, NpzVolumeReader
-from monai_pylon.data.phantom_ct import ChestCTPhantom, phantom_chest_ct
-from monai_pylon.data.phantom_ct_set import PhantomChestCTs
-from monai_pylon.data.phantom_film import ChestRadiographPhantom, phantom_radiograph
-from monai_pylon.data.phantom_set import PhantomRadiographs
+from monai_pylon.data.pascal_voc import pascal_voc_datalist
+from monai_pylon.data.phantoms.chest_ct import ChestCTPhantom, phantom_chest_ct
+from monai_pylon.data.phantoms.ct_canvas import PHANTOM_STRUCTURES
+from monai_pylon.data.phantoms.datasets import PhantomChestCTs, PhantomRadiographs
+from monai_pylon.data.phantoms.radiograph import ChestRadiographPhantom, phantom_radiograph
+from monai_pylon.data.phantoms.radiograph_findings import RADIOGRAPH_FINDINGS
 from monai_pylon.data.rad_chestct import ORGANS_ENDING, rad_chestct_datalist
 from monai_pylon.data.radiograph_reader import (
     PIXEL_SPACING,
@@ -20,8 +21,6 @@ from monai_pylon.data.radiograph_reader import (
     radiograph_size,
     read_radiograph,
 )
-from monai_pylon.data.scan_labels import scan_label_rows
-from monai_pylon.data.voc_images import pascal_voc_datalist
 from monai_pylon.data.volume_reader import (
     VOLUME_SUFFIXES,
     ReadVolume,
@@ -36,7 +35,7 @@ from monai_pylon.data.volume_reader import (
 __all__ = [
     "ChestCTPhantom",
     "ChestRadiographPhantom",
-    "FILM_FINDINGS",
+    "RADIOGRAPH_FINDINGS",
     "NpzVolumeReader",
     "ORGANS_ENDING",
     "PHANTOM_STRUCTURES",

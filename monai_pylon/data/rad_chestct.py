@@ -14,7 +14,7 @@ import numpy as np
 
 from monai_pylon.data.chest_xray14 import validation_patients
 from monai_pylon.data.dicom_series import is_dicom_file
-from monai_pylon.data.scan_labels import ScanLabels, read_scan_labels, table_header
+from monai_pylon.data.label_tables import ScanLabels, read_scan_labels, table_header
 from monai_pylon.data.volume_reader import VOLUME_SUFFIXES, volume_name
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.utils import check, check_choice, check_type
@@ -93,7 +93,9 @@ def _patients(folder: Path) -> dict[str, str]:
         return {row[_ID]: row[_PATIENT] for row in reader}
 
 
-def _release(folder: Path, section: str, labels: Sequence[str], unsided: str) -> list[tuple[ScanLabels, list[str]]]:
+def _release(
+    folder: Path, section: str, labels: Sequence[str], missing_side: str
+) -> list[tuple[ScanLabels, list[str]]]:
     """The tables of the sections asked for, each with its scans' patients."""
     patients = _patients(folder)
     parts = []
@@ -103,7 +105,7 @@ def _release(folder: Path, section: str, labels: Sequence[str], unsided: str) ->
             raise FileNotFoundError(
                 f"{folder / prefix}_Abnormality_and_Location_Labels.csv must exist. Download it with RAD-ChestCT."
             )
-        table = read_scan_labels(file, labels, (_ID,), release=True, unsided=unsided)
+        table = read_scan_labels(file, labels, (_ID,), release=True, missing_side=missing_side)
         names = [volume_name(fact[_ID]) for fact in table.facts]
         parts.append((table, [patients.get(name, name) for name in names]))
     return parts
@@ -149,7 +151,7 @@ def rad_chestct_datalist(
     root: str | PathLike[str],
     section: str,
     labels: Sequence[str] = CHEST_CT_LABELS,
-    unsided: str = "drop",
+    missing_side: str = "drop",
     missing: str = "error",
 ) -> list[dict[str, Any]]:
     """Chest CT scans with their labels, for MONAI's data sets.
@@ -182,7 +184,7 @@ def rad_chestct_datalist(
         root: the folder.
         section: "training", "validation", "test" or "all".
         labels: the names of the M labels, of the release among the 80 of Table 5.
-        unsided: what becomes of lung abnormalities whose place has no side, in the release: "drop" takes them for
+        missing_side: what becomes of lung abnormalities whose place has no side, in the release: "drop" takes them for
             absent, as the paper's authors do, "both" puts them in both lungs.
         missing: "error", or "skip" to leave out scans of the table that are not there, as of a part of the release.
 
@@ -210,7 +212,7 @@ def rad_chestct_datalist(
         raise FileNotFoundError(
             f"{folder} must hold labels.csv, or RAD-ChestCT's imgtrain_Abnormality_and_Location_Labels.csv, ..."
         )
-    parts = _own(folder, section, labels) if own else _release(folder, section, labels, unsided)
+    parts = _own(folder, section, labels) if own else _release(folder, section, labels, missing_side)
     scans, items, lost = _Scans(folder), [], []
     for table, patients in parts:
         for row, (fact, patient) in enumerate(zip(table.facts, patients, strict=True)):

@@ -1,5 +1,20 @@
-"""Metrics in ignite engines; needs pytorch-ignite, as MONAI's own handlers do."""
+"""Ignite handlers: metrics for each class, checkpoints, epoch history, early stopping, organ thresholds."""
 
+from monai_pylon.handlers.checkpoints import TrainingCheckpoints
+from monai_pylon.handlers.early_stopping import EarlyStopping, StopAtMinLR
+from monai_pylon.handlers.history import CSVHistory
+from monai_pylon.handlers.non_finite_loss import RaiseOnNonFiniteLoss
+from monai_pylon.handlers.organ_thresholds import OrganThresholds
 from monai_pylon.handlers.per_class import PerClassMetricHandler
+from monai_pylon.handlers.sync_buffers import SyncBuffers
 
-__all__ = ["PerClassMetricHandler"]
+__all__ = [
+    "CSVHistory",
+    "EarlyStopping",
+    "OrganThresholds",
+    "PerClassMetricHandler",
+    "RaiseOnNonFiniteLoss",
+    "StopAtMinLR",
+    "SyncBuffers",
+    "TrainingCheckpoints",
+]

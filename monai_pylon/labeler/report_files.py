@@ -14,9 +14,9 @@ from typing import Any
 
 from monai.utils import optional_import
 
-from monai_pylon.labeler.csv_rows import TOO_LONG_LINE, open_text, read_csv_rows, read_lines
 from monai_pylon.labeler.report_text import LONGEST_REPORT, ReportText, mend, report_of
 from monai_pylon.utils import check, check_type, nearest_name
+from monai_pylon.utils.csv_rows import TOO_LONG_LINE, open_text, read_csv_rows, read_lines
 
 __all__ = ["count_reports", "read_reports"]
 

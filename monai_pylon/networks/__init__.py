@@ -1,8 +1,18 @@
-"""Networks whose attention is their explanation, the encoders that they stand on, and weights for both."""
+"""Networks whose attention is their explanation, their encoders, and their weights."""
 
 from monai_pylon.networks import nets, weights
+from monai_pylon.networks.checkpoints import load_checkpoint, read_checkpoint
 from monai_pylon.networks.encoders import make_encoder
 from monai_pylon.networks.explanation import Explained, Explanation
 from monai_pylon.networks.optimize import optimize_for_inference
 
-__all__ = ["Explained", "Explanation", "make_encoder", "nets", "optimize_for_inference", "weights"]
+__all__ = [
+    "Explained",
+    "Explanation",
+    "load_checkpoint",
+    "make_encoder",
+    "nets",
+    "optimize_for_inference",
+    "read_checkpoint",
+    "weights",
+]

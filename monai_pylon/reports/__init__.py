@@ -1,37 +1,69 @@
-"""What a person opens: pictures, NIfTI files, tables. Every file appears whole or not at all."""
+"""Files that people open: figures, NIfTI files and HTML pages. Each file is written atomically."""
 
-from monai_pylon.reports.atomic import written_whole
-from monai_pylon.reports.figures import ORGAN_COLORS, OrganQuality, organ_overlay_figure, save_organ_overlay
-from monai_pylon.reports.films import FilmFindingMap, film_overlay_figure, film_page_figure
-from monai_pylon.reports.html import RawHTML, html_bar, html_numbers, html_pictures, html_table, save_html
-from monai_pylon.reports.nifti import save_film_nifti, save_label_nifti, save_map_nifti
-from monai_pylon.reports.page import save_figure
-from monai_pylon.reports.scans import ScanFinding, finding_on_scan, scan_findings_figure
-from monai_pylon.reports.tables import read_rows, update_rows, write_rows
+from monai_pylon.reports.chest_ct_figure import ScanFinding, finding_on_scan, scan_findings_figure
+from monai_pylon.reports.display import (
+    DisplaySlice,
+    paint_labels,
+    radiological_slice,
+    square_pixels,
+    window_to_gray,
+)
+from monai_pylon.reports.figure_style import save_figure
+from monai_pylon.reports.heatmap import (
+    Peak,
+    heatmap_on_image,
+    heatmap_peak,
+    paint_heatmap,
+)
+from monai_pylon.reports.html import (
+    RawHTML,
+    html_bar,
+    html_numbers,
+    html_pictures,
+    html_table,
+    save_html,
+)
+from monai_pylon.reports.nifti import save_label_nifti, save_map_nifti, save_radiograph_nifti
+from monai_pylon.reports.organ_figure import (
+    ORGAN_COLORS,
+    OrganQuality,
+    organ_overlay_figure,
+    save_organ_overlay,
+)
+from monai_pylon.reports.radiograph_figure import (
+    RadiographFindingMap,
+    radiograph_overlay_figure,
+    radiograph_page_figure,
+)
 
 __all__ = [
-    "FilmFindingMap",
+    "DisplaySlice",
     "ORGAN_COLORS",
     "OrganQuality",
+    "Peak",
+    "RadiographFindingMap",
     "RawHTML",
     "ScanFinding",
-    "film_overlay_figure",
-    "film_page_figure",
     "finding_on_scan",
+    "heatmap_on_image",
+    "heatmap_peak",
     "html_bar",
     "html_numbers",
     "html_pictures",
     "html_table",
     "organ_overlay_figure",
-    "read_rows",
+    "paint_heatmap",
+    "paint_labels",
+    "radiograph_overlay_figure",
+    "radiograph_page_figure",
+    "radiological_slice",
     "save_figure",
-    "save_film_nifti",
     "save_html",
     "save_label_nifti",
     "save_map_nifti",
     "save_organ_overlay",
+    "save_radiograph_nifti",
     "scan_findings_figure",
-    "update_rows",
-    "write_rows",
-    "written_whole",
+    "square_pixels",
+    "window_to_gray",
 ]

@@ -9,8 +9,8 @@ from os import PathLike
 from typing import Any
 from urllib.parse import quote
 
-from monai_pylon.reports.atomic import written_whole
-from monai_pylon.reports.page import BACKGROUND, FAINT, TEXT
+from monai_pylon.reports.figure_style import BACKGROUND, FAINT, TEXT
+from monai_pylon.utils.files import atomic_write
 
 __all__ = ["RawHTML", "html_bar", "html_numbers", "html_pictures", "html_table", "save_html"]
 
@@ -159,5 +159,5 @@ def save_html(path: str | PathLike[str], title: str, parts: Iterable[str]) -> No
         f'<!DOCTYPE html>\n<html lang="en"><head>{head}<title>{escape(title)}</title>\n<style>{_STYLE}</style></head>\n'
     )
     page += f"<body><h1>{escape(title)}</h1>\n" + "\n".join(body) + "\n</body></html>\n"
-    with written_whole(path) as part_file:
+    with atomic_write(path) as part_file:
         part_file.write_text(page, encoding="utf-8", errors="replace")

@@ -7,10 +7,10 @@ from os import PathLike
 import nibabel
 import numpy as np
 
-from monai_pylon.reports.atomic import written_whole
 from monai_pylon.utils import check, check_affine
+from monai_pylon.utils.files import atomic_write
 
-__all__ = ["save_film_nifti", "save_label_nifti", "save_map_nifti"]
+__all__ = ["save_radiograph_nifti", "save_label_nifti", "save_map_nifti"]
 
 
 def save_label_nifti(path: str | PathLike[str], labels: np.ndarray, affine: np.ndarray) -> None:
@@ -44,11 +44,13 @@ def save_label_nifti(path: str | PathLike[str], labels: np.ndarray, affine: np.n
     image.header.set_xyzt_units("mm")
     image.set_sform(matrix, code=1)  # 1: scanner coordinates, as the scan's own
     image.set_qform(matrix, code=1)
-    with written_whole(path) as part:
+    with atomic_write(path) as part:
         nibabel.save(image, part)
 
 
-def save_film_nifti(path: str | PathLike[str], heatmap: np.ndarray, spacing: tuple[float, float] | None = None) -> None:
+def save_radiograph_nifti(
+    path: str | PathLike[str], heatmap: np.ndarray, spacing: tuple[float, float] | None = None
+) -> None:
     """Save a map that lies on a radiograph; the file appears whole or not at all.
 
     A radiograph is no volume: the file has one slice, its first axis runs along the columns, its second down the rows,
@@ -65,7 +67,7 @@ def save_film_nifti(path: str | PathLike[str], heatmap: np.ndarray, spacing: tup
     Example:
         >>> import tempfile, pathlib
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     save_film_nifti(pathlib.Path(folder, "a.nii.gz"), np.ones((2, 3)))
+        ...     save_radiograph_nifti(pathlib.Path(folder, "a.nii.gz"), np.ones((2, 3)))
         ...     nibabel.load(pathlib.Path(folder, "a.nii.gz")).shape
         (3, 2, 1)
     """
@@ -81,7 +83,7 @@ def save_film_nifti(path: str | PathLike[str], heatmap: np.ndarray, spacing: tup
     image.set_qform(affine, code=1)
     if spacing is not None:
         image.header.set_xyzt_units("mm")
-    with written_whole(path) as part:
+    with atomic_write(path) as part:
         nibabel.save(image, part)
 
 
@@ -111,5 +113,5 @@ def save_map_nifti(path: str | PathLike[str], map: np.ndarray, affine: np.ndarra
     image.header.set_xyzt_units("mm")
     image.set_sform(matrix, code=1)
     image.set_qform(matrix, code=1)
-    with written_whole(path) as part:
+    with atomic_write(path) as part:
         nibabel.save(image, part)

@@ -15,6 +15,7 @@ from monai_pylon.transforms.brightness_contrast import (
     RandBrightnessContrastd,
     RandBrightnessContrastDict,
 )
+from monai_pylon.transforms.disk_cache import CacheToDiskd
 from monai_pylon.transforms.extent_crop import CropToExtent, CropToExtentD, CropToExtentd, CropToExtentDict
 from monai_pylon.transforms.heuristic_masks import heuristic_organ_labels, heuristic_organ_masks
 from monai_pylon.transforms.label_map import (
@@ -48,6 +49,7 @@ __all__ = [
     "AllowedRegionsD",
     "AllowedRegionsDict",
     "AllowedRegionsd",
+    "CacheToDiskd",
     "CheckVolume",
     "CheckVolumeD",
     "CheckVolumeDict",

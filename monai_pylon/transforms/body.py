@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
-from monai_pylon.transforms.cells import spread_cells
+from monai_pylon.transforms.block_mean import spread_blocks
 
 __all__ = ["body_hull", "component_centres", "enclosed_air", "label_slices", "largest_component"]
 
@@ -106,7 +106,7 @@ def body_hull(ct: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray
     hull = np.zeros_like(body)
     for z in np.flatnonzero(body.any(axis=(0, 1))):
         hull[:, :, z] = convex_hull_image(body[:, :, z])
-    return spread_cells(hull, (*step, 1), ct.shape)
+    return spread_blocks(hull, (*step, 1), ct.shape)
 
 
 def enclosed_air(air: np.ndarray, hull: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:

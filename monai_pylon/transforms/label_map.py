@@ -12,7 +12,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform, Transform
 
 from monai_pylon.taxonomy import ORGAN_VALUES, SEGMENTATION_PROGRAMS, organ_of_structure, structure_names
-from monai_pylon.transforms.cells import cell_factors, spread_cells
+from monai_pylon.transforms.block_mean import block_factors, spread_blocks
 from monai_pylon.transforms.mask_quality import MaskQuality, judge_masks
 from monai_pylon.transforms.organ_split import mediastinum_between_lungs
 from monai_pylon.utils import check, check_affine, check_choice, check_type, ras_view, voxel_spacing
@@ -60,7 +60,7 @@ def _fill_between(organs: np.ndarray, free: np.ndarray, affine: np.ndarray, ct: 
     """Give what is free between the lungs to the mediastinum, in place."""
     view, unnamed = ras_view(organs, affine), ras_view(free, affine).array
     spacing = voxel_spacing(view.affine)
-    factors = cell_factors(spacing)  # its border is coarse anyway, and hulls are slow
+    factors = block_factors(spacing)  # its border is coarse anyway, and hulls are slow
     every = tuple(slice(factor // 2, None, factor) for factor in factors)
     coarse = view.array[every]
     hu = np.zeros(coarse.shape, dtype=np.float32) if ct is None else ras_view(ct, affine).array[every]
@@ -68,7 +68,7 @@ def _fill_between(organs: np.ndarray, free: np.ndarray, affine: np.ndarray, ct: 
     between = mediastinum_between_lungs(coarse == 1, coarse == 3, hu, cell)
     # The last cell of an axis may have no middle voxel: it takes its neighbour's value.
     padded = np.pad(between, [(0, 1)] * 3, mode="edge")
-    view.array[spread_cells(padded, factors, view.array.shape) & unnamed] = 2
+    view.array[spread_blocks(padded, factors, view.array.shape) & unnamed] = 2
 
 
 def organs_from_label_map(

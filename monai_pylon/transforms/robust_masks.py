@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from monai_pylon.transforms.block_mean import block_factors, block_mean, draw_edge
 from monai_pylon.transforms.body import body_hull
-from monai_pylon.transforms.cells import cell_factors, draw_edge, mean_cells
 from monai_pylon.transforms.hemithorax import complete_lungs
 from monai_pylon.transforms.lung_masks import EDGE_HU, segment_lungs
 from monai_pylon.transforms.organ_split import mediastinum_between_lungs, split_lungs
@@ -47,9 +47,9 @@ def robust_organ_labels(ct: np.ndarray, spacing: tuple[float, float, float]) -> 
         >>> labels[[10, 30, 45], 20, 15].tolist(), reasons
         ([3, 2, 1], ('no_trachea',))
     """
-    factors = cell_factors(spacing)
+    factors = block_factors(spacing)
     cell = (spacing[0] * factors[0], spacing[1] * factors[1], spacing[2] * factors[2])
-    cells = mean_cells(ct, factors)
+    cells = block_mean(ct, factors)
     hull = body_hull(cells, cell)
     organs, tube = np.zeros(cells.shape, dtype=np.uint8), np.zeros(cells.shape, dtype=bool)
     boxes = ndimage.find_objects(hull.astype(np.uint8))

@@ -1,23 +1,46 @@
-"""Checks with one style of error, the geometry of an affine, and linear interpolation. Imports nothing of ours."""
+"""Argument checks, affine geometry, linear interpolation, files and tables. Imports nothing else of the package."""
 
-from monai_pylon.utils.checks import check, check_choice, check_type, describe, nearest_name
-from monai_pylon.utils.geometry import RASView, axis_codes, check_affine, ras_view, voxel_spacing, voxel_volume_ml
+from monai_pylon.utils.checks import (
+    check,
+    check_choice,
+    check_type,
+    describe,
+    nearest_name,
+)
+from monai_pylon.utils.files import atomic_write, content_hash, file_hash
+from monai_pylon.utils.geometry import (
+    RASView,
+    axis_codes,
+    check_affine,
+    ras_view,
+    voxel_spacing,
+    voxel_volume_ml,
+)
 from monai_pylon.utils.precision import at_least_float32
 from monai_pylon.utils.resize import resize_linear, upsample
+from monai_pylon.utils.tables import read_rows, update_rows, write_rows
+from monai_pylon.utils.version import __version__
 
 __all__ = [
     "RASView",
+    "__version__",
     "at_least_float32",
+    "atomic_write",
     "axis_codes",
     "check",
     "check_affine",
     "check_choice",
     "check_type",
+    "content_hash",
     "describe",
+    "file_hash",
     "nearest_name",
     "ras_view",
+    "read_rows",
     "resize_linear",
+    "update_rows",
     "upsample",
     "voxel_spacing",
     "voxel_volume_ml",
+    "write_rows",
 ]

@@ -1,9 +1,7 @@
-"""Slices in radiological display and radiographs, what is painted over them, and class activation maps."""
+"""Explanations of any network: class activation maps, the audit of their guarantees, and sanity checks."""
 
 from monai_pylon.visualize.audit import ExplanationAudit, audit_explanation
 from monai_pylon.visualize.class_activation import grad_cam, hires_cam
-from monai_pylon.visualize.heatmap import Peak, heatmap_on_image, heatmap_peak, paint_heatmap
-from monai_pylon.visualize.overlay import DisplaySlice, paint_labels, radiological_slice, square_pixels, window_to_gray
 from monai_pylon.visualize.perturbation import PerturbationCurve, perturbation_curve
 from monai_pylon.visualize.sanity import (
     RandomizationCurve,
@@ -21,27 +19,18 @@ from monai_pylon.visualize.visualizers import (
 
 __all__ = [
     "ActivationMapInferer",
-    "DisplaySlice",
     "ExplanationAudit",
     "HiResCAM",
     "LabelMaps",
     "LayerGradCAM",
-    "Peak",
     "PerturbationCurve",
     "RandomizationCurve",
     "audit_explanation",
     "explain_by_methods",
     "grad_cam",
-    "heatmap_on_image",
-    "heatmap_peak",
     "hires_cam",
     "label_randomization",
-    "paint_heatmap",
-    "paint_labels",
     "parameter_randomization",
     "perturbation_curve",
-    "radiological_slice",
     "rank_correlation",
-    "square_pixels",
-    "window_to_gray",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from monai_pylon.visualize.tails import graph_nodes
+from monai_pylon.visualize.heads import graph_nodes
 
 __all__: list[str] = []
 

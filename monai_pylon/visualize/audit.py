@@ -15,9 +15,9 @@ from torch import nn
 
 from monai_pylon.utils import check
 from monai_pylon.visualize.affinity import bending_operations, plain_name
+from monai_pylon.visualize.head_probes import Pass, affine_gradients, is_even, max_pooled_map, other_passes, run_pass
 from monai_pylon.visualize.module_trace import bending_modules, first_affine_layer
 from monai_pylon.visualize.recording import bare_network, evaluating, find_layer
-from monai_pylon.visualize.tail_probes import Pass, affine_gradients, is_even, max_pooled_map, other_passes, run_pass
 from monai_pylon.visualize.visualizers import HiResCAM
 
 __all__ = ["ExplanationAudit", "audit_explanation"]

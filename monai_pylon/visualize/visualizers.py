@@ -16,8 +16,8 @@ from torch import nn
 
 from monai_pylon.utils import check, check_choice, check_type
 from monai_pylon.visualize.class_activation import weighted_features
+from monai_pylon.visualize.heads import GeneralHead, head_of
 from monai_pylon.visualize.recording import Recording, bare_network, evaluating, find_layer, record, score_gradients
-from monai_pylon.visualize.tails import GeneralTail, tail_of
 
 __all__ = ["ActivationMapInferer", "HiResCAM", "LabelMaps", "LayerGradCAM", "explain_by_methods"]
 
@@ -61,7 +61,7 @@ class _LayerMaps:
         """Maps of x (N, ...) together with the labels (N, K) and the scores (N, M) of the same forward pass."""
         return _explained([self], x, class_idx, args, kwargs)[0]
 
-    def _maps(self, tail: GeneralTail, gradients: torch.Tensor, slices: int | None) -> torch.Tensor:
+    def _maps(self, tail: GeneralHead, gradients: torch.Tensor, slices: int | None) -> torch.Tensor:
         """The maps (N, K, *grid) from the gradients (K, R, ...) at the tail's edge."""
         raise NotImplementedError
 
@@ -107,7 +107,7 @@ class HiResCAM(_LayerMaps):
         torch.Size([2, 3, 2, 3])
     """
 
-    def _maps(self, tail: GeneralTail, gradients: torch.Tensor, slices: int | None) -> torch.Tensor:
+    def _maps(self, tail: GeneralHead, gradients: torch.Tensor, slices: int | None) -> torch.Tensor:
         return _fold_out(tail.hires_maps(gradients), slices).movedim(2, 1) if slices else tail.hires_maps(gradients)
 
 
@@ -132,7 +132,7 @@ class LayerGradCAM(_LayerMaps):
         torch.Size([1, 2, 4, 4, 4])
     """
 
-    def _maps(self, tail: GeneralTail, gradients: torch.Tensor, slices: int | None) -> torch.Tensor:
+    def _maps(self, tail: GeneralHead, gradients: torch.Tensor, slices: int | None) -> torch.Tensor:
         weights, activations = tail.mean_gradients(gradients), tail.activations
         if slices:
             weights = _fold_out(weights, slices).mean(1)
@@ -149,7 +149,7 @@ def _explained(
         recording = record(first.network, first.layer, (x, *args), kwargs, first.call)
         labels = _labels_per_sample(wanted, recording.logits.detach())
         slices = _slices_per_sample(recording)
-        tail, maps = tail_of(recording), [[] for _ in methods]  # type: ignore[var-annotated]
+        tail, maps = head_of(recording), [[] for _ in methods]  # type: ignore[var-annotated]
         for some in labels.split(tail.labels_at_once, dim=1):
             gradients = score_gradients(recording.logits, tail.edge, _one_hot(some, recording.logits))
             for method, found in zip(methods, maps, strict=True):

@@ -13,7 +13,8 @@ SCRIPT = """
 import sys, time
 from ignite.engine import Events
 from monai.bundle import ConfigWorkflow
-from monai_pylon.workflows import bundle_folder, peak_memory_mb  # ru_maxrss begins with that of the parent process
+from monai_pylon.workflows.bundle import bundle_folder
+from monai_pylon.workflows.cohort import peak_memory_mb  # ru_maxrss begins with that of the parent process
 
 slices, folder = int(sys.argv[1]), sys.argv[2]
 workflow = ConfigWorkflow(

@@ -57,7 +57,7 @@ import torch
 from monai_pylon.losses import MaskLoss
 from monai_pylon.networks import Explained
 from monai_pylon.networks.nets import AxialNet
-from monai_pylon.workflows import peak_memory_mb  # the system's ru_maxrss begins with that of the parent process
+from monai_pylon.workflows.cohort import peak_memory_mb  # the system's ru_maxrss begins with that of the parent process
 
 edge, slices, chunk = (int(text) for text in sys.argv[1:])
 net = Explained(AxialNet(in_plane_size=(edge, edge), chunk_size=chunk or None)).train()

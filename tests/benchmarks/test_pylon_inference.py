@@ -20,7 +20,7 @@ from monai_pylon.data import phantom_radiograph
 from monai_pylon.networks import make_encoder, optimize_for_inference
 from monai_pylon.networks.nets import PYLON
 from monai_pylon.networks.optimize import HeadFirst, fold_batch_norms
-from monai_pylon.workflows import peak_memory_mb, restart_peak_memory
+from monai_pylon.workflows.cohort import peak_memory_mb, restart_peak_memory
 from tests.networks.tiny import calibrate_
 
 ROUNDS = 7
@@ -66,7 +66,7 @@ def test_pylon_against_its_plain_encoder(capsys: pytest.CaptureFixture[str]) -> 
     assert (given - exact).abs().max() < 1e-5 * exact.abs().max()
 
 
-def films(first: int, count: int) -> torch.Tensor:
+def radiographs(first: int, count: int) -> torch.Tensor:
     images = [phantom_radiograph(seed, size=256).image for seed in range(first, first + count)]
     return (torch.stack([torch.as_tensor(image) for image in images]) - 0.4984) / 0.2483
 
@@ -75,7 +75,7 @@ def films(first: int, count: int) -> torch.Tensor:
 def test_how_far_float32_is_from_the_truth(capsys: pytest.CaptureFixture[str]) -> None:
     """Each step alone, and the network itself on two threads: its convolutions add up in another order there."""
     torch.manual_seed(0)
-    net, x = calibrate_(PYLON(encoder="resnet50"), films(0, 8)), films(100, 2)
+    net, x = calibrate_(PYLON(encoder="resnet50"), radiographs(0, 8)), radiographs(100, 2)
     first, folded = copy.deepcopy(net), fold_batch_norms(copy.deepcopy(net), x[:1])
     first.decoder, first.head = HeadFirst(first.decoder, first.head), nn.Identity()
     truth = copy.deepcopy(net).double().explain(x.double()).attention

@@ -21,7 +21,7 @@ from torch import nn
 
 from monai_pylon.data import phantom_radiograph
 from monai_pylon.networks.nets import PYLON
-from monai_pylon.workflows import bundle_folder
+from monai_pylon.workflows.bundle import bundle_folder
 from tests.data.xray14_files import write_root
 
 # Under 16 images PyTorch takes other convolutions on one thread than for the paper's 64.
@@ -64,12 +64,12 @@ def test_a_step_with_channels_last(step_seconds: dict[str, list[float]], capsys:
 
 
 def chest_xray14(folder: Path) -> Path:
-    """A folder as that of ChestX-ray14, with films of 1024 pixels that are as hard to unpack as real ones."""
+    """A folder as that of ChestX-ray14, with radiographs of 1024 pixels that are as hard to unpack as real ones."""
     root = write_root(folder, patients=12)
     random = np.random.default_rng(0)
-    film = Image.fromarray((phantom_radiograph(1, size=256).image[0] * 255).astype(np.uint8)).resize((1024, 1024))
+    radiograph = Image.fromarray((phantom_radiograph(1, size=256).image[0] * 255).astype(np.uint8)).resize((1024, 1024))
     for file in root.rglob("*.png"):
-        noisy = np.asarray(film, np.float32) + random.normal(0, 3, (1024, 1024))
+        noisy = np.asarray(radiograph, np.float32) + random.normal(0, 3, (1024, 1024))
         Image.fromarray(noisy.clip(0, 255).astype(np.uint8)).save(file)
     return root
 

@@ -11,9 +11,9 @@ import pytest
 from monai.data import Dataset
 
 from monai_pylon.data import ReadVolumed, rad_chestct_datalist, scan_label_rows
-from monai_pylon.data.scan_labels import read_scan_labels
-from monai_pylon.reports import write_rows
+from monai_pylon.data.label_tables import read_scan_labels
 from monai_pylon.taxonomy import CHEST_CT_LABELS
+from monai_pylon.utils import write_rows
 from tests.data.rad_chestct_files import COLUMNS, write_release
 
 NODULE = CHEST_CT_LABELS.index("lung nodule")
@@ -67,7 +67,7 @@ def test_a_pair_of_abnormality_and_place_is_a_label(release: Path, column: str) 
 def test_a_place_without_a_side_is_dropped_or_both(release: Path) -> None:
     dropped = rad_chestct_datalist(release, "training")[2]
     assert present(dropped) == []
-    both = rad_chestct_datalist(release, "training", unsided="both")[2]
+    both = rad_chestct_datalist(release, "training", missing_side="both")[2]
     assert present(both) == ["lung nodule"]
     assert both["locations"][NODULE].tolist() == [True, False, True]
 
@@ -309,5 +309,5 @@ def test_wrong_choices_are_named(tmp_path: Path) -> None:
     for arguments in ({"section": "train"}, {"section": "all", "missing": "ignore"}):
         with pytest.raises(ValueError, match="must be one of"):
             rad_chestct_datalist(root, **arguments)
-    with pytest.raises(ValueError, match="unsided must be one of"):
-        read_scan_labels(root / "labels.csv", ["pneumonia"], unsided="left")
+    with pytest.raises(ValueError, match="missing_side must be one of"):
+        read_scan_labels(root / "labels.csv", ["pneumonia"], missing_side="left")

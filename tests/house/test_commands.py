@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from monai_pylon.workflows import unknown_keys
+from monai_pylon.workflows.bundle import unknown_keys
 from tests.house.inventory import PACKAGE
 
 CHECKOUT = PACKAGE.parent

@@ -11,7 +11,9 @@ from monai_pylon import transforms
 
 CLASSES = {name: c for name in getattr(transforms, "__all__", ()) if inspect.isclass(c := getattr(transforms, name))}
 DICTIONARY = sorted({c.__name__ for c in CLASSES.values() if issubclass(c, MapTransform)})
-ARRAY = sorted({c.__name__ for c in CLASSES.values() if issubclass(c, Transform)} - set(DICTIONARY))
+#: Dictionary transforms without an array form: they work on whole items.
+WHOLE_ITEMS = {"CacheToDiskd"}
+ARRAY = sorted({c.__name__ for c in CLASSES.values() if issubclass(c, Transform)} - set(DICTIONARY) - WHOLE_ITEMS)
 
 
 @pytest.mark.parametrize("name", DICTIONARY)

@@ -7,7 +7,7 @@ import pytest
 
 from monai_pylon.labeler import ReportLabeler, classify_phrases
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, possible_locations
-from tests.benchmarks.labeler_figures import openi_scores
+from tests.experiments.labeler_figures import openi_scores
 from tests.labeler.sentences import own_sentences, step_scores
 
 RIGHT, MIDDLE, LEFT = ORGANS

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from monai_pylon.labeler import ReportText, count_reports, csv_rows, read_reports
-from monai_pylon.labeler.csv_rows import LONGEST_ROW
+from monai_pylon.labeler import ReportText, count_reports, read_reports
+from monai_pylon.utils import csv_rows
+from monai_pylon.utils.csv_rows import LONGEST_ROW
 
 
 def read(file: Path, content: str | bytes, **columns: str) -> list[tuple[str, str, str]]:

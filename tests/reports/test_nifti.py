@@ -8,7 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from monai_pylon.reports import save_film_nifti, save_label_nifti
+from monai_pylon.reports import save_label_nifti, save_radiograph_nifti
 
 OBLIQUE = np.array([[-0.78, 0.14, 0, 90.5], [-0.14, -0.78, 0, 80.25], [0, 0, 3.0, -400], [0, 0, 0, 1]])
 
@@ -64,10 +64,10 @@ def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(("spacing", "zooms"), [(None, (1, 1, 1)), ((0.14, 0.2), (0.2, 0.14, 1))])
-def test_the_map_of_a_film_has_its_pixels_size(spacing: tuple | None, zooms: tuple, tmp_path: Path) -> None:
+def test_the_map_of_a_radiograph_has_its_pixels_size(spacing: tuple | None, zooms: tuple, tmp_path: Path) -> None:
     """The file's first axis runs along the columns: its zoom is the distance between columns."""
     heatmap = np.arange(12, dtype=np.float32).reshape(3, 4)
-    save_film_nifti(tmp_path / "a.nii.gz", heatmap, spacing)
+    save_radiograph_nifti(tmp_path / "a.nii.gz", heatmap, spacing)
     image = nibabel.load(tmp_path / "a.nii.gz")
     np.testing.assert_allclose(image.header.get_zooms(), zooms)
     np.testing.assert_allclose(image.affine, np.diag([-zooms[0], -zooms[1], 1, 1]))
@@ -76,4 +76,4 @@ def test_the_map_of_a_film_has_its_pixels_size(spacing: tuple | None, zooms: tup
 
 def test_a_spacing_of_nothing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="spacing must be positive"):
-        save_film_nifti(tmp_path / "a.nii", np.zeros((2, 2)), (0.0, 1.0))
+        save_radiograph_nifti(tmp_path / "a.nii", np.zeros((2, 2)), (0.0, 1.0))

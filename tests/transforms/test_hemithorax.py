@@ -77,17 +77,17 @@ def test_fluid_behind_a_lung_is_taken(chest) -> None:
 
 
 def test_a_thin_rim_is_not_taken_and_a_thin_gap_is_closed(chest) -> None:
-    """Fluid behind the right lung; in front its outer voxels are wall, and a film of fat parts lung from fluid."""
+    """Fluid behind the right lung; its front outer voxels are wall, and a thin layer of fat separates lung and fluid."""
     ct, right, left = (part.copy() for part in chest)
     row = np.arange(64)[None, :, None]
     rim = right & ~np.roll(right, -1, axis=0) & (row > 28)
-    film = right & (row == 25)
-    ct[(right & (row < 25)) | rim], ct[film] = 10.0, -200.0
+    radiograph = right & (row == 25)
+    ct[(right & (row < 25)) | rim], ct[radiograph] = 10.0, -200.0
     new_right, _, done = complete_lungs(right & (row > 25) & ~rim, left, ct, EDGE)
     assert done == ("right_lung_completed",)
     assert not new_right[rim].any()
-    within = new_right & film
-    assert within.sum() > 0.7 * film.sum()
+    within = new_right & radiograph
+    assert within.sum() > 0.7 * radiograph.sum()
 
 
 @pytest.mark.parametrize(("rows", "completed"), [(9, ()), (10, ("left_lung_completed",))])

@@ -10,8 +10,8 @@ from monai.data import MetaTensor
 from torch import nn
 
 from monai_pylon.visualize import ActivationMapInferer, HiResCAM, LabelMaps, LayerGradCAM, explain_by_methods
+from monai_pylon.visualize.heads import GeneralHead, LinearHead, PooledHead, head_of
 from monai_pylon.visualize.recording import evaluating, record
-from monai_pylon.visualize.tails import GeneralTail, LinearTail, PooledTail, tail_of
 from tests.references.class_activation import grad_cam_loop, gradient_by_differences, hires_cam_loop
 from tests.visualize.nets import LABELS, TAILS, Folded, Net, image, make_net
 
@@ -96,12 +96,12 @@ def test_a_batch_is_its_samples_one_by_one(kind: str, method: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "form"),
-    [("pooled", PooledTail), ("linear", LinearTail), ("in-place", GeneralTail), ("deep", GeneralTail)],
+    [("pooled", PooledHead), ("linear", LinearHead), ("in-place", GeneralHead), ("deep", GeneralHead)],
 )
 def test_the_closed_form_is_found(kind: str, form: type) -> None:
     net = make_net(kind)
     with evaluating(net):
-        assert type(tail_of(record(net, net.layer, (image(),), {}))) is form
+        assert type(head_of(record(net, net.layer, (image(),), {}))) is form
 
 
 @pytest.mark.parametrize("kind", ["pooled", "linear"])
@@ -115,7 +115,7 @@ def test_no_closed_form_where_it_would_not_hold(kind: str) -> None:
 
     net, x = Twice(2, TAILS[kind](2)).double(), image().double()
     with evaluating(net):
-        assert type(tail_of(record(net, net.layer, (x,), {}))) is GeneralTail
+        assert type(head_of(record(net, net.layer, (x,), {}))) is GeneralHead
     activations, gradients = gradients_by_autograd(net, x)
     expected = (activations[:, None] * (gradients + 2 * activations[:, None])).sum(2)
     torch.testing.assert_close(HiResCAM(net, "layer")(x, "all"), expected)
@@ -126,7 +126,7 @@ def test_a_linear_layer_over_the_cells_of_each_feature_is_not_taken_for_one_over
     tail = nn.Sequential(nn.Flatten(2), nn.Linear(16, 2), nn.Flatten())
     net, x = Net(2, tail).double(), image().double()
     with evaluating(net):
-        assert type(tail_of(record(net, net.layer, (x,), {}))) is GeneralTail
+        assert type(head_of(record(net, net.layer, (x,), {}))) is GeneralHead
     activations, gradients = gradients_by_autograd(net, x)
     torch.testing.assert_close(HiResCAM(net, "layer")(x, "all"), (activations[:, None] * gradients).sum(2))
 
@@ -200,7 +200,7 @@ def test_many_labels_of_a_large_layer_are_taken_a_few_at_a_time(monkeypatch: pyt
     whole = cam(x, "all")
     taken, grad = [], torch.autograd.grad
     monkeypatch.setattr(torch.autograd, "grad", lambda *args, **how: taken.append(1) or grad(*args, **how))
-    monkeypatch.setattr("monai_pylon.visualize.tails._NUMBERS_AT_ONCE", 1)
+    monkeypatch.setattr("monai_pylon.visualize.heads._NUMBERS_AT_ONCE", 1)
     torch.testing.assert_close(cam(x, "all"), whole)
     assert len(taken) == LABELS
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from monai.bundle import ConfigWorkflow, ckpt_export
 
-from monai_pylon.workflows import bundle_folder, cause_of
+from monai_pylon.workflows.bundle import bundle_folder, root_cause
 
 __all__ = ["BundleRuns", "cause", "two_processes"]
 
@@ -84,5 +84,5 @@ def two_processes() -> tuple[str, ...]:
 
 
 def cause(error: pytest.ExceptionInfo[BaseException]) -> str:
-    """What an error of a run is about; see :func:`cause_of`."""
-    return cause_of(error.value)
+    """What an error of a run is about; see :func:`root_cause`."""
+    return root_cause(error.value)

@@ -20,12 +20,13 @@ from monai.data import MetaTensor
 from PIL import Image
 
 from monai_pylon.data import phantom_chest_ct, read_volume
-from monai_pylon.networks import Explained
+from monai_pylon.networks import Explained, read_checkpoint
 from monai_pylon.networks.nets import AxialNet
-from monai_pylon.reports import read_rows, save_label_nifti, save_map_nifti
+from monai_pylon.reports import save_label_nifti, save_map_nifti
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.transforms import allowed_regions
-from monai_pylon.workflows import make_network, network_table, read_checkpoint
+from monai_pylon.utils import read_rows
+from monai_pylon.workflows.bundle import make_network, network_table
 from tests.workflows.bundle_runs import BundleRuns, cause, two_processes
 
 NAME = "chest_ct_classification_axialnet"
@@ -499,8 +500,8 @@ def test_scans_that_are_none_get_a_row_with_the_reason(
 def test_every_row_of_the_papers_table_is_a_network(name: str) -> None:
     size = [161, 161, 81] if name in ("ctnet", "conv3d", "bodyconv") else [64, 64, 3]
     settings = {"reduction_padding": 1} if name.startswith(("axialnet", "bodycam")) else {}
-    card = {"name": name, "encoder": "resnet18", "image_size": size, **settings}
-    network = make_network(card, bundle=NAME, num_classes=5).eval()
+    network_spec = {"name": name, "encoder": "resnet18", "image_size": size, **settings}
+    network = make_network(network_spec, bundle=NAME, num_classes=5).eval()
     with torch.no_grad():
         assert network(torch.zeros(1, 1, *size)).shape == (1, 5)
 

@@ -15,9 +15,9 @@ import SimpleITK as sitk  # noqa: N813 (its own documentation calls it so)
 from PIL import Image
 
 from monai_pylon.data import ChestCTPhantom, phantom_chest_ct
-from monai_pylon.reports import read_rows
-from monai_pylon.workflows import CohortSummary
-from monai_pylon.workflows.demo import dice_by_organ
+from monai_pylon.utils import read_rows
+from monai_pylon.workflows.cohort import CohortSummary
+from monai_pylon.workflows.demo.run import dice_by_organ
 from tests.workflows.bundle_runs import BundleRuns, cause
 
 BUNDLE = BundleRuns("chest_ct_partition")

@@ -13,9 +13,10 @@ import pytest
 
 from monai_pylon.data import ChestCTPhantom, PhantomChestCTs, phantom_chest_ct, rad_chestct_datalist
 from monai_pylon.labeler import listed_labels, write_label_table
-from monai_pylon.reports import read_rows
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
-from monai_pylon.workflows import KeepOnDiskd, ReportCohortSummary
+from monai_pylon.transforms import CacheToDiskd
+from monai_pylon.utils import read_rows
+from monai_pylon.workflows.cohort import ReportCohortSummary
 from tests.workflows.bundle_runs import BundleRuns, cause
 from tests.workflows.hand_written_reports import MEANT, REPORTS
 
@@ -129,7 +130,7 @@ def test_another_report_makes_the_regions_again_and_not_the_masks(cohort, phanto
     assert len(list((tmp_path / "out" / "regions").iterdir())) == 2
     (row,) = read_rows(tmp_path / "out" / "regions.csv")
     assert (row["labels"], row["allowed_nowhere"]) == ("1", "0")
-    kept = KeepOnDiskd("allowed", (), dict, None).read(tmp_path / "out" / row["files"])
+    kept = CacheToDiskd("allowed", (), dict, None).read(tmp_path / "out" / row["files"])
     assert kept is not None
     allowed = kept["allowed"]
     assert allowed.flatten(1).any(1).nonzero().tolist() == [[CHEST_CT_LABELS.index("lung mass")]]

@@ -1,6 +1,7 @@
-"""The bundle chest_xray_classification_pylon as its users run it: train, go on, evaluate, explain films, fail clearly.
+"""The bundle chest_xray_classification_pylon as its users run it: train, go on, evaluate, explain radiographs, fail
+clearly.
 
-The network is small and the films are phantoms of 64 pixels, so that all of it takes seconds on a CPU.
+The network is small and the radiographs are phantoms of 64 pixels, so that all of it takes seconds on a CPU.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ from monai.bundle.scripts import verify_net_in_out
 from PIL import Image
 
 from monai_pylon.data import phantom_radiograph, read_radiograph
+from monai_pylon.networks import read_checkpoint
 from monai_pylon.networks.nets import PYLON
-from monai_pylon.reports import read_rows
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
-from monai_pylon.workflows import make_network, network_table, read_checkpoint
+from monai_pylon.utils import read_rows
+from monai_pylon.workflows.bundle import make_network, network_table
 from tests.data.test_radiograph_reader import WRITE, write_dicom
 from tests.workflows.bundle_runs import BundleRuns, cause, two_processes
 
@@ -47,13 +49,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def films(tmp_path: Path) -> Path:
-    """A folder with two films, one of them 16 bits deep and not square, and one that is broken."""
-    folder = tmp_path / "films"
+def radiographs(tmp_path: Path) -> Path:
+    """A folder with two radiographs, one of them 16 bits deep and not square, and one that is broken."""
+    folder = tmp_path / "radiographs"
     (folder / "ward").mkdir(parents=True)
-    film = phantom_radiograph(5, size=96, findings=["Mass"]).image[0]
-    Image.fromarray((film * 255).astype(np.uint8)).save(folder / "a.png")
-    Image.fromarray((film[:80] * 65535).astype(np.uint16)).save(folder / "ward" / "deep.png")
+    radiograph = phantom_radiograph(5, size=96, findings=["Mass"]).image[0]
+    Image.fromarray((radiograph * 255).astype(np.uint8)).save(folder / "a.png")
+    Image.fromarray((radiograph[:80] * 65535).astype(np.uint16)).save(folder / "ward" / "deep.png")
     whole = (folder / "a.png").read_bytes()
     (folder / "broken.png").write_bytes(whole[: len(whole) // 2])
     return folder
@@ -74,8 +76,8 @@ def test_training_leaves_checkpoints_and_a_history(trained: Path) -> None:
     assert row["val_auroc_Hernia"] == "", "a class without positives is undefined, not 0"
 
 
-def test_the_validation_loss_is_that_of_all_films(trained: Path) -> None:
-    """An independent loop over the validation films, one by one."""
+def test_the_validation_loss_is_that_of_all_radiographs(trained: Path) -> None:
+    """An independent loop over the validation radiographs, one by one."""
     workflow = BUNDLE.run("evaluate", **{**EVALUATE, "section": "validation", "bundle_root": str(trained)})
     network = workflow.network_def.eval()
     losses = []
@@ -156,15 +158,15 @@ def test_evaluation_writes_numbers_with_intervals_and_a_page(trained: Path, tmp_
 # --- inference
 
 
-def explain(trained: Path, films: Path, output: Path, **overrides: Any) -> ConfigWorkflow:
+def explain(trained: Path, radiographs: Path, output: Path, **overrides: Any) -> ConfigWorkflow:
     checkpoint = str(trained / "models" / "model.pt")
-    given = {**SMALL, "input": str(films), "output": str(output), "checkpoint": checkpoint, "progress": False}
+    given = {**SMALL, "input": str(radiographs), "output": str(output), "checkpoint": checkpoint, "progress": False}
     return BUNDLE.run("inference", **{**given, **overrides})
 
 
-def test_an_unreadable_film_does_not_stop_the_others(trained: Path, films: Path, tmp_path: Path) -> None:
+def test_an_unreadable_radiograph_does_not_stop_the_others(trained: Path, radiographs: Path, tmp_path: Path) -> None:
     output = tmp_path / "out"
-    workflow = explain(trained, films, output)
+    workflow = explain(trained, radiographs, output)
     summary = workflow.evaluator.summary
     assert (summary.done, summary.failed, summary.flagged) == (2, 1, None)
     rows = {row["scan"]: row for row in read_rows(output / "probabilities.csv")}
@@ -180,14 +182,16 @@ def test_an_unreadable_film_does_not_stop_the_others(trained: Path, films: Path,
         workflow.finalize()
 
 
-def test_the_maps_lie_on_the_films_own_grid_and_hold_the_logits(trained: Path, films: Path, tmp_path: Path) -> None:
-    workflow = explain(trained, films, tmp_path / "out")
+def test_the_maps_lie_on_the_radiographs_own_grid_and_hold_the_logits(
+    trained: Path, radiographs: Path, tmp_path: Path
+) -> None:
+    workflow = explain(trained, radiographs, tmp_path / "out")
     row = next(row for row in read_rows(tmp_path / "out" / "probabilities.csv") if row["scan"] == "ward__deep")
     first = row["top"].split("; ")[0]
     map = np.asarray(nibabel.load(tmp_path / "out" / f"ward__deep_{first}.nii.gz").dataobj)[..., 0].T
-    film = read_radiograph(films / "ward" / "deep.png")
-    assert map.shape == tuple(film.shape[1:]) == (80, 96)
-    image = workflow.preprocessing({"image": str(films / "ward" / "deep.png")})["image"]
+    radiograph = read_radiograph(radiographs / "ward" / "deep.png")
+    assert map.shape == tuple(radiograph.shape[1:]) == (80, 96)
+    image = workflow.preprocessing({"image": str(radiographs / "ward" / "deep.png")})["image"]
     with torch.no_grad():
         logits, attention, _ = workflow.network_def.explain(torch.as_tensor(image)[None])
     label = CHEST_XRAY14_LABELS.index(first)
@@ -199,26 +203,26 @@ def test_the_maps_lie_on_the_films_own_grid_and_hold_the_logits(trained: Path, f
     assert chances[line, column] == pytest.approx(chances.max().item(), abs=1e-6)
 
 
-def test_a_second_run_skips_and_other_settings_do_not(trained: Path, films: Path, tmp_path: Path) -> None:
-    one, output = films / "a.png", tmp_path / "out"
+def test_a_second_run_skips_and_other_settings_do_not(trained: Path, radiographs: Path, tmp_path: Path) -> None:
+    one, output = radiographs / "a.png", tmp_path / "out"
     assert explain(trained, one, output).evaluator.summary.done == 1
     assert explain(trained, one, output).evaluator.summary.skipped == 1
     assert explain(trained, one, output, top=1).evaluator.summary.done == 1
 
 
-def test_films_larger_than_in_training_are_taken_with_a_warning(
-    trained: Path, films: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_radiographs_larger_than_in_training_are_taken_with_a_warning(
+    trained: Path, radiographs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The network takes any size, and may be used so; but it learned what findings look like at one."""
-    explain(trained, films / "a.png", tmp_path / "same", overlay=False)
+    explain(trained, radiographs / "a.png", tmp_path / "same", overlay=False)
     assert "image_size" not in caplog.text
-    explain(trained, films / "a.png", tmp_path / "larger", overlay=False, image_size=96)
+    explain(trained, radiographs / "a.png", tmp_path / "larger", overlay=False, image_size=96)
     assert "image_size must be 64, with which" in caplog.text
     assert read_rows(tmp_path / "larger" / "probabilities.csv")[0]["error"] == ""
 
 
-def test_a_data_list_brings_its_boxes(trained: Path, films: Path, tmp_path: Path) -> None:
-    listed = films / "list.json"
+def test_a_data_list_brings_its_boxes(trained: Path, radiographs: Path, tmp_path: Path) -> None:
+    listed = radiographs / "list.json"
     listed.write_text(json.dumps([{"image": "a.png", "boxes": [[10, 10, 30, 40, 4]]}]))
     workflow = explain(trained, listed, tmp_path / "out", nifti=False)
     assert workflow.evaluator.summary.done == 1
@@ -227,9 +231,9 @@ def test_a_data_list_brings_its_boxes(trained: Path, films: Path, tmp_path: Path
     assert explain(trained, listed, tmp_path / "out").evaluator.summary.failed == 1
 
 
-def test_one_film_in_any_form_has_one_result(trained: Path, tmp_path: Path) -> None:
+def test_one_radiograph_in_any_form_has_one_result(trained: Path, tmp_path: Path) -> None:
     """Colour, alpha, depth and inversion change nothing; a size of 64 and one of 4096 pixels are taken."""
-    folder, output = tmp_path / "films", tmp_path / "out"
+    folder, output = tmp_path / "radiographs", tmp_path / "out"
     folder.mkdir()
     gray = (phantom_radiograph(5, size=96, findings=["Mass"]).image[0] * 255).astype(np.uint8)
     gray[0, :2] = 0, 255  # the whole range: DICOM is stretched to it
@@ -250,10 +254,10 @@ def test_one_film_in_any_form_has_one_result(trained: Path, tmp_path: Path) -> N
         assert nibabel.load(map).shape == (edge, edge, 1)
 
 
-def test_a_films_spacing_is_that_of_its_maps(trained: Path, tmp_path: Path) -> None:
+def test_a_radiographs_spacing_is_that_of_its_maps(trained: Path, tmp_path: Path) -> None:
     stored = np.arange(80 * 96).reshape(80, 96) // 2
-    film = write_dicom(tmp_path / "film.dcm", stored, ImagerPixelSpacing=[0.2, 0.15])
-    explain(trained, film, tmp_path / "out", overlay=False, top=1)
+    radiograph = write_dicom(tmp_path / "radiograph.dcm", stored, ImagerPixelSpacing=[0.2, 0.15])
+    explain(trained, radiograph, tmp_path / "out", overlay=False, top=1)
     (map,) = (tmp_path / "out").glob("*.nii.gz")
     np.testing.assert_allclose(nibabel.load(map).header.get_zooms(), (0.15, 0.2, 1))
 
@@ -261,8 +265,8 @@ def test_a_films_spacing_is_that_of_its_maps(trained: Path, tmp_path: Path) -> N
 # --- what goes wrong
 
 
-def test_films_that_are_none_are_named_in_the_table(trained: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "films"
+def test_radiographs_that_are_none_are_named_in_the_table(trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "radiographs"
     folder.mkdir()
     (folder / "text.png").write_text("text")
     (folder / "empty.png").write_bytes(b"")
@@ -279,27 +283,27 @@ def test_films_that_are_none_are_named_in_the_table(trained: Path, tmp_path: Pat
     summary = explain(trained, folder, tmp_path / "out", overlay=False).evaluator.summary
     errors = {row["scan"]: row["error"] for row in read_rows(tmp_path / "out" / "probabilities.csv")}
     assert summary.failed == 6
-    assert errors.pop("line") == "", "a film of one column is enlarged as every other"
+    assert errors.pop("line") == "", "a radiograph of one column is enlarged as every other"
     assert "without NaN" in errors["nan"]
     assert "one frame" in errors["frames"]
     assert all("path must be" in error for error in errors.values()), errors
 
 
-def test_a_network_of_other_channels_is_refused(trained: Path, films: Path, tmp_path: Path) -> None:
+def test_a_network_of_other_channels_is_refused(trained: Path, radiographs: Path, tmp_path: Path) -> None:
     """Its weights do not fit, and one without weights says how many channels it wants."""
     settings = {"decoder_channels": 8, "in_channels": 3}
     with pytest.raises(RuntimeError) as error:
-        explain(trained, films, tmp_path / "out", network_settings=settings)
+        explain(trained, radiographs, tmp_path / "out", network_settings=settings)
     assert "in_channels=3" in cause(error)
     torch.save(PYLON(encoder="resnet18", **settings).state_dict(), tmp_path / "three.pt")
-    explain(trained, films, tmp_path / "out", network_settings=settings, checkpoint=str(tmp_path / "three.pt"))
+    explain(trained, radiographs, tmp_path / "out", network_settings=settings, checkpoint=str(tmp_path / "three.pt"))
     (row,) = (row for row in read_rows(tmp_path / "out" / "probabilities.csv") if row["scan"] == "a")
     assert "image must be of 3 channels" in row["error"]
 
 
-def test_without_a_checkpoint_it_stops_and_says_where_weights_come_from(films: Path, tmp_path: Path) -> None:
+def test_without_a_checkpoint_it_stops_and_says_where_weights_come_from(radiographs: Path, tmp_path: Path) -> None:
     with pytest.raises(RuntimeError) as error:
-        explain(tmp_path, films, tmp_path / "out")
+        explain(tmp_path, radiographs, tmp_path / "out")
     assert "train.json" in cause(error)
     assert "--checkpoint" in cause(error)
     assert "github.com/cmb-chula/pylon" in cause(error)
@@ -307,10 +311,12 @@ def test_without_a_checkpoint_it_stops_and_says_where_weights_come_from(films: P
 
 
 @pytest.mark.parametrize("config", ["inference", "evaluate"])
-def test_a_checkpoint_of_another_network_names_both(config: str, trained: Path, films: Path, tmp_path: Path) -> None:
+def test_a_checkpoint_of_another_network_names_both(
+    config: str, trained: Path, radiographs: Path, tmp_path: Path
+) -> None:
     given = {**SMALL, "network_name": "fpn_bn", "network_settings": {}, "output": str(tmp_path / "out")}
     given |= {"checkpoint": str(trained / "models" / "model.pt")}
-    given |= {"input": str(films)} if config == "inference" else {"num_workers": 0}
+    given |= {"input": str(radiographs)} if config == "inference" else {"num_workers": 0}
     with pytest.raises(RuntimeError) as error:
         BUNDLE.run(config, **given)
     assert "name=fpn_bn encoder=resnet18" in cause(error)
@@ -318,27 +324,27 @@ def test_a_checkpoint_of_another_network_names_both(config: str, trained: Path, 
     assert not (tmp_path / "out").exists()
 
 
-def test_a_plain_state_dict_of_another_network_is_refused_too(trained: Path, films: Path, tmp_path: Path) -> None:
+def test_a_plain_state_dict_of_another_network_is_refused_too(trained: Path, radiographs: Path, tmp_path: Path) -> None:
     torch.save(PYLON(encoder="resnet18", decoder_channels=16).state_dict(), tmp_path / "other.pt")
     with pytest.raises(RuntimeError) as error:
-        explain(trained, films, tmp_path / "out", checkpoint=str(tmp_path / "other.pt"))
+        explain(trained, radiographs, tmp_path / "out", checkpoint=str(tmp_path / "other.pt"))
     assert "name=pylon encoder=resnet18 decoder_channels=8" in cause(error)
     assert "other.pt" in cause(error)
 
 
-def test_an_encoder_alone_is_no_checkpoint(trained: Path, films: Path, tmp_path: Path) -> None:
+def test_an_encoder_alone_is_no_checkpoint(trained: Path, radiographs: Path, tmp_path: Path) -> None:
     state = PYLON(encoder="resnet18", decoder_channels=8).encoder.state_dict()
     torch.save(state, tmp_path / "encoder.pt")
     with pytest.raises(RuntimeError) as error:
-        explain(trained, films, tmp_path / "out", checkpoint=str(tmp_path / "encoder.pt"))
+        explain(trained, radiographs, tmp_path / "out", checkpoint=str(tmp_path / "encoder.pt"))
     assert "an encoder alone" in cause(error)
 
 
-def test_a_truncated_checkpoint_is_named(trained: Path, films: Path, tmp_path: Path) -> None:
+def test_a_truncated_checkpoint_is_named(trained: Path, radiographs: Path, tmp_path: Path) -> None:
     whole = (trained / "models" / "model.pt").read_bytes()
     (tmp_path / "half.pt").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(RuntimeError) as error:
-        explain(trained, films, tmp_path / "out", checkpoint=str(tmp_path / "half.pt"))
+        explain(trained, radiographs, tmp_path / "out", checkpoint=str(tmp_path / "half.pt"))
     assert "half.pt' cannot be read. Is it whole?" in cause(error)
 
 
@@ -425,15 +431,15 @@ def test_a_checkpoint_is_exported_by_trace(trained: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.slow
-def test_the_command_line_ends_with_the_cause(films: Path, tmp_path: Path) -> None:
-    result = BundleRuns(NAME, **SMALL).command_line("inference", "--input", films, "--bundle_root", tmp_path)
+def test_the_command_line_ends_with_the_cause(radiographs: Path, tmp_path: Path) -> None:
+    result = BundleRuns(NAME, **SMALL).command_line("inference", "--input", radiographs, "--bundle_root", tmp_path)
     assert result.returncode != 0
     assert result.stderr.splitlines()[-1].startswith("The cause is: FileNotFoundError: checkpoint must be a file")
 
 
 @pytest.mark.slow
 def test_two_processes_train_and_evaluate_as_one(tmp_path: Path) -> None:
-    """Two gloo processes on the CPU; 5 test films, so that one process has more than the other."""
+    """Two gloo processes on the CPU; 5 test radiographs, so that one process has more than the other."""
     small, both = BundleRuns(NAME, **SMALL), two_processes()
     phantoms = ["--phantoms", "20", "--batch_size", "4", "--num_workers", "0", "--bundle_root", tmp_path]
     trained = small.command_line("train+multi_gpu_train", *phantoms, "--max_epochs", "2", launch=both)
@@ -449,14 +455,14 @@ def test_two_processes_train_and_evaluate_as_one(tmp_path: Path) -> None:
 
 @pytest.mark.real
 @pytest.mark.slow
-def test_it_runs_on_real_films_with_folds(public_data: Path, tmp_path: Path) -> None:
+def test_it_runs_on_real_radiographs_with_folds(public_data: Path, tmp_path: Path) -> None:
     folder = public_data / "nih_chestxray14"
     given = {"dataset_dir": str(folder), "folds": str(folder / "folds.csv"), "fold": 1}
     workflow = BUNDLE.run("evaluate", **{**EVALUATE, **given, "checkpoint": str(_random_weights(tmp_path))})
     assert workflow.evaluator.state.metrics["point_localization"] < 1
-    films = sorted((folder).glob("images*/*.jpg"))[:2]
-    (tmp_path / "films.json").write_text(json.dumps([str(film) for film in films]))
-    summary = explain(tmp_path, tmp_path / "films.json", tmp_path / "out").evaluator.summary
+    radiographs = sorted((folder).glob("images*/*.jpg"))[:2]
+    (tmp_path / "radiographs.json").write_text(json.dumps([str(radiograph) for radiograph in radiographs]))
+    summary = explain(tmp_path, tmp_path / "radiographs.json", tmp_path / "out").evaluator.summary
     assert (summary.done, summary.failed) == (2, 0)
 
 

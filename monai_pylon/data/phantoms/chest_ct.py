@@ -1,0 +1,173 @@
+"""A chest CT with known organs, lesions, labels and report, rendered from one analytic anatomy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from monai_pylon.data.phantoms.ct_canvas import Canvas
+from monai_pylon.data.phantoms.ct_painters import render
+from monai_pylon.data.phantoms.ct_scene import Scene, make_scene
+from monai_pylon.data.phantoms.report_text import ct_labels, ct_report
+from monai_pylon.data.phantoms.shapes import Grid
+from monai_pylon.utils import check, check_choice, check_type
+
+__all__ = ["ChestCTPhantom", "phantom_chest_ct"]
+
+#: Voxels rendered at once, so that the working memory stays small on the finest grids.
+_SLAB_VOXELS = 2_500_000
+
+
+class ChestCTPhantom(NamedTuple):
+    """A phantom chest CT and everything that is known about it. ``MetaTensor(image[None], affine=affine)`` works.
+
+    The lungs in ``organs`` are what PARTITION's regions are for, the places where a lung's abnormalities may be: the
+    whole pleural cavity of a side, with parenchyma, vessels and bronchi, nodules and masses, consolidated, fibrotic and
+    collapsed lung, and with fluid or air in the pleural space (effusion and pneumothorax are lung labels in Table 5).
+    Trachea and main bronchi are mediastinum. ``structures`` tells lung from fluid and air.
+
+    Attributes:
+        image: float32 (X, Y, Z), HU (plus the offset asked for).
+        affine: float64 (4, 4), voxel indices to RAS mm; array axes are left, posterior, superior as in most CT.
+        organs: uint8 (X, Y, Z), 0 background, 1 right lung, 2 mediastinum, 3 left lung.
+        structures: uint8 (X, Y, Z), values as in ``PHANTOM_STRUCTURES``.
+        lesions: name -> bool (X, Y, Z), one entry for each kind of finding drawn: "nodule", "mass", "effusion",
+            "collapse", "consolidation", "ild", "pneumothorax". Empty without findings.
+        labels: uint8 (80,), in the order of ``CHEST_CT_LABELS``.
+        locations: bool (80, 3): right lung, mediastinum, left lung.
+        report: the findings section of a report that says the same.
+
+    Example:
+        >>> phantom_chest_ct(0, shape=(48, 40, 40), spacing=(8, 8, 8)).organs.shape
+        (48, 40, 40)
+    """
+
+    image: np.ndarray
+    affine: np.ndarray
+    organs: np.ndarray
+    structures: np.ndarray
+    lesions: dict[str, np.ndarray]
+    labels: np.ndarray
+    locations: np.ndarray
+    report: str
+
+
+def _sides(rng: np.random.Generator, value: str | bool | None, argument: str) -> tuple[int, ...]:
+    check_type(value, (str, bool, type(None)), argument, 'Give "right", "left" or "both"; True lets the seed choose.')
+    if isinstance(value, str):
+        check_choice(value, ("right", "left", "both"), argument)
+        return {"right": (1,), "left": (-1,), "both": (1, -1)}[value]
+    side = 1 if rng.random() < 0.5 else -1
+    return (side,) if value else ()
+
+
+def phantom_chest_ct(
+    seed: int = 0,
+    shape: Sequence[int] = (180, 160, 160),
+    spacing: Sequence[float] = (2.0, 2.0, 2.0),
+    *,
+    nodules: int = 0,
+    mass: str | bool | None = None,
+    effusion: str | bool | None = None,
+    collapse: str | bool | None = None,
+    consolidation: str | bool | None = None,
+    ild: str | bool | None = None,
+    pneumothorax: str | bool | None = None,
+    severity: float = 0.5,
+    off_centre: Sequence[float] = (0.0, 0.0, 0.0),
+    rotation: float = 0.0,
+    arms: str = "up",
+    cropped: bool = False,
+    hu_offset: float = 0.0,
+    noise: float = 20.0,
+) -> ChestCTPhantom:
+    """Make a chest CT of a patient who does not exist.
+
+    Args:
+        seed: the patient: another seed is another patient, the same seed the same one bit by bit. The switches
+            change only what they name.
+        shape: (X, Y, Z) voxels.
+        spacing: (x, y, z) mm.
+        nodules: how many lung nodules, 3 to 12 mm in radius, every third on the pleura.
+        mass: a lung mass: "right", "left", "both", True (the seed chooses the side), False or None. Likewise:
+        effusion: pleural fluid at the back, with the lung pressed airless beside it.
+        collapse: an airless lower lobe; the whole lung at severity 0.9 and more.
+        consolidation: airspace filled, with air bronchograms, reaching the pleura.
+        ild: interstitial lung disease: reticulation and honeycombing under the pleura.
+        pneumothorax: air in front of a lung that has come off the wall.
+        severity: 0 to 1, the size of every finding.
+        off_centre: how far the patient lies from the scanner's centre, RAS mm.
+        rotation: how far the patient is turned about the long axis, degrees, towards the left side.
+        arms: "up" beside the head, or "down" along the body.
+        cropped: cut the field of view at the sides 6 mm inside the lungs' outer edge; X is then smaller.
+        hu_offset: added to every voxel (1024 for raw scanner values).
+        noise: standard deviation of the noise, HU.
+
+    Returns:
+        the image with its truth.
+
+    Raises:
+        TypeError: where an argument has the wrong type.
+        ValueError: where an argument has a value that makes no chest.
+
+    Example:
+        >>> phantom = phantom_chest_ct(1, shape=(48, 40, 40), spacing=(8, 8, 8), effusion="left")
+        >>> phantom.report.split(".")[0]
+        'There is a moderate left pleural effusion with adjacent left atelectasis'
+    """
+    check_type(seed, (int, np.integer), "seed")
+    check(len(shape) == 3 and min(shape) >= 8, "shape", "three numbers of at least 8 voxels", tuple(shape))
+    check(len(spacing) == 3 and min(spacing) > 0, "spacing", "three positive lengths in mm", tuple(spacing))
+    check_type(nodules, (int, np.integer), "nodules", "It is the number of nodules.")
+    check(nodules >= 0, "nodules", "0 or more", nodules)
+    check(0.0 <= severity <= 1.0, "severity", "between 0 and 1", severity)
+    check(len(off_centre) == 3, "off_centre", "three lengths in mm", tuple(off_centre))
+    check(noise >= 0.0, "noise", "0 or more", noise)
+    check_choice(arms, ("up", "down"), "arms")
+    switches = {"mass": mass, "effusion": effusion, "collapse": collapse, "consolidation": consolidation}
+    switches |= {"ild": ild, "pneumothorax": pneumothorax}
+    chooser = np.random.default_rng([seed, 100])
+    sides = {name: _sides(chooser, value, name) for name, value in switches.items()}
+    sides["nodule"] = tuple(chooser.choice((1, -1), nodules).tolist())
+    scene = make_scene(seed, sides, severity, arms)
+
+    axes = [
+        -sign * (np.arange(n) - (n - 1) / 2) * step for n, step, sign in zip(shape, spacing, (1, 1, -1), strict=True)
+    ]
+    if cropped:
+        reach = scene.anatomy.chest[0] - 6.0
+        axes[0] = axes[0][np.abs(axes[0] - off_centre[0]) < reach]
+    affine = np.diag([-spacing[0], -spacing[1], spacing[2], 1.0])
+    affine[:3, 3] = [axis[0] for axis in axes]
+    image, organs, structures, lesions = _render_slabs(axes, scene, np.deg2rad(rotation), off_centre, spacing)
+    _add_noise(image, np.random.default_rng([seed, 101]), noise)
+    image += hu_offset
+    labels, locations = ct_labels(scene.findings)
+    return ChestCTPhantom(image, affine, organs, structures, lesions, labels, locations, ct_report(scene.findings))
+
+
+def _render_slabs(
+    axes: list[np.ndarray], scene: Scene, angle: float, shift: Sequence[float], spacing: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    shape = tuple(len(axis) for axis in axes)
+    image, organs, structures = np.empty(shape, np.float32), np.empty(shape, np.uint8), np.empty(shape, np.uint8)
+    lesions = {finding.name: np.zeros(shape, dtype=bool) for finding in scene.findings}
+    thickness = max(1, _SLAB_VOXELS // (shape[0] * shape[1]))
+    for start in range(0, shape[2], thickness):
+        slab = slice(start, start + thickness)
+        canvas = Canvas(Grid([axes[0], axes[1], axes[2][slab]], angle, shift), float(np.prod(spacing)) ** (1 / 3))
+        for name, mask in render(canvas, scene).items():
+            lesions[name][..., slab] = mask
+        image[..., slab], organs[..., slab], structures[..., slab] = canvas.image, canvas.organs, canvas.structures
+    return image, organs, structures, lesions
+
+
+def _add_noise(image: np.ndarray, rng: np.random.Generator, noise: float) -> None:
+    """Noise as a scanner makes it, a little smoothed within the slice; nothing below -1024 HU."""
+    for z in range(image.shape[2] if noise > 0 else 0):
+        grain = gaussian_filter(rng.standard_normal(image.shape[:2], dtype=np.float32), 0.6)
+        image[..., z] += grain * (noise / grain.std())
+    np.maximum(image, -1024.0, out=image)

@@ -1,0 +1,71 @@
+"""Everything that a CT phantom is drawn from, except the noise: the patient, the findings, the trees, the textures."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from monai_pylon.data.phantoms.anatomy import Anatomy, make_anatomy
+from monai_pylon.data.phantoms.ct_findings import PhantomFinding, Texture, draw_findings
+from monai_pylon.data.phantoms.lung_trees import grow_lung_tree
+
+__all__ = ["Scene", "make_scene"]
+
+
+class Scene(NamedTuple):
+    """What there is to render.
+
+    Attributes:
+        anatomy: the patient.
+        findings: the findings drawn.
+        vessels: (B, 8) branches of both lungs' arteries and veins.
+        bronchi: (B, 8) branches of both bronchial trees, beyond the main bronchi.
+        textures: "soft" (lung), "patchy" (consolidation) and, with ILD, "fine".
+        chances: (16,) uniform numbers for whatever else varies (table, stomach, bowel).
+
+    Example:
+        >>> make_scene(0, {}, severity=0.5, arms="up").findings
+        []
+    """
+
+    anatomy: Anatomy
+    findings: list[PhantomFinding]
+    vessels: np.ndarray
+    bronchi: np.ndarray
+    textures: dict[str, Texture]
+    chances: np.ndarray
+
+
+def make_scene(seed: int, sides: dict[str, tuple[int, ...]], severity: float, arms: str) -> Scene:
+    """Draw a patient, each part from its own random stream, so that a switch leaves the rest of the chest as it is.
+
+    Args:
+        seed: the patient.
+        sides: finding -> sides (+1 right, -1 left), one finding for each.
+        severity: 0 to 1.
+        arms: "up" or "down".
+
+    Returns:
+        the scene.
+
+    Example:
+        >>> make_scene(0, {"effusion": (-1,)}, severity=0.5, arms="up").findings[0].name
+        'effusion'
+    """
+    patient, places, growth, speckle = (np.random.default_rng([seed, part]) for part in range(4))
+    collapsed = sides.get("collapse", ())
+    # a collapsed lung pulls the heart towards it and the diaphragm up
+    pull = 16.0 * severity * (collapsed[0] if len(collapsed) == 1 else 0)
+    right, left = (24.0 * severity * (side in collapsed) for side in (1, -1))
+    anatomy = make_anatomy(patient, arms=arms, shift=pull, dome_rise=(right, left))
+    findings = draw_findings(places, anatomy, sides, severity)
+    vessels, bronchi = [], []
+    for side in (1, -1):
+        vessels += [grow_lung_tree(growth, anatomy, side, kind) for kind in ("arteries", "veins")]
+        bronchi.append(grow_lung_tree(growth, anatomy, side, "bronchi"))
+    textures = {"soft": Texture(speckle, 9.0), "patchy": Texture(speckle, 7.0)}
+    chances = speckle.uniform(size=16)
+    if "ild" in (finding.name for finding in findings):
+        textures["fine"] = Texture(speckle, 4.2)
+    return Scene(anatomy, findings, np.concatenate(vessels), np.concatenate(bronchi), textures, chances)

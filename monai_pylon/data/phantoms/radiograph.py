@@ -1,0 +1,204 @@
+"""Frontal chest radiographs with known boxes, labels and report, projected from the anatomy of the CT phantom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from monai_pylon.data.phantoms.anatomy import make_anatomy
+from monai_pylon.data.phantoms.lung_trees import grow_lung_tree
+from monai_pylon.data.phantoms.projection import Detector, PatientPose
+from monai_pylon.data.phantoms.radiograph_chest import CLEAR_MM, ChestLayers, project_chest
+from monai_pylon.data.phantoms.radiograph_findings import (
+    RADIOGRAPH_FINDINGS,
+    draw_radiograph_findings,
+    paint_radiograph_findings,
+)
+from monai_pylon.data.phantoms.radiograph_overlays import add_overlays
+from monai_pylon.data.phantoms.radiograph_painters import PaintedRadiograph
+from monai_pylon.data.phantoms.report_text import radiograph_report
+from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
+from monai_pylon.utils import check, check_choice, check_type
+
+__all__ = ["ChestRadiographPhantom", "expose", "phantom_radiograph"]
+
+
+def expose(
+    radiograph: Detector,
+    layers: ChestLayers,
+    absorption: np.ndarray,
+    looks: np.random.Generator,
+    grain: np.random.Generator,
+    view: str,
+) -> np.ndarray:
+    """Make the picture.
+
+    Exposure is set by the patient as he would be without findings, so that a finding changes the picture only where
+    it lies.
+
+    Args:
+        radiograph: the radiograph.
+        layers: the chest without findings.
+        absorption: (H, W) mm of soft tissue that each ray meets, with findings and overlays.
+        looks: draws contrast, brightness and borders.
+        grain: draws the noise.
+        view: "PA" or "AP"; an AP radiograph has less contrast and more noise.
+
+    Returns:
+        float32 (H, W), 0 (black) to 1 (white).
+
+    Example:
+        >>> from monai_pylon.data.phantoms.projection import PatientPose
+        >>> chest = ChestLayers(np.zeros((2, 64, 64)), np.full((2, 64, 64), 99.0), np.full((64, 64), 200.0))
+        >>> dice = np.random.default_rng(0), np.random.default_rng(1)
+        >>> expose(Detector(64, 400.0, PatientPose()), chest, np.full((64, 64), 200.0), *dice, "PA").shape
+        (64, 64)
+    """
+    bare = layers.solid - layers.gas.sum(axis=0)
+    quarter = radiograph.size // 4
+    lung = float(np.median(bare[layers.lungs.max(axis=0) > CLEAR_MM]))
+    soft = float(np.median(bare[-quarter // 2 :, quarter:-quarter]))
+    portable = view == "AP"
+    dark = looks.uniform(0.28, 0.5) if portable else looks.uniform(0.2, 0.42)
+    light = looks.uniform(0.68, 0.84) if portable else looks.uniform(0.78, 0.92)
+    low, high = (float(np.log(gray / (1.0 - gray))) for gray in (dark, light))
+    speckle = grain.standard_normal((radiograph.size, radiograph.size), dtype=np.float32)
+    speckle = gaussian_filter(speckle, 0.5) if portable else speckle
+    speckle *= looks.uniform(0.02, 0.05) if portable else looks.uniform(0.01, 0.03)
+    contrast = max(soft - lung, 30.0)
+    # the fewer quanta come through, the more they scatter
+    noise = speckle * np.clip(0.7 + 0.5 * (bare - lung) / contrast, 0.4, 1.5)
+    image = 1.0 / (1.0 + np.exp(-(low + (high - low) * ((absorption - lung) / contrast + noise))))
+    if looks.random() < 0.25:
+        _collimate(image, looks)
+    return np.asarray(image, dtype=np.float32)
+
+
+def _collimate(image: np.ndarray, looks: np.random.Generator) -> None:
+    """Blacken up to four borders, as shutters before the tube do."""
+    size = image.shape[0]
+    for turn in range(4):
+        edge = int(size * max(0.0, looks.uniform(-0.05, 0.05)))
+        np.rot90(image, turn)[:edge] = 0.02
+
+
+#: A radiograph of 43 cm, of which more or less is shown.
+_DETECTOR_MM = 430.0
+
+
+class ChestRadiographPhantom(NamedTuple):
+    """A phantom radiograph and everything that is known about it. Rows run from head to foot.
+
+    Attributes:
+        image: float32 (1, H, W), 0 to 1; the patient's right is on the picture's left.
+        labels: uint8 (14,), in the order of ``CHEST_XRAY14_LABELS``.
+        boxes: float32 (K, 5), [x1, y1, x2, y2, class] in pixels, K possibly 0; class counts as ``labels`` does. One
+            box for each finding: everything it changes lies inside.
+        lungs: bool (2, H, W), the fields of the right and of the left lung without findings; what lies behind heart
+            and diaphragm does not belong to them where little lung is in front of it.
+        view: "PA" or "AP".
+        report: the findings section of a report that says the same.
+
+    Example:
+        >>> phantom = phantom_radiograph(0, size=64, findings=["Mass"])
+        >>> CHEST_XRAY14_LABELS[int(phantom.boxes[0, 4])]
+        'Mass'
+    """
+
+    image: np.ndarray
+    labels: np.ndarray
+    boxes: np.ndarray
+    lungs: np.ndarray
+    view: str
+    report: str
+
+
+def _pose(rng: np.random.Generator, view: str) -> PatientPose:
+    """Stand a patient before a radiograph; who lies on it is closer to the tube, which enlarges the heart."""
+    turn, tip, lean, bend = rng.normal(0.0, (0.05, 0.06, 0.025, 5.0))
+    across, up = rng.normal((0.0, 18.0), 9.0)
+    radiograph_at, distance = (125.0, 1800.0) if view == "PA" else (-125.0, 1050.0)
+    return PatientPose(
+        float(turn), float(tip), float(lean), float(bend), (float(across), float(up)), radiograph_at, distance
+    )
+
+
+def phantom_radiograph(
+    seed: int = 0, size: int = 256, *, findings: Sequence[str] | None = None, view: str | None = None
+) -> ChestRadiographPhantom:
+    """Make a frontal chest radiograph of a patient who does not exist.
+
+    The rays run through the anatomy of the patient of ``phantom_chest_ct(seed)``, with the arms down and a deeper
+    breath. View, exposure, contrast, noise, pose, breasts, wires and markers vary from seed to seed and tell nothing
+    about the findings.
+
+    Args:
+        seed: patient and radiograph: the same seed gives the same radiograph bit by bit. Asking for other findings
+        changes the
+            radiograph only where a finding lies.
+        size: H and W in pixels, at least 32.
+        findings: class names of ``RADIOGRAPH_FINDINGS``, one finding for each entry; an empty list for a normal
+        radiograph; None
+            lets the seed choose as often as readers boxed them, with nearly half of the radiographs normal.
+        view: "PA", "AP", or None to let the seed choose.
+
+    Returns:
+        the image with its truth.
+
+    Raises:
+        TypeError: where an argument has the wrong type.
+        ValueError: where a class has no boxes here, or the radiograph is too small.
+
+    Example:
+        >>> phantom = phantom_radiograph(1, size=64, findings=["Nodule", "Effusion"])
+        >>> phantom.image.shape, phantom.boxes.shape, int(phantom.labels.sum())
+        ((1, 64, 64), (2, 5), 2)
+    """
+    check_type(seed, (int, np.integer), "seed")
+    check(seed >= 0, "seed", "0 or more", seed)
+    check_type(size, (int, np.integer), "size", "It is the number of pixels a side.")
+    check(size >= 32, "size", "at least 32 pixels", size)
+    check_type(
+        findings, (list, tuple, type(None)), "findings", "Give a list of class names, [] for a normal radiograph."
+    )
+    for name in findings or ():
+        check_choice(name, RADIOGRAPH_FINDINGS, "each of findings")
+    if view is not None:
+        check_choice(view, ("PA", "AP"), "view")
+
+    def stream(part: int) -> np.random.Generator:
+        # parts below 200 are the CT phantom's: the same patient with the same vessels
+        return np.random.default_rng([int(seed), part])
+
+    labels = draw_radiograph_findings(stream(204)) if findings is None else list(findings)
+    rng = stream(200)
+    drawn = "AP" if rng.random() < 0.35 else "PA"
+    view = drawn if view is None else view
+    pose, width = _pose(rng, view), _DETECTOR_MM * float(rng.uniform(0.88, 1.0))
+    # standing, a patient breathes in more deeply than lying on the back
+    low = float(rng.uniform(-30.0, -18.0) if view == "PA" else rng.uniform(-14.0, 4.0))
+    scale = float(rng.uniform(1.2, 1.42))
+    anatomy = make_anatomy(stream(0), arms="down", dome_rise=(low, low))
+    larger = None
+    if "Cardiomegaly" in labels:
+        larger = make_anatomy(stream(0), arms="down", dome_rise=(low, low), heart_scale=scale)
+    growth, kinds = stream(2), ("arteries", "veins")
+    # the finest generation of a CT's vessels is lost in the noise of a radiograph
+    vessels = [grow_lung_tree(growth, anatomy, side, kind, levels=7) for side in (1, -1) for kind in kinds]
+    radiograph = Detector(int(size), width, pose)
+    lung_grain = stream(201)
+    grain = radiograph.spread(lung_grain.standard_normal((80, 80), dtype=np.float32))
+    chest = project_chest(radiograph, anatomy, np.concatenate(vessels), grain, lung_grain.uniform(size=16))
+    painted = PaintedRadiograph(radiograph, anatomy, chest, chest.gas.copy())
+    found = paint_radiograph_findings(painted, larger, labels, int(seed))
+    absorption = chest.solid - painted.gas.sum(axis=0) + add_overlays(radiograph, stream(202), view)
+    image = expose(radiograph, chest, absorption, stream(205), stream(203), view)
+
+    classes = [CHEST_XRAY14_LABELS.index(finding.label) for finding in found]
+    present = np.isin(np.arange(len(CHEST_XRAY14_LABELS)), classes).astype(np.uint8)
+    rows = [(*finding.box, kind) for finding, kind in zip(found, classes, strict=True)]
+    boxes = np.array(rows, dtype=np.float32).reshape(-1, 5)
+    return ChestRadiographPhantom(image[None], present, boxes, chest.lungs > CLEAR_MM, view, radiograph_report(found))

@@ -1,0 +1,206 @@
+"""Findings of the radiograph phantom: which there are, where each lies, and the box that holds all of its change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from monai_pylon.data.phantoms.anatomy import Anatomy
+from monai_pylon.data.phantoms.projection import Detector
+from monai_pylon.data.phantoms.radiograph_fields import FindingBox, LungField, draw_extent
+from monai_pylon.data.phantoms.radiograph_painters import RADIOGRAPH_PAINTERS, PaintedRadiograph, paint_large_heart
+
+__all__ = ["RADIOGRAPH_FINDINGS", "RadiographFinding", "draw_radiograph_findings", "paint_radiograph_findings"]
+
+#: The eight classes of the published boxes, in the order in which they are painted, and how many boxes of each there
+#: are in a thousand.
+_FREQUENCIES = {
+    "Cardiomegaly": 142,
+    "Pneumothorax": 108,
+    "Effusion": 151,
+    "Atelectasis": 187,
+    "Pneumonia": 123,
+    "Infiltration": 124,
+    "Mass": 84,
+    "Nodule": 81,
+}
+RADIOGRAPH_FINDINGS: tuple[str, ...] = tuple(_FREQUENCIES)
+
+#: How often a second one of the same class lies in the other lung.
+_TWICE = {"Effusion": 0.2, "Nodule": 0.2, "Infiltration": 0.15, "Atelectasis": 0.1, "Pneumonia": 0.1}
+
+#: Mm of soft tissue from which on a change counts as seen.
+_SEEN = 1.0
+
+
+class _Kind(NamedTuple):
+    """Where a class lies, as shares of the way down the lung, and how its boxes vary: see ``draw_extent``."""
+
+    high: float
+    low: float
+    share: float
+    spread: float
+    aspect: float
+    aspect_spread: float
+
+
+_KINDS = {
+    "Pneumothorax": _Kind(0.0, 0.0, 1.2, 0.9, 1.0, 0.3),
+    "Effusion": _Kind(1.0, 1.0, 5.2, 0.8, 0.7, 0.35),
+    "Atelectasis": _Kind(0.45, 0.95, 2.2, 0.6, 1.5, 0.45),
+    "Pneumonia": _Kind(0.35, 0.92, 7.0, 0.45, 0.91, 0.25),
+    "Infiltration": _Kind(0.25, 0.92, 7.0, 0.45, 0.93, 0.25),
+    "Mass": _Kind(0.2, 0.8, 1.5, 0.75, 0.9, 0.2),
+    "Nodule": _Kind(0.15, 0.9, 0.5, 0.45, 1.02, 0.12),
+}
+
+
+class RadiographFinding(NamedTuple):
+    """One finding on a radiograph.
+
+    Attributes:
+        label: one of the eight classes.
+        side: +1 right lung, -1 left lung, 0 the heart.
+        zone: "upper", "middle" or "lower" third of the lung.
+        extent: how large it is, 0 to 1 of what its class may be.
+        box: x1, y1, x2, y2 in pixels.
+
+    Example:
+        >>> RadiographFinding("Mass", 1, "upper", 0.5, (10.0, 20.0, 30.0, 40.0)).zone
+        'upper'
+    """
+
+    label: str
+    side: int
+    zone: str
+    extent: float
+    box: tuple[float, float, float, float]
+
+
+def draw_radiograph_findings(rng: np.random.Generator) -> list[str]:
+    """Draw what a radiograph shows: nothing on nearly every second, else classes as often as readers boxed them.
+
+    Args:
+        rng: the source.
+
+    Returns:
+        class names; one that lies in both lungs comes twice.
+
+    Example:
+        >>> draw_radiograph_findings(np.random.default_rng(2))
+        []
+    """
+    if rng.random() < 0.45:
+        return []
+    number = int(rng.choice(3, p=[0.74, 0.2, 0.06])) + 1
+    weights = np.array(list(_FREQUENCIES.values()), float)
+    chosen = rng.choice(len(RADIOGRAPH_FINDINGS), size=number, replace=False, p=weights / weights.sum())
+    names = [RADIOGRAPH_FINDINGS[index] for index in sorted(chosen)]
+    return [name for name in names for _ in range(1 + int(rng.random() < _TWICE.get(name, 0.0)))]
+
+
+def _propose(radiograph: Detector, rng: np.random.Generator, label: str, field: LungField) -> FindingBox:
+    kind, tall = _KINDS[label], field.top - field.bottom
+    width, height = draw_extent(rng, radiograph, kind.share, kind.spread, kind.aspect, kind.aspect_spread)
+    if label == "Pneumothorax":
+        # less than that would not be seen
+        height = min(max(height, 0.09 * radiograph.width), 0.8 * tall)
+        return FindingBox(field.at(0.1, 0.3)[0], field.top - height / 2, width, height)
+    if label == "Effusion":
+        height = min(height, 0.8 * tall)
+        outer = float(np.interp(-(field.bottom + 0.3 * height), -field.v, field.outer))
+        return FindingBox(outer - field.side * width / 2, field.bottom + height / 2 - 4.0, width, height)
+    # half of the box may lie beyond the lung's border where it is small, less where it is large
+    reach = min(0.9, width / 150.0)
+    middle = field.at(rng.uniform(kind.high, kind.low), rng.uniform(0.5 * reach, 1.0 - 0.4 * reach))
+    return FindingBox(*middle, width, height)
+
+
+def _place(on: PaintedRadiograph, rng: np.random.Generator, label: str, field: LungField) -> FindingBox:
+    """Draw a box where the lung is deep, and not yet filled, enough to show what is painted there."""
+    index = 0 if field.side > 0 else 1
+    best = box = _propose(on.radiograph, rng, label, field)
+    clearest = -1.0
+    for _ in range(12):
+        part = on.radiograph.part(*box.corners())
+        empty, now = float(on.chest.gas[index][part].mean()), float(on.gas[index][part].mean())
+        clear = now / max(empty, 1.0) * min(empty / 60.0, 1.0)
+        if clear > clearest:
+            best, clearest = box, clear
+        if clear > 0.8 or _KINDS[label].high == _KINDS[label].low:
+            break
+        box = _propose(on.radiograph, rng, label, field)
+    return best
+
+
+def _seen_box(change: np.ndarray) -> tuple[float, float, float, float] | None:
+    """Around all pixels of (H, W) that changed by what an eye may see; None where none did."""
+    seen = change > _SEEN
+    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
+    if len(rows) == 0:
+        return None
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+
+
+def _paint_heart(on: PaintedRadiograph, larger: Anatomy) -> RadiographFinding:
+    radiograph, box = on.radiograph, paint_large_heart(on, larger)
+    (u0, v0), (u1, v1) = box.corners()
+    edges = np.clip(
+        [radiograph.columns(u1), radiograph.rows(v1), radiograph.columns(u0), radiograph.rows(v0)], 0.0, radiograph.size
+    )
+    return RadiographFinding("Cardiomegaly", 0, "lower", 0.5, tuple(edges.tolist()))
+
+
+def _paint_one(
+    on: PaintedRadiograph, rng: np.random.Generator, label: str, fields: tuple[LungField, ...]
+) -> RadiographFinding | None:
+    before = on.gas.copy()
+    for field in fields:
+        box = _place(on, rng, label, field)
+        RADIOGRAPH_PAINTERS[label](on, rng, field, box)
+        seen = _seen_box(np.abs(on.gas - before).max(axis=0))
+        if seen is not None:
+            down = (field.top - box.v) / (field.top - field.bottom)
+            zone = "upper" if down < 0.36 else "middle" if down < 0.64 else "lower"
+            area = box.width * box.height / on.radiograph.width**2
+            extent = float(np.clip(area / (2.5 * _KINDS[label].share / 100.0), 0.0, 1.0))
+            return RadiographFinding(label, field.side, zone, extent, seen)
+    return None
+
+
+def paint_radiograph_findings(
+    on: PaintedRadiograph, larger: Anatomy | None, labels: Sequence[str], seed: int
+) -> list[RadiographFinding]:
+    """Paint findings into the lungs of a radiograph.
+
+    Args:
+        on: the radiograph; its gas is changed.
+        larger: the same patient with an enlarged heart; needed for "Cardiomegaly".
+        labels: the classes to paint, one finding for each entry; of several of a class every other lies in the
+            other lung.
+        seed: each class has its own random numbers, so that one finding does not change another.
+
+    Returns:
+        the findings, in the order painted.
+
+    Example:
+        >>> paint_radiograph_findings(PaintedRadiograph(None, None, None, np.zeros((2, 8, 8))), None, [], seed=0)
+        []
+    """
+    found: list[RadiographFinding] = []
+    if not labels:
+        return found
+    right, left = (LungField.of(on.radiograph, on.chest.lungs[index], side) for index, side in enumerate((1, -1)))
+    for number, label in enumerate(RADIOGRAPH_FINDINGS):
+        rng = np.random.default_rng([seed, 210 + number])
+        fields = (right, left) if rng.random() < 0.5 else (left, right)
+        for _ in range(list(labels).count(label)):
+            if larger is not None and label == "Cardiomegaly":
+                found.append(_paint_heart(on, larger))
+                break
+            one = _paint_one(on, rng, label, fields)
+            fields = fields[::-1]
+            found += [] if one is None else [one]
+    return found

@@ -1,0 +1,65 @@
+"""Epoch history as a CSV table and log lines."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.utils import optional_import
+
+from monai_pylon.utils import update_rows
+
+__all__ = ["CSVHistory"]
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class CSVHistory:
+    """One line of the log and one row of a table for each epoch: losses, validation metrics, learning rate, seconds.
+
+    An ignite handler for the trainer; put it after the handler that validates.
+
+    Args:
+        file: the table, a CSV.
+        validator: the evaluator whose metrics are written.
+        optimizer: whose learning rate is written.
+
+    Example:
+        >>> CSVHistory("logs/history.csv", validator=None).file.name
+        'history.csv'
+    """
+
+    def __init__(
+        self, file: str | PathLike[str], validator: Any, optimizer: torch.optim.Optimizer | None = None
+    ) -> None:
+        self.file, self.validator, self.optimizer = Path(file).expanduser(), validator, optimizer
+        self.started = time.perf_counter()
+
+    def attach(self, engine: Any) -> None:
+        """Attach to the trainer."""
+        events = optional_import("ignite.engine", name="Events")[0]
+        engine.add_event_handler(events.EPOCH_STARTED, self.start)
+        engine.add_event_handler(events.EPOCH_COMPLETED, self)
+
+    def start(self, engine: Any) -> None:
+        """Called by the trainer when an epoch begins."""
+        self.started = time.perf_counter()
+
+    def __call__(self, engine: Any) -> None:
+        """Called by the trainer when an epoch is over."""
+        if engine.state.rank > 0:
+            return
+        metrics = {**engine.state.metrics, **self.validator.state.metrics}
+        numbers = {name: float(value) for name, value in metrics.items()}
+        if self.optimizer is not None:
+            numbers["learning_rate"] = self.optimizer.param_groups[0]["lr"]
+        numbers["seconds"] = round(time.perf_counter() - self.started, 1)
+        update_rows(self.file, {"epoch": engine.state.epoch, **numbers}, key="epoch")
+        short = ("train_loss", "val_loss", "val_auroc", "val_points", "val_organ_iou", "learning_rate", "seconds")
+        told = ", ".join(f"{name} {numbers[name]:.4g}" for name in short if not math.isnan(numbers.get(name, math.nan)))
+        _LOGGER.info("Epoch %d of at most %d: %s", engine.state.epoch, engine.state.max_epochs, told)

@@ -1,0 +1,229 @@
+"""Pictures that a person opens: the organs of a scan on axial and coronal slices, with the quality verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from typing import Any, Protocol
+
+import numpy as np
+from monai.utils import optional_import
+
+from monai_pylon.reports.display import DisplaySlice, paint_labels, radiological_slice, square_pixels, window_to_gray
+from monai_pylon.reports.figure_style import BACKGROUND, FAINT, TEXT, save_figure
+from monai_pylon.taxonomy import ORGAN_VALUES
+from monai_pylon.utils import check, ras_view
+
+__all__ = ["ORGAN_COLORS", "OrganQuality", "organ_overlay_figure", "save_organ_overlay"]
+
+#: Red, green and blue of each organ: colours that are told apart with colour blindness (Okabe and Ito).
+ORGAN_COLORS: dict[str, tuple[float, float, float]] = {
+    "right lung": (0.34, 0.71, 0.91),
+    "mediastinum": (0.80, 0.47, 0.65),
+    "left lung": (0.90, 0.62, 0.00),
+}
+
+_PIXEL_MM = 0.75
+_SOFT_TISSUE_HU = -200
+#: Share of the picture's width that is left free around the body.
+_MARGIN = 0.03
+_GOOD, _DOUBTFUL = "#7bd88f", "#ffb454"
+_AXIAL_POSITIONS = ((0.75, "upper"), (0.5, "middle"), (0.25, "lower"))
+_CORONAL_POSITIONS = ((0.7, "front"), (0.5, "middle"), (0.3, "back"))
+
+
+class OrganQuality(Protocol):
+    """What a picture says about the masks it shows; `MaskQuality` is one.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> quality: OrganQuality = SimpleNamespace(ok=True, reasons=(), volumes_ml={}, heuristic=False)
+    """
+
+    @property
+    def ok(self) -> bool:
+        """Whether the masks passed the quality control."""
+
+    @property
+    def reasons(self) -> Sequence[str]:
+        """The reasons against them."""
+
+    @property
+    def volumes_ml(self) -> Mapping[str, float]:
+        """Volume in mL by organ name."""
+
+    @property
+    def heuristic(self) -> bool:
+        """Whether the masks are the fallback's boxes."""
+
+
+def _extent(mask: np.ndarray) -> tuple[float, float]:
+    """First and last True of (N,), as positions from 0 to 1; all of it where there is none."""
+    found = np.flatnonzero(mask)
+    last = max(len(mask) - 1, 1)
+    return (found[0] / last, found[-1] / last) if len(found) else (0.0, 1.0)
+
+
+def _verdict(quality: OrganQuality) -> tuple[str, str]:
+    reasons = ", ".join(str(reason).replace("_", " ") for reason in quality.reasons)
+    if quality.ok:
+        return f"Quality: ok ({reasons})" if reasons else "Quality: ok", _GOOD
+    reasons = reasons or "no reason given"
+    boxes = "; the organs are heuristic boxes" if quality.heuristic else ""
+    return f"Quality: check by eye ({reasons}{boxes})", _DOUBTFUL
+
+
+class _Page:
+    """The slices of one scan, all at the same scale in mm and cropped to the same width around the body."""
+
+    def __init__(self, ct: np.ndarray, affine: np.ndarray, labels: np.ndarray) -> None:
+        self.ct, self.affine, self.labels = ct, affine, labels
+        lungs = (labels == ORGAN_VALUES["right lung"]) | (labels == ORGAN_VALUES["left lung"])
+        view = ras_view(lungs, affine).array
+        self.extents = {
+            "axial": _extent(np.asarray(view.any(axis=(0, 1)))),
+            "coronal": _extent(np.asarray(view.any(axis=(0, 2)))),
+        }
+        self.colors = {value: ORGAN_COLORS[organ] for organ, value in ORGAN_VALUES.items()}
+        # The body is where soft tissue is plenty; every fourth voxel tells as much, and the table's thin top does not.
+        tissue = (ras_view(ct, affine).array[::4, ::4, ::4] > _SOFT_TISSUE_HU) | (view[::4, ::4, ::4])
+        self.crops = [self._crop(tissue.sum(axis=axes)) for axes in ((1, 2), (0, 2))]
+
+    @staticmethod
+    def _crop(amount: np.ndarray) -> tuple[float, float]:
+        """Where to cut an axis from its high end, as in the display: shares of its length, with a margin."""
+        low, high = _extent(amount[::-1] > 0.1 * amount.max())
+        return max(low - _MARGIN, 0.0), min(high + _MARGIN, 1.0)
+
+    def panel(self, plane: str, share: float) -> np.ndarray:
+        """(H, W, 3): the slice at a share of the lungs' extent, painted."""
+        first, last = self.extents[plane]
+        position = first + share * (last - first)
+        hu = radiological_slice(self.ct, self.affine, plane, position)
+        organs = radiological_slice(self.labels, self.affine, plane, position)
+        gray = square_pixels(DisplaySlice(window_to_gray(hu.image), hu.spacing), _PIXEL_MM, order=1)
+        painted = paint_labels(gray, square_pixels(organs, _PIXEL_MM, order=0), self.colors)
+        columns, rows = self.crops if plane == "axial" else (self.crops[0], (0.0, 1.0))
+        cut = [
+            slice(*np.rint(np.multiply(ends, n)).astype(int))
+            for ends, n in zip((rows, columns), gray.shape, strict=True)
+        ]
+        return painted[tuple(cut)]
+
+
+def _draw_panel(axes: Any, image: np.ndarray, title: str) -> None:
+    axes.imshow(image, interpolation="antialiased")
+    axes.set_title(title, color=FAINT, fontsize=10, pad=4)
+    axes.set_axis_off()
+    for x, letter in ((0.02, "R"), (0.98, "L")):
+        axes.text(
+            *(x, 0.5, letter),
+            transform=axes.transAxes,
+            color=TEXT,
+            fontsize=13,
+            fontweight="bold",
+            ha="left" if letter == "R" else "right",
+            va="center",
+        )
+
+
+def _draw_legend(figure: Any, quality: OrganQuality) -> None:
+    patch = optional_import("matplotlib.patches", name="Patch")[0]
+    handles = []
+    for organ, color in ORGAN_COLORS.items():
+        volume = quality.volumes_ml.get(organ, float("nan"))
+        handles.append(patch(color=color, label=f"{organ}  {volume:,.0f} mL" if np.isfinite(volume) else organ))
+    figure.legend(
+        handles=handles,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 0.035),
+        ncols=len(handles),
+        frameon=False,
+        labelcolor=TEXT,
+        fontsize=12,
+    )
+
+
+def organ_overlay_figure(
+    ct: np.ndarray, affine: np.ndarray, labels: np.ndarray, quality: OrganQuality, title: str = ""
+) -> Any:
+    """Show the organs of a scan on three axial and three coronal slices through the lungs, in radiological display.
+
+    Args:
+        ct: (X, Y, Z), in HU.
+        affine: (4, 4), voxel indices to RAS millimetres.
+        labels: (X, Y, Z), 0 background, 1 right lung, 2 mediastinum, 3 left lung.
+        quality: what the quality control found (`MaskQuality`); the volumes in the legend come from it.
+        title: the scan's name.
+
+    Returns:
+        a `matplotlib.figure.Figure` on a page of its own, true to scale; no window is opened.
+
+    Raises:
+        ValueError: where the shapes differ.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> ct = np.full((8, 8, 8), -1000.0)
+        >>> quality = SimpleNamespace(ok=False, reasons=("no_lungs",), volumes_ml={}, heuristic=False)
+        >>> figure = organ_overlay_figure(ct, np.diag([40.0, 40, 40, 1]), np.zeros((8, 8, 8), np.uint8), quality)
+        >>> len(figure.axes)
+        6
+    """
+    check(ct.ndim == 3 and ct.shape == labels.shape, "labels", f"of the scan's shape {ct.shape}", labels)
+    page = _Page(ct, affine, labels)
+    rows = [
+        [(page.panel("axial", share), f"axial, {where}") for share, where in _AXIAL_POSITIONS],
+        [(page.panel("coronal", share), f"coronal, {where}") for share, where in _CORONAL_POSITIONS],
+    ]
+    heights = [row[0][0].shape[0] for row in rows]
+    width = rows[0][0][0].shape[1]
+    inches = 4.4  # of one panel's width
+    figure = optional_import("matplotlib.figure", name="Figure")[0](
+        figsize=(3 * inches + 0.4, inches * sum(heights) / width + 2.0), facecolor=BACKGROUND, dpi=110
+    )
+    grid = figure.add_gridspec(
+        2, 3, height_ratios=heights, left=0.015, right=0.985, top=0.89, bottom=0.09, wspace=0.03, hspace=0.1
+    )
+    for i, row in enumerate(rows):
+        for j, (image, name) in enumerate(row):
+            _draw_panel(figure.add_subplot(grid[i, j]), image, name)
+    verdict, color = _verdict(quality)
+    figure.text(0.02, 0.965, title, color=TEXT, fontsize=17, fontweight="bold", va="center")
+    figure.text(0.02, 0.928, verdict, color=color, fontsize=13, va="center")
+    note = "Radiological display: the patient's right is on the left of each picture. For research, not for diagnosis."
+    figure.text(0.5, 0.018, note, color=FAINT, fontsize=9, ha="center", va="center")
+    _draw_legend(figure, quality)
+    return figure
+
+
+def save_organ_overlay(
+    path: str | PathLike[str],
+    ct: np.ndarray,
+    affine: np.ndarray,
+    labels: np.ndarray,
+    quality: OrganQuality,
+    title: str = "",
+) -> None:
+    """Save `organ_overlay_figure` as a PNG; the file appears whole or not at all.
+
+    Args:
+        path: where to write, ending in ``.png``.
+        ct: (X, Y, Z), in HU.
+        affine: (4, 4), voxel indices to RAS millimetres.
+        labels: (X, Y, Z), 0 background, 1 right lung, 2 mediastinum, 3 left lung.
+        quality: what the quality control found (`MaskQuality`).
+        title: the scan's name.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> from types import SimpleNamespace
+        >>> quality = SimpleNamespace(ok=True, reasons=(), volumes_ml={"left lung": 2000.0}, heuristic=False)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "scan.png")
+        ...     affine, labels = np.diag([40.0, 40, 40, 1]), np.ones((8, 8, 8), np.uint8)
+        ...     save_organ_overlay(path, np.zeros((8, 8, 8)), affine, labels, quality)
+        ...     path.exists()
+        True
+    """
+    save_figure(path, organ_overlay_figure(ct, affine, labels, quality, title))

@@ -1,0 +1,17 @@
+"""Data, batches, evaluation and result files of the chest X-ray bundle."""
+
+from monai_pylon.workflows.radiographs.batches import maps_and_boxes, prepare_radiographs
+from monai_pylon.workflows.radiographs.data import radiograph_data, read_folds, section_of_folds
+from monai_pylon.workflows.radiographs.evaluation import RadiographEvaluationReport
+from monai_pylon.workflows.radiographs.writer import ExplainItem, RadiographWriter
+
+__all__ = [
+    "ExplainItem",
+    "RadiographEvaluationReport",
+    "RadiographWriter",
+    "maps_and_boxes",
+    "prepare_radiographs",
+    "radiograph_data",
+    "read_folds",
+    "section_of_folds",
+]

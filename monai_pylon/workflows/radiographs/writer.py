@@ -1,0 +1,138 @@
+"""What the inference of chest_xray_classification_pylon does with a radiograph: explain it, and write what was seen."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from monai.data import MetaTensor
+from monai.transforms import Transform
+from torch import nn
+
+from monai_pylon.data import PIXEL_SPACING
+from monai_pylon.reports import (
+    RadiographFindingMap,
+    heatmap_on_image,
+    heatmap_peak,
+    radiograph_overlay_figure,
+    save_figure,
+    save_radiograph_nifti,
+)
+from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
+from monai_pylon.utils import check, check_type
+
+__all__ = ["ExplainItem", "RadiographWriter"]
+
+
+class ExplainItem:
+    """A network with ``explain`` for a single item instead of a batch: what `CohortRunner` calls.
+
+    Args:
+        network: an image (N, C, H, W) to an `Explanation`.
+        key: the item's image (C, H, W).
+        amp: whether to compute in mixed precision, on CUDA.
+
+    Example:
+        >>> from monai_pylon.networks.nets import MaxPoolBackbone
+        >>> item = ExplainItem(MaxPoolBackbone(encoder="resnet18"))({"image": torch.zeros(1, 64, 64)})
+        >>> item["logits"].shape, item["attention"].shape
+        (torch.Size([14]), torch.Size([14, 2, 2]))
+    """
+
+    def __init__(self, network: nn.Module, key: str = "image", amp: bool = False) -> None:
+        self.network, self.key, self.amp = network, key, amp
+
+    def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Add "logits" (M,) and "attention" (M, h, w) to a copy of an item."""
+        self.network.eval()
+        precision = torch.autocast("cuda") if self.amp else contextlib.nullcontext()
+        with torch.inference_mode(), precision:
+            explanation = self.network.explain(torch.as_tensor(data[self.key])[None])  # type: ignore[operator]
+        return {**data, "logits": explanation.logits[0].float(), "attention": explanation.attention[0]}
+
+
+class RadiographWriter(Transform):
+    """Write what a network says of a radiograph: a picture of its most probable findings, and their maps as NIfTI.
+
+    The maps lie on the radiograph's own grid and are signed: logits, whose largest value before the enlargement is the
+    finding's logit. In the picture they are probabilities, and their peak is the point that point localization judges.
+
+    Args:
+        output: the folder to write to.
+        labels: the names of the M findings.
+        top: how many findings, the most probable first, are drawn and written as NIfTI; those with boxes come after
+            them, and are drawn alone.
+        overlay: whether to draw the picture, ``<radiograph>_overlay.png``.
+        nifti: whether to write the maps, ``<radiograph>_<finding>.nii.gz``.
+        radiograph_key: the item's radiograph as it was read, (1, H, W) between 0 and 1; with its meta data, the maps
+        have its
+            pixels' spacing in mm.
+
+    Example:
+        >>> RadiographWriter("results", labels=["Mass", "Nodule"], top=1).columns
+        ('Mass', 'Nodule', 'top', 'peaks')
+    """
+
+    def __init__(
+        self,
+        output: str | PathLike[str],
+        labels: Sequence[str] = CHEST_XRAY14_LABELS,
+        top: int = 3,
+        overlay: bool = True,
+        nifti: bool = True,
+        radiograph_key: str = "radiograph",
+    ) -> None:
+        check_type(top, int, "top")
+        check(1 <= top <= len(labels), "top", f"from 1 to {len(labels)}", top)
+        self.output, self.labels = Path(output).expanduser(), tuple(labels)
+        self.top, self.overlay, self.nifti, self.radiograph_key = top, overlay, nifti, radiograph_key
+        #: The columns of the row that it gives: probabilities, the most probable findings, and the pixels (x y) of
+        #: their peaks.
+        self.columns = (*self.labels, "top", "peaks")
+
+    def _boxes(self, data: Mapping[str, Any]) -> np.ndarray:
+        boxes = np.asarray(data.get("boxes", []), dtype=np.float64)
+        boxes = boxes.reshape(0, 5) if boxes.size == 0 else boxes
+        wanted = "a list of [x1, y1, x2, y2, class] in pixels of the radiograph"
+        check(boxes.ndim == 2 and boxes.shape[1] == 5, "boxes", wanted, data.get("boxes"))
+        known = bool(np.isin(boxes[:, 4], np.arange(len(self.labels))).all())
+        check(known, "boxes", f"of classes 0 to {len(self.labels) - 1}", boxes[:, 4].tolist())
+        return boxes
+
+    def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        """Write an item's results; gives the item with "row" (values by column) and "files" (their names)."""
+        radiograph, logits, boxes = data[self.radiograph_key], data["logits"].cpu(), self._boxes(data)
+        check(len(logits) == len(self.labels), "labels", f"{len(logits)} names, one for each logit", self.labels)
+        check(bool(logits.isfinite().all()), "logits", "finite", logits, "The network gave NaN: see its training.")
+        chances = logits.sigmoid().tolist()
+        order = logits.argsort(descending=True, stable=True).tolist()
+        chosen = order[: self.top]
+        drawn = chosen + [k for k in order[self.top :] if k in boxes[:, 4]]
+        size = tuple(radiograph.shape[-2:])
+        attention = data["attention"].cpu()
+        heat = heatmap_on_image(attention[drawn], size).numpy()
+        files = []
+        spacing = radiograph.meta.get(PIXEL_SPACING) if isinstance(radiograph, MetaTensor) else None
+        if self.nifti:
+            for k in chosen:
+                files.append(f"{data['scan']}_{self.labels[k]}.nii.gz")
+                signed = heatmap_on_image(attention[[k]], size, probabilities=False)
+                save_radiograph_nifti(self.output / files[-1], signed[0].numpy(), spacing)
+        if self.overlay:
+            files.append(f"{data['scan']}_overlay.png")
+            findings = [
+                RadiographFindingMap(self.labels[k], chances[k], map, boxes[boxes[:, 4] == k, :4])
+                for k, map in zip(drawn, heat, strict=True)
+            ]
+            gray = np.clip(torch.as_tensor(radiograph)[0].cpu().numpy(), 0, 1)
+            save_figure(self.output / files[-1], radiograph_overlay_figure(gray, findings, data["scan"]))
+        peaks = [heatmap_peak(map) for map in heat[: self.top]]
+        row = {name: round(chance, 5) for name, chance in zip(self.labels, chances, strict=True)}
+        row |= {"top": "; ".join(self.labels[k] for k in chosen)}
+        row |= {"peaks": "; ".join(f"{peak.column} {peak.row}" for peak in peaks)}
+        return {**data, "row": row, "files": files}

@@ -1,1 +1,0 @@
-"""The comparison of the PYLON paper (Table 2) in miniature: ``python -m tests.benchmarks.pylon_evidence``."""

@@ -1,0 +1,115 @@
+"""An archive of reports, labelled in constant memory: `python -m tests.experiments.labeler_archive --reports 100000`.
+
+Made-up reports (some of our own sentences each, drawn at random) are written as CSV, JSON Lines, Parquet or text files,
+a tenth of the number and the number itself, and labelled by `label_reports`, each time in a new process. Printed are
+the reports a second, the CPU time a report (that of further processes with the start of each), and the most memory that
+the process had, libraries included: the difference of the two is what the archive itself takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from monai.utils import optional_import
+
+from monai_pylon.labeler import label_reports
+from monai_pylon.workflows.cohort import peak_memory_mb
+from tests.labeler.sentences import own_sentences
+
+FORMATS = ("csv", "jsonl", "parquet", "txt")
+
+
+def made_up_reports(count: int) -> Iterator[tuple[str, str]]:
+    """Names and texts of reports, the same ones every time; out of the sets that have a sentence or two a row."""
+    sets = ("first", "second", "third", "fourth")
+    generator, sentences = random.Random(0), [one.text for written in sets for one in own_sentences(written)]
+    for number in range(count):
+        drawn = generator.sample(sentences, generator.randint(6, 16))
+        yield f"report {number}", "FINDINGS:\n" + "\n".join(drawn)
+
+
+def write_archive(folder: Path, kind: str, count: int) -> Path:
+    """Write an archive, report by report; gives its path."""
+    path = folder / f"{count}.{kind}"
+    if kind == "csv":
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerow(("id", "report"))
+            csv.writer(file).writerows(made_up_reports(count))
+    elif kind == "jsonl":
+        with path.open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps({"id": n, "report": text}) + "\n" for n, text in made_up_reports(count))
+    elif kind == "txt":
+        path.mkdir()
+        for name, text in made_up_reports(count):
+            (path / f"{name}.txt").write_text(text, encoding="utf-8")
+    else:  # one row group, the worst case for a reader in pieces
+        pyarrow, _ = optional_import("pyarrow")
+        parquet, _ = optional_import("pyarrow.parquet")
+        names, texts = zip(*made_up_reports(count), strict=True)
+        parquet.write_table(pyarrow.table({"id": names, "report": texts}), path, row_group_size=count)
+    return path
+
+
+def label_archive(source: Path, output: Path, processes: int) -> dict[str, float]:
+    """Label an archive in this process (and its own), and say what it took."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    summary = label_reports(source, output, processes=processes, progress=False)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    others = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu += others.ru_utime + others.ru_stime
+    children = others.ru_maxrss * 1024 / 1e6
+    found = {"reports": summary.reports, "labelled": summary.with_labels, "unread": summary.unread}
+    return {**found, "wall_s": wall, "cpu_s": cpu, "peak_mb": peak_memory_mb(), "children_mb": children}
+
+
+def measured(source: Path, output: Path, processes: int) -> dict[str, float]:
+    """What :func:`label_archive` says in a new process, so that no earlier run is in its memory."""
+    words = [sys.executable, "-m", "tests.experiments.labeler_archive", "--source", source, "--processes", processes]
+    told = subprocess.run([str(w) for w in [*words, "--output", output]], check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(told.stdout.splitlines()[-1])
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--reports", type=int, default=10_000, help="how many; a tenth of them is measured first")
+    parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--formats", nargs="+", choices=FORMATS, default=["csv"])
+    parser.add_argument("--source", type=Path, help="label this archive alone, in this process")
+    parser.add_argument("--output", type=Path)
+    told = parser.parse_args()
+    if told.source is not None:
+        print(json.dumps(label_archive(told.source, told.output, told.processes[0])))
+        return
+    for kind in told.formats:
+        for processes in told.processes:
+            peaks = []
+            for count in (told.reports // 10, told.reports):
+                with tempfile.TemporaryDirectory() as folder:
+                    found = measured(write_archive(Path(folder), kind, count), Path(folder, "labels.out"), processes)
+                peaks.append(found["peak_mb"])
+                print(
+                    f"{kind}, processes {processes}: {found['reports']:,} reports ({found['unread']} unread), "
+                    f"{found['reports'] / found['wall_s']:.0f} a second, "
+                    f"CPU {1e3 * found['cpu_s'] / found['reports']:.2f} ms each, peak {found['peak_mb']:.0f} MB"
+                    + (f", of another process {found['children_mb']:.0f} MB" if processes > 1 else ""),
+                    flush=True,
+                )
+            more = 1e6 * (peaks[1] - peaks[0]) / (told.reports - told.reports // 10)
+            print(
+                f"{kind}, processes {processes}: {peaks[1] - peaks[0]:+.1f} MB, {more:.0f} bytes a report", flush=True
+            )
+
+
+if __name__ == "__main__":
+    main()

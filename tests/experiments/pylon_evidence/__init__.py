@@ -1,0 +1,1 @@
+"""The comparison of the PYLON paper (Table 2) in miniature: ``python -m tests.experiments.pylon_evidence``."""

@@ -1,0 +1,119 @@
+"""Radiographs as tensors in memory, and the paper's augmentation done for a whole batch at once."""
+
+from __future__ import annotations
+
+import math
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from monai_pylon.data import ReadRadiographd, chest_xray14_datalist, phantom_radiograph
+from monai_pylon.workflows.radiographs import read_folds
+
+DATA = Path(os.environ.get("MONAI_PYLON_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
+MEAN, DEVIATION = 0.4984, 0.2483
+
+#: Radiographs are kept a quarter larger than networks see them, so that a crop still has details.
+SPARE = 1.25
+
+
+class Radiographs(NamedTuple):
+    """Radiographs with their truth.
+
+    Attributes:
+        images: uint8 (N, 1, H, W), larger than what networks see.
+        labels: float32 (N, 14).
+        boxes: N tensors (K, 5), in pixels of the size that networks see.
+        folds: int64 (N,); a patient is in one alone.
+        patients: N names, for the bootstrap.
+    """
+
+    images: Tensor
+    labels: Tensor
+    boxes: list[Tensor]
+    folds: Tensor
+    patients: list[str]
+
+    def of(self, chosen: Tensor) -> Radiographs:
+        """Some of the radiographs, chosen (N,) bool."""
+        rows = chosen.nonzero().flatten().tolist()
+        boxes, patients = [self.boxes[k] for k in rows], [self.patients[k] for k in rows]
+        return Radiographs(self.images[chosen], self.labels[chosen], boxes, self.folds[chosen], patients)
+
+
+def _shrink(image: Tensor, size: int) -> Tensor:
+    """(1, H, W) between 0 and 1 to uint8 (1, size, size)."""
+    small = functional.interpolate(image[None].float(), (size, size), mode="bicubic", antialias=True)[0]
+    return (small.clamp(0, 1) * 255).round().byte()
+
+
+def real_radiographs(size: int, root: Path = DATA / "nih_chestxray14") -> Radiographs:
+    """The public radiographs, with image-level labels for training, boxes for testing, and the published folds."""
+    items, folds = chest_xray14_datalist(root, "all"), read_folds(root / "folds.csv")
+    read = ReadRadiographd("image")
+    images, boxes = [], []
+    for item in items:
+        image = torch.as_tensor(read(dict(item))["image"])
+        box = torch.as_tensor(item["boxes"]).clone().float().reshape(-1, 5)
+        box[:, [0, 2]] *= size / image.shape[2]
+        box[:, [1, 3]] *= size / image.shape[1]
+        images.append(_shrink(image, round(size * SPARE)))
+        boxes.append(box)
+    labels = torch.stack([torch.as_tensor(item["label"]).float() for item in items])
+    fold = torch.tensor([folds[Path(item["image"]).stem] for item in items])
+    return Radiographs(torch.stack(images), labels, boxes, fold, [str(item["patient_id"]) for item in items])
+
+
+def phantom_radiographs(count: int, size: int, num_folds: int = 5) -> Radiographs:
+    """Phantom radiographs with findings as often as readers boxed them; each is a patient of its own."""
+    larger, images, labels, boxes = round(size * SPARE), [], [], []
+    for seed in range(count):
+        radiograph = phantom_radiograph(seed, size=larger)
+        images.append(_shrink(torch.from_numpy(radiograph.image), larger))
+        labels.append(torch.from_numpy(radiograph.labels).float())
+        box = torch.from_numpy(radiograph.boxes).clone()
+        box[:, :4] *= size / larger
+        boxes.append(box)
+    names = [str(seed) for seed in range(count)]
+    return Radiographs(torch.stack(images), torch.stack(labels), boxes, torch.arange(count) % num_folds, names)
+
+
+def normalize(images: Tensor, size: int) -> Tensor:
+    """uint8 (N, 1, H, W) as a network sees them in a test: (N, 1, size, size)."""
+    small = functional.interpolate(images.float() / 255, (size, size), mode="bilinear", antialias=True)
+    return (small - MEAN) / DEVIATION
+
+
+def augment(images: Tensor, size: int, max_rotation: float, generator: torch.Generator) -> Tensor:
+    """The paper's random transforms in its order and with its strengths, in one resampling.
+
+    Rotation up to `max_rotation` degrees (p .5, black outside), a crop of 0.7 to 1.0 of the area with sides 3/4 to
+    4/3, mirrored (p .5), brightness and contrast up to 0.5 (p .5), normalised.
+    """
+    number = len(images)
+
+    def uniform(low: float, high: float) -> Tensor:
+        return low + (high - low) * torch.rand(number, generator=generator)
+
+    def sometimes() -> Tensor:
+        return (torch.rand(number, generator=generator) < 0.5).float()
+
+    angle = uniform(-1, 1) * math.radians(max_rotation) * sometimes()
+    area, ratio = uniform(0.7, 1.0), torch.exp(uniform(math.log(3 / 4), math.log(4 / 3)))
+    wide, high = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
+    left, top = uniform(-1, 1) * (1 - wide), uniform(-1, 1) * (1 - high)
+    mirror = 1 - 2 * sometimes()
+    cos, sin = angle.cos(), angle.sin()
+    # from a pixel of the result through mirror and crop to the rotated radiograph, and from there to the radiograph
+    crop = torch.stack([wide * mirror, torch.zeros(number), left, torch.zeros(number), high, top], 1).view(-1, 2, 3)
+    turn = torch.stack([cos, -sin, sin, cos], 1).view(-1, 2, 2)
+    grid = functional.affine_grid(turn @ crop, [number, 1, size, size], align_corners=False)
+    result = functional.grid_sample(images.float() / 255, grid, align_corners=False)
+    chance = sometimes().view(-1, 1, 1, 1)
+    contrast = 1 + 0.5 * uniform(-1, 1).view(-1, 1, 1, 1) * chance
+    brightness = 0.5 * uniform(-1, 1).view(-1, 1, 1, 1) * chance
+    return ((result * contrast + brightness).clamp(0, 1) - MEAN) / DEVIATION

@@ -1,0 +1,30 @@
+"""What a batch of CTs is to a trainer: pairs where regions are known; scans of which nothing is known do not count."""
+
+import torch
+
+from monai_pylon.workflows.bundle import logits_and_labels
+from monai_pylon.workflows.chest_ct import known_samples, prepare_scans
+
+LABEL = torch.tensor([[1.0, 0.0], [torch.nan, torch.nan]])
+
+
+def test_a_batch_with_and_without_regions() -> None:
+    batch = {"image": torch.zeros(2, 1, 4, 4, 3), "label": LABEL, "name": ["a", "b"]}
+    image, target = prepare_scans(batch, dtype=torch.float64)
+    assert image.dtype == target.dtype == torch.float64
+    image, target = prepare_scans({**batch, "allowed": torch.ones(2, 2, 1, 1, 1)})
+    assert isinstance(target, tuple)
+    assert target[1].shape == (2, 2, 1, 1, 1)
+
+
+def test_scans_of_which_nothing_is_known_do_not_count() -> None:
+    assert known_samples(LABEL) == known_samples((LABEL, None)) == 1
+
+
+def test_logits_and_labels_of_either_kind() -> None:
+    logits = torch.randn(2, 2, dtype=torch.bfloat16)
+    for pred in (logits, (logits, None, None)):
+        for label in (LABEL, (LABEL, None), {"label": LABEL}):
+            found = logits_and_labels({"pred": pred, "label": label})
+            torch.testing.assert_close(found[0], logits.float())
+            torch.testing.assert_close(found[1], LABEL, equal_nan=True)

@@ -1,0 +1,206 @@
+"""Scans of a run: phantoms that no section shares, organ masks on the scan's grid, broken scans that cost nothing."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+import torch
+from monai.data import DataLoader, MetaTensor
+
+from monai_pylon.data import phantom_chest_ct
+from monai_pylon.networks.nets import AxialNet, BodyCAM, Conv3DNet
+from monai_pylon.reports import save_label_nifti, save_map_nifti
+from monai_pylon.taxonomy import CHEST_CT_LABELS
+from monai_pylon.workflows.bundle import root_cause
+from monai_pylon.workflows.chest_ct import OrgansOfScand, SkipUnreadableDataset, attention_grid, chest_ct_data
+
+PHANTOM = phantom_chest_ct(3, shape=(60, 54, 54), spacing=(6, 6, 6))
+
+
+def image() -> MetaTensor:
+    return MetaTensor(torch.from_numpy(PHANTOM.image)[None], affine=torch.from_numpy(PHANTOM.affine))
+
+
+# --- data
+
+
+def test_phantoms_of_different_sections_are_different_patients() -> None:
+    sections = [chest_ct_data("phantom", s, phantoms=6, spacing=(9, 9, 30)) for s in ("training", "validation", "test")]
+    assert [len(data) for data in sections] == [6, 4, 4]
+    seeds = [{item["patient_id"] for item in data} for data in sections]
+    assert not seeds[0] & seeds[1] | seeds[1] & seeds[2] | seeds[0] & seeds[2]
+
+
+def test_a_folder_is_read_and_a_label_without_a_place_may_be_in_any_of_its_organs(tmp_path: Path) -> None:
+    save_map_nifti(tmp_path / "a.nii.gz", PHANTOM.image, PHANTOM.affine)
+    (tmp_path / "labels.csv").write_text("scan,section,pneumonia,cardiomegaly,fracture\na,test,1,0,1\n")
+    (item,) = chest_ct_data(tmp_path, "test", labels=["pneumonia", "cardiomegaly", "fracture"])
+    assert item["image"].shape == (1, *PHANTOM.image.shape)
+    np.testing.assert_allclose(item["image"].affine, PHANTOM.affine)
+    assert item["locations"].tolist() == [[True, False, True], [False, False, False], [True, True, True]]
+
+
+def test_what_there_is_not_is_said(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="Did you mean 'phantom'"):
+        chest_ct_data("phantoms", "test")
+    with pytest.raises(ValueError, match="labels must be the 80 of RAD-ChestCT"):
+        chest_ct_data("phantom", "test", labels=["pneumonia"])
+    with pytest.raises(ValueError, match="section must be one of"):
+        chest_ct_data("phantom", "all")
+
+
+# --- organs
+
+
+def test_masks_that_came_with_the_scan_are_taken(tmp_path: Path) -> None:
+    save_label_nifti(tmp_path / "a_organs.nii.gz", PHANTOM.organs, PHANTOM.affine)
+    for given in (str(tmp_path / "a_organs.nii.gz"), MetaTensor(PHANTOM.organs[None], affine=PHANTOM.affine)):
+        organs = OrgansOfScand()({"image": image(), "organs": given})["organs"]
+        np.testing.assert_array_equal(organs[0], PHANTOM.organs)
+        assert organs.dtype == torch.uint8
+        np.testing.assert_array_equal(organs.affine, PHANTOM.affine)
+
+
+def test_else_partition_finds_them() -> None:
+    fine = phantom_chest_ct(3, shape=(90, 80, 80), spacing=(4, 4, 4))
+    scan = MetaTensor(torch.from_numpy(fine.image)[None], affine=torch.from_numpy(fine.affine))
+    organs = OrgansOfScand()({"image": scan})["organs"]
+    for organ in (1, 3):
+        overlap = ((organs[0].numpy() == organ) & (fine.organs == organ)).sum()
+        assert 2 * overlap / ((organs[0].numpy() == organ).sum() + (fine.organs == organ).sum()) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("organs", "message"),
+    [
+        (torch.zeros(1, 60, 54, 53), r"organs must be of the scan's shape \(1, 60, 54, 54\)"),
+        (torch.full((1, 60, 54, 54), 5), "of the values 0, 1, 2 and 3.*OrgansFromLabelMap"),
+        (torch.full((1, 60, 54, 54), 0.5), "of the values 0, 1, 2 and 3"),
+        (MetaTensor(torch.ones(1, 60, 54, 54), affine=torch.eye(4)), "of the scan's affine"),
+    ],
+)
+def test_masks_of_another_scan_are_refused(organs: torch.Tensor, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        OrgansOfScand()({"image": image(), "organs": organs})
+
+
+def test_a_scan_without_lungs_says_to_bring_masks() -> None:
+    block = MetaTensor(torch.full((1, 40, 40, 40), 40.0), affine=torch.diag(torch.tensor([8.0, 8, 8, 1])))
+    block[:, 0] = -1000
+    with pytest.raises(ValueError, match=r"organs must be found in the scan.*_organs.nii.gz beside the scan"):
+        OrgansOfScand(fallback=None)({"image": block})
+
+
+# --- broken scans
+
+
+STAND_IN = {"image": "air", "label": torch.full((2,), torch.nan)}
+
+
+def read(item: dict) -> dict:
+    if item["name"] == "broken":
+        raise ValueError("path must be a whole file")
+    return {"image": item["name"], "label": torch.zeros(2), "name": item["name"], "patient_id": "p"}
+
+
+def test_in_evaluation_a_broken_scan_is_replaced_by_one_that_counts_for_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    data = SkipUnreadableDataset([{"name": n, "patient_id": f"p{n}"} for n in ("a", "broken", "b")], read, STAND_IN)
+    data.check_first()
+    with caplog.at_level(logging.ERROR):
+        items = list(data)
+    assert [item["image"] for item in items] == ["a", "air", "b"]
+    assert items[1]["label"].isnan().all()
+    assert items[1]["error"] == "ValueError: path must be a whole file"
+    assert (items[1]["name"], items[1]["patient_id"]) == ("broken", "pbroken")
+    assert [item["error"] for item in items] == ["", items[1]["error"], ""]
+    assert "broken is left out. ValueError: path must be a whole file" in caplog.text
+
+
+def test_in_training_the_next_scan_takes_the_place_of_a_broken_one(caplog: pytest.LogCaptureFixture) -> None:
+    """The number of steps stays, and batch norms see scans only."""
+    names = ("broken", "a", "b", "broken", "broken")
+    data = SkipUnreadableDataset([{"name": n, "patient_id": f"p{n}"} for n in names], read)
+    assert [item["name"] for item in data] == ["a", "a", "b", "a", "a"]
+    assert {item["error"] for item in data} == {""}
+    assert caplog.text.count("broken is left out. ValueError: path must be a whole file") == 3, "each once"
+
+
+@pytest.mark.parametrize("stand_in", [None, STAND_IN])
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_broken_scan_is_told_once_by_all_workers_together(
+    stand_in: dict | None, workers: int, capfd: pytest.CaptureFixture[str]
+) -> None:
+    handler = logging.StreamHandler()  # to the standard error of whichever process
+    logging.getLogger("monai_pylon").addHandler(handler)
+    try:
+        data = SkipUnreadableDataset([{"name": n, "patient_id": n} for n in ("a", "broken", "b", "c")], read, stand_in)
+        order = [0, 1, 2, 3]
+        loader = DataLoader(data, num_workers=workers, sampler=order, persistent_workers=workers > 0)
+        for _ in range(2):
+            assert len(list(loader)) == 4
+            order.reverse()  # the broken one comes to the other worker
+    finally:
+        logging.getLogger("monai_pylon").removeHandler(handler)
+    assert capfd.readouterr().err.count("broken is left out") == 1
+
+
+def test_a_training_of_broken_scans_alone_ends_with_the_reason() -> None:
+    data = SkipUnreadableDataset([{"name": "broken"}] * 5, read)
+    with pytest.raises(ValueError, match=r"one can be read, out of 5, but is 'ValueError: path must be a whole file'"):
+        data[3]
+
+
+def test_where_nothing_can_be_read_the_run_does_not_begin() -> None:
+    data = SkipUnreadableDataset([{"name": "broken"}] * 5, read, STAND_IN)
+    with pytest.raises(RuntimeError) as error:
+        data.check_first()
+    assert root_cause(error.value) == "ValueError: path must be a whole file"
+    SkipUnreadableDataset([{"name": "broken"}, {"name": "a"}], read, STAND_IN).check_first()
+
+
+def test_a_truncated_file_among_others(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        nibabel.save(nibabel.Nifti1Image(PHANTOM.image.astype(np.int16), PHANTOM.affine), tmp_path / f"{name}.nii.gz")
+    whole = (tmp_path / "a.nii.gz").read_bytes()
+    (tmp_path / "a.nii.gz").write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "labels.csv").write_text("scan,section,pneumonia\na,test,1\nb,test,1\n")
+    data = SkipUnreadableDataset(chest_ct_data(tmp_path, "test", labels=["pneumonia"]), dict, STAND_IN)
+    first, second = data
+    assert "a.nii.gz" in first["error"]
+    assert first["name"] == "a"
+    assert second["error"] == ""
+    assert second["label"].tolist() == [1]
+
+
+# --- grids
+
+
+def test_the_grid_is_that_of_the_attention() -> None:
+    for net, size in (
+        (AxialNet(4, in_plane_size=(96, 64), reduction_padding=1), (96, 64, 12)),
+        (AxialNet(4, in_plane_size=(288, 320)), (288, 320, 6)),
+        (AxialNet(4, in_plane_size=(64, 96), reduction_channels=(), slices_per_group=1), (64, 96, 2)),
+        (BodyCAM(4, reduction_padding=1), (96, 64, 9)),
+    ):
+        with torch.no_grad():
+            attention = net.eval().explain(torch.zeros(1, 1, *size)).attention
+        assert attention_grid(net, size) == attention.shape[2:]
+
+
+def test_others_have_the_papers_grid() -> None:
+    assert attention_grid(Conv3DNet(4, volume_size=(81, 81, 81)), (81, 81, 81)) == (6, 6, 27)
+    assert attention_grid(BodyCAM(4), (420, 420, 405), otherwise=(7, 8)) == (7, 8, 135)
+    with pytest.raises(ValueError, match="image_size must be of a multiple of 3 slices"):
+        attention_grid(BodyCAM(4), (420, 420, 400))
+
+
+def test_labels_count_in_the_order_of_table_5() -> None:
+    item = chest_ct_data("phantom", "training", phantoms=1, spacing=(9, 9, 30))[0]
+    assert item["label"].shape == (len(CHEST_CT_LABELS),)
+    np.testing.assert_array_equal(item["locations"].any(1), item["label"] == 1)

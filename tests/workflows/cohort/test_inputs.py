@@ -1,0 +1,100 @@
+"""Which scans an input names, and what their results are called."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from monai_pylon.workflows.cohort import list_scans
+
+
+def make(root: Path, *names: str) -> Path:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"")
+    return root
+
+
+def listed(source: Path, **options: Path) -> dict[str, str]:
+    """Path below the source by scan name."""
+    return {item["scan"]: str(Path(item["image"]).relative_to(source)) for item in list_scans(source, **options)}
+
+
+def test_one_file(tmp_path: Path) -> None:
+    make(tmp_path, "p 7/CT thorax.nii.gz")
+    (item,) = list_scans(str(tmp_path / "p 7" / "CT thorax.nii.gz"))
+    assert item == {"image": str(tmp_path / "p 7" / "CT thorax.nii.gz"), "scan": "CT_thorax"}
+
+
+def test_a_dicom_folder_is_one_scan(tmp_path: Path) -> None:
+    make(tmp_path, "A0002/1-01.dcm", "A0002/1-02.dcm", "A0002/LICENSE")
+    assert list_scans(tmp_path / "A0002") == [{"image": str(tmp_path / "A0002"), "scan": "A0002"}]
+
+
+def test_a_folder_with_many(tmp_path: Path) -> None:
+    make(tmp_path, "b.nii.gz", "a.NRRD", "x/c.mha", "y/s1/1.dcm", "y/s1/2.dcm", "y/s2/IM0", "z/notes.txt", "z/p.png")
+    (tmp_path / "y/s2/IM0").write_bytes(b"\0" * 128 + b"DICM")
+    make(tmp_path, ".cache/d.nii", "x/._c.mha")
+    wanted = {"a": "a.NRRD", "b": "b.nii.gz", "x__c": "x/c.mha", "y__s1": "y/s1", "y__s2": "y/s2"}
+    assert listed(tmp_path) == wanted
+
+
+def test_names_are_unique_also_where_files_are_called_alike(tmp_path: Path) -> None:
+    make(
+        tmp_path, "p1/ct.nii.gz", "p2/ct.nii.gz", "q/a.nii", "q/a.mha", "q/a b.nii", "q/a_b.nii", "r/s.nii", "r/s/1.dcm"
+    )
+    found = listed(tmp_path)
+    assert len(found) == 8
+    assert found["p1__ct"] == "p1/ct.nii.gz"
+    assert found["p2__ct"] == "p2/ct.nii.gz"
+    assert found["q__a_nii"] == "q/a.nii"
+    assert found["q__a_mha"] == "q/a.mha"
+    assert {found["q__a_b_nii"], found["q__a_b_nii_2"]} == {"q/a b.nii", "q/a_b.nii"}
+
+
+def test_earlier_results_are_no_scans(tmp_path: Path) -> None:
+    make(tmp_path, "a.nii", "out/a_organs.nii.gz")
+    assert listed(tmp_path, leave_out=tmp_path / "out") == {"a": "a.nii"}
+    assert len(listed(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "names"),
+    [
+        (["a.nii", {"image": "sub/b.nii", "series_uid": "1.2"}], ["a", "sub__b"]),
+        ({"training": ["sub/b.nii"], "testing": ["a.nii"], "name": "x"}, ["a"]),
+        ({"fold0": ["sub/b.nii"], "fold1": [{"image": "a.nii"}]}, ["sub__b", "a"]),
+    ],
+)
+def test_a_data_list(content: object, names: list[str], tmp_path: Path) -> None:
+    (tmp_path / "list.json").write_text(json.dumps(content))
+    items = list_scans(tmp_path / "list.json")
+    assert [item["scan"] for item in items] == names
+    assert all(Path(item["image"]).parent in (tmp_path, tmp_path / "sub") for item in items)
+
+
+def test_a_data_list_may_name_series_and_absolute_paths(tmp_path: Path) -> None:
+    content = [{"image": "/far/away/ct.nii", "series_uid": "1.2.3"}]
+    (tmp_path / "list.json").write_text(json.dumps(content))
+    assert list_scans(tmp_path / "list.json") == [{"image": "/far/away/ct.nii", "scan": "ct", "series_uid": "1.2.3"}]
+
+
+def test_what_is_no_input_is_named(tmp_path: Path) -> None:
+    assert list_scans(None) == []
+    with pytest.raises(FileNotFoundError, match="absent"):
+        list_scans(tmp_path / "absent")
+    with pytest.raises(ValueError, match="at least one scan"):
+        list_scans(make(tmp_path, "notes.txt"))
+    with pytest.raises(TypeError, match=r"input must be of type str.*\./7"):
+        list_scans(7)  # type: ignore[arg-type]
+    (tmp_path / "bad.json").write_text('[{"path": "a.nii"}]')
+    with pytest.raises(ValueError, match='items with a path as "image"'):
+        list_scans(tmp_path / "bad.json")
+
+
+def test_organ_masks_beside_their_scan_are_no_scans(tmp_path: Path) -> None:
+    for name in ("a.nii.gz", "a_organs.nii.gz", "b.nrrd", "b_organs.nii.gz", "c_organs.nii.gz", "d.npz"):
+        (tmp_path / name).touch()
+    assert [item["scan"] for item in list_scans(tmp_path)] == ["a", "b", "c_organs", "d"]
