@@ -77,7 +77,7 @@ def test_fluid_behind_a_lung_is_taken(chest) -> None:
 
 
 def test_a_thin_rim_is_not_taken_and_a_thin_gap_is_closed(chest) -> None:
-    """Fluid behind the right lung; its front outer voxels are wall, and a thin layer of fat separates lung and fluid."""
+    """Fluid behind the right lung; in front are voxels of wall, and a thin layer of fat before the lung."""
     ct, right, left = (part.copy() for part in chest)
     row = np.arange(64)[None, :, None]
     rim = right & ~np.roll(right, -1, axis=0) & (row > 28)
