@@ -1,13 +1,13 @@
-"""What holds for every public class and function: documented by example, with shapes, and found by MONAI's parser."""
+"""Conventions of every public class and function: an executed example, shapes, and names that MONAI's parser finds."""
 
 from __future__ import annotations
 
 import inspect
 import re
 import sys
+from collections.abc import Iterator
 from typing import Any
 
-import pytest
 from monai.bundle import ConfigParser
 from monai.bundle.config_item import ComponentLocator
 
@@ -29,7 +29,7 @@ def own_methods(thing: Any) -> dict[str, Any]:
 
 
 def takes_arrays(thing: Any) -> bool:
-    """Whether a function, or a class in its fields, its constructor or its call, takes or gives an array."""
+    """Whether a function, or a class in its fields, constructor or call, takes or returns an array."""
     calls = (
         [vars(thing)[n] for n in ("__init__", "__call__", "forward") if n in vars(thing)]
         if inspect.isclass(thing)
@@ -39,41 +39,56 @@ def takes_arrays(thing: Any) -> bool:
     return any(ARRAY_TYPES.search(note) for note in notes)
 
 
-@pytest.fixture(params=PUBLIC.values(), ids=PUBLIC.keys(), scope="module")
-def thing(request: pytest.FixtureRequest) -> Any:
-    return request.param
+def own_docstring(thing: Any) -> str:
+    """The docstring of a function, or of a class itself, not of its base."""
+    return (vars(thing).get("__doc__") if inspect.isclass(thing) else inspect.getdoc(thing)) or ""
 
 
-def test_it_is_documented_by_an_example(thing: Any) -> None:
-    text = inspect.getdoc(thing) or ""
-    assert vars(thing).get("__doc__") if inspect.isclass(thing) else text, "no docstring of its own"
-    assert re.search(r"^Examples?:\n\s+>>> ", text, flags=re.MULTILINE), "no executed Example"
+def all_docstrings(thing: Any) -> Iterator[str]:
+    """The docstring of an object and those of its methods."""
+    yield inspect.getdoc(thing) or ""
+    yield from (inspect.getdoc(method) or "" for method in own_methods(thing).values())
 
 
-def test_its_methods_are_documented(thing: Any) -> None:
-    silent = [name for name, method in own_methods(thing).items() if not inspect.getdoc(getattr(thing, name))]
+def found_by_monai(targets: list[str]) -> dict[str, Any]:
+    """What MONAI's configuration parser finds under each name; one parser, since it lists all modules only once."""
+    parser = ConfigParser({str(i): {"_target_": target, "_mode_": "callable"} for i, target in enumerate(targets)})
+    return {target: parser.get_parsed_content(str(i)) for i, target in enumerate(targets)}
+
+
+def test_public_objects_have_an_executed_example() -> None:
+    example = re.compile(r"^\s*Examples?:\n\s+>>> ", flags=re.MULTILINE)
+    assert not [name for name, thing in PUBLIC.items() if not example.search(own_docstring(thing))]
+
+
+def test_public_methods_are_documented() -> None:
+    silent = [
+        f"{name}.{method}"
+        for name, thing in PUBLIC.items()
+        for method in own_methods(thing)
+        if not inspect.getdoc(getattr(thing, method))
+    ]
     assert not silent
 
 
-def test_it_says_the_shapes_of_its_arrays(thing: Any) -> None:
-    if not takes_arrays(thing):
-        pytest.skip("takes and gives no arrays")
-    texts = [inspect.getdoc(thing) or ""] + [inspect.getdoc(method) or "" for method in own_methods(thing).values()]
-    assert any(SHAPE.search(text) for text in texts), "name the shapes by symbol, such as (X, Y, Z)"
+def test_docstrings_give_the_shapes_of_arrays() -> None:
+    array_objects = {name: thing for name, thing in PUBLIC.items() if takes_arrays(thing)}
+    assert len(array_objects) > 50
+    assert not [n for n, thing in array_objects.items() if not any(map(SHAPE.search, all_docstrings(thing)))]
 
 
-def test_it_is_found_by_its_dotted_name(thing: Any) -> None:
-    parser = ConfigParser({"it": {"_target_": f"{thing.__module__}.{thing.__qualname__}", "_mode_": "callable"}})
-    assert parser.get_parsed_content("it") is thing
+def test_monais_parser_finds_objects_by_their_dotted_names() -> None:
+    found = found_by_monai(list(PUBLIC))
+    assert not [name for name, thing in PUBLIC.items() if found[name] is not thing]
 
 
-def test_monai_finds_it_by_its_short_name(thing: Any) -> None:
-    parser = ConfigParser({"it": {"_target_": thing.__name__, "_mode_": "callable"}})
-    assert parser.get_parsed_content("it") is thing
+def test_monais_parser_finds_objects_by_their_short_names() -> None:
+    found = found_by_monai([thing.__name__ for thing in PUBLIC.values()])
+    assert not [name for name, thing in PUBLIC.items() if found[thing.__name__] is not thing]
 
 
 def test_no_short_name_is_monais_own() -> None:
-    """MONAI's parser prefers its own class on a clash, and warns its users about ours: neither may happen."""
+    """On a clash MONAI's parser prefers its own class and warns its users about ours."""
     modules()  # so that the locator sees all of ours
     locator = ComponentLocator()
     ours = [name for name in sys.modules if name.split(".")[0] == "monai_pylon"]
@@ -83,7 +98,7 @@ def test_no_short_name_is_monais_own() -> None:
     assert not clashes
 
 
-def test_short_names_are_unique_in_the_house() -> None:
+def test_short_names_are_unique_in_the_package() -> None:
     modules()
     ours = [name for name in sys.modules if name.split(".")[0] == "monai_pylon"]
     table = ComponentLocator()._find_classes_or_functions(ours)
@@ -91,13 +106,7 @@ def test_short_names_are_unique_in_the_house() -> None:
     assert not twice
 
 
-@pytest.mark.parametrize(
-    "shape", ["(X, Y, Z)", "(M,)", "(4, 4)", "(N, C, *spatial)", "(...)", "(0, 5)", "(N, M', *grid)"]
-)
-def test_the_measure_knows_a_shape(shape: str) -> None:
-    assert SHAPE.search(f"labels: {shape} of integers")
-
-
-@pytest.mark.parametrize("text", ["(default)", "(see paper)", "x (in mm)", "f(x)"])
-def test_the_measure_takes_no_other_brackets_for_a_shape(text: str) -> None:
-    assert not SHAPE.search(text)
+def test_the_pattern_knows_shapes() -> None:
+    shapes = ["(X, Y, Z)", "(M,)", "(4, 4)", "(N, C, *spatial)", "(...)", "(0, 5)", "(N, M', *grid)"]
+    assert all(SHAPE.search(f"labels: {shape} of integers") for shape in shapes)
+    assert not any(map(SHAPE.search, ["(default)", "(see paper)", "x (in mm)", "f(x)"]))

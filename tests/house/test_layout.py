@@ -1,24 +1,30 @@
-"""The floor plan: which room may know which, and how long a file and a function may become."""
+"""Layout of the package: which folder may import which, and how long files and functions may be."""
 
 from __future__ import annotations
 
 import ast
-from pathlib import Path
+from collections import Counter
 
-import pytest
-
-from tests.house.inventory import module_files
+from tests.house.inventory import PACKAGE, module_files
 
 BASE = {"utils", "taxonomy"}
-ABOVE_BASE = ("networks", "losses", "metrics", "transforms", "labeler", "visualize", "data")
-ROOMS = dict.fromkeys(ABOVE_BASE, BASE) | {
+#: The folders that each folder may import, besides itself. None allows every folder.
+MAY_IMPORT: dict[str, set[str] | None] = {
     "utils": set(),
     "taxonomy": {"utils"},
+    **dict.fromkeys(("networks", "losses", "metrics", "transforms", "labeler", "visualize", "data"), BASE),
     "handlers": BASE | {"metrics", "networks"},
     "reports": BASE | {"metrics", "visualize"},
-    "workflows": None,  # may know every room
+    "workflows": None,
 }
+#: Modules of the top level. They start everything, so they may import every folder.
+ENTRY_POINTS = {"monai_pylon", "monai_pylon.__main__"}
+MOST_MODULES = 24
+MOST_LINES = 300
+MOST_LINES_OF_CODE = 60
+
 FILES = module_files()
+TREES = {name: ast.parse(file.read_text(encoding="utf-8")) for name, file in FILES.items()}
 
 
 def imports(tree: ast.AST) -> list[ast.Import | ast.ImportFrom]:
@@ -31,8 +37,8 @@ def functions(tree: ast.AST) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
     return [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
 
 
-def rooms_imported(tree: ast.AST) -> set[str]:
-    """The rooms of ours that a module imports, by any form of import."""
+def folders_imported(tree: ast.AST) -> set[str]:
+    """The folders of the package that a module imports, by any form of import."""
     targets = []
     for node in imports(tree):
         if isinstance(node, ast.Import):
@@ -50,58 +56,88 @@ def lines_of_code(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
 
 
-@pytest.fixture(params=sorted(FILES), scope="module")
-def name(request: pytest.FixtureRequest) -> str:
-    return request.param
+def test_folders_import_only_what_they_may() -> None:
+    wrong = {}
+    for name, tree in TREES.items():
+        if name in ENTRY_POINTS:
+            continue
+        folder = name.split(".")[1]
+        allowed = MAY_IMPORT[folder]
+        if allowed is not None and (extra := folders_imported(tree) - allowed - {folder}):
+            wrong[name] = extra
+    assert not wrong
 
 
-@pytest.fixture(scope="module")
-def file(name: str) -> Path:
-    return FILES[name]
+def test_only_phantoms_import_phantoms_besides_the_facade() -> None:
+    """The rest of `data` does without the phantoms, so that they can be read, or left, as a whole."""
+    users = {
+        name
+        for name, tree in TREES.items()
+        for node in imports(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("monai_pylon.data.phantoms")
+    }
+    inside_data = {name for name in users if name.startswith("monai_pylon.data.") and ".phantoms" not in name}
+    assert not inside_data
 
 
-@pytest.fixture(scope="module")
-def tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"))
+def test_imports_are_absolute() -> None:
+    relative = {
+        name: node.lineno
+        for name, tree in TREES.items()
+        for node in imports(tree)
+        if isinstance(node, ast.ImportFrom) and node.level > 0
+    }
+    assert not relative
 
 
-def test_a_room_knows_only_the_rooms_below_it(name: str, tree: ast.Module) -> None:
-    if name == "monai_pylon":
-        pytest.skip("the entrance knows every room")
-    room = name.split(".")[1]
-    assert room in ROOMS, f"{room} is not in the plan of the house"
-    allowed = ROOMS[room]
-    if allowed is not None:
-        assert rooms_imported(tree) <= allowed | {room}
+def test_imports_stand_at_the_top() -> None:
+    """`monai.utils.optional_import` is the way to import an optional package."""
+    nested = {
+        f"{name}:{node.lineno}"
+        for name, tree in TREES.items()
+        for function in functions(tree)
+        for node in imports(function)
+    }
+    assert not nested
 
 
-def test_imports_are_absolute_and_at_the_top(tree: ast.Module) -> None:
-    relative = [node.lineno for node in imports(tree) if isinstance(node, ast.ImportFrom) and node.level > 0]
-    nested = [node.lineno for function in functions(tree) for node in imports(function)]
-    assert not relative, f"relative imports on lines {relative}"
-    assert not nested, f"imports within functions on lines {nested}: use monai.utils.optional_import for optional ones"
+def test_user_input_is_not_asserted() -> None:
+    """An assertion names neither argument nor remedy, and ``python -O`` drops it: use `monai_pylon.utils.check`."""
+    asserted = {
+        f"{name}:{node.lineno}"
+        for name, tree in TREES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assert)
+    }
+    assert not asserted
 
 
-def test_nothing_is_asserted_on_user_input(tree: ast.Module) -> None:
-    asserted = [node.lineno for node in ast.walk(tree) if isinstance(node, ast.Assert)]
-    assert not asserted, f"assert on lines {asserted}: use monai_pylon.utils.check, which names argument and remedy"
+def test_folders_are_not_crowded() -> None:
+    counts = Counter(file.parent for file in FILES.values() if file.name != "__init__.py")
+    crowded = {str(folder.relative_to(PACKAGE)): n for folder, n in counts.items() if n > MOST_MODULES}
+    assert not crowded
 
 
-def test_a_file_holds_one_idea(file: Path) -> None:
-    assert len(file.read_text(encoding="utf-8").splitlines()) <= 300
+def test_files_are_short() -> None:
+    lengths = {name: len(file.read_text(encoding="utf-8").splitlines()) for name, file in FILES.items()}
+    assert not {name: length for name, length in lengths.items() if length > MOST_LINES}
 
 
-def test_functions_are_short(tree: ast.Module) -> None:
-    long = {function.name: lines_of_code(function) for function in functions(tree) if lines_of_code(function) > 60}
+def test_functions_are_short() -> None:
+    long = {
+        f"{name}.{function.name}": lines_of_code(function)
+        for name, tree in TREES.items()
+        for function in functions(tree)
+        if lines_of_code(function) > MOST_LINES_OF_CODE
+    }
     assert not long
 
 
-def test_the_measures_measure() -> None:
-    """The checks above must be able to fail: each measure sees a case that it must not miss."""
+def test_the_measures_can_fail() -> None:
     tree = ast.parse(
         "import monai_pylon.data.phantom\nfrom monai_pylon import reports\nfrom monai_pylon.utils import check\n"
         'def f():\n    """Doc."""\n    from .x import y\n\n    return y\n'
     )
-    assert rooms_imported(tree) == {"data", "reports", "utils"}
+    assert folders_imported(tree) == {"data", "reports", "utils"}
     assert lines_of_code(functions(tree)[0]) == 3
     assert len(imports(functions(tree)[0])) == 1
