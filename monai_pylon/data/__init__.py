@@ -2,7 +2,7 @@
 
 from monai_pylon.data.chest_xray14 import chest_xray14_datalist, validation_patients
 from monai_pylon.data.collate import collate_radiographs
-from monai_pylon.data.dicom_series import check_slices, find_ct_series, is_dicom_file, read_dicom_series
+from monai_pylon.data.dicom_series import find_ct_series, is_dicom_file, read_dicom_series
 from monai_pylon.data.label_tables import scan_label_rows
 from monai_pylon.data.npz_reader import RAD_CHESTCT_SPACING, NpzVolumeReader
 from monai_pylon.data.pascal_voc import pascal_voc_datalist
@@ -53,7 +53,6 @@ __all__ = [
     "ReadVolumed",
     "SimpleITKReader",
     "VOLUME_SUFFIXES",
-    "check_slices",
     "chest_xray14_datalist",
     "collate_radiographs",
     "find_ct_series",

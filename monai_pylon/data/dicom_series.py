@@ -1,11 +1,15 @@
-"""The CT series in a DICOM folder: which there are, and whether a series is a volume at all.
+"""CT series of a DICOM folder as volumes: every slice's header decides, never that of one file alone.
 
-What a viewer would show as odd but a program would swallow is an error here: several series in one folder, missing or
-doubled slices, a tilted gantry, scouts among the slices. SimpleITK orders the slices by their position in the patient.
+An error names what a viewer would show as odd: several series, missing slices, duplicates, slices of another geometry,
+several acquisitions, gantry tilt, truncated files. SimpleITK decodes the pixels; the geometry comes from the headers.
 """
 
 from __future__ import annotations
 
+import logging
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,21 +17,25 @@ from typing import Any
 import numpy as np
 from monai.utils import optional_import
 
-from monai_pylon.utils import check
+from monai_pylon.data.dicom_headers import CTSlice, DicomFolder, geometry_groups, read_dicom_headers
+from monai_pylon.data.slice_grid import SliceGrid, fit_slice_grid, rounding_step
 
-__all__ = ["check_slices", "find_ct_series", "is_dicom_file", "read_dicom_series"]
+__all__ = ["find_ct_series", "is_dicom_file", "read_dicom_series"]
 
-#: Gaps between slices may differ from their median by this share (rounding in the header), no more.
-_GAP_TOLERANCE = 0.1
-#: Tangent of the angle between the slices' normal and the way through them: 3 degrees, as `check_affine` allows.
-_TILT_TOLERANCE = 0.05
+_LOGGER = logging.getLogger(__name__)
+#: Air outside the field of view, in HU. Padding values are replaced by it.
+_AIR = -1024.0
+#: A padding value between these is a value that tissue can have, so it is not replaced.
+_TISSUE = (-900.0, 3100.0)
+#: Slices of another orientation up to this number are scouts and are skipped.
+_MOST_SCOUTS = 3
 
 
 def is_dicom_file(path: str | PathLike[str]) -> bool:
-    """Whether a file is DICOM: by its ending, else by the mark "DICM" after 128 bytes.
+    """Return whether a file is DICOM, by its ending or by "DICM" after 128 bytes.
 
     Args:
-        path: a file; its name need not have an ending.
+        path: A file. Its name needs no ending.
 
     Returns:
         True for a DICOM file.
@@ -48,26 +56,14 @@ def is_dicom_file(path: str | PathLike[str]) -> bool:
         return False
 
 
-def _tags(file: str) -> tuple[str, str, str]:
-    """Modality, image type and description."""
-    reader = optional_import("SimpleITK")[0].ImageFileReader()
-    reader.SetFileName(file)
-    reader.ReadImageInformation()
-    modality, image_type, description = (
-        reader.GetMetaData(tag).strip() if reader.HasMetaDataKey(tag) else ""
-        for tag in ("0008|0060", "0008|0008", "0008|103e")
-    )
-    return modality, image_type, description
-
-
 def find_ct_series(folder: str | PathLike[str]) -> dict[str, tuple[str, list[str]]]:
-    """The CT series in a folder (not below it); scouts, reports and other modalities are left out.
+    """List the CT series in a folder (not below it), without scouts, reports and other modalities.
 
     Args:
-        folder: where the DICOM files lie.
+        folder: Folder with DICOM files.
 
     Returns:
-        by series UID, the series' description and its S files in the order of their position.
+        For each series UID the description of the series and its files.
 
     Example:
         >>> import tempfile
@@ -75,81 +71,179 @@ def find_ct_series(folder: str | PathLike[str]) -> dict[str, tuple[str, list[str
         ...     find_ct_series(empty)
         {}
     """
-    reader = optional_import("SimpleITK")[0].ImageSeriesReader
-    found = {}
-    for uid in reader.GetGDCMSeriesIDs(str(folder)):
-        files = list(reader.GetGDCMSeriesFileNames(str(folder), uid))
-        modality, image_type, description = _tags(files[0])
-        if modality == "CT" and "LOCALIZER" not in image_type:
-            found[uid] = (description or "no description", files)
-    return found
+    return {
+        uid: (slices[0].description or "no description", sorted({str(one.file) for one in slices}))
+        for uid, slices in read_dicom_headers(folder).slices.items()
+    }
 
 
-def check_slices(positions: np.ndarray, directions: np.ndarray, folder: str | PathLike[str]) -> None:
-    """Raise unless slices are parallel, straight above each other and evenly spaced.
+def _normal(one: CTSlice) -> np.ndarray:
+    normal = np.cross(one.orientation[:3], one.orientation[3:])
+    return normal / np.linalg.norm(normal)
 
-    Args:
-        positions: (S, 3), each slice's first voxel in mm (DICOM's ImagePositionPatient), in order.
-        directions: (S, 6), each slice's row and column direction (ImageOrientationPatient).
-        folder: where they come from, for the error.
 
-    Raises:
-        ValueError: where they are no volume.
+def _described(groups: Sequence[Sequence[CTSlice]]) -> str:
+    """Describe groups of slices by what tells them apart."""
+    texts = []
+    for group in groups:
+        first = group[0]
+        acquisitions = ", ".join(sorted({one.acquisition or "none" for one in group}))
+        texts.append(
+            f"{len(group)} slices of {first.size[0]} x {first.size[1]} pixels, PixelSpacing "
+            f"{first.spacing[0]:g} x {first.spacing[1]:g} mm, AcquisitionNumber {acquisitions}"
+        )
+    return "; ".join(texts)
 
-    Example:
-        >>> along_z = np.array([[0.0, 0, 0], [0, 0, 5], [0, 0, 15]])
-        >>> check_slices(along_z, np.array([[1.0, 0, 0, 0, 1, 0]] * 3), "series")
-        Traceback (most recent call last):
-        ...
-        ValueError: path must be a complete series with evenly spaced slices, but is 'series'. Its slices are 5.00 to
-        10.00 mm apart; look for missing or doubled slices after 0.0 mm, 5.0 mm.
-    """
-    same = bool(np.abs(directions - directions[0]).max() < 1e-3)
-    check(same, "path", "a series whose slices all lie the same way", str(folder), "Take out the scout (localizer).")
-    normal = np.cross(directions[0, :3], directions[0, 3:])
-    heights = positions @ normal
-    gaps = np.diff(heights)
-    typical = float(np.median(gaps))
-    uneven = heights[:-1][np.abs(gaps - typical) > _GAP_TOLERANCE * typical]
-    where = ", ".join(f"{height:.1f} mm" for height in uneven[:5])
-    check(
-        typical > 0 and not where,
-        "path",
-        "a complete series with evenly spaced slices",
-        str(folder),
-        f"Its slices are {gaps.min():.2f} to {gaps.max():.2f} mm apart; look for missing or doubled slices"
-        f" after {where or 'the first'}.",
+
+def _listed(content: DicomFolder) -> str:
+    """List the series of a folder."""
+    return "; ".join(
+        f"{uid} ({slices[0].description or 'no description'}; {len(slices)} slices)"
+        for uid, slices in content.slices.items()
     )
-    way = positions[-1] - positions[0]
-    slide = float(np.linalg.norm(way - (way @ normal) * normal) / (way @ normal))
-    remedy = f"Its slices slide by {np.degrees(np.arctan(slide)):.1f} degrees: resample to a rectangular grid first."
-    check(slide <= _TILT_TOLERANCE, "path", "a series without gantry tilt", str(folder), remedy)
 
 
-def _choose(folder: str, series_uid: str | None) -> list[str]:
-    series = find_ct_series(folder)
-    listed = "; ".join(f"{uid} ({text}; {len(files)} files)" for uid, (text, files) in series.items())
-    check(bool(series), "path", "a folder with a CT series (DICOM)", folder, "No CT slices were found in it.")
-    if series_uid is None:
-        remedy = f"It holds {len(series)}: {listed}. Name one as series_uid, or keep each in a folder of its own."
-        check(len(series) == 1, "path", "a folder with one CT series", folder, remedy)
-        return next(iter(series.values()))[1]
-    check(series_uid in series, "series_uid", "the UID of a CT series in the folder", series_uid, f"It holds {listed}.")
-    return series[series_uid][1]
+def _chosen_series(content: DicomFolder, folder: str, series_uid: str | None) -> list[CTSlice]:
+    """Return the slices of the series that was asked for, or of the only one."""
+    if content.problems:
+        file, reason = next(iter(content.problems.items()))
+        others = f" {len(content.problems) - 1} more files have problems." if len(content.problems) > 1 else ""
+        raise ValueError(
+            f"{folder!r} holds a DICOM file that cannot be used. {file.name}: {reason}.{others} "
+            "Repair or remove these files."
+        )
+    if not content.slices:
+        skipped = "; ".join(f"{count} x {reason}" for reason, count in Counter(content.skipped.values()).items())
+        raise ValueError(
+            f"path must be a folder with a CT series (DICOM), but is {folder!r}. No CT slices were found in it"
+            f"{f' (skipped: {skipped})' if skipped else ''}."
+        )
+    if series_uid is not None:
+        if series_uid not in content.slices:
+            raise ValueError(
+                f"series_uid must be the UID of a CT series in the folder, but is {series_uid!r}. "
+                f"It holds {_listed(content)}."
+            )
+        return content.slices[series_uid]
+    if len(content.slices) > 1:
+        raise ValueError(
+            f"path must be a folder with one CT series, but is {folder!r}. It holds {len(content.slices)}: "
+            f"{_listed(content)}. Name one as series_uid, or keep each in its own folder."
+        )
+    return next(iter(content.slices.values()))
+
+
+def _without_scouts(slices: list[CTSlice], folder: str) -> list[CTSlice]:
+    """Keep the slices of one geometry; a few slices of another orientation are scouts."""
+    groups = geometry_groups(slices)
+    main, rest = groups[0], groups[1:]
+    scouts = [g for g in rest if len(g) <= _MOST_SCOUTS and abs(float(_normal(g[0]) @ _normal(main[0]))) < 0.7]
+    for group in scouts:
+        _LOGGER.warning("%s: skipped %d slice(s) of another orientation (scout).", folder, len(group))
+    if len(scouts) < len(rest):
+        different = [main, *(group for group in rest if group not in scouts)]
+        raise ValueError(
+            f"path must be a series whose slices have one geometry, but {folder!r} has {len(different)}: "
+            f"{_described(different)}. Keep the files of each in its own folder."
+        )
+    return main
+
+
+def _without_copies(slices: list[CTSlice], folder: str) -> list[CTSlice]:
+    """Drop exact copies of a slice; different slices at one position are several acquisitions."""
+    by_position: dict[tuple[float, ...], list[CTSlice]] = {}
+    for one in slices:
+        by_position.setdefault(tuple(round(float(v), 3) for v in one.position), []).append(one)
+    kept = []
+    for position, same in by_position.items():
+        kept.append(same[0])
+        if len(same) == 1:
+            continue
+        pixels = [_stored_bytes(one) for one in same]
+        if any(pixel != pixels[0] for pixel in pixels[1:]):
+            acquisitions = Counter(one.acquisition or "none" for one in slices)
+            listed = ", ".join(f"{number} ({count} slices)" for number, count in sorted(acquisitions.items()))
+            raise ValueError(
+                f"path must be a series with one slice at each position, but {folder!r} has {len(same)} different ones "
+                f"at ImagePositionPatient {position}. AcquisitionNumber: {listed}. "
+                "Keep the files of each acquisition in its own folder."
+            )
+        _LOGGER.warning("%s: skipped %d exact copies of the slice at %s.", folder, len(same) - 1, position)
+    return kept
+
+
+def _stored_bytes(one: CTSlice) -> bytes:
+    """Return the stored pixel data of a slice's file."""
+    dataset = optional_import("pydicom")[0].dcmread(one.file, force=True)
+    return bytes(dataset.PixelData) + bytes(str(one.frame), "ascii")
+
+
+def _decoded(file: Path) -> np.ndarray:
+    """Decode a file in HU; its geometry is not used."""
+    sitk, pydicom = optional_import("SimpleITK")[0], optional_import("pydicom")[0]
+    try:
+        return sitk.GetArrayFromImage(sitk.ReadImage(str(file)))
+    except RuntimeError:
+        # ITK refuses a file whose optional SpacingBetweenSlices is 0: try once more without it.
+        dataset = pydicom.dcmread(file)
+        if "SpacingBetweenSlices" not in dataset:
+            raise
+        del dataset.SpacingBetweenSlices
+        with tempfile.TemporaryDirectory() as folder:
+            dataset.save_as(Path(folder, "slice.dcm"))
+            return sitk.GetArrayFromImage(sitk.ReadImage(str(Path(folder, "slice.dcm"))))
+
+
+def _pixels(slices: Sequence[CTSlice], folder: str) -> np.ndarray:
+    """Decode the slices (S, rows, columns) in HU."""
+    files = list(dict.fromkeys(one.file for one in slices))
+    try:
+        if len(files) == len(slices):
+            planes = [_decoded(file).reshape(slices[0].size) for file in files]
+            return np.stack(planes).astype(np.float32)
+        frames = _frames(slices)
+    except RuntimeError as error:
+        raise ValueError(f"The pixels of {folder!r} cannot be decoded: {error}. Copy or download it again.") from error
+    return np.stack([frames[one.file, one.frame] for one in slices])
+
+
+def _frames(slices: Sequence[CTSlice]) -> dict[tuple[Path, int], np.ndarray]:
+    """Decode the frames of multi-frame files, each with its own rescale."""
+    pydicom = optional_import("pydicom")[0]
+    found: dict[tuple[Path, int], np.ndarray] = {}
+    for file in dict.fromkeys(one.file for one in slices):
+        of_file = [one for one in slices if one.file == file]
+        if len({one.rescale for one in of_file}) == 1:
+            volume = _decoded(file).astype(np.float32)
+            found |= {(file, one.frame): volume[one.frame] for one in of_file}
+            continue
+        try:
+            stored = pydicom.dcmread(file).pixel_array
+        except (RuntimeError, NotImplementedError, AttributeError) as error:
+            raise ValueError(
+                f"{str(file)!r} has a rescale for each frame and compressed pixels, which cannot be read together. "
+                "Decompress it first."
+            ) from error
+        for one in of_file:
+            found[file, one.frame] = stored[one.frame] * np.float32(one.rescale[0]) + np.float32(one.rescale[1])
+    return found
 
 
 def read_dicom_series(folder: str | PathLike[str], series_uid: str | None = None) -> Any:
     """Read the CT series of a DICOM folder, in HU.
 
+    Padding values (PixelPaddingValue) that no tissue can have become air (-1024 HU).
+
     Args:
-        folder: where the DICOM files lie.
-        series_uid: which series, where the folder holds several.
+        folder: Folder with DICOM files. Other objects in it are skipped.
+        series_uid: SeriesInstanceUID of the series to read, if the folder holds several.
 
     Returns:
-        a SimpleITK image of size (X, Y, Z).
+        SimpleITK image of size (X, Y, Z), float32.
 
     Raises:
-        ValueError: where there is no CT series, several without a choice, or one that is no complete volume.
+        ValueError: If there is no CT series, several and no choice, an unreadable file, or a series that is no complete
+            volume: missing slices, several geometries or acquisitions, gantry tilt.
 
     Example:
         >>> import tempfile
@@ -159,17 +253,29 @@ def read_dicom_series(folder: str | PathLike[str], series_uid: str | None = None
         ...
         ValueError: path must be a folder with a CT series (DICOM), but is ... No CT slices were found in it.
     """
-    sitk = optional_import("SimpleITK")[0]
-    files = _choose(str(folder), series_uid)
-    if len(files) == 1:  # an enhanced CT keeps all of its slices in one file
-        return sitk.ReadImage(files[0])
-    reader = sitk.ImageSeriesReader()
-    reader.SetFileNames(files)
-    reader.MetaDataDictionaryArrayUpdateOn()
-    image = reader.Execute()
+    name = str(folder)
+    slices = _chosen_series(read_dicom_headers(folder), name, series_uid)
+    slices = _without_copies(_without_scouts(slices, name), name)
+    positions = np.array([[float(v) for v in one.position] for one in slices])
+    rounding = max(rounding_step(one.position) for one in slices)
+    grid = fit_slice_grid(positions, _normal(slices[0]), min(rounding, 1.0) if len(slices) > 1 else 0.0)
+    if grid.problem:
+        raise ValueError(f"path must be a complete series with evenly spaced slices, but is {name!r}. {grid.problem}")
+    ordered = [slices[index] for index in grid.order]
+    volume = _pixels(ordered, name)
+    for one, plane in zip(ordered, volume, strict=True):
+        if one.padding is not None and not _TISSUE[0] <= one.padding[0] <= one.padding[1] <= _TISSUE[1]:
+            plane[(plane >= one.padding[0]) & (plane <= one.padding[1])] = _AIR
+    return _image(volume, ordered[0], grid)
 
-    def numbers(tag: str) -> np.ndarray:
-        return np.array([[float(v) for v in reader.GetMetaData(i, tag).split("\\")] for i in range(len(files))])
 
-    check_slices(numbers("0020|0032"), numbers("0020|0037"), folder)
+def _image(volume: np.ndarray, first: CTSlice, grid: SliceGrid) -> Any:
+    """Join voxels (S, rows, columns) and geometry to a SimpleITK image."""
+    image = optional_import("SimpleITK")[0].GetImageFromArray(volume)
+    rows, normal = np.asarray(first.orientation[:3]), _normal(first)
+    rows = rows / np.linalg.norm(rows)
+    thickness = float(grid.step @ normal) if len(volume) > 1 else 1.0
+    image.SetDirection(np.stack([rows, np.cross(normal, rows), normal], axis=1).ravel().tolist())
+    image.SetSpacing((first.spacing[1], first.spacing[0], thickness))
+    image.SetOrigin(grid.origin.tolist())
     return image
