@@ -1,0 +1,153 @@
+"""NIfTI scans with the geometry that their header states, never one that a library fell back on.
+
+Libraries replace doubtful header fields in silence: a voxel size of 0 becomes 1 mm, units are ignored, and an unset
+qform may replace the sform, which exchanges left and right. Here such a header is an error that names the field.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+from nibabel.openers import ImageOpener
+
+__all__ = ["nifti_affine", "read_nifti"]
+
+#: Millimeters of a NIfTI length unit (xyzt_units). 0 states no unit; NIfTI files without one are in mm.
+_MILLIMETERS = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
+#: Relative difference of pixdim and the sform's voxel size that rounding can explain.
+_ROUNDING = 0.01
+
+
+def _fail(path: str, text: str) -> None:
+    raise ValueError(f"{path!r} cannot be used: {text}")
+
+
+def _read_header(path: str) -> Any:
+    """Read the header as stored, without the corrections of a library."""
+    zipped = path.lower().endswith(".gz")
+    with open(path, "rb") as file:
+        start = file.read(2)
+    if (start == b"\x1f\x8b") != zipped:
+        right = ".nii.gz" if not zipped else ".nii"
+        kind = "gzip-compressed" if not zipped else "not gzip-compressed"
+        _fail(path, f"the file is {kind}. Rename it so that it ends in {right}.")
+    with ImageOpener(path) as file:
+        size = file.read(4)
+        file.seek(0)
+        length = {int.from_bytes(size, order) for order in ("little", "big")} & {348, 540}
+        if not length:
+            _fail(path, "it does not start with a NIfTI header (sizeof_hdr). Check the kind of file.")
+        kind = nibabel.Nifti2Header if length == {540} else nibabel.Nifti1Header
+        return kind.from_fileobj(file, check=False)
+
+
+def nifti_affine(header: Any, path: str | PathLike[str] = "header") -> np.ndarray:
+    """Return the affine that a NIfTI header states.
+
+    The sform counts if its code is positive, else the qform if its code is positive.
+
+    Args:
+        header: nibabel header, read without checks.
+        path: File name for error messages.
+
+    Returns:
+        Affine (4, 4) from voxel indices to RAS millimeters. The unit of the header (xyzt_units) is converted to mm.
+
+    Raises:
+        ValueError: If both codes are 0, pixdim is not positive, pixdim and the sform disagree, sform and qform disagree
+            about the orientation, or the unit is unknown.
+
+    Example:
+        >>> header = nibabel.Nifti1Header()
+        >>> header.set_data_shape((2, 2, 2))
+        >>> header.set_sform(np.diag([-2.0, -2.0, 3.0, 1.0]), code=1)
+        >>> header.set_zooms((2, 2, 3))
+        >>> header["xyzt_units"] = 2
+        >>> np.diag(nifti_affine(header)).tolist()
+        [-2.0, -2.0, 3.0, 1.0]
+    """
+    name = str(path)
+    pixdim = np.abs(np.asarray(header["pixdim"][1:4], dtype=np.float64))
+    if not (np.isfinite(pixdim).all() and (pixdim > 0).all()):
+        _fail(name, f"pixdim must be three positive voxel sizes, but is {header['pixdim'][1:4].tolist()}.")
+    unit = int(header["xyzt_units"]) & 7
+    if unit not in _MILLIMETERS:
+        _fail(name, f"xyzt_units must state meters, millimeters or microns, but is {int(header['xyzt_units'])}.")
+    has_sform, has_qform = (int(header[code]) > 0 for code in ("sform_code", "qform_code"))
+    if not has_sform and not has_qform:
+        _fail(
+            name,
+            "both qform_code and sform_code are 0, so the file does not state the orientation of the patient. "
+            "Convert it again from DICOM, or set its qform.",
+        )
+    qform = header.get_qform() if has_qform else None
+    affine = header.get_sform() if has_sform else qform
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-12:
+        _fail(name, "the affine (srow_x, srow_y, srow_z) is singular or not finite. Convert it again from DICOM.")
+    if has_sform and (np.abs(sizes - pixdim) > _ROUNDING * sizes + 1e-3).any():
+        _fail(
+            name,
+            f"pixdim states voxels of {np.round(pixdim, 4).tolist()}, but the sform of {np.round(sizes, 4).tolist()}. "
+            "Only one can be right: convert it again from DICOM, or correct the header.",
+        )
+    if has_sform and qform is not None:
+        codes = [nibabel.aff2axcodes(form) for form in (affine, qform)]
+        if codes[0] != codes[1]:
+            _fail(
+                name,
+                f"the sform states the axes {''.join(codes[0])}, but the qform {''.join(codes[1])}. "
+                "Left and right would be a guess: convert it again from DICOM, or clear the wrong one.",
+            )
+    return np.diag([_MILLIMETERS[unit]] * 3 + [1.0]) @ np.asarray(affine, dtype=np.float64)
+
+
+def read_nifti(path: str | PathLike[str], most_voxels: int = 2**31) -> tuple[np.ndarray, np.ndarray]:
+    """Read a NIfTI volume.
+
+    Args:
+        path: File that ends in ``.nii`` or ``.nii.gz``.
+        most_voxels: Largest accepted number of voxels, checked before memory is allocated.
+
+    Returns:
+        Array (X, Y, Z), float32, with slope and intercept applied, and affine (4, 4) to RAS millimeters.
+
+    Raises:
+        ValueError: If the file is no NIfTI volume of real numbers, or its header is not usable; see `nifti_affine`.
+        OSError, EOFError: If the file is truncated.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, "scan.nii.gz")
+        ...     nibabel.save(nibabel.Nifti1Image(np.zeros((4, 3, 2), np.int16), np.diag([2.0, 2, 5, 1])), file)
+        ...     array, affine = read_nifti(file)
+        >>> array.shape, np.diag(affine).tolist()
+        ((4, 3, 2), [2.0, 2.0, 5.0, 1.0])
+    """
+    name = str(Path(path))
+    header = _read_header(name)
+    try:
+        dtype = header.get_data_dtype()
+    except nibabel.spatialimages.HeaderDataError:
+        _fail(name, f"its datatype {int(header['datatype'])} is unknown.")
+    if dtype.kind not in "iuf":
+        _fail(name, f"datatype must be real numbers, one for each voxel, but is {dtype} (color or complex values).")
+    dim = [int(n) for n in header["dim"]]
+    shape = dim[1 : 1 + max(0, min(dim[0], 7))]
+    while len(shape) > 3 and shape[-1] == 1:
+        shape.pop()
+    if len(shape) != 3 or min(shape) < 1:
+        _fail(name, f"dim must state a 3D volume, but states {shape}.")
+    if np.prod([float(n) for n in shape]) > most_voxels:
+        _fail(name, f"dim states {shape}, more than {most_voxels:,} voxels. Crop or resample it first.")
+    slope, intercept = float(header["scl_slope"]), float(header["scl_inter"])
+    if np.isfinite(slope) and slope != 0 and not np.isfinite(intercept):
+        _fail(name, f"scl_inter must be a number, but is {intercept}. Set it to 0 if the values are HU already.")
+    affine = nifti_affine(header, name)
+    array = np.asarray(nibabel.load(name).dataobj, dtype=np.float32).reshape(shape)
+    return array, affine
