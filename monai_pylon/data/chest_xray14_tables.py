@@ -6,7 +6,6 @@ ages are plain numbers or such as `058Y`, and the column of the sex changed its 
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.utils import describe, nearest_name
+from monai_pylon.utils.tables import read_cells
 
 __all__ = ["BoxRow", "EntryRow", "read_boxes", "read_entries", "read_names"]
 
@@ -96,21 +96,10 @@ def _rows(file: Path, least: int) -> Iterator[tuple[int, list[str]]]:
     """The rows of a CSV with their line numbers, the header first; lines without content are left out."""
     if not file.is_file():
         raise FileNotFoundError(f"{file} must exist. Download it with the images of ChestX-ray14 from the NIH.")
-    with file.open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.reader(text)
-        rows = iter(reader)
-        while True:
-            try:
-                row = next(rows, None)
-            except (csv.Error, UnicodeDecodeError) as error:
-                message = f"{file} must be a text of values and commas, but line {reader.line_num + 1} is not: {error}."
-                raise ValueError(message) from error
-            if row is None:
-                return
-            if any(cell.strip() for cell in row):
-                if len(row) < least:
-                    _fail(file, reader.line_num, f"{least} columns or more", row)
-                yield reader.line_num, row
+    for line, row in read_cells(file):
+        if len(row) < least:
+            _fail(file, line, f"{least} columns or more", row)
+        yield line, row
 
 
 def _finding(file: Path, line: int, name: str) -> int:

@@ -8,7 +8,6 @@ have it.
 
 from __future__ import annotations
 
-import csv
 import difflib
 import logging
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,6 +25,7 @@ from monai_pylon.taxonomy import (
     rad_chestct_places,
 )
 from monai_pylon.utils import check, check_choice
+from monai_pylon.utils.tables import read_cells
 
 __all__ = ["ScanLabels", "read_scan_labels", "scan_label_rows", "table_header"]
 
@@ -74,11 +74,7 @@ def _misspelt(name: str, names: Iterable[str]) -> str:
 def _rows(file: Path) -> Iterator[tuple[int, list[str]]]:
     if not file.is_file():
         raise FileNotFoundError(f"{file} must exist: the table of the scans' labels.")
-    with file.open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.reader(text)
-        for row in reader:
-            if row:
-                yield reader.line_num, row
+    yield from read_cells(file)
 
 
 def table_header(file: Path) -> list[str]:

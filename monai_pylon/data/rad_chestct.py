@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 import os
 from collections.abc import Iterable, Sequence
@@ -18,6 +17,7 @@ from monai_pylon.data.label_tables import ScanLabels, read_scan_labels, table_he
 from monai_pylon.data.volume_reader import VOLUME_SUFFIXES, volume_name
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.utils import check, check_choice, check_type
+from monai_pylon.utils.tables import open_table
 
 __all__ = ["ORGANS_ENDING", "rad_chestct_datalist"]
 
@@ -84,13 +84,7 @@ def _patients(folder: Path) -> dict[str, str]:
     if not tables:
         _LOGGER.warning("%s has no CT_Scan_Metadata*.csv: each scan counts as a patient of its own.", folder)
         return {}
-    with tables[0].open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.DictReader(text)
-        for column in (_ID, _PATIENT):
-            check(
-                column in (reader.fieldnames or ()), str(tables[0]), f"a table with a column {column!r}", "one without"
-            )
-        return {row[_ID]: row[_PATIENT] for row in reader}
+    return {row[_ID]: row[_PATIENT] for _, row in open_table(tables[0], required=(_ID, _PATIENT))[1]}
 
 
 def _release(
