@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,7 @@ def test_a_failed_write_keeps_the_old_table(tmp_path: Path) -> None:
 
 def test_files_written_together_appear_together(tmp_path: Path) -> None:
     paths = (tmp_path / "new" / "a.csv", tmp_path / "new" / "b.csv")
-    with pytest.raises(TypeError), csv_writers(*paths) as (first, _):
+    with pytest.raises(csv.Error), csv_writers(*paths) as (first, _):
         first.writerow(None)
     assert list((tmp_path / "new").iterdir()) == []
     with csv_writers(*paths) as (first, second):

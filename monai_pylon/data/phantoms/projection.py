@@ -33,7 +33,7 @@ class PatientPose(NamedTuple):
         distance: from the source to the radiograph, mm.
 
     Example:
-        >>> pose = PatientPose(radiograph_at=100.0, distance=1000.0)
+        >>> pose = PatientPose(detector_at=100.0, distance=1000.0)
         >>> [float(round(value, 3)) for value in pose.cast(80.0, -100.0, 40.0)]
         [100.0, 50.0]
     """
@@ -43,12 +43,12 @@ class PatientPose(NamedTuple):
     lean: float = 0.0
     bend: float = 0.0
     shift: tuple[float, float] = (0.0, 0.0)
-    radiograph_at: float = 120.0
+    detector_at: float = 120.0
     distance: float = 1800.0
 
     def enlargement(self, y: Any) -> Any:
         """How much larger than life the radiograph shows what lies at ``y`` (...)."""
-        return self.distance / (self.distance - abs(self.radiograph_at - y))
+        return self.distance / (self.distance - abs(self.detector_at - y))
 
     def sway(self, v: Any) -> Any:
         """How far lean and bend move a row (...) to the right, mm."""
@@ -83,8 +83,8 @@ class Detector:
         pixel: mm a pixel.
 
     Example:
-        >>> radiograph = Detector(4, 40.0, PatientPose())
-        >>> radiograph.u.tolist(), float(radiograph.v[0, 0])
+        >>> detector = Detector(4, 40.0, PatientPose())
+        >>> detector.u.tolist(), float(detector.v[0, 0])
         ([[15.0, 5.0, -5.0, -15.0]], 15.0)
     """
 

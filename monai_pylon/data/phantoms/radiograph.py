@@ -27,7 +27,7 @@ __all__ = ["ChestRadiographPhantom", "expose", "phantom_radiograph"]
 
 
 def expose(
-    radiograph: Detector,
+    detector: Detector,
     layers: ChestLayers,
     absorption: np.ndarray,
     looks: np.random.Generator,
@@ -58,14 +58,14 @@ def expose(
         (64, 64)
     """
     bare = layers.solid - layers.gas.sum(axis=0)
-    quarter = radiograph.size // 4
+    quarter = detector.size // 4
     lung = float(np.median(bare[layers.lungs.max(axis=0) > CLEAR_MM]))
     soft = float(np.median(bare[-quarter // 2 :, quarter:-quarter]))
     portable = view == "AP"
     dark = looks.uniform(0.28, 0.5) if portable else looks.uniform(0.2, 0.42)
     light = looks.uniform(0.68, 0.84) if portable else looks.uniform(0.78, 0.92)
     low, high = (float(np.log(gray / (1.0 - gray))) for gray in (dark, light))
-    speckle = grain.standard_normal((radiograph.size, radiograph.size), dtype=np.float32)
+    speckle = grain.standard_normal((detector.size, detector.size), dtype=np.float32)
     speckle = gaussian_filter(speckle, 0.5) if portable else speckle
     speckle *= looks.uniform(0.02, 0.05) if portable else looks.uniform(0.01, 0.03)
     contrast = max(soft - lung, 30.0)
@@ -120,9 +120,9 @@ def _pose(rng: np.random.Generator, view: str) -> PatientPose:
     """Stand a patient before a radiograph; who lies on it is closer to the tube, which enlarges the heart."""
     turn, tip, lean, bend = rng.normal(0.0, (0.05, 0.06, 0.025, 5.0))
     across, up = rng.normal((0.0, 18.0), 9.0)
-    radiograph_at, distance = (125.0, 1800.0) if view == "PA" else (-125.0, 1050.0)
+    detector_at, distance = (125.0, 1800.0) if view == "PA" else (-125.0, 1050.0)
     return PatientPose(
-        float(turn), float(tip), float(lean), float(bend), (float(across), float(up)), radiograph_at, distance
+        float(turn), float(tip), float(lean), float(bend), (float(across), float(up)), detector_at, distance
     )
 
 
@@ -188,14 +188,14 @@ def phantom_radiograph(
     growth, kinds = stream(2), ("arteries", "veins")
     # the finest generation of a CT's vessels is lost in the noise of a radiograph
     vessels = [grow_lung_tree(growth, anatomy, side, kind, levels=7) for side in (1, -1) for kind in kinds]
-    radiograph = Detector(int(size), width, pose)
+    detector = Detector(int(size), width, pose)
     lung_grain = stream(201)
-    grain = radiograph.spread(lung_grain.standard_normal((80, 80), dtype=np.float32))
-    chest = project_chest(radiograph, anatomy, np.concatenate(vessels), grain, lung_grain.uniform(size=16))
-    painted = PaintedRadiograph(radiograph, anatomy, chest, chest.gas.copy())
+    grain = detector.spread(lung_grain.standard_normal((80, 80), dtype=np.float32))
+    chest = project_chest(detector, anatomy, np.concatenate(vessels), grain, lung_grain.uniform(size=16))
+    painted = PaintedRadiograph(detector, anatomy, chest, chest.gas.copy())
     found = paint_radiograph_findings(painted, larger, labels, int(seed))
-    absorption = chest.solid - painted.gas.sum(axis=0) + add_overlays(radiograph, stream(202), view)
-    image = expose(radiograph, chest, absorption, stream(205), stream(203), view)
+    absorption = chest.solid - painted.gas.sum(axis=0) + add_overlays(detector, stream(202), view)
+    image = expose(detector, chest, absorption, stream(205), stream(203), view)
 
     classes = [CHEST_XRAY14_LABELS.index(finding.label) for finding in found]
     present = np.isin(np.arange(len(CHEST_XRAY14_LABELS)), classes).astype(np.uint8)

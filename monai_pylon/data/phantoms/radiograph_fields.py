@@ -46,8 +46,8 @@ class LungField(NamedTuple):
 
     Example:
         >>> from monai_pylon.data.phantoms.projection import PatientPose
-        >>> radiograph = Detector(4, 40.0, PatientPose())
-        >>> LungField.of(radiograph, np.full((4, 4), 99.0), side=1).outer.tolist()
+        >>> detector = Detector(4, 40.0, PatientPose())
+        >>> LungField.of(detector, np.full((4, 4), 99.0), side=1).outer.tolist()
         [20.0, 20.0, 20.0, 20.0]
     """
 
@@ -59,16 +59,16 @@ class LungField(NamedTuple):
     inner: np.ndarray
 
     @classmethod
-    def of(cls, radiograph: Detector, chord: np.ndarray, side: int) -> LungField:
+    def of(cls, detector: Detector, chord: np.ndarray, side: int) -> LungField:
         """The field of a lung from mm of lung along each ray (H, W)."""
         inside = chord > CLEAR_MM
         rows = np.flatnonzero(inside.any(axis=1))
         inside = inside[rows]
         first = inside.argmax(axis=1)
-        last = radiograph.size - inside[:, ::-1].argmax(axis=1)
-        right, left = (radiograph.width / 2 - border * radiograph.pixel for border in (first, last))
+        last = detector.size - inside[:, ::-1].argmax(axis=1)
+        right, left = (detector.width / 2 - border * detector.pixel for border in (first, last))
         outer, inner = (right, left) if side > 0 else (left, right)
-        v = radiograph.v[rows, 0]
+        v = detector.v[rows, 0]
         return cls(side, float(v[0]), float(v[-1]), v, outer, inner)
 
     def at(self, down: float, across: float) -> tuple[float, float]:
@@ -79,7 +79,7 @@ class LungField(NamedTuple):
 
 
 def draw_extent(
-    rng: np.random.Generator, radiograph: Detector, share: float, spread: float, aspect: float, aspect_spread: float
+    rng: np.random.Generator, detector: Detector, share: float, spread: float, aspect: float, aspect_spread: float
 ) -> tuple[float, float]:
     """Draw width and height of a finding as the real boxes vary.
 
@@ -100,7 +100,7 @@ def draw_extent(
         >>> [round(side, 3) for side in draw_extent(np.random.default_rng(0), detector, 1, 0, 1, 0)]
         [40.0, 40.0]
     """
-    area = share / 100.0 * radiograph.width**2 * np.exp(np.clip(rng.normal(0.0, spread), -2.0 * spread, 2.0 * spread))
+    area = share / 100.0 * detector.width**2 * np.exp(np.clip(rng.normal(0.0, spread), -2.0 * spread, 2.0 * spread))
     ratio = aspect * np.exp(np.clip(rng.normal(0.0, aspect_spread), -2.0 * aspect_spread, 2.0 * aspect_spread))
     width, height = float(np.sqrt(area * ratio)), float(np.sqrt(area / ratio))
-    return min(width, 0.26 * radiograph.width), min(height, 0.55 * radiograph.width)
+    return min(width, 0.26 * detector.width), min(height, 0.55 * detector.width)

@@ -101,12 +101,12 @@ def draw_radiograph_findings(rng: np.random.Generator) -> list[str]:
     return [name for name in names for _ in range(1 + int(rng.random() < _TWICE.get(name, 0.0)))]
 
 
-def _propose(radiograph: Detector, rng: np.random.Generator, label: str, field: LungField) -> FindingBox:
+def _propose(detector: Detector, rng: np.random.Generator, label: str, field: LungField) -> FindingBox:
     kind, tall = _KINDS[label], field.top - field.bottom
-    width, height = draw_extent(rng, radiograph, kind.share, kind.spread, kind.aspect, kind.aspect_spread)
+    width, height = draw_extent(rng, detector, kind.share, kind.spread, kind.aspect, kind.aspect_spread)
     if label == "Pneumothorax":
         # less than that would not be seen
-        height = min(max(height, 0.09 * radiograph.width), 0.8 * tall)
+        height = min(max(height, 0.09 * detector.width), 0.8 * tall)
         return FindingBox(field.at(0.1, 0.3)[0], field.top - height / 2, width, height)
     if label == "Effusion":
         height = min(height, 0.8 * tall)
@@ -121,17 +121,17 @@ def _propose(radiograph: Detector, rng: np.random.Generator, label: str, field: 
 def _place(on: PaintedRadiograph, rng: np.random.Generator, label: str, field: LungField) -> FindingBox:
     """Draw a box where the lung is deep, and not yet filled, enough to show what is painted there."""
     index = 0 if field.side > 0 else 1
-    best = box = _propose(on.radiograph, rng, label, field)
+    best = box = _propose(on.detector, rng, label, field)
     clearest = -1.0
     for _ in range(12):
-        part = on.radiograph.part(*box.corners())
+        part = on.detector.part(*box.corners())
         empty, now = float(on.chest.gas[index][part].mean()), float(on.gas[index][part].mean())
         clear = now / max(empty, 1.0) * min(empty / 60.0, 1.0)
         if clear > clearest:
             best, clearest = box, clear
         if clear > 0.8 or _KINDS[label].high == _KINDS[label].low:
             break
-        box = _propose(on.radiograph, rng, label, field)
+        box = _propose(on.detector, rng, label, field)
     return best
 
 
@@ -145,10 +145,10 @@ def _seen_box(change: np.ndarray) -> tuple[float, float, float, float] | None:
 
 
 def _paint_heart(on: PaintedRadiograph, larger: Anatomy) -> RadiographFinding:
-    radiograph, box = on.radiograph, paint_large_heart(on, larger)
+    detector, box = on.detector, paint_large_heart(on, larger)
     (u0, v0), (u1, v1) = box.corners()
     edges = np.clip(
-        [radiograph.columns(u1), radiograph.rows(v1), radiograph.columns(u0), radiograph.rows(v0)], 0.0, radiograph.size
+        [detector.columns(u1), detector.rows(v1), detector.columns(u0), detector.rows(v0)], 0.0, detector.size
     )
     return RadiographFinding("Cardiomegaly", 0, "lower", 0.5, tuple(edges.tolist()))
 
@@ -164,7 +164,7 @@ def _paint_one(
         if seen is not None:
             down = (field.top - box.v) / (field.top - field.bottom)
             zone = "upper" if down < 0.36 else "middle" if down < 0.64 else "lower"
-            area = box.width * box.height / on.radiograph.width**2
+            area = box.width * box.height / on.detector.width**2
             extent = float(np.clip(area / (2.5 * _KINDS[label].share / 100.0), 0.0, 1.0))
             return RadiographFinding(label, field.side, zone, extent, seen)
     return None
@@ -192,7 +192,7 @@ def paint_radiograph_findings(
     found: list[RadiographFinding] = []
     if not labels:
         return found
-    right, left = (LungField.of(on.radiograph, on.chest.lungs[index], side) for index, side in enumerate((1, -1)))
+    right, left = (LungField.of(on.detector, on.chest.lungs[index], side) for index, side in enumerate((1, -1)))
     for number, label in enumerate(RADIOGRAPH_FINDINGS):
         rng = np.random.default_rng([seed, 210 + number])
         fields = (right, left) if rng.random() < 0.5 else (left, right)

@@ -59,38 +59,34 @@ def _line(rng: np.random.Generator) -> list[np.ndarray]:
     return [np.append(np.concatenate(pair), 1.1) for pair in pairwise(bends)]
 
 
-def _marker(radiograph: Detector, rng: np.random.Generator) -> list[np.ndarray]:
+def _marker(detector: Detector, rng: np.random.Generator) -> list[np.ndarray]:
     """The letter of the side on which it lies; placed on the radiograph, not on the patient."""
     letter, tall = str(rng.choice(["L", "R"], p=[0.8, 0.2])), rng.uniform(9.0, 15.0)
     side = -1 if letter == "L" else 1
-    corner = (
-        np.array([side * rng.uniform(0.36, 0.45), rng.uniform(0.28, 0.43)]) * radiograph.width - radiograph.pose.shift
-    )
+    corner = np.array([side * rng.uniform(0.36, 0.45), rng.uniform(0.28, 0.43)]) * detector.width - detector.pose.shift
     ends = [(corner + tall * np.array(start), corner + tall * np.array(end)) for start, end in _LETTERS[letter]]
     return [np.array([*start, *end, 1.2]) for start, end in ends]
 
 
-def _breasts(radiograph: Detector, rng: np.random.Generator, total: np.ndarray) -> None:
+def _breasts(detector: Detector, rng: np.random.Generator, total: np.ndarray) -> None:
     radius, thick = rng.uniform(48.0, 68.0), rng.uniform(14.0, 46.0)
     for side in (1, -1):
-        middle = np.array([side * (52 + 0.4 * radius), rng.uniform(-62.0, -52.0)]) + radiograph.pose.shift
-        part = radiograph.part(middle - radius, middle + radius)
-        v = radiograph.v[part[0]]
-        r = np.hypot((radiograph.u[:, part[1]] - middle[0]) / radius, (v - middle[1]) / radius)
+        middle = np.array([side * (52 + 0.4 * radius), rng.uniform(-62.0, -52.0)]) + detector.pose.shift
+        part = detector.part(middle - radius, middle + radius)
+        v = detector.v[part[0]]
+        r = np.hypot((detector.u[:, part[1]] - middle[0]) / radius, (v - middle[1]) / radius)
         # hanging: the lower border is the sharp one
         total[part] += thick * np.maximum(1.0 - r * r, 0.0) ** 0.4 * cover(middle[1] + 20 - v, 90.0)
 
 
-def _nipples(radiograph: Detector, rng: np.random.Generator, total: np.ndarray) -> None:
+def _nipples(detector: Detector, rng: np.random.Generator, total: np.ndarray) -> None:
     for side in (1, -1):
-        spot = np.array([side * rng.uniform(68, 92), rng.uniform(-62, -40)]) + radiograph.pose.shift
-        part = radiograph.part(spot - 8.0, spot + 8.0)
-        total[part] += 7.0 * cover(
-            4.5 - np.hypot(radiograph.u[:, part[1]] - spot[0], radiograph.v[part[0]] - spot[1]), 3.0
-        )
+        spot = np.array([side * rng.uniform(68, 92), rng.uniform(-62, -40)]) + detector.pose.shift
+        part = detector.part(spot - 8.0, spot + 8.0)
+        total[part] += 7.0 * cover(4.5 - np.hypot(detector.u[:, part[1]] - spot[0], detector.v[part[0]] - spot[1]), 3.0)
 
 
-def add_overlays(radiograph: Detector, rng: np.random.Generator, view: str) -> np.ndarray:
+def add_overlays(detector: Detector, rng: np.random.Generator, view: str) -> np.ndarray:
     """Breasts and nipples, wires and lines, and the letter that marks a side.
 
     None of them depends on the findings.
@@ -108,18 +104,18 @@ def add_overlays(radiograph: Detector, rng: np.random.Generator, view: str) -> n
         >>> bool(add_overlays(Detector(64, 400.0, PatientPose()), np.random.default_rng(0), "PA").max() > 20)
         True
     """
-    total = np.zeros((radiograph.size, radiograph.size), np.float32)
+    total = np.zeros((detector.size, detector.size), np.float32)
     if rng.random() < 0.45:
-        _breasts(radiograph, rng, total)
+        _breasts(detector, rng, total)
     if rng.random() < 0.2:
-        _nipples(radiograph, rng, total)
+        _nipples(detector, rng, total)
     metal = []
     if rng.random() < (0.7 if view == "AP" else 0.12):
         metal += _leads(rng)
     if rng.random() < (0.4 if view == "AP" else 0.06):
         metal += _line(rng)
-    letter = _marker(radiograph, rng)
+    letter = _marker(detector, rng)
     table = np.array(metal + letter)
-    start, end = table[:, :2] + radiograph.pose.shift, table[:, 2:4] + radiograph.pose.shift
+    start, end = table[:, :2] + detector.pose.shift, table[:, 2:4] + detector.pose.shift
     length = np.hypot(*(end - start).T) * np.repeat([16.0, 60.0], [len(metal), len(letter)])
-    return total + np.minimum(radiograph.sum_strokes(start, end, np.repeat(table[:, 4:], 2, axis=1), length), 120.0)
+    return total + np.minimum(detector.sum_strokes(start, end, np.repeat(table[:, 4:], 2, axis=1), length), 120.0)

@@ -32,22 +32,22 @@ class PaintedRadiograph(NamedTuple):
 
     Example:
         >>> PaintedRadiograph._fields
-        ('radiograph', 'anatomy', 'chest', 'gas')
+        ('detector', 'anatomy', 'chest', 'gas')
     """
 
-    radiograph: Detector
+    detector: Detector
     anatomy: Anatomy
     chest: ChestLayers
     gas: np.ndarray
 
     def over(self, box: FindingBox) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
         """The pixels (h, w) of a box, and their places in it: (1, w) from -1 to 1 to the right, (h, 1) upwards."""
-        radiograph = self.radiograph
-        part = radiograph.part(*box.corners())
+        detector = self.detector
+        part = detector.part(*box.corners())
         return (
             part,
-            (radiograph.u[:, part[1]] - box.u) / (box.width / 2),
-            (radiograph.v[part[0]] - box.v) / (box.height / 2),
+            (detector.u[:, part[1]] - box.u) / (box.width / 2),
+            (detector.v[part[0]] - box.v) / (box.height / 2),
         )
 
     def fill(self, side: int, part: tuple[slice, slice], share: np.ndarray) -> None:
@@ -56,8 +56,8 @@ class PaintedRadiograph(NamedTuple):
 
     def clouds(self, rng: np.random.Generator, step: float, part: tuple[slice, slice]) -> np.ndarray:
         """Unevenness of unit spread (h, w), smooth over ``step`` mm; the same at any number of pixels."""
-        nodes = 2 + int(np.ceil(self.radiograph.width / step))
-        return self.radiograph.spread(rng.standard_normal((nodes, nodes), dtype=np.float32))[part]
+        nodes = 2 + int(np.ceil(self.detector.width / step))
+        return self.detector.spread(rng.standard_normal((nodes, nodes), dtype=np.float32))[part]
 
 
 def _fade(p: np.ndarray, q: np.ndarray) -> np.ndarray:
@@ -111,7 +111,7 @@ def _pneumonia(on: PaintedRadiograph, rng: np.random.Generator, field: LungField
         along = np.clip(((p - root[0]) * tip[0] + (q - root[1]) * tip[1]) / (tip @ tip), 0.0, 1.0)
         bow = rng.uniform(-0.4, 0.4) * along * (1.0 - along)
         aside = (p - root[0] - along * tip[0]) * box.width / 2, (q - root[1] - along * tip[1] - bow) * box.height / 2
-        dense = dense * (1.0 - 0.35 * cover(1.8 - 1.2 * along - np.hypot(*aside), 1.5 + on.radiograph.pixel))
+        dense = dense * (1.0 - 0.35 * cover(1.8 - 1.2 * along - np.hypot(*aside), 1.5 + on.detector.pixel))
     on.fill(field.side, part, dense)
 
 
@@ -138,15 +138,15 @@ def _atelectasis(on: PaintedRadiograph, rng: np.random.Generator, field: LungFie
 
 def _effusion(on: PaintedRadiograph, rng: np.random.Generator, field: LungField, box: FindingBox) -> None:
     """Fluid over the diaphragm, its surface hollow and highest beside the ribs, where it also thins out."""
-    radiograph = on.radiograph
+    detector = on.detector
     (rows, columns), _, q = on.over(box)
     # only a large effusion reaches the mediastinum
     flat = float(np.clip((box.height - 125.0) / 170.0, 0.0, 0.5))
     if flat > 0.0:
-        half = radiograph.size // 2
-        columns = slice(0, half) if field.side > 0 else slice(half, radiograph.size)
-    outer = np.interp(-radiograph.v[rows], -field.v, field.outer).astype(np.float32)
-    inward = np.maximum(field.side * (outer - radiograph.u[:, columns]), 0.0)
+        half = detector.size // 2
+        columns = slice(0, half) if field.side > 0 else slice(half, detector.size)
+    outer = np.interp(-detector.v[rows], -field.v, field.outer).astype(np.float32)
+    inward = np.maximum(field.side * (outer - detector.u[:, columns]), 0.0)
     crest = (1.0 - flat) * np.exp(-inward / (0.38 * box.width))
     below = (2.0 * (flat + crest) - 1.0 - q) * box.height / 2
     soft = 6.0 + 0.2 * crest * box.height
@@ -158,16 +158,16 @@ def _effusion(on: PaintedRadiograph, rng: np.random.Generator, field: LungField,
 
 def _pneumothorax(on: PaintedRadiograph, rng: np.random.Generator, field: LungField, box: FindingBox) -> None:
     """Air between ribs and lung, widest at the top, and the fine white line of the lung's border."""
-    radiograph, index = on.radiograph, 0 if field.side > 0 else 1
+    detector, index = on.detector, 0 if field.side > 0 else 1
     low = field.top - box.height
-    rise = np.clip((radiograph.v - low) / box.height, 0.0, 1.0)
+    rise = np.clip((detector.v - low) / box.height, 0.0, 1.0)
     gap = min(max(0.45 * box.width, 18.0), 48.0) * np.minimum(1.6 * rise, 1.0) ** 0.8
     whole = on.chest.lungs[index]
-    lung = lung_chords(radiograph, on.anatomy, field.side, gap)
+    lung = lung_chords(detector, on.anatomy, field.side, gap)
     fade = np.minimum(3.0 * rise, 1.0)
-    line = lung - lung_chords(radiograph, on.anatomy, field.side, gap + 1.8)
+    line = lung - lung_chords(detector, on.anatomy, field.side, gap + 1.8)
     # the outermost lung, no longer held open, is denser
-    rind = lung - lung_chords(radiograph, on.anatomy, field.side, gap + 12.0)
+    rind = lung - lung_chords(detector, on.anatomy, field.side, gap + 12.0)
     gas = on.gas[index]
     gas *= np.minimum(lung / np.maximum(whole, 1e-3), 1.0)
     gas += 0.99 * np.maximum(whole - lung, 0.0) - fade * (np.minimum(line, 22.0) + 0.15 * rind)
@@ -187,26 +187,26 @@ def paint_large_heart(on: PaintedRadiograph, larger: Anatomy) -> FindingBox:
     Example:
         >>> from monai_pylon.data.phantoms.anatomy import make_anatomy
         >>> from monai_pylon.data.phantoms.projection import PatientPose
-        >>> radiograph, sides = Detector(64, 400.0, PatientPose()), (1, -1)
+        >>> detector, sides = Detector(64, 400.0, PatientPose()), (1, -1)
         >>> patient, larger = (make_anatomy(np.random.default_rng(0), heart_scale=scale) for scale in (1.0, 1.4))
-        >>> lungs = np.stack([lung_chords(radiograph, patient, side) for side in sides])
-        >>> before = PaintedRadiograph(radiograph, patient, ChestLayers(lungs, lungs, lungs[0]), lungs.copy())
+        >>> lungs = np.stack([lung_chords(detector, patient, side) for side in sides])
+        >>> before = PaintedRadiograph(detector, patient, ChestLayers(lungs, lungs, lungs[0]), lungs.copy())
         >>> box = paint_large_heart(before, larger)
         >>> bool(before.gas.sum() < lungs.sum())
         True
     """
-    radiograph, corners = on.radiograph, []
+    detector, corners = on.detector, []
     for lobe in larger.mediastinum.heart:
         co, si = np.cos(lobe.angle), np.sin(lobe.angle)
         a, b, c = lobe.radii
         reach = np.array([np.hypot(a * co, b * si) + 8.0, 0.0, c + 8.0])
-        corners += [radiograph.pose.cast(*(np.asarray(lobe.centre) + sign * reach)) for sign in (1, -1)]
+        corners += [detector.pose.cast(*(np.asarray(lobe.centre) + sign * reach)) for sign in (1, -1)]
     low, high = np.min(corners, axis=0), np.max(corners, axis=0)
     box = FindingBox(*(0.5 * (low + high)).tolist(), *(high - low).tolist())
     part, p, q = on.over(box)
     window = np.clip(8.0 * (1.0 - np.maximum(np.abs(p), np.abs(q))), 0.0, 1.0)
     for index, side in enumerate((1, -1)):
-        lung = lung_chords(radiograph, larger, side)[part]
+        lung = lung_chords(detector, larger, side)[part]
         kept = np.minimum(lung / np.maximum(on.chest.lungs[index][part], 1e-3), 1.0)
         on.gas[index][part] *= 1.0 - window * (1.0 - kept)
     return box

@@ -9,7 +9,7 @@ from monai_pylon.data.phantoms.radiograph_chest import lung_chords
 from monai_pylon.data.phantoms.shapes import Tube
 
 PARALLEL = PatientPose(distance=1e9)
-TILTED = PatientPose(turn=0.1, tip=0.05, lean=0.03, bend=6.0, shift=(7.0, -12.0), radiograph_at=-125.0, distance=1050.0)
+TILTED = PatientPose(turn=0.1, tip=0.05, lean=0.03, bend=6.0, shift=(7.0, -12.0), detector_at=-125.0, distance=1050.0)
 
 
 @pytest.mark.parametrize("pose", [PARALLEL, PatientPose(), TILTED])
@@ -21,10 +21,10 @@ def test_a_point_is_found_again_from_its_picture(pose):
 
 
 def test_what_lies_nearer_to_the_source_is_larger():
-    pose = PatientPose(radiograph_at=100.0, distance=1000.0)
+    pose = PatientPose(detector_at=100.0, distance=1000.0)
     assert pose.enlargement(100.0) == 1.0
     assert pose.enlargement(0.0) == pytest.approx(1000 / 900)
-    assert PatientPose(radiograph_at=-100.0, distance=1000.0).enlargement(100.0) == pytest.approx(1000 / 800)
+    assert PatientPose(detector_at=-100.0, distance=1000.0).enlargement(100.0) == pytest.approx(1000 / 800)
 
 
 def test_a_span_counts_the_pixels_that_it_cuts_by_their_share():
