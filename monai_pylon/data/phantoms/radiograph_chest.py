@@ -12,23 +12,23 @@ from monai_pylon.data.phantoms.shapes import cover, superellipse_reach
 
 __all__ = ["CLEAR_MM", "ChestLayers", "lung_chords", "project_bones", "project_chest"]
 
-#: What a millimetre of compact and of spongy bone adds to the millimetre of soft tissue it replaces.
+#: Absorption that a millimetre of compact and of spongy bone adds, in mm of the soft tissue that it replaces.
 _COMPACT, _SPONGY = 1.0, 0.4
 
 
 def _thorax_wall(detector: Detector, anatomy: Anatomy, part: tuple[slice, slice]) -> np.ndarray:
-    """Ribs and shoulder blades on a part of the radiograph: a ray crosses a shell of bone at the back and in front."""
+    """Project ribs, at the back and in front, and shoulder blades onto a part of the detector."""
     u, v = detector.u[:, part[1]], detector.v[part[0]]
     total = np.zeros(np.broadcast_shapes(u.shape, v.shape), np.float32)
     for front in (0, 1):
-        # a first guess of where the ray meets the wall says how far the beam has spread there
+        # the depth of the wall is guessed first, because the magnification depends on it
         guess = (-70.0, 62.0)[front]
         x, z = detector.pose.beside(u, v, guess), detector.pose.height(v, guess)
         inner, outer = (anatomy.thorax_faces(x, z, grow)[front] for grow in (1.0, 9.0))
         y = 0.5 * (inner + outer)
         x, z = detector.pose.beside(u, v, y), detector.pose.height(v, y)
         depth, round_ = anatomy.rib_depth(x, y, z, np.float32(-5.0))
-        # seen edge on, a rib is as long as its bend allows
+        # the curvature of a rib limits its length along a tangential ray
         path = np.minimum(np.abs(outer - inner), 15.0)
         compact, spongy = cover(depth, detector.pixel), cover(depth - 1.6, detector.pixel)
         bone = _COMPACT * compact - (_COMPACT - _SPONGY) * spongy
@@ -39,7 +39,7 @@ def _thorax_wall(detector: Detector, anatomy: Anatomy, part: tuple[slice, slice]
 
 
 def _shoulder_blades(z: np.ndarray, round_: np.ndarray, edge: float) -> np.ndarray:
-    """Bone per mm of rib (H, W): a triangle behind the ribs that stands on its tip, its borders thickest."""
+    """Return bone per mm of rib (H, W): a triangle with its tip down and the thickest bone at its border."""
     height = (z - 2.0) / 95.0
     inside = np.minimum(round_ - (0.36 - 0.12 * height), 0.47 - round_) * 300.0
     inside = np.minimum(inside, np.minimum(z - 2.0, 97.0 - z))
@@ -47,13 +47,13 @@ def _shoulder_blades(z: np.ndarray, round_: np.ndarray, edge: float) -> np.ndarr
 
 
 def _spine(detector: Detector, anatomy: Anatomy, part: tuple[slice, slice]) -> np.ndarray:
-    """Vertebral bodies with discs, pedicles, spinous and transverse processes, on a part of the detector."""
+    """Project vertebral bodies with discs, pedicles, spinous and transverse processes onto a part of the detector."""
     u, v = detector.u[:, part[1]], detector.v[part[0]]
     x, z = detector.pose.beside(u, v, -80.0), detector.pose.height(v, -80.0)
     gap = anatomy.rib_gap
     rise = (z - anatomy.rib_phase) / gap
     rise = np.abs(rise - np.round(rise)) * gap
-    # necks are narrower than loins
+    # vertebrae become wider from the neck downwards
     wide = 1.0 - 0.0016 * np.clip(z, -120.0, 120.0)
     soft = detector.pixel + 1.0
     disc = cover(gap / 2 - 2.6 - rise, soft)
@@ -75,14 +75,14 @@ def _breastbone(detector: Detector, part: tuple[slice, slice]) -> np.ndarray:
 
 
 def project_bones(detector: Detector, anatomy: Anatomy) -> np.ndarray:
-    """Project every bone.
+    """Project all bones.
 
     Args:
-        radiograph: the radiograph and the pose before it.
-        anatomy: the patient.
+        detector: Detector with the pose of the patient.
+        anatomy: The patient.
 
     Returns:
-        float32 (H, W), mm of soft tissue.
+        float32 (H, W), mm of soft tissue with the same absorption.
 
     Example:
         >>> from monai_pylon.data.phantoms.anatomy import make_anatomy
@@ -106,21 +106,20 @@ def project_bones(detector: Detector, anatomy: Anatomy) -> np.ndarray:
     return total
 
 
-#: A ray that runs longer than this in a lung shows it dark, mm. Behind the domes of the diaphragm rays run shorter.
+#: Length in a lung from which on a ray shows it dark, mm; rays behind the domes of the diaphragm are shorter.
 CLEAR_MM = 62.0
 
-#: Thickest sheet into which a lung is cut, mm; thinner on radiographs so fine that the steps between sheets would show.
+#: Largest thickness of the sheets into which a lung is cut, mm; thinner for small pixels, to hide the steps.
 _SHEET = 2.5
 
 
 class ChestLayers(NamedTuple):
-    """What the rays of a radiograph meet, right and left lung apart. ``solid - gas.sum(axis=0)`` is what stops the
-    beam.
+    """Lengths along each ray of a radiograph. ``solid - gas.sum(axis=0)`` is what absorbs the beam.
 
     Attributes:
-        gas: float32 (2, H, W), mm of gas in each lung, its vessels and tissue not counted.
+        gas: float32 (2, H, W), mm of gas in the right and the left lung, without vessels and tissue.
         lungs: float32 (2, H, W), mm inside each pleural cavity.
-        solid: float32 (H, W), mm of soft tissue that would stop the beam as much as all that is there, lungs filled.
+        solid: float32 (H, W), mm of soft tissue with the same absorption as the chest with filled lungs.
 
     Example:
         >>> ChestLayers._fields
@@ -133,13 +132,13 @@ class ChestLayers(NamedTuple):
 
 
 def lung_chords(detector: Detector, anatomy: Anatomy, side: int, gap: np.ndarray | float = 0.0) -> np.ndarray:
-    """How far each ray runs in one pleural cavity.
+    """Return the length of each ray inside one pleural cavity.
 
     Args:
-        radiograph: the radiograph.
-        anatomy: the patient.
+        detector: Detector with the pose of the patient.
+        anatomy: The patient.
         side: +1 right, -1 left.
-        gap: how far the lung has come off the wall, mm; a number or one for each row (H, 1).
+        gap: Distance of the lung from the chest wall, mm; a number, or one for each row (H, 1).
 
     Returns:
         float32 (H, W), mm.
@@ -157,7 +156,7 @@ def lung_chords(detector: Detector, anatomy: Anatomy, side: int, gap: np.ndarray
 
 
 def _ball(detector: Detector, centre: np.ndarray, radii: np.ndarray) -> tuple[tuple[slice, slice], np.ndarray]:
-    """Chord of an upright ellipsoid and the part of the radiograph on which it falls."""
+    """Return the part of the detector that an upright ellipsoid covers, and its chord there, mm."""
     (u, v), large = detector.pose.cast(*centre), detector.pose.enlargement(centre[1])
     part = detector.part((u - large * radii[0], v - large * radii[2]), (u + large * radii[0], v + large * radii[2]))
     r = ((detector.u[:, part[1]] - u) / (large * radii[0])) ** 2 + ((detector.v[part[0]] - v) / (large * radii[2])) ** 2
@@ -165,7 +164,7 @@ def _ball(detector: Detector, centre: np.ndarray, radii: np.ndarray) -> tuple[tu
 
 
 def _body(detector: Detector, anatomy: Anatomy) -> np.ndarray:
-    """Chord (H, W) of trunk and arms, where an arm lies beside the trunk the longer of both."""
+    """Return the chord (H, W) of trunk and arms, mm; where both overlap, the longer one."""
     chord = anatomy.trunk_chord(
         detector.pose.beside(detector.u, detector.v, 0.0), detector.pose.height(detector.v, 0.0)
     )
@@ -176,7 +175,7 @@ def _body(detector: Detector, anatomy: Anatomy) -> np.ndarray:
 
 
 def _belly_gas(anatomy: Anatomy, chances: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Centre and radii of the gas in the stomach, under the left dome, and in the colon."""
+    """Return center and radii of the gas in the stomach, below the left dome, and in the colon."""
     right, left = anatomy.domes
     size = 8.0 + 22.0 * chances[0]
     balls = [((-58.0, 20.0, left - 12.0 - 0.7 * size), (1.3 * size, 12.0 + 10.0 * chances[1], 0.7 * size))]
@@ -190,17 +189,17 @@ def _belly_gas(anatomy: Anatomy, chances: np.ndarray) -> list[tuple[np.ndarray, 
 def project_chest(
     detector: Detector, anatomy: Anatomy, trees: np.ndarray, grain: np.ndarray, chances: np.ndarray
 ) -> ChestLayers:
-    """Project a chest.
+    """Project a chest without findings.
 
     Args:
-        radiograph: the radiograph and the pose before it.
-        anatomy: the patient.
-        trees: (B, 8) branches of the lungs' vessels.
-        grain: (H, W), unevenness of the lungs' density, of unit spread.
+        detector: Detector with the pose of the patient.
+        anatomy: The patient.
+        trees: (B, 8), branches of the lungs' vessels.
+        grain: (H, W), unevenness of the lungs' density, of unit standard deviation.
         chances: (16,) uniform numbers for gas in stomach and bowel.
 
     Returns:
-        the layers.
+        The layers.
 
     Example:
         >>> from monai_pylon.data.phantoms.anatomy import make_anatomy
@@ -217,10 +216,10 @@ def project_chest(
     for centre, radii in _belly_gas(anatomy, chances):
         part, chord = _ball(detector, centre, radii)
         solid[part] -= 0.8 * chord
-    # vessels too fine to be drawn add to the tissue; standing, the bases are denser than the apices
+    # vessels too thin to be drawn add to the tissue; in a standing patient the bases are denser than the apices
     basal = 1.0 - 0.0018 * detector.pose.height(detector.v, 0.0)
     tissue = (1.07 + anatomy.lung_hu / 1000.0) * basal + 0.018 * grain
-    # a radiograph shows arteries, veins and walls of bronchi as one, and the finest of them more than their width tells
+    # vessels are widened, because a radiograph superimposes them with the walls of bronchi
     seen = np.concatenate([trees[:, :6], 0.75 * trees[:, 6:] + 0.75], axis=1)
     vessels = detector.sum_tubes(seen)
     gas = np.maximum(lungs * (1.0 - tissue) - vessels, 0.0)

@@ -1,4 +1,4 @@
-"""Lung fields of the radiograph phantom, and box sizes as readers drew them on real radiographs."""
+"""Lung fields of the radiograph phantom, and box sizes distributed as in published boxes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["FindingBox", "LungField", "draw_extent"]
 
 
 class FindingBox(NamedTuple):
-    """A box on the radiograph, mm.
+    """Box on the detector, mm.
 
     Attributes:
-        u, v: its middle.
-        width, height: its sides.
+        u, v: Center.
+        width, height: Length of the sides.
 
     Example:
         >>> FindingBox(10.0, 0.0, 4.0, 8.0).corners()
@@ -30,19 +30,19 @@ class FindingBox(NamedTuple):
     height: float
 
     def corners(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """The lowest and the highest (u, v)."""
+        """Return the lowest and the highest (u, v)."""
         half = self.width / 2, self.height / 2
         return (self.u - half[0], self.v - half[1]), (self.u + half[0], self.v + half[1])
 
 
 class LungField(NamedTuple):
-    """The dark field of one lung.
+    """Dark field of one lung on the detector.
 
     Attributes:
         side: +1 right, -1 left.
-        top, bottom: v of its highest and its lowest row, mm.
-        v: (R,) its rows from top to bottom, mm.
-        outer, inner: (R,) u of its border in each row, beside the ribs and beside the mediastinum, mm.
+        top, bottom: v of the highest and the lowest row, mm.
+        v: (R,), rows from top to bottom, mm.
+        outer, inner: (R,), u of the border at the ribs and at the mediastinum in each row, mm.
 
     Example:
         >>> from monai_pylon.data.phantoms.projection import PatientPose
@@ -60,7 +60,7 @@ class LungField(NamedTuple):
 
     @classmethod
     def of(cls, detector: Detector, chord: np.ndarray, side: int) -> LungField:
-        """The field of a lung from mm of lung along each ray (H, W)."""
+        """Compute the field of a lung from mm of lung along each ray (H, W)."""
         inside = chord > CLEAR_MM
         rows = np.flatnonzero(inside.any(axis=1))
         inside = inside[rows]
@@ -72,7 +72,7 @@ class LungField(NamedTuple):
         return cls(side, float(v[0]), float(v[-1]), v, outer, inner)
 
     def at(self, down: float, across: float) -> tuple[float, float]:
-        """The point (u, v) at a share of the way from top to bottom, and from the ribs to the mediastinum."""
+        """Return the point (u, v) at a share of the way from top to bottom, and from ribs to mediastinum."""
         v = self.top + down * (self.bottom - self.top)
         outer, inner = (float(np.interp(-v, -self.v, border)) for border in (self.outer, self.inner))
         return outer + across * (inner - outer), v
@@ -81,18 +81,18 @@ class LungField(NamedTuple):
 def draw_extent(
     rng: np.random.Generator, detector: Detector, share: float, spread: float, aspect: float, aspect_spread: float
 ) -> tuple[float, float]:
-    """Draw width and height of a finding as the real boxes vary.
+    """Draw width and height of a finding with the distribution of published boxes.
 
     Args:
-        rng: the source.
-        radiograph: the radiograph.
-        share: median area, % of the picture.
-        spread: standard deviation of the area's logarithm.
-        aspect: median of width over height.
-        aspect_spread: standard deviation of its logarithm.
+        rng: Random numbers.
+        detector: The detector.
+        share: Median area, % of the radiograph.
+        spread: Standard deviation of the logarithm of the area.
+        aspect: Median of width over height.
+        aspect_spread: Standard deviation of its logarithm.
 
     Returns:
-        width and height in mm, not wider than a lung.
+        Width and height, mm; at most 0.26 and 0.55 of the detector's width.
 
     Example:
         >>> from monai_pylon.data.phantoms.projection import PatientPose

@@ -1,4 +1,4 @@
-"""What lies on the patient of a radiograph phantom: breasts, wires, a catheter, the letter that marks a side."""
+"""Overlays of the radiograph phantom: breasts, nipples, electrodes with wires, a catheter, the side marker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from monai_pylon.data.phantoms.shapes import cover
 
 __all__ = ["add_overlays"]
 
-#: Strokes of the side marker's letter, in its own height: (u, v) to (u, v), u to the picture's left.
+#: Strokes of the side markers, in units of the letter's height: (u, v) to (u, v), u towards the left of the image.
 _LETTERS = {
     "L": (((0.3, 1), (0.3, 0)), ((0.3, 0), (-0.3, 0))),
     "R": (
@@ -31,7 +31,7 @@ def _ring(centre: np.ndarray, radius: float) -> list[np.ndarray]:
 
 
 def _wire(rng: np.random.Generator, start: np.ndarray, end: np.ndarray) -> list[np.ndarray]:
-    """A slack wire from one point to another."""
+    """Draw a slack wire between two points."""
     t = np.linspace(0.0, 1.0, 17)[:, None]
     slack = rng.normal(0.0, 22.0, (2, 2))
     points = start + (end - start) * t + np.sin(np.pi * t) * slack[0] + np.sin(2 * np.pi * t) * slack[1]
@@ -39,7 +39,7 @@ def _wire(rng: np.random.Generator, start: np.ndarray, end: np.ndarray) -> list[
 
 
 def _leads(rng: np.random.Generator) -> list[np.ndarray]:
-    """Electrodes with their wires: radiograph (u, v) of both ends, and the radius, of each stroke (5,)."""
+    """Draw electrodes with their wires: detector (u, v) of both ends, and the radius, of each stroke (5,)."""
     strokes = []
     for place in ((75, 70), (-75, 70), (-95, -60), (85, -70), (-20, -20))[: int(rng.integers(2, 6))]:
         spot = np.array(place) + rng.normal(0.0, 14.0, 2)
@@ -49,18 +49,18 @@ def _leads(rng: np.random.Generator) -> list[np.ndarray]:
 
 
 def _line(rng: np.random.Generator) -> list[np.ndarray]:
-    """A venous catheter, from a clavicle to the right atrium."""
+    """Draw a venous catheter from a clavicle to the right atrium."""
     side = 1 if rng.random() < 0.7 else -1
     bends = np.array([[side * 130, 120], [side * 70, 112], [22, 92], [24, 40], [24, -12.0]]) + rng.normal(0, 4, (5, 2))
     for _ in range(3):
-        # cut each corner off
+        # round the corners
         quarters = np.stack([0.75 * bends[:-1] + 0.25 * bends[1:], 0.25 * bends[:-1] + 0.75 * bends[1:]], axis=1)
         bends = np.concatenate([bends[:1], quarters.reshape(-1, 2), bends[-1:]])
     return [np.append(np.concatenate(pair), 1.1) for pair in pairwise(bends)]
 
 
 def _marker(detector: Detector, rng: np.random.Generator) -> list[np.ndarray]:
-    """The letter of the side on which it lies; placed on the radiograph, not on the patient."""
+    """Draw the letter of the side on which it lies; its position is relative to the detector, not to the patient."""
     letter, tall = str(rng.choice(["L", "R"], p=[0.8, 0.2])), rng.uniform(9.0, 15.0)
     side = -1 if letter == "L" else 1
     corner = np.array([side * rng.uniform(0.36, 0.45), rng.uniform(0.28, 0.43)]) * detector.width - detector.pose.shift
@@ -75,7 +75,7 @@ def _breasts(detector: Detector, rng: np.random.Generator, total: np.ndarray) ->
         part = detector.part(middle - radius, middle + radius)
         v = detector.v[part[0]]
         r = np.hypot((detector.u[:, part[1]] - middle[0]) / radius, (v - middle[1]) / radius)
-        # hanging: the lower border is the sharp one
+        # the lower border of the breast is the sharper one
         total[part] += thick * np.maximum(1.0 - r * r, 0.0) ** 0.4 * cover(middle[1] + 20 - v, 90.0)
 
 
@@ -87,17 +87,17 @@ def _nipples(detector: Detector, rng: np.random.Generator, total: np.ndarray) ->
 
 
 def add_overlays(detector: Detector, rng: np.random.Generator, view: str) -> np.ndarray:
-    """Breasts and nipples, wires and lines, and the letter that marks a side.
+    """Project breasts and nipples, electrodes and catheters, and the side marker.
 
     None of them depends on the findings.
 
     Args:
-        radiograph: the radiograph.
-        rng: draws what there is.
-        view: "PA" or "AP"; who is X-rayed lying wears wires more often.
+        detector: Detector with the pose of the patient.
+        rng: Random numbers.
+        view: "PA" or "AP"; AP radiographs have electrodes and catheters more often.
 
     Returns:
-        float32 (H, W), mm of soft tissue.
+        float32 (H, W), mm of soft tissue with the same absorption.
 
     Example:
         >>> from monai_pylon.data.phantoms.projection import PatientPose

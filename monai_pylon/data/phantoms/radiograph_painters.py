@@ -1,8 +1,7 @@
-"""How each finding of the radiograph phantom looks: what gas it takes out of a lung, or lets in beside it.
+"""Painters of the radiograph phantom: each finding as a change of the gas in a lung.
 
-A finding is a change of the gas that the rays meet. So it can whiten the radiograph no more than the lung in front of
-and
-behind it is deep, it hides the vessels it lies over, and it shows behind ribs and heart.
+A ray can lose no more gas than the lung holds along it. Findings therefore whiten thin parts of a lung less, hide the
+vessels they overlap, and remain visible behind ribs and heart.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ __all__ = ["RADIOGRAPH_PAINTERS", "PaintedRadiograph", "paint_large_heart"]
 
 
 class PaintedRadiograph(NamedTuple):
-    """What a painter works on.
+    """Radiograph while findings are painted.
 
     Attributes:
-        radiograph: the radiograph.
-        anatomy: the patient.
-        chest: the layers without findings.
-        gas: float32 (2, H, W), mm of gas in the right and the left lung; painters change it.
+        detector: Detector with the pose of the patient.
+        anatomy: The patient.
+        chest: Layers without findings.
+        gas: float32 (2, H, W), mm of gas in the right and the left lung; changed by the painters.
 
     Example:
         >>> PaintedRadiograph._fields
@@ -41,7 +40,7 @@ class PaintedRadiograph(NamedTuple):
     gas: np.ndarray
 
     def over(self, box: FindingBox) -> tuple[tuple[slice, slice], np.ndarray, np.ndarray]:
-        """The pixels (h, w) of a box, and their places in it: (1, w) from -1 to 1 to the right, (h, 1) upwards."""
+        """Return the pixels (h, w) of a box, and positions in it from -1 to 1: (1, w) to the right, (h, 1) upwards."""
         detector = self.detector
         part = detector.part(*box.corners())
         return (
@@ -55,13 +54,13 @@ class PaintedRadiograph(NamedTuple):
         self.gas[0 if side > 0 else 1][part] *= 1.0 - np.clip(share, 0.0, 0.97)
 
     def clouds(self, rng: np.random.Generator, step: float, part: tuple[slice, slice]) -> np.ndarray:
-        """Unevenness of unit spread (h, w), smooth over ``step`` mm; the same at any number of pixels."""
+        """Draw a texture of unit standard deviation (h, w), smooth over ``step`` mm, independent of the pixel size."""
         nodes = 2 + int(np.ceil(self.detector.width / step))
         return self.detector.spread(rng.standard_normal((nodes, nodes), dtype=np.float32))[part]
 
 
 def _fade(p: np.ndarray, q: np.ndarray) -> np.ndarray:
-    """1 in the middle of a box, 0 from the ellipse in it outwards, smooth in between."""
+    """Return 1 in the middle of a box, 0 outside of the ellipse in it, and a smooth transition between."""
     inside = np.clip(1.6 * (1.0 - p * p - q * q), 0.0, 1.0)
     return inside * inside * (3.0 - 2.0 * inside)
 
@@ -80,17 +79,17 @@ def _ball(on: PaintedRadiograph, rng: np.random.Generator, field: LungField, box
 
 
 def _nodule(on: PaintedRadiograph, rng: np.random.Generator, field: LungField, box: FindingBox) -> None:
-    """A solid ball, as deep as it is wide."""
+    """Paint a solid sphere."""
     _ball(on, rng, field, box, lobes=0)
 
 
 def _mass(on: PaintedRadiograph, rng: np.random.Generator, field: LungField, box: FindingBox) -> None:
-    """A solid ball with smaller ones on its surface."""
+    """Paint a solid sphere with smaller ones on its surface."""
     _ball(on, rng, field, box, lobes=int(rng.integers(2, 5)))
 
 
 def _infiltration(on: PaintedRadiograph, rng: np.random.Generator, field: LungField, box: FindingBox) -> None:
-    """A hazy net of streaks and spots without a border."""
+    """Paint a hazy net of streaks and spots without a border."""
     part, p, q = on.over(box)
     net, clouds = on.clouds(rng, 6.0, part), on.clouds(rng, 22.0, part)
     streaks = 0.55 + 0.45 * np.maximum(1.0 - 1.6 * np.abs(net), 0.0)
@@ -98,9 +97,9 @@ def _infiltration(on: PaintedRadiograph, rng: np.random.Generator, field: LungFi
 
 
 def _pneumonia(on: PaintedRadiograph, rng: np.random.Generator, field: LungField, box: FindingBox) -> None:
-    """A dense patch of airless lung that ends at a fissure on one side, with air left in its bronchi."""
+    """Paint a dense patch of airless lung that ends at a fissure on one side, with air in its bronchi."""
     part, p, q = on.over(box)
-    # the fissure lies above or below, a little aslant
+    # the fissure is slightly oblique, above or below
     up, slant = (1.0 if rng.random() < 0.6 else -1.0), rng.uniform(-0.25, 0.25)
     fissure = cover((0.5 - up * (q + slant * p)) * box.height / 2, 4.0)
     patches = 1.0 + 0.1 * on.clouds(rng, 9.0, part) + 0.12 * on.clouds(rng, 24.0, part)
@@ -116,7 +115,7 @@ def _pneumonia(on: PaintedRadiograph, rng: np.random.Generator, field: LungField
 
 
 def _atelectasis(on: PaintedRadiograph, rng: np.random.Generator, field: LungField, box: FindingBox) -> None:
-    """One or two flat bands of airless lung in a low box, in a high one a wedge that points to the hilum."""
+    """Paint one or two flat bands of airless lung in a low box, or a wedge towards the hilum in a high one."""
     part, p, q = on.over(box)
     patches = 1.0 + 0.15 * on.clouds(rng, 10.0, part)
     rim = np.clip(5.0 * (1.0 - np.maximum(np.abs(p), np.abs(q))), 0.0, 1.0)
@@ -129,7 +128,7 @@ def _atelectasis(on: PaintedRadiograph, rng: np.random.Generator, field: LungFie
             band = np.exp(-((off / rng.uniform(2.2, 5.0)) ** 2)) * ends * rng.uniform(0.5, 0.85)
             share = np.maximum(share, band)
     else:
-        # the upper border falls from the hilum to the ribs
+        # the upper border descends from the hilum to the ribs
         border = 0.75 - 0.8 * (1.0 + field.side * p) - q
         share = cover(border * box.height / 2, 6.0) * cover((q + 0.6) * box.height / 2, 0.6 * box.height)
         share = share * cover((0.8 - np.abs(p)) * box.width / 2, 0.4 * box.width) * rng.uniform(0.4, 0.75)
@@ -137,7 +136,7 @@ def _atelectasis(on: PaintedRadiograph, rng: np.random.Generator, field: LungFie
 
 
 def _effusion(on: PaintedRadiograph, rng: np.random.Generator, field: LungField, box: FindingBox) -> None:
-    """Fluid over the diaphragm, its surface hollow and highest beside the ribs, where it also thins out."""
+    """Paint fluid over the diaphragm with a concave surface that is highest, and thins out, at the ribs."""
     detector = on.detector
     (rows, columns), _, q = on.over(box)
     # only a large effusion reaches the mediastinum
@@ -157,7 +156,7 @@ def _effusion(on: PaintedRadiograph, rng: np.random.Generator, field: LungField,
 
 
 def _pneumothorax(on: PaintedRadiograph, rng: np.random.Generator, field: LungField, box: FindingBox) -> None:
-    """Air between ribs and lung, widest at the top, and the fine white line of the lung's border."""
+    """Paint air between ribs and lung, widest at the top, and the thin white line of the lung's border."""
     detector, index = on.detector, 0 if field.side > 0 else 1
     low = field.top - box.height
     rise = np.clip((detector.v - low) / box.height, 0.0, 1.0)
@@ -166,7 +165,7 @@ def _pneumothorax(on: PaintedRadiograph, rng: np.random.Generator, field: LungFi
     lung = lung_chords(detector, on.anatomy, field.side, gap)
     fade = np.minimum(3.0 * rise, 1.0)
     line = lung - lung_chords(detector, on.anatomy, field.side, gap + 1.8)
-    # the outermost lung, no longer held open, is denser
+    # the outermost lung is partly collapsed and denser
     rind = lung - lung_chords(detector, on.anatomy, field.side, gap + 12.0)
     gas = on.gas[index]
     gas *= np.minimum(lung / np.maximum(whole, 1e-3), 1.0)
@@ -175,14 +174,14 @@ def _pneumothorax(on: PaintedRadiograph, rng: np.random.Generator, field: LungFi
 
 
 def paint_large_heart(on: PaintedRadiograph, larger: Anatomy) -> FindingBox:
-    """Let an enlarged heart take its room from the lungs, within its own box.
+    """Remove the gas that an enlarged heart displaces, within the box of the heart.
 
     Args:
-        on: the radiograph.
-        larger: the same patient with an enlarged heart.
+        on: The radiograph; its gas is changed.
+        larger: The same patient with an enlarged heart.
 
     Returns:
-        the box around the heart, mm.
+        The box around the heart, mm.
 
     Example:
         >>> from monai_pylon.data.phantoms.anatomy import make_anatomy
@@ -212,7 +211,7 @@ def paint_large_heart(on: PaintedRadiograph, larger: Anatomy) -> FindingBox:
     return box
 
 
-#: The painters of all findings that lie in one lung.
+#: Painters of the findings that lie in one lung.
 RADIOGRAPH_PAINTERS: dict[str, Callable[[PaintedRadiograph, np.random.Generator, LungField, FindingBox], None]] = {
     "Pneumothorax": _pneumothorax,
     "Effusion": _effusion,
