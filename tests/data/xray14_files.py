@@ -16,7 +16,7 @@ FINDINGS = ("No Finding", "Cardiomegaly|Infiltration", "Hernia", "Pleural_Thicke
 
 
 def write_root(root: Path, patients: int = 12, size: tuple[int, int] = (64, 48), suffix: str = ".png") -> Path:
-    """Write two images (rows, columns) for each patient in two folders; the last three patients are the test section."""
+    """Write two images (rows, columns) per patient in two folders; the last three patients are the test section."""
     names, rows = [], []
     for patient in range(1, patients + 1):
         for follow_up in (0, 1):
