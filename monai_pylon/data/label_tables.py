@@ -94,25 +94,25 @@ def table_header(file: Path) -> list[str]:
 
 def _release_columns(header: Sequence[str], labels: Sequence[str], missing_side: str) -> tuple[list[_Column], bool]:
     """Return the label columns of a RAD-ChestCT table, and whether they have locations."""
-    found, placed = [], False
-    places = sorted(rad_chestct_places(), key=len, reverse=True)
+    found, located = [], False
+    known = sorted(rad_chestct_places(), key=len, reverse=True)
     for index, cell in enumerate(header):
         name = cell.strip().lower().replace(" ", "_")
-        abnormality, star, place = name.partition("*")
+        abnormality, star, location = name.partition("*")
         if not star:  # the organ comes first, as in right_lung_nodule and h_great_vessel_aneurysm
             short = name.removeprefix("h_")
-            place = next((p for p in places if short.startswith(f"{p}_")), "")
-            abnormality = short.removeprefix(f"{place}_") if place else name
-        pair = rad_chestct_label(abnormality, place) if place else None
+            location = next((p for p in known if short.startswith(f"{p}_")), "")
+            abnormality = short.removeprefix(f"{location}_") if location else name
+        pair = rad_chestct_label(abnormality, location) if location else None
         if pair is not None:
             label, organs = pair
-            placed = True
+            located = True
             organs = organs if any(organs) else _WITHOUT_SIDE[missing_side]
             if label in labels and any(organs):
                 found.append(_Column(index, labels.index(label), organs))
         elif not star and len(alone := labels_of_abnormality(name)) == 1 and alone[0] in labels:
             found.append(_Column(index, labels.index(alone[0]), ()))
-    return found, placed
+    return found, located
 
 
 def _plain_columns(
@@ -120,7 +120,7 @@ def _plain_columns(
 ) -> tuple[list[_Column], bool]:
     """Return the label columns of a user's table, and whether they have locations."""
     names, organs = {_plain(label): k for k, label in enumerate(labels)}, [_plain(organ) for organ in ORGANS]
-    found, placed = [], False
+    found, located = [], False
     for index, cell in enumerate(header):
         label, star, organ = (_plain(part) for part in cell.partition("*"))
         if star:
@@ -128,13 +128,13 @@ def _plain_columns(
             check(organ in organs, where, f"a label at one of {', '.join(ORGANS)}", organ)
             near = "" if label in names else _misspelt(label, names)
             check(not near, where, "one of the labels", label, f"Did you mean {near!r}?")
-            placed = True
+            located = True
         if label in names:
             here = tuple(organ == one for one in organs) if star else ()
             found.append(_Column(index, names[label], here))
         elif not star and label not in facts and (near := _misspelt(label, [*names, *facts])):
             check(False, f"{file}: column", "a label, or one of " + ", ".join(facts), cell, f"Did you mean {near!r}?")
-    return found, placed
+    return found, located
 
 
 def _matrices(values: np.ndarray, columns: Sequence[_Column], count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -169,7 +169,8 @@ def _read_cells(
             check(False, f"{file}, line {line}: {header[bad]}", "0, 1 or empty", row[bad])
         facts.append({name: row[index].strip() for name, index in wanted.items()})
         values.append(numbers)
-    check(bool(facts), str(file), "a table with a row for each scan", "one without rows")
+    if not facts:
+        raise ValueError(f"{file} has no rows. Write one row for each scan.")
     return facts, np.array(values, dtype=np.float32)
 
 
@@ -214,14 +215,15 @@ def read_scan_labels(
     wanted = {name: known.index(_plain(name)) for name in facts if _plain(name) in known}
     if release and header and known[0] in _UNNAMED:
         wanted.setdefault(facts[0], 0)
-    remedy = f"It has {', '.join(header[:4])} ..." if header else "It is empty."
-    check(facts[0] in wanted, str(file), f"a table with a column {facts[0]!r}", "one without", remedy)
+    content = f"It has {', '.join(header[:4])} ..." if header else "It is empty."
+    if facts[0] not in wanted:
+        raise ValueError(f"{file} has no column {facts[0]!r}. {content}")
     if release:
-        columns, placed = _release_columns(header, labels, missing_side)
+        columns, located = _release_columns(header, labels, missing_side)
     else:
-        columns, placed = _plain_columns(file, header, labels, [_plain(name) for name in facts])
-    requirement = f"a table with a column for each label, such as {labels[0]!r}"
-    check(bool(columns), str(file), requirement, "one without any", remedy)
+        columns, located = _plain_columns(file, header, labels, [_plain(name) for name in facts])
+    if not columns:
+        raise ValueError(f"{file} has no column of a label, such as {labels[0]!r}. {content}")
     others, values = _read_cells(file, header, columns, wanted)
     seen: dict[str, int] = {}
     for number, fact in enumerate(others, start=1):
@@ -232,12 +234,12 @@ def read_scan_labels(
             raise ValueError(f"{file}: scan {name!r} is in rows {seen[name]} and {number}. Keep one row for each scan.")
         seen[name] = number
     label, locations = _matrices(values, columns, len(labels))
-    if release and placed:  # such a table has a column for every abnormality that occurs
+    if release and located:  # such a table has a column for every abnormality that occurs
         without = [name for k, name in enumerate(labels) if np.isnan(label[:, k]).all()]
         if without:
             _LOGGER.warning("%s has no column for %s. They are absent in all scans.", file, ", ".join(without[:5]))
         label = np.nan_to_num(label, nan=0)
-    return ScanLabels(others, label, locations if placed else None)
+    return ScanLabels(others, label, locations if located else None)
 
 
 def scan_label_rows(

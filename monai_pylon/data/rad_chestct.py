@@ -16,7 +16,7 @@ from monai_pylon.data.dicom_series import is_dicom_file
 from monai_pylon.data.label_tables import ScanLabels, read_scan_labels, table_header
 from monai_pylon.data.volume_reader import VOLUME_SUFFIXES, volume_name
 from monai_pylon.taxonomy import CHEST_CT_LABELS
-from monai_pylon.utils import check, check_choice, check_type
+from monai_pylon.utils import check_choice, check_type
 from monai_pylon.utils.tables import open_table
 
 __all__ = ["ORGANS_ENDING", "rad_chestct_datalist"]
@@ -56,8 +56,8 @@ class _Scans:
         parent = Path(named).parent
         if parent != Path("."):
             found = [path for path in found if Path(path).parent == self.folder / parent]
-        remedy = f"These have that name: {', '.join(found[:3])}. Name its folder too."
-        check(len(found) <= 1, "scan", "the name of one scan", named, remedy)
+        if len(found) > 1:
+            raise ValueError(f"{named!r} is the name of several scans: {', '.join(found[:3])}. Name the folder too.")
         return found[0] if found else None
 
 
@@ -225,7 +225,8 @@ def rad_chestct_datalist(
             organs = _organs_beside(path)
             items.append(item if organs is None else {**item, "organs": organs})
     _report_missing(folder, lost, missing)
-    check(bool(items), str(folder), f"a folder with scans for {section}", "one without")
+    if not items:
+        raise ValueError(f"{folder} has no scans for {section}.")
     return items
 
 

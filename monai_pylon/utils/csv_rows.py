@@ -19,7 +19,7 @@ _BAD_QUOTES = "the quotes of this row do not fit"
 
 
 class CSVRow(NamedTuple):
-    """A row of a CSV file.
+    """Row of a CSV file.
 
     Attributes:
         first: Number of its first line, from 1.

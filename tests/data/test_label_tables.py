@@ -94,15 +94,15 @@ def test_release_has_longest_location_first(tmp_path: Path) -> None:
         ("scan,mass\n\na,1,0\n", r"line 3: the row has 3 cells for 2 columns"),
         ("scan,mass\na,1\n ,0\n", r"t\.csv: row 2 has no 'scan'\. Fill the cell"),
         ("scan,mass\na,1\nb,0\na,0\n", r"scan 'a' is in rows 1 and 3\. Keep one row"),
-        ("scan,mass\n", "a table with a row for each scan"),
+        ("scan,mass\n", "has no rows"),
         (
             "scan,mas\na,1\n",
             r"a label, or one of scan, patient, section, but is 'mas'\. Did you mean 'mass'",
         ),
         ("scan,mass,mass*liver\na,1,1\n", "a label at one of right lung, mediastinum, left lung, but is 'liver'"),
-        ("file,mass,a,b,c\na,1,,,\n", r"a column 'scan', but is 'one without'\. It has file, mass, a, b \.\.\."),
-        ("", "a column 'scan', but is 'one without'. It is empty"),
-        ("scan,age\na,1\n", "a column for each label, such as 'mass'"),
+        ("file,mass,a,b,c\na,1,,,\n", r"has no column 'scan'\. It has file, mass, a, b \.\.\."),
+        ("", r"has no column 'scan'\. It is empty"),
+        ("scan,age\na,1\n", "has no column of a label, such as 'mass'"),
     ],
 )
 def test_malformed_table_is_an_error(tmp_path: Path, text: str, message: str) -> None:

@@ -151,7 +151,7 @@ def test_labels_can_be_chosen(release: Path) -> None:
         ("trn00001,0.0", "trn00001,7", r"line 3: nodule\*right_lower must be 0, 1 or empty, but is '7'"),
         ("trn00001,0.0,", "trn00001,", "line 3: the row has 9 cells for 10 columns"),
         ("trn00001", "trn00000", "scan 'trn00000' is in rows 1 and 2"),
-        ("NoteAcc_DEID", "Note", "a table with a column 'NoteAcc_DEID'"),
+        ("NoteAcc_DEID", "Note", "has no column 'NoteAcc_DEID'"),
     ],
 )
 def test_malformed_table_of_the_release_is_an_error(release: Path, old: str, new: str, message: str) -> None:
@@ -245,7 +245,7 @@ def test_scans_in_subfolders_are_named_by_their_path(tmp_path: Path) -> None:
     assert "organs" in first
     assert "organs" not in second
     (root / "labels.csv").write_text("scan,pneumonia\nct,1\n")
-    with pytest.raises(ValueError, match=r"the name of one scan, but is 'ct'.*Name its folder too"):
+    with pytest.raises(ValueError, match=r"'ct' is the name of several scans: .*Name the folder too"):
         rad_chestct_datalist(root, "all")
 
 
@@ -267,9 +267,9 @@ def test_sections_by_share_are_reproducible_and_disjoint(tmp_path: Path) -> None
         ("scan,lung nodul\na,1\n", "Did you mean 'lung nodule'?"),
         ("scan,lung nodul*left lung\na,1\n", "Did you mean 'lung nodule'?"),
         ("scan,lung nodule*liver\na,1\n", "a label at one of right lung, mediastinum, left lung, but is 'liver'"),
-        ("file,pneumonia\na,1\n", "a table with a column 'scan'"),
-        ("scan,age\na,60\n", "with a column for each label, such as 'air trapping'"),
-        ("scan,pneumonia\n", "with a row for each scan"),
+        ("file,pneumonia\na,1\n", "has no column 'scan'"),
+        ("scan,age\na,60\n", "has no column of a label, such as 'air trapping'"),
+        ("scan,pneumonia\n", "has no rows"),
         ("scan,section,pneumonia\na,training,1\nb,tset,1\n", "row 2: section must be one of .*Did you mean 'test'?"),
         ("scan,patient,section,pneumonia\na,p,training,1\nb,p,test,1\n", "puts patient p in training and test"),
         ("scan,section,pneumonia\na,test,1\n", "has no scan for training. Its 1 scans are in other sections"),

@@ -20,7 +20,7 @@ WHOLE_LUNG = 0.9
 
 
 class PhantomFinding(NamedTuple):
-    """One finding of one lung.
+    """Finding of one lung.
 
     Attributes:
         name: One of ``CT_FINDINGS``.
@@ -66,7 +66,7 @@ class Texture:
 
 
 class LungFields(NamedTuple):
-    """One lung on a grid while findings change it: its extent, its HU, and the other content of the pleural cavity.
+    """Lung on a grid while findings change it: its extent, its HU, and the other content of the pleural cavity.
 
     Attributes:
         x, y, z: Coordinates that broadcast to (X, Y, Z), mm.

@@ -55,13 +55,13 @@ def make_scene(seed: int, sides: dict[str, tuple[int, ...]], severity: float, ar
         >>> make_scene(0, {"effusion": (-1,)}, severity=0.5, arms="up").findings[0].name
         'effusion'
     """
-    patient, places, growth, speckle = (np.random.default_rng([seed, part]) for part in range(4))
+    patient, positions, growth, speckle = (np.random.default_rng([seed, part]) for part in range(4))
     collapsed = sides.get("collapse", ())
     # a collapsed lung draws the heart towards it and raises the diaphragm
     pull = 16.0 * severity * (collapsed[0] if len(collapsed) == 1 else 0)
     right, left = (24.0 * severity * (side in collapsed) for side in (1, -1))
     anatomy = make_anatomy(patient, arms=arms, shift=pull, dome_rise=(right, left))
-    findings = draw_findings(places, anatomy, sides, severity)
+    findings = draw_findings(positions, anatomy, sides, severity)
     vessels, bronchi = [], []
     for side in (1, -1):
         vessels += [grow_lung_tree(growth, anatomy, side, kind) for kind in ("arteries", "veins")]

@@ -136,10 +136,10 @@ class Detector:
         # a larger x is further to the left on the detector, so that a span begins at its higher end
         ends = [(end[part], sign) for low, high in spans for end, sign in ((np.maximum(high, low), 1.0), (low, -1.0))]
         for end, sign in ends:
-            place = np.clip(zero + scale * end, 0.0, self.size, dtype=np.float32)
-            first = place.astype(np.int64)
+            position = np.clip(zero + scale * end, 0.0, self.size, dtype=np.float32)
+            first = position.astype(np.int64)
             # if a span begins within a pixel, the next pixel receives the rest
-            rest = place - first.astype(np.float32)
+            rest = position - first.astype(np.float32)
             index = (first + rows).ravel()
             steps += sign * np.bincount(index, (1.0 - rest).ravel(), minlength=steps.size)
             steps[1:] += sign * np.bincount(index, rest.ravel(), minlength=steps.size)[:-1]

@@ -57,7 +57,7 @@ _KINDS = {
 
 
 class RadiographFinding(NamedTuple):
-    """One finding on a radiograph.
+    """Finding on a radiograph.
 
     Attributes:
         label: One of the eight classes.

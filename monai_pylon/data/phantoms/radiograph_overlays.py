@@ -41,8 +41,8 @@ def _wire(rng: np.random.Generator, start: np.ndarray, end: np.ndarray) -> list[
 def _leads(rng: np.random.Generator) -> list[np.ndarray]:
     """Draw electrodes with their wires: detector (u, v) of both ends, and the radius, of each stroke (5,)."""
     strokes = []
-    for place in ((75, 70), (-75, 70), (-95, -60), (85, -70), (-20, -20))[: int(rng.integers(2, 6))]:
-        spot = np.array(place) + rng.normal(0.0, 14.0, 2)
+    for position in ((75, 70), (-75, 70), (-95, -60), (85, -70), (-20, -20))[: int(rng.integers(2, 6))]:
+        spot = np.array(position) + rng.normal(0.0, 14.0, 2)
         strokes += [np.append(part, 1.0) for part in _ring(spot, 3.4)]
         strokes += [np.append(part, 0.7) for part in _wire(rng, spot, np.array([rng.uniform(-60, 60), -240.0]))]
     return strokes

@@ -259,14 +259,14 @@ def test_nodules_agree_with_report_and_labels():
     assert count == 3
     assert fine.report.count("nodule of") == 3
     # the report has the diameters of whole nodules, the masks end at the pleura
-    told = sorted(int(word) for word in fine.report.replace("mm", "").split() if word.isdigit())
+    reported = sorted(int(word) for word in fine.report.replace("mm", "").split() if word.isdigit())
     volumes = ndimage.sum_labels(mask, spots, range(1, 4)) * 2.2**3
     measured = sorted((6 * volumes / np.pi) ** (1 / 3))
-    assert 6 <= told[0] <= told[-1] <= 24
-    assert max(measured) <= max(told) + 2.2
-    assert min(measured) > 0.5 * min(told)
+    assert 6 <= reported[0] <= reported[-1] <= 24
+    assert max(measured) <= max(reported) + 2.2
+    assert min(measured) > 0.5 * min(reported)
     assert fine.labels[CHEST_CT_LABELS.index("lung nodule")] == 1
-    assert fine.labels[CHEST_CT_LABELS.index("lung nodulegr1cm")] == (max(told) > 10)
+    assert fine.labels[CHEST_CT_LABELS.index("lung nodulegr1cm")] == (max(reported) > 10)
     sides = {word for word in ("right", "left") if f"{word} upper" in fine.report or f"{word} lower" in fine.report}
     places = fine.locations[CHEST_CT_LABELS.index("lung nodule")]
     x = ras(fine)[0][mask]
