@@ -1,7 +1,7 @@
-"""The CT series in a DICOM folder: which there are, and whether a series is a volume at all.
+"""CT series in a DICOM folder: search, choice, and checks that a series is one volume.
 
-What a viewer would show as odd but a program would swallow is an error here: several series in one folder, missing or
-doubled slices, a tilted gantry, scouts among the slices. SimpleITK orders the slices by their position in the patient.
+Several series in one folder, missing or duplicate slices, gantry tilt, and scouts among the slices are errors.
+SimpleITK orders the slices by their position in the patient.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from monai_pylon.utils import check
 
 __all__ = ["check_slices", "find_ct_series", "is_dicom_file", "read_dicom_series"]
 
-#: Gaps between slices may differ from their median by this share (rounding in the header), no more.
+#: Largest deviation of a gap between slices from the median gap, as a share (headers are rounded).
 _GAP_TOLERANCE = 0.1
-#: Tangent of the angle between the slices' normal and the way through them: 3 degrees, as `check_affine` allows.
+#: Largest tangent of the angle between the normal of the slices and their displacement: 3 degrees.
 _TILT_TOLERANCE = 0.05
 
 
 def is_dicom_file(path: str | PathLike[str]) -> bool:
-    """Whether a file is DICOM: by its ending, else by the mark "DICM" after 128 bytes.
+    """Return whether a file is DICOM: by its ending, else by the characters "DICM" after 128 bytes.
 
     Args:
-        path: a file; its name need not have an ending.
+        path: A file; its name need not have an ending.
 
     Returns:
         True for a DICOM file.
@@ -49,7 +49,7 @@ def is_dicom_file(path: str | PathLike[str]) -> bool:
 
 
 def _tags(file: str) -> tuple[str, str, str]:
-    """Modality, image type and description."""
+    """Return modality, image type and description of a DICOM file."""
     reader = optional_import("SimpleITK")[0].ImageFileReader()
     reader.SetFileName(file)
     reader.ReadImageInformation()
@@ -61,13 +61,13 @@ def _tags(file: str) -> tuple[str, str, str]:
 
 
 def find_ct_series(folder: str | PathLike[str]) -> dict[str, tuple[str, list[str]]]:
-    """The CT series in a folder (not below it); scouts, reports and other modalities are left out.
+    """Find the CT series in a folder, without subfolders; scouts, reports and other modalities are skipped.
 
     Args:
-        folder: where the DICOM files lie.
+        folder: Folder with the DICOM files.
 
     Returns:
-        by series UID, the series' description and its S files in the order of their position.
+        Description and S files, in the order of their position, by series UID.
 
     Example:
         >>> import tempfile
@@ -86,15 +86,15 @@ def find_ct_series(folder: str | PathLike[str]) -> dict[str, tuple[str, list[str
 
 
 def check_slices(positions: np.ndarray, directions: np.ndarray, folder: str | PathLike[str]) -> None:
-    """Raise unless slices are parallel, straight above each other and evenly spaced.
+    """Raise unless slices are parallel, aligned and evenly spaced.
 
     Args:
-        positions: (S, 3), each slice's first voxel in mm (DICOM's ImagePositionPatient), in order.
-        directions: (S, 6), each slice's row and column direction (ImageOrientationPatient).
-        folder: where they come from, for the error.
+        positions: (S, 3), first voxel of each slice in mm (ImagePositionPatient), in order.
+        directions: (S, 6), row and column direction of each slice (ImageOrientationPatient).
+        folder: Folder of the slices, for the error.
 
     Raises:
-        ValueError: where they are no volume.
+        ValueError: If the slices are not one volume.
 
     Example:
         >>> along_z = np.array([[0.0, 0, 0], [0, 0, 5], [0, 0, 15]])
@@ -102,10 +102,10 @@ def check_slices(positions: np.ndarray, directions: np.ndarray, folder: str | Pa
         Traceback (most recent call last):
         ...
         ValueError: path must be a complete series with evenly spaced slices, but is 'series'. Its slices are 5.00 to
-        10.00 mm apart; look for missing or doubled slices after 0.0 mm, 5.0 mm.
+        10.00 mm apart; look for missing or duplicate slices after 0.0 mm, 5.0 mm.
     """
     same = bool(np.abs(directions - directions[0]).max() < 1e-3)
-    check(same, "path", "a series whose slices all lie the same way", str(folder), "Take out the scout (localizer).")
+    check(same, "path", "a series of parallel slices", str(folder), "Remove the scout (localizer).")
     normal = np.cross(directions[0, :3], directions[0, 3:])
     heights = positions @ normal
     gaps = np.diff(heights)
@@ -117,12 +117,14 @@ def check_slices(positions: np.ndarray, directions: np.ndarray, folder: str | Pa
         "path",
         "a complete series with evenly spaced slices",
         str(folder),
-        f"Its slices are {gaps.min():.2f} to {gaps.max():.2f} mm apart; look for missing or doubled slices"
+        f"Its slices are {gaps.min():.2f} to {gaps.max():.2f} mm apart; look for missing or duplicate slices"
         f" after {where or 'the first'}.",
     )
-    way = positions[-1] - positions[0]
-    slide = float(np.linalg.norm(way - (way @ normal) * normal) / (way @ normal))
-    remedy = f"Its slices slide by {np.degrees(np.arctan(slide)):.1f} degrees: resample to a rectangular grid first."
+    path = positions[-1] - positions[0]
+    slide = float(np.linalg.norm(path - (path @ normal) * normal) / (path @ normal))
+    remedy = (
+        f"Its slices are displaced by {np.degrees(np.arctan(slide)):.1f} degrees: resample to a rectangular grid first."
+    )
     check(slide <= _TILT_TOLERANCE, "path", "a series without gantry tilt", str(folder), remedy)
 
 
@@ -131,7 +133,7 @@ def _choose(folder: str, series_uid: str | None) -> list[str]:
     listed = "; ".join(f"{uid} ({text}; {len(files)} files)" for uid, (text, files) in series.items())
     check(bool(series), "path", "a folder with a CT series (DICOM)", folder, "No CT slices were found in it.")
     if series_uid is None:
-        remedy = f"It holds {len(series)}: {listed}. Name one as series_uid, or keep each in a folder of its own."
+        remedy = f"It holds {len(series)}: {listed}. Choose one by series_uid, or use one folder for each."
         check(len(series) == 1, "path", "a folder with one CT series", folder, remedy)
         return next(iter(series.values()))[1]
     check(series_uid in series, "series_uid", "the UID of a CT series in the folder", series_uid, f"It holds {listed}.")
@@ -139,17 +141,17 @@ def _choose(folder: str, series_uid: str | None) -> list[str]:
 
 
 def read_dicom_series(folder: str | PathLike[str], series_uid: str | None = None) -> Any:
-    """Read the CT series of a DICOM folder, in HU.
+    """Read the CT series of a DICOM folder in HU.
 
     Args:
-        folder: where the DICOM files lie.
-        series_uid: which series, where the folder holds several.
+        folder: Folder with the DICOM files.
+        series_uid: UID of the series, if the folder holds several.
 
     Returns:
-        a SimpleITK image of size (X, Y, Z).
+        A SimpleITK image of size (X, Y, Z).
 
     Raises:
-        ValueError: where there is no CT series, several without a choice, or one that is no complete volume.
+        ValueError: If there is no CT series, several without a choice, or one that is not a complete volume.
 
     Example:
         >>> import tempfile
@@ -161,7 +163,7 @@ def read_dicom_series(folder: str | PathLike[str], series_uid: str | None = None
     """
     sitk = optional_import("SimpleITK")[0]
     files = _choose(str(folder), series_uid)
-    if len(files) == 1:  # an enhanced CT keeps all of its slices in one file
+    if len(files) == 1:  # an enhanced CT has all slices in one file
         return sitk.ReadImage(files[0])
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames(files)

@@ -6,19 +6,18 @@ table of problems, which name reports only.
 
 from __future__ import annotations
 
-import csv
 import html
 import re
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from hashlib import blake2b
 from itertools import islice
 from multiprocessing import get_context
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from monai.utils import optional_import
@@ -31,6 +30,7 @@ from monai_pylon.labeler.report_text import EMPTY, LONGEST_REPORT, NO_IDENTIFIER
 from monai_pylon.labeler.sections import split_report
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
 from monai_pylon.utils import check, check_type
+from monai_pylon.utils.tables import csv_writers
 
 __all__ = ["ReportSummary", "label_reports", "report_problems", "without_markup"]
 
@@ -190,24 +190,6 @@ class _Names:
         return blake2b(name.encode("utf-8", "replace"), digest_size=8).digest()
 
 
-@contextmanager
-def _written_whole(*paths: Path) -> Iterator[list[Any]]:
-    """CSV writers of files that appear together once everything is written, and not at all after an error."""
-    parts = [path.with_name(path.name + ".part") for path in paths]
-    try:
-        files = [part.open("w", encoding="utf-8", newline="") for part in parts]
-        try:
-            yield [csv.writer(file, lineterminator="\n") for file in files]
-        finally:
-            for file in files:
-                file.close()
-        for part, path in zip(parts, paths, strict=True):
-            part.replace(path)
-    finally:
-        for part in parts:
-            part.unlink(missing_ok=True)
-
-
 def label_reports(
     source: str | PathLike[str],
     output: str | PathLike[str],
@@ -257,7 +239,7 @@ def label_reports(
     total = count_reports(source) if progress and has_tqdm else None
     names, labels, odd = _Names(), Counter[str](), Counter[str]()
     count = with_labels = unread = 0
-    with _written_whole(path, path.with_name(f"{path.stem}_problems.csv")) as (rows, problem_rows):
+    with csv_writers(path, path.with_name(f"{path.stem}_problems.csv")) as (rows, problem_rows):
         rows.writerow(LABEL_TABLE_COLUMNS)
         problem_rows.writerow(("report", "source", "problem", "labelled"))
         labelled = _labelled(reports, labeler, processes)

@@ -7,7 +7,6 @@ behind its name, so that no report is lost and none that was not read counts as 
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -19,6 +18,7 @@ from monai_pylon.labeler.findings import Finding
 from monai_pylon.labeler.labeler import ReportLabeler
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, possible_locations
 from monai_pylon.utils import check, nearest_name
+from monai_pylon.utils.tables import csv_writers, open_table
 
 __all__ = ["LABEL_TABLE_COLUMNS", "LabelTable", "label_cells", "read_label_table", "table_rows", "write_label_table"]
 
@@ -135,22 +135,21 @@ def write_label_table(
     for name, told in facts.items():
         check(name in _FACTS, "a further column", " or ".join(_FACTS), name)
         check(len(told) == len(reports), name, f"{len(reports)} cells, one for each report", len(told))
-    with Path(path).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+    with csv_writers(path) as [writer]:
         writer.writerow((*LABEL_TABLE_COLUMNS, *facts))
         for number, (report, own) in enumerate(zip(reports, cells, strict=True)):
             more = [str(told[number]) for told in facts.values()]
             writer.writerows([*row, *more] for row in table_rows(report, own))
 
 
-def _checked_row(name: str, line: int, row: dict[str, str | None]) -> tuple[str, str, list[str]]:
+def _checked_row(name: str, line: int, row: dict[str, str]) -> tuple[str, str, list[str]]:
     where = f"{name} line {line}"
-    label = (row["abnormality"] or "").strip()
+    label = row["abnormality"].strip()
     check(bool(row["report"]), where, "a row with a report's name", "none", "Fill the column report.")
     near = nearest_name(label, CHEST_CT_LABELS)
     known = label in _INDEX or not label
     check(known, where, "a row with one of the 80 labels", label, f"Did you mean {near!r}?" if near else "")
-    values = [(row[organ] or "").strip() for organ in ORGANS]
+    values = [row[organ].strip() for organ in ORGANS]
     check(all(value in ("0", "1", "") for value in values), where, "a row with 1, 0 or nothing for each organ", values)
     places = np.array([value == "1" for value in values])
     if label:
@@ -158,7 +157,7 @@ def _checked_row(name: str, line: int, row: dict[str, str | None]) -> tuple[str,
         check(not outside, where, f"a row with a place where {label!r} can lie", values)
     else:
         check(not places.any(), where, "a row with a label where an organ has 1", values)
-    return str(row["report"]), label, values
+    return row["report"], label, values
 
 
 def read_label_table(path: str | PathLike[str]) -> LabelTable:
@@ -189,24 +188,21 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
     found: dict[str, np.ndarray] = {}
     untold: dict[str, np.ndarray] = {}
     facts: dict[str, dict[str, str]] = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        missing = [column for column in LABEL_TABLE_COLUMNS if column not in (reader.fieldnames or ())]
-        check(not missing, path.name, "a table with the columns " + ",".join(LABEL_TABLE_COLUMNS), f"without {missing}")
-        further = [name for name in _FACTS if name in (reader.fieldnames or ())]
-        for row in reader:
-            report, label, values = _checked_row(path.name, reader.line_num, row)
-            cells = found.setdefault(report, np.zeros(_SHAPE, dtype=bool))
-            blank = untold.setdefault(report, np.zeros(_SHAPE, dtype=bool))
-            if label:
-                cells[_INDEX[label]] |= [value == "1" for value in values]
-                blank[_INDEX[label]] |= [value == "" for value in values] & _POSSIBLE[_INDEX[label]]
-            elif not any(values):
-                blank[:] = True
-            told = {name: (row[name] or "").strip() for name in further}
-            same = facts.setdefault(report, told) == told
-            remedy = f"Its rows differ in {' or '.join(further)}."
-            check(same, f"{path.name} line {reader.line_num}", "of one patient and section as before", report, remedy)
+    columns, rows = open_table(path, required=LABEL_TABLE_COLUMNS)
+    further = [name for name in _FACTS if name in columns]
+    for line, row in rows:
+        report, label, values = _checked_row(path.name, line, row)
+        cells = found.setdefault(report, np.zeros(_SHAPE, dtype=bool))
+        blank = untold.setdefault(report, np.zeros(_SHAPE, dtype=bool))
+        if label:
+            cells[_INDEX[label]] |= [value == "1" for value in values]
+            blank[_INDEX[label]] |= [value == "" for value in values] & _POSSIBLE[_INDEX[label]]
+        elif not any(values):
+            blank[:] = True
+        told = {name: row[name].strip() for name in further}
+        same = facts.setdefault(report, told) == told
+        remedy = f"Its rows differ in {' or '.join(further)}."
+        check(same, f"{path.name} line {line}", "of one patient and section as before", report, remedy)
     return table_of(found, {}, untold, facts if further else None)
 
 

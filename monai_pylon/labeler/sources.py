@@ -5,7 +5,6 @@ Names that mean none of the 80 labels are counted in the table's ``unknown``; no
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Iterable
@@ -19,6 +18,7 @@ from monai_pylon.labeler.label_table import LabelTable, table_of
 from monai_pylon.labeler.labeler import ReportLabeler
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, possible_locations
 from monai_pylon.utils import check
+from monai_pylon.utils.tables import open_table
 
 __all__ = ["chexbert_labels", "listed_labels", "radgraph_labels"]
 
@@ -70,30 +70,28 @@ def chexbert_labels(path: str | PathLike[str], report_column: str | None = None,
         >>> table.reports, int(table.cells.any(axis=2).sum()), table.unknown
         (['s1'], 1, {'Fracture': 1})
     """
-    with (Path(__file__).parent / "rules" / "chexbert.csv").open(encoding="utf-8", newline="") as file:
-        meaning = {row["class"]: row["label"] for row in csv.DictReader(r for r in file if not r.startswith("#"))}
+    classes = open_table(Path(__file__).parent / "rules" / "chexbert.csv", comment="#")[1]
+    meaning = {row["class"]: row["label"] for _, row in classes}
     source = Path(path)
     check(source.is_file(), "path", "a CSV file", str(source))
     found: dict[str, np.ndarray] = {}
     unknown: Counter[str] = Counter()
     values = {"": False, "0": False, "0.0": False, "1": True, "1.0": True, "-1": uncertain, "-1.0": uncertain}
-    with source.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        columns = reader.fieldnames or []
-        check(report_column is None or report_column in columns, "report_column", f"a column of {source.name}", columns)
-        foreign = [c for c in columns if c in _CHEXPERT_ONLY and c not in meaning]
-        check(any(c in meaning for c in columns), "path", "a file with CheXpert's classes as columns", columns)
-        for number, row in enumerate(reader):
-            name = str(row[report_column]) if report_column else str(number)
-            cells = found.setdefault(name, _nothing())
-            for column in [column for column in columns if column in meaning or column in foreign]:
-                value = (row[column] or "").strip()
-                check(value in values, f"{source.name} line {reader.line_num}", "1, 0, -1 or empty", value)
-                if values[value] and column in meaning:
-                    label = CHEST_CT_LABELS.index(meaning[column])
-                    cells[label] = possible_locations()[label]
-                elif values[value]:
-                    unknown[column] += 1
+    columns, rows = open_table(source)
+    check(report_column is None or report_column in columns, "report_column", f"a column of {source.name}", columns)
+    foreign = [c for c in columns if c in _CHEXPERT_ONLY and c not in meaning]
+    check(any(c in meaning for c in columns), "path", "a file with CheXpert's classes as columns", columns)
+    for number, (line, row) in enumerate(rows):
+        name = row[report_column] if report_column else str(number)
+        cells = found.setdefault(name, _nothing())
+        for column in [column for column in columns if column in meaning or column in foreign]:
+            value = row[column].strip()
+            check(value in values, f"{source.name} line {line}", "1, 0, -1 or empty", value)
+            if values[value] and column in meaning:
+                label = CHEST_CT_LABELS.index(meaning[column])
+                cells[label] = possible_locations()[label]
+            elif values[value]:
+                unknown[column] += 1
     return table_of(found, dict(unknown))
 
 

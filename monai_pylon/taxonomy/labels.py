@@ -5,10 +5,9 @@ The names live in CSV files beside this one, so that a list can be read and comp
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
-from monai_pylon.utils import check_choice
+from monai_pylon.utils import check_choice, read_rows
 
 __all__ = ["CHEST_CT_LABELS", "CHEST_XRAY14_LABELS", "PASCAL_VOC_LABELS", "label_index", "read_table"]
 
@@ -31,8 +30,7 @@ def read_table(name: str) -> list[dict[str, str]]:
     """
     folder = Path(__file__).parent
     check_choice(name, sorted(path.stem for path in folder.glob("*.csv")), "name")
-    with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return read_rows(folder / f"{name}.csv")
 
 
 def _names(table: str) -> tuple[str, ...]:

@@ -62,7 +62,7 @@ def test_a_wrong_line_is_named(folder: Path, name: str, line: str, message: str)
 
 def test_a_missing_file_a_wrong_header_and_wrong_bytes_are_named(folder: Path) -> None:
     (folder / "sizes.csv").write_bytes(b"finding,measure,above_mm,gives\nnod\xfcle,longest,1,nodule\n")
-    with pytest.raises(ValueError, match=r"sizes\.csv line 2 must have text in UTF-8"):
+    with pytest.raises(ValueError, match=r"sizes\.csv, line 2: the text is not in UTF-8"):
         read_rules(folder)
     (folder / "sizes.csv").write_text("finding,measure\n")
     with pytest.raises(ValueError, match=r"sizes\.csv line 1 must have the columns finding,measure,above_mm,gives"):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from monai_pylon.reports import save_label_nifti, save_radiograph_nifti
+from monai_pylon.reports.nifti import save_volume_nifti
 
 OBLIQUE = np.array([[-0.78, 0.14, 0, 90.5], [-0.14, -0.78, 0, 80.25], [0, 0, 3.0, -400], [0, 0, 0, 1]])
 
@@ -77,3 +78,15 @@ def test_the_map_of_a_radiograph_has_its_pixels_size(spacing: tuple | None, zoom
 def test_a_spacing_of_nothing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="spacing must be positive"):
         save_radiograph_nifti(tmp_path / "a.nii", np.zeros((2, 2)), (0.0, 1.0))
+
+
+def test_a_volume_is_rounded_to_whole_hu_and_clipped_to_int16(tmp_path: Path) -> None:
+    hu = np.array([-40000.0, -1000.4, -999.6, 40000.0]).reshape(1, 2, 2)
+    save_volume_nifti(tmp_path / "ct.nii.gz", hu, OBLIQUE)
+    image = nibabel.load(tmp_path / "ct.nii.gz")
+    assert np.asarray(image.dataobj).ravel().tolist() == [-32768, -1000, -1000, 32767]
+    assert image.get_data_dtype() == np.int16
+    assert (image.header["qform_code"], image.header["sform_code"]) == (1, 1)
+    np.testing.assert_allclose(image.affine, OBLIQUE, atol=1e-4)
+    with pytest.raises(ValueError, match=r"hu must be of shape \(X, Y, Z\)"):
+        save_volume_nifti(tmp_path / "ct.nii.gz", hu[0], OBLIQUE)

@@ -9,12 +9,11 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import nibabel
-import numpy as np
 from monai.data import MetaTensor
 from monai.transforms import Transform
 
 from monai_pylon.data import ORGANS_ENDING, VOLUME_SUFFIXES
+from monai_pylon.reports.nifti import save_volume_nifti
 from monai_pylon.utils import atomic_write, check_choice, check_type
 
 __all__ = ["CopyScan", "scans_of_cohort"]
@@ -42,18 +41,6 @@ def scans_of_cohort(scans: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, 
         n for n in (s["scan"] for s in scans) if n.endswith(ORGANS_ENDING) and n.removesuffix(ORGANS_ENDING) in names
     ]
     return [{**scan, "source": scan["image"]} for scan in scans if scan["scan"] not in masks], masks
-
-
-def _save_volume(path: Path, image: MetaTensor) -> None:
-    """A scan (1, X, Y, Z) as NIfTI, in whole HU as scanners give them."""
-    hu = np.rint(image[0].cpu().numpy()).clip(-32768, 32767).astype(np.int16)
-    affine = np.asarray(image.affine, dtype=np.float64)
-    nifti = nibabel.Nifti1Image(hu, affine)
-    nifti.header.set_xyzt_units("mm")
-    nifti.set_sform(affine, code=1)
-    nifti.set_qform(affine, code=1)
-    with atomic_write(path) as part:
-        nibabel.save(nifti, part)
 
 
 class CopyScan(Transform):
@@ -100,7 +87,7 @@ class CopyScan(Transform):
                     raise
         check_type(item["image"], MetaTensor, "image", "Its affine says where it lies: read it by ReadVolumed.")
         name = f"{item['scan']}.nii.gz"
-        _save_volume(self.output / name, item["image"])
+        save_volume_nifti(self.output / name, item["image"][0].cpu().numpy(), item["image"].affine)
         return name
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,11 +7,10 @@ from os import PathLike
 from pathlib import Path
 
 import nibabel
-import numpy as np
 
 from monai_pylon.data import PhantomChestCTs
+from monai_pylon.reports.nifti import save_volume_nifti
 from monai_pylon.utils import write_rows
-from monai_pylon.utils.files import atomic_write
 
 __all__ = ["write_phantom_archive"]
 
@@ -56,9 +55,7 @@ def write_phantom_archive(
     for number in range(len(drawn)):
         phantom, name = drawn.phantom(number), f"phantom_{number}"
         if not _is_there(scans / f"{name}.nii.gz", phantom.image.shape):
-            image = nibabel.Nifti1Image(np.rint(phantom.image).astype(np.int16), phantom.affine)
-            with atomic_write(scans / f"{name}.nii.gz") as part:
-                nibabel.save(image, part)
+            save_volume_nifti(scans / f"{name}.nii.gz", phantom.image, phantom.affine)
         rows.append({"id": name, "patient": name, "section": _section(number), "report": phantom.report})
     write_rows(table, rows)
     return scans, table

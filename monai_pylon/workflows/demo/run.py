@@ -17,9 +17,9 @@ import numpy as np
 from monai.bundle import run
 
 from monai_pylon.data import phantom_chest_ct
-from monai_pylon.reports import save_label_nifti
+from monai_pylon.reports.nifti import save_label_nifti, save_volume_nifti
 from monai_pylon.taxonomy import ORGAN_VALUES
-from monai_pylon.utils import atomic_write, check, read_rows
+from monai_pylon.utils import check, read_rows
 from monai_pylon.workflows.bundle.folders import bundle_folder
 from monai_pylon.workflows.cohort.inputs import list_scans
 from monai_pylon.workflows.demo.axialnet import axialnet_demo
@@ -56,9 +56,7 @@ def _write_phantom(folder: Path) -> tuple[Path, Path]:
     """Write a phantom CT and its organs; gives the paths of both."""
     phantom = phantom_chest_ct(0)
     scan, truth = folder / "phantom_ct.nii.gz", folder / "phantom_truth.nii.gz"
-    image = nibabel.Nifti1Image(np.rint(phantom.image).astype(np.int16), phantom.affine)
-    with atomic_write(scan) as part:
-        nibabel.save(image, part)
+    save_volume_nifti(scan, phantom.image, phantom.affine)
     save_label_nifti(truth, phantom.organs, phantom.affine)
     return scan, truth
 

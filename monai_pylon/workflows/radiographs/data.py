@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -14,6 +13,7 @@ from torch.utils.data import Dataset
 
 from monai_pylon.data import PhantomRadiographs, ReadRadiographd, chest_xray14_datalist
 from monai_pylon.utils import check, check_choice, check_type
+from monai_pylon.utils.tables import open_table
 from monai_pylon.workflows.bundle.sections import SECTIONS, dataset_folder, phantoms_of_section
 
 __all__ = ["radiograph_data", "read_folds", "section_of_folds"]
@@ -46,14 +46,10 @@ def read_folds(file: str | PathLike[str]) -> dict[str, int]:
     if not place.is_file():
         raise FileNotFoundError(f"folds must be a CSV file that exists, but is {str(file)!r}.")
     folds = {}
-    with place.open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.DictReader(text)
-        for column in ("file", "fold"):
-            check(column in (reader.fieldnames or ()), "folds", f"a table with a column {column!r}", reader.fieldnames)
-        for row in reader:
-            number = str(row["fold"]).strip()
-            check(number.isdecimal(), f"{place}, line {reader.line_num}: fold", "a whole number", row["fold"])
-            folds[Path(row["file"]).stem] = int(number)
+    for line, row in open_table(place, required=("file", "fold"))[1]:
+        number = row["fold"].strip()
+        check(number.isdecimal(), f"{place}, line {line}: fold", "a whole number", row["fold"])
+        folds[Path(row["file"]).stem] = int(number)
     check(bool(folds), "folds", "a table with a row for each image", str(place))
     return folds
 
