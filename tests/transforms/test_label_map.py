@@ -169,7 +169,11 @@ MAP = np.array([[[0, 10, 14]]])
             r"label_map must be a volume \(X, Y, Z\).*Remove the channel",
         ),
         ({"label_map": np.zeros((0, 2, 2))}, ValueError, r"label_map must be a volume"),
-        ({"label_map": MAP - 20}, ValueError, "label_map must be between 0 and 65535.*Give the label map, not the image"),
+        (
+            {"label_map": MAP - 20},
+            ValueError,
+            "label_map must be between 0 and 65535.*Give the label map, not the image",
+        ),
         ({"label_map": MAP * 1.01}, ValueError, "label_map must be whole numbers.*nearest neighbour"),
         ({"label_map": MAP * np.nan}, ValueError, "label_map must be between"),
         ({"label_map": MAP.astype(str)}, ValueError, "label_map must be numbers"),
