@@ -142,6 +142,13 @@ def test_organs_have_three_axes_or_three_masks(shape) -> None:
         organ_bits(np.ones(shape, dtype=int))
 
 
+def test_labels_above_3_and_masks_above_1_are_errors() -> None:
+    with pytest.raises(ValueError, match="organs must be between 0 and 3 everywhere.*0 is background"):
+        organ_bits(np.full((2, 2, 2), 4))
+    with pytest.raises(ValueError, match="organs must be between 0 and 1 everywhere.*hold 0 and 1"):
+        organ_bits(np.full((3, 2, 2, 2), 2))
+
+
 @pytest.mark.parametrize("function", [organ_cells, organ_voxel_counts])
 @pytest.mark.parametrize("grid", [(2, 2), (2, 2, 2, 2), (0, 2, 2), (2, 2, 5), (2, 2, 2.0)])
 def test_the_grid_is_not_finer_than_the_volume(function, grid) -> None:

@@ -274,6 +274,14 @@ def test_the_spine_is_sought_in_the_rear_half() -> None:
         assert np.flatnonzero(between[:, :, 6].any(axis=0))[0] == first
 
 
+def test_of_three_rows_only_the_rearmost_is_searched_for_the_spine() -> None:
+    right, left = boxes(np.s_[16:28, 2:5, 2:10]), boxes(np.s_[2:12, 2:5, 2:10])
+    ct = np.zeros(right.shape)
+    ct[12:16, 3] = 500.0
+    between = mediastinum_between_lungs(right, left, ct, EDGE)
+    assert np.flatnonzero(between[:, :, 6].any(axis=0)).tolist() == [2, 3, 4]
+
+
 def test_of_several_bony_rows_the_foremost_is_the_front_of_the_spine() -> None:
     right, left = boxes(RIGHT), boxes(LEFT)
     ct = np.zeros(right.shape)
@@ -282,7 +290,9 @@ def test_of_several_bony_rows_the_foremost_is_the_front_of_the_spine() -> None:
     assert np.flatnonzero(between[:, :, 6].any(axis=0)).tolist() == [4, 5, 6, 7, 8, 9]
 
 
-@pytest.mark.parametrize(("bony", "first"), [(slice(4, 12), 5), (slice(6, 9), 2)])
+@pytest.mark.parametrize(
+    ("bony", "first"), [(slice(4, 12), 5), (slice(6, 9), 2), (slice(8, 11), 2), (slice(8, 12), 5), (slice(2, 6), 5)]
+)
 def test_an_intervertebral_disc_takes_the_front_of_the_spine_from_its_neighbours(bony: slice, first: int) -> None:
     shape = (30, 12, 20)
     right, left = boxes(np.s_[16:28, 2:10, 2:18], shape=shape), boxes(np.s_[2:12, 2:10, 2:18], shape=shape)
@@ -408,3 +418,12 @@ def test_the_level_of_the_domes_is_their_mean() -> None:
     left = boxes(np.s_[2:16, 0:8, 0:40], np.s_[2:16, 8:12, 20:40], shape=shape)
     between = mediastinum_between_lungs(right, left, np.zeros(shape), EDGE)
     assert np.flatnonzero(between[:, :3].any(axis=(0, 1))).tolist() == list(range(25 - 6, 40))
+
+
+def test_a_dome_of_a_quarter_of_the_columns_is_interpolated() -> None:
+    # A quarter of the 112 columns ends on slice 20, the others on slice 0: the dome lies on slice 5, less than 30 mm up.
+    shape = (40, 8, 40)
+    right = boxes(np.s_[24:38, 0:6, 0:40], np.s_[24:38, 6:8, 20:40], shape=shape)
+    left = boxes(np.s_[2:16, 0:6, 0:40], np.s_[2:16, 6:8, 20:40], shape=shape)
+    between = mediastinum_between_lungs(right, left, np.zeros(shape), EDGE)
+    assert between[:, :2].any(axis=(0, 1)).all()
