@@ -143,9 +143,9 @@ def test_organs_have_three_axes_or_three_masks(shape) -> None:
 
 
 def test_labels_above_3_and_masks_above_1_are_errors() -> None:
-    with pytest.raises(ValueError, match="organs must be between 0 and 3 everywhere.*0 is background"):
+    with pytest.raises(ValueError, match=r"organs must be between 0 and 3 everywhere.*0 is background"):
         organ_bits(np.full((2, 2, 2), 4))
-    with pytest.raises(ValueError, match="organs must be between 0 and 1 everywhere.*hold 0 and 1"):
+    with pytest.raises(ValueError, match=r"organs must be between 0 and 1 everywhere.*hold 0 and 1"):
         organ_bits(np.full((3, 2, 2, 2), 2))
 
 

@@ -421,7 +421,7 @@ def test_the_level_of_the_domes_is_their_mean() -> None:
 
 
 def test_a_dome_of_a_quarter_of_the_columns_is_interpolated() -> None:
-    # A quarter of the 112 columns ends on slice 20, the others on slice 0: the dome lies on slice 5, less than 30 mm up.
+    # A quarter of the 112 columns ends on slice 20, the others on slice 0. The dome lies on slice 5, 25 mm up.
     shape = (40, 8, 40)
     right = boxes(np.s_[24:38, 0:6, 0:40], np.s_[24:38, 6:8, 20:40], shape=shape)
     left = boxes(np.s_[2:16, 0:6, 0:40], np.s_[2:16, 6:8, 20:40], shape=shape)
