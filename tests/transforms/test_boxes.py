@@ -207,7 +207,7 @@ def test_an_image_without_affine_is_refused() -> None:
     with pytest.raises(ValueError, match=r"image must be of shape \(C, H, W\)"):
         FollowBoxes()(boxes, MetaTensor(torch.zeros(1, 8, 8, 8)))
     tilted = MetaTensor(torch.zeros(1, 8, 8), affine=np.eye(4)[[0, 2, 1, 3]])
-    with pytest.raises(ValueError, match="within its plane"):
+    with pytest.raises(ValueError, match="within its plane only"):
         FollowBoxes()(boxes, tilted)
     with pytest.raises(ValueError, match="min_visibility"):
         FollowBoxesd(min_visibility=50)

@@ -54,7 +54,7 @@ def test_after_resampling_the_voxels_hold_what_lies_at_their_place() -> None:
     [
         ((1, 2), None, ValueError, "extent must be three positive lengths in mm"),
         ((1, 2, 0), None, ValueError, "extent must be three positive lengths in mm"),
-        ((1, 2, 3), torch.zeros(1, 4, 4, 4), TypeError, "image must be of type MetaTensor.*size of a voxel"),
+        ((1, 2, 3), torch.zeros(1, 4, 4, 4), TypeError, "image must be of type MetaTensor.*voxel size"),
         ((1, 2, 3), MetaTensor(torch.zeros(4, 4, 4)), ValueError, r"image must be of shape \(C, X, Y, Z\)"),
     ],
 )

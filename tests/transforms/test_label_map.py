@@ -166,24 +166,28 @@ MAP = np.array([[[0, 10, 14]]])
         (
             {"label_map": np.ones((1, 2, 2, 2))},
             ValueError,
-            r"label_map must be a volume \(X, Y, Z\).*Take the channel off",
+            r"label_map must be a volume \(X, Y, Z\).*Remove the channel",
         ),
         ({"label_map": np.zeros((0, 2, 2))}, ValueError, r"label_map must be a volume"),
-        ({"label_map": MAP - 20}, ValueError, "label_map must be between 0 and 65535.*the image rather than the map"),
+        (
+            {"label_map": MAP - 20},
+            ValueError,
+            "label_map must be between 0 and 65535.*Give the label map, not the image",
+        ),
         ({"label_map": MAP * 1.01}, ValueError, "label_map must be whole numbers.*nearest neighbour"),
         ({"label_map": MAP * np.nan}, ValueError, "label_map must be between"),
         ({"label_map": MAP.astype(str)}, ValueError, "label_map must be numbers"),
-        ({"label_map": MAP + 110}, ValueError, r"of values that names has, but is '\[120, 124\]"),
+        ({"label_map": MAP + 110}, ValueError, r"values without a name, such as \[120, 124\]"),
         ({"label_map": MAP, "names": "lungmask"}, ValueError, r"\[10, 14\].*Name them"),
         ({"names": "total"}, ValueError, "names must be one of 'totalsegmentator'"),
         ({"names": ["a"]}, TypeError, "names must be of type str or Mapping"),
         ({"names": {10: "lung_left", 14: "lung_rigth"}}, ValueError, "Did you mean 'lung_right'"),
         ({"names": {10: "lung_left", 14: "lung"}}, ValueError, 'Use "background"'),
-        ({"names": {10: "lung_left", 14: "heart"}}, ValueError, "names must be such that both lungs are among them"),
-        ({"names": {10: "lung_right", 14: "heart"}}, ValueError, "both lungs are among them"),
-        ({"names": {}}, ValueError, "both lungs are among them"),
-        ({"names": {10: "lung_left", 1.5: "lung_right"}}, ValueError, "names must be by label values"),
-        ({"names": {10: "lung_left", -1: "lung_right"}}, ValueError, "names must be by label values"),
+        ({"names": {10: "lung_left", 14: "heart"}}, ValueError, "names must be names that include both lungs"),
+        ({"names": {10: "lung_right", 14: "heart"}}, ValueError, "include both lungs"),
+        ({"names": {}}, ValueError, "include both lungs"),
+        ({"names": {10: "lung_left", 1.5: "lung_right"}}, ValueError, "names must be a mapping of label values"),
+        ({"names": {10: "lung_left", -1: "lung_right"}}, ValueError, "names must be a mapping of label values"),
         ({"names": {10: "lung_left", 14: 3}}, TypeError, "name must be of type str"),
         ({"fill_mediastinum": True}, TypeError, "affine must be of type"),
         (
@@ -201,7 +205,7 @@ def test_errors_name_argument_and_remedy(change, kind, words) -> None:
 def test_the_transform_names_bad_input_too() -> None:
     with pytest.raises(ValueError, match="names must be one of"):
         OrgansFromLabelMap("total")
-    with pytest.raises(TypeError, match=r"label_map must be of type MetaTensor.*the affine tells left from right"):
+    with pytest.raises(TypeError, match=r"label_map must be of type MetaTensor.*the affine determines left and right"):
         OrgansFromLabelMap()(torch.zeros((1, 4, 4, 4)))
     with pytest.raises(ValueError, match=r"label_map must be of shape \(1, X, Y, Z\)"):
         OrgansFromLabelMap()(MetaTensor(torch.zeros((4, 4, 4))))

@@ -232,6 +232,66 @@ def test_on_fine_voxels_the_wall_of_the_airway_stays_out() -> None:
     assert not lungs(labels)[58:76, 20:24, 14:48].any()
 
 
+# --- scans without lungs ----------------------------------------------------------------------------------------------
+
+
+def head(edge: float) -> np.ndarray:
+    """Draw a head (X, Y, Z) in HU: brain, skull, and air in sinuses, airway and mouth."""
+    shape = tuple(round(length / edge) for length in (240, 240, 220))
+    x, y, z = (
+        (np.arange(n) - (n - 1) / 2).reshape([-1 if axis == a else 1 for a in range(3)]) * edge
+        for axis, n in enumerate(shape)
+    )
+    skull = np.sqrt((x / 80) ** 2 + (y / 95) ** 2 + (z / 90) ** 2)
+    ct = np.where(skull < 1, 40.0, -1000.0)
+    ct[(skull > 0.88) & (skull < 0.96)] = 900.0
+    for cx, cy, cz, radius in ((22, 50, -30, 16), (-22, 50, -30, 16), (0, 65, 10, 10), (0, 40, -45, 14)):
+        ct[(x - cx) ** 2 + (y - cy) ** 2 + (z - cz) ** 2 < radius**2] = -1000.0
+    ct[(np.hypot(x, y - 10) < 10) & (z < -20)] = -1000.0
+    return ct
+
+
+@pytest.mark.parametrize("edge", [4.0, 2.5])
+def test_a_head_has_no_lung(edge: float) -> None:
+    found = partition_organs(head(edge), np.diag([edge, edge, edge, 1.0]))
+    assert found.quality.reasons == ("no_lung",)
+    assert not found.labels.any()
+
+
+@pytest.fixture(scope="module")
+def long_phantom():
+    """Render a phantom from neck to pelvis, with lungs on slices 37 to 82 of 120."""
+    return phantom_chest_ct(seed=1, shape=(80, 70, 120), spacing=(4.0, 4.0, 4.0))
+
+
+@pytest.mark.parametrize(("first", "end"), [(0, 30), (0, 38), (86, 116)], ids=["abdomen", "up to the lungs", "neck"])
+def test_a_part_of_the_body_without_lungs_has_no_lung(long_phantom, first: int, end: int) -> None:
+    quality = partition_organs(long_phantom.image[:, :, first:end], long_phantom.affine).quality
+    assert not quality.ok
+    assert quality.reasons == ("no_lung",)
+
+
+def test_an_abdomen_with_the_bases_of_the_lungs_is_not_ok(long_phantom) -> None:
+    for end in (40, 42, 45, 48):
+        quality = partition_organs(long_phantom.image[:, :, :end], long_phantom.affine).quality
+        assert not quality.ok, end
+
+
+@pytest.mark.parametrize("value", [-1000.0, 40.0, 0.0])
+def test_a_constant_volume_is_not_ok(value: float) -> None:
+    found = partition_organs(np.full((20, 20, 40), value), np.diag([4.0, 4.0, 4.0, 1.0]))
+    assert not found.quality.ok
+    assert not found.labels.any()
+
+
+def test_a_lung_that_was_removed_is_small_or_completed(long_phantom) -> None:
+    """After pneumonectomy the empty side fills, so that the mask has a completed or a small lung."""
+    for value, side in ((1, "right"), (3, "left")):
+        ct = np.where(long_phantom.organs == value, 30.0, long_phantom.image)
+        quality = partition_organs(ct, long_phantom.affine).quality
+        assert quality.reasons in ((f"{side}_lung_completed",), (f"{side}_lung_small",))
+
+
 # --- laws -------------------------------------------------------------------------------------------------------------
 
 

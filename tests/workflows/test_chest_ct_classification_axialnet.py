@@ -477,7 +477,7 @@ def test_wrong_values_are_errors_that_help(overrides: dict[str, Any], message: s
     [
         (lambda ct: np.where(ct > 100, np.nan, ct), "must be finite"),
         (lambda ct: np.full_like(ct, -1000), "-1000 HU everywhere"),
-        (lambda ct: ct[..., :1], "It is a single slice"),
+        (lambda ct: ct[..., :1], "at least 2 slices"),
         (lambda ct: ct + 1024, "1024 higher"),
     ],
 )
