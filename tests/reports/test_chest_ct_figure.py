@@ -51,7 +51,7 @@ def test_a_page_of_findings(tmp_path: Path, scored: bool) -> None:
 def test_what_does_not_fit_is_named() -> None:
     with pytest.raises(ValueError, match=r"heat must be of the scan's shape \(9, 8, 7\)"):
         finding_on_scan("mass", 0.5, np.zeros((9, 8, 7)), np.zeros((3, 3, 3)), RAS)
-    with pytest.raises(ValueError, match="findings must be at least one"):
+    with pytest.raises(ValueError, match="findings must be a sequence with at least one finding"):
         scan_findings_figure([])
 
 

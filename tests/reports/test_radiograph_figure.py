@@ -57,7 +57,7 @@ def test_a_page_has_a_panel_for_each_finding_and_is_saved_whole(tmp_path: Path) 
 
 
 def test_what_does_not_fit_is_named() -> None:
-    with pytest.raises(ValueError, match="See heatmap_on_image"):
+    with pytest.raises(ValueError, match="Resize it with heatmap_on_image"):
         radiograph_overlay_figure(np.zeros((64, 64)), [finding()])
-    with pytest.raises(ValueError, match="with a radiograph each"):
+    with pytest.raises(ValueError, match="The finding 'Mass' has no radiograph"):
         radiograph_page_figure([finding()._replace(radiograph=None)])
