@@ -72,11 +72,8 @@ def html_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None 
     for row in rows:
         cells = [row.get(name, "") for name in columns]
         classes = [" class=number" if isinstance(cell, int | float) else "" for cell in cells]
-        lines.append(
-            "<tr>"
-            + "".join(f"<td{name}>{_text(cell)}</td>" for name, cell in zip(classes, cells, strict=True))
-            + "</tr>"
-        )
+        data = [f"<td{name}>{_text(cell)}</td>" for name, cell in zip(classes, cells, strict=True)]
+        lines.append("<tr>" + "".join(data) + "</tr>")
     return RawHTML("\n".join([*lines, "</table>"]))
 
 

@@ -35,9 +35,7 @@ def save_label_nifti(path: str | PathLike[str], labels: np.ndarray, affine: np.n
     labels = np.asarray(labels)
     matrix = check_affine(affine)
     if not (np.issubdtype(labels.dtype, np.integer) or labels.dtype == bool):
-        raise TypeError(
-            f"labels must be of an integer type, but is of {labels.dtype}. Convert it to an integer type first."
-        )
+        raise TypeError(f"labels must be of an integer type, but is of {labels.dtype}. Convert it first.")
     check(labels.ndim == 3, "labels", "of shape (X, Y, Z)", labels)
     small = labels.size == 0 or (labels.min() >= 0 and labels.max() <= 255)
     check(bool(small), "labels", "between 0 and 255", labels)

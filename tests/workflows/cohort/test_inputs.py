@@ -90,7 +90,7 @@ def test_what_is_no_input_is_named(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"input must be of type str.*\./7"):
         list_scans(7)  # type: ignore[arg-type]
     (tmp_path / "bad.json").write_text('[{"path": "a.nii"}]')
-    with pytest.raises(ValueError, match='items with a path as "image"'):
+    with pytest.raises(ValueError, match='dictionary with a path as "image"'):
         list_scans(tmp_path / "bad.json")
 
 

@@ -139,7 +139,7 @@ def test_what_is_out_of_date_is_done_again(change: str, job: Job, monkeypatch: p
     elif change == "output":
         (job.root / "out" / "a.out").unlink()
     else:
-        monkeypatch.setattr("monai_pylon.__version__", "99")
+        monkeypatch.setattr("monai_pylon.workflows.cohort.resume.__version__", "99")
     expected = 3 if change in ("settings", "version") else 1
     assert job.runner(**options).run().done == expected
 
@@ -167,7 +167,7 @@ def test_the_rows_of_other_scans_stay(job: Job) -> None:
 
 
 def test_no_scan_at_all_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="Name it: --input PATH"):
+    with pytest.raises(ValueError, match="Give --input PATH"):
         Job(tmp_path).runner().run()
 
 

@@ -34,10 +34,10 @@ def test_verdicts_are_counted_by_reason() -> None:
     rows = [quality("a"), quality("b", "no", "no_lung; no_trachea", heuristic="yes"), quality("c", error="broken")]
     assert {row["verdict"]: row["scans"] for row in mask_verdicts(rows)} == {
         "ok": 1,
-        "not ok: look at the picture": 1,
+        "not ok: check the image by eye": 1,
         "reason or remark: no_lung": 1,
         "reason or remark: no_trachea": 1,
-        "heuristic boxes in place of masks": 1,
+        "heuristic boxes instead of masks": 1,
         "failed: no masks": 1,
     }
 
@@ -53,7 +53,7 @@ def test_everything_left_out_is_named(tmp_path: Path) -> None:
         assert f"id-{k}" in page
         assert f"scan-{k}" in page
         assert f"&lt;remark {k}&gt;" in page
-    for words in ("mended", "not UTF-8", "scan_organs", "python -m &lt;command&gt;", "<b>7</b> left out or doubled"):
+    for words in ("mended", "not UTF-8", "scan_organs", "python -m &lt;command&gt;", "<b>7</b> left out or duplicate"):
         assert words in page
 
 
