@@ -1,4 +1,4 @@
-"""Label maps and maps of evidence as NIfTI files on the input's own grid, as 3D Slicer and ITK-SNAP open them."""
+"""Label maps and heatmaps as NIfTI files on the grid of the input, for viewers such as 3D Slicer and ITK-SNAP."""
 
 from __future__ import annotations
 
@@ -49,16 +49,16 @@ def save_volume_nifti(path: str | PathLike[str], hu: np.ndarray, affine: np.ndar
 
 
 def save_label_nifti(path: str | PathLike[str], labels: np.ndarray, affine: np.ndarray) -> None:
-    """Save a label map; the file appears whole or not at all.
+    """Save a label map atomically.
 
     Args:
-        path: where to write, ending in ``.nii`` or ``.nii.gz``.
-        labels: (X, Y, Z), integers from 0 to 255.
-        affine: (4, 4), voxel indices to RAS millimetres, of the scan that the labels belong to.
+        path: Path of the file, ending in ``.nii`` or ``.nii.gz``.
+        labels: Integers (X, Y, Z) from 0 to 255, or bool.
+        affine: Matrix (4, 4) of the scan, from voxel indices to RAS mm.
 
     Raises:
-        TypeError: where the labels are no integers.
-        ValueError: where they are not 3D or outside 0 to 255, or where the ending is another one.
+        TypeError: If the labels are not integers.
+        ValueError: If the labels are not 3D or not within 0 to 255, or the path has another ending.
 
     Example:
         >>> import tempfile, pathlib
@@ -70,7 +70,7 @@ def save_label_nifti(path: str | PathLike[str], labels: np.ndarray, affine: np.n
     labels = np.asarray(labels)
     matrix = check_affine(affine)
     if not (np.issubdtype(labels.dtype, np.integer) or labels.dtype == bool):
-        raise TypeError(f"labels must be of an integer type, but is of {labels.dtype}. Round it first, if it is meant.")
+        raise TypeError(f"labels must be of an integer type, but is of {labels.dtype}. Convert it first.")
     check(labels.ndim == 3, "labels", "of shape (X, Y, Z)", labels)
     small = labels.size == 0 or (labels.min() >= 0 and labels.max() <= 255)
     check(bool(small), "labels", "between 0 and 255", labels)
@@ -80,18 +80,18 @@ def save_label_nifti(path: str | PathLike[str], labels: np.ndarray, affine: np.n
 def save_radiograph_nifti(
     path: str | PathLike[str], heatmap: np.ndarray, spacing: tuple[float, float] | None = None
 ) -> None:
-    """Save a map that lies on a radiograph; the file appears whole or not at all.
+    """Save a heatmap of a radiograph atomically, as a volume with one slice.
 
-    A radiograph is no volume: the file has one slice, its first axis runs along the columns, its second down the rows,
-    and without a spacing a pixel counts as one unit, so that viewers lay it over the picture file of the radiograph.
+    The first axis of the file runs along the columns of the radiograph, the second down the rows. Without a spacing a
+    pixel has the size 1 without unit, so that viewers overlay the file on the radiograph's PNG or JPEG file.
 
     Args:
-        path: where to write, ending in ``.nii`` or ``.nii.gz``.
-        heatmap: (H, W), signed.
-        spacing: distance in mm between rows and between columns, as DICOM has it.
+        path: Path of the file, ending in ``.nii`` or ``.nii.gz``.
+        heatmap: Signed map (H, W).
+        spacing: Distance between rows and between columns in mm, in DICOM's order.
 
     Raises:
-        ValueError: where it is not (H, W), the ending is another one, or the spacing is not two positive numbers.
+        ValueError: If the map is not 2D, the path has another ending, or a spacing is not positive.
 
     Example:
         >>> import tempfile, pathlib
@@ -104,22 +104,22 @@ def save_radiograph_nifti(
     check(heatmap.ndim == 2, "heatmap", "of shape (H, W)", heatmap)
     rows, columns = (1.0, 1.0) if spacing is None else spacing
     check(rows > 0 and columns > 0, "spacing", "positive", spacing)
-    # a picture's x and y run to the left and to the back of the patient coordinates that viewers assume for it
+    # Viewers take the x and y axis of an image file to run to the patient's left and back: negative in RAS.
     affine = np.diag([-columns, -rows, 1.0, 1.0])
     image = np.ascontiguousarray(heatmap.T[..., None], dtype=np.float32)
     _save(path, image, affine, None if spacing is None else "mm")
 
 
 def save_map_nifti(path: str | PathLike[str], map: np.ndarray, affine: np.ndarray) -> None:
-    """Save a map of evidence on the grid of a scan; the file appears whole or not at all.
+    """Save a heatmap on the grid of a scan atomically.
 
     Args:
-        path: where to write, ending in ``.nii`` or ``.nii.gz``.
-        map: (X, Y, Z), signed.
-        affine: (4, 4), voxel indices to RAS millimetres, of the scan that the map belongs to.
+        path: Path of the file, ending in ``.nii`` or ``.nii.gz``.
+        map: Signed map (X, Y, Z).
+        affine: Matrix (4, 4) of the scan, from voxel indices to RAS mm.
 
     Raises:
-        ValueError: where it is not 3D or not finite, or where the ending is another one.
+        ValueError: If the map is not 3D or not finite, or the path has another ending.
 
     Example:
         >>> import tempfile, pathlib
