@@ -151,8 +151,8 @@ def test_a_released_checkpoint_loads_strictly(arguments, wrap):
 @pytest.mark.parametrize(
     ("convert", "state", "message"),
     [
-        (convert_torchvision_resnet, {"features.conv0.weight": 0}, "a ResNet of torchvision, but is ['features.conv0"),
-        (convert_torchvision_resnet, {}, "a ResNet of torchvision, but is 'empty'"),
+        (convert_torchvision_resnet, {"features.conv0.weight": 0}, "not belong to a ResNet of torchvision: ['features.conv0"),
+        (convert_torchvision_resnet, {}, "state_dict must be that of a ResNet of torchvision, but is {}"),
         (convert_torchvision_densenet, {"conv1.weight": 0}, "a DenseNet of torchvision"),
         (convert_efficientnet, {"conv1.weight": 0}, "an EfficientNet-B0"),
         (convert_efficientnet, {"blocks.1.0.conv_tail.weight": 0}, "an EfficientNet-B0"),
