@@ -17,9 +17,7 @@ CHANNELS = (2, 3, 4, 5, 6)
 
 def encoder_maps(*size):
     sizes = [[-(-edge // stride) for edge in size] for stride in (2, 4, 8, 16, 32)]
-    return [
-        torch.randn(2, width, *grid, dtype=torch.float64) for width, grid in zip(CHANNELS, sizes, strict=True)
-    ]
+    return [torch.randn(2, width, *grid, dtype=torch.float64) for width, grid in zip(CHANNELS, sizes, strict=True)]
 
 
 @pytest.mark.parametrize(("layers", "kernel"), [(None, None), (1, 3), (2, 5)])
