@@ -8,6 +8,7 @@ import torch
 from scipy.stats import bootstrap
 
 from monai_pylon.metrics import auroc_per_class, bootstrap_interval
+from monai_pylon.metrics.intervals import _draws, _resampled_means
 
 NAN = float("nan")
 MANY = 20_000
@@ -127,6 +128,33 @@ def test_higher_level_gives_a_wider_interval(hits: np.ndarray) -> None:
     assert wide.low < narrow.low < narrow.high < wide.high
 
 
+def test_each_draw_has_as_many_groups_as_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monai_pylon.metrics.intervals._CELLS_AT_A_TIME", 13)
+    tables = list(_draws(3, 10, np.random.default_rng(0)))
+    assert [table.shape for table in tables] == [(4, 3), (4, 3), (2, 3)]
+    assert (np.concatenate(tables).sum(1) == 3).all()
+
+
+def test_draws_only_groups_of_the_data() -> None:
+    estimate, draws = _resampled_means([np.array([[1.0]])], np.array([0]), "weighted", 20, np.random.default_rng(0))
+    assert estimate == 1
+    assert (draws == 1).all()
+
+
+def test_one_row_gives_an_interval_without_width() -> None:
+    assert bootstrap_interval([0.5], num_resamples=1) == (0.5, 0.5, 0.5)
+
+
+def test_function_gets_the_rows_of_each_drawn_group() -> None:
+    assert bootstrap_interval(np.arange(4.0), statistic=len, num_resamples=50) == (4, 4, 4)
+    found = bootstrap_interval(np.arange(3.0), np.zeros(3), ["a", "a", "b"], statistic=np.sum, num_resamples=200)
+    assert found == (3, 2, 4)  # the sum of group a is 1, of group b 2
+
+
+def test_default_number_of_resamples(hits: np.ndarray) -> None:
+    assert bootstrap_interval(hits, level=0.9) == bootstrap_interval(hits, level=0.9, num_resamples=2000)
+
+
 def test_drawing_in_parts_gives_the_same_interval(hits: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = bootstrap_interval(hits)
     monkeypatch.setattr("monai_pylon.metrics.intervals._CELLS_AT_A_TIME", 1000)
@@ -134,8 +162,13 @@ def test_drawing_in_parts_gives_the_same_interval(hits: np.ndarray, monkeypatch:
 
 
 def test_rejects_invalid_arguments(hits: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="level must be between 0 and 1"):
-        bootstrap_interval(hits, level=95)
+    for level in (0, 1, 1.5):
+        with pytest.raises(ValueError, match="level must be between 0 and 1"):
+            bootstrap_interval(hits, level=level)
+    with pytest.raises(ValueError, match="num_resamples must be positive"):
+        bootstrap_interval(hits, num_resamples=0)
+    with pytest.raises(ValueError, match=r"values must be of shape \(N,\) or \(N, M\)"):
+        bootstrap_interval(hits[..., None])
     with pytest.raises(ValueError, match="Did you mean 'macro'"):
         bootstrap_interval(hits, statistic="makro")
     with pytest.raises(ValueError, match="groups must be 200 long"):

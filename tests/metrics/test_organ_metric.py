@@ -111,6 +111,14 @@ def test_all_forms_of_input_give_the_same_values(thresholds):
         torch.testing.assert_close(given, torch.stack(expected), equal_nan=True)
 
 
+def test_accepts_lists_of_one_sample_and_explanations_of_two_parts():
+    attention, allowed, labels = torch.tensor([[4.0, 3.0]]), torch.tensor([[1, 0]]), torch.tensor([1])
+    metric = OrganIoUMetric(0.5)
+    for y_pred in ([attention], (torch.zeros(1, 1), attention[None])):
+        for y in ([allowed], [(labels, allowed)], (labels[None], allowed[None])):
+            assert metric(y_pred, y).tolist() == [[0.5]]
+
+
 def test_batch_equals_single_samples():
     attention, present, allowed = random_part()
     together, alone = OrganIoUMetric(), OrganIoUMetric()
@@ -176,6 +184,8 @@ def test_handler_reports_each_class_in_monais_evaluator():
     ("arguments", "message"),
     [
         ((torch.ones(1, 2, 3), None), "y must be the allowed regions"),
+        (([torch.ones(2, 3)], None), "y must be the allowed regions"),
+        (([torch.ones(2, 3)], []), r"y must be allowed regions, or the pair \(labels, allowed\)"),
         ((torch.ones(1, 2), torch.ones(1, 2)), r"y_pred must be of shape \(N, M, \*grid\)"),
         ((torch.ones(2, 2, 3), torch.ones(1, 2, 3)), "y must be of 2 samples"),
         ((torch.ones(2, 2, 3), (torch.ones(1, 2), torch.ones(2, 2, 3))), "labels must be of 2 samples"),
@@ -187,8 +197,14 @@ def test_rejects_invalid_arguments(arguments, message):
         OrganIoUMetric(0.5)(*arguments)
 
 
+def test_accepts_thresholds_at_the_limits():
+    attention, allowed = torch.tensor([[[4.0, 3.0], [4.0, 3.0]]]), torch.tensor([[[1, 0], [1, 1]]])
+    assert OrganIoUMetric([0.0, 1.0])(attention, (torch.ones(1, 2), allowed)).tolist() == [[0.5, 0]]
+
+
 @pytest.mark.parametrize(
-    ("thresholds", "message"), [(1.5, "between 0 and 1"), ([[0.1]], r"a number or of shape \(M,\)")]
+    ("thresholds", "message"),
+    [(1.5, "between 0 and 1"), (-0.5, "between 0 and 1"), ([[0.1]], r"a number or of shape \(M,\)")],
 )
 def test_rejects_invalid_thresholds(thresholds, message):
     with pytest.raises(ValueError, match=f"thresholds must be {message}"):

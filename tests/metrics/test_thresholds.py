@@ -5,9 +5,46 @@ from __future__ import annotations
 import pytest
 import torch
 
-from monai_pylon.metrics.thresholds import best_thresholds, count_above, values_at
+from monai_pylon.metrics.thresholds import (
+    ORGAN_IOU_THRESHOLDS,
+    best_thresholds,
+    check_thresholds,
+    count_above,
+    values_at,
+)
 
 NAN = float("nan")
+
+
+def test_default_thresholds_are_the_authors():
+    assert ORGAN_IOU_THRESHOLDS[:6] == (0.004, 0.008, 0.012, 0.016, 0.02, 0.04)
+    assert ORGAN_IOU_THRESHOLDS[-1] == 0.98
+    assert len(ORGAN_IOU_THRESHOLDS) == 53
+
+
+def test_accepts_thresholds_from_0_to_1():
+    tensor = check_thresholds([0, 0.5, 1])
+    assert tensor.tolist() == [0, 0.5, 1]
+    assert tensor.dtype == torch.float64
+    assert check_thresholds([0.5]).tolist() == [0.5]
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "message"),
+    [
+        ([], r"of shape \(T,\)"),
+        (0.5, r"of shape \(T,\)"),
+        ([[0.5]], r"of shape \(T,\)"),
+        ([-0.1, 0.5], "between 0 and 1"),
+        ([0.5, 1.1], "between 0 and 1"),
+        ([0.5, NAN], "between 0 and 1"),
+        ([0.5, 0.5], "strictly ascending"),
+        ([0.5, 0.4], "strictly ascending"),
+    ],
+)
+def test_rejects_invalid_thresholds(thresholds, message):
+    with pytest.raises(ValueError, match=f"thresholds must be {message}"):
+        check_thresholds(thresholds)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -41,3 +78,9 @@ def test_selects_values_at_the_chosen_thresholds():
     curves = torch.tensor([[[0.2, 0.4], [0.1, 0.9], [0.3, 0.3]], [[NAN, NAN], [0.5, 0.6], [0.3, 0.3]]])
     given = values_at(curves, [0.1, 0.5], torch.tensor([0.5, 0.1, NAN]))
     torch.testing.assert_close(given, torch.tensor([[0.4, 0.1, NAN], [NAN, 0.5, NAN]]), equal_nan=True)
+
+
+def test_rejects_curves_of_another_shape():
+    for curves in (torch.zeros(2, 3, 4), torch.zeros(3, 2)):
+        with pytest.raises(ValueError, match=r"curves must be of shape \(N, M, 2\)"):
+            best_thresholds(curves, [0.1, 0.5])
