@@ -5,8 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from monai.data import MetaTensor
 
-from monai_pylon.metrics import ORGAN_IOU_THRESHOLDS, organ_iou, organ_iou_curve, resample_attention
+from monai_pylon.metrics import (
+    ORGAN_IOU_THRESHOLDS,
+    organ_iou,
+    organ_iou_curve,
+    relative_attention,
+    resample_attention,
+)
 from tests.references.organ_iou import organ_iou_table
 
 NAN = float("nan")
@@ -153,7 +160,35 @@ def test_resampling_divides_and_then_interpolates_between_cell_centers():
     torch.testing.assert_close(resample_attention(3 * whole, (3, 4, 5)), whole / whole.amax((1, 2, 3), keepdim=True))
 
 
+def test_resampling_in_two_dimensions():
+    attention = torch.tensor([[[4.0, 0.0], [0.0, 0.0]]])
+    assert resample_attention(attention, (1, 1)).item() == 0.25
+    assert resample_attention(attention, (2, 1)).flatten().tolist() == [0.5, 0]
+
+
+@pytest.mark.parametrize(("shape", "grid"), [((1, 4), (4, 4)), ((1, 4, 4), (4,)), ((1, 2, 2, 2, 2), (2, 2, 2, 2))])
+def test_resampling_rejects_another_number_of_axes(shape, grid):
+    with pytest.raises(ValueError, match=f"grid must be {len(shape) - 1} numbers of grid cells, at most 3"):
+        resample_attention(torch.ones(shape), grid)
+
+
+def test_keeps_double_precision():
+    assert relative_attention(torch.ones(1, 2, dtype=torch.float64)).dtype == torch.float64
+    assert relative_attention(torch.ones(1, 2, dtype=torch.float16)).dtype == torch.float32
+    attention = torch.tensor([[0.3 + 1e-12, 1.0]], dtype=torch.float64)  # equal to 0.3 in float32
+    assert organ_iou(attention, torch.tensor([[1, 0]]), 0.3, relative=True).item() == 0.5
+    assert organ_iou(attention, torch.tensor([[1, 0]]), 0.3).item() == 0.5
+
+
+def test_accepts_lists_of_labels_and_drops_metadata():
+    attention, allowed = MetaTensor(torch.tensor([[1.0, 2.0], [1.0, 2.0]])), MetaTensor(torch.ones(2, 2))
+    values = organ_iou(attention, allowed, 0.2, [1, 0])
+    torch.testing.assert_close(values, torch.tensor([1, NAN]), equal_nan=True)
+    assert type(values) is torch.Tensor
+
+
 def test_does_not_divide_relative_attention_again():
+    assert organ_iou(torch.tensor([[0.0, 1.0]]), torch.tensor([[1, 1]]), 0.5, relative=True).item() == 1
     attention, allowed = torch.tensor([[0.2, 0.4]]), torch.tensor([[1, 0]])
     assert organ_iou(attention, allowed, 0.3).item() == 0.5
     assert organ_iou(attention, allowed, 0.3, relative=True).item() == 0
@@ -171,6 +206,7 @@ def test_does_not_divide_relative_attention_again():
         ((torch.ones(1, 2), torch.ones(1, 2), [0.1, 0.2]), "threshold must be one number, or 1 numbers, one per label"),
         ((torch.ones(1, 2), torch.ones(1, 2), 0.1, torch.tensor([2])), "labels must be 0, 1 or NaN"),
         ((torch.ones(1, 2), torch.ones(1, 2), 0.1, torch.tensor([1, 0])), r"labels must be of shape \(1,\)"),
+        ((-torch.ones(1, 2), torch.ones(1, 2), 0.1, None, False, True), "between 0 and 1 if relative=True"),
         ((torch.ones(1, 2) * 2, torch.ones(1, 2), 0.1, None, False, True), "between 0 and 1 if relative=True"),
     ],
 )

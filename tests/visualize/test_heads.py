@@ -24,6 +24,19 @@ def test_finds_the_closed_form(kind: str, form: type) -> None:
         assert type(head_of(record(net, net.layer, (image(),), {}))) is form
 
 
+def test_closed_form_of_one_sample() -> None:
+    net = make_net("linear")
+    with evaluating(net):
+        assert type(head_of(record(net, net.layer, (image(samples=1),), {}))) is LinearHead
+
+
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_closed_form_of_a_mean_over_negative_axes(dims: int) -> None:
+    net = Net(dims, Call(lambda x: x.mean(tuple(range(-dims, 0)))))
+    with evaluating(net):
+        assert type(head_of(record(net, net.layer, (image(dims),), {}))) is PooledHead
+
+
 @pytest.mark.parametrize("kind", ["pooled", "linear"])
 def test_no_closed_form_if_the_activations_are_used_twice(kind: str) -> None:
     class Twice(Net):
@@ -128,8 +141,9 @@ def test_autocast_does_not_reduce_precision() -> None:
     head = LinearHead(activations, None, weight)
     with torch.autocast("cpu", torch.bfloat16):
         maps, means = head.hires_maps(gradients), head.mean_gradients(gradients)
-    torch.testing.assert_close(maps, head.hires_maps(gradients), rtol=0, atol=0)
-    torch.testing.assert_close(means, head.mean_gradients(gradients), rtol=0, atol=0)
+    all_gradients = (gradients @ weight).reshape(3, 2, 4, 5, 5)
+    torch.testing.assert_close(maps, (all_gradients * activations).sum(2).transpose(0, 1), rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(means, all_gradients.mean((3, 4)).transpose(0, 1), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("form", [GeneralHead, PooledHead])
