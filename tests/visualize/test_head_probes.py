@@ -78,14 +78,22 @@ def test_affine_gradients_are_those_of_a_random_sum_of_scores() -> None:
         lambda a: a.amax((2, 3)),
         lambda a: (a - a.detach() * 0.5 + a.detach().square()).mean((2, 3)),  # constant gradient, wrong sum
         lambda a: a.mean((2, 3)) * (1 + 1e-3 * a.sigmoid().mean((2, 3))),  # almost affine
+        # The sum is right, but the gradient of the larger activations is not. Both are small.
+        lambda a: 1e-9 * (a + (a - 5).relu() - (a - 5).relu().detach()).mean((2, 3)),
     ],
 )
 def test_affine_gradients_reject_other_heads(function: Callable[[torch.Tensor], torch.Tensor]) -> None:
     assert gradients_of(function, image().double()) is None
 
 
-def test_affine_gradients_allow_rounding_errors() -> None:
+def test_affine_gradients_may_be_zero() -> None:
+    assert not gradients_of(lambda a: 0 * a.mean((2, 3)), image().double()).any()
+
+
+@pytest.mark.parametrize("factor", [1, 1e6])
+def test_affine_gradients_allow_rounding_errors(factor: float) -> None:
     net = make_net("linear")
+    net.head[1].weight.data *= factor
     assert affine_gradients([each.recording for each in passes_of(net, image())]) is not None
 
 
@@ -96,6 +104,8 @@ def test_even_gradients() -> None:
     assert is_even(even, 2)
     even[1, 2, 3, 4] += 1e-2
     assert not is_even(even, 2)
+    assert not is_even(1e-3 * even, 2)
+    assert is_even(torch.zeros(2, 3, 4, 5), 2)
 
 
 def test_even_gradients_over_folded_slices() -> None:
@@ -115,6 +125,10 @@ def test_finds_the_map_with_the_scores_as_maxima() -> None:
     assert found == ("head.2", 0)
 
 
+def test_finds_a_map_of_zeros() -> None:
+    assert max_pooled_map(passes_of(pooled_net(Call(lambda x: 0 * x)), image())) == ("head.0", 0)
+
+
 def test_names_the_layer_itself_by_an_empty_name() -> None:
     assert max_pooled_map(passes_of(pooled_net(), image())) == ("", 0)
 
@@ -131,6 +145,7 @@ def test_allows_rounding_errors_and_returns_the_largest_difference() -> None:
     "head",
     [
         nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
+        Call(lambda x: 1.01 * x.amax((2, 3))),
         nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Hardtanh()),  # the maxima of small maps only
         nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, 4)),
         nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, LABELS)),  # another number of scores
