@@ -1,4 +1,4 @@
-"""A CSV file of the labeler's rules, checked line by line: a clinician may have edited it."""
+"""CSV file of the labeler's rules, with errors that name file and line for clinicians who edit it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _COLUMNS = {
 
 
 class RuleTable:
-    """One CSV file: rows with the line each stands on; lines that begin with # are comments.
+    """Rows of one CSV file with their line numbers; lines that begin with # are comments.
 
     Args:
-        folder: where it lies.
+        folder: Folder of the rules.
         name: "findings", "terms", "places", "cues", "sections" or "sizes".
     """
 
@@ -43,17 +43,17 @@ class RuleTable:
             self.rows.append((line, dict(zip(wanted, values + [""] * len(wanted), strict=False))))
 
     def fail(self, line: int, requirement: str, value: str, remedy: str = "") -> NoReturn:
-        """Raise an error that names file and line."""
+        """Raise a ValueError that names file and line."""
         raise ValueError(f"{self.path.name} line {line} must have {requirement}, but has {value!r}. {remedy}".rstrip())
 
     def choice(self, line: int, value: str, choices: tuple[str, ...] | list[str], what: str) -> str:
-        """The value, if it is one of the choices; else an error that names the nearest."""
+        """Return the value if it is one of the choices, else raise a ValueError that names the nearest choice."""
         if value not in choices:
             near = nearest_name(value, choices)
             some = ", ".join(repr(choice) for choice in choices[:12]) + (", …" if len(choices) > 12 else "")
-            self.fail(line, f"{what} out of {some}", value, f"Did you mean {near!r}?" if near else "")
+            self.fail(line, f"{what} from {some}", value, f"Did you mean {near!r}?" if near else "")
         return value
 
     def rule(self, line: int) -> str:
-        """What a line is called in the evidence."""
+        """Name a line for the evidence, such as "terms.csv line 9"."""
         return f"{self.path.name} line {line}"

@@ -17,7 +17,7 @@ from monai_pylon.labeler import (
     table_rows,
     without_markup,
 )
-from monai_pylon.labeler.cohort import NOT_ENGLISH
+from monai_pylon.labeler.report_checks import NOT_ENGLISH
 from monai_pylon.utils import check_choice
 
 __all__ = ["LabeledReports", "label_matched_reports", "labels_of_table", "reports_of_table"]
