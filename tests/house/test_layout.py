@@ -17,6 +17,7 @@ ROOMS = dict.fromkeys(ABOVE_BASE, BASE) | {
     "handlers": BASE | {"metrics", "networks"},
     "reports": BASE | {"metrics", "visualize"},
     "workflows": None,  # may know every room
+    "__main__": None,
 }
 FILES = module_files()
 
