@@ -1,5 +1,6 @@
 """Long jobs over many scans: inputs, the runner, report matching and the summary page."""
 
+from monai_pylon.workflows.cohort.archive import scans_and_reports
 from monai_pylon.workflows.cohort.inputs import list_radiographs, list_scans
 from monai_pylon.workflows.cohort.memory import peak_memory_mb, restart_peak_memory
 from monai_pylon.workflows.cohort.phantom_archive import write_phantom_archive
@@ -45,5 +46,6 @@ __all__ = [
     "restart_peak_memory",
     "save_cohort_page",
     "scan_key",
+    "scans_and_reports",
     "write_phantom_archive",
 ]
