@@ -68,7 +68,7 @@ def test_other_processes_do_not_write(tmp_path: Path) -> None:
 def test_a_validation_part_without_a_present_label_is_an_error(tmp_path: Path) -> None:
     made = OrganIoUMetric(relative=True)
     made(torch.rand(1, 3, 2, 2, 2), (torch.zeros(1, 3), torch.ones(1, 3, 2, 2, 2)))
-    with pytest.raises(ValueError, match="validation must be a part with present labels"):
+    with pytest.raises(ValueError, match="No validation scan has a present label"):
         keeper(tmp_path / "t.json", made).tune(ENGINE)
 
 

@@ -8,6 +8,7 @@
 - ``phantom_archive`` writes synthetic scans and reports to try this without data.
 """
 
+from monai_pylon.workflows.cohort.archive import scans_and_reports
 from monai_pylon.workflows.cohort.inputs import list_radiographs, list_scans
 from monai_pylon.workflows.cohort.memory import peak_memory_mb, restart_peak_memory
 from monai_pylon.workflows.cohort.phantom_archive import write_phantom_archive
@@ -53,5 +54,6 @@ __all__ = [
     "restart_peak_memory",
     "save_cohort_page",
     "scan_key",
+    "scans_and_reports",
     "write_phantom_archive",
 ]
