@@ -1,4 +1,4 @@
-"""Tests for the modes in which PyTorch records a network instead of running it."""
+"""Detection of the modes in which PyTorch records a network instead of running it."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ def check_image(x: torch.Tensor, spatial_dims: int, in_channels: int) -> None:
     check_type(x, torch.Tensor, "image")
     shape = "(N, C, H, W)" if spatial_dims == 2 else "(N, C, X, Y, Z)"
     check(x.ndim == spatial_dims + 2, "image", f"of shape {shape}", x, "Add a batch axis to a single image: x[None].")
-    check(x.shape[0] > 0, "image", "a batch of at least one, (N, ...)", x)
+    check(x.shape[0] > 0, "image", "a batch of at least one image, (N, ...)", x)
     remedy = f"Convert the image, or make the network with in_channels={x.shape[1]}."
     plural = "s" if in_channels > 1 else ""
     check(x.shape[1] == in_channels, "image", f"of {in_channels} channel{plural}, {shape}", x, remedy)
