@@ -51,13 +51,8 @@ def mask_loss(attention: torch.Tensor, allowed: torch.Tensor, penalty: str = "bc
     check_type(allowed, torch.Tensor, "allowed")
     check(attention.ndim >= 3 and len(attention) > 0, "attention", "of shape (N, M, *grid)", attention)
     remedy = "Use the attention's grid: monai_pylon.transforms.allowed_regions(organs, locations, grid)."
-    check(
-        allowed.shape == attention.shape,
-        "allowed",
-        f"of the attention's shape {tuple(attention.shape)}",
-        allowed,
-        remedy,
-    )
+    shape = tuple(attention.shape)
+    check(allowed.shape == shape, "allowed", f"of the attention's shape {shape}", allowed, remedy)
     known = not allowed.is_floating_point() or not bool(allowed.isnan().any())
     check(known, "allowed", "without NaN", allowed, remedy)
     if attention.dtype in (torch.float16, torch.bfloat16):

@@ -56,9 +56,8 @@ class KnownLabelsLoss(MaskLoss):
         known = ~given.isnan()
         truth = torch.where(known, given, 0).to(logits.dtype)
         in_range = bool(((truth >= 0) & (truth <= 1)).all())
-        check(
-            in_range, "labels", "between 0 and 1, or NaN", given, "Use 1 for present, 0 for absent and NaN for unknown."
-        )
+        remedy = "Use 1 for present, 0 for absent and NaN for unknown."
+        check(in_range, "labels", "between 0 and 1, or NaN", given, remedy)
         if logits.dtype in (torch.float16, torch.bfloat16):
             logits, truth = logits.float(), truth.float()
         each = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")

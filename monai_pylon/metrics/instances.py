@@ -117,12 +117,8 @@ def _find_instances(heatmaps: Tensor, boxes: Sequence[Tensor], size: tuple[int, 
     for number, image_boxes in enumerate(boxes):
         box = convert_to_tensor(image_boxes, dtype=torch.float64, device=device, track_meta=False)
         box = box.reshape(0, 5) if box.numel() == 0 else box
-        check(
-            box.ndim == 2 and box.shape[1] == 5,
-            "y",
-            "of shape (K, 5) with rows [x1, y1, x2, y2, class] for each image",
-            box,
-        )
+        fits = box.ndim == 2 and box.shape[1] == 5
+        check(fits, "y", "of shape (K, 5) with rows [x1, y1, x2, y2, class] for each image", box)
         rows.append(torch.cat([box.new_full((len(box), 1), number), box], dim=1))
     table = torch.cat(rows)
     _check_boxes(table, num_classes, size)
@@ -197,7 +193,7 @@ def class_averages(values: Tensor) -> dict[str, Any]:
 
 
 class LocalizationMetric(CumulativeIterationMetric):
-    """Base class of MONAI metrics that compare maps with boxes. Subclasses define a hit.
+    """Base class of MONAI metrics that compare maps with boxes, with hits defined by `is_hit`.
 
     Called with `y_pred`, heatmap logits (N, M, h, w) or a list of (M, h, w), and `y`, a list of (K, 5) tensors
     [x1, y1, x2, y2, class] in pixels of the input image. It returns and keeps (N, M) of 1, 0 and NaN; see
@@ -217,7 +213,7 @@ class LocalizationMetric(CumulativeIterationMetric):
 
     @abstractmethod
     def is_hit(self, maps: Tensor, boxes: Tensor, owner: Tensor) -> Tensor:
-        """Return for each map (I, H, W) whether it is a hit, (I,) bool. Box b of boxes (B, 4) is of map owner[b]."""
+        """Return for each map (I, H, W) whether it is a hit, (I,) bool; box b of (B, 4) belongs to map owner[b]."""
 
     def _compute_list(self, y_pred: Any, y: Any = None, **kwargs: Any) -> Tensor:
         check(y is not None, "y", "a list of (K, 5) tensors, one for each image", y)

@@ -75,6 +75,7 @@ class OrganIoUMetric(CumulativeIterationMetric):
         return self._compute_tensor(attention, allowed, labels=paired if labels is None else labels)
 
     def _compute_tensor(self, y_pred: Tensor, y: Any = None, labels: Any = None, **kwargs: Any) -> Tensor:
+        """Compute OrganIoU (N, M), or (N, M, 53) if thresholds are to be tuned, one sample at a time."""
         check(y is not None, "y", "the allowed regions (N, M, *grid)", y)
         check(y_pred.ndim >= 3, "y_pred", "of shape (N, M, *grid)", y_pred)
         samples = len(y_pred)

@@ -1,4 +1,4 @@
-"""Audit of explanations: is the map of a layer guaranteed to be faithful (HiResCAM paper, section 6)?
+"""Audit of the guarantee that the map of a layer is faithful (HiResCAM paper, section 6).
 
 The answer depends on the head, the part of the network between the layer and the scores. If the head is affine, the
 score is a sum over grid cells, HiResCAM shows its terms, and nothing else affects the score. Two checks must agree: the

@@ -32,7 +32,7 @@ def run_pass(
 
 
 def other_passes(network: nn.Module, layer: nn.Module, x: torch.Tensor, first: Recording) -> list[Pass]:
-    """Run passes with activations of other signs, sizes and positions. In the last pass they are all zero."""
+    """Run passes with activations of other signs, sizes and positions, and a last pass with zeros."""
     own = first.activations.detach()
     noise = torch.randn(own.shape, generator=torch.Generator().manual_seed(0)).to(own)
     scale = own.abs().amax().clamp(min=1e-3)

@@ -49,7 +49,7 @@ class GeneralHead:
 
 
 class PooledHead(GeneralHead):
-    """Head that begins with a global average. Its gradient is the same in every grid cell."""
+    """Head that begins with a global average, so that its gradient is the same in every grid cell."""
 
     labels_at_once: int
 

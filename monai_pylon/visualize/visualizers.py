@@ -43,7 +43,7 @@ class LabelMaps(NamedTuple):
 
 
 class _LayerMaps:
-    """Base class of HiResCAM and Grad-CAM. Subclasses define the formula."""
+    """Base class of HiResCAM and Grad-CAM, which define the formula in `_maps`."""
 
     def __init__(self, network: nn.Module, target_layer: str | nn.Module, call: int | None = None) -> None:
         self.network = bare_network(network)
@@ -220,9 +220,8 @@ class ActivationMapInferer(Inferer):
         self, target_layer: str, method: str = "hirescam", class_idx: ClassIndex = "all", call: int | None = None
     ) -> None:
         super().__init__()
-        check_type(
-            target_layer, str, "target_layer", "Pass the name of the layer: the network is given later, in the call."
-        )
+        remedy = "Pass the name of the layer: the network is given later, in the call."
+        check_type(target_layer, str, "target_layer", remedy)
         check_choice(method, METHODS, "method")
         _checked_labels(class_idx)
         self.target_layer, self.method, self.class_idx, self.call = target_layer, method, class_idx, call

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from monai.data import MetaTensor
 
 from monai_pylon.metrics import PointLocalizationMetric, point_localization
 from monai_pylon.metrics.instances import class_averages, join_boxes, localize, size_pair
@@ -22,10 +23,10 @@ def all_hit(maps: torch.Tensor, boxes: torch.Tensor, owner: torch.Tensor) -> tor
 def test_is_hit_gets_upsampled_maps_and_the_boxes_of_each_instance() -> None:
     boxes = [
         torch.tensor([[0, 0, 1, 1, 2], [1, 1, 2, 2, 0], [2, 2, 3, 3, 2]]),
-        torch.zeros(0, 5),
+        torch.zeros(0),
         torch.tensor([[3.0, 3, 4, 4, 1]]),
     ]
-    maps = torch.arange(9.0).reshape(3, 3, 1, 1).expand(3, 3, 2, 2)
+    maps = MetaTensor(torch.arange(9.0).reshape(3, 3, 1, 1).expand(3, 3, 2, 2))
     seen = {}
 
     def is_hit(maps: torch.Tensor, boxes: torch.Tensor, owner: torch.Tensor) -> torch.Tensor:
@@ -38,6 +39,7 @@ def test_is_hit_gets_upsampled_maps_and_the_boxes_of_each_instance() -> None:
     )
     expected = torch.tensor([0.0, 2, 7]).sigmoid()[:, None, None].expand(3, 4, 6)  # image and class 0/0, 0/2, 2/1
     torch.testing.assert_close(seen["maps"], expected)
+    assert type(seen["maps"]) is type(seen["boxes"]) is torch.Tensor  # without metadata
     assert seen["owner"].tolist() == [0, 1, 1, 2]
     assert seen["boxes"].tolist() == [[1, 1, 2, 2], [0, 0, 1, 1], [2, 2, 3, 3], [3, 3, 4, 4]]
 
@@ -126,6 +128,7 @@ def test_joins_boxes_and_labels() -> None:
     joined = join_boxes(torch.tensor([[1, 2, 3, 4], [5, 6, 7, 8]]), torch.tensor([9, 0]))
     assert joined.tolist() == [[1, 2, 3, 4, 9], [5, 6, 7, 8, 0]]
     assert joined.dtype == torch.float64
+    assert type(joined) is torch.Tensor
     assert join_boxes(torch.zeros(0), torch.zeros(0)).shape == (0, 5)
 
 
@@ -140,7 +143,7 @@ def test_joins_boxes_and_labels() -> None:
         ([0, -2, 1, -0.5], 0, "on the image"),
         ([NAN, 0, 1, 1], 0, "boxes must be finite"),
         ([0, 0, torch.inf, 1], 0, "boxes must be finite"),
-        ([0, 0, 1, 1], 1, r"whole numbers from 0 to 0, but is \[1.0\]"),
+        ([0, 0, 1, 3], 1, r"whole numbers from 0 to 0, but is \[1.0\]"),
         ([0, 0, 1, 1], -1, "whole numbers"),
         ([0, 0, 1, 1], 0.5, "whole numbers"),
     ],

@@ -40,6 +40,20 @@ def test_one_label_per_sample_and_fewer_steps() -> None:
     assert curve.scores.tolist() == [[10, 3, 0], [-10, -3, 0]]
 
 
+def test_number_of_steps() -> None:
+    one = perturbation_curve(Sums(), X, X[:, 0], 0, steps=1)
+    assert one.scores.tolist() == [[10, 0], [10, 0]]
+    default = perturbation_curve(Sums(), X, X[:, 0], 0)
+    torch.testing.assert_close(default.fractions, torch.linspace(0, 1, 21))
+
+
+def test_default_seed_is_0() -> None:
+    flat = torch.zeros(2, 8, 8)
+    x = image()
+    default = perturbation_curve(Sums(), x, flat, 0)
+    assert torch.equal(default.scores, perturbation_curve(Sums(), x, flat, 0, seed=0).scores)
+
+
 @pytest.mark.parametrize("baseline", [1.0, torch.ones(1, 1, 2, 2), torch.ones(2, 1, 2, 2)])
 def test_baseline_replaces_deleted_pixels(baseline: float | torch.Tensor) -> None:
     curve = perturbation_curve(Sums(), X, X[:, 0], 0, steps=4, baseline=baseline)

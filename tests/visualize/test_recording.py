@@ -16,7 +16,7 @@ from torch.nn.parallel import DataParallel, DistributedDataParallel
 from torch.utils.checkpoint import checkpoint
 
 from monai_pylon.visualize import HiResCAM, LayerGradCAM
-from monai_pylon.visualize.recording import evaluating
+from monai_pylon.visualize.recording import evaluating, find_layer, record, score_gradients
 from tests.visualize.nets import FEATURES, HEADS, LABELS, Net, Output, image, make_net
 
 
@@ -279,6 +279,96 @@ def test_rejects_calls_that_do_not_happen() -> None:
         HiResCAM(Reused(), "act", call=-1)
     with pytest.raises(TypeError, match="call must be of type int"):
         HiResCAM(Reused(), "act", call="last")
+
+
+@pytest.mark.parametrize(("call", "recorded"), [(None, 1), (0, 0), (1, 1)])
+def test_records_activations_scores_and_the_call(call: int | None, recorded: int) -> None:
+    net, x = Reused().eval(), image()
+    with evaluating(net):
+        recording = record(net, net.act, (x,), {}, call)
+    assert recording.call == recorded
+    torch.testing.assert_close(recording.logits, net(x))
+    assert recording.activations.is_leaf
+    assert recording.activations.grad_fn is None
+    (gradient,) = torch.autograd.grad(recording.logits.sum(), recording.activations)
+    assert gradient.any()
+
+
+def test_replaces_the_activations_of_the_recorded_call() -> None:
+    net, x = make_net("linear"), image()
+    other = torch.randn(2, FEATURES, 4, 4, dtype=torch.float64)  # converted to the network's type
+    with evaluating(net):
+        recording = record(net, net.layer, (x,), {}, None, other)
+    assert torch.equal(recording.activations, other.float())
+    torch.testing.assert_close(recording.logits, net.head(other.float()))
+
+
+def test_first_tensor_may_follow_other_parts() -> None:
+    class Parts(nn.Conv2d):
+        def forward(self, x: torch.Tensor) -> tuple:
+            features = super().forward(x)
+            return None, features, features.mean()
+
+    class PartsNet(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = Parts(1, 3, 3)
+
+        def forward(self, x: torch.Tensor) -> tuple:
+            nothing, features, mean = self.layer(x)
+            assert nothing is None
+            assert mean.ndim == 0
+            return "scores", features.square().mean((2, 3)), mean
+
+    net, x = PartsNet(), image()
+    expected = 2 * net.layer(x)[1].square() / 36
+    torch.testing.assert_close(HiResCAM(net, "layer")(x, "all").sum(1), expected.sum(1).detach())
+
+
+@pytest.mark.parametrize("output", [torch.ones(2, 3, 4, dtype=torch.int64), torch.ones(2, 3), None])
+def test_rejects_layers_without_maps(output: torch.Tensor | None) -> None:
+    class Constant(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor | None:
+            return output
+
+    net = nn.Sequential(Constant())
+    shown = "NoneType" if output is None else r"Tensor of shape \(2, 3"
+    with pytest.raises(ValueError, match=rf"a layer with output \(N, C, \*grid\), but is '?{shown}"):
+        HiResCAM(net, "0")(image())
+
+
+def test_accepts_maps_with_one_grid_axis() -> None:
+    assert HiResCAM(make_net("pooled", 1), "layer")(image(1)).shape == (2, 1, 4)
+
+
+def test_finds_layers_by_each_of_their_names() -> None:
+    shared = nn.ReLU()
+    net = nn.Sequential()
+    net.add_module("first", shared)
+    net.add_module("second", shared)
+    assert find_layer(net, "second") is shared
+    assert find_layer(net, shared) is shared
+
+
+def test_suggests_at_most_three_similar_layers() -> None:
+    blocks = nn.ModuleDict({f"block{i}": nn.Sequential(nn.ReLU(), nn.ReLU()) for i in range(4)})
+    with pytest.raises(ValueError, match=r"Did you mean 'block\d' or 'block\d' or 'block\d'\?$"):
+        find_layer(blocks, "blok")
+    with pytest.raises(ValueError, match=r"Did you mean 'block0.1' or 'block1.1' or 'block2.1'\?$"):
+        find_layer(blocks, "1")
+    with pytest.raises(ValueError, match=r"Its parts are block0, block1, block2, block3\.$"):
+        find_layer(blocks, "x")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_gradients_of_weighted_sums_of_scores(count: int) -> None:
+    x = torch.randn(2, 3, 4, requires_grad=True)
+    weight = torch.arange(4.0)
+    logits = (x * weight).sum(2)
+    cotangents = torch.randn(count, 2, 3)
+    found = score_gradients(logits, x, cotangents)
+    torch.testing.assert_close(found, cotangents[..., None] * weight)
+    torch.testing.assert_close(score_gradients(logits, x, cotangents), found)  # the graph is kept
 
 
 class Unbatched(torch.autograd.Function):

@@ -107,6 +107,12 @@ def test_seed_determines_the_shuffling() -> None:
     assert torch.equal(torch.get_rng_state(), state_before)
 
 
+def test_default_seed_is_0() -> None:
+    network, x = stack(), torch.rand(2, 1, 4)
+    default = parameter_randomization(network, explain_by_weight, x)
+    assert torch.equal(default.similarity, parameter_randomization(network, explain_by_weight, x, seed=0).similarity)
+
+
 def test_randomizes_all_layers_of_monais_resnet_in_order() -> None:
     network = resnet10(spatial_dims=2, n_input_channels=1, num_classes=LABELS)
     explain = ActivationMapInferer("layer4", class_idx=[0, 2])
@@ -134,6 +140,9 @@ def test_label_randomization_compares_two_networks() -> None:
 def test_rejects_invalid_arguments() -> None:
     with pytest.raises(ValueError, match=r"layers must be names of layers with parameters of their own, but is '1'"):
         parameter_randomization(stack(), explain_by_image, torch.rand(1, 1, 4), layers=["1"])
+    blocks = nn.Sequential(stack(), nn.Linear(4, 4))
+    with pytest.raises(ValueError, match=r"parameters of their own, but is '0'. For a block, name its layers"):
+        parameter_randomization(blocks, explain_by_image, torch.rand(1, 1, 4), layers=["0"])
     with pytest.raises(ValueError, match="target_layer must be the name of a layer"):
         parameter_randomization(stack(), explain_by_image, torch.rand(1, 1, 4), layers=["fc"])
     with pytest.raises(TypeError, match="seed must be of type int"):

@@ -111,6 +111,15 @@ def test_gradcam_averages_gradients_over_folded_slices(head: str, join: str) -> 
         torch.testing.assert_close(LayerGradCAM(net, "slices.layer")(x, label)[:, 0], expected)
 
 
+def test_rejects_layers_with_another_number_of_rows() -> None:
+    class Averaged(Net):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(self.layer(x[:2])).mean(0).expand(len(x), -1)
+
+    with pytest.raises(ValueError, match="one row for each of the 3 samples, or S rows for S slices, but is Tensor"):
+        HiResCAM(Averaged(2, HEADS["pooled"](2)), "layer")(image(samples=3))
+
+
 def test_rejects_slices_that_are_mixed_in_the_batch() -> None:
     class SlicesFirst(Folded):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -287,6 +296,10 @@ def test_rejects_modules_of_another_network_and_wrong_types() -> None:
         ([0.5], ValueError, "class_idx must be one or more integers"),
         ([[0], [1], [2]], ValueError, "class_idx must be of 2 rows, one per sample"),
         ([[0, 1], [2]], ValueError, "class_idx must be one or more integers"),
+        (torch.tensor([0.0]), ValueError, "class_idx must be one or more integers"),
+        (torch.tensor([True]), ValueError, "class_idx must be one or more integers"),
+        (torch.tensor([1j]), ValueError, "class_idx must be one or more integers"),
+        (torch.zeros(2, 1, 1, dtype=torch.int64), ValueError, "class_idx must be one or more integers"),
         ("every", ValueError, 'class_idx must be an integer, integers, "all" or None'),
         (1.0, TypeError, "class_idx must be of type int"),
         (True, TypeError, "class_idx must be of type int"),
