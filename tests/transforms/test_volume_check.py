@@ -1,4 +1,4 @@
-"""What is no chest CT in HU is an error that says so."""
+"""Errors for volumes that cannot be a chest CT in HU."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def ct() -> torch.Tensor:
     return torch.from_numpy(phantom_chest_ct(0, (24, 20, 20), (16, 16, 16)).image)[None]
 
 
-def test_a_chest_ct_passes_as_it_is(ct: torch.Tensor) -> None:
+def test_a_chest_ct_is_returned_itself(ct: torch.Tensor) -> None:
     image = MetaTensor(ct, affine=torch.eye(4))
     assert CheckVolume()(image) is image
     assert CheckVolumed("image")({"image": image, "more": 1})["more"] == 1
@@ -36,16 +36,16 @@ def test_a_chest_ct_passes_as_it_is(ct: torch.Tensor) -> None:
         (lambda ct: ct.clamp(max=-400), "tissue above -300"),
     ],
 )
-def test_what_is_none_is_named(ct: torch.Tensor, change, message: str) -> None:
+def test_errors_name_the_requirement(ct: torch.Tensor, change, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         check_volume_hu(change(ct))
 
 
-def test_an_affine_that_is_none_is_named(ct: torch.Tensor) -> None:
+def test_an_unusable_affine_is_an_error(ct: torch.Tensor) -> None:
     with pytest.raises(ValueError, match="affine must be"):
         check_volume_hu(MetaTensor(ct, affine=torch.zeros(4, 4)))
 
 
-def test_a_wrong_type_is_named() -> None:
+def test_a_wrong_type_is_an_error() -> None:
     with pytest.raises(TypeError, match="image must be of type Tensor"):
         check_volume_hu([1, 2])
