@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from monai_pylon.labeler.lexicon import Lexicon
 from monai_pylon.labeler.rule_table import RuleTable
-from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
+from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.utils import check
 
 __all__ = ["CUE_KINDS", "ORGAN_KINDS", "FindingRule", "LabelerRules", "SizeRule", "default_rules", "read_rules"]
@@ -27,7 +27,7 @@ CUE_KINDS = (
     *("neutral", "overlies", "beside", "not there", "not there before", "same place"),
     *("unit", "times", "earlier size", "distance"),
 )
-_SIDES = {"right": (ORGANS[0],), "left": (ORGANS[2],), "both": (ORGANS[0], ORGANS[2]), "": ()}
+_SIDES = ("right", "left", "both", "")
 
 
 class FindingRule(NamedTuple):
@@ -196,7 +196,7 @@ def _place(table: RuleTable, line: int, row: dict[str, str]) -> PlaceEntry:
     organs = [
         table.choice(line, one.strip(), (*ORGAN_KINDS, "elsewhere", ""), "an organ") for one in row["organ"].split(";")
     ]
-    side = table.choice(line, row["side"], list(_SIDES), "a side")
+    side = table.choice(line, row["side"], _SIDES, "a side")
     if len(organs) > 2:
         table.fail(line, "at most two organs", row["organ"], "Remove the least likely one.")
     return PlaceEntry(organs[0], side, *organs[1:])

@@ -1,7 +1,7 @@
 """Structures of segmentation programs for chest CT, and the organ of PARTITION to which each belongs.
 
-The names are from the programs' own lists: TotalSegmentator's task "total" (117 classes in version 2, 104 in 1),
-and lungmask's models R231 (also R231CovidWeb) and LTRCLobes (also fused with R231).
+The names are from the programs' own lists: TotalSegmentator's task "total" (117 classes in version 2, 104 in version
+1), and lungmask's models R231 (also R231CovidWeb) and LTRCLobes (also fused with R231).
 """
 
 from __future__ import annotations

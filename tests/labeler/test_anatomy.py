@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from monai_pylon.labeler import find_places, parse_sentence
+from monai_pylon.labeler.anatomy import Place
 
 
-def places(text: str, skip: int = 0) -> list[tuple[str, str]]:
+def places(text: str, *skip: int) -> list[tuple[str, str]]:
     """Return organ and side of each place of a sentence."""
-    return [(place.organ, place.side) for place in find_places(parse_sentence(text), skip)]
+    return [(place.organ, place.side) for place in find_places(parse_sentence(text), *skip)]
 
 
 def test_places() -> None:
@@ -54,6 +55,10 @@ def test_a_place_within_six_words_after_a_beside_cue_is_touched(words: int, besi
 def test_a_verb_ends_a_beside_cue(cue: str) -> None:
     (place,) = find_places(parse_sentence(f"abutting {cue} aorta"))
     assert not place.beside
+
+
+def test_a_place_is_not_touched_by_default() -> None:
+    assert Place("lung", "left", 0, 1) == ("lung", "left", 0, 1, False, "")
 
 
 def test_a_place_knows_its_words() -> None:

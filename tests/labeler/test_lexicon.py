@@ -41,6 +41,8 @@ def test_where_fused_words_are_split() -> None:
         ("pleuraeffusion", 6),
         ("edemaeffusion", 5),  # each part needs five letters
         ("effusionedema", 8),
+        ("effusionabcde", 0),
+        ("abcdeeffusion", 0),
         ("cysteffusion", 0),
         ("effusioncyst", 0),
         ("pleuraopacity", 6),
@@ -80,6 +82,16 @@ def test_plurals() -> None:
     assert not lexicon_of("i").knows("is")  # a word of two letters is no plural
     assert not lexicon_of("ga").knows("gas")
     assert lexicon_of("line").knows("lines")
+
+
+def test_endings() -> None:
+    lexicon = lexicon_of("calcif*")
+    assert [lexicon.knows(word) for word in ("calcif", "calcified", "calcium", "decalcified")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
 
 
 def test_the_entries_of_the_exact_form_come_first() -> None:

@@ -12,10 +12,10 @@ RIGHT, MIDDLE, LEFT = ORGANS
 NO_HEADING = PlaceEntry("", "")
 
 
-def paired(text: str, skip: int = 0) -> list[list[str]]:
+def paired(text: str, *skip: int) -> list[list[str]]:
     """Return the words of the places of each mention of a sentence."""
     parsed = parse_sentence(text)
-    pairs = pair_places(parsed, find_mentions(parsed, default_rules()), default_rules(), skip)
+    pairs = pair_places(parsed, find_mentions(parsed, default_rules()), default_rules(), *skip)
     return [[" ".join(word.text for word in parsed.words[p.first : p.last]) for p in places] for places in pairs]
 
 
@@ -31,6 +31,7 @@ def test_the_places_of_each_mention() -> None:
         ("effusion of the right, nodule", [["right"], ["right"]]),
         ("effusion and right and left nodule", [["right"], ["left"]]),
         ("effusion in the right and left and nodule", [["right", "left"], ["right", "left"]]),
+        ("nodule and left bronchi are dilated", [["left", "bronchi"]] * 3),
         ("effusion in the right but left nodule", [["right"], ["left"]]),
         ("effusion in the right, left; apex, nodule", [["right", "left"], ["apex"]]),
         # barriers
@@ -49,8 +50,16 @@ def test_the_places_of_each_mention() -> None:
         ("right effusion without nodule", [["right"], []]),
         ("no right effusion or nodule", [["right"], ["right"]]),
         ("aorta clear, nodule", [["aorta"]]),
+        ("heart mass and pneumonia", [["heart"], []]),
+        ("right hilar mass and granuloma", [["right hilar"], []]),
+        ("cardiomegaly lingula in effusion", [[], ["lingula"]]),
+        # a place that is part of the finding
+        ("heart is enlarged", [["heart"]]),
+        ("lead in the right atrium", [["right atrium"]]),
         # an unknown term after "with"
-        ("effusion with mediastinal shift", [[]]),
+        ("effusion with aortic xx", [[]]),
+        ("effusion with a large aortic xx", [[]]),
+        ("mass with aortic xx and nodule", [["aortic"], ["aortic"]]),
         ("effusion with one in the right", [["right"]]),
         ("effusion in the right with one", [["right"]]),
         # a touched place
@@ -61,6 +70,9 @@ def test_the_places_of_each_mention() -> None:
         # a place in the lung without a side
         ("right effusion and basal atelectasis", [["right"], ["basal", "right"]]),
         ("left effusion and left basal atelectasis", [["left"], ["left", "basal"]]),
+        ("right effusion and LLL atelectasis", [["right"], ["lll"]]),
+        ("right effusion and mass of the heart", [["right"], ["heart"]]),
+        ("basal effusion and apical atelectasis", [["basal"], ["apical"]]),
         ("effusion in the aorta and basal atelectasis", [["aorta"], ["basal"]]),
         ("calcification of the aorta and basal atelectasis", [["aorta"], ["basal"]]),
         # the same place
@@ -68,12 +80,14 @@ def test_the_places_of_each_mention() -> None:
         ("left mass; same lobe one nodule", [["left"], ["left"]]),
         ("left mass; same lobe one two nodule", [["left"], []]),
         ("left mass; nodule; cyst in the same lobe", [["left"], [], ["left"]]),
+        ("left mass; nodule in the same lobe; xx cyst", [["left"], ["left"], []]),
         ("nodule in the same lobe; left mass", [[], ["left"]]),
         # places that are negated
         ("nodule, left has resolved", [["left"]]),
         # the sentence says what a lesion is
         ("The lesion of the liver is a cyst", [["liver"], ["liver"]]),
         ("Lesion of the liver and cyst", [["liver"], []]),
+        ("Lesion of the liver cyst is xx", [["liver"], []]),
         ("Lesion of the liver is, cyst", [["liver"], []]),
         ("Cyst is lesion of the liver", [[], ["liver"]]),
         ("Lesion cyst of the liver", [["liver"], ["liver"]]),

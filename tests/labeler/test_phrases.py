@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from monai_pylon.labeler import classify_phrases, default_rules, find_mentions, parse_sentence
+from monai_pylon.labeler.phrases import _any_within
 
 
 def statuses(sentence: str) -> dict[str, str]:
@@ -97,9 +98,15 @@ def test_words_in_a_scope() -> None:
         ("no xx , small yy but zz or ww", "no xx"),
         ("no xx and", "no xx and"),
         ("no xx ,", "no xx ,"),
+        ("no xx , small", "no xx"),
+        ("no xx or , small yy", "no xx or"),
+        ("no xx and yy is zz", "no xx and yy is zz"),
+        ("no xx , yy is zz or ww", "no xx , yy is zz or ww"),
+        ("no xx , , yy is zz", "no xx ,"),
         # a scope to the left begins after "but" and ";", and after a comma or "with" if a finding is between
         ("xx but mass absent", "mass absent"),
         ("xx ; mass absent", "mass absent"),
+        ("mass but absent", "absent"),
         ("xx , mass absent", "mass absent"),
         ("mass , xx absent", "mass , xx absent"),
         ("xx with mass absent", "mass absent"),
@@ -128,6 +135,7 @@ def test_words_in_a_scope() -> None:
         # a question
         ("xx ?mass with yy", "? mass"),
         ("xx ? mass", ""),
+        ("xx ?; mass", "?"),
         ("evaluate for xx with yy", "evaluate for xx with yy"),
         ("evaluate for xx but yy", "evaluate for xx"),
     ]
@@ -135,7 +143,15 @@ def test_words_in_a_scope() -> None:
         assert scope(text) == expected, text
 
 
+def test_a_range_of_words_excludes_its_end() -> None:
+    assert [_any_within([2, 4], first, last) for first, last in ((2, 3), (3, 4), (3, 5), (5, 9))] == [
+        *(True, False, True, False),
+    ]
+
+
 def test_the_higher_status_wins() -> None:
+    first, second = (parse_sentence(text).statuses[1].rule for text in ("no mass", "xx mass absent"))
+    assert parse_sentence("no mass absent").statuses[1].rule == first != second
     assert statuses("No possible mass") == statuses("Possibly no mass") == {"mass": A}
     assert statuses("Likely possible mass") == statuses("Possibly likely mass") == {"mass": M}
 

@@ -29,6 +29,7 @@ def test_problems() -> None:
         ("a" * 200_000, []),
         ("a" * 200_001, ["the report has more than 200,000 characters"]),
         ("No mass\ufffd.", ["broken characters"]),
+        ("5 x.", []),
         ("HISTORY: Cough.", ["nothing to read"]),
         ("FINDINGS:", ["nothing to read"]),
         ("RIGHT LUNG:\n12.", ["nothing to read"]),

@@ -11,6 +11,7 @@ import pytest
 from monai_pylon.labeler import ReportLabeler, default_rules, read_rules
 from monai_pylon.labeler import rules as module
 from monai_pylon.labeler.phrases import STATUSES
+from monai_pylon.labeler.rules import PartEntry, PlaceEntry, TermEntry
 from monai_pylon.taxonomy import CHEST_CT_LABELS, CHEST_CT_ORGANS
 
 PACKAGE_RULES = Path(module.__file__).parent / "rules"
@@ -66,6 +67,36 @@ def test_an_edited_vocabulary_is_used(folder: Path) -> None:
     (finding,) = ReportLabeler(folder).label("A left-sided blob.")
     assert (finding.abnormality, finding.locations) == ("lung nodule", ("left lung",))
     assert finding.rule == f"terms.csv line {number}"
+
+
+def test_the_columns_history_and_outside() -> None:
+    findings = default_rules().findings
+    flags = {name: findings[name][2:] for name in ("nodule", "pneumonia", "postsurgical", "CABG")}
+    assert flags == {
+        "nodule": (False, False),
+        "pneumonia": (False, True),
+        "postsurgical": (True, False),
+        "CABG": (True, True),
+    }
+
+
+def test_the_meaning_of_lines_in_the_other_files() -> None:
+    rules = default_rules()
+    lexicon = rules.lexicon
+    assert [rules.sections[heading][0] for heading in ("findings", "history")] == [True, False]
+    assert rules.sections["right lung"] == (True, PlaceEntry("lung", "right"))
+    assert [entry.value for word in ("no", "mm", "cm") for entry in lexicon.find([word])[0].entries] == [0, 1, 10]
+    assert lexicon.find(["right", "hilum"])[0].entries == [PlaceEntry("mediastinum", "right", "lung")]
+    (entry,) = lexicon.find(["cardiomegaly"])[0].entries
+    assert (entry.finding, entry.replaces) == ("cardiomegaly", ())
+    assert {type(entry) for entry in lexicon.find(["calcif*"])[0].entries} == {TermEntry, PartEntry}
+    pattern = rules.patterns[lexicon.find(["cardiothoracic", "ratio"])[0].entries[0].pattern]
+    assert (pattern.finding, pattern.parts) == ("cardiomegaly", 2)
+
+
+def test_three_letters_before_an_asterisk_are_enough(folder: Path) -> None:
+    append(folder, "terms.csv", "nodule,zyz*,")
+    assert read_rules(folder).lexicon.knows("zyzzyva")
 
 
 def test_labels_are_in_the_column_of_their_organ() -> None:

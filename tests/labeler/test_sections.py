@@ -25,6 +25,8 @@ def test_sentences_and_whether_they_are_read() -> None:
         # a heading without colon must be in capitals and alone on its line, with text after it
         ("History\nMass", [("History", True), ("Mass", True)]),
         ("HISTORY mass", [("HISTORY mass", True)]),
+        ("HISTORY. Mass", [("HISTORY", True), ("Mass", True)]),
+        ("FINDINGS:New", [("New", True)]),
         ("HISTORY", [("HISTORY", True)]),
         ("HISTORY ", []),
         # a section that is not read ends at a blank line after its text, also one with spaces; a read one goes on
@@ -84,6 +86,7 @@ def test_a_long_sentence_is_cut_between_words(text: str) -> None:
 
 def test_where_a_long_sentence_is_cut() -> None:
     assert [len(sentence.text) for sentence in split_report("x" * 1000)] == [1000]
+    assert [len(sentence.text) for sentence in split_report("xx " * 333 + "y")] == [1000]
     assert [len(sentence.text) for sentence in split_report("x" * 1001)] == [1000, 1]
     assert [sentence.text for sentence in split_report("x" * 600 + " " + "y" * 600)] == ["x" * 600, "y" * 600]
     assert [sentence.start for sentence in split_report("x" * 600 + " " + "y" * 600)] == [0, 601]
