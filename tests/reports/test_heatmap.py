@@ -48,6 +48,7 @@ def test_rejects_wrong_shapes_before_resizing(shape: tuple, size: tuple, message
 
 def test_first_of_equal_peaks_counts() -> None:
     assert heatmap_peak(np.array([[0.0, 1.0], [1.0, 1.0]]))[:2] == (0, 1)
+    assert heatmap_peak(np.full((1, 1), -2.0)) == (0, 0, -2.0)
 
 
 @pytest.mark.parametrize("shape", [(3,), (2, 2, 2), (0, 2)])
