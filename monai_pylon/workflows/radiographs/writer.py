@@ -15,14 +15,8 @@ from monai.transforms import Transform
 from torch import nn
 
 from monai_pylon.data import PIXEL_SPACING
-from monai_pylon.reports import (
-    RadiographFindingMap,
-    heatmap_on_image,
-    heatmap_peak,
-    radiograph_overlay_figure,
-    save_figure,
-    save_radiograph_nifti,
-)
+from monai_pylon.reports import RadiographFindingMap
+from monai_pylon.reports.radiograph_files import save_radiograph_files
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.utils import check, check_type
 
@@ -111,26 +105,20 @@ class RadiographWriter(Transform):
         order = logits.argsort(descending=True, stable=True).tolist()
         chosen = order[: self.top]
         drawn = chosen + [k for k in order[self.top :] if k in boxes[:, 4]]
-        size = tuple(radiograph.shape[-2:])
-        attention = data["attention"].cpu()
-        heat = heatmap_on_image(attention[drawn], size).numpy()
-        files = []
-        spacing = radiograph.meta.get(PIXEL_SPACING) if isinstance(radiograph, MetaTensor) else None
-        if self.nifti:
-            for k in chosen:
-                files.append(f"{data['scan']}_{self.labels[k]}.nii.gz")
-                signed = heatmap_on_image(attention[[k]], size, probabilities=False)
-                save_radiograph_nifti(self.output / files[-1], signed[0].numpy(), spacing)
-        if self.overlay:
-            files.append(f"{data['scan']}_overlay.png")
-            findings = [
-                RadiographFindingMap(self.labels[k], chances[k], map, boxes[boxes[:, 4] == k, :4])
-                for k, map in zip(drawn, heat, strict=True)
-            ]
-            gray = np.clip(torch.as_tensor(radiograph)[0].cpu().numpy(), 0, 1)
-            save_figure(self.output / files[-1], radiograph_overlay_figure(gray, findings, data["scan"]))
-        peaks = [heatmap_peak(map) for map in heat[: self.top]]
+        attention = data["attention"].cpu().float().numpy()
+        findings = [
+            RadiographFindingMap(self.labels[k], chances[k], attention[k], boxes[boxes[:, 4] == k, :4]) for k in drawn
+        ]
+        files, peaks = save_radiograph_files(
+            self.output,
+            data["scan"],
+            np.clip(torch.as_tensor(radiograph)[0].cpu().numpy(), 0, 1),
+            findings,
+            num_maps=self.top if self.nifti else 0,
+            overlay=self.overlay,
+            spacing=radiograph.meta.get(PIXEL_SPACING) if isinstance(radiograph, MetaTensor) else None,
+        )
         row = {name: round(chance, 5) for name, chance in zip(self.labels, chances, strict=True)}
         row |= {"top": "; ".join(self.labels[k] for k in chosen)}
-        row |= {"peaks": "; ".join(f"{peak.column} {peak.row}" for peak in peaks)}
+        row |= {"peaks": "; ".join(f"{peak.column} {peak.row}" for peak in peaks[: self.top])}
         return {**data, "row": row, "files": files}
