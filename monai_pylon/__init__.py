@@ -1,21 +1,21 @@
-"""Explanations of chest X-rays and chest CT that can be trusted: PYLON, HiResCAM, AxialNet, PARTITION and OrganIoU.
+"""Explanations of chest radiographs and chest CT: PYLON, HiResCAM, AxialNet, PARTITION and OrganIoU for MONAI.
 
-The map of the house, bottom up:
+The subpackages, from the bottom up; each imports only from those that docs/contributing.md allows:
 
-- ``utils``: checks with one style of error, affine geometry.
-- ``taxonomy``: the abnormality labels and the organs in which they may lie.
-- ``networks``: networks whose attention is their explanation, encoders, weights.
-- ``losses``: what evidence from a forbidden place costs.
-- ``transforms``: organ masks out of a chest CT (PARTITION) and the regions that they allow.
-- ``labeler``: labels and their places out of radiology reports.
-- ``data``: phantoms, and data lists of the public data sets.
-- ``metrics``: localization by points and boxes, AUROC, and bootstrap intervals.
-- ``handlers``: those metrics in ignite engines.
-- ``visualize``: slices in radiological display, organs painted over them.
-- ``reports``: what a person opens: pictures, NIfTI files, tables.
-- ``workflows``: what a bundle's JSON cannot say.
+- ``utils``: argument checks, geometry, resizing, files.
+- ``taxonomy``: label lists, organs, and the mappings between them.
+- ``networks``: encoders, classifiers with an explanation, checkpoints.
+- ``losses``: the mask loss, and losses for partly known labels.
+- ``transforms``: organ masks of a chest CT (PARTITION), allowed regions, image and box transforms.
+- ``labeler``: labels and their locations from radiology reports.
+- ``data``: readers, data lists of public datasets, phantoms.
+- ``metrics``: AUROC, localization, OrganIoU, bootstrap intervals.
+- ``handlers``: metrics, checkpoints and history for ignite engines.
+- ``visualize``: class activation maps, their audit and sanity checks.
+- ``reports``: figures, NIfTI files and HTML pages.
+- ``workflows``: components that the configurations of the bundles name.
 
-Importing the package imports every room, so that MONAI's configuration parser finds the classes by their short names.
+Importing the package imports every subpackage, so that MONAI's configuration parser finds the classes by short name.
 """
 
 from monai_pylon import (

@@ -2,8 +2,9 @@
 Allowed regions on a network's grid
 ===================================
 
-Where in AxialNet's coarse attention map may each finding lie? Organ masks go to a grid of 6 x 6 cells in plane and one
-cell for every three slices, in three ways that allow very different shares of the organs.
+The allowed region of a finding tells where in AxialNet's coarse attention map the finding may lie. Organ masks are
+downsampled to a grid of 6 x 6 cells in plane and one cell for every three slices. Three modes of downsampling allow
+very different shares of the organs.
 """
 
 import matplotlib.pyplot as plt
@@ -15,35 +16,39 @@ from monai_pylon.transforms import allowed_regions, allowed_share
 from monai_pylon.utils import ras_view, voxel_spacing
 
 # %%
-# A chest, its organs, its report
-# -------------------------------
-# The phantom knows its organs; for a scan, ``partition_organs`` finds them. The report says what there is, and where.
+# A phantom with organs and report
+# --------------------------------
+# The organs of a phantom are known; those of a scan come from ``partition_organs``. The report states the findings and
+# their locations.
 ct = phantom_chest_ct(seed=11, shape=(180, 180, 171), spacing=(2, 2, 2), mass="right", effusion="left")
 print(ct.report)
 present = np.flatnonzero(ct.labels)
 for label in present:
-    where = [organ for organ, there in zip(ORGANS, ct.locations[label], strict=True) if there]
-    print(f"{CHEST_CT_LABELS[label]:30} {', '.join(where)}")
+    organs = [organ for organ, located in zip(ORGANS, ct.locations[label], strict=True) if located]
+    print(f"{CHEST_CT_LABELS[label]:30} {', '.join(organs)}")
 
 # %%
 # The regions
 # -----------
-# One row a label, all false where the label is absent. And for each organ by itself: how much of its volume lies in
-# cells that are allowed?
+# The regions have one row per label, all false if the label is absent. The table below shows for each organ the share
+# of its volume in allowed grid cells.
 grid = (6, 6, ct.image.shape[2] // 3)
 modes = ("nearest", "trilinear", "area")
 regions = {mode: allowed_regions(ct.organs, ct.locations, grid, mode) for mode in modes}
-print(regions["nearest"].shape, "allowed cells per present label:", regions["nearest"][present].sum(axis=(1, 2, 3)))
+print(
+    regions["nearest"].shape, "allowed grid cells per present label:", regions["nearest"][present].sum(axis=(1, 2, 3))
+)
 for mode in modes:
     share = allowed_share(ct.organs, allowed_regions(ct.organs, np.eye(3), grid, mode))
     print(f"{mode:10}", ", ".join(f"{organ} {part:.0%}" for organ, part in zip(ORGANS, share, strict=True)))
 
 # %%
-# The picture
-# -----------
-# The cells allowed for the mass in the right lung, axial above, coronal below, in radiological display: the patient's
-# right is on the picture's left. White lines show the lung. Nearest looks at a corner of each cell, trilinear at its
-# centre, area at all of it. Nearest and trilinear may forbid cells in which the mass itself lies.
+# The figure
+# ----------
+# Grid cells allowed for the mass in the right lung, axial at the top, coronal at the bottom, in radiological display:
+# the patient's right is on the left of the image. White lines show the lung. "nearest" samples a corner of each grid
+# cell, "trilinear" its center, and "area" uses all of it. "nearest" and "trilinear" may forbid grid cells that contain
+# part of the mass.
 image, organs = ras_view(ct.image, ct.affine), ras_view(ct.organs, ct.affine)
 right, anterior, superior = voxel_spacing(image.affine)
 mass = CHEST_CT_LABELS.index("lung mass")
@@ -54,7 +59,7 @@ planes = {"axial": (np.s_[::-1, ::-1, z], anterior / right), "coronal": (np.s_[:
 fig, axes = plt.subplots(2, 3, figsize=(10, 7), facecolor="black")
 for column, mode in zip(axes.T, modes, strict=True):
     cells = ras_view(regions[mode][mass].astype(np.uint8), ct.affine).array
-    # Each voxel gets the value of its cell.
+    # Give each voxel the value of its grid cell.
     shown = cells[
         np.ix_(*(np.arange(size) * n // size for size, n in zip(image.array.shape, cells.shape, strict=True)))
     ]
@@ -70,7 +75,7 @@ for column, mode in zip(axes.T, modes, strict=True):
 fig.tight_layout()
 
 # %%
-# Which to choose
-# ---------------
-# The paper's authors found nearest to train best, with no more than a part of each organ allowed. For a score that asks
-# whether the attention lies within the organ (OrganIoU), the mode matters as well: name it with the number.
+# Which mode to choose
+# --------------------
+# The authors of the paper obtained the best training with "nearest", although it allows only a part of each organ. The
+# mode also changes OrganIoU, the share of attention within the organ, so report it with the number.

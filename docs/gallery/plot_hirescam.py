@@ -2,8 +2,8 @@
 HiResCAM and Grad-CAM of the same network
 =========================================
 
-A small network learns to tell in which lung a mass lies. HiResCAM shows what its scores are made of, place by place;
-Grad-CAM, at the same layer of the same network, shows something else.
+A small network learns to recognize masses in the right and in the left lung. HiResCAM shows how much each position
+contributes to a score. Grad-CAM at the same layer of the same network shows something else.
 """
 
 import matplotlib.pyplot as plt
@@ -19,8 +19,8 @@ from monai_pylon.visualize import HiResCAM, LayerGradCAM, audit_explanation, per
 # %%
 # Images
 # ------
-# One axial slice of a computed chest, with a round mass at a random place in the right lung, the left lung, both or
-# neither: two labels. In radiological display, the patient's right is on the picture's left.
+# One axial slice of a phantom has a round mass at a random position in the right lung, the left lung, both or neither,
+# which gives two labels. In radiological display, the patient's right is on the left of the image.
 ct = phantom_chest_ct(seed=3, shape=(120, 120, 80), spacing=(3, 3, 4))
 chest = square_pixels(radiological_slice(ct.image, ct.affine, "axial", 0.5), 5.625, order=1)[:64, :64]
 organs = square_pixels(radiological_slice(ct.organs, ct.affine, "axial", 0.5), 5.625, order=0)[:64, :64]
@@ -30,10 +30,10 @@ torch.manual_seed(0)
 
 
 def patients(count):
-    """Images (N, 1, H, W), labels (N, 2): a mass in the right lung, in the left lung."""
+    """Draw images (N, 1, H, W) and labels (N, 2): a mass in the right lung, in the left lung."""
     images, labels = np.repeat(window_to_gray(chest)[None], count, 0), random.integers(0, 2, (count, 2))
     for image, present in zip(images, labels, strict=True):
-        for lung in (value for value, there in zip((1, 3), present, strict=True) if there):
+        for lung in (value for value, label in zip((1, 3), present, strict=True) if label):
             y, x = random.permutation(np.argwhere(organs == lung))[0]
             image[(rows - y) ** 2 + (columns - x) ** 2 <= random.uniform(3, 4.5) ** 2] = 0.7
         image += random.normal(0, 0.03, image.shape)
@@ -43,7 +43,7 @@ def patients(count):
 # %%
 # A network that ends in one linear layer
 # ---------------------------------------
-# Convolutions, then one linear layer over all places: trained for some seconds.
+# The network has convolutions and one linear layer over all positions. It is trained for some seconds.
 features = nn.Sequential(
     *(nn.Conv2d(1, 16, 3, 2, 1), nn.ReLU()),
     *(nn.Conv2d(16, 16, 3, 2, 1), nn.ReLU()),
@@ -62,9 +62,9 @@ with torch.no_grad():
     print(f"{((network(images) > 0) == labels.bool()).float().mean():.0%} of 400 labels are right")
 
 # %%
-# What may one believe?
-# ---------------------
-# The audit looks at what lies between a layer and the scores.
+# Is the map provable?
+# --------------------
+# The audit examines the operations between a layer and the scores.
 print(audit_explanation(network, "0", images[:1]).reason)
 print()
 print(audit_explanation(network, "0.3", images[:1]).reason)
@@ -72,8 +72,9 @@ print(audit_explanation(network, "0.3", images[:1]).reason)
 # %%
 # The maps
 # --------
-# Both labels of a patient with a mass in either lung, out of one forward pass a method. Red raised the score, blue
-# lowered it. The maps come on the layer's 16 x 16 cells and are enlarged here, label by label.
+# The figure shows both labels of a patient with a mass in each lung. Each method needs one forward pass. Red areas
+# raised the score, blue areas lowered it. The maps have the 16 x 16 grid cells of the layer and are upsampled here,
+# label by label.
 patient = images[(labels == 1).all(1)][:1]
 both = {"HiResCAM": HiResCAM(network, "0"), "Grad-CAM": LayerGradCAM(network, "0")}
 fig, axes = plt.subplots(2, 3, figsize=(9, 6), facecolor="black")
@@ -95,10 +96,10 @@ for ax in axes.flat:
 fig.tight_layout()
 
 # %%
-# How much of it lies in the lung that is asked for?
-# --------------------------------------------------
-# The same over all patients with a mass in both lungs: of what raised the score, the share within that lung. And the
-# sum of HiResCAM is the score, but for the same constant in all patients.
+# How much evidence lies in the right place?
+# ------------------------------------------
+# For all patients with a mass in both lungs, compute the share of positive evidence that lies in the lung of the label.
+# The sum of a HiResCAM map equals the score up to a constant, which is the same for all patients.
 cases = images[(labels == 1).all(1)]
 lungs = [torch.from_numpy(organs == lung) for lung in (1, 3)]
 print("the lungs cover " + " and ".join(f"{float(lung.float().mean()):.0%}" for lung in lungs) + " of the image")
@@ -109,19 +110,19 @@ for method, cam in both.items():
     with torch.no_grad():
         constant = network(cases) - maps.sum((2, 3))
     print(f"{method}: {float(shares[0]):.0%} in the right lung, {float(shares[1]):.0%} in the left")
-    print(f"    the score less the map's sum varies by {float(constant.std(0).max()):.1g}")
+    print(f"    the score minus the sum of the map varies by {float(constant.std(0).max()):.1g}")
 
 # %%
 # Does the score follow the map?
 # ------------------------------
-# Take the places away where the map is highest, and the score for the right lung should fall: what stands in their
-# place is the chest without a mass.
-healthy = torch.from_numpy(window_to_gray(chest)).float()
+# If the positions with the highest values of the map are removed, the score for the right lung should fall. They are
+# replaced by the chest without a mass.
+normal = torch.from_numpy(window_to_gray(chest)).float()
 fig, ax = plt.subplots(figsize=(5, 3))
 for method, cam in both.items():
-    curve = perturbation_curve(network, cases, cam(cases, 0)[:, 0], class_idx=0, steps=50, baseline=healthy)
+    curve = perturbation_curve(network, cases, cam(cases, 0)[:, 0], class_idx=0, steps=50, baseline=normal)
     ax.plot(curve.fractions, curve.scores.mean(0), label=f"{method}, mean {float(curve.area.mean()):.1f}")
-ax.set_xlabel("share of the image taken away")
+ax.set_xlabel("share of the image removed")
 ax.set_ylabel("score, mean over patients")
 ax.legend()
 fig.tight_layout()

@@ -2,8 +2,8 @@
 Organ masks of a chest CT
 =========================
 
-From a CT to the right lung, the left lung and the mediastinum (PARTITION), shown on a computed chest whose true organs
-are known.
+PARTITION finds the right lung, the left lung and the mediastinum in a CT. Here it is applied to a phantom, whose true
+organs are known.
 """
 
 import matplotlib.pyplot as plt
@@ -17,31 +17,31 @@ from monai_pylon.utils import ras_view, voxel_spacing
 # %%
 # A phantom
 # ---------
-# It stands in for a scan: values in HU, axes and spacing told by its affine.
+# The phantom has values in HU, and its affine defines axes and spacing, as for a scan.
 ct = phantom_chest_ct(seed=7, shape=(180, 150, 160), spacing=(2, 2, 2))
 print(ct.report)
 
 # %%
 # The masks
 # ---------
-# Always look at the quality first: it says whether the masks can be trusted, and why not.
+# Always check the quality first: it tells whether the masks can be trusted, and if not, why.
 organs = partition_organs(ct.image, ct.affine)
 print(organs.quality)
 
 # %%
-# The picture
-# -----------
-# In radiological display: the patient's right is on the picture's left. White lines show the phantom's true organs.
+# The figure
+# ----------
+# In radiological display, the patient's right is on the left of the image. White lines show the true organs.
 image, found, true = (ras_view(volume, ct.affine) for volume in (ct.image, organs.labels, ct.organs))
 right, anterior, superior = voxel_spacing(image.affine)
 x, y, z = np.argwhere(true.array == 2).mean(axis=0).astype(int)
-colours = ListedColormap(["tab:blue", "tab:orange", "tab:green"])
+colors = ListedColormap(["tab:blue", "tab:orange", "tab:green"])
 
 fig, axes = plt.subplots(1, 2, figsize=(10, 4.6), facecolor="black")
 planes = [("axial", np.s_[::-1, ::-1, z], anterior / right), ("coronal", np.s_[::-1, y, ::-1], superior / right)]
 for ax, (name, plane, aspect) in zip(axes, planes, strict=True):
     ax.imshow(image.array[plane].T, cmap="gray", vmin=-1000, vmax=400, aspect=aspect)
-    ax.imshow(np.ma.masked_equal(found.array[plane].T, 0), cmap=colours, vmin=1, vmax=3, alpha=0.4, aspect=aspect)
+    ax.imshow(np.ma.masked_equal(found.array[plane].T, 0), cmap=colors, vmin=1, vmax=3, alpha=0.4, aspect=aspect)
     truth = true.array[plane].T
     for organ in (1, 2, 3):
         ax.contour(truth == organ, [0.5], colors="white", linewidths=0.7)
@@ -52,10 +52,10 @@ for ax, (name, plane, aspect) in zip(axes, planes, strict=True):
 fig.tight_layout()
 
 # %%
-# How well they agree
-# -------------------
-# Dice: 1 is identical, 0 is disjoint. The mediastinum is a region to look in rather than an outline: methods differ in
-# where they end it, and the phantom's truth is one choice of many.
+# Agreement with the true organs
+# ------------------------------
+# A Dice coefficient of 1 means identical, 0 disjoint. The mediastinum is a search region rather than an exact outline:
+# methods differ in where it ends, and the phantom's definition is one of many.
 for organ, name in ((1, "right lung"), (2, "mediastinum"), (3, "left lung")):
     a, b = organs.labels == organ, ct.organs == organ
     print(f"{name:12} {2 * (a & b).sum() / (a.sum() + b.sum()):.3f}")

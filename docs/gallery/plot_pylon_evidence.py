@@ -1,9 +1,10 @@
 """
-PYLON and the networks it is compared with
-==========================================
+Comparison of PYLON with other networks
+=======================================
 
-How often each network's map peaks inside a reader's box, on radiographs that it has not seen: the figures of
-:doc:`the evidence page <../researchers/pylon_evidence>`, drawn from its files of results.
+Point localization is the share of findings with the peak of the network's map inside a reader's box, on test
+radiographs. These are the numbers of :doc:`the evidence page <../researchers/pylon_evidence>`, drawn from its files of
+results.
 """
 
 import json
@@ -21,7 +22,7 @@ titles = results["real"]["titles"]
 
 
 def hits_of(result, name):
-    """The share of seeds that hit, the patients and the classes of all instances that the network was tested on."""
+    """Return the share of seeds that hit, the patient and the class of each instance that the network was tested on."""
     columns = [], [], []
     for part in result["instances"]:
         runs = [run for run in result["runs"] if run["name"] == name and run["fold"] == part["fold"]]
@@ -35,39 +36,39 @@ def hits_of(result, name):
 # %%
 # Point localization, with 95 % intervals over patients
 # -----------------------------------------------------
-# Left the real radiographs of four folds, right phantoms. The dashed line is what a random point hits.
+# Left: real radiographs in four folds. Right: phantoms. The dashed line is the share that a random point hits.
 figure, axes = plt.subplots(1, 2, figsize=(10, 3.6), sharey=True, layout="constrained")
 for axis, (data, result) in zip(axes, results.items(), strict=True):
-    for place, name in enumerate(titles):
+    for row, name in enumerate(titles):
         hits, patients, _ = hits_of(result, name)
         estimate, low, high = bootstrap_interval(hits, groups=patients)
-        colour = "tab:orange" if name.startswith("pylon") else "tab:blue"
-        axis.errorbar(estimate, place, xerr=[[estimate - low], [high - estimate]], fmt="o", capsize=3, color=colour)
+        color = "tab:orange" if name.startswith("pylon") else "tab:blue"
+        axis.errorbar(estimate, row, xerr=[[estimate - low], [high - estimate]], fmt="o", capsize=3, color=color)
     axis.axvline(result["chance"], ls="--", color="gray")
     axis.set(title=data, xlabel="point localization", yticks=range(len(titles)), yticklabels=titles.values())
     axis.set_xlim(left=0)
 plt.show()
 
 # %%
-# Finding by finding
+# Results by finding
 # ------------------
-# Large findings are easier to hit for everybody; how much a fine map brings differs from finding to finding.
+# Large findings are easier to hit for every network. The gain of a fine map differs between findings.
 figure, axis = plt.subplots(figsize=(8, 3.6), layout="constrained")
 pairs = {name: hits_of(results["real"], name) for name in ("backbone", "pylon")}
 classes = [k for k in range(len(CHEST_XRAY14_LABELS)) if (pairs["pylon"][2] == k).any()]
-for shift, (name, (hits, _, kinds)) in zip((-0.2, 0.2), pairs.items(), strict=True):
-    shares = [hits[kinds == k].mean() for k in classes]
+for shift, (name, (hits, _, labels_of_hits)) in zip((-0.2, 0.2), pairs.items(), strict=True):
+    shares = [hits[labels_of_hits == k].mean() for k in classes]
     axis.bar(np.arange(len(classes)) + shift, shares, 0.38, label=titles[name])
 labels = [f"{CHEST_XRAY14_LABELS[k]}\n{(pairs['pylon'][2] == k).sum()}" for k in classes]
 axis.set_xticks(range(len(classes)), labels, fontsize=8)
-axis.set(ylabel="point localization", title="Real radiographs; below each finding the number of instances")
+axis.set(ylabel="point localization", title="Real radiographs, with the number of instances below each finding")
 axis.legend()
 plt.show()
 
 # %%
-# How training went
-# -----------------
-# The mean loss of each epoch, fold 0 of the real radiographs, after the encoder was trained as a backbone.
+# Training loss
+# -------------
+# Mean loss of each epoch in fold 0 of the real radiographs, after the encoder was trained as a backbone.
 figure, axis = plt.subplots(figsize=(6, 3.4), layout="constrained")
 for run in results["real"]["runs"]:
     if run["fold"] == 0 and run["name"] in titles:

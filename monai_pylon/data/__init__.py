@@ -1,4 +1,4 @@
-"""Phantoms with a known truth, data lists of the public data sets, and one way each to read a CT and a radiograph."""
+"""Readers for CTs and radiographs, data lists of public datasets, and phantoms with known truth."""
 
 from monai_pylon.data.chest_xray14 import chest_xray14_datalist, validation_patients
 from monai_pylon.data.collate import collate_radiographs

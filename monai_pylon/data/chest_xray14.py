@@ -1,4 +1,4 @@
-"""NIH ChestX-ray14 (112,120 frontal chest radiographs, 14 findings, boxes for some) as a MONAI data list."""
+"""Data list of NIH ChestX-ray14: 112,120 frontal chest radiographs, 14 findings, boxes for some."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ _ENTRIES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
 _SUFFIXES = (".png", ".jpg", ".jpeg")
 _GRID = 1024
 
-#: The paper puts 8,040 of the 86,524 images of the official train_val_list.txt aside for validation.
+#: The paper uses 8,040 of the 86,524 images of the official train_val_list.txt for validation.
 _VALIDATION_SHARE = 8040 / 86524
 
 
 def validation_patients(patients: Iterable[int], share: float = _VALIDATION_SHARE) -> set[int]:
-    """The patients who are set aside for validation: always the same ones, whatever the order.
+    """Choose the patients for validation, independent of their order.
 
     Patients are ranked by a hash of their number and taken until they have the share of the images.
 
     Args:
-        patients: the patient of each image.
-        share: of the images, 0 to 1.
+        patients: Patient of each image.
+        share: Share of the images, 0 to 1.
 
     Returns:
-        the patients set aside; at least one, and not all, where there are two or more.
+        The patients for validation: at least one, and not all, of two or more patients.
 
     Example:
         >>> sorted(validation_patients([1, 1, 2, 3, 3, 4], share=0.3))
@@ -45,30 +45,30 @@ def validation_patients(patients: Iterable[int], share: float = _VALIDATION_SHAR
     """
     images = Counter(patients)
     ranked = sorted(images, key=lambda patient: hashlib.sha256(str(patient).encode()).digest())
-    aside: set[int] = set()
+    chosen: set[int] = set()
     taken, wanted = 0, share * images.total()
     for patient in ranked[:-1]:
         if taken >= wanted:
             break
-        aside.add(patient)
+        chosen.add(patient)
         taken += images[patient]
-    return aside
+    return chosen
 
 
 def _find_images(root: Path) -> dict[str, str]:
-    """The paths of all images in the folders `images*` and below, by their name without ending."""
+    """Find all images in the folders `images*` and below: their paths, by name without ending."""
     found: dict[str, str] = {}
     for folder in sorted(root.glob("images*")):
-        for place, _, names in os.walk(folder):
+        for path, _, names in os.walk(folder):
             for name in sorted(names):
                 stem, suffix = os.path.splitext(name)
                 if suffix.lower() in _SUFFIXES:
-                    found.setdefault(stem, os.path.join(place, name))
+                    found.setdefault(stem, os.path.join(path, name))
     return found
 
 
 def _select(root: Path, section: str, entries: dict[str, EntryRow]) -> list[EntryRow]:
-    """The images of a section, in the table's order."""
+    """Return the images of a section, in the order of the table."""
     if section == "all":
         return list(entries.values())
     file = root / ("test_list.txt" if section == "test" else "train_val_list.txt")
@@ -79,12 +79,12 @@ def _select(root: Path, section: str, entries: dict[str, EntryRow]) -> list[Entr
     rows = [row for row in entries.values() if row.name in names]
     if section == "test":
         return rows
-    aside = validation_patients(row.patient_id for row in rows)
-    return [row for row in rows if (row.patient_id in aside) == (section == "validation")]
+    validation = validation_patients(row.patient_id for row in rows)
+    return [row for row in rows if (row.patient_id in validation) == (section == "validation")]
 
 
 def _scale(boxes: list[BoxRow], path: str) -> np.ndarray:
-    """(K, 5) float32 [x1, y1, x2, y2, class] in pixels of an image file, cut at its border."""
+    """Return boxes as (K, 5) float32 [x1, y1, x2, y2, class] in pixels of an image file, clipped at its border."""
     rows, columns = radiograph_size(path)
     table = [(b.x, b.y, b.x + b.width, b.y + b.height, b.label * _GRID) for b in boxes]
     corners = np.clip(np.array(table) / _GRID, 0, [1, 1, 1, 1, np.inf])
@@ -92,24 +92,25 @@ def _scale(boxes: list[BoxRow], path: str) -> np.ndarray:
 
 
 def chest_xray14_datalist(root: str | PathLike[str], section: str) -> list[dict[str, Any]]:
-    """The images of NIH ChestX-ray14 with their labels and boxes, for MONAI's data sets.
+    """List the images of NIH ChestX-ray14 with their labels and boxes, for MONAI's datasets.
 
     Reads the official files in `root`: `Data_Entry_2017_v2020.csv` (or `Data_Entry_2017.csv`), `BBox_List_2017.csv`,
-    `train_val_list.txt`, `test_list.txt`, and images in `images*`, png or jpg, of any size. Validation is split off
-    the official training part by patient (9.3 % of its images, as in the paper), the same patients every time.
+    `train_val_list.txt`, `test_list.txt`, and images in `images*`, png or jpg, of any size. The official training part
+    is split by patient into training and validation (9.3 % of its images, as in the paper), with the same patients
+    every time.
 
     Args:
-        root: the folder that holds the official files.
+        root: The folder with the official files.
         section: "training", "validation", "test", or "all" (which needs no lists).
 
     Returns:
-        one dictionary an image, in the table's order: image, its path; label (14,) uint8 in the order of
-        CHEST_XRAY14_LABELS; boxes (K, 5) float32 [x1, y1, x2, y2, class] in pixels of the image file, (0, 5) where it
-        has none; patient_id; follow_up; age in years, NaN if unknown; sex "M", "F" or ""; view "PA" or "AP".
+        One dictionary for each image, in the order of the table: image, its path; label (14,) uint8 in the order of
+        CHEST_XRAY14_LABELS; boxes (K, 5) float32 [x1, y1, x2, y2, class] in pixels of the image file, (0, 5) if it has
+        none; patient_id; follow_up; age in years, NaN if unknown; sex "M", "F" or ""; view "PA" or "AP".
 
     Raises:
-        FileNotFoundError: where a table, a list or an image is missing.
-        ValueError: for another section, an unknown finding, a malformed row; it names the file and line.
+        FileNotFoundError: If a table, a list or an image is missing.
+        ValueError: If the section or a finding is unknown, or a row is malformed; the error names file and line.
 
     Example:
         >>> chest_xray14_datalist("ChestX-ray14", "train")
@@ -123,8 +124,8 @@ def chest_xray14_datalist(root: str | PathLike[str], section: str) -> list[dict[
     table = next((folder / name for name in _ENTRIES if (folder / name).is_file()), folder / _ENTRIES[0])
     entries = read_entries(table)
     rows = _select(folder, section, entries)
-    places = _find_images(folder)
-    missing = [row for row in rows if os.path.splitext(row.name)[0] not in places]
+    paths = _find_images(folder)
+    missing = [row for row in rows if os.path.splitext(row.name)[0] not in paths]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise FileNotFoundError(
@@ -139,8 +140,8 @@ def chest_xray14_datalist(root: str | PathLike[str], section: str) -> list[dict[
         boxes.setdefault(box.name, []).append(box)
     items = []
     for row in rows:
-        path = places[os.path.splitext(row.name)[0]]
-        mine = _scale(boxes[row.name], path) if row.name in boxes else np.zeros((0, 5), dtype=np.float32)
+        path = paths[os.path.splitext(row.name)[0]]
+        scaled = _scale(boxes[row.name], path) if row.name in boxes else np.zeros((0, 5), dtype=np.float32)
         facts = {"follow_up": row.follow_up, "age": row.age, "sex": row.sex, "view": row.view}
-        items.append({"image": path, "label": row.label, "boxes": mine, "patient_id": row.patient_id, **facts})
+        items.append({"image": path, "label": row.label, "boxes": scaled, "patient_id": row.patient_id, **facts})
     return items

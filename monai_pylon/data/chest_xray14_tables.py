@@ -1,12 +1,11 @@
-"""The official tables of NIH ChestX-ray14, row by row: whatever is wrong in one is named with its file and line.
+"""Official tables of NIH ChestX-ray14, read row by row; errors name file and line.
 
-What is odd about them: the boxes' header has other columns than its rows, `Infiltration` is spelt `Infiltrate` there,
-ages are plain numbers or such as `058Y`, and the column of the sex changed its name between the two editions.
+Particularities of the tables: the header of the boxes has other columns than its rows and spells `Infiltration` as
+`Infiltrate`, ages are plain numbers or such as `058Y`, and the column of the sex has another name in each edition.
 """
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.utils import describe, nearest_name
+from monai_pylon.utils.tables import read_cells
 
 __all__ = ["BoxRow", "EntryRow", "read_boxes", "read_entries", "read_names"]
 
@@ -35,17 +35,17 @@ _PER_YEAR = {"": 1, "Y": 1, "M": 12, "W": 52, "D": 365}
 
 
 class EntryRow(NamedTuple):
-    """One image of the table of all images.
+    """Row of the table of images.
 
     Attributes:
-        name: file name, as in the table.
-        label: (14,) uint8, 1 where a finding is present.
-        patient_id: the patient's number.
-        follow_up: number of the examination of this patient, from 0.
-        age: years; NaN where it is not given.
-        sex: "M" or "F"; empty where it is not given.
+        name: File name, as in the table.
+        label: (14,) uint8, 1 if a finding is present.
+        patient_id: Number of the patient.
+        follow_up: Number of the examination of this patient, from 0.
+        age: Years; NaN if unknown.
+        sex: "M" or "F"; empty if unknown.
         view: "PA" or "AP".
-        line: in the file.
+        line: Line in the file.
 
     Example:
         >>> EntryRow("00000001_000.png", np.zeros(14, np.uint8), 1, 0, 58.0, "M", "PA", 2).patient_id
@@ -63,16 +63,16 @@ class EntryRow(NamedTuple):
 
 
 class BoxRow(NamedTuple):
-    """One box of the table of boxes, on the grid of 1024 x 1024 pixels.
+    """Row of the table of boxes, on a grid of 1024 x 1024 pixels.
 
     Attributes:
-        name: the image's file name.
-        label: number of the class, 0 to 13.
-        x: left edge.
-        y: upper edge.
-        width: of the box.
-        height: of the box.
-        line: in the file.
+        name: File name of the image.
+        label: Number of the class, 0 to 13.
+        x: Left edge.
+        y: Upper edge.
+        width: Width of the box.
+        height: Height of the box.
+        line: Line in the file.
 
     Example:
         >>> BoxRow("00000001_000.png", 0, 10.0, 20.0, 5.0, 5.0, 2).label
@@ -93,24 +93,13 @@ def _fail(file: Path, line: int, requirement: str, value: object, remedy: str = 
 
 
 def _rows(file: Path, least: int) -> Iterator[tuple[int, list[str]]]:
-    """The rows of a CSV with their line numbers, the header first; lines without content are left out."""
+    """Read the rows of a CSV file with their line numbers, the header first; each has a least number of columns."""
     if not file.is_file():
         raise FileNotFoundError(f"{file} must exist. Download it with the images of ChestX-ray14 from the NIH.")
-    with file.open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.reader(text)
-        rows = iter(reader)
-        while True:
-            try:
-                row = next(rows, None)
-            except (csv.Error, UnicodeDecodeError) as error:
-                message = f"{file} must be a text of values and commas, but line {reader.line_num + 1} is not: {error}."
-                raise ValueError(message) from error
-            if row is None:
-                return
-            if any(cell.strip() for cell in row):
-                if len(row) < least:
-                    _fail(file, reader.line_num, f"{least} columns or more", row)
-                yield reader.line_num, row
+    for line, row in read_cells(file):
+        if len(row) < least:
+            _fail(file, line, f"{least} columns or more", row)
+        yield line, row
 
 
 def _finding(file: Path, line: int, name: str) -> int:
@@ -135,7 +124,7 @@ def _whole(file: Path, line: int, column: str, text: str) -> int:
 
 
 def _age(file: Path, line: int, text: str) -> float:
-    """Years; NaN for none, and for the few that the first edition gives as more than 120."""
+    """Return an age in years; NaN if it is missing or, as in some rows of the first edition, above 120."""
     if not text.strip():
         return float("nan")
     found = _AGE.fullmatch(text.strip())
@@ -149,14 +138,14 @@ def read_entries(file: Path) -> dict[str, EntryRow]:
     """Read `Data_Entry_2017_v2020.csv`, or the older `Data_Entry_2017.csv`.
 
     Args:
-        file: the table.
+        file: The table.
 
     Returns:
-        the images by their name, in the table's order.
+        The images by name, in the order of the table.
 
     Raises:
-        FileNotFoundError: where there is no such file.
-        ValueError: for a missing column, an unknown finding, a malformed or repeated row, an empty table.
+        FileNotFoundError: If there is no such file.
+        ValueError: If a column is missing, a finding unknown, a row malformed or repeated, or the table empty.
 
     Example:
         >>> read_entries(Path("Data_Entry_2017.csv"))
@@ -166,18 +155,18 @@ def read_entries(file: Path) -> dict[str, EntryRow]:
     """
     rows = _rows(file, len(_COLUMNS))
     line, header = next(rows, (1, []))
-    places = []
+    columns = []
     for names in _COLUMNS.values():
-        place = next((header.index(name) for name in names if name in header), None)
-        if place is None:
+        column = next((header.index(name) for name in names if name in header), None)
+        if column is None:
             _fail(file, line, f"a column {names[0]!r}", header)
-        places.append(place)
+        columns.append(column)
     entries: dict[str, EntryRow] = {}
-    known: dict[str, np.ndarray] = {}  # some 800 combinations in 112,120 rows
+    known: dict[str, np.ndarray] = {}  # 112,120 rows have about 800 combinations
     for line, row in rows:
-        if len(row) <= max(places):
-            _fail(file, line, f"{max(places) + 1} columns or more", row)
-        name, findings, follow_up, patient, age, sex, view = (row[place] for place in places)
+        if len(row) <= max(columns):
+            _fail(file, line, f"{max(columns) + 1} columns or more", row)
+        name, findings, follow_up, patient, age, sex, view = (row[column] for column in columns)
         if name in entries:
             _fail(file, line, "an image that no other row has", name, f"Line {entries[name].line} has it.")
         if findings not in known:
@@ -193,14 +182,14 @@ def read_boxes(file: Path) -> list[BoxRow]:
     """Read `BBox_List_2017.csv`.
 
     Args:
-        file: the table.
+        file: The table.
 
     Returns:
-        the boxes, on the grid of 1024 x 1024 pixels, in the table's order.
+        The boxes, on a grid of 1024 x 1024 pixels, in the order of the table.
 
     Raises:
-        FileNotFoundError: where there is no such file.
-        ValueError: for an unknown finding or a malformed row; a box without area or off the grid.
+        FileNotFoundError: If there is no such file.
+        ValueError: If a finding is unknown, a row malformed, or a box is empty or off the grid.
 
     Example:
         >>> read_boxes(Path("BBox_List_2017.csv"))
@@ -228,31 +217,31 @@ def read_names(file: Path) -> dict[str, int]:
     """Read `train_val_list.txt` or `test_list.txt`.
 
     Args:
-        file: one image's file name a line.
+        file: List with one file name per line.
 
     Returns:
-        the line of each name.
+        The line number of each name.
 
     Raises:
-        FileNotFoundError: where there is no such file.
-        ValueError: where it is empty.
+        FileNotFoundError: If there is no such file.
+        ValueError: If the list is empty or no text.
 
     Example:
         >>> read_names(Path("test_list.txt"))
         Traceback (most recent call last):
         ...
-        FileNotFoundError: test_list.txt must exist: it says which images belong to the section. Download it ...
+        FileNotFoundError: test_list.txt must exist: it lists the images of the section. Download it ...
     """
     if not file.is_file():
         raise FileNotFoundError(
-            f"{file} must exist: it says which images belong to the section. Download it from the NIH, or ask for "
+            f"{file} must exist: it lists the images of the section. Download it from the NIH, or ask for "
             'section "all" and split by patient yourself.'
         )
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError as error:
-        raise ValueError(f"{file} must be a text with an image's name a line, but is none: {error}.") from error
+        raise ValueError(f"{file} must be a text with one file name per line, but is unreadable: {error}.") from error
     names = {name.strip(): number for number, name in enumerate(lines, start=1) if name.strip()}
     if not names:
-        raise ValueError(f"{file} must have an image's name a line, but is empty. Download it again.")
+        raise ValueError(f"{file} must have one file name per line, but is empty. Download it again.")
     return names

@@ -1,4 +1,4 @@
-"""Batches of radiographs: images differ in how many boxes they have, so boxes stay a list."""
+"""Batches of radiographs in which boxes stay a list, because images have different numbers of boxes."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ __all__ = ["collate_radiographs"]
 
 
 def collate_radiographs(batch: Sequence[Mapping[str, Any]], list_keys: Sequence[str] = ("boxes",)) -> dict[str, Any]:
-    """Collate items as MONAI does, but keep some keys as lists: a `collate_fn` for data loaders.
+    """Collate items like MONAI, but keep some keys as lists; a `collate_fn` for data loaders.
 
-    MONAI's decollation cannot take such a list apart: give trainers and evaluators ``decollate=False``.
+    MONAI's decollation cannot split such a list: give trainers and evaluators ``decollate=False``.
 
     Args:
         batch: N items with the same keys.
-        list_keys: those whose shapes differ between items, such as boxes (K, 5); keys that the items do not have are
-            passed over.
+        list_keys: Keys whose shapes differ between items, such as boxes (K, 5). Keys that the items do not have are
+            skipped.
 
     Returns:
-        one dictionary: tensors (N, ...), and for each of `list_keys` a list of N plain tensors.
+        One dictionary: tensors (N, ...), and for each of `list_keys` a list of N plain tensors.
 
     Raises:
-        ValueError: for an empty batch.
+        ValueError: If the batch is empty.
 
     Example:
         >>> items = [{"image": torch.zeros(1, 8, 8), "boxes": torch.zeros(k, 5)} for k in (2, 0)]

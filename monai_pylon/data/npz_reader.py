@@ -1,8 +1,8 @@
-"""RAD-ChestCT's volumes: `.npz` files with one array, in an order of axes of their own and without an affine.
+"""Reader for the volumes of RAD-ChestCT: `.npz` files with one array, an axis order of their own, and no affine.
 
-The array is (slices, rows, columns): slices from the head to the feet, rows from the front to the back, columns from
-the patient's right to the left, every voxel 0.8 mm wide. Turned to (x, y, z) its affine is therefore known. A pickle
-inside such a file could run code when it is opened: it is refused.
+The array is (slices, rows, columns): slices from head to feet, rows from front to back, columns from the patient's
+right to the left; every voxel is 0.8 mm wide. The affine of the array transposed to (x, y, z) is therefore known.
+Pickles in such a file are refused, because opening them can run code.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from monai_pylon.utils import check, check_type
 
 __all__ = ["NpzVolumeReader", "RAD_CHESTCT_SPACING"]
 
-#: The edge of RAD-ChestCT's voxels in mm, along every axis.
+#: Edge of RAD-ChestCT's voxels along every axis, mm.
 RAD_CHESTCT_SPACING = 0.8
 
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError)
 
 
 def ras_metadata(array: np.ndarray, affine: np.ndarray) -> dict[str, Any]:
-    """What MONAI's readers say of an array (X, Y, Z) without a channel axis, whose affine (4, 4) is in RAS mm."""
+    """Return the metadata of a MONAI reader for an array (X, Y, Z) and its affine (4, 4) in RAS mm."""
     return {
         MetaKeys.AFFINE: affine,
         MetaKeys.ORIGINAL_AFFINE: affine.copy(),
@@ -40,9 +40,9 @@ def ras_metadata(array: np.ndarray, affine: np.ndarray) -> dict[str, Any]:
 
 
 def _array(path: Path, key: str) -> np.ndarray:
-    """The array of a file, or an error that says what is wrong with the file."""
+    """Return an array of a file, or raise ValueError with the reason why it is unreadable."""
     if not zipfile.is_zipfile(path):
-        remedy = "It is cut off, or no .npz file (a pickle is refused). Copy or download it again."
+        remedy = "It is truncated, or no .npz file (a pickle is refused). Copy or download it again."
         check(False, "path", "a whole .npz file", str(path), remedy)
     try:
         with np.load(path, allow_pickle=False) as arrays:
@@ -64,18 +64,18 @@ def _array(path: Path, key: str) -> np.ndarray:
 
 
 class NpzVolumeReader(ImageReader):
-    """A MONAI image reader for the `.npz` volumes of RAD-ChestCT, also for `LoadImage(reader=...)`.
+    """MONAI image reader for the `.npz` volumes of RAD-ChestCT, also for `LoadImage(reader=...)`.
+
+    It returns the array as (X, Y, Z), with axes towards left, posterior and inferior, and the affine (4, 4) in RAS mm,
+    by default diag(-0.8, -0.8, -0.8, 1).
 
     Args:
-        key: the array's name in the file.
-        spacing: edge of a voxel in mm, along all axes or for each of (x, y, z).
-
-    It gives the array as (X, Y, Z), left, posterior and inferior upwards, and the affine (4, 4) in RAS mm:
-    diag(-0.8, -0.8, -0.8, 1) by default.
+        key: Name of the array in the file.
+        spacing: Edge of a voxel in mm, along all axes or for each of (x, y, z).
 
     Raises:
-        TypeError: where the key is no text.
-        ValueError: for a spacing that is not positive.
+        TypeError: If the key is no text.
+        ValueError: If the spacing is not positive.
 
     Example:
         >>> import tempfile
@@ -94,11 +94,11 @@ class NpzVolumeReader(ImageReader):
         self.key, self.spacing = key, tuple(lengths.tolist())
 
     def verify_suffix(self, filename: Sequence[PathLike | str] | PathLike | str) -> bool:
-        """Whether this reader takes a file name (or every one of several)."""
+        """Return whether the reader accepts a file name, or all of several."""
         return all(fspath(name).lower().endswith(".npz") for name in ensure_tuple(filename))
 
     def read(self, data: Sequence[PathLike | str] | PathLike | str, **kwargs: Any) -> np.ndarray:
-        """The array (slices, rows, columns) of one file; raises ValueError where it is none."""
+        """Read the array (slices, rows, columns) of one file; raise ValueError if it has none."""
         (path,) = (Path(name) for name in ensure_tuple(data))
         array = _array(path, self.key)
         check(array.ndim == 3, "path", "a file with a volume (slices, rows, columns)", array, str(path))
@@ -106,7 +106,7 @@ class NpzVolumeReader(ImageReader):
         return array
 
     def get_data(self, img: np.ndarray) -> tuple[np.ndarray, dict]:
-        """The array (X, Y, Z) and metadata with the affine (4, 4)."""
+        """Return the array (X, Y, Z), and the metadata with the affine (4, 4)."""
         array = img.transpose(2, 1, 0)
         affine = np.diag([-self.spacing[0], -self.spacing[1], -self.spacing[2], 1.0])
         return array, ras_metadata(array, affine)

@@ -1,4 +1,4 @@
-"""PASCAL VOC 2012 (natural images, 20 classes, boxes, some with outlines), on which HiResCAM's paper shows its maps."""
+"""Data list of PASCAL VOC 2012: natural images, 20 classes, boxes, some outlines (HiResCAM, section 13)."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ __all__ = ["pascal_voc_datalist"]
 
 _LISTS = {"training": "train", "validation": "val", "test": "test", "all": "trainval"}
 _INDEX = {label: number for number, label in enumerate(PASCAL_VOC_LABELS)}
-#: Where the folder lies in what people call the root.
-_PLACES = (".", "VOC2012", "VOCdevkit/VOC2012")
+#: Possible folders of the dataset below the root.
+_FOLDERS = (".", "VOC2012", "VOCdevkit/VOC2012")
 
 
 def _fail(file: Path, requirement: str, value: object, remedy: str = "") -> NoReturn:
@@ -31,13 +31,13 @@ def _text(file: Path, node: ElementTree.Element, name: str) -> str:
     return found
 
 
-def _box(file: Path, thing: ElementTree.Element, columns: int, rows: int) -> tuple[float, float, float, float, int]:
-    """[x1, y1, x2, y2, class] of an object: the file counts pixels from 1, and the last one belongs to the box."""
-    name = _text(file, thing, "name")
+def _box(file: Path, entry: ElementTree.Element, columns: int, rows: int) -> tuple[float, float, float, float, int]:
+    """Return [x1, y1, x2, y2, class] of an object; the file counts pixels from 1 and includes the last one."""
+    name = _text(file, entry, "name")
     if name not in _INDEX:
         near = nearest_name(name, _INDEX)
         _fail(file, "one of the 20 classes", name, f"Did you mean {near!r}?" if near else "")
-    frame = thing.find("bndbox")
+    frame = entry.find("bndbox")
     if frame is None:
         _fail(file, "a <bndbox> in each <object>", name)
     edges = [_text(file, frame, edge) for edge in ("xmin", "ymin", "xmax", "ymax")]
@@ -52,7 +52,7 @@ def _box(file: Path, thing: ElementTree.Element, columns: int, rows: int) -> tup
 
 
 def _read_annotation(file: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes (K, 5) float32 and whether each is difficult (K,) bool."""
+    """Read boxes (K, 5) float32, and whether each is difficult (K,) bool."""
     try:
         tree = ElementTree.parse(file).getroot()
     except ElementTree.ParseError as error:
@@ -63,13 +63,14 @@ def _read_annotation(file: Path) -> tuple[np.ndarray, np.ndarray]:
     sides = [_text(file, size, name) for name in ("width", "height")]
     if not all(side.isdecimal() for side in sides):
         _fail(file, "whole numbers in <size>", sides)
-    things = tree.findall("object")
-    boxes = [_box(file, thing, int(sides[0]), int(sides[1])) for thing in things]
-    hard = [(thing.findtext("difficult") or "0").strip() == "1" for thing in things]
-    return np.array(boxes, dtype=np.float32).reshape(-1, 5), np.array(hard, dtype=bool)
+    entries = tree.findall("object")
+    boxes = [_box(file, entry, int(sides[0]), int(sides[1])) for entry in entries]
+    difficult = [(entry.findtext("difficult") or "0").strip() == "1" for entry in entries]
+    return np.array(boxes, dtype=np.float32).reshape(-1, 5), np.array(difficult, dtype=bool)
 
 
 def _item(folder: Path, name: str, listed: str) -> dict[str, Any]:
+    """Return the item of one image, or raise FileNotFoundError with the list that names it."""
     image, annotation = folder / "JPEGImages" / f"{name}.jpg", folder / "Annotations" / f"{name}.xml"
     for file in (image, annotation):
         if not file.is_file():
@@ -83,25 +84,26 @@ def _item(folder: Path, name: str, listed: str) -> dict[str, Any]:
 
 
 def pascal_voc_datalist(root: str | PathLike[str], section: str) -> list[dict[str, Any]]:
-    """The images of PASCAL VOC 2012 with their labels and boxes, for MONAI's data sets (HiResCAM, section 13).
+    """List the images of PASCAL VOC 2012 with their labels and boxes, for MONAI's datasets (HiResCAM, section 13).
 
     Reads the official lists in `ImageSets/Main`: "training" is `train.txt`, "validation" `val.txt`, "test" `test.txt`
     (whose annotations are not public for 2012), "all" `trainval.txt`.
 
     Args:
-        root: the folder with `JPEGImages`, `Annotations` and `ImageSets`, or one that holds it as `VOC2012` or
+        root: The folder with `JPEGImages`, `Annotations` and `ImageSets`, or one that contains it as `VOC2012` or
             `VOCdevkit/VOC2012`.
         section: "training", "validation", "test" or "all".
 
     Returns:
-        one dictionary an image, in the list's order: image, its path; label (20,) uint8 in the order of
-        PASCAL_VOC_LABELS, 1 where there is an object of the class, be it difficult; boxes (K, 5) float32 [x1, y1, x2,
-        y2, class] in pixels; difficult (K,) bool, as the annotators marked them; name; and where there is one,
-        segmentation, the path of a PNG of (H, W) whose value is the class plus one, 255 at unsure borders.
+        One dictionary for each image, in the order of the list: image, its path; label (20,) uint8 in the order of
+        PASCAL_VOC_LABELS, 1 if the class has an object, difficult ones included; boxes (K, 5) float32 [x1, y1, x2, y2,
+        class] in pixels; difficult (K,) bool, as annotated; name; and, if available, segmentation, the path of a PNG of
+        (H, W) whose value is the class plus one, 255 at uncertain borders.
 
     Raises:
-        FileNotFoundError: where a folder, a list, an image or an annotation is missing.
-        ValueError: for another section, an unknown class, a malformed annotation; it names the file, or the line.
+        FileNotFoundError: If a folder, a list, an image or an annotation is missing.
+        ValueError: If the section or a class is unknown, or an annotation is malformed; the error names the file, or
+            the line.
 
     Example:
         >>> pascal_voc_datalist("VOC2012", "train")
@@ -111,8 +113,8 @@ def pascal_voc_datalist(root: str | PathLike[str], section: str) -> list[dict[st
     """
     check_choice(section, tuple(_LISTS), "section")
     check_type(root, (str, PathLike), "root")
-    places = [Path(root).expanduser() / place for place in _PLACES]
-    folder = next((place for place in places if (place / "ImageSets" / "Main").is_dir()), None)
+    folders = [Path(root).expanduser() / name for name in _FOLDERS]
+    folder = next((one for one in folders if (one / "ImageSets" / "Main").is_dir()), None)
     if folder is None:
         raise FileNotFoundError(f"root must hold VOC2012 with its folder ImageSets/Main, but {str(root)!r} does not.")
     file = folder / "ImageSets" / "Main" / f"{_LISTS[section]}.txt"

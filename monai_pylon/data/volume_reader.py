@@ -1,8 +1,8 @@
-"""One way to read a CT: a NIfTI, NRRD, MHA or NPZ file or a folder with a DICOM series, in HU, with its RAS affine.
+"""Reader for CTs: a NIfTI, NRRD, MHA or NPZ file or a folder with a DICOM series, in HU, with the affine in RAS.
 
-NIfTI goes through MONAI's own reader, NPZ (RAD-ChestCT) through NumPy. Everything else goes through SimpleITK, which
-orders DICOM slices by their position in the patient and applies the rescale slope. A file that does not say how the
-patient lies is an error here: left and right would be a guess.
+NIfTI is read by MONAI's own reader, NPZ (RAD-ChestCT) by NumPy, and everything else by SimpleITK, which orders DICOM
+slices by their position in the patient and applies the rescale slope. A file without orientation is an error, because
+left and right would be a guess.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from monai.config import KeysCollection
 from monai.data import MetaTensor, NibabelReader
 from monai.data.image_reader import ImageReader
-from monai.transforms import MapTransform, Transform
+from monai.transforms import Transform
 from monai.utils import ImageMetaKey, MetaKeys, ensure_tuple, optional_import
 from nibabel.filebasedimages import ImageFileError
 
 from monai_pylon.data.dicom_series import is_dicom_file, read_dicom_series
 from monai_pylon.data.npz_reader import NpzVolumeReader, ras_metadata
+from monai_pylon.data.path_transform import ReadPathd
 from monai_pylon.utils import check, check_type
 
 __all__ = [
@@ -39,19 +39,19 @@ __all__ = [
 _NIFTI_SUFFIXES = (".nii", ".nii.gz")
 _ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
 
-#: File name endings that hold a whole volume, in lower case.
+#: Endings of files that hold a whole volume, in lower case.
 VOLUME_SUFFIXES = (*_NIFTI_SUFFIXES, *_ITK_SUFFIXES, ".npz")
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
 
 class SimpleITKReader(ImageReader):
-    """A MONAI image reader for NRRD and MHA files and DICOM folders, by SimpleITK.
+    """MONAI image reader for NRRD and MHA files and DICOM folders, based on SimpleITK.
 
-    It gives the array with axes (x, y, z) and the affine in RAS, as MONAI's other readers do.
+    It returns the array with axes (x, y, z) and the affine in RAS, as the other readers of MONAI do.
 
     Args:
-        series_uid: which series to read from a DICOM folder that holds several.
+        series_uid: UID of the series to read from a DICOM folder with several series.
 
     Example:
         >>> SimpleITKReader().verify_suffix("scan.nrrd")
@@ -62,25 +62,25 @@ class SimpleITKReader(ImageReader):
         self.series_uid = series_uid
 
     def verify_suffix(self, filename: Sequence[PathLike | str] | PathLike | str) -> bool:
-        """Whether this reader takes a file name or folder (or every one of several)."""
+        """Return whether the reader accepts a file name or folder, or all of several."""
         return all(Path(f).is_dir() or fspath(f).lower().endswith(_ITK_SUFFIXES) for f in ensure_tuple(filename))
 
     def read(self, data: Sequence[PathLike | str] | PathLike | str, **kwargs: Any) -> Any:
-        """Read one file or DICOM folder into a SimpleITK image; raises ValueError where its geometry is doubtful."""
+        """Read one file or DICOM folder into a SimpleITK image; raise ValueError if it is no regular volume."""
         (path,) = (fspath(f) for f in ensure_tuple(data))
         sitk = optional_import("SimpleITK")[0]
         image = read_dicom_series(path, self.series_uid) if Path(path).is_dir() else sitk.ReadImage(path, **kwargs)
         check(image.GetDimension() == 3, "path", "a 3D volume", f"{path} of size {image.GetSize()}")
-        check(image.GetNumberOfComponentsPerPixel() == 1, "path", "a scan with one value a voxel", path)
+        check(image.GetNumberOfComponentsPerPixel() == 1, "path", "a scan with one value per voxel", path)
         return image
 
     def get_data(self, img: Any) -> tuple[np.ndarray, dict]:
-        """The array (X, Y, Z) and metadata of a SimpleITK image, with the affine (4, 4) in RAS."""
+        """Return the array (X, Y, Z) and the metadata of a SimpleITK image, with the affine (4, 4) in RAS."""
         affine = np.eye(4)
         affine[:3, :3] = np.reshape(img.GetDirection(), (3, 3)) * np.asarray(img.GetSpacing())
         affine[:3, 3] = img.GetOrigin()
         affine = _LPS_TO_RAS @ affine
-        array = optional_import("SimpleITK")[0].GetArrayFromImage(img).transpose(2, 1, 0)  # SimpleITK counts z, y, x
+        array = optional_import("SimpleITK")[0].GetArrayFromImage(img).transpose(2, 1, 0)  # SimpleITK has z, y, x
         meta = ras_metadata(array, affine)
         if "NRRD_space" in img.GetMetaDataKeys():
             meta["nrrd_space"] = img.GetMetaData("NRRD_space")
@@ -88,27 +88,27 @@ class SimpleITKReader(ImageReader):
 
 
 def _check_orientation(path: Path, meta: Mapping[str, Any]) -> None:
-    """Raise where the header does not say which way the patient lies: a guess may exchange left and right."""
+    """Raise if the header has no orientation, because left and right could be exchanged."""
     name = path.name.lower()
     if name.endswith(_NIFTI_SUFFIXES):
         known = bool(meta["qform_code"] > 0 or meta["sform_code"] > 0)
         remedy = "Both qform_code and sform_code are 0. Convert it again from DICOM, or set its qform."
     elif name.endswith((".nrrd", ".nhdr")):
-        known = meta.get("nrrd_space") == "left-posterior-superior"  # SimpleITK turns every anatomical space to it
+        known = meta.get("nrrd_space") == "left-posterior-superior"  # SimpleITK converts every anatomical space to it
         remedy = "The header has no anatomical `space`. Save it again with one, such as left-posterior-superior."
     else:
         return
-    check(known, "path", "a file whose header says how the patient lies", str(path), remedy)
+    check(known, "path", "a file whose header has an orientation", str(path), remedy)
 
 
 def volume_name(path: str | PathLike[str]) -> str:
-    """The name of a scan: its file's name without the ending of a volume, or its folder's name.
+    """Return the name of a scan: the file name without the ending of a volume, or the name of the folder.
 
     Args:
-        path: file or folder; it need not exist.
+        path: File or folder; it need not exist.
 
     Returns:
-        the name.
+        The name.
 
     Example:
         >>> volume_name("ward/scan.1.nii.gz"), volume_name("ward/series 7")
@@ -120,19 +120,19 @@ def volume_name(path: str | PathLike[str]) -> str:
     return name[: len(name) - len(ending)]
 
 
-def _array_and_meta(place: Path, series_uid: str | None) -> tuple[np.ndarray, dict]:
-    """What the reader for this kind of file gives; a file that is cut off is named."""
-    kind = "" if place.is_dir() else place.name.lower()
+def _array_and_meta(path: Path, series_uid: str | None) -> tuple[np.ndarray, dict]:
+    """Read array and metadata by the type of file; raise ValueError if the file is truncated."""
+    kind = "" if path.is_dir() else path.name.lower()
     reader: Any = SimpleITKReader(series_uid)
     if kind.endswith(_NIFTI_SUFFIXES):
         reader = NibabelReader(squeeze_non_spatial_dims=True)
     elif kind.endswith(".npz"):
         reader = NpzVolumeReader()
     try:
-        array, meta = reader.get_data(reader.read(str(place)))
+        array, meta = reader.get_data(reader.read(str(path)))
         return np.asarray(array, dtype=np.float32), meta
     except (EOFError, OSError, RuntimeError, zlib.error, ImageFileError) as error:
-        message = f"path must be a whole file, but {str(place)!r} cannot be read: {error}. Copy or download it again."
+        message = f"path must be a whole file, but {str(path)!r} cannot be read: {error}. Copy or download it again."
         raise ValueError(message) from error
 
 
@@ -140,18 +140,18 @@ def read_volume(path: str | PathLike[str], series_uid: str | None = None) -> Met
     """Read a CT from a NIfTI, NRRD, MHA/MHD or NPZ file or from a folder with a DICOM series.
 
     Args:
-        path: the file (``.nii``, ``.nii.gz``, ``.nrrd``, ``.nhdr``, ``.mha``, ``.mhd``, or ``.npz`` of RAD-ChestCT, see
+        path: The file (``.nii``, ``.nii.gz``, ``.nrrd``, ``.nhdr``, ``.mha``, ``.mhd``, or ``.npz`` of RAD-ChestCT, see
             :class:`NpzVolumeReader`) or the DICOM folder.
-        series_uid: which series to take from a DICOM folder that holds several.
+        series_uid: UID of the series to read from a DICOM folder with several series.
 
     Returns:
         MetaTensor (1, X, Y, Z), float32, in HU (rescale slope and intercept applied), spatial axes (x, y, z) as stored,
         ``affine`` (4, 4) from voxel indices to RAS millimetres.
 
     Raises:
-        FileNotFoundError: where there is no such file or folder.
-        ValueError: for another kind of file, one that is cut off or not 3D, a header without orientation, a folder with
-            several CT series or none, missing or doubled slices, gantry tilt.
+        FileNotFoundError: If there is no such file or folder.
+        ValueError: If the file is of another type, truncated, not 3D or without orientation, or the folder has no CT
+            series, several CT series without a choice, missing or duplicate slices, or gantry tilt.
 
     Example:
         >>> read_volume("scan.docx")
@@ -160,26 +160,26 @@ def read_volume(path: str | PathLike[str], series_uid: str | None = None) -> Met
         FileNotFoundError: path must be a file or folder that exists, but is 'scan.docx'.
     """
     check_type(path, (str, PathLike), "path")
-    place = Path(path).expanduser()
-    if not place.exists():
-        raise FileNotFoundError(f"path must be a file or folder that exists, but is {str(place)!r}.")
-    readable = place.is_dir() or place.name.lower().endswith(VOLUME_SUFFIXES)
-    remedy = "Give the folder of a DICOM series." if is_dicom_file(place) else ""
-    check(readable, "path", f"a folder or a file ending in {', '.join(VOLUME_SUFFIXES)}", str(place), remedy)
-    array, meta = _array_and_meta(place, series_uid)
-    check(array.ndim == 3, "path", "a 3D volume with one value a voxel", array, str(place))
-    if not place.is_dir():
-        _check_orientation(place, meta)
+    file = Path(path).expanduser()
+    if not file.exists():
+        raise FileNotFoundError(f"path must be a file or folder that exists, but is {str(file)!r}.")
+    readable = file.is_dir() or file.name.lower().endswith(VOLUME_SUFFIXES)
+    remedy = "Give the folder of a DICOM series." if is_dicom_file(file) else ""
+    check(readable, "path", f"a folder or a file ending in {', '.join(VOLUME_SUFFIXES)}", str(file), remedy)
+    array, meta = _array_and_meta(file, series_uid)
+    check(array.ndim == 3, "path", "a 3D volume with one value per voxel", array, str(file))
+    if not file.is_dir():
+        _check_orientation(file, meta)
     meta[MetaKeys.ORIGINAL_CHANNEL_DIM] = 0
-    meta[ImageMetaKey.FILENAME_OR_OBJ] = str(place)
+    meta[ImageMetaKey.FILENAME_OR_OBJ] = str(file)
     return MetaTensor.ensure_torch_and_prune_meta(array[None], meta)
 
 
 class ReadVolume(Transform):
-    """`read_volume` as a transform: a path in, MetaTensor (1, X, Y, Z) in HU out.
+    """Transform that reads a CT: from a path to a MetaTensor (1, X, Y, Z) in HU, see :func:`read_volume`.
 
     Args:
-        series_uid: which series to take from DICOM folders that hold several.
+        series_uid: UID of the series to read from DICOM folders with several series.
 
     Example:
         >>> ReadVolume().series_uid is None
@@ -193,26 +193,21 @@ class ReadVolume(Transform):
         return read_volume(path, self.series_uid)
 
 
-class ReadVolumed(MapTransform):
-    """`read_volume` on the paths of a dictionary; an item's own "series_uid" names the series to take.
+class ReadVolumed(ReadPathd):
+    """Dictionary version of :class:`ReadVolume`; the series is that of the item's key "series_uid", if it has one.
 
     Args:
-        keys: the items that hold paths; each becomes a MetaTensor (1, X, Y, Z) in HU.
-        allow_missing_keys: whether a key may be missing.
+        keys: Keys of the items that hold paths; each becomes a MetaTensor (1, X, Y, Z) in HU.
+        allow_missing_keys: Whether a key may be missing.
 
     Example:
         >>> ReadVolumed("image").keys
         ('image',)
     """
 
-    def __init__(self, keys: KeysCollection, allow_missing_keys: bool = False) -> None:
-        super().__init__(keys, allow_missing_keys)
-
-    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        d = dict(data)
-        for key in self.key_iterator(d):
-            d[key] = read_volume(d[key], d.get("series_uid"))
-        return d
+    def read(self, path: str | PathLike[str], item: Mapping[Hashable, Any]) -> MetaTensor:
+        """Read one scan of an item."""
+        return read_volume(path, item.get("series_uid"))
 
 
 ReadVolumeD = ReadVolumeDict = ReadVolumed

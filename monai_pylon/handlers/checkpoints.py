@@ -1,4 +1,4 @@
-"""Checkpoints that say which network they belong to: the best one for use, the last one to go on from."""
+"""Training checkpoints: the best weights for use, and the last state to resume from."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from monai.utils import optional_import
 from torch import nn
 
-from monai_pylon.networks.checkpoints import _check_inputs, _check_network_spec, read_checkpoint
+from monai_pylon.networks.checkpoints import check_description, read_checkpoint, save_checkpoint
 from monai_pylon.networks.pretrained import load_weights
 from monai_pylon.utils import atomic_write
 
@@ -23,28 +23,33 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class TrainingCheckpoints:
-    """Keeps `model.pt`, the weights of the best epoch, and `last.pt`, everything to go on from, in a folder.
+    """Ignite handler of a trainer that saves the best weights and the last training state, and resumes from it.
 
-    An ignite handler for the trainer; put it after the handlers that validate and that set the learning rate. Both
-    files appear whole or not at all. When the training starts it goes on from `last.pt` where there is one; the best
-    value so far counts on too.
+    Put it after the handlers that validate and that set the learning rate. It writes `model.pt`, the plain state dict
+    of the best epoch, with `model.json`, its description (see :func:`~monai_pylon.networks.load_checkpoint`), and
+    `last.pt`, the training state. Each file is written atomically. If `last.pt` exists when the training starts, the
+    training resumes from it with the best value so far. ``engine.state.best_epoch`` tells other handlers the best
+    epoch, 0 before the first one.
+
+    MONAI's CheckpointSaver does not do this: it ranks by the validator's key metric only (`metric` may be another),
+    does not resume the best value, and writes no network specification.
 
     Args:
-        folder: for the files.
-        network: the bare network.
-        optimizer: its optimizer.
-        scheduler: of the learning rate.
-        validator: the evaluator whose metrics tell which epoch is best.
-        network_spec: which network it is: "name" and arguments.
-        metric: the evaluator's metric that is best.
-        smaller_is_better: whether it is a loss.
-        resume: False to begin anew.
-        weights: what a new training starts from: "scratch", "imagenet" or a file; see
-            :func:`monai_pylon.networks.pretrained.load_weights`. (A word, since MONAI ignores None as an override.)
-        inputs: how the network's images are made; see :func:`load_checkpoint`.
+        folder: Folder for the files.
+        network: The bare network.
+        optimizer: Its optimizer.
+        scheduler: Learning rate scheduler, or None.
+        validator: Evaluator whose metrics rank the epochs.
+        network_spec: Network specification: "name" and arguments.
+        metric: Name of the validator's metric that ranks the epochs. Of NaN values none is best.
+        smaller_is_better: Whether smaller values are better; by default, whether the metric's name ends in "loss".
+        resume: Whether to resume from `last.pt`.
+        weights: Start of a new training: "scratch", "imagenet" or a file; see
+            :func:`monai_pylon.networks.pretrained.load_weights`. ("scratch" because MONAI ignores None as an override.)
+        inputs: How the network's images are made; see :func:`~monai_pylon.networks.load_checkpoint`.
 
     Raises:
-        ValueError: while starting, where `last.pt` is another network's, or was trained on other inputs.
+        ValueError: At the start, if `last.pt` belongs to another network or was trained on other inputs.
 
     Example:
         >>> net = nn.Linear(1, 1)
@@ -62,21 +67,18 @@ class TrainingCheckpoints:
         validator: Any,
         network_spec: Mapping[str, Any],
         metric: str = "val_loss",
-        smaller_is_better: bool = True,
+        smaller_is_better: bool | None = None,
         resume: bool = True,
         weights: str | PathLike[str] = "scratch",
         inputs: Mapping[str, Any] | None = None,
     ) -> None:
         self.folder = Path(folder).expanduser()
         self.last, self.best = self.folder / "last.pt", self.folder / "model.pt"
-        self.network, self.validator, self.network_spec, self.inputs = (
-            network,
-            validator,
-            dict(network_spec),
-            dict(inputs or {}),
-        )
+        self.network, self.validator = network, validator
+        self.network_spec, self.inputs = dict(network_spec), dict(inputs or {})
         self.parts = {"optimizer": optimizer, "scheduler": scheduler}
-        self.metric, self.sign, self.resume, self.weights = metric, -1 if smaller_is_better else 1, resume, weights
+        smaller = metric.endswith("loss") if smaller_is_better is None else smaller_is_better
+        self.metric, self.sign, self.resume, self.weights = metric, -1 if smaller else 1, resume, weights
         self.best_value, self.best_epoch = math.nan, 0
 
     def attach(self, engine: Any) -> None:
@@ -88,11 +90,10 @@ class TrainingCheckpoints:
         engine.add_event_handler(events.EPOCH_COMPLETED, self.save)
 
     def start(self, engine: Any) -> None:
-        """Called by the trainer when it starts: go on from `last.pt`, or take the weights to start from."""
+        """Resume from `last.pt`, or load the weights to start from; called when the training starts."""
         if self.resume and self.last.is_file():
             content = read_checkpoint(self.last)
-            _check_network_spec(content.get("network"), self.network_spec, self.last)
-            _check_inputs(content.get("inputs"), self.inputs, self.last)
+            check_description(content, self.last, self.network_spec, self.inputs)
             self.network.load_state_dict(content["model"])
             for name, part in self.parts.items():
                 if name in content:
@@ -100,29 +101,27 @@ class TrainingCheckpoints:
             engine.state.epoch = content["epoch"]
             engine.state.iteration = content["epoch"] * (engine.state.epoch_length or 0)
             self.best_value, self.best_epoch = content["best_value"], content["best_epoch"]
-            _LOGGER.info("Going on after epoch %d from %s (--resume False begins anew).", content["epoch"], self.last)
+            _LOGGER.info("Resuming after epoch %d from %s (--resume False begins anew).", content["epoch"], self.last)
         elif self.weights != "scratch":
             load_weights(self.network, str(self.weights))
             _LOGGER.info("Starting from the weights %s.", self.weights)
+        engine.state.best_epoch = self.best_epoch
 
     def save(self, engine: Any) -> None:
-        """Called by the trainer after each epoch: write the last state, and the best one where it is."""
+        """Save the last state, and the weights if this epoch is the best; called after each epoch."""
         value, epoch = float(self.validator.state.metrics.get(self.metric, math.nan)), engine.state.epoch
         better = not math.isnan(value) and not self.sign * value <= self.sign * self.best_value
         if better:
             self.best_value, self.best_epoch = value, epoch
-        if engine.state.rank > 0:  # in several processes the first writes for all
+        engine.state.best_epoch = self.best_epoch
+        if engine.state.rank > 0:  # among several processes only the first writes
             return
-        weights = {
-            "network": self.network_spec,
-            "inputs": self.inputs,
-            "model": self.network.state_dict(),
-            "epoch": epoch,
-        }
-        weights |= {"metric": self.metric, "best_value": self.best_value, "best_epoch": self.best_epoch}
+        weights = self.network.state_dict()
+        described = {"network": self.network_spec, "inputs": self.inputs, "epoch": epoch, "metric": self.metric}
         if better or not self.best.is_file():
-            with atomic_write(self.best) as part:
-                torch.save(weights, part)
+            best = None if math.isnan(self.best_value) else self.best_value  # JSON has no NaN
+            save_checkpoint(self.best, weights, {**described, "best_value": best, "best_epoch": self.best_epoch})
+        ranked = {"best_value": self.best_value, "best_epoch": self.best_epoch}
         states = {name: part.state_dict() for name, part in self.parts.items() if part is not None}
         with atomic_write(self.last) as part:
-            torch.save({**weights, **states}, part)
+            torch.save({**described, **ranked, "model": weights, **states}, part)

@@ -20,14 +20,15 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class CSVHistory:
-    """One line of the log and one row of a table for each epoch: losses, validation metrics, learning rate, seconds.
+    """Ignite handler of a trainer that writes losses, validation metrics, learning rate and seconds of each epoch.
 
-    An ignite handler for the trainer; put it after the handler that validates.
+    Each epoch becomes a line of the log and a row of a CSV file. Put it after the handler that validates. MONAI's
+    MetricsSaver keeps the metrics of the last epoch only.
 
     Args:
-        file: the table, a CSV.
-        validator: the evaluator whose metrics are written.
-        optimizer: whose learning rate is written.
+        file: The CSV file.
+        validator: Evaluator whose metrics are written.
+        optimizer: Optimizer whose learning rate is written.
 
     Example:
         >>> CSVHistory("logs/history.csv", validator=None).file.name
@@ -47,11 +48,11 @@ class CSVHistory:
         engine.add_event_handler(events.EPOCH_COMPLETED, self)
 
     def start(self, engine: Any) -> None:
-        """Called by the trainer when an epoch begins."""
+        """Start the clock; called when an epoch begins."""
         self.started = time.perf_counter()
 
     def __call__(self, engine: Any) -> None:
-        """Called by the trainer when an epoch is over."""
+        """Write the epoch; called after each epoch."""
         if engine.state.rank > 0:
             return
         metrics = {**engine.state.metrics, **self.validator.state.metrics}
@@ -61,5 +62,7 @@ class CSVHistory:
         numbers["seconds"] = round(time.perf_counter() - self.started, 1)
         update_rows(self.file, {"epoch": engine.state.epoch, **numbers}, key="epoch")
         short = ("train_loss", "val_loss", "val_auroc", "val_points", "val_organ_iou", "learning_rate", "seconds")
-        told = ", ".join(f"{name} {numbers[name]:.4g}" for name in short if not math.isnan(numbers.get(name, math.nan)))
-        _LOGGER.info("Epoch %d of at most %d: %s", engine.state.epoch, engine.state.max_epochs, told)
+        shown = ", ".join(
+            f"{name} {numbers[name]:.4g}" for name in short if not math.isnan(numbers.get(name, math.nan))
+        )
+        _LOGGER.info("Epoch %d of at most %d: %s", engine.state.epoch, engine.state.max_epochs, shown)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from typing import Any
 
@@ -13,13 +12,12 @@ from monai_pylon.utils import check
 
 __all__ = ["RaiseOnNonFiniteLoss"]
 
-_LOGGER = logging.getLogger(__name__)
-
 
 class RaiseOnNonFiniteLoss:
-    """Ends a training with an error as soon as its loss is no number any more: what follows would be lost.
+    """Ignite handler of a trainer that raises an error when the loss becomes NaN or infinite. Put it first.
 
-    An ignite handler for the trainer; put it first.
+    Ignite's TerminateOnNan is no replacement: it logs a warning and ends the run normally, so the command would
+    succeed with exit code 0.
 
     Example:
         >>> from types import SimpleNamespace
@@ -35,7 +33,7 @@ class RaiseOnNonFiniteLoss:
         engine.add_event_handler(optional_import("ignite.engine", name="Events")[0].ITERATION_COMPLETED, self)
 
     def __call__(self, engine: Any) -> None:
-        """Called by the trainer after each step."""
+        """Check the loss; called after each step."""
         loss, state = float(torch.as_tensor(engine.state.output["loss"]).detach()), engine.state
         remedy = f"Epoch {state.epoch}, iteration {state.iteration}: lower --learning_rate, or try --amp False."
         check(math.isfinite(loss), "loss", "finite", loss, remedy)

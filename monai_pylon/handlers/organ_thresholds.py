@@ -1,4 +1,4 @@
-"""OrganIoU's thresholds: tuned on the validation part once for a checkpoint, kept in a JSON file for every test."""
+"""OrganIoU thresholds, tuned once per checkpoint on the validation section and kept in a JSON file."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import torch
 from monai.utils import optional_import
 
 from monai_pylon.metrics import OrganIoUMetric
-from monai_pylon.utils import atomic_write, check
+from monai_pylon.utils import atomic_write
 
 __all__ = ["OrganThresholds"]
 
@@ -21,16 +21,15 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class OrganThresholds:
-    """Keeps the thresholds that metrics were tuned to, by metric and label.
+    """Ignite handler of the validation evaluator that tunes the thresholds of OrganIoU metrics and saves them.
 
-    An ignite handler for the evaluator of the validation part: when it is over, the metrics are tuned and the file is
-    written. :meth:`load` takes them from the file, if it is of the same network, data and labels.
+    :meth:`load` reads them from the file if it belongs to the same network, data and labels.
 
     Args:
-        file: the JSON file.
-        metrics: by name, metrics made without thresholds; they count for the test part afterwards.
-        labels: names of the M labels.
-        about: what the thresholds depend on: checkpoint, data, grid.
+        file: The JSON file.
+        metrics: Metrics by name, made without thresholds; afterwards they evaluate the test section.
+        labels: Names of the M labels.
+        about: Settings on which the thresholds depend, such as checkpoint, data and grid.
 
     Example:
         >>> OrganThresholds("thresholds.json", {"hirescam": OrganIoUMetric()}, ["lung mass"], {}).load()
@@ -45,10 +44,10 @@ class OrganThresholds:
         about: Mapping[str, Any],
     ) -> None:
         self.file, self.metrics, self.labels = Path(file).expanduser(), dict(metrics), tuple(labels)
-        self.about = json.loads(json.dumps(dict(about), default=str))  # as it comes back from the file
+        self.about = json.loads(json.dumps(dict(about), default=str))  # as read from the file
 
     def load(self) -> bool:
-        """Take the thresholds (M,) of each metric from the file; False where it has none for this network and data."""
+        """Read the thresholds (M,) of each metric; return False if the file has none for this network and data."""
         if not self.metrics:
             return True
         if not self.file.is_file():
@@ -58,27 +57,27 @@ class OrganThresholds:
             found = {name: [content["thresholds"][name][label] for label in self.labels] for name in self.metrics}
             same = content["about"] == self.about
         except (ValueError, KeyError, TypeError) as error:
-            _LOGGER.warning("%s cannot be read (%s): thresholds are tuned again.", self.file, error)
+            _LOGGER.warning("%s cannot be read (%s). The thresholds are tuned again.", self.file, error)
             return False
         if not same:
-            _LOGGER.info("%s is of another network or other data: thresholds are tuned again.", self.file)
+            _LOGGER.info("%s belongs to another network or other data. The thresholds are tuned again.", self.file)
             return False
         for name, metric in self.metrics.items():
             values = [float("nan") if value is None else value for value in found[name]]
             metric.thresholds = torch.tensor(values, dtype=torch.float64)
-        _LOGGER.info("Thresholds of %s, tuned on the validation part before.", self.file)
+        _LOGGER.info("Using the thresholds of %s, tuned on the validation section before.", self.file)
         return True
 
     def attach(self, engine: Any) -> None:
-        """Attach to the evaluator of the validation part."""
+        """Attach to the validation evaluator."""
         engine.add_event_handler(optional_import("ignite.engine", name="Events")[0].EPOCH_COMPLETED, self.tune)
 
     def tune(self, engine: Any) -> None:
-        """Called by the evaluator when it has seen the validation part."""
+        """Tune and save the thresholds; called after the validation section."""
         tuned = {name: metric.tune_thresholds().tolist() for name, metric in self.metrics.items()}
         known = all(any(value == value for value in values) for values in tuned.values())
-        remedy = "No label is present with a region in any of its scans."
-        check(known, "validation", "a part with present labels", "one without", remedy)
+        if not known:
+            raise ValueError("No validation scan has a present label with an allowed region. Add such scans.")
         if engine.state.rank > 0:
             return
         named = {
@@ -87,4 +86,4 @@ class OrganThresholds:
         }
         with atomic_write(self.file) as part:
             part.write_text(json.dumps({"about": self.about, "thresholds": named}, indent=2) + "\n", encoding="utf-8")
-        _LOGGER.info("Thresholds were tuned on the validation part and lie in %s", self.file)
+        _LOGGER.info("The thresholds were tuned on the validation section and saved to %s", self.file)

@@ -1,8 +1,7 @@
-"""A metric that has a value for each class, in an ignite engine: every value under its own name.
+"""Metrics with one value per class in an ignite engine.
 
-MONAI's IgniteMetricHandler expects one number of a metric, and of a list it keeps the first. Metrics of this package
-give a dictionary: here each of its values becomes a scalar of ``engine.state.metrics``, where the handlers for
-TensorBoard, MLflow, logs and files find it.
+MONAI's IgniteMetricHandler expects one number, and keeps the first of a list. Metrics of this package return a
+dictionary. Here each of its values becomes a scalar of ``engine.state.metrics``, for TensorBoard, MLflow and logs.
 """
 
 from __future__ import annotations
@@ -19,22 +18,22 @@ __all__ = ["PerClassMetricHandler"]
 
 
 class PerClassMetricHandler(IgniteMetricHandler):
-    """Writes a metric's averages and its value for each class into ``engine.state.metrics``.
+    """Metric handler that writes the averages and the value of each class into ``engine.state.metrics``.
 
     Attached as "points" it writes "points" (the average that `key` names), "points_macro", "points_weighted", and
-    "points_Mass" for each class; NaN where a value is undefined.
+    "points_Mass" for each class. NaN means undefined.
 
     Args:
-        metric_fn: a metric whose `aggregate` gives per_class (M,), macro and weighted.
-        class_names: of the M classes; without, they are numbered.
-        key: which average stands for the metric, such as when the best checkpoint is chosen: "macro" or "weighted".
-        output_transform: makes (y_pred, y) of the engine's output. Lists of boxes do not survive MONAI's decollation:
+        metric_fn: Metric whose `aggregate` returns per_class (M,), macro and weighted.
+        class_names: Names of the M classes; by default their numbers.
+        key: Average that stands for the metric, for example to choose the best checkpoint: "macro" or "weighted".
+        output_transform: Function from the engine's output to (y_pred, y). MONAI's decollation breaks lists of boxes:
             evaluate with ``decollate=False``.
-        save_details: keep the values of every image in ``engine.state.metric_details`` for MONAI's MetricsSaver; not
-            for metrics that keep scores and labels (AUROC).
+        save_details: Whether to keep the values of every image in ``engine.state.metric_details`` for MONAI's
+            MetricsSaver. Not for metrics that keep scores and labels (AUROC).
 
     Raises:
-        ValueError: for another key; while running, where there is not one name for each class.
+        ValueError: If `key` is unknown, or, while running, if the names are not as many as the classes.
 
     Example:
         >>> from monai_pylon.metrics import PerClassAUROCMetric
@@ -58,7 +57,7 @@ class PerClassMetricHandler(IgniteMetricHandler):
         super().__init__(metric_fn=metric_fn, output_transform=output_transform, save_details=save_details)
 
     def compute(self) -> Any:
-        """The average that `key` names; the others are kept for `completed`."""
+        """Return the average that `key` names; the others are kept for `completed`."""
         found = super().compute()
         values = found["per_class"].tolist()
         names = self.class_names or tuple(str(number) for number in range(len(values)))
@@ -71,6 +70,6 @@ class PerClassMetricHandler(IgniteMetricHandler):
         return found[self.key]
 
     def completed(self, engine: Any, name: str) -> None:
-        """Called by the engine at the end of an epoch: write all values under their names."""
+        """Write all values under their names; called at the end of an epoch."""
         super().completed(engine, name)
         engine.state.metrics.update({f"{name}_{part}": value for part, value in self._scalars.items()})

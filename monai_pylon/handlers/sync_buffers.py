@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import torch
@@ -10,17 +9,15 @@ from monai.utils import optional_import
 
 __all__ = ["SyncBuffers"]
 
-_LOGGER = logging.getLogger(__name__)
-
 
 class SyncBuffers:
-    """Before each validation, gives every process the first one's buffers, such as the means of BatchNorm.
+    """Ignite handler of a validator that copies the first process's buffers to all others before each validation.
 
-    An ignite handler for a validator in several processes: they differ a little after the last training step, and what
-    is validated should be what is saved. In one process it does nothing.
+    Buffers such as the running means of BatchNorm differ a little between processes after a training step. The first
+    process saves its own, so all have to validate with these. In one process the handler does nothing.
 
     Args:
-        network: the bare network.
+        network: The bare network.
 
     Example:
         >>> SyncBuffers(torch.nn.BatchNorm2d(4))(None)
@@ -34,7 +31,7 @@ class SyncBuffers:
         engine.add_event_handler(optional_import("ignite.engine", name="Events")[0].STARTED, self)
 
     def __call__(self, engine: Any) -> None:
-        """Called by the validator when it starts."""
+        """Copy the buffers; called when the validation starts."""
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             for buffer in self.network.buffers():
                 torch.distributed.broadcast(buffer, src=0)

@@ -1,9 +1,10 @@
-"""Labels and their places out of free-text radiology reports (SARLE with locations), for PARTITION's allowed regions.
+"""Labels and locations from free-text radiology reports (SARLE with locations), for PARTITION's allowed regions.
 
-Words and rules are data: the CSV files in ``rules/``. Nothing is learnt and nothing is sent anywhere.
+The vocabulary and the rules are the CSV files in ``rules/``. Nothing is learned, and no data leaves the computer.
 """
 
-from monai_pylon.labeler.cohort import ReportSummary, label_reports, report_problems, without_markup
+from monai_pylon.labeler.anatomy import find_places
+from monai_pylon.labeler.cohort import ReportSummary, label_reports
 from monai_pylon.labeler.explain import evidence_page
 from monai_pylon.labeler.findings import Evidence, Finding
 from monai_pylon.labeler.label_table import (
@@ -18,7 +19,7 @@ from monai_pylon.labeler.labeler import ReportLabeler
 from monai_pylon.labeler.lexicon import Lexicon
 from monai_pylon.labeler.locations import organs_of, pair_places
 from monai_pylon.labeler.phrases import Phrase, classify_phrases, parse_sentence
-from monai_pylon.labeler.places import find_places
+from monai_pylon.labeler.report_checks import report_problems, without_markup
 from monai_pylon.labeler.report_files import count_reports, read_reports
 from monai_pylon.labeler.report_text import ReportText
 from monai_pylon.labeler.rules import LabelerRules, default_rules, read_rules

@@ -1,4 +1,4 @@
-"""A page that shows a report with its evidence marked. Everything in it is escaped: a report may contain anything."""
+"""HTML page that shows a report with its evidence highlighted. All text is escaped, as a report may hold markup."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ th, td { text-align: left; vertical-align: top; border-bottom: 1px solid #ccd2d8
 
 
 def _marked(text: str, evidence: Sequence[Evidence]) -> str:
-    """The report with its marks; where marks meet, a kept term wins over a dropped one and that over a place."""
+    """Highlight the evidence in a report; a kept term has priority over a dropped one, and that over a place."""
     style = [""] * len(text)
     for one in evidence:
         for start, end in one.place_spans:
@@ -33,11 +33,11 @@ def _marked(text: str, evidence: Sequence[Evidence]) -> str:
             for start, end in one.spans if one.kept is kept else ():
                 style[start:end] = [name] * (end - start)
     parts, start = [], 0
-    for place in range(1, len(text) + 1):
-        if place == len(text) or style[place] != style[start]:
-            piece = escape(text[start:place])
+    for end in range(1, len(text) + 1):
+        if end == len(text) or style[end] != style[start]:
+            piece = escape(text[start:end])
             parts.append(f'<mark class="{style[start]}">{piece}</mark>' if style[start] else piece)
-            start = place
+            start = end
     return "".join(parts)
 
 
@@ -58,15 +58,15 @@ def _row(one: Evidence) -> str:
 
 
 def evidence_page(text: str, evidence: Sequence[Evidence], title: str = "Labels of a report") -> str:
-    """The page: the report with marks above, a row for every label kept or dropped below.
+    """Make a page with the highlighted report and a table of the labels that were kept or dropped.
 
     Args:
-        text: the report.
-        evidence: from :meth:`~monai_pylon.labeler.ReportLabeler.trace` of that text.
-        title: the page's title.
+        text: The report.
+        evidence: Result of :meth:`~monai_pylon.labeler.ReportLabeler.trace` for that text.
+        title: Title of the page.
 
     Returns:
-        HTML, complete in itself: no script, nothing is loaded.
+        HTML, self-contained and without scripts.
 
     Example:
         >>> from monai_pylon.labeler import ReportLabeler

@@ -1,4 +1,4 @@
-"""What the labeler gives back: findings, and the evidence for and against each."""
+"""Results of the labeler: findings, and the evidence for each."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ __all__ = ["Evidence", "Finding"]
 
 
 class Finding(NamedTuple):
-    """An abnormality of a report, where it lies, and why.
+    """Abnormality that a report names, with its locations and the words and rules behind it.
 
-    ``locations`` are the organs of :data:`~monai_pylon.taxonomy.ORGANS` in which it lies (none where the side is
-    unknown and was to stay so), ``terms`` and ``places`` the words that were matched, ``rule`` the lines of the
-    vocabulary that made it, ``uncertain`` whether the report doubts it, ``start`` where its sentence begins.
+    Attributes:
+        abnormality: One of the 80 labels.
+        locations: Organs of :data:`~monai_pylon.taxonomy.ORGANS` that hold it; empty if the side is unknown and
+            ``side_unknown="unknown"``.
+        sentence: Sentence that names it.
+        terms: Matched words that name it.
+        places: Matched words that locate it.
+        rule: Lines of the vocabulary that produced it.
+        section: Heading of its section.
+        uncertain: Whether the report hedges it.
+        start: Character of the report at which its sentence begins.
 
     Example:
         >>> from monai_pylon.labeler import ReportLabeler
@@ -32,7 +40,7 @@ class Finding(NamedTuple):
 
 
 class Evidence(NamedTuple):
-    """What was found in a report and what became of it: kept as a label, or dropped, and by which rule.
+    """Finding that the labeler kept or dropped, with the reason.
 
     ``spans`` are the characters (start, end) of the report that the terms cover, ``place_spans`` those of the places.
 

@@ -1,13 +1,12 @@
-"""One table for labels from anywhere: a row a report and label, with the organs in which it lies.
+"""Label table, the common CSV format for labels from all sources: one row for each report and label.
 
-The columns are ``report,abnormality,right lung,mediastinum,left lung``; the last three hold 1, 0, or nothing where it
-is not known. A report without labels has one row whose abnormality is empty, and one that could not be read has nothing
-behind its name, so that no report is lost and none that was not read counts as healthy.
+The columns are ``report,abnormality,right lung,mediastinum,left lung``. The last three hold 1, 0, or nothing if the
+value is unknown. A report without labels has one row with an empty abnormality and zeros. A report that could not be
+read has one row with only its name. Thus each report is in the table, and an unread report does not look normal.
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -19,10 +18,11 @@ from monai_pylon.labeler.findings import Finding
 from monai_pylon.labeler.labeler import ReportLabeler
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, possible_locations
 from monai_pylon.utils import check, nearest_name
+from monai_pylon.utils.tables import csv_writers, open_table
 
 __all__ = ["LABEL_TABLE_COLUMNS", "LabelTable", "label_cells", "read_label_table", "table_rows", "write_label_table"]
 
-#: The columns of the table, in its order.
+#: Columns of the table, in their order.
 LABEL_TABLE_COLUMNS: tuple[str, ...] = ("report", "abnormality", *ORGANS)
 _FACTS = ("patient", "section")
 _SHAPE = (len(CHEST_CT_LABELS), len(ORGANS))
@@ -34,11 +34,11 @@ class LabelTable(NamedTuple):
     """Labels of N reports.
 
     Attributes:
-        reports: their names.
-        cells: bool (N, 80, 3): label present in right lung, mediastinum, left lung.
-        unknown: how often names of another source came that mean none of the 80 labels.
-        untold: bool (N, 80, 3): where the source does not tell; None where it tells everything.
-        facts: by report, its cells of the columns `patient` and `section`, if there were any.
+        reports: Names of the reports.
+        cells: Bool array (N, 80, 3): label present in right lung, mediastinum, left lung.
+        unknown: Number of occurrences of each name in the source that matches none of the 80 labels.
+        untold: Bool array (N, 80, 3): value unknown; None if all values are known.
+        facts: Values of the columns ``patient`` and ``section`` of each report; None if there are no such columns.
 
     Example:
         >>> LabelTable(["a"], np.zeros((1, 80, 3), bool), {}).cells.shape
@@ -53,7 +53,7 @@ class LabelTable(NamedTuple):
 
     @property
     def values(self) -> np.ndarray:
-        """float32 (N, 80, 3): 1 present, 0 absent, NaN where the source does not tell."""
+        """Return a float32 array (N, 80, 3): 1 present, 0 absent, NaN unknown."""
         values = self.cells.astype(np.float32)
         if self.untold is not None:
             values[self.untold & ~self.cells] = np.nan
@@ -61,14 +61,14 @@ class LabelTable(NamedTuple):
 
 
 def label_cells(findings: Iterable[Finding]) -> np.ndarray:
-    """The labels of one report at each organ.
+    """Convert the findings of one report to label values for each organ.
 
     Args:
-        findings: from :meth:`ReportLabeler.label`.
+        findings: Findings from :meth:`ReportLabeler.label`.
 
     Returns:
-        float32 (80, 3): 1 present, 0 absent, NaN in the organs in which a finding may lie whose side is unknown, so
-        that the label counts as unknown.
+        Float32 array (80, 3): 1 present, 0 absent. If the side of a finding is unknown, its label has NaN in all organs
+        in which it may lie.
 
     Example:
         >>> cells = label_cells(ReportLabeler(side_unknown="unknown").label("There is a pleural effusion."))
@@ -85,15 +85,15 @@ def label_cells(findings: Iterable[Finding]) -> np.ndarray:
 
 
 def table_rows(report: str, cells: np.ndarray) -> list[list[str]]:
-    """The rows of one report.
+    """Make the table rows of one report.
 
     Args:
-        report: its name.
-        cells: (80, 3), true or 1 where a label lies in the organ, NaN where that is not known.
+        report: Name of the report.
+        cells: Array (80, 3): true or 1 if a label lies in the organ, NaN if unknown.
 
     Returns:
-        a row for each label that is present or not known; else one row with an empty label, and where nothing is known
-        at all with nothing behind the name.
+        One row for each label that is present or unknown. If there is none, one row with an empty label and zeros. If
+        all values are unknown, one row with only the name.
 
     Example:
         >>> cells = np.zeros((80, 3), bool)
@@ -104,24 +104,26 @@ def table_rows(report: str, cells: np.ndarray) -> list[list[str]]:
     untold = np.isnan(cells) & _POSSIBLE
     if (untold == _POSSIBLE).all():
         return [[report, "", "", "", ""]]
-    told = np.flatnonzero(((cells == 1) | untold).any(axis=1))
+    listed = np.flatnonzero(((cells == 1) | untold).any(axis=1))
     words = np.where(untold, "", np.where(cells == 1, "1", "0"))
-    return [[report, CHEST_CT_LABELS[m], *words[m].tolist()] for m in told] or [[report, "", "0", "0", "0"]]
+    rows = [[report, CHEST_CT_LABELS[label], *words[label].tolist()] for label in listed]
+    return rows or [[report, "", "0", "0", "0"]]
 
 
 def write_label_table(
     path: str | PathLike[str], reports: Sequence[str], cells: np.ndarray, **facts: Sequence[str]
 ) -> None:
-    """Write labels as the table that :func:`read_label_table` reads.
+    """Write a label table, which :func:`read_label_table` reads.
 
     Args:
-        path: a CSV file.
-        reports: the names of N reports.
-        cells: (N, 80, 3), true or 1 where a label lies in the organ, NaN where that is not known: a table's `values`.
-        facts: further columns, `patient` and `section`, N cells each.
+        path: CSV file to write.
+        reports: Names of N reports.
+        cells: Array (N, 80, 3), such as :attr:`LabelTable.values`: true or 1 if a label lies in the organ, NaN if
+            unknown.
+        facts: Further columns ``patient`` and ``section``, N values each.
 
     Raises:
-        ValueError: where the shapes do not agree.
+        ValueError: If the shapes do not agree or a further column is neither ``patient`` nor ``section``.
 
     Example:
         >>> import tempfile
@@ -132,47 +134,51 @@ def write_label_table(
     """
     cells = np.asarray(cells)
     check(cells.shape == (len(reports), *_SHAPE), "cells", "(reports, 80, 3)", cells)
-    for name, told in facts.items():
+    for name, column in facts.items():
         check(name in _FACTS, "a further column", " or ".join(_FACTS), name)
-        check(len(told) == len(reports), name, f"{len(reports)} cells, one for each report", len(told))
-    with Path(path).open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
+        if len(column) != len(reports):
+            raise ValueError(f"{name} has {len(column)} values for {len(reports)} reports. Pass one for each report.")
+    with csv_writers(path) as [writer]:
         writer.writerow((*LABEL_TABLE_COLUMNS, *facts))
         for number, (report, own) in enumerate(zip(reports, cells, strict=True)):
-            more = [str(told[number]) for told in facts.values()]
+            more = [str(column[number]) for column in facts.values()]
             writer.writerows([*row, *more] for row in table_rows(report, own))
 
 
-def _checked_row(name: str, line: int, row: dict[str, str | None]) -> tuple[str, str, list[str]]:
-    where = f"{name} line {line}"
-    label = (row["abnormality"] or "").strip()
-    check(bool(row["report"]), where, "a row with a report's name", "none", "Fill the column report.")
-    near = nearest_name(label, CHEST_CT_LABELS)
-    known = label in _INDEX or not label
-    check(known, where, "a row with one of the 80 labels", label, f"Did you mean {near!r}?" if near else "")
-    values = [(row[organ] or "").strip() for organ in ORGANS]
-    check(all(value in ("0", "1", "") for value in values), where, "a row with 1, 0 or nothing for each organ", values)
-    places = np.array([value == "1" for value in values])
-    if label:
-        outside = (places & ~_POSSIBLE[_INDEX[label]]).any()
-        check(not outside, where, f"a row with a place where {label!r} can lie", values)
-    else:
-        check(not places.any(), where, "a row with a label where an organ has 1", values)
-    return str(row["report"]), label, values
+def _checked_row(name: str, line: int, row: dict[str, str]) -> tuple[str, str, list[str]]:
+    """Return report, label and the values of the organs of a row, or raise a ValueError that names the line."""
+    line_name = f"{name} line {line}"
+    label = row["abnormality"].strip()
+    if not row["report"]:
+        raise ValueError(f"{line_name} has no report name. Fill in the column report.")
+    if label and label not in _INDEX:
+        near = nearest_name(label, CHEST_CT_LABELS)
+        hint = f" Did you mean {near!r}?" if near else ""
+        raise ValueError(f"{line_name} has {label!r}, which is none of the 80 labels.{hint}")
+    values = [row[organ].strip() for organ in ORGANS]
+    if not all(value in ("0", "1", "") for value in values):
+        raise ValueError(f"{line_name} has {values} for the organs. Write 1, 0 or nothing for each organ.")
+    organs = np.array([value == "1" for value in values])
+    if not label and organs.any():
+        raise ValueError(f"{line_name} has 1 for an organ but no label. Fill in the column abnormality.")
+    if label and (organs & ~_POSSIBLE[_INDEX[label]]).any():
+        possible = " and ".join(np.array(ORGANS)[_POSSIBLE[_INDEX[label]]])
+        raise ValueError(f"{line_name} has {values} for {label!r}, which can lie only in {possible}.")
+    return row["report"], label, values
 
 
 def read_label_table(path: str | PathLike[str]) -> LabelTable:
-    """Read the table of labels, whoever wrote it.
+    """Read a label table.
 
     Args:
-        path: a CSV file with the columns ``report,abnormality,right lung,mediastinum,left lung``, and perhaps
+        path: CSV file with the columns ``report,abnormality,right lung,mediastinum,left lung``, and optionally
             ``patient`` and ``section``.
 
     Returns:
-        the reports in their first order, with their cells, as the allowed regions take them.
+        The table, with the reports in the order of their first rows.
 
     Raises:
-        ValueError: where a column is missing or a row is wrong; the error names the line.
+        ValueError: If a column is missing or a row is wrong; the error names the line.
 
     Example:
         >>> import tempfile, pathlib
@@ -189,24 +195,21 @@ def read_label_table(path: str | PathLike[str]) -> LabelTable:
     found: dict[str, np.ndarray] = {}
     untold: dict[str, np.ndarray] = {}
     facts: dict[str, dict[str, str]] = {}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        missing = [column for column in LABEL_TABLE_COLUMNS if column not in (reader.fieldnames or ())]
-        check(not missing, path.name, "a table with the columns " + ",".join(LABEL_TABLE_COLUMNS), f"without {missing}")
-        further = [name for name in _FACTS if name in (reader.fieldnames or ())]
-        for row in reader:
-            report, label, values = _checked_row(path.name, reader.line_num, row)
-            cells = found.setdefault(report, np.zeros(_SHAPE, dtype=bool))
-            blank = untold.setdefault(report, np.zeros(_SHAPE, dtype=bool))
-            if label:
-                cells[_INDEX[label]] |= [value == "1" for value in values]
-                blank[_INDEX[label]] |= [value == "" for value in values] & _POSSIBLE[_INDEX[label]]
-            elif not any(values):
-                blank[:] = True
-            told = {name: (row[name] or "").strip() for name in further}
-            same = facts.setdefault(report, told) == told
-            remedy = f"Its rows differ in {' or '.join(further)}."
-            check(same, f"{path.name} line {reader.line_num}", "of one patient and section as before", report, remedy)
+    columns, rows = open_table(path, required=LABEL_TABLE_COLUMNS)
+    further = [name for name in _FACTS if name in columns]
+    for line, row in rows:
+        report, label, values = _checked_row(path.name, line, row)
+        cells = found.setdefault(report, np.zeros(_SHAPE, dtype=bool))
+        blank = untold.setdefault(report, np.zeros(_SHAPE, dtype=bool))
+        if label:
+            cells[_INDEX[label]] |= [value == "1" for value in values]
+            blank[_INDEX[label]] |= [value == "" for value in values] & _POSSIBLE[_INDEX[label]]
+        elif not any(values):
+            blank[:] = True
+        told = {name: row[name].strip() for name in further}
+        same = facts.setdefault(report, told) == told
+        remedy = f"Its rows differ in {' or '.join(further)}."
+        check(same, f"{path.name} line {line}", "of one patient and section as before", report, remedy)
     return table_of(found, {}, untold, facts if further else None)
 
 
@@ -216,7 +219,7 @@ def table_of(
     untold: Mapping[str, np.ndarray] | None = None,
     facts: Mapping[str, Mapping[str, str]] | None = None,
 ) -> LabelTable:
-    """The table out of the cells (80, 3) of each report."""
+    """Make a table from the label arrays (80, 3) of each report."""
     cells, blank = (
         np.stack(list(parts.values())) if parts else np.zeros((0, *_SHAPE), dtype=bool)
         for parts in (found, untold or {})

@@ -1,4 +1,4 @@
-"""Find the phrases of a vocabulary in a text: a tree of words, walked once, the longest phrase at each place."""
+"""Lexicon of phrases, stored as a tree of words, with search for the longest match at each word."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import Any, NamedTuple
 __all__ = ["Lexicon", "PhraseMatch", "Word", "read_words"]
 
 _TOKEN = re.compile(r"[0-9]+(?:[.,][0-9]+)?|[^\W\d_]+|[,;:()/?]")
-_ENTRIES = ""  # no word is empty, so a node keeps under this key what ends at it
-_REMEMBERED = 20_000
-_LONGEST_PAIR = 60  # letters: two words that grew together have no more
+_ENTRIES = ""  # key of a node's own entries; no word is empty
+_MAX_CACHED_WORDS = 20_000
+_MAX_FUSED_LETTERS = 60  # longest word that is searched for two fused words
+_MIN_FUSED_LETTERS = 12
+_MIN_PART_LETTERS = 5  # of each of two fused words
 
 
 class Word(NamedTuple):
-    """A word, number or punctuation mark, lower case, and where it stands.
+    """Word, number or punctuation mark in lower case, with its characters ``start`` to ``end`` - 1.
 
     Example:
         >>> Word("nodule", 3, 9).text
@@ -28,7 +30,7 @@ class Word(NamedTuple):
 
 
 class PhraseMatch(NamedTuple):
-    """A phrase of the vocabulary that was found: words ``first`` to ``last`` - 1, and what was entered under it.
+    """Phrase of the lexicon found in words ``first`` to ``last`` - 1, with its entries.
 
     Example:
         >>> PhraseMatch(0, 2, ["lung"]).last
@@ -41,16 +43,16 @@ class PhraseMatch(NamedTuple):
 
 
 def read_words(text: str, lexicon: Lexicon | None = None) -> list[Word]:
-    """Cut a text into words, numbers and the punctuation that parts phrases.
+    """Split a text into words, numbers and the punctuation that separates phrases.
 
-    Hyphens, quotes and other marks are passed over; a decimal number is one word.
+    Hyphens, quotes and other characters are skipped. A decimal number is one word.
 
     Args:
-        text: any text.
-        lexicon: where given, words that grew together ("atelectasisinfiltrate") are cut by what it knows.
+        text: Any text.
+        lexicon: If given, two fused words ("atelectasisinfiltrate") that it knows are split, with a "/" between them.
 
     Returns:
-        the words with their places in it.
+        The words with their characters in the text.
 
     Example:
         >>> [word.text for word in read_words("A 1.2 cm Right-sided nodule, new.")]
@@ -59,23 +61,21 @@ def read_words(text: str, lexicon: Lexicon | None = None) -> list[Word]:
     words = [Word(match.group().lower(), match.start(), match.end()) for match in _TOKEN.finditer(text)]
     if lexicon is None:
         return words
-    cut: list[Word] = []
+    split: list[Word] = []
     for word in words:
-        at = lexicon.parted(word.text) if len(word.text) > 11 and not lexicon.knows(word.text) else 0
-        cut += (
-            [Word(word.text[:at], word.start, word.start + at), Word("/", word.start + at, word.start + at)]
-            if at
-            else []
-        )
-        cut.append(Word(word.text[at:], word.start + at, word.end))
-    return cut
+        letters = lexicon.parted(word.text)
+        if letters:
+            border = word.start + letters
+            split += [Word(word.text[:letters], word.start, border), Word("/", border, border)]
+        split.append(Word(word.text[letters:], word.start + letters, word.end))
+    return split
 
 
 class Lexicon:
-    """A vocabulary of phrases with entries.
+    """Vocabulary of phrases with entries.
 
-    A word matches itself and its plain plural ("nodule" also "nodules", "opacity" also "opacities"); a word that ends
-    in an asterisk matches any ending ("calcif*"). Words are matched whole: "rib" does not lie in "distribution".
+    A word matches itself and its regular plural ("nodule" also "nodules", "opacity" also "opacities"). A word that ends
+    in an asterisk matches any ending ("calcif*"). Only whole words match: "rib" is not found in "distribution".
 
     Example:
         >>> lexicon = Lexicon()
@@ -89,14 +89,14 @@ class Lexicon:
         self._root: dict[str, Any] = {}
         self._exact: set[str] = set()
         self._stems: list[str] = []
-        self._known: dict[str, tuple[str, ...]] = {}
+        self._cache: dict[str, tuple[str, ...]] = {}
 
     def add(self, phrase: str, entry: Any) -> None:
-        """Enter something under a phrase.
+        """Add an entry under a phrase.
 
         Args:
-            phrase: words; one that ends in an asterisk stands for any ending.
-            entry: anything; several may stand under one phrase.
+            phrase: Words; one that ends in an asterisk matches any ending.
+            entry: Any object; a phrase may have several entries.
         """
         node = self._root
         for word in phrase.lower().split():
@@ -107,22 +107,19 @@ class Lexicon:
                 self._exact.add(word)
             node = node.setdefault(word, {})
         node.setdefault(_ENTRIES, []).append(entry)
-        self._known.clear()
+        self._cache.clear()
 
     def knows(self, word: str) -> bool:
-        """Whether a word stands anywhere in the vocabulary.
+        """Return whether a word occurs in a phrase of the vocabulary, also as a plural or by a word with an asterisk.
 
         Args:
-            word: one word, lower case.
-
-        Returns:
-            true too for a plain plural and for an ending that an asterisk stands for.
+            word: One word in lower case.
         """
         return bool(self._forms(word))
 
     def _forms(self, word: str) -> tuple[str, ...]:
-        """The vocabulary's words that a written word may stand for, the exact one first."""
-        forms = self._known.get(word)
+        """Return the vocabulary's words that match a written word, the exact one first."""
+        forms = self._cache.get(word)
         if forms is None:
             candidates = [word]
             if len(word) > 3 and word.endswith("s"):
@@ -130,47 +127,49 @@ class Lexicon:
                 candidates += [word[:-3] + "y"] if word.endswith("ies") else []
             forms = tuple([form for form in candidates if form in self._exact])
             forms += tuple([stem for stem in self._stems if word.startswith(stem[:-1])])
-            if len(self._known) < _REMEMBERED:  # a report may contain anything: what is remembered has an end
-                self._known[word] = forms
+            if len(self._cache) < _MAX_CACHED_WORDS:  # reports may hold any number of different words
+                self._cache[word] = forms
         return forms
 
     def parted(self, word: str) -> int:
-        """Where a word is two long known ones that grew together ("atelectasisinfiltrate").
+        """Return where to split a word that is two known words without a space ("atelectasisinfiltrate").
 
         Args:
-            word: one word, lower case.
+            word: One word in lower case.
 
         Returns:
-            the number of letters of the first one; 0 where it is no such word.
+            The number of letters of the first word; 0 if there is no such split or the word itself is known.
         """
-        for cut in range(5, len(word) - 4) if 11 < len(word) <= _LONGEST_PAIR else ():
-            if self.knows(word[:cut]) and self.knows(word[cut:]):
-                return cut
+        if not _MIN_FUSED_LETTERS <= len(word) <= _MAX_FUSED_LETTERS or self.knows(word):
+            return 0
+        for letters in range(_MIN_PART_LETTERS, len(word) - _MIN_PART_LETTERS + 1):
+            if self.knows(word[:letters]) and self.knows(word[letters:]):
+                return letters
         return 0
 
     def find(self, words: Sequence[str]) -> list[PhraseMatch]:
-        """The phrases in a list of words, from left to right, the longest at each place, none over another.
+        """Find phrases from left to right, the longest at each word, without overlaps.
 
         Args:
-            words: lower-case words.
+            words: Words in lower case.
 
         Returns:
-            the matches; of two forms of a word the exact one's entries come first.
+            The matches. If two forms of a word match, the entries of the exact form come first.
         """
         found: list[PhraseMatch] = []
-        place, count = 0, len(words)
-        while place < count:
-            nodes, reach, best = [self._root], place, None
-            while nodes and reach < count:
-                forms = self._forms(words[reach])
+        start, count = 0, len(words)
+        while start < count:
+            nodes, end, longest = [self._root], start, None
+            while nodes and end < count:
+                forms = self._forms(words[end])
                 nodes = [node[form] for form in forms for node in nodes if form in node] if forms else []
-                reach += 1
+                end += 1
                 entries = [entry for node in nodes for entry in node.get(_ENTRIES, ())]
                 if entries:
-                    best = PhraseMatch(place, reach, entries)
-            if best is None:
-                place += 1
+                    longest = PhraseMatch(start, end, entries)
+            if longest is None:
+                start += 1
             else:
-                found.append(best)
-                place = best.last
+                found.append(longest)
+                start = longest.last
         return found

@@ -1,37 +1,30 @@
-"""Location search: which place of a sentence belongs to which of its findings. The third of SARLE's three steps.
+"""Location search: the anatomical places of each finding of a sentence. The third of SARLE's three steps.
 
-SARLE gives every finding of a sentence every place of it. Here the places of a clause are dealt out: a place stands
-before its finding ("right effusion") or behind it ("nodule in the lingula"), findings without a place share that of
-their neighbour, and what the finding itself implies (pneumonia is in the lung) needs no place.
+SARLE gives each finding of a sentence all places of the sentence. Here each place of a clause is assigned to one
+finding: the place precedes it ("right effusion") or follows it ("nodule in the lingula"). A finding without a place
+takes those of its neighbor. A finding that implies its organ (pneumonia: the lung) needs no place.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from monai_pylon.labeler.anatomy import Place, find_places
 from monai_pylon.labeler.phrases import ParsedSentence
-from monai_pylon.labeler.places import Place, find_places
 from monai_pylon.labeler.rules import FindingRule, LabelerRules, PlaceEntry
 from monai_pylon.labeler.terms import Mention
 
 __all__ = ["Placed", "organs_of", "pair_places"]
 
-_SEPARATES = (
-    "joins",
-    "list",
-    "verb",
-    "ends scope",
-    "contrast",
-    "possible both",
-    "possible after",
-    "probable after",
-    "negates after",
+_SEPARATORS = (
+    *("joins", "list", "verb", "ends scope", "contrast"),
+    *("possible both", "possible after", "probable after", "negates after"),
 )
-_PUNCTUATION = {",", ";", ":", "/", "(", ")"}
+_PUNCTUATION = (",", ";", ":", "/", "(", ")")
 
 
 class Placed(NamedTuple):
-    """Where a finding lies: its kinds of organ, its sides ("right", "left"; none where unknown), and why.
+    """Location of a finding: kinds of organ, sides ("right", "left"; empty if unknown), and the reason.
 
     Example:
         >>> Placed(("lung",), ("right",), "named").sides
@@ -44,157 +37,172 @@ class Placed(NamedTuple):
 
 
 class _Pairing:
-    """Deals the places of a clause out to its findings."""
+    """Assignment of the places of one sentence to its findings.
+
+    The attributes are sets of word indices: ``separators`` divide noun phrases, ``barriers`` (";", "?", "but") divide
+    statements.
+    """
 
     def __init__(self, parsed: ParsedSentence, mentions: list[Mention], places: list[Place]) -> None:
         self.parsed, self.mentions, self.places = parsed, mentions, places
-        self.cuts = parsed.first_words(*_SEPARATES) | {
-            place for place, word in enumerate(parsed.words) if word.text in _PUNCTUATION
-        }
+        self.stops = self._punctuation(";", "?")
+        self.barriers = self.stops | parsed.first_words("contrast")
+        self.separators = parsed.first_words(*_SEPARATORS) | self._punctuation(*_PUNCTUATION)
+        self.conjunctions = parsed.first_words("joins", "list", "ends scope") | self._punctuation(",")
         self.prepositions = parsed.first_words("preposition", "overlies", "beside")
         self.withs = parsed.first_words("ends scope")
-        self.stops = {place for place, word in enumerate(parsed.words) if word.text in (";", "?")}
-        self.walls = self.stops | parsed.first_words("contrast")
         self.verbs = parsed.first_words("verb")
-        self.parts = parsed.first_words("joins", "list", "ends scope") | {
-            place for place, word in enumerate(parsed.words) if word.text == ","
-        }
-        self.as_before = parsed.first_words("same place")
+        self.same_place = parsed.first_words("same place")
 
-    def nowhere(self, number: int) -> bool:
-        """Whether a mention is of something that is not there."""
+    def _punctuation(self, *marks: str) -> set[int]:
+        return {index for index, word in enumerate(self.parsed.words) if word.text in marks}
+
+    def is_negated(self, number: int) -> bool:
+        """Return whether a mention is negated or normal."""
         return self.mentions[number].status.name in ("absent", "normal")
 
-    def denied(self, place: Place) -> bool:
-        """Whether a place is where something is not ("the one in the right lung has resolved")."""
+    def in_negation_scope(self, place: Place) -> bool:
+        """Return whether a place is negated ("the one in the right lung has resolved")."""
         return self.parsed.statuses[place.first].name == "absent"
 
-    def shares(self, number: int, other: int) -> bool:
-        """Whether a mention without a place may take that of another: as true as itself, nothing that parts them."""
-        mention, neighbour = self.mentions[number], self.mentions[other]
-        if self.nowhere(number) != self.nowhere(other):
+    def may_share(self, number: int, other: int) -> bool:
+        """Return whether a mention may take the places of another: both negated or neither, and no barrier between."""
+        mention, neighbor = self.mentions[number], self.mentions[other]
+        if self.is_negated(number) != self.is_negated(other):
             return False
         following = self.mentions[number + 1].first if number + 1 < len(self.mentions) else len(self.parsed.words)
-        if other < number and self.as_before & set(range(mention.first - 3, following)):
+        if other < number and self.same_place & set(range(mention.first - 3, following)):
             return True
         if other < number:
-            return not self.stops & set(range(neighbour.first, mention.first))
-        return not self.walls & set(range(mention.first, neighbour.first))
+            return not self.stops & set(range(neighbor.first, mention.first))
+        return not self.barriers & set(range(mention.first, neighbor.first))
 
-    def borrowed(self, number: int, own: list[list[Place]], rule: FindingRule) -> list[Place]:
-        """The places of the nearest mention with some that a mention may take: of one before it, or else behind it."""
-        others = [other for other, places in enumerate(own) if places and other != number]
+    def neighbor_places(self, number: int, assigned: list[list[Place]], rule: FindingRule) -> list[Place]:
+        """Return the places that a mention takes from the nearest suitable mention, preceding ones first.
+
+        Args:
+            number: Index of the mention.
+            assigned: Places of each mention that may give some.
+            rule: The finding; it takes only places where it has a label.
+        """
+        others = [other for other, places in enumerate(assigned) if places and other != number]
         for other in sorted(others, key=lambda other: (other > number, abs(other - number))):
-            if not self.shares(number, other):
+            if not self.may_share(number, other):
                 continue
-            there = [
+            suitable = [
                 place
-                for place in own[other]
+                for place in assigned[other]
                 if not place.organ
                 or rule.labels.get(place.organ)
                 or (rule.outside and rule.labels.get(place.second))
-                or (place.organ == "elsewhere" and self.says_what_it_is(number, other))
+                or (place.organ == "elsewhere" and self.identifies(number, other))
             ]
-            if there:
-                return there
+            if suitable:
+                return suitable
         return []
 
-    def says_what_it_is(self, number: int, other: int) -> bool:
-        """Whether a mention tells what another is ("the lesion of the liver is a cyst") and so lies where that lies."""
+    def identifies(self, number: int, other: int) -> bool:
+        """Return whether a mention says what an earlier one is ("the lesion of the liver is a cyst")."""
         between = set(range(self.mentions[other].last, self.mentions[number].first))
-        return other < number and bool(between & self.verbs) and not between & self.parts
+        return other < number and bool(between & self.verbs) and not between & self.conjunctions
 
     def groups(self) -> list[list[int]]:
-        """Findings of one noun phrase together: nothing but other words (or a place) between them."""
+        """Group the mentions of each noun phrase: neither separator nor preposition lies between them."""
         grouped: list[list[int]] = []
         for number, mention in enumerate(self.mentions):
             if grouped:
                 end = max(self.mentions[n].last for n in grouped[-1])
                 between = set(range(end, mention.first))
-                if not between & (self.cuts | self.prepositions) and mention.first not in self.walls:
+                if not between & (self.separators | self.prepositions) and mention.first not in self.barriers:
                     grouped[-1].append(number)
                     continue
             grouped.append([number])
         return grouped
 
-    def split(self, left_end: int, run: list[Place], right_first: int) -> int:
-        """How many places of a run between two groups belong to the left one."""
-        edges = [left_end, *(place.last for place in run)]
-        starts = [*(place.first for place in run), right_first]
-        gaps = [set(range(a, b)) for a, b in zip(edges, starts, strict=True)]
-        walls = [number for number, gap in enumerate(gaps) if gap & self.walls]
-        if walls:
-            return walls[-1]
-        separated = [number for number, gap in enumerate(gaps) if gap & self.cuts]
-        if separated:
-            return separated[-1]
-        return len(run) if gaps[0] & self.prepositions else 0
+    def count_left(self, left_end: int, places: list[Place], right_first: int) -> int:
+        """Count those of the places between two groups that belong to the left one.
 
-    def accompanies(self, reach: set[int]) -> bool:
-        """Whether a place behind the last finding is that of something unknown ("with mediastinal shift")."""
-        accompanied = max(reach & self.withs, default=-1)
-        return accompanied >= 0 and not any(place > accompanied for place in reach & self.prepositions)
+        The last barrier divides them, else the last separator. Without either, all belong to the left group if a
+        preposition follows it ("nodule in the lingula"), else to the right one.
+        """
+        ends = [left_end, *(place.last for place in places)]
+        starts = [*(place.first for place in places), right_first]
+        gaps = [set(range(end, start)) for end, start in zip(ends, starts, strict=True)]
+        for dividers in (self.barriers, self.separators):
+            divided = [number for number, gap in enumerate(gaps) if gap & dividers]
+            if divided:
+                return divided[-1]
+        return len(places) if gaps[0] & self.prepositions else 0
 
-    def deal(self) -> list[list[Place]]:
-        """The own places of every mention, those that it shares not counted."""
-        groups = self.groups()
-        own: list[list[Place]] = [[] for _ in groups]
+    def is_of_unknown_term(self, between: set[int]) -> bool:
+        """Return whether a place after the last finding belongs to an unknown term ("with mediastinal shift")."""
+        last_with = max(between & self.withs, default=-1)
+        return last_with >= 0 and not any(index > last_with for index in between & self.prepositions)
+
+    def assign_to_groups(self, groups: list[list[int]]) -> list[list[Place]]:
+        """Assign each place to one group of mentions, or to none."""
+        assigned: list[list[Place]] = [[] for _ in groups]
         spans = [
             (min(self.mentions[n].first for n in group), max(self.mentions[n].last for n in group)) for group in groups
         ]
-        loose = []
+        outside = []
         for place in self.places:
             inside = [g for g, (first, last) in enumerate(spans) if first <= place.first and place.last <= last]
             if inside:
-                own[inside[0]].append(place)
+                assigned[inside[0]].append(place)
             else:
-                loose.append(place)
-        for number in range(len(groups) + 1):
+                outside.append(place)
+        for number in range(len(groups) + 1):  # the gap before each group, and the one after the last
             low = spans[number - 1][1] if number else 0
             high = spans[number][0] if number < len(groups) else len(self.parsed.words)
-            run = [place for place in loose if low <= place.first < high]
-            if not run:
+            gap = [place for place in outside if low <= place.first < high]
+            if not gap:
                 continue
-            count = 0 if number == 0 else len(run) if number == len(groups) else self.split(low, run, high)
-            for position, place in enumerate(run):
-                target = number - 1 if position < count else number
-                reach = set(range(place.last, high) if target == number else range(low, place.first))
-                denied = self.denied(place) and not any(self.nowhere(n) for n in groups[target])
-                far = target < number == len(groups) and self.accompanies(reach)
-                if not reach & self.walls and not far and not denied:
-                    own[target].append(place)
-        dealt: list[list[Place]] = [[] for _ in self.mentions]
-        for group, places in zip(groups, own, strict=True):
-            for mention in group:
-                told = [place for place in places if not place.beside] or places
-                dealt[mention] = sorted(told, key=lambda place: place.first)
-        return dealt
+            left = 0 if number == 0 else len(gap) if number == len(groups) else self.count_left(low, gap, high)
+            for position, place in enumerate(gap):
+                target = number - 1 if position < left else number
+                between = set(range(place.last, high) if target == number else range(low, place.first))
+                negated = self.in_negation_scope(place) and not any(self.is_negated(n) for n in groups[target])
+                unrelated = target < number == len(groups) and self.is_of_unknown_term(between)
+                if not between & self.barriers and not unrelated and not negated:
+                    assigned[target].append(place)
+        return assigned
+
+    def assign(self) -> list[list[Place]]:
+        """Return the places of each mention, without those that it takes from a neighbor."""
+        groups = self.groups()
+        assigned: list[list[Place]] = [[] for _ in self.mentions]
+        for group, places in zip(groups, self.assign_to_groups(groups), strict=True):
+            for number in group:
+                held = [place for place in places if not place.beside] or places
+                assigned[number] = sorted(held, key=lambda place: place.first)
+        return assigned
 
 
 def _sides(places: list[Place]) -> tuple[str, ...]:
-    """The sides that places tell: those in so many words before those that a plural ("lung bases") implies."""
-    said = {place.side for place in places if place.side and not (place.organ and place.side == "both")}
-    said |= {place.side for place in places if place.side == "both"} if not said else set()
-    both = "both" in said
-    return tuple(side for side in ("right", "left") if both or side in said)
+    """Return the sides that places name; a plural ("lung bases") implies both only if no place names a side."""
+    named = {place.side for place in places if place.side and not (place.organ and place.side == "both")}
+    named |= {place.side for place in places if place.side == "both"} if not named else set()
+    both = "both" in named
+    return tuple(side for side in ("right", "left") if both or side in named)
 
 
-def _fits(rule: FindingRule, places: list[Place]) -> list[str]:
-    """The kinds of organ that the places tell and the finding can lie in."""
-    told = {place.organ if rule.labels.get(place.organ) else place.second for place in places if place.organ}
-    return [organ for organ in rule.labels if rule.labels[organ] and organ in told]
+def _possible_organs(rule: FindingRule, places: list[Place]) -> list[str]:
+    """Return the kinds of organ that the places name and in which the finding has a label."""
+    named = {place.organ if rule.labels.get(place.organ) else place.second for place in places if place.organ}
+    return [organ for organ in rule.labels if rule.labels[organ] and organ in named]
 
 
 def organs_of(rule: FindingRule, places: list[Place], heading: PlaceEntry) -> Placed:
-    """Where a finding lies by the places told of it, by the heading above it, or by what it implies.
+    """Locate a finding by its places, by its heading, or by the organ that it implies.
 
     Args:
-        rule: the finding.
-        places: those told of it; may be empty.
-        heading: the place of the section.
+        rule: The finding.
+        places: Its places; may be empty.
+        heading: Place of the section heading.
 
     Returns:
-        organs and sides; no organ where it lies elsewhere or nobody knows.
+        Organs and sides; no organ if the finding lies elsewhere or its organ is unknown.
 
     Example:
         >>> from monai_pylon.labeler import default_rules
@@ -202,15 +210,15 @@ def organs_of(rule: FindingRule, places: list[Place], heading: PlaceEntry) -> Pl
         ('lung',)
     """
     sides = _sides(places) or _sides([Place("", heading.side, 0, 0)])
-    fitting = _fits(rule, places)
-    if fitting:
-        return Placed(tuple(fitting), sides, "named")
+    possible = _possible_organs(rule, places)
+    if possible:
+        return Placed(tuple(possible), sides, "named")
     if rule.outside:
         return Placed((rule.unplaced,), sides, "implied by the finding")
-    strange = [place.organ for place in places if place.organ]
-    if strange:
-        where = "elsewhere" if "elsewhere" in strange else f"in the {strange[0]}, where it has no label"
-        return Placed((), sides, where)
+    others = [place.organ for place in places if place.organ]
+    if others:
+        reason = "elsewhere" if "elsewhere" in others else f"in the {others[0]}, where it has no label"
+        return Placed((), sides, reason)
     if heading.organ == "elsewhere":
         return Placed((), sides, "elsewhere, by the heading")
     if heading.organ and rule.labels[heading.organ]:
@@ -223,18 +231,20 @@ def organs_of(rule: FindingRule, places: list[Place], heading: PlaceEntry) -> Pl
 def pair_places(
     parsed: ParsedSentence, mentions: list[Mention], rules: LabelerRules, skip: int = 0
 ) -> list[list[Place]]:
-    """The places of every finding of a sentence.
+    """Assign the places of a sentence to its findings.
+
+    A finding without a place takes those of the nearest finding before it, else after it, in the same clause; both must
+    be negated or neither, and the finding must have a label there. A place that a finding only touches gives way to the
+    place of an earlier finding. A place in the lung without a side takes the side of an earlier finding.
 
     Args:
-        parsed: the sentence.
-        mentions: its findings.
-        rules: the vocabulary.
-        skip: the length of a heading at the sentence's beginning.
+        parsed: The sentence.
+        mentions: Its findings.
+        rules: The vocabulary.
+        skip: Length in characters of a heading at the start of the sentence.
 
     Returns:
-        one list a mention: its own places, else those of the nearest finding before it, or else behind it, in the same
-        clause, if that is as true as itself and it can lie there. What it only touches gives way to the place of one
-        before; a place in the lung without a side takes the side of one before.
+        The places of each mention.
 
     Example:
         >>> from monai_pylon.labeler import default_rules, find_mentions, parse_sentence
@@ -244,17 +254,17 @@ def pair_places(
         [['right'], ['left'], ['left']]
     """
     pairing = _Pairing(parsed, mentions, find_places(parsed, skip))
-    own = pairing.deal()
+    assigned = pairing.assign()
     paired = []
     for number, mention in enumerate(mentions):
-        rule, told = rules.findings[mention.finding], own[number]
-        if not told:
-            paired.append(pairing.borrowed(number, own, rule))
-        elif all(place.beside for place in told):
-            paired.append(pairing.borrowed(number, own[:number], rule) or told)
-        elif any(place.side for place in told) or {place.organ for place in told} != {"lung"}:
-            paired.append(told)
-        else:  # "right effusion and basal atelectasis": the side of the finding before
-            before = pairing.borrowed(number, own[:number], rule)
-            paired.append(told + [place for place in before if place.side and place.organ in ("", "lung")])
+        rule, places = rules.findings[mention.finding], assigned[number]
+        if not places:
+            paired.append(pairing.neighbor_places(number, assigned, rule))
+        elif all(place.beside for place in places):
+            paired.append(pairing.neighbor_places(number, assigned[:number], rule) or places)
+        elif any(place.side for place in places) or {place.organ for place in places} != {"lung"}:
+            paired.append(places)
+        else:  # "right effusion and basal atelectasis": the side of the earlier finding
+            earlier = pairing.neighbor_places(number, assigned[:number], rule)
+            paired.append(places + [place for place in earlier if place.side and place.organ in ("", "lung")])
     return paired

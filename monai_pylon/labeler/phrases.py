@@ -1,7 +1,7 @@
-"""Phrase classification: which words of a sentence say what is there, and which say what is not.
+"""Phrase classification: the status of each word of a sentence (stated, hedged, negated, history).
 
-The first of SARLE's three steps. SARLE drops a whole phrase with its negation; here every negation has a scope with an
-end, so that "no pneumothorax but a small left effusion" keeps its second half.
+This is the first of SARLE's three steps. SARLE drops the whole phrase that holds a negation. Here each negation has a
+scope with an end, so "no pneumothorax but a small left effusion" keeps its second half.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ from monai_pylon.labeler.rules import CueEntry, LabelerRules, PartEntry, PlaceEn
 
 __all__ = ["STATUSES", "ParsedSentence", "Phrase", "Status", "classify_phrases", "parse_sentence"]
 
-#: What a phrase may be, the stronger later: a word that two cues reach takes the stronger.
+#: Statuses in increasing priority. If a word lies in the scopes of two cues, the higher status wins.
 STATUSES = ("stated", "probable", "possible", "history", "asked", "normal", "absent")
 
-_BEHIND = {
+#: Statuses from cues whose scope follows the cue, and from cues whose scope precedes it.
+_SCOPE_AFTER = {
     **{"negates after": "absent", "probable after": "probable", "possible after": "possible"},
     **{"asked after": "asked", "history after": "history"},
 }
-_BEFORE = {
+_SCOPE_BEFORE = {
     **{"negates before": "absent", "normal before": "normal"},
     **{"probable before": "probable", "possible before": "possible", "asked before": "asked"},
 }
@@ -30,7 +31,7 @@ _STOPS = {";", "?"}
 
 
 class Status(NamedTuple):
-    """What a word's phrase is, and the rule that made it so.
+    """Status of a word, with the rule that gave it.
 
     Example:
         >>> Status("absent", "cues.csv line 5").name
@@ -42,7 +43,7 @@ class Status(NamedTuple):
 
 
 class Phrase(NamedTuple):
-    """A run of words with one status.
+    """Run of words with the same status.
 
     Example:
         >>> Phrase("left pneumonia", "stated", "").abnormal
@@ -55,12 +56,14 @@ class Phrase(NamedTuple):
 
     @property
     def abnormal(self) -> bool:
-        """Whether what the phrase names is there, for certain or perhaps."""
+        """Return whether the phrase asserts its findings, with or without a hedge."""
         return self.status in ("stated", "probable", "possible")
 
 
 class ParsedSentence(NamedTuple):
-    """A sentence as the later steps need it: its words, the vocabulary found in it, the status of every word.
+    """Words of a sentence, the vocabulary matched in it, and the status of each word.
+
+    ``kinds`` holds for each match the kinds of its cues.
 
     Example:
         >>> [status.name for status in parse_sentence("no mass").statuses]
@@ -74,19 +77,20 @@ class ParsedSentence(NamedTuple):
     statuses: list[Status]
 
     def has(self, match: int, *kinds: str) -> bool:
-        """Whether a match is a cue of one of these kinds.
+        """Return whether a match is a cue of one of some kinds.
 
         Args:
-            match: its number.
-            kinds: as in cues.csv, such as "contrast".
-
-        Returns:
-            whether it is.
+            match: Index of the match.
+            kinds: Kinds as in cues.csv, such as "contrast".
         """
         return not self.kinds[match].isdisjoint(kinds)
 
     def first_words(self, *kinds: str) -> set[int]:
-        """The words at which the cues of some kinds, named as in cues.csv, begin."""
+        """Return the indices of the words at which cues of some kinds begin.
+
+        Args:
+            kinds: Kinds as in cues.csv.
+        """
         return {match.first for number, match in enumerate(self.matches) if self.has(number, *kinds)}
 
 
@@ -95,16 +99,16 @@ _RANK = {name: rank for rank, name in enumerate(STATUSES)}
 _NO_KINDS: set[str] = set()
 
 
-def _any_within(places: list[int], first: int, last: int) -> bool:
-    """Whether one of some places, in their order, is among ``first`` to ``last`` - 1."""
-    at = bisect_left(places, first)
-    return at < len(places) and places[at] < last
+def _any_within(indices: list[int], first: int, last: int) -> bool:
+    """Return whether one of some sorted indices lies in ``first`` to ``last`` - 1."""
+    position = bisect_left(indices, first)
+    return position < len(indices) and indices[position] < last
 
 
 class _Scopes:
-    """The statuses of one sentence's words, and how far each of its cues reaches.
+    """Word statuses of one sentence, and the scope of each of its cues.
 
-    A report may contain anything, a thousand cues in one breath too: nothing is looked for twice.
+    A sentence may hold very many cues, so results that several cues need are computed once.
     """
 
     def __init__(self, words: list[Word], matches: list[PhraseMatch], kinds: list[set[str]]) -> None:
@@ -117,95 +121,99 @@ class _Scopes:
         for match, own in zip(matches, kinds, strict=True):
             self.kinds_at[match.first] = own
         self._opening: dict[int, bool] = {}
-        self._listed: list[bool] = []
+        self._followed_by_or: list[bool] = []
 
-    def mark(self, first: int, last: int, status: Status) -> None:
-        """Give words a status, unless they have a stronger one.
-
-        Args:
-            first, last: the words, the last one excluded.
-            status: what they get.
-        """
+    def set_status(self, first: int, last: int, status: Status) -> None:
+        """Give words ``first`` to ``last`` - 1 a status, except where they have a higher one."""
         rank = _RANK[status.name]
-        for place in range(first, last):
-            if rank > _RANK[self.statuses[place].name]:
-                self.statuses[place] = status
+        for index in range(first, last):
+            if rank > _RANK[self.statuses[index].name]:
+                self.statuses[index] = status
 
     def has_term(self, first: int, last: int) -> bool:
-        """Whether a finding begins in words ``first`` to ``last`` - 1."""
+        """Return whether a finding begins in words ``first`` to ``last`` - 1."""
         return _any_within(self.terms, first, last)
 
-    def stops(self, place: int) -> bool:
-        """Whether every scope ends at a word."""
-        return self.words[place].text in _STOPS or "contrast" in self.kinds_at[place]
+    def ends_all_scopes(self, index: int) -> bool:
+        """Return whether no scope extends across a word (";", "?" and "but")."""
+        return self.words[index].text in _STOPS or "contrast" in self.kinds_at[index]
 
-    def listed(self, place: int) -> bool:
-        """Whether an "or" follows from a word on, before every scope ends: a list goes on."""
-        if not self._listed:
+    def list_continues(self, index: int) -> bool:
+        """Return whether an "or" follows from a word on, before a word that ends all scopes."""
+        if not self._followed_by_or:
             following = False
             for other in range(len(self.words) - 1, -1, -1):
                 joined = "list" in self.kinds_at[other] or self.words[other].text == "/"
-                following = not self.stops(other) and (joined or following)
-                self._listed.append(following)
-            self._listed.reverse()
-        return self._listed[place]
+                following = not self.ends_all_scopes(other) and (joined or following)
+                self._followed_by_or.append(following)
+            self._followed_by_or.reverse()
+        return self._followed_by_or[index]
 
-    def opens(self, comma: int) -> bool:
-        """Whether a new statement begins behind a comma or "and", which the negation before it does not reach.
+    def opens_statement(self, comma: int) -> bool:
+        """Return whether a new statement begins after a comma or "and", outside the preceding negation scope.
 
-        A list goes on ("no mass, effusion, or large pneumothorax"): there an "or" follows. A new statement begins with
-        a word that opens one and brings a finding, or has a verb of its own before the next comma; so does "and is".
+        No statement begins within a list ("no mass, effusion, or large pneumothorax"), which an "or" continues.
+        Otherwise one begins with a word of kind "opens" ("no effusion, small mass"), with "and is", or with a clause
+        whose verb comes before the next comma and before any finding ("no effusion, left lung has a mass").
         """
         if comma not in self._opening:
-            self._opening[comma] = comma + 1 < len(self.words) and self._opens(comma)
+            self._opening[comma] = comma + 1 < len(self.words) and self._opens_statement(comma)
         return self._opening[comma]
 
-    def _opens(self, comma: int) -> bool:
-        listed = self.listed(comma + 1)
+    def _opens_statement(self, comma: int) -> bool:
+        in_list = self.list_continues(comma + 1)
         if "opens" in self.kinds_at[comma + 1]:
-            return not listed
+            return not in_list
         if "joins" in self.kinds_at[comma] and "predicate" in self.kinds_at[comma + 1]:
             return True
-        if listed or self.words[comma].text != ",":
+        if in_list or self.words[comma].text != ",":
             return False
-        for place in range(comma + 1, len(self.words)):
-            if self.words[place].text in _STOPS or self.words[place].text == ",":
+        for index in range(comma + 1, len(self.words)):
+            if self.words[index].text in _STOPS or self.words[index].text == ",":
                 return False
-            if "predicate" in self.kinds_at[place] and place > comma + 1:
-                return place + 1 < len(self.words) and not _any_within(self.whole_terms, comma + 1, place)
+            if "predicate" in self.kinds_at[index] and index > comma + 1:
+                return index + 1 < len(self.words) and not _any_within(self.whole_terms, comma + 1, index)
         return False
 
-    def end_behind(self, start: int, ending: bool) -> int:
-        """Where the scope of a cue ends that reaches to the words behind it: at "but", and most also at "with"."""
-        for place in range(start, len(self.words)):
-            kinds, text = self.kinds_at[place], self.words[place].text
-            if self.stops(place):
-                return place
-            if ending and ("ends scope" in kinds or ((text == "," or "joins" in kinds) and self.opens(place))):
-                return place
+    def scope_end(self, start: int, limited: bool) -> int:
+        """Return the end (exclusive) of a scope that begins at a word and extends to the right.
+
+        Each scope ends at ";", "?" and "but". A limited one also ends at "with" and at a new statement.
+        """
+        for index in range(start, len(self.words)):
+            kinds, text = self.kinds_at[index], self.words[index].text
+            if self.ends_all_scopes(index):
+                return index
+            new_statement = (text == "," or "joins" in kinds) and self.opens_statement(index)
+            if limited and ("ends scope" in kinds or new_statement):
+                return index
         return len(self.words)
 
-    def start_before(self, end: int, over_commas: bool = True) -> int:
-        """Where the scope of a cue begins that reaches to the words before it: behind a comma, if a term is between."""
-        for place in range(end - 1, -1, -1):
-            kinds, text = self.kinds_at[place], self.words[place].text
-            if self.stops(place):
-                return place + 1
-            if (text == "," or "joins" in kinds) and self.elided(place + 1, end):
-                return place + 1
-            border = text == "," or "ends scope" in kinds or ("joins" in kinds and self.opens(place))
-            if border and (not over_commas or self.has_term(place + 1, end)):
-                return place + 1
+    def scope_start(self, end: int, across_commas: bool = True) -> int:
+        """Return the first word of a scope that extends to the left and ends before word ``end``.
+
+        The scope extends to the left until it holds a finding; then a comma, "with" or a new statement limits it. If
+        ``across_commas`` is false, they always do.
+        """
+        for index in range(end - 1, -1, -1):
+            kinds, text = self.kinds_at[index], self.words[index].text
+            if self.ends_all_scopes(index):
+                return index + 1
+            if (text == "," or "joins" in kinds) and self.refers_back(index + 1, end):
+                return index + 1
+            border = text == "," or "ends scope" in kinds or ("joins" in kinds and self.opens_statement(index))
+            if border and (not across_commas or self.has_term(index + 1, end)):
+                return index + 1
         return 0
 
-    def question(self) -> None:
-        """A question mark that touches the word behind it asks ("?pneumonia")."""
-        for place, (word, following) in enumerate(pairwise(self.words)):
+    def apply_question_marks(self) -> None:
+        """Hedge the words after a question mark that touches the next word ("?pneumonia")."""
+        for index, (word, following) in enumerate(pairwise(self.words)):
             if word.text == "?" and word.end == following.start:
-                self.mark(place, self.end_behind(place + 1, True), Status("possible", "a question mark"))
+                self.set_status(index, self.scope_end(index + 1, True), Status("possible", "a question mark"))
 
-    def elided(self, first: int, end: int) -> bool:
-        """Whether some words before a cue stand for a finding named earlier: "the one on the left", "the right"."""
+    def refers_back(self, first: int, end: int) -> bool:
+        """Return whether words before a cue stand for an earlier finding: "the one on the left", "the right"."""
         if self.has_term(first, end):
             return False
         if "elided" in self.kinds_at[first]:
@@ -215,43 +223,38 @@ class _Scopes:
             return False
         return any(isinstance(e, PlaceEntry) and e.side for e in side.entries)
 
-    def spread(self, number: int, cue: CueEntry) -> None:
-        """Mark the words that a cue reaches: what it negates, doubts, or tells of as history or as only looked for.
-
-        Args:
-            number: the match in which the cue stands.
-            cue: what was entered under it.
-        """
+    def apply_cue(self, number: int, cue: CueEntry) -> None:
+        """Give the words in the scope of a cue, which the match with index ``number`` holds, its status."""
         match = self.matches[number]
         either = cue.kind == "negates either"
-        begin = self.start_before(match.first) if either else match.first
-        before_there = either and (self.has_term(begin, match.first) or self.elided(begin, match.first))
-        if cue.kind in _BEHIND or (either and not before_there):
-            if cue.kind == "negates after" and match.last == len(self.words):
-                self.mark(self.start_before(match.first), match.last, Status("absent", cue.rule))
+        begin = self.scope_start(match.first) if either else match.first
+        finding_before = either and (self.has_term(begin, match.first) or self.refers_back(begin, match.first))
+        if cue.kind in _SCOPE_AFTER or (either and not finding_before):
+            if cue.kind == "negates after" and match.last == len(self.words):  # "Mass: no"
+                self.set_status(self.scope_start(match.first), match.last, Status("absent", cue.rule))
                 return
-            name = _BEHIND.get(cue.kind, "absent")
-            self.mark(match.first, self.end_behind(match.last, name != "asked"), Status(name, cue.rule))
-        elif cue.kind in _BEFORE or either:
-            first = self.start_before(match.first, cue.kind != "normal before")
-            self.mark(first, match.last, Status(_BEFORE.get(cue.kind, "absent"), cue.rule))
+            name = _SCOPE_AFTER.get(cue.kind, "absent")
+            self.set_status(match.first, self.scope_end(match.last, name != "asked"), Status(name, cue.rule))
+        elif cue.kind in _SCOPE_BEFORE or either:
+            first = self.scope_start(match.first, cue.kind != "normal before")
+            self.set_status(first, match.last, Status(_SCOPE_BEFORE.get(cue.kind, "absent"), cue.rule))
         elif cue.kind == "possible both":
             nearest = bisect_left(self.terms, match.first) - 1
-            start = self.start_before(match.first)
+            start = self.scope_start(match.first)
             first = self.terms[nearest] if nearest >= 0 and self.terms[nearest] >= start else match.first
-            self.mark(first, self.end_behind(match.last, True), Status("possible", cue.rule))
+            self.set_status(first, self.scope_end(match.last, True), Status("possible", cue.rule))
 
 
 def parse_sentence(sentence: str, rules: LabelerRules | None = None, always: bool = True) -> ParsedSentence:
-    """Cut a sentence into words, find the vocabulary in it and give every word its status.
+    """Split a sentence into words, match the vocabulary, and give each word its status.
 
     Args:
-        sentence: one sentence.
-        rules: from :func:`~monai_pylon.labeler.read_rules`; None for those that come with the package.
-        always: False leaves out the statuses where there is no finding to have one, as in most sentences.
+        sentence: One sentence.
+        rules: Rules from :func:`~monai_pylon.labeler.read_rules`; None uses those of the package.
+        always: If false, all words stay "stated" in a sentence without a finding. This saves time on most sentences.
 
     Returns:
-        the parsed sentence.
+        The parsed sentence.
 
     Example:
         >>> parsed = parse_sentence("The effusion has resolved, but a nodule is new.")
@@ -267,20 +270,20 @@ def parse_sentence(sentence: str, rules: LabelerRules | None = None, always: boo
         for number, match in enumerate(matches):
             for entry in match.entries:
                 if isinstance(entry, CueEntry):
-                    scopes.spread(number, entry)
-        scopes.question()
+                    scopes.apply_cue(number, entry)
+        scopes.apply_question_marks()
     return ParsedSentence(sentence, words, matches, kinds, scopes.statuses)
 
 
 def classify_phrases(sentence: str, rules: LabelerRules | None = None) -> list[Phrase]:
-    """The phrases of a sentence with what they are: the first step of SARLE.
+    """Split a sentence into phrases with their statuses: the first step of SARLE.
 
     Args:
-        sentence: one sentence.
-        rules: from :func:`~monai_pylon.labeler.read_rules`; None for those that come with the package.
+        sentence: One sentence.
+        rules: Rules from :func:`~monai_pylon.labeler.read_rules`; None uses those of the package.
 
     Returns:
-        the phrases in their order; the "stated", "probable" and "possible" are abnormal if they hold a finding.
+        The phrases in their order. A "stated", "probable" or "possible" phrase is abnormal if it holds a finding.
 
     Example:
         >>> [phrase.text for phrase in classify_phrases("The heart is enlarged without pericardial effusion")]
@@ -288,8 +291,8 @@ def classify_phrases(sentence: str, rules: LabelerRules | None = None) -> list[P
     """
     parsed = parse_sentence(sentence, rules)
     phrases = []
-    for status, group in groupby(range(len(parsed.words)), key=lambda place: parsed.statuses[place]):
-        places = list(group)
-        text = sentence[parsed.words[places[0]].start : parsed.words[places[-1]].end]
+    for status, group in groupby(range(len(parsed.words)), key=lambda index: parsed.statuses[index]):
+        indices = list(group)
+        text = sentence[parsed.words[indices[0]].start : parsed.words[indices[-1]].end]
         phrases.append(Phrase(text, status.name, status.rule))
     return phrases

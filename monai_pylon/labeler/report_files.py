@@ -1,6 +1,6 @@
-"""Reports read one by one to the end, whatever they lie in and whatever is wrong with some: nothing is lost in silence.
+"""Readers of report archives: CSV, JSON Lines, Parquet, or a folder of text files.
 
-CSV, JSON Lines, Parquet, or a folder of text files.
+They stream the reports one by one. A report that cannot be used is not skipped but returned with its problem.
 """
 
 from __future__ import annotations
@@ -28,40 +28,41 @@ _KINDS = {
 }
 
 
-def _place(source: str | PathLike[str]) -> tuple[Path, str]:
-    """Where the reports are, and in what they lie."""
-    check_type(source, (str, PathLike), "source", "Name a table or a folder of reports.")
+def _path_and_kind(source: str | PathLike[str]) -> tuple[Path, str]:
+    """Return the path of a source and its kind: "folder", "csv", "jsonl" or "parquet"."""
+    check_type(source, (str, PathLike), "source", "Pass the path of a table or a folder of reports.")
     path = Path(source).expanduser()
     if path.is_dir():
         return path, "folder"
     if not path.exists():
-        raise FileNotFoundError(f"{path} must exist: a table or a folder of reports.")
-    remedy = "Give a .csv, .tsv, .jsonl or .parquet file, or a folder of .txt files."
+        raise FileNotFoundError(f"{path} does not exist. Pass the path of a table or a folder of reports.")
+    remedy = "Pass a .csv, .tsv, .jsonl or .parquet file, or a folder of .txt files."
     check(path.suffix.lower() in _KINDS, "source", "a file or folder of reports", str(path), remedy)
     return path, _KINDS[path.suffix.lower()]
 
 
 def _check_columns(path: Path, names: Iterable[str], columns: dict[str, str]) -> None:
-    """Raise where a column is missing. The table's own are not shown: without a header they are a report."""
-    told = list(names)
+    """Raise a ValueError if a column is missing, without the names of a table, whose first row may be a report."""
+    existing = list(names)
     for setting, column in columns.items():
-        near = nearest_name(column, told)
-        remedy = f"Perhaps {setting} is {near!r}." if near else f"Say what it is called: {setting}."
-        check(column in told, str(path), f"a table with a column {column!r}", "one without", remedy)
+        if column not in existing:
+            near = nearest_name(column, existing)
+            remedy = f"Perhaps {setting} is {near!r}." if near else f"Set {setting} to its name."
+            raise ValueError(f"{path} has no column {column!r}. {remedy}")
 
 
 def _word(value: Any) -> str | None:
-    """A value of a table as a text; None where it is neither text nor number."""
+    """Convert a table value to text; None if it is neither text nor number."""
     if value is None or value != value:  # NaN
         return ""
     return None if isinstance(value, bool) or not isinstance(value, str | int | float) else str(value)
 
 
 def _of_values(values: dict[str, Any], columns: dict[str, str], source: str) -> ReportText:
-    """A report out of values of any type."""
+    """Make a report from table values of any type."""
     words = {name: _word(value) for name, value in values.items()}
-    told = {name: words.get(name) or "" for name in _FACTS}
-    report = report_of(words[columns["id_column"]] or "", words[columns["report_column"]] or "", source, **told)
+    facts = {name: words.get(name) or "" for name in _FACTS}
+    report = report_of(words[columns["id_column"]] or "", words[columns["report_column"]] or "", source, **facts)
     bad = next((name for name in columns.values() if words[name] is None), None)
     return report if bad is None else report._replace(problem=f"the value of {bad!r} is no text")
 
@@ -113,12 +114,12 @@ def _read_json_lines(path: Path, columns: dict[str, str]) -> Iterator[ReportText
 
 
 def _parquet(path: Path) -> Any:
-    """The open Parquet file, which is read in pieces; without pyarrow an error that says so."""
+    """Open a Parquet file, which pyarrow reads in pieces."""
     parquet, _ = optional_import("pyarrow.parquet")
     try:
         return parquet.ParquetFile(path, buffer_size=2**20, pre_buffer=False)
     except ValueError:
-        raise ValueError(f"{path} must be a Parquet file, but is none or is broken.") from None
+        raise ValueError(f"{path} is not a Parquet file, or is broken. Write it again.") from None
 
 
 def _read_parquet(path: Path, columns: dict[str, str]) -> Iterator[ReportText]:
@@ -139,11 +140,11 @@ def _read_parquet(path: Path, columns: dict[str, str]) -> Iterator[ReportText]:
 
 
 def _text_files(folder: Path) -> Iterator[Path]:
-    """The text files in and below a folder, by name; hidden ones are left out."""
-    for place, folders, names in os.walk(folder):
+    """Yield the text files in a folder and its subfolders, sorted by name, without hidden ones."""
+    for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            file = Path(place, name)
+            file = Path(parent, name)
             if name.lower().endswith(".txt") and not name.startswith(".") and file.is_file():
                 yield file
 
@@ -154,7 +155,7 @@ def _read_folder(folder: Path) -> Iterator[ReportText]:
         name = mend(relative.with_suffix("").as_posix())[0]
         source = mend(str(relative))[0]
         try:
-            with open_text(file) as text:  # a file may be endless: one character too many says as much
+            with open_text(file) as text:  # one character more than allowed marks it as too long
                 yield report_of(name, text.read(LONGEST_REPORT + 1), source)
         except OSError as error:
             yield ReportText(name, "", source, problem=f"the file cannot be read: {type(error).__name__}")
@@ -163,25 +164,25 @@ def _read_folder(folder: Path) -> Iterator[ReportText]:
 def read_reports(
     source: str | PathLike[str], id_column: str = "id", report_column: str = "report"
 ) -> Iterator[ReportText]:
-    """Read reports one by one: never more than one row (of Parquet: 64) is in memory, and of that no more than a limit.
+    """Read reports one by one, with at most one row (Parquet: 64 rows) of limited length in memory.
 
-    What is wrong with a row is named and the rows around it are kept. UTF-8 is expected, UTF-16 is known by its mark;
-    other bytes are read as Windows-1252, with a remark.
+    A broken row does not affect the rows around it. The encoding is UTF-8, or UTF-16 with a byte order mark. Other
+    bytes are read as Windows-1252, with a remark.
 
     Args:
-        source: a CSV (``.csv``, ``.tsv``; comma, semicolon or tab), JSON Lines (``.jsonl``, ``.ndjson``), ``.parquet``,
-            or a folder with a ``.txt`` file for each report, named like its scan; folders below it are read too.
-        id_column: the column (key) that names the scan; unused for a folder.
-        report_column: the column (key) with the text; unused for a folder. A table may have the columns `patient` and
-            `section` too.
+        source: CSV (``.csv``, ``.tsv``; comma, semicolon or tab), JSON Lines (``.jsonl``, ``.ndjson``), ``.parquet``,
+            or a folder with one ``.txt`` file per report, named like its scan; subfolders are read too.
+        id_column: Column (key) with the name of the scan; unused for a folder.
+        report_column: Column (key) with the text; unused for a folder. A table may also have the columns ``patient``
+            and ``section``.
 
     Returns:
-        an iterator over every report in the order of the source, those that cannot be used with their problem: broken
-        rows, no identifier, empty, more than 200,000 characters. No problem and no error repeats a report's text.
+        Iterator over all reports in the order of the source. A report that cannot be used has a problem: broken row, no
+        identifier, empty text, more than 200,000 characters. Neither problems nor errors contain text of a report.
 
     Raises:
-        FileNotFoundError: where the source does not exist.
-        ValueError: where it is of another kind, or has no such column (of JSON Lines: no line has).
+        FileNotFoundError: If the source does not exist.
+        ValueError: If the source is of another kind or lacks a column (JSON Lines: in all lines).
 
     Example:
         >>> import tempfile
@@ -191,7 +192,7 @@ def read_reports(
         ...     [(report.identifier, report.problem) for report in read_reports(table)]
         [('a', ''), ('b', 'the report is empty'), ('', 'the row has 3 cells instead of 2')]
     """
-    path, kind = _place(source)
+    path, kind = _path_and_kind(source)
     columns = {"id_column": id_column, "report_column": report_column}
     if kind == "folder":
         return _read_folder(path)
@@ -204,13 +205,13 @@ def read_reports(
 
 
 def count_reports(source: str | PathLike[str]) -> int:
-    """How many reports a source has, for a progress bar.
+    """Count the reports of a source, for a progress bar.
 
     Args:
-        source: as for :func:`read_reports`.
+        source: Source as for :func:`read_reports`.
 
     Returns:
-        their number, broken ones included.
+        The number of reports, including broken ones.
 
     Example:
         >>> import tempfile
@@ -218,7 +219,7 @@ def count_reports(source: str | PathLike[str]) -> int:
         ...     count_reports(folder)
         0
     """
-    path, kind = _place(source)
+    path, kind = _path_and_kind(source)
     if kind == "folder":
         return sum(1 for _ in _text_files(path))
     if kind == "parquet":

@@ -1,4 +1,4 @@
-"""A report as it was read, whatever its bytes were, with what is wrong with it in words that tell nothing of it."""
+"""Text of a report as it was read, with its problem, if any, in words that reveal nothing of the text."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from typing import NamedTuple
 
 __all__ = ["ReportText"]
 
-#: A report has some thousand characters. What is longer than this is a mistake, such as a quote that was never closed.
+#: Most reports have a few thousand characters. A longer text is an error, such as a missing closing quote.
 LONGEST_REPORT = 200_000
 _LONGEST_IDENTIFIER = 200
-#: What the problem of an empty report is called, and of one that is too long.
+#: Problems of an empty report and of one that is too long.
 EMPTY = "the report is empty"
 TOO_LONG = f"the report has more than {LONGEST_REPORT:,} characters"
-#: What the problem is called where a text has no name.
+#: Problem of a report without identifier.
 NO_IDENTIFIER = "no identifier"
-_BROKEN = re.compile("[\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class ReportText(NamedTuple):
-    """A report as it was read. Its text is left out of what it prints as, so that no log can show it.
+    """Report as it was read. Its ``repr`` leaves out the text, so that no log can show it.
 
     Attributes:
-        identifier: which scan it is of; empty where that could not be read.
-        text: what the radiologist wrote.
-        source: where it stands: "line 3", or the file's name in a folder.
-        patient, section: what the table says of the scan; empty where it says nothing.
-        problem: why it cannot be used; empty where it can.
-        remark: what was mended.
+        identifier: Name of its scan; empty if it could not be read.
+        text: Text of the radiologist.
+        source: Line of the table ("line 3"), or file name in a folder.
+        patient: Patient of the scan, from the table; may be empty.
+        section: Section of the dataset that holds the scan, from the table; may be empty.
+        problem: Reason why the report cannot be used; empty if it can.
+        remark: Note on characters that were repaired; empty if none were.
 
     Example:
         >>> ReportText("scan 1", "Normal chest.", "line 2")
@@ -46,26 +47,26 @@ class ReportText(NamedTuple):
         return f"ReportText({self.identifier!r}, {len(self.text)} characters, {self.source!r})"
 
 
-def _of_byte(match: re.Match[str]) -> str:
+def _decode_surrogate(match: re.Match[str]) -> str:
     code = ord(match.group()) - 0xDC00
     return bytes([code]).decode("cp1252", "replace") if 0x80 <= code <= 0xFF else "\ufffd"
 
 
 def mend(text: str) -> tuple[str, str]:
-    """A text without broken characters, and a remark where there were any.
+    """Replace broken characters in a text, and return the text with a remark, which is empty if there were none.
 
-    Bytes that were no UTF-8 come as lone surrogates (Python's "surrogateescape"): most of them are Windows-1252.
+    Python's "surrogateescape" reads a byte that is not UTF-8 as a lone surrogate. Most such bytes are Windows-1252.
     """
     remark = ""
-    if not text.isascii() and _BROKEN.search(text):
-        text, remark = _BROKEN.sub(_of_byte, text), "not UTF-8: read as Windows-1252"
+    if not text.isascii() and _SURROGATE.search(text):
+        text, remark = _SURROGATE.sub(_decode_surrogate, text), "not UTF-8: read as Windows-1252"
     if "\ufffd" in text:
         remark = "characters that cannot be read"
     return text.replace("\0", " "), remark
 
 
 def report_of(identifier: str, text: str, source: str, patient: str = "", section: str = "") -> ReportText:
-    """A report with its problem, if it has one. The text of one that is too long is let go."""
+    """Make a report with its problem, if any. A text that is too long is dropped to save memory."""
     (name, bad_name), (text, remark) = mend(identifier.strip()), mend(text)
     problem = ""
     if not name:

@@ -1,4 +1,4 @@
-"""The vocabulary and rules of the labeler: what the lines of the CSV files mean."""
+"""Vocabulary and rules of the labeler, read from CSV files."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import NamedTuple
 
 from monai_pylon.labeler.lexicon import Lexicon
 from monai_pylon.labeler.rule_table import RuleTable
-from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
+from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.utils import check
 
 __all__ = ["CUE_KINDS", "ORGAN_KINDS", "FindingRule", "LabelerRules", "SizeRule", "default_rules", "read_rules"]
 
-#: The organs that places and labels are sorted by; "elsewhere" is outside lungs and mediastinum.
+#: Kinds of organ of places and labels; places outside lungs and mediastinum are "elsewhere".
 ORGAN_KINDS = ("lung", "heart", "great vessel", "mediastinum")
 
-#: What a cue in cues.csv may do; docs/reference/labeler.md explains each.
+#: Kinds of cues in cues.csv; docs/reference/labeler.md explains each.
 CUE_KINDS = (
     *("negates after", "negates before", "negates either", "normal before"),
     *("probable after", "probable before", "possible after", "possible before", "possible both"),
@@ -27,11 +27,17 @@ CUE_KINDS = (
     *("neutral", "overlies", "beside", "not there", "not there before", "same place"),
     *("unit", "times", "earlier size", "distance"),
 )
-_SIDES = {"right": (ORGANS[0],), "left": (ORGANS[2],), "both": (ORGANS[0], ORGANS[2]), "": ()}
+_SIDES = ("right", "left", "both", "")
 
 
 class FindingRule(NamedTuple):
-    """What a finding is called in each organ: a row of findings.csv.
+    """Labels of a finding in each kind of organ: a row of findings.csv.
+
+    Attributes:
+        labels: Labels of the finding in each kind of organ; may be empty.
+        unplaced: Kind of organ of a finding without a place; if empty, such a finding is dropped.
+        in_history: Whether the finding is kept although the report mentions it as history (surgery, devices).
+        outside: Whether the finding implies its organ, so that other places beside it are ignored.
 
     Example:
         >>> default_rules().findings["mass"].labels["mediastinum"]
@@ -45,7 +51,7 @@ class FindingRule(NamedTuple):
 
 
 class TermEntry(NamedTuple):
-    """Words that mean a finding, by which line, and the findings whose mention they replace."""
+    """Term for a finding, with the findings whose mentions it replaces and the line that defines it."""
 
     finding: str
     replaces: tuple[str, ...]
@@ -53,22 +59,22 @@ class TermEntry(NamedTuple):
 
 
 class PartEntry(NamedTuple):
-    """One of the parts of a pattern, by their numbers."""
+    """Part of a pattern, given by the indices of both."""
 
     pattern: int
     part: int
 
 
 class PlaceEntry(NamedTuple):
-    """A kind of organ and a side ("right", "left", "both"); each may be empty."""
+    """Kind of organ and side ("right", "left", "both") that a place names; each may be empty."""
 
     organ: str
     side: str
-    second: str = ""  # the organ for a finding that has no label in the first
+    second: str = ""  # kind of organ for a finding that has no label in the first
 
 
 class CueEntry(NamedTuple):
-    """Words that negate, doubt, join or part; ``value`` is a unit's size in mm."""
+    """Cue that negates, hedges, joins or separates; ``value`` is the length of a unit in mm."""
 
     kind: str
     rule: str
@@ -76,7 +82,7 @@ class CueEntry(NamedTuple):
 
 
 class Pattern(NamedTuple):
-    """A phrase of several parts with other words between them."""
+    """Term of several parts that may have other words between them."""
 
     finding: str
     replaces: tuple[str, ...]
@@ -85,7 +91,7 @@ class Pattern(NamedTuple):
 
 
 class SizeRule(NamedTuple):
-    """A finding that a size turns into another: a row of sizes.csv.
+    """Second finding that a size adds to a finding: a row of sizes.csv.
 
     Example:
         >>> SizeRule("nodule", "longest", 10.0, "nodule over 1 cm", "sizes.csv line 2").above_mm
@@ -100,7 +106,7 @@ class SizeRule(NamedTuple):
 
 
 class LabelerRules(NamedTuple):
-    """Everything that the labeler knows: :func:`read_rules` makes it.
+    """Vocabulary and rules of the labeler, from :func:`read_rules`.
 
     Example:
         >>> sorted(default_rules()._fields)
@@ -114,7 +120,7 @@ class LabelerRules(NamedTuple):
     sizes: dict[str, list[SizeRule]]
 
 
-def _parted(cell: str) -> tuple[str, ...]:
+def _split_cell(cell: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in cell.split(";") if part.strip())
 
 
@@ -123,7 +129,7 @@ def _read_findings(table: RuleTable) -> dict[str, FindingRule]:
     for line, row in table.rows:
         if not row["finding"] or row["finding"] in findings:
             table.fail(line, "a finding that no other line has", row["finding"])
-        labels = {organ: _parted(row[organ]) for organ in ORGAN_KINDS}
+        labels = {organ: _split_cell(row[organ]) for organ in ORGAN_KINDS}
         for label in [label for names in labels.values() for label in names]:
             table.choice(line, label, CHEST_CT_LABELS, "labels")
         table.choice(line, row["unplaced"], (*ORGAN_KINDS, ""), "an organ in the column unplaced")
@@ -133,13 +139,13 @@ def _read_findings(table: RuleTable) -> dict[str, FindingRule]:
 
 
 def _alternatives(table: RuleTable, line: int, phrase: str) -> list[list[str]]:
-    """The parts of a phrase, each with its alternatives: "heart|cardiac silhouette ... enlarged"."""
+    """Split a phrase into parts with alternatives: "heart|cardiac silhouette ... enlarged"."""
     parts = [[one.strip() for one in part.split("|")] for part in phrase.split("...")]
     for one in [one for part in parts for one in part]:
         words = one.split()
         stems = [word for word in words if "*" in word]
         if not words or any(not word.rstrip("*").isalnum() for word in words) or "*" in words:
-            remedy = "Write plain words, * only at a word's end, | between alternatives, ... for words between."
+            remedy = "Write plain words, * only at the end of a word, | between alternatives, ... for other words."
             table.fail(line, "a phrase of words", phrase, remedy)
         if any(len(stem) < 4 for stem in stems):
             table.fail(line, "at least three letters before *", phrase)
@@ -147,10 +153,11 @@ def _alternatives(table: RuleTable, line: int, phrase: str) -> list[list[str]]:
 
 
 def _read_terms(table: RuleTable, findings: list[str], lexicon: Lexicon) -> list[Pattern]:
+    """Add the terms to the lexicon and return the patterns."""
     patterns: list[Pattern] = []
     for line, row in table.rows:
         table.choice(line, row["finding"], ["ignore", *findings], "a finding of findings.csv")
-        replaces = _parted(row["replaces"])
+        replaces = _split_cell(row["replaces"])
         for name in replaces:
             table.choice(line, name, findings, "findings to replace")
         parts = _alternatives(table, line, row["phrase"])
@@ -166,11 +173,12 @@ def _read_terms(table: RuleTable, findings: list[str], lexicon: Lexicon) -> list
     return patterns
 
 
-def _add_simple(table: RuleTable, lexicon: Lexicon, entry: Callable[[int, dict[str, str]], object]) -> None:
+def _add_phrases(table: RuleTable, lexicon: Lexicon, entry: Callable[[int, dict[str, str]], object]) -> None:
+    """Add the phrases of a table to the lexicon, with the entry that a function makes of each row."""
     for line, row in table.rows:
         parts = _alternatives(table, line, row["phrase"])
         if len(parts) != 1:
-            table.fail(line, 'a phrase without "..."', row["phrase"], "Only terms.csv knows words between.")
+            table.fail(line, 'a phrase without "..."', row["phrase"], "Only terms.csv allows other words between.")
         made = entry(line, row)
         for phrase in parts[0]:
             lexicon.add(phrase, made)
@@ -188,9 +196,9 @@ def _place(table: RuleTable, line: int, row: dict[str, str]) -> PlaceEntry:
     organs = [
         table.choice(line, one.strip(), (*ORGAN_KINDS, "elsewhere", ""), "an organ") for one in row["organ"].split(";")
     ]
-    side = table.choice(line, row["side"], list(_SIDES), "a side")
+    side = table.choice(line, row["side"], _SIDES, "a side")
     if len(organs) > 2:
-        table.fail(line, "at most two organs", row["organ"], "Leave the least likely out.")
+        table.fail(line, "at most two organs", row["organ"], "Remove the least likely one.")
     return PlaceEntry(organs[0], side, *organs[1:])
 
 
@@ -198,33 +206,33 @@ def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
     """Read and check the rules of a folder.
 
     Args:
-        folder: with findings.csv, terms.csv, places.csv, cues.csv, sections.csv and sizes.csv; None for those that
-            come with the package.
+        folder: Folder with findings.csv, terms.csv, places.csv, cues.csv, sections.csv and sizes.csv; None reads those
+            of the package.
 
     Returns:
-        the rules, for :class:`~monai_pylon.labeler.ReportLabeler`.
+        The rules, for :class:`~monai_pylon.labeler.ReportLabeler`.
 
     Raises:
-        ValueError: where a file is missing or a line is wrong; the error names file and line.
+        ValueError: If a file is missing or a line is wrong; the error names file and line.
 
     Example:
         >>> "pneumonia" in read_rules().findings
         True
     """
     path = Path(__file__).parent / "rules" if folder is None else Path(folder)
-    check(path.is_dir(), "folder", "a folder of rules", str(path), "Leave it out for the rules that come with us.")
+    check(path.is_dir(), "folder", "a folder of rules", str(path), "Omit it to use the rules of the package.")
     lexicon = Lexicon()
     findings = _read_findings(RuleTable(path, "findings"))
     patterns = _read_terms(RuleTable(path, "terms"), list(findings), lexicon)
     places = RuleTable(path, "places")
-    _add_simple(places, lexicon, lambda line, row: _place(places, line, row))
+    _add_phrases(places, lexicon, lambda line, row: _place(places, line, row))
     cues = RuleTable(path, "cues")
 
     def cue(line: int, row: dict[str, str]) -> CueEntry:
         kind = cues.choice(line, row["kind"], CUE_KINDS, "a kind")
         return CueEntry(kind, cues.rule(line), _number(cues, line, row["value"], "value"))
 
-    _add_simple(cues, lexicon, cue)
+    _add_phrases(cues, lexicon, cue)
     table = RuleTable(path, "sections")
     sections = {}
     for line, row in table.rows:
@@ -244,7 +252,7 @@ def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
 
 @cache
 def default_rules() -> LabelerRules:
-    """The rules that come with the package, read once.
+    """Return the rules of the package, which are read once.
 
     Example:
         >>> default_rules() is default_rules()

@@ -1,24 +1,24 @@
-"""Sizes told in a sentence, and which finding each is told of."""
+"""Sizes in a sentence, and the finding that each size describes."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
+from monai_pylon.labeler.anatomy import Place
 from monai_pylon.labeler.phrases import ParsedSentence
-from monai_pylon.labeler.places import Place
 from monai_pylon.labeler.rules import CueEntry
 from monai_pylon.labeler.terms import Mention
 
 __all__ = ["Size", "find_sizes", "places_of", "sizes_of"]
 
 _WORDS_TO_EARLIER = 2  # "previously measuring up to 14 mm"
-_NOT_OF_WHAT_FOLLOWS = ("verb", "possible after", "probable after", "negates after", "ends scope", "contrast")
-_CUTS = (",", ";")
-_NEAR = 3  # words between a size and its finding at most, where another finding may claim it
+_ENDS_REACH = ("verb", "possible after", "probable after", "negates after", "ends scope", "contrast")
+_SEPARATORS = (",", ";")
+_NEAR = 3  # words between a size and its finding at most, if another finding may have the size
 
 
 class Size(NamedTuple):
-    """Diameters in mm told in words ``first`` to ``last`` - 1; a finding behind them may claim them up to ``reach``.
+    """Diameters in mm, in words ``first`` to ``last`` - 1. A finding that begins at most at ``reach`` may have them.
 
     Example:
         >>> max(Size((12.0, 8.0), 0, 4, 7).diameters_mm)
@@ -32,13 +32,14 @@ class Size(NamedTuple):
 
 
 def find_sizes(parsed: ParsedSentence) -> list[Size]:
-    """The sizes told in a sentence: "12 mm", "1.2 x 0.8 cm", "4-6 mm".
+    """Find the sizes in a sentence: "12 mm", "1.2 x 0.8 cm", "4-6 mm".
 
     Args:
-        parsed: the sentence.
+        parsed: The sentence.
 
     Returns:
-        every size with its diameters in mm.
+        The sizes, with diameters in mm. Distances ("2 cm from the pleura") are left out, and sizes of an earlier scan
+        if the sentence has others.
 
     Example:
         >>> from monai_pylon.labeler import parse_sentence
@@ -53,39 +54,43 @@ def find_sizes(parsed: ParsedSentence) -> list[Size]:
             times.add(match.first)
     if not units:
         return []
-    breaks = parsed.first_words(*_NOT_OF_WHAT_FOLLOWS)
-    breaks |= {n for n, word in enumerate(parsed.words) if word.text in _CUTS}
+    breaks = parsed.first_words(*_ENDS_REACH)
+    breaks |= {n for n, word in enumerate(parsed.words) if word.text in _SEPARATORS}
     sizes: list[Size] = []
-    place = 0
-    while place < len(parsed.words):
-        first, raw, unit = place, [], 0.0
-        while place < len(parsed.words):
-            text = parsed.words[place].text
+    index = 0
+    while index < len(parsed.words):
+        first, values, unit = index, [], 0.0
+        while index < len(parsed.words):
+            text = parsed.words[index].text
             if text[0].isdigit() and not unit:
-                raw.append(float(text.replace(",", ".")))
-            elif place in units and raw:
-                unit = unit or units[place]
-            elif place in times and raw:
-                following = parsed.words[place + 1].text if place + 1 < len(parsed.words) else ""
+                values.append(_number(text))
+            elif index in units and values:
+                unit = unit or units[index]
+            elif index in times and values:
+                following = parsed.words[index + 1].text if index + 1 < len(parsed.words) else ""
                 if not following[:1].isdigit():
                     break
-                raw.append(float(following.replace(",", ".")))
-                place += 1
+                values.append(_number(following))
+                index += 1
             else:
                 break
-            place += 1
-        if raw and unit:
-            reach = next((n for n in range(place, place + _NEAR) if n in breaks), place + _NEAR)
-            sizes.append(Size(tuple(value * unit for value in raw), first, place, reach))
-        place = max(place, first + 1)
+            index += 1
+        if values and unit:
+            reach = next((n for n in range(index, index + _NEAR) if n in breaks), index + _NEAR)
+            sizes.append(Size(tuple(value * unit for value in values), first, index, reach))
+        index = max(index, first + 1)
     return _of_this_scan(parsed, sizes)
 
 
+def _number(text: str) -> float:
+    return float(text.replace(",", "."))
+
+
 def _of_this_scan(parsed: ParsedSentence, sizes: list[Size]) -> list[Size]:
-    """The sizes without distances ("2 cm from the pleura") and, where there are others, those of an earlier scan."""
-    aways = parsed.first_words("distance")
+    """Remove distances ("2 cm from the pleura") and, if other sizes remain, those of an earlier scan."""
+    distances = parsed.first_words("distance")
     starts = {size.first for size in sizes}
-    sizes = [size for size in sizes if size.last not in aways or size.last + 1 in starts]
+    sizes = [size for size in sizes if size.last not in distances or size.last + 1 in starts]
     cues = [match for number, match in enumerate(parsed.matches) if parsed.has(number, "earlier size")]
     earlier = {
         number
@@ -98,21 +103,22 @@ def _of_this_scan(parsed: ParsedSentence, sizes: list[Size]) -> list[Size]:
     return [size for number, size in enumerate(sizes) if number not in earlier] or sizes
 
 
-def _cut(parsed: ParsedSentence, first: int, last: int) -> bool:
-    return any(parsed.words[place].text in _CUTS for place in range(first, last))
+def _separated(parsed: ParsedSentence, first: int, last: int) -> bool:
+    """Return whether a comma or semicolon lies in words ``first`` to ``last`` - 1."""
+    return any(parsed.words[index].text in _SEPARATORS for index in range(first, last))
 
 
 def sizes_of(number: int, mentions: list[Mention], sizes: list[Size], parsed: ParsedSentence) -> list[Size]:
-    """The sizes told of a mention: those in front of it, and those behind it that are in front of no other.
+    """Select the sizes of a mention: those before it, and those after it that no later mention has.
 
     Args:
-        number: which of the mentions.
-        mentions: all of the sentence.
-        sizes: all of the sentence.
-        parsed: the sentence.
+        number: Index of the mention.
+        mentions: All mentions of the sentence.
+        sizes: All sizes of the sentence.
+        parsed: The sentence.
 
     Returns:
-        its sizes in their order; several where it stands for several ("nodules: 4 mm and 12 mm").
+        Its sizes in their order; several if the mention is plural ("nodules: 4 mm and 12 mm").
 
     Example:
         >>> from monai_pylon.labeler import default_rules, find_mentions, parse_sentence
@@ -123,30 +129,32 @@ def sizes_of(number: int, mentions: list[Mention], sizes: list[Size], parsed: Pa
     """
     mention = mentions[number]
     before = max((other.first for other in mentions if other.last <= mention.first), default=-1)
-    behind = min((other.first for other in mentions if other.first >= mention.last), default=len(parsed.words))
-    told = []
+    after = min((other.first for other in mentions if other.first >= mention.last), default=len(parsed.words))
+    own = []
     for size in sizes:
         if size.last <= mention.first:
-            nearer = size.last <= before  # another finding lies between
-            if (not nearer or mention.first - size.last <= _NEAR) and not _cut(parsed, size.last, mention.first):
-                told.append(size)  # "12 mm calcified nodule" is one noun phrase
-        elif mention.last <= size.first <= behind and not any(
+            blocked = size.last <= before  # another finding lies between
+            near = mention.first - size.last <= _NEAR  # "12 mm calcified nodule" is one noun phrase
+            if (near or not blocked) and not _separated(parsed, size.last, mention.first):
+                own.append(size)
+        elif mention.last <= size.first <= after and not any(
             size.last <= other.first <= size.reach for other in mentions
         ):
-            told.append(size)
-    return told
+            own.append(size)
+    return own
 
 
 def places_of(sizes: list[Size], places: list[Place], parsed: ParsedSentence) -> list[Place]:
-    """Where what is so large lies: of several places the one that is told with each size.
+    """Select the places at which a mention has some sizes.
 
     Args:
-        sizes: of one mention.
-        places: of the same.
-        parsed: the sentence.
+        sizes: Sizes of the mention.
+        places: Places of the mention.
+        parsed: The sentence.
 
     Returns:
-        of the places that tell a side the nearest to each size, if possible in the same item of a list; and the rest.
+        The places without a side, and of those with one the nearest to each size, in the same list item if possible.
+        All places if they name one side only.
 
     Example:
         >>> from monai_pylon.labeler import find_places, parse_sentence
@@ -157,10 +165,10 @@ def places_of(sizes: list[Size], places: list[Place], parsed: ParsedSentence) ->
     if len({place.side for place in places if place.side}) < 2:
         return places
 
-    def far(size: Size, place: Place) -> tuple[bool, int]:
+    def distance(size: Size, place: Place) -> tuple[bool, int]:
         low, high = (place.last, size.first) if place.first < size.first else (size.last, place.first)
-        return any(parsed.words[n].text in _CUTS for n in range(low, high)), high - low
+        return _separated(parsed, low, high), high - low
 
     sided = [place for place in places if place.side]
-    nearest = [min(sided, key=lambda place: far(size, place)) for size in sizes]
+    nearest = [min(sided, key=lambda place: distance(size, place)) for size in sizes]
     return [place for place in places if not place.side or place in nearest]

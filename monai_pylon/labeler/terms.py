@@ -15,7 +15,7 @@ _BREAKS = {",", ";", "?"}
 
 
 class Mention(NamedTuple):
-    """A finding named in a sentence: words ``first`` to ``last`` - 1, of which ``matched`` are the vocabulary's.
+    """Mention of a finding in words ``first`` to ``last`` - 1, of which the vocabulary matched ``matched``.
 
     Example:
         >>> Mention("nodule", 0, 1, (0,), "terms.csv line 9", Status("stated", "")).finding
@@ -31,20 +31,20 @@ class Mention(NamedTuple):
     replaces: tuple[str, ...] = ()
 
 
-def _status(parsed: ParsedSentence, places: tuple[int, ...]) -> Status:
-    return max((parsed.statuses[place] for place in places), key=lambda status: STATUSES.index(status.name))
+def _status(parsed: ParsedSentence, words: tuple[int, ...]) -> Status:
+    return max((parsed.statuses[index] for index in words), key=lambda status: STATUSES.index(status.name))
 
 
-def _unbroken(parsed: ParsedSentence, first: int, second: int) -> bool:
-    """Whether few words and no border lie between two matches."""
+def _connected(parsed: ParsedSentence, first: int, second: int) -> bool:
+    """Return whether two matches are at most six words apart, with no punctuation, "but" or "with" between them."""
     start, end = parsed.matches[first].last, parsed.matches[second].first
-    if end - start > _WORDS_BETWEEN or any(parsed.words[place].text in _BREAKS for place in range(start, end)):
+    if end - start > _WORDS_BETWEEN or any(parsed.words[index].text in _BREAKS for index in range(start, end)):
         return False
     return not any(parsed.has(number, "contrast", "ends scope") for number in range(first + 1, second))
 
 
 def _patterns(parsed: ParsedSentence, rules: LabelerRules) -> list[Mention]:
-    """The findings whose parts stand apart ("heart ... enlarged")."""
+    """Find the mentions of patterns, whose parts have other words between them ("heart ... enlarged")."""
     parts: dict[tuple[int, int], list[int]] = {}
     for number, match in enumerate(parsed.matches):
         for entry in match.entries:
@@ -60,20 +60,24 @@ def _patterns(parsed: ParsedSentence, rules: LabelerRules) -> list[Mention]:
             for following in range(1, pattern.parts):
                 numbers = parts.get((pattern_number, following), [])
                 later = bisect_right(numbers, chain[-1])
-                if later == len(numbers) or not _unbroken(parsed, chain[-1], numbers[later]):
+                if later == len(numbers) or not _connected(parsed, chain[-1], numbers[later]):
                     break
                 chain.append(numbers[later])
             if len(chain) == pattern.parts:
                 spans = [range(parsed.matches[n].first, parsed.matches[n].last) for n in chain]
-                places = tuple(place for span in spans for place in span)
-                status = _status(parsed, places)
-                first, last = places[0], places[-1] + 1
-                found.append(Mention(pattern.finding, first, last, places, pattern.rule, status, pattern.replaces))
+                words = tuple(index for span in spans for index in span)
+                status = _status(parsed, words)
+                first, last = words[0], words[-1] + 1
+                found.append(Mention(pattern.finding, first, last, words, pattern.rule, status, pattern.replaces))
     return found
 
 
 def _exceptions(parsed: ParsedSentence, mentions: list[Mention]) -> list[Mention]:
-    """The one finding that a sentence denies, where it excepts a place ("no edema except at the left base")."""
+    """Return the only finding of a negated sentence as stated at an excepted place.
+
+    In "no edema except at the left base" the edema is present at the left base. If the sentence negates several
+    findings, the exception is ambiguous and gives none.
+    """
     if len({mention.finding for mention in mentions}) != 1 or mentions[-1].status.name != "absent":
         return []
     for number, match in enumerate(parsed.matches):
@@ -81,20 +85,21 @@ def _exceptions(parsed: ParsedSentence, mentions: list[Mention]) -> list[Mention
         stated = places and all(parsed.statuses[word].name == "stated" for word in range(match.last, places[0].last))
         if parsed.has(number, "exception") and stated and mentions[-1].last <= match.first:
             rule = next(e.rule for e in match.entries if isinstance(e, CueEntry) and e.kind == "exception")
-            told = mentions[-1]
-            return [Mention(told.finding, match.first, match.last, told.matched, told.rule, Status("stated", rule))]
+            negated = mentions[-1]
+            status = Status("stated", rule)
+            return [Mention(negated.finding, match.first, match.last, negated.matched, negated.rule, status)]
     return []
 
 
 def find_mentions(parsed: ParsedSentence, rules: LabelerRules) -> list[Mention]:
-    """The findings that a sentence names, whatever their status.
+    """Find the findings that a sentence names, with any status.
 
     Args:
-        parsed: the sentence.
-        rules: the vocabulary.
+        parsed: The sentence.
+        rules: The vocabulary.
 
     Returns:
-        the mentions in the order of their words; without those that another one replaces.
+        The mentions in the order of their words, without those that another mention replaces.
 
     Example:
         >>> from monai_pylon.labeler import default_rules, parse_sentence
@@ -105,9 +110,9 @@ def find_mentions(parsed: ParsedSentence, rules: LabelerRules) -> list[Mention]:
     for match in parsed.matches:
         for entry in match.entries:
             if isinstance(entry, TermEntry):
-                places = tuple(range(match.first, match.last))
-                status = _status(parsed, places)
-                found.append(Mention(entry.finding, match.first, match.last, places, entry.rule, status))
+                words = tuple(range(match.first, match.last))
+                status = _status(parsed, words)
+                found.append(Mention(entry.finding, match.first, match.last, words, entry.rule, status))
     replacing = [mention for mention in found if mention.replaces]
     kept = [
         mention

@@ -1,4 +1,4 @@
-"""Losses that look at where a network found its evidence."""
+"""Losses for training with allowed regions and with unknown labels."""
 
 from monai_pylon.losses.attention_penalty import MaskLoss, mask_loss
 from monai_pylon.losses.known_labels import KnownLabelsLoss

@@ -1,7 +1,8 @@
-"""The mask loss (HiResCAM paper, section 3.5): evidence from where the abnormality cannot be costs.
+"""Mask loss (HiResCAM paper, section 3.5): a penalty on attention outside the allowed region.
 
-The attention is that of a network's ``explain``: for AxialNet the terms of the slice scores, not divided by the number
-of slices. Divided, as HiResCAM of the volume's score has it, all would be near 0 and the loss without effect.
+The attention is that of a network's ``explain``. For AxialNet it holds the terms of the slice scores, not divided by
+the number of slices. HiResCAM of the volume's score divides by it: the values would be near 0 and the loss would have
+no effect.
 """
 
 from __future__ import annotations
@@ -22,24 +23,26 @@ _PENALTIES = ("bce", "l2")
 
 
 def mask_loss(attention: torch.Tensor, allowed: torch.Tensor, penalty: str = "bce") -> torch.Tensor:
-    """What the evidence on forbidden cells costs, for each sample, and of that the mean over the batch.
+    """Penalize attention outside the allowed region.
 
     Args:
-        attention: (N, M, *grid), signed.
-        allowed: (N, M, *grid) bool, or numbers of which 0 forbids. An absent abnormality is forbidden everywhere.
-        penalty: "bce", the paper's: the mean of -log(1 - sigmoid(attention)) over a sample's forbidden cells, which
-            draws the attention there below zero; or "l2": the Euclidean norm of the attention there, which draws it to
-            zero. (The paper's formula has a sum instead of the mean, its program the mean.)
+        attention: Signed attention (N, M, *grid).
+        allowed: Allowed regions (N, M, *grid), bool or numeric. A value of 0 forbids the grid cell. For an absent
+            abnormality every grid cell is forbidden.
+        penalty: "bce" or "l2". "bce" is the paper's penalty: the mean of -log(1 - sigmoid(attention)) over the
+            forbidden grid cells of a sample. It pushes the attention there below zero. (The paper's formula has a sum,
+            the authors' program the mean.) "l2" is the Euclidean norm of the attention there. It pushes it to zero.
 
     Returns:
-        a number (), at least float32; 0, with a gradient of 0, for samples in which nothing is forbidden.
+        Mean penalty () over the samples, at least float32. A sample without forbidden grid cells contributes 0 and has
+        a gradient of 0.
 
     Raises:
-        TypeError: where attention or allowed is no tensor.
-        ValueError: where the shapes differ, NaN says what is allowed, or there is no such penalty.
+        TypeError: If attention or allowed is not a tensor.
+        ValueError: If the shapes differ, allowed contains NaN, or the penalty is unknown.
 
     Example:
-        >>> attention = torch.tensor([[[0.0, 3.0, 4.0]]])  # a sample, a label, three cells
+        >>> attention = torch.tensor([[[0.0, 3.0, 4.0]]])  # one sample, one label, three grid cells
         >>> mask_loss(attention, torch.tensor([[[True, False, False]]]), penalty="l2")
         tensor(5.)
     """
@@ -47,8 +50,9 @@ def mask_loss(attention: torch.Tensor, allowed: torch.Tensor, penalty: str = "bc
     check_type(attention, torch.Tensor, "attention")
     check_type(allowed, torch.Tensor, "allowed")
     check(attention.ndim >= 3 and len(attention) > 0, "attention", "of shape (N, M, *grid)", attention)
-    remedy = "Make it on the attention's grid: monai_pylon.transforms.allowed_regions(organs, locations, grid)."
-    check(allowed.shape == attention.shape, "allowed", f"of the attention's {tuple(attention.shape)}", allowed, remedy)
+    remedy = "Use the attention's grid: monai_pylon.transforms.allowed_regions(organs, locations, grid)."
+    shape = tuple(attention.shape)
+    check(allowed.shape == shape, "allowed", f"of the attention's shape {shape}", allowed, remedy)
     known = not allowed.is_floating_point() or not bool(allowed.isnan().any())
     check(known, "allowed", "without NaN", allowed, remedy)
     if attention.dtype in (torch.float16, torch.bfloat16):
@@ -62,20 +66,20 @@ def mask_loss(attention: torch.Tensor, allowed: torch.Tensor, penalty: str = "bc
 
 
 class MaskLoss(nn.Module):
-    """Binary cross entropy of the labels, and the weighted mask loss of the attention (section 3.5).
+    """Binary cross entropy of the labels plus the weighted mask loss of the attention (section 3.5).
+
+    Called with (explanation, labels, allowed) it returns the loss (). `explanation` is the output of
+    ``Explained(net)``: logits (N, M), attention (N, M, *grid), and optional further parts, which are ignored. `labels`
+    are (N, M), between 0 and 1. `allowed` is (N, M, *grid). MONAI's trainers pass one target: the pair
+    (labels, allowed) is accepted too.
 
     Args:
-        weight: of the mask loss (the paper's λ); 0 trains on the labels alone.
+        weight: Weight of the mask loss (the paper's λ). 0 trains on the labels alone.
         penalty: "bce" or "l2"; see :func:`mask_loss`.
 
-    Called with (explanation, labels, allowed) it returns the loss (). `explanation` is what
-    ``Explained(net)`` gives: logits (N, M), attention (N, M, *grid), and what follows is not looked at. `labels` are
-    (N, M) between 0 and 1, `allowed` is (N, M, *grid). MONAI's trainers pass one target: they may pass the pair
-    (labels, allowed).
-
     Raises:
-        TypeError: where an argument is of another type.
-        ValueError: where one is out of its range or the shapes do not fit.
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range or the shapes do not fit.
 
     Example:
         >>> explanation = torch.zeros(1, 2), torch.zeros(1, 2, 6, 6, 3)
@@ -97,15 +101,15 @@ class MaskLoss(nn.Module):
         labels: torch.Tensor | Sequence[torch.Tensor],
         allowed: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """The loss () of logits (N, M) and attention (N, M, *grid) for labels (N, M) and allowed (N, M, *grid)."""
-        remedy = "Train Explained(net), which gives logits and attention."
+        """Compute the loss () from logits and labels (N, M) and attention and allowed regions (N, M, *grid)."""
+        remedy = "Train Explained(net), which returns logits and attention."
         check_type(explanation, (tuple, list), "explanation", remedy)
         check(len(explanation) >= 2, "explanation", "(logits, attention, ...)", explanation, remedy)
         logits, attention = explanation[:2]
         labels, allowed = _targets(labels, allowed)
         check(labels.shape == logits.shape, "labels", f"of the logits' shape {tuple(logits.shape)}", labels)
         in_range = bool(((labels >= 0) & (labels <= 1)).all())
-        check(in_range, "labels", "between 0 and 1, without NaN", labels, "1 says present, 0 absent.")
+        check(in_range, "labels", "between 0 and 1, without NaN", labels, "Use 1 for present and 0 for absent.")
         if logits.dtype in (torch.float16, torch.bfloat16):
             logits = logits.float()
         classification = F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))
@@ -115,11 +119,11 @@ class MaskLoss(nn.Module):
 
 
 def _targets(labels: Any, allowed: Any) -> tuple[torch.Tensor, torch.Tensor]:
-    """The labels and the allowed regions, of a pair or given apart."""
+    """Return labels and allowed regions, given as a pair or separately."""
     if allowed is None:
-        remedy = "Give MaskLoss()(explanation, labels, allowed), or the pair (labels, allowed)."
+        remedy = "Call MaskLoss()(explanation, labels, allowed), or pass the pair (labels, allowed)."
         pair = isinstance(labels, tuple | list) and len(labels) == 2
-        check(pair, "labels", "a pair (labels, allowed) where allowed is not given", labels, remedy)
+        check(pair, "labels", "a pair (labels, allowed) if allowed is not given", labels, remedy)
         labels, allowed = labels
     check_type(labels, torch.Tensor, "labels")
     return labels, allowed

@@ -1,4 +1,4 @@
-"""The loss of a bundle's training, where some labels may be unknown: they are left out, not guessed."""
+"""Training loss of the bundles, which ignores unknown labels."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ __all__ = ["KnownLabelsLoss"]
 
 
 class KnownLabelsLoss(MaskLoss):
-    """:class:`MaskLoss` for labels of which some are unknown (NaN); with weight 0 for networks without attention too.
-
-    Args:
-        weight: of the mask loss; 0 trains on the labels alone.
-        penalty: "bce" or "l2".
+    """:class:`MaskLoss` for labels that may be unknown (NaN).
 
     Called with (prediction, (labels (N, M), allowed (N, M, *grid))) it returns the loss (): the mean cross entropy of
-    the known labels, and the weighted mask loss, in which an unknown label may lie anywhere. The prediction is an
-    explanation, or with weight 0 the logits (N, M) alone; then the labels alone are enough. Where nothing is known the
-    loss is 0.
+    the known labels plus the weighted mask loss. For an unknown label every grid cell is allowed. If no label is known,
+    the loss is 0. The prediction is an explanation. With weight 0 it may be the logits (N, M) alone, and the target may
+    be the labels alone: networks without attention can be trained as well.
+
+    Args:
+        weight: Weight of the mask loss. 0 trains on the labels alone.
+        penalty: "bce" or "l2"; see :func:`mask_loss`.
 
     Raises:
-        TypeError: where an argument is of another type.
-        ValueError: where shapes do not fit, or labels are not between 0 and 1 or NaN.
+        TypeError: If an argument has the wrong type.
+        ValueError: If the shapes do not fit, or a label is neither between 0 and 1 nor NaN.
 
     Example:
         >>> labels = torch.tensor([[1.0, torch.nan]])
@@ -42,9 +42,9 @@ class KnownLabelsLoss(MaskLoss):
         labels: torch.Tensor | Sequence[torch.Tensor],
         allowed: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """The loss () of logits (N, M) and attention (N, M, *grid) for labels (N, M) and allowed (N, M, *grid)."""
+        """Compute the loss () from logits and labels (N, M) and attention and allowed regions (N, M, *grid)."""
         if self.weight > 0:
-            remedy = "Train Explained(net), which gives logits and attention, or set weight=0."
+            remedy = "Train Explained(net), which returns logits and attention, or set weight=0."
             check_type(explanation, (tuple, list), "explanation", remedy)
         logits: Any = explanation if isinstance(explanation, torch.Tensor) else explanation[0]
         given: Any = labels
@@ -56,7 +56,8 @@ class KnownLabelsLoss(MaskLoss):
         known = ~given.isnan()
         truth = torch.where(known, given, 0).to(logits.dtype)
         in_range = bool(((truth >= 0) & (truth <= 1)).all())
-        check(in_range, "labels", "between 0 and 1, or NaN", given, "1 says present, 0 absent, NaN unknown.")
+        remedy = "Use 1 for present, 0 for absent and NaN for unknown."
+        check(in_range, "labels", "between 0 and 1, or NaN", given, remedy)
         if logits.dtype in (torch.float16, torch.bfloat16):
             logits, truth = logits.float(), truth.float()
         each = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
@@ -64,7 +65,7 @@ class KnownLabelsLoss(MaskLoss):
         if self.weight == 0:
             return loss
         regions: Any = allowed
-        check_type(regions, torch.Tensor, "allowed", "Give the pair (labels, allowed).")
+        check_type(regions, torch.Tensor, "allowed", "Pass the pair (labels, allowed).")
         attention = explanation[1]
-        free = (~known).reshape(*known.shape, *[1] * (attention.ndim - 2))
-        return loss + self.weight * mask_loss(attention, (regions != 0) | free, self.penalty)
+        anywhere = (~known).reshape(*known.shape, *[1] * (attention.ndim - 2))
+        return loss + self.weight * mask_loss(attention, (regions != 0) | anywhere, self.penalty)

@@ -1,4 +1,4 @@
-"""How well maps find what they should: by points, boxes and organs; AUROC; and how sure the numbers are."""
+"""Localization metrics (points, boxes, organs), AUROC per class, and bootstrap intervals."""
 
 from monai_pylon.metrics.auroc import PerClassAUROCMetric, auroc_per_class
 from monai_pylon.metrics.box_metric import BoxLocalizationMetric, box_localization

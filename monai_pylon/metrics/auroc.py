@@ -1,7 +1,7 @@
-"""Area under the ROC curve, class by class: a class without positives or without negatives is undefined, not an error.
+"""Area under the ROC curve of each class, NaN for a class without positives or without negatives.
 
-MONAI's ROCAUCMetric warns of such a class and then makes the mean of all classes NaN, and it walks through the images
-one by one in Python. Here the area comes from ranks (the Mann-Whitney statistic), which SciPy computes.
+MONAI's ROCAUCMetric warns about such a class and returns NaN for the mean of all classes. It also loops over the images
+in Python. Here the area is computed from ranks (the Mann-Whitney statistic) with SciPy.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ __all__ = ["PerClassAUROCMetric", "auroc_per_class"]
 
 
 def auroc_per_class(scores: Tensor, labels: Tensor) -> Tensor:
-    """The area under the ROC curve of each class.
+    """Compute the area under the ROC curve of each class.
 
-    It is the probability that an image with the abnormality has a higher score than one without, where equal scores
-    count one half. Logits and probabilities give the same area.
+    The area is the probability that an image with the abnormality has a higher score than an image without it. Equal
+    scores count one half. Logits and probabilities give the same area.
 
     Args:
-        scores: (N, M), larger is more evidence.
-        labels: (N, M), 1 present, 0 absent, NaN unknown (that image is left out of that class).
+        scores: Scores (N, M). A larger score is more evidence.
+        labels: Labels (N, M): 1 present, 0 absent, NaN unknown. An unknown label excludes the image from that class.
 
     Returns:
-        (M,) float64; NaN for a class without positives or without negatives.
+        Areas (M,), float64. NaN for a class without positives or without negatives.
 
     Raises:
-        ValueError: for NaN among the scores, other shapes, labels other than 0, 1 and NaN.
+        ValueError: If the scores contain NaN, the shapes differ, or a label is not 0, 1 or NaN.
 
     Example:
         >>> scores = torch.tensor([[0.1, 0.2], [0.4, 0.3], [0.3, 0.9]])
@@ -45,7 +45,7 @@ def auroc_per_class(scores: Tensor, labels: Tensor) -> Tensor:
     label = convert_to_tensor(labels, device="cpu", dtype=torch.float64, track_meta=False).numpy()
     check(score.ndim == 2, "scores", "of shape (N, M)", scores)
     check(label.shape == score.shape, "labels", f"of the scores' shape {score.shape}", labels)
-    check(not np.isnan(score).any(), "scores", "without NaN", scores, "The network gave NaN: see its training.")
+    check(not np.isnan(score).any(), "scores", "without NaN", scores, "Check the training of the network.")
     check(bool(np.isin(label[~np.isnan(label)], (0, 1)).all()), "labels", "0, 1 or NaN", labels)
     areas = np.full(score.shape[1], np.nan)
     for column in range(score.shape[1]):
@@ -59,9 +59,9 @@ def auroc_per_class(scores: Tensor, labels: Tensor) -> Tensor:
 
 
 class PerClassAUROCMetric(CumulativeIterationMetric):
-    """:func:`auroc_per_class` as a MONAI metric: it gathers scores and labels, over all processes.
+    """MONAI metric for :func:`auroc_per_class`.
 
-    Called with scores (N, M) and labels (N, M), or lists of (M,).
+    Called with scores (N, M) and labels (N, M), or with lists of (M,). It gathers them over all processes.
 
     Example:
         >>> metric = PerClassAUROCMetric()
@@ -78,13 +78,15 @@ class PerClassAUROCMetric(CumulativeIterationMetric):
         return [scores if scores.dtype == torch.float64 else scores.float(), labels.float()]
 
     def aggregate(self) -> dict[str, Any]:
-        """The areas since `reset`: per_class (M,); macro, their mean; weighted, their mean by number of positives.
+        """Compute the areas of all images since `reset`.
 
-        Classes without positives or without negatives are NaN, and left out of both means.
+        Returns:
+            per_class (M,), the area of each class; macro, the mean of these; weighted, their mean weighted by the
+            number of positives. A class without positives or without negatives is NaN and excluded from both means.
         """
-        kept = self.get_buffer()
-        check(kept is not None, "the metric", "called with scores and labels before aggregate()", kept)
-        scores, labels = kept
+        gathered = self.get_buffer()
+        check(gathered is not None, "the metric", "called with scores and labels before aggregate()", gathered)
+        scores, labels = gathered
         areas = auroc_per_class(scores, labels)
         weight = labels.nansum(dim=0).double().cpu() * ~areas.isnan()
         return {

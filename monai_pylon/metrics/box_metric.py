@@ -1,4 +1,4 @@
-"""Localization accuracy (PYLON, section 3.2): does the bright part of a map overlap the boxes of its class enough?"""
+"""Box localization (PYLON, section 3.2): the overlap of the bright part of a map with the boxes of its class."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def _check_options(threshold: float, overlap: float, criterion: str) -> None:
 
 
 def _fill_boxes(maps: Tensor, boxes: Tensor, owner: Tensor) -> Tensor:
-    """(I, H, W) bool: the union of each instance's boxes, x, y, width and height truncated to whole pixels."""
-    # A width of 10 that became 9.9999996 because x1 and x2 were stored as float32 still is 10.
+    """Fill the union of each instance's boxes (I, H, W), with x, y, width and height truncated to whole pixels."""
+    # The margin of 1e-4 keeps a width of 10 that float32 coordinates turned into 9.9999996.
     whole = torch.cat([boxes[:, :2], boxes[:, 2:] - boxes[:, :2] + 1e-4], dim=1).trunc().long()
     first, last = whole[:, :2], whole[:, :2] + whole[:, 2:]
     filled = torch.zeros(maps.shape, dtype=torch.bool, device=maps.device)
@@ -35,9 +35,10 @@ def _fill_boxes(maps: Tensor, boxes: Tensor, owner: Tensor) -> Tensor:
 
 
 def _box_hits(maps: Tensor, boxes: Tensor, owner: Tensor, threshold: float, overlap: float, criterion: str) -> Tensor:
+    """Return for each map (I, H, W) whether its bright part overlaps its boxes by more than the overlap."""
     bright = maps / maps.amax(dim=(1, 2), keepdim=True) > threshold
     truth = _fill_boxes(maps, boxes, owner)
-    # Over an area of 0 the quotient is NaN, which exceeds nothing: no hit.
+    # An area of 0 gives NaN. NaN exceeds no overlap, so it is a miss.
     both, found, true = (m.flatten(1).sum(dim=1, dtype=torch.int32).double() for m in (bright & truth, bright, truth))
     hits = torch.zeros(len(maps), dtype=torch.bool, device=maps.device)
     if criterion != "iou":
@@ -56,27 +57,27 @@ def box_localization(
     overlap: float = 0.25,
     criterion: str = "ior_or_iou",
 ) -> Tensor:
-    """Whether the bright part of each class's map overlaps the boxes of that class enough (PYLON, section 3.2).
+    """Return for each class whether the bright part of its map overlaps its boxes enough (PYLON, section 3.2).
 
-    The map goes through the sigmoid, is upsampled to the image (bilinear, ``align_corners=False``), divided by its own
-    maximum and thresholded. With P the pixels above the threshold and G the union of the class's boxes, each with x, y,
-    width and height truncated to whole pixels as the authors do, IoR = \\|P ∩ G\\| / \\|P\\| and
-    IoU = \\|P ∩ G\\| / \\|P ∪ G\\|.
+    The sigmoid of the map is upsampled to the image (bilinear, ``align_corners=False``), divided by its own maximum and
+    thresholded. P are the pixels above the threshold. G is the union of the class's boxes, with x, y, width and height
+    truncated to whole pixels as the authors do. Then IoR = \\|P ∩ G\\| / \\|P\\| and IoU = \\|P ∩ G\\| / \\|P ∪ G\\|.
 
     Args:
-        heatmap_logits: (M, h, w), one map a class.
-        boxes: (K, 4) of [x1, y1, x2, y2] in pixels of the image, K may be 0.
-        box_labels: (K,) class of each box, 0 to M - 1.
-        image_size: of the image, one number or (rows, columns).
-        threshold: fraction of the map's maximum above which (`>`) a pixel is bright.
-        overlap: τ, the overlap above which (`>`) it is a hit; the paper's are 0.1, 0.25 and 0.5.
-        criterion: which overlap counts: "ior_or_iou" (either), "ior" or "iou".
+        heatmap_logits: One map per class (M, h, w).
+        boxes: Boxes (K, 4) as [x1, y1, x2, y2] in pixels of the image. K may be 0.
+        box_labels: Class of each box (K,), 0 to M - 1.
+        image_size: Size of the image: one number, or (rows, columns).
+        threshold: Fraction of the map's maximum above which (`>`) a pixel is bright.
+        overlap: Overlap τ above which (`>`) a map is a hit. The paper uses 0.1, 0.25 and 0.5.
+        criterion: Overlap to compare: "ior_or_iou" (either), "ior" or "iou".
 
     Returns:
-        (M,) float32: 1 hit, 0 miss, NaN for a class without a box.
+        Hits (M,), float32: 1 hit, 0 miss, NaN for a class without a box.
 
     Raises:
-        ValueError: for another criterion, NaN in a map, boxes that are reversed, off the image or of no class.
+        ValueError: If the criterion is unknown, an option is out of range, a map contains NaN, or a box is reversed,
+            off the image or of an unknown class.
 
     Example:
         >>> maps = torch.full((2, 4, 4), -9.0)
@@ -86,20 +87,20 @@ def box_localization(
     """
     _check_options(threshold, overlap, criterion)
     check(heatmap_logits.ndim == 3, "heatmap_logits", "of shape (M, h, w)", heatmap_logits)
-    judge = partial(_box_hits, threshold=threshold, overlap=overlap, criterion=criterion)
-    return localize(heatmap_logits[None], [join_boxes(boxes, box_labels)], image_size, judge)[0]
+    is_hit = partial(_box_hits, threshold=threshold, overlap=overlap, criterion=criterion)
+    return localize(heatmap_logits[None], [join_boxes(boxes, box_labels)], image_size, is_hit)[0]
 
 
 class BoxLocalizationMetric(LocalizationMetric):
-    """:func:`box_localization` as a MONAI metric.
-
-    Args:
-        image_size: of the images in which the boxes count, one number or (rows, columns).
-        threshold: fraction of the map's maximum above which a pixel is bright.
-        overlap: τ, the overlap above which it is a hit.
-        criterion: which overlap counts: "ior_or_iou" (either), "ior" or "iou".
+    """MONAI metric for :func:`box_localization`.
 
     Called with heatmap logits (N, M, h, w) and a list of N tensors (K, 5) [x1, y1, x2, y2, class], possibly (0, 5).
+
+    Args:
+        image_size: Size of the images to which the box coordinates refer: one number, or (rows, columns).
+        threshold: Fraction of the map's maximum above which a pixel is bright.
+        overlap: Overlap τ above which a map is a hit.
+        criterion: Overlap to compare: "ior_or_iou" (either), "ior" or "iou".
 
     Example:
         >>> metric = BoxLocalizationMetric(image_size=8, overlap=0.1)
@@ -120,6 +121,6 @@ class BoxLocalizationMetric(LocalizationMetric):
         super().__init__(image_size)
         self.threshold, self.overlap, self.criterion = threshold, overlap, criterion
 
-    def judge(self, maps: Tensor, boxes: Tensor, owner: Tensor) -> Tensor:
-        """Which of the maps (I, H, W) overlap their boxes enough; see :meth:`LocalizationMetric.judge`."""
+    def is_hit(self, maps: Tensor, boxes: Tensor, owner: Tensor) -> Tensor:
+        """Return for each map (I, H, W) whether it is a hit; see :meth:`LocalizationMetric.is_hit`."""
         return _box_hits(maps, boxes, owner, self.threshold, self.overlap, self.criterion)

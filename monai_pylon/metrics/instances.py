@@ -1,7 +1,7 @@
-"""What both localization metrics share: the classes of an image that have a box, their maps at its size, the means.
+"""Shared parts of the point and box localization metrics.
 
-One *instance* is one class in one image with at least one box of that class, however many boxes it has. Only the maps
-of instances are ever upsampled: of 14 maps an image has a box for one or two.
+An *instance* is one class in one image with at least one box of that class. Only the maps of instances are upsampled:
+an image typically has boxes for one or two of 14 classes.
 """
 
 from __future__ import annotations
@@ -20,15 +20,22 @@ from monai_pylon.utils import check, check_type
 
 __all__ = ["LocalizationMetric", "class_averages", "join_boxes", "localize", "size_pair"]
 
-#: How many maps are upsampled at a time, in pixels: few enough to stay in the processor's cache.
+#: Pixels to upsample at a time, few enough to stay in the processor's cache.
 _PIXELS_AT_A_TIME = 1 << 18
 
-#: Says of maps (I, H, W) between 0 and 1 and the boxes (B, 4) of instance number owner (B,): hit or not, (I,) bool.
-Judge = Callable[[Tensor, Tensor, Tensor], Tensor]
+#: Function of maps (I, H, W) between 0 and 1, boxes (B, 4) and the instance number of each box (B,) to hits (I,), bool.
+HitFunction = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class _Instances(NamedTuple):
-    """I instances: the image (I,) and class (I,) of each; their boxes (B, 4) and whose each box is (B,), in order."""
+    """Table of I instances and their B boxes, sorted by instance.
+
+    Attributes:
+        image: Image number of each instance (I,).
+        label: Class of each instance (I,).
+        boxes: Boxes (B, 4) as [x1, y1, x2, y2].
+        owner: Instance number of each box (B,).
+    """
 
     image: Tensor
     label: Tensor
@@ -37,17 +44,17 @@ class _Instances(NamedTuple):
 
 
 def size_pair(image_size: int | Sequence[int]) -> tuple[int, int]:
-    """An image's size as (rows, columns).
+    """Return an image size as (rows, columns).
 
     Args:
-        image_size: one number for a square, or (rows, columns).
+        image_size: One number for a square image, or (rows, columns).
 
     Returns:
         (rows, columns).
 
     Raises:
-        TypeError: where a size is no integer.
-        ValueError: where there are not two, or one is not positive.
+        TypeError: If a size is not an integer.
+        ValueError: If there are not two sizes, or one is not positive.
 
     Example:
         >>> size_pair(256)
@@ -62,17 +69,17 @@ def size_pair(image_size: int | Sequence[int]) -> tuple[int, int]:
 
 
 def join_boxes(boxes: Tensor, box_labels: Tensor) -> Tensor:
-    """Put boxes and their classes into one table.
+    """Join boxes and their classes into one table.
 
     Args:
-        boxes: (K, 4) of [x1, y1, x2, y2], K may be 0.
-        box_labels: (K,) classes.
+        boxes: Boxes (K, 4) as [x1, y1, x2, y2]. K may be 0.
+        box_labels: Class of each box (K,).
 
     Returns:
-        (K, 5) of [x1, y1, x2, y2, class], float64.
+        Rows (K, 5) of [x1, y1, x2, y2, class], float64.
 
     Raises:
-        ValueError: where the shapes differ from these.
+        ValueError: If boxes or box_labels has another shape.
 
     Example:
         >>> join_boxes(torch.tensor([[1, 2, 3, 4]]), torch.tensor([7])).tolist()
@@ -81,32 +88,37 @@ def join_boxes(boxes: Tensor, box_labels: Tensor) -> Tensor:
     box = convert_to_tensor(boxes, dtype=torch.float64, track_meta=False)
     label = convert_to_tensor(box_labels, dtype=torch.float64, device=box.device, track_meta=False)
     box = box.reshape(0, 4) if box.numel() == 0 else box
-    check(box.ndim == 2 and box.shape[1] == 4, "boxes", "of shape (K, 4): [x1, y1, x2, y2]", boxes)
-    check(label.shape == (len(box),), "box_labels", f"of shape ({len(box)},), one class a box", box_labels)
+    check(box.ndim == 2 and box.shape[1] == 4, "boxes", "of shape (K, 4) with rows [x1, y1, x2, y2]", boxes)
+    check(label.shape == (len(box),), "box_labels", f"of shape ({len(box)},), one class per box", box_labels)
     return torch.cat([box, label[:, None]], dim=1)
 
 
 def _check_boxes(boxes: Tensor, num_classes: int, size: tuple[int, int]) -> None:
-    """Raise unless the rows [image, x1, y1, x2, y2, class] are boxes of that many classes on an image of that size."""
+    """Raise a ValueError unless all rows (B, 6) are valid boxes on an image of the given size.
+
+    A row is [image, x1, y1, x2, y2, class].
+    """
     x1, y1, x2, y2, label = boxes[:, 1:].unbind(1)
     check(bool(boxes.isfinite().all()), "boxes", "finite", boxes)
     order = (x2 >= x1) & (y2 >= y1)
-    remedy = "In memory boxes are [x1, y1, x2, y2, class]: add x and width, y and height."
+    remedy = "Convert (x, y, width, height) to (x, y, x + width, y + height)."
     check(bool(order.all()), "boxes", "with x1 <= x2 and y1 <= y2", boxes[~order][:1, 1:].tolist(), remedy)
     known = (label >= 0) & (label < num_classes) & (label == label.round())
     check(bool(known.all()), "box_labels", f"whole numbers from 0 to {num_classes - 1}", boxes[~known][:1, -1].tolist())
     outside = (x1 >= size[1]) | (y1 >= size[0]) | (x2 < 0) | (y2 < 0)
-    remedy = "They count in pixels of the image: scale them with it."
+    remedy = "Scale the boxes with the image: they are in pixels."
     check(not bool(outside.any()), "boxes", f"on the image {size}", boxes[outside][:1, 1:].tolist(), remedy)
 
 
 def _find_instances(heatmaps: Tensor, boxes: Sequence[Tensor], size: tuple[int, int]) -> _Instances:
+    """Find the classes with boxes in each image of heatmaps (N, M, h, w), and sort the boxes by instance."""
     num_classes, device = heatmaps.shape[1], heatmaps.device
     rows = []
-    for number, some in enumerate(boxes):
-        box = convert_to_tensor(some, dtype=torch.float64, device=device, track_meta=False)
+    for number, image_boxes in enumerate(boxes):
+        box = convert_to_tensor(image_boxes, dtype=torch.float64, device=device, track_meta=False)
         box = box.reshape(0, 5) if box.numel() == 0 else box
-        check(box.ndim == 2 and box.shape[1] == 5, "y", "(K, 5) of [x1, y1, x2, y2, class] for each image", box)
+        fits = box.ndim == 2 and box.shape[1] == 5
+        check(fits, "y", "of shape (K, 5) with rows [x1, y1, x2, y2, class] for each image", box)
         rows.append(torch.cat([box.new_full((len(box), 1), number), box], dim=1))
     table = torch.cat(rows)
     _check_boxes(table, num_classes, size)
@@ -115,20 +127,22 @@ def _find_instances(heatmaps: Tensor, boxes: Sequence[Tensor], size: tuple[int, 
     return _Instances(key // num_classes, key % num_classes, table[order, 1:5], owner[order])
 
 
-def localize(heatmaps: Tensor, boxes: Sequence[Tensor], image_size: int | Sequence[int], judge: Judge) -> Tensor:
-    """Judge the map of each class that has a box: sigmoid, then bilinear to the image (``align_corners=False``).
+def localize(heatmaps: Tensor, boxes: Sequence[Tensor], image_size: int | Sequence[int], is_hit: HitFunction) -> Tensor:
+    """Decide for each class with a box whether its map is a hit.
+
+    The sigmoid of the map is upsampled to the image (bilinear, ``align_corners=False``) and passed to `is_hit`.
 
     Args:
-        heatmaps: (N, M, h, w) logits; computed in float32, in float64 where they come in it.
-        boxes: for each of N images (K, 5) of [x1, y1, x2, y2, class] in pixels of the image, possibly (0, 5).
-        image_size: of the image, one number or (rows, columns).
-        judge: says hit or not: (maps (I, H, W), boxes (B, 4), owner (B,)) -> (I,).
+        heatmaps: Logits (N, M, h, w). Computed in float32, or in float64 if given in it.
+        boxes: For each of N images rows (K, 5) of [x1, y1, x2, y2, class] in pixels of the image, possibly (0, 5).
+        image_size: Size of the image: one number, or (rows, columns).
+        is_hit: Function (maps (I, H, W), boxes (B, 4), owner (B,)) -> hits (I,). Box b belongs to map owner[b].
 
     Returns:
-        (N, M) float32: 1 hit, 0 miss, NaN where the class has no box in the image.
+        Hits (N, M), float32: 1 hit, 0 miss, NaN if the class has no box in the image.
 
     Raises:
-        ValueError: for NaN in a map, boxes that are reversed, off the image or of no class.
+        ValueError: If a map contains NaN, or a box is reversed, off the image or of an unknown class.
 
     Example:
         >>> boxes = [torch.tensor([[0, 0, 2, 2, 1]])]
@@ -147,22 +161,22 @@ def localize(heatmaps: Tensor, boxes: Sequence[Tensor], image_size: int | Sequen
     for first in range(0, len(found.image), step):
         image, label = found.image[first : first + step], found.label[first : first + step]
         maps = heatmaps[image, label]
-        check(not bool(maps.isnan().any()), "heatmaps", "without NaN", maps, "The network gave NaN: see its training.")
+        check(not bool(maps.isnan().any()), "heatmaps", "without NaN", maps, "Check the training of the network.")
         maps = maps if maps.dtype == torch.float64 else maps.float()
         maps = functional.interpolate(maps.sigmoid()[:, None], size, mode="bilinear", align_corners=False)[:, 0]
-        mine = slice(*torch.searchsorted(found.owner, torch.tensor([first, first + step], device=maps.device)).tolist())
-        hits[image, label] = judge(maps, found.boxes[mine], found.owner[mine] - first).to(hits)
+        rows = slice(*torch.searchsorted(found.owner, torch.tensor([first, first + step], device=maps.device)).tolist())
+        hits[image, label] = is_hit(maps, found.boxes[rows], found.owner[rows] - first).to(hits)
     return hits
 
 
 def class_averages(values: Tensor) -> dict[str, Any]:
-    """Average values over images, and then over classes or over instances; NaN is left out.
+    """Average values over images, classes and instances, ignoring NaN.
 
     Args:
-        values: (N, M), NaN where a class has no value in an image.
+        values: Values (N, M), NaN where a class has no value in an image.
 
     Returns:
-        per_class (M,), the mean of each class (NaN without values); macro, the mean of those that have one; weighted,
+        per_class (M,), the mean of each class (NaN without values); macro, the mean of per_class without NaN; weighted,
         the mean of all values.
 
     Example:
@@ -179,14 +193,14 @@ def class_averages(values: Tensor) -> dict[str, Any]:
 
 
 class LocalizationMetric(CumulativeIterationMetric):
-    """A MONAI metric of maps and boxes: what is counted as a hit is up to its subclasses.
+    """Base class of MONAI metrics that compare maps with boxes, with hits defined by `is_hit`.
 
     Called with `y_pred`, heatmap logits (N, M, h, w) or a list of (M, h, w), and `y`, a list of (K, 5) tensors
-    [x1, y1, x2, y2, class] in pixels of the input image, it returns and keeps (N, M) of 1, 0 and NaN; see
-    :func:`localize`. Over several processes it gathers them as every MONAI metric does.
+    [x1, y1, x2, y2, class] in pixels of the input image. It returns and keeps (N, M) of 1, 0 and NaN; see
+    :func:`localize`. Like every MONAI metric it gathers the values of several processes.
 
     Args:
-        image_size: of the images in which the boxes count, one number or (rows, columns).
+        image_size: Size of the images to which the box coordinates refer: one number, or (rows, columns).
 
     Example:
         >>> issubclass(LocalizationMetric, CumulativeIterationMetric)
@@ -198,8 +212,8 @@ class LocalizationMetric(CumulativeIterationMetric):
         self.image_size = size_pair(image_size)
 
     @abstractmethod
-    def judge(self, maps: Tensor, boxes: Tensor, owner: Tensor) -> Tensor:
-        """Which of the maps (I, H, W) hit: boxes (B, 4) belong to instance number owner (B,); returns (I,) bool."""
+    def is_hit(self, maps: Tensor, boxes: Tensor, owner: Tensor) -> Tensor:
+        """Return for each map (I, H, W) whether it is a hit, (I,) bool; box b of (B, 4) belongs to map owner[b]."""
 
     def _compute_list(self, y_pred: Any, y: Any = None, **kwargs: Any) -> Tensor:
         check(y is not None, "y", "a list of (K, 5) tensors, one for each image", y)
@@ -208,13 +222,13 @@ class LocalizationMetric(CumulativeIterationMetric):
             same = len({one.shape for one in maps}) == 1
             check(same, "y_pred", "maps (M, h, w) of one shape", [tuple(one.shape) for one in maps])
             y_pred = torch.stack(maps)
-        return localize(y_pred.detach(), y, self.image_size, self.judge)
+        return localize(y_pred.detach(), y, self.image_size, self.is_hit)
 
     def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None, **kwargs: Any) -> Tensor:
         return self._compute_list(y_pred, y)
 
     def aggregate(self) -> dict[str, Any]:
-        """The averages over all images since `reset`: per_class (M,), macro, weighted; see :func:`class_averages`."""
+        """Average over all images since `reset`: per_class (M,), macro and weighted; see :func:`class_averages`."""
         values = self.get_buffer()
         check(values is not None, "the metric", "called with maps and boxes before aggregate()", values)
         return class_averages(values)

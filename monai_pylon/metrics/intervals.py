@@ -1,7 +1,7 @@
-"""How sure a number is: percentile bootstrap intervals of means, of paired differences, and of any statistic.
+"""Percentile bootstrap intervals of means, paired differences and other statistics.
 
-Images of one patient resemble each other: resampling single images then gives intervals that are too narrow. What is
-drawn with replacement is therefore a *group*, such as a patient, with all of its images.
+Images of one patient resemble each other. Resampling single images gives intervals that are too narrow. Therefore
+*groups* are drawn with replacement: a group is, for example, a patient with all images.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ __all__ = ["Interval", "bootstrap_interval"]
 
 _MEANS = ("per_class", "macro", "weighted")
 
-#: How many numbers of the table (resamples, groups) are made at a time.
+#: Entries of the table (resamples, groups) to draw at a time.
 _CELLS_AT_A_TIME = 1 << 24
 
 
 class Interval(NamedTuple):
-    """A number and the interval around it.
+    """Estimate and confidence interval.
 
     Attributes:
-        estimate: of the data as they are; a number, or (M,) for a statistic of each class.
-        low: lower end, likewise.
-        high: upper end, likewise.
+        estimate: Statistic of the full data: a number, or (M,) for a statistic of each class.
+        low: Lower end of the interval, a number or (M,).
+        high: Upper end of the interval, a number or (M,).
 
     Example:
         >>> Interval(0.5, 0.4, 0.6).high
@@ -41,8 +41,8 @@ class Interval(NamedTuple):
 
 
 def _means(sums: np.ndarray, counts: np.ndarray, kind: str) -> np.ndarray:
-    """The mean of each class, of the classes, or of all values, from sums and counts (..., M)."""
-    with np.errstate(invalid="ignore"):  # over nothing: NaN
+    """Compute means from sums and counts (..., M): per class, over classes or over all values."""
+    with np.errstate(invalid="ignore"):  # a count of 0 gives NaN
         if kind == "weighted":
             return sums.sum(axis=-1) / counts.sum(axis=-1)
         per_class = sums / counts
@@ -53,7 +53,7 @@ def _means(sums: np.ndarray, counts: np.ndarray, kind: str) -> np.ndarray:
 
 
 def _draws(num_groups: int, num_resamples: int, generator: np.random.Generator) -> Iterator[np.ndarray]:
-    """Tables (some, G) of how often each group is drawn, `num_resamples` rows in all."""
+    """Draw resamples as tables (R, G) of how often each group is drawn, `num_resamples` rows in total."""
     step = max(1, _CELLS_AT_A_TIME // num_groups)
     for first in range(0, num_resamples, step):
         rows = min(step, num_resamples - first)
@@ -64,7 +64,10 @@ def _draws(num_groups: int, num_resamples: int, generator: np.random.Generator) 
 def _resampled_means(
     parts: list[np.ndarray], owner: np.ndarray, kind: str, num_resamples: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The statistic of the data and of each resample, from sums over groups alone; a second part is subtracted."""
+    """Compute a mean of the data and of each resample.
+
+    Each resample needs the sums and counts of the groups only. If a second part is given, its mean is subtracted.
+    """
     num_groups, tables = owner.max() + 1, []
     for part in parts:
         known = ~np.isnan(part)
@@ -88,7 +91,7 @@ def _resampled_statistic(
     num_resamples: int,
     generator: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The same for any function of the rows."""
+    """Compute a function of the rows for the data and for each resample; a second part is subtracted."""
     order = np.argsort(owner, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(owner))[:-1])
 
@@ -101,8 +104,9 @@ def _resampled_statistic(
 
 
 def _check_values(values: ArrayLike, other: ArrayLike | None, groups: Sequence | None) -> tuple[list, np.ndarray]:
+    """Return one or two arrays of values, and the group number of each row (N,)."""
     parts = [np.asarray(values, dtype=np.float64)]
-    check(parts[0].ndim >= 1 and len(parts[0]) > 0, "values", "a row for each image, at least one", values)
+    check(parts[0].ndim >= 1 and len(parts[0]) > 0, "values", "an array with at least one row", values)
     if other is not None:
         parts.append(np.asarray(other, dtype=np.float64))
         check(parts[1].shape == parts[0].shape, "other", f"of the values' shape {parts[0].shape}", other)
@@ -121,29 +125,30 @@ def bootstrap_interval(
     num_resamples: int = 2000,
     generator: np.random.Generator | int = 0,
 ) -> Interval:
-    """A percentile bootstrap interval of a statistic, or of its paired difference between two methods.
+    """Compute a percentile bootstrap interval of a statistic, or of its paired difference between two methods.
 
-    Groups are drawn with replacement, as many as there are; the interval runs between the quantiles of the statistic
-    over the draws. With `other`, both methods are drawn alike, and the statistic is the first's less the second's.
+    Groups are drawn with replacement, as many as there are. The interval runs between quantiles of the statistic over
+    the draws. With `other`, the same draws are used for both methods, and the statistic is the difference
+    `values` minus `other`.
 
     Args:
-        values: (N,) or (N, M), one row an image, NaN where undefined: what a metric's buffer holds. For a statistic of
-            your own any (N, ...).
-        other: the same of a second method, on the same images in the same order. For the means, a value that only one
-            of the two has is left out of both.
-        groups: (N,) what is drawn together, such as patient identities; without, each row by itself.
-        statistic: the mean of all values, "weighted" (over instances); of the classes' means, "macro"; of each class,
-            "per_class"; or a function of rows (N', ...) that gives a number or (M,).
-        level: of confidence, between 0 and 1.
-        num_resamples: how many draws.
-        generator: of random numbers, or its seed.
+        values: Values (N,) or (N, M), one row per image, NaN where undefined, such as a metric's buffer. A function as
+            `statistic` takes any shape (N, ...).
+        other: Values of a second method for the same images in the same order. For the three means, a value that only
+            one method has is ignored in both.
+        groups: Group of each row (N,), such as patient identifiers. None: each row is a group.
+        statistic: "weighted", the mean of all values (over instances); "macro", the mean of the class means;
+            "per_class", the mean of each class; or a function of rows (N', ...) that returns a number or (M,).
+        level: Confidence level, between 0 and 1.
+        num_resamples: Number of draws.
+        generator: Random number generator, or a seed.
 
     Returns:
-        estimate, low and high: numbers, or (M,) where the statistic gives one a class. Draws in which the statistic is
-        undefined (a class does not occur) are left out; NaN where it is undefined in all.
+        Estimate, low and high: numbers, or (M,) if the statistic has a value per class. Draws with an undefined
+        statistic (a class does not occur) are ignored. NaN if it is undefined in all draws.
 
     Raises:
-        ValueError: for no rows, shapes that differ, another statistic or a level outside (0, 1).
+        ValueError: If there are no rows, the shapes differ, the statistic is unknown, or level is outside (0, 1).
 
     Example:
         >>> hits = np.array([1.0, 1.0, 0.0, 1.0, np.nan, 0.0])
@@ -164,8 +169,8 @@ def bootstrap_interval(
         flat = [np.where(undefined, np.nan, part).reshape(len(part), -1) for part in parts]
         estimate, draws = _resampled_means(flat, owner, statistic, num_resamples, random)
     ends = np.full((2, *estimate.shape), np.nan)
-    somewhere = ~np.isnan(draws).all(axis=0)
-    tails = [(1 - level) / 2, (1 + level) / 2]
-    ends[:, somewhere] = np.nanquantile(draws[:, somewhere], tails, axis=0)
-    found = (estimate, ends[0], ends[1])
-    return Interval(*(part.item() if part.ndim == 0 else part for part in found))
+    defined = ~np.isnan(draws).all(axis=0)
+    quantiles = [(1 - level) / 2, (1 + level) / 2]
+    ends[:, defined] = np.nanquantile(draws[:, defined], quantiles, axis=0)
+    results = (estimate, ends[0], ends[1])
+    return Interval(*(part.item() if part.ndim == 0 else part for part in results))

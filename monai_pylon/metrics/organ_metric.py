@@ -1,4 +1,4 @@
-"""OrganIoU over many volumes: thresholds chosen on the validation part, kept for the test part."""
+"""OrganIoU over many volumes, with thresholds chosen on the validation set and kept for the test set."""
 
 from __future__ import annotations
 
@@ -18,29 +18,30 @@ __all__ = ["OrganIoUMetric"]
 
 
 class OrganIoUMetric(CumulativeIterationMetric):
-    """:func:`organ_iou` as a MONAI metric, with the paper's choice of a threshold for each label.
+    """MONAI metric for :func:`organ_iou`, with the paper's choice of a threshold per label.
 
-    Without thresholds it tries the authors' 53 on every volume. :meth:`tune_thresholds`, after the validation part,
-    chooses the best for each label and keeps them: after `reset` they count for the test part. Until then `aggregate`
-    uses the best ones for the volumes seen, as the paper's validation numbers do; such a number is too good for a test.
+    Without thresholds the metric tries the authors' 53 thresholds on each volume. Call :meth:`tune_thresholds` after
+    the validation set: it chooses the best threshold of each label and keeps it. After `reset`, the kept thresholds are
+    used for the test set. Before tuning, `aggregate` uses the best thresholds of the volumes seen, as the paper's
+    validation results do. Such a result is too optimistic for a test.
 
     Called with
 
     - `y_pred`: attention (N, M, *grid), an Explanation, or a list of (M, *grid);
     - `y`: allowed regions (N, M, *grid), or the pair (labels (N, M), allowed), or a list of either for each sample;
-    - `labels` (N, M), where they are not in the pair.
+    - `labels` (N, M), if they are not in the pair.
 
-    it returns and keeps the values, NaN for labels that are absent: (N, M), or (N, M, 53) where it was made without
-    thresholds. Over several processes it gathers them as every MONAI metric does.
+    It returns and keeps the values: (N, M), or (N, M, 53) without thresholds. They are NaN for absent labels. Like
+    every MONAI metric it gathers the values of several processes.
 
     Args:
-        thresholds: one for all labels, or (M,), such as those that another part was tuned to; NaN leaves a label out.
-            None: to be tuned.
-        paper_code_compat: see :func:`organ_iou`.
-        relative: whether the attention is relative already; see :func:`resample_attention`.
+        thresholds: One threshold for all labels, or (M,), such as those tuned on another dataset. NaN excludes a label.
+            None: the thresholds are to be tuned.
+        paper_code_compat: See :func:`organ_iou`.
+        relative: Whether the attention is relative already; see :func:`resample_attention`.
 
     Raises:
-        ValueError: for thresholds out of range, and for what :func:`organ_iou` refuses.
+        ValueError: If a threshold is out of range, or an input is invalid for :func:`organ_iou`.
 
     Example:
         >>> attention = torch.tensor([[[4.0, 3.0, 1.0, -9.0]]])
@@ -74,6 +75,7 @@ class OrganIoUMetric(CumulativeIterationMetric):
         return self._compute_tensor(attention, allowed, labels=paired if labels is None else labels)
 
     def _compute_tensor(self, y_pred: Tensor, y: Any = None, labels: Any = None, **kwargs: Any) -> Tensor:
+        """Compute OrganIoU (N, M), or (N, M, 53) if thresholds are to be tuned, one sample at a time."""
         check(y is not None, "y", "the allowed regions (N, M, *grid)", y)
         check(y_pred.ndim >= 3, "y_pred", "of shape (N, M, *grid)", y_pred)
         samples = len(y_pred)
@@ -83,7 +85,7 @@ class OrganIoUMetric(CumulativeIterationMetric):
         return torch.stack([self._values(a.detach(), g, m) for a, g, m in zip(y_pred, y, each, strict=True)])
 
     def _values(self, attention: Tensor, allowed: Tensor, labels: Tensor | None) -> Tensor:
-        """Of one sample: (M,), or (M, 53) where thresholds are to be tuned."""
+        """Compute OrganIoU of one sample: (M,), or (M, 53) if thresholds are to be tuned."""
         compat, relative = self.paper_code_compat, self.relative
         if self.tries:
             return organ_iou_curve(attention, allowed, ORGAN_IOU_THRESHOLDS, labels, compat, relative)
@@ -91,23 +93,26 @@ class OrganIoUMetric(CumulativeIterationMetric):
         return organ_iou(attention, allowed, thresholds, labels, compat, relative)
 
     def tune_thresholds(self) -> Tensor:
-        """Choose and keep the threshold of each label (M,) with the best mean over the volumes since `reset`.
+        """Choose and keep the threshold of each label with the best mean over the volumes since `reset`.
 
-        Of equally good ones the lowest; NaN for a label that no volume had: it will be left out of the test.
+        Returns:
+            Thresholds (M,). Of equally good ones the lowest. NaN for a label that no volume has: it will be excluded
+            from the test.
 
         Raises:
-            ValueError: where the metric was made with thresholds, or has seen no volume.
+            ValueError: If the metric was created with thresholds, or has seen no volume.
         """
-        remedy = "Make another one with OrganIoUMetric()."
-        check(self.tries, "the metric", "made without thresholds to be tuned", self.thresholds, remedy)
+        if not self.tries:
+            raise ValueError("The metric has fixed thresholds, which cannot be tuned. Create it with OrganIoUMetric().")
         self.thresholds = best_thresholds(self._kept(), ORGAN_IOU_THRESHOLDS).cpu()
         return self.thresholds
 
     def aggregate(self) -> dict[str, Any]:
-        """The averages over all volumes since `reset`, and the thresholds (M,) or () that they hold for.
+        """Average over all volumes since `reset`.
 
-        per_class (M,), the mean of each label; macro, the mean of these; weighted, the mean over all pairs of a volume
-        and a label that it has: the paper's "overall".
+        Returns:
+            per_class (M,), the mean of each label; macro, the mean of these; weighted, the mean over all pairs of a
+            volume and a label that it has (the paper's "overall"); thresholds, (M,) or (), used for these means.
         """
         values, thresholds = self._kept(), self.thresholds
         if self.tries:
@@ -116,27 +121,27 @@ class OrganIoUMetric(CumulativeIterationMetric):
         return {**class_averages(values), "thresholds": thresholds}
 
     def _kept(self) -> Tensor:
-        """What was returned since `reset`, by all processes."""
+        """Return the values of all processes since `reset`."""
         values = self.get_buffer()
         check(values is not None, "the metric", "called with attention and allowed regions first", values)
         return values
 
 
-def _attention(given: Any) -> Tensor:
-    """The attention (N, M, *grid) of an explanation, a tensor, or a list of samples."""
-    if isinstance(given, Tensor):
-        return given
-    explained = len(given) >= 2 and given[0].ndim == 2 and given[1].ndim >= 3
-    return given[1] if explained else torch.stack(list(given))
+def _attention(y_pred: Any) -> Tensor:
+    """Return the attention (N, M, *grid) of an explanation, a tensor, or a list of samples."""
+    if isinstance(y_pred, Tensor):
+        return y_pred
+    is_explanation = len(y_pred) >= 2 and y_pred[0].ndim == 2 and y_pred[1].ndim >= 3
+    return y_pred[1] if is_explanation else torch.stack(list(y_pred))
 
 
-def _regions(given: Any, attention: Tensor) -> tuple[Any, Any]:
-    """Allowed regions and labels (or None) of a tensor, a pair, a list of tensors or a list of pairs."""
-    if isinstance(given, Tensor) or given is None:
-        return given, None
-    check(len(given) > 0, "y", "allowed regions, or the pair (labels, allowed)", given)
-    if not isinstance(given[0], Tensor):  # a pair for each sample
-        return [allowed for _, allowed in given], [labels for labels, _ in given]
-    if len(given) == 2 and given[1].ndim == attention.ndim:
-        return given[1], given[0]
-    return given, None
+def _regions(y: Any, attention: Tensor) -> tuple[Any, Any]:
+    """Return allowed regions and labels (or None) from a tensor, a pair, a list of tensors or a list of pairs."""
+    if isinstance(y, Tensor) or y is None:
+        return y, None
+    check(len(y) > 0, "y", "allowed regions, or the pair (labels, allowed)", y)
+    if not isinstance(y[0], Tensor):  # one pair per sample
+        return [allowed for _, allowed in y], [labels for labels, _ in y]
+    if len(y) == 2 and y[1].ndim == attention.ndim:
+        return y[1], y[0]
+    return y, None

@@ -1,7 +1,7 @@
-"""OrganIoU (HiResCAM paper, section 4): which share of a label's attention lies where the label may be.
+"""OrganIoU (HiResCAM paper, section 4): the share of a label's attention inside its allowed region.
 
-It says something of the network, not of the explanation: a low value means that the network scores the abnormality by
-places outside the organs in which the report puts it.
+OrganIoU measures the network, not the explanation. A low value means that the network scores the abnormality by
+evidence outside the organs in which the report locates it.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ _MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 
 
 def relative_attention(attention: Tensor) -> Tensor:
-    """Each label's positive attention as a share of its maximum.
+    """Divide each label's positive attention by its maximum.
 
     Args:
-        attention: (M, *grid), signed.
+        attention: Signed attention (M, *grid).
 
     Returns:
-        (M, *grid) between 0 and 1, at least float32; zeros for a label without positive attention.
+        Relative attention (M, *grid) between 0 and 1, at least float32. Zeros for a label without positive attention.
 
     Raises:
-        ValueError: where there is no grid, or a value is not finite.
+        ValueError: If there is no grid axis, or a value is not finite.
 
     Example:
         >>> relative_attention(torch.tensor([[-1.0, 2.0, 4.0], [-1.0, 0.0, -2.0]]))
@@ -42,27 +42,27 @@ def relative_attention(attention: Tensor) -> Tensor:
     attention = convert_to_tensor(attention, track_meta=False)
     check(attention.ndim >= 2, "attention", "of shape (M, *grid)", attention)
     attention = attention if attention.dtype == torch.float64 else attention.float()
-    lowest, highest = attention.flatten(1).aminmax(dim=1)  # NaN, if there is any
-    remedy = "The network gave NaN or infinity: see its training."
+    lowest, highest = attention.flatten(1).aminmax(dim=1)  # NaN if any value is NaN
+    remedy = "Check the training of the network."
     check(bool((highest - lowest).isfinite().all()), "attention", "finite", attention, remedy)
     highest = torch.where(highest > 0, highest, 1).reshape(-1, *[1] * (attention.ndim - 1))
     return attention.clamp_min(0).div_(highest)
 
 
 def resample_attention(attention: Tensor, grid: Sequence[int]) -> Tensor:
-    """Relative attention on another grid, for networks whose maps are finer or coarser than the allowed regions.
+    """Resample relative attention to another grid, such as that of the allowed regions.
 
-    As the authors do it: first divided by its maximum, then interpolated linearly along each axis.
+    As the authors do, the attention is first divided by its maximum and then interpolated linearly along each axis.
 
     Args:
-        attention: (M, *grid), signed.
-        grid: the cells wanted along each axis.
+        attention: Signed attention (M, *grid), with up to three grid axes.
+        grid: Number of grid cells along each axis.
 
     Returns:
-        (M, *grid) between 0 and 1; give it to :func:`organ_iou` with ``relative=True``.
+        Relative attention (M, *grid) between 0 and 1. Pass it to :func:`organ_iou` with ``relative=True``.
 
     Raises:
-        ValueError: where the grids do not have as many axes, up to three.
+        ValueError: If the number of axes differs from the attention's, or is more than three.
 
     Example:
         >>> resample_attention(torch.tensor([[-1.0, 4.0]]), [4])
@@ -70,7 +70,7 @@ def resample_attention(attention: Tensor, grid: Sequence[int]) -> Tensor:
     """
     relative = relative_attention(attention)
     axes = relative.ndim - 1
-    check(len(grid) == axes and axes in _MODES, "grid", f"{axes} numbers of cells", grid)
+    check(len(grid) == axes and axes in _MODES, "grid", f"{axes} numbers of grid cells, at most 3", grid)
     mode = _MODES[axes]
     return functional.interpolate(relative[None], size=tuple(grid), mode=mode, align_corners=False)[0].clamp(0, 1)
 
@@ -83,26 +83,26 @@ def organ_iou(
     paper_code_compat: bool = False,
     relative: bool = False,
 ) -> Tensor:
-    """The share of each label's attention that lies in its allowed region.
+    """Compute the share of each label's attention inside its allowed region.
 
-    A label's positive attention is divided by its maximum; cells **above** the threshold count; OrganIoU is the share
-    of these that is allowed: 1 if the network used the allowed region alone, 0 if nothing of it.
+    A label's positive attention is divided by its maximum. OrganIoU is the share of allowed grid cells among those
+    **above** the threshold: 1 if the network used the allowed region alone, 0 if it did not use it.
 
     Args:
-        attention: (M, *grid), signed.
-        allowed: (M, *grid) bool, or numbers of which 0 forbids.
-        threshold: between 0 and 1, one for all labels or (M,); NaN leaves a label out.
-        labels: (M,), 1 present, 0 absent, NaN unknown; None: all unknown.
-        paper_code_compat: 0 instead of 1 where nothing forbidden is above the threshold, as the authors' program has
-            it against the paper's text: for comparisons with their tables alone.
-        relative: whether the attention is relative already, as :func:`resample_attention` gives it.
+        attention: Signed attention (M, *grid).
+        allowed: Allowed regions (M, *grid), bool or numeric. A value of 0 forbids the grid cell.
+        threshold: One threshold for all labels, or (M,), between 0 and 1. NaN excludes a label.
+        labels: Labels (M,): 1 present, 0 absent, NaN unknown. None: all unknown.
+        paper_code_compat: Return 0 instead of 1 if no forbidden grid cell is above the threshold. The authors' program
+            does so, against the paper's text. Use it only for comparisons with their tables.
+        relative: Whether the attention is relative already, as returned by :func:`resample_attention`.
 
     Returns:
-        (M,) float32 between 0 and 1; NaN for an absent label, and for an unknown one whose region is empty or which has
-        no attention above the threshold. A label that is present but has no positive attention has 0.
+        OrganIoU (M,), float32, between 0 and 1. NaN for an absent label, and for an unknown label with an empty region
+        or without attention above the threshold. 0 for a present label without positive attention.
 
     Raises:
-        ValueError: for attention that is not finite, other shapes, thresholds or labels out of range.
+        ValueError: If attention is not finite, the shapes differ, or a threshold or label is out of range.
 
     Example:
         >>> attention = torch.tensor([[4.0, 3.0, 1.0, -9.0]])
@@ -113,7 +113,7 @@ def organ_iou(
     threshold = torch.as_tensor(threshold, dtype=torch.float64)
     count = len(maps.present)
     per_label = threshold.ndim == 0 or threshold.shape == (count,)
-    check(per_label, "threshold", f"a number, or {count}, one for each label", threshold)
+    check(per_label, "threshold", f"one number, or {count} numbers, one per label", threshold)
     in_range = bool(((threshold >= 0) & (threshold <= 1) | threshold.isnan()).all())
     check(in_range, "threshold", "between 0 and 1", threshold.tolist())
     threshold = threshold.to(maps.share.device).expand(count)
@@ -131,21 +131,21 @@ def organ_iou_curve(
     paper_code_compat: bool = False,
     relative: bool = False,
 ) -> Tensor:
-    """:func:`organ_iou` at many thresholds, for the price of a few.
+    """Compute :func:`organ_iou` at many thresholds, much faster than one by one.
 
     Args:
-        attention: (M, *grid), signed.
-        allowed: (M, *grid) bool, or numbers of which 0 forbids.
-        thresholds: (T,) ascending; the authors' 53 by default.
-        labels: (M,), 1 present, 0 absent, NaN unknown; None: all unknown.
-        paper_code_compat: see :func:`organ_iou`.
-        relative: whether the attention is relative already.
+        attention: Signed attention (M, *grid).
+        allowed: Allowed regions (M, *grid), bool or numeric. A value of 0 forbids the grid cell.
+        thresholds: Ascending thresholds (T,); the authors' 53 by default.
+        labels: Labels (M,): 1 present, 0 absent, NaN unknown. None: all unknown.
+        paper_code_compat: See :func:`organ_iou`.
+        relative: Whether the attention is relative already.
 
     Returns:
-        (M, T) float32.
+        OrganIoU (M, T), float32. NaN as in :func:`organ_iou`.
 
     Raises:
-        ValueError: as :func:`organ_iou`.
+        ValueError: As :func:`organ_iou`, or if the thresholds do not ascend.
 
     Example:
         >>> attention = torch.tensor([[4.0, 3.0, 1.0, -9.0]])
@@ -159,9 +159,13 @@ def organ_iou_curve(
 
 
 class _Maps(NamedTuple):
-    """The labels that may have a value: relative attention (R, P), allowed cells (R, P), and which they are, (R,).
+    """Flattened maps of the R labels that may have a value.
 
-    Of all labels (M,), whether they are present: 1, 0, or NaN for unknown.
+    Attributes:
+        share: Relative attention (R, P).
+        region: Allowed grid cells (R, P), bool.
+        rows: Indices of these labels (R,).
+        present: For all labels (M,) 1 if present, 0 if absent, NaN if unknown.
     """
 
     share: Tensor
@@ -171,11 +175,12 @@ class _Maps(NamedTuple):
 
 
 def _checked(attention: Tensor, allowed: Tensor, labels: Tensor | None, relative: bool) -> _Maps:
+    """Check attention and regions (M, *grid) and labels (M,), and select the labels that may have a value."""
     attention = convert_to_tensor(attention, track_meta=False)
     check(attention.ndim >= 2, "attention", "of shape (M, *grid)", attention)
     count, grid = len(attention), tuple(attention.shape[1:])
     region = convert_to_tensor(allowed, device=attention.device, track_meta=False)
-    remedy = "Bring the attention to the regions' grid: resample_attention(attention, grid), then with relative=True."
+    remedy = "Call resample_attention(attention, grid) first, and pass its result with relative=True."
     fits = region.shape == attention.shape
     check(fits, "allowed", f"of the attention's {count} labels and grid {grid}", allowed, remedy)
     region = (region if region.dtype == torch.bool else region != 0).flatten(1)
@@ -190,7 +195,7 @@ def _checked(attention: Tensor, allowed: Tensor, labels: Tensor | None, relative
         rows = ((present == 1) | (present.isnan() & region.any(1))).nonzero()[:, 0]
     if relative:
         in_range = bool(((attention >= 0) & (attention <= 1)).all())
-        check(in_range, "attention", "between 0 and 1 where it is relative", attention)
+        check(in_range, "attention", "between 0 and 1 if relative=True", attention)
     if len(rows) < count:
         attention, region = attention[rows], region[rows]
     share = attention if relative else relative_attention(attention)
@@ -199,7 +204,7 @@ def _checked(attention: Tensor, allowed: Tensor, labels: Tensor | None, relative
 
 
 def _ratio(inside: Tensor, total: Tensor, maps: _Maps, paper_code_compat: bool) -> Tensor:
-    """Counts (R, T) of some labels to OrganIoU (M, T) of all: what is undefined, and what is 0."""
+    """Convert counts (R, T) of the selected labels to OrganIoU (M, T) of all labels."""
     if paper_code_compat:
         inside = torch.where(inside == total, 0, inside)
     values = inside / total.clamp_min(1)

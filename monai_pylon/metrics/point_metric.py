@@ -1,4 +1,4 @@
-"""Point localization (PYLON, section 3.2): does the highest point of a map lie in a box of its class?"""
+"""Point localization (PYLON, section 3.2): the highest pixel of a map against the boxes of its class."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ __all__ = ["PointLocalizationMetric", "point_localization"]
 
 
 def _point_hits(maps: Tensor, boxes: Tensor, owner: Tensor) -> Tensor:
-    """Which of the maps (I, H, W) are highest in one of their boxes (B, 4), borders included; of equals the first."""
+    """Return for each map (I, H, W) whether its highest pixel lies in one of its boxes (B, 4), borders included.
+
+    Box b belongs to map owner[b]; owner is (B,). Of equally high pixels the first counts.
+    """
     highest = maps.flatten(1).argmax(dim=1)
     row, column = (highest // maps.shape[2])[owner], (highest % maps.shape[2])[owner]
     x1, y1, x2, y2 = boxes.unbind(1)
@@ -27,22 +30,22 @@ def _point_hits(maps: Tensor, boxes: Tensor, owner: Tensor) -> Tensor:
 def point_localization(
     heatmap_logits: Tensor, boxes: Tensor, box_labels: Tensor, image_size: int | Sequence[int]
 ) -> Tensor:
-    """Whether the highest pixel of each class's map lies in any box of that class (PYLON, section 3.2).
+    """Return for each class whether the highest pixel of its map lies in a box of that class (PYLON, section 3.2).
 
-    The map goes through the sigmoid and is then upsampled to the image (bilinear, ``align_corners=False``), as the
-    authors do; its highest pixel (row, column) hits a box where x1 <= column <= x2 and y1 <= row <= y2.
+    The sigmoid of the map is upsampled to the image (bilinear, ``align_corners=False``), as the authors do. The highest
+    pixel (row, column) hits a box if x1 <= column <= x2 and y1 <= row <= y2.
 
     Args:
-        heatmap_logits: (M, h, w), one map a class.
-        boxes: (K, 4) of [x1, y1, x2, y2] in pixels of the image, K may be 0.
-        box_labels: (K,) class of each box, 0 to M - 1.
-        image_size: of the image, one number or (rows, columns).
+        heatmap_logits: One map per class (M, h, w).
+        boxes: Boxes (K, 4) as [x1, y1, x2, y2] in pixels of the image. K may be 0.
+        box_labels: Class of each box (K,), 0 to M - 1.
+        image_size: Size of the image: one number, or (rows, columns).
 
     Returns:
-        (M,) float32: 1 hit, 0 miss, NaN for a class without a box.
+        Hits (M,), float32: 1 hit, 0 miss, NaN for a class without a box.
 
     Raises:
-        ValueError: for NaN in a map, boxes that are reversed, off the image or of no class.
+        ValueError: If a map contains NaN, or a box is reversed, off the image or of an unknown class.
 
     Example:
         >>> maps = torch.zeros(2, 4, 4)
@@ -55,12 +58,12 @@ def point_localization(
 
 
 class PointLocalizationMetric(LocalizationMetric):
-    """:func:`point_localization` as a MONAI metric.
-
-    Args:
-        image_size: of the images in which the boxes count, one number or (rows, columns).
+    """MONAI metric for :func:`point_localization`.
 
     Called with heatmap logits (N, M, h, w) and a list of N tensors (K, 5) [x1, y1, x2, y2, class], possibly (0, 5).
+
+    Args:
+        image_size: Size of the images to which the box coordinates refer: one number, or (rows, columns).
 
     Example:
         >>> metric = PointLocalizationMetric(image_size=8)
@@ -70,6 +73,6 @@ class PointLocalizationMetric(LocalizationMetric):
         {'per_class': tensor([1.]), 'macro': 1.0, 'weighted': 1.0}
     """
 
-    def judge(self, maps: Tensor, boxes: Tensor, owner: Tensor) -> Tensor:
-        """Which of the maps (I, H, W) are highest in one of their boxes; see :meth:`LocalizationMetric.judge`."""
+    def is_hit(self, maps: Tensor, boxes: Tensor, owner: Tensor) -> Tensor:
+        """Return for each map (I, H, W) whether it is a hit; see :meth:`LocalizationMetric.is_hit`."""
         return _point_hits(maps, boxes, owner)

@@ -1,6 +1,6 @@
-"""Many thresholds at the price of one: how many values lie above each, and which threshold is best for each label.
+"""Counts of values above many thresholds, and the best threshold of each label.
 
-Every value is put once into the interval between two thresholds; counts above a threshold are sums of these counts.
+Each value is assigned once to an interval between two thresholds. The counts above a threshold are sums over intervals.
 """
 
 from __future__ import annotations
@@ -14,49 +14,49 @@ from monai_pylon.utils import check
 
 __all__ = ["ORGAN_IOU_THRESHOLDS", "best_thresholds", "check_thresholds", "count_above", "values_at"]
 
-#: The 53 that the paper's authors try.
+#: The 53 thresholds that the paper's authors try.
 ORGAN_IOU_THRESHOLDS = (0.004, 0.008, 0.012, 0.016, *(round(0.02 * step, 2) for step in range(1, 50)))
 
-#: Beyond so many marks on the ruler of `count_above` a binary search is as good.
-_MOST_MARKS = 4096
+#: Largest number of bins of the lookup table in `count_above`. With more, a binary search is as fast.
+_MAX_BINS = 4096
 
 
 def check_thresholds(thresholds: Sequence[float] | Tensor) -> Tensor:
-    """Thresholds as a tensor, or an error.
+    """Check thresholds and return them as a tensor.
 
     Args:
-        thresholds: (T,), ascending.
+        thresholds: Ascending thresholds (T,).
 
     Returns:
-        (T,) float64, on the CPU.
+        Thresholds (T,), float64, on the CPU.
 
     Raises:
-        ValueError: where there is none, they do not ascend, or one is not between 0 and 1.
+        ValueError: If there is no threshold, they do not ascend, or one is not between 0 and 1.
 
     Example:
         >>> check_thresholds([0.5, 0.25])
         Traceback (most recent call last):
         ...
-        ValueError: thresholds must be ascending, without equals, but is [0.5, 0.25].
+        ValueError: thresholds must be strictly ascending, but is [0.5, 0.25].
     """
     tensor = torch.as_tensor(thresholds, dtype=torch.float64, device="cpu")
     check(tensor.ndim == 1 and len(tensor) > 0, "thresholds", "of shape (T,)", thresholds)
     check(bool(((tensor >= 0) & (tensor <= 1)).all()), "thresholds", "between 0 and 1", thresholds)
-    check(bool((tensor.diff() > 0).all()), "thresholds", "ascending, without equals", thresholds)
+    check(bool((tensor.diff() > 0).all()), "thresholds", "strictly ascending", thresholds)
     return tensor
 
 
 def count_above(values: Tensor, chosen: Tensor, thresholds: Tensor) -> tuple[Tensor, Tensor]:
-    """How many values of each row lie above each threshold, and how many of those that were chosen.
+    """Count the values of each row above each threshold: the chosen ones, and all.
 
     Args:
-        values: (R, P) between 0 and 1.
-        chosen: (R, P) bool.
-        thresholds: (T,) ascending; they are rounded to the values' precision, as in a comparison of a tensor with a
-            number.
+        values: Values (R, P) between 0 and 1.
+        chosen: Chosen values (R, P), bool.
+        thresholds: Ascending thresholds (T,). They are rounded to the values' precision, as in a comparison of a tensor
+            with a number.
 
     Returns:
-        (R, T) of the chosen ones and (R, T) of all, whole numbers.
+        Counts of the chosen values (R, T) and counts of all values (R, T), integers.
 
     Example:
         >>> count_above(torch.tensor([[0.1, 0.5, 0.9]]), torch.tensor([[True, True, False]]), torch.tensor([0.1, 0.8]))
@@ -72,32 +72,32 @@ def count_above(values: Tensor, chosen: Tensor, thresholds: Tensor) -> tuple[Ten
 
 
 def _thresholds_below(values: Tensor, thresholds: Tensor) -> Tensor:
-    """How many of the ascending thresholds (T,) each value (P,) is above, int32.
+    """Count for each value (P,) the ascending thresholds (T,) below it, int32.
 
-    On a ruler with marks so fine that no two thresholds lie between the same marks, a value's place tells how many
-    thresholds lie before its marks, and one comparison is left. That is four times as fast as a binary search.
+    The range from 0 to 1 is divided into bins so small that no bin holds two thresholds. A table gives the number of
+    thresholds before each bin, and one comparison is left. This is four times as fast as a binary search.
     """
-    marks = 1
-    while marks <= _MOST_MARKS and bool(((thresholds * marks).int().diff() == 0).any()):
-        marks *= 2
-    if marks > _MOST_MARKS:
+    bins = 1
+    while bins <= _MAX_BINS and bool(((thresholds * bins).int().diff() == 0).any()):
+        bins *= 2
+    if bins > _MAX_BINS:
         return torch.bucketize(values, thresholds.to(values.device), out_int32=True)
-    mark = (thresholds * marks).int()  # of a power of two: exact
-    before = torch.searchsorted(mark, torch.arange(marks + 1, dtype=torch.int32), out_int32=True).to(values.device)
-    within = thresholds.new_full((marks + 1,), torch.inf).index_copy_(0, mark.long(), thresholds).to(values.device)
-    place = (values * marks).int()
-    return before.index_select(0, place).add_(values > within.index_select(0, place))
+    occupied = (thresholds * bins).int()  # exact, since bins is a power of two
+    before = torch.searchsorted(occupied, torch.arange(bins + 1, dtype=torch.int32), out_int32=True).to(values.device)
+    within = thresholds.new_full((bins + 1,), torch.inf).index_copy_(0, occupied.long(), thresholds).to(values.device)
+    index = (values * bins).int()
+    return before.index_select(0, index).add_(values > within.index_select(0, index))
 
 
 def best_thresholds(curves: Tensor, thresholds: Sequence[float] | Tensor) -> Tensor:
-    """For each label the threshold with the best mean over the samples, of equals the lowest.
+    """Choose for each label the threshold with the highest mean over the samples; of equals the lowest.
 
     Args:
-        curves: (N, M, T), a value for each sample, label and threshold; NaN where it is undefined.
-        thresholds: (T,).
+        curves: Values (N, M, T) of each sample, label and threshold, NaN where undefined.
+        thresholds: Thresholds (T,).
 
     Returns:
-        (M,) float64, NaN for a label without a value.
+        Chosen thresholds (M,), float64. NaN for a label without a value.
 
     Example:
         >>> best_thresholds(torch.tensor([[[0.2, 0.4]], [[0.9, 0.4]]]), [0.1, 0.5])
@@ -110,15 +110,15 @@ def best_thresholds(curves: Tensor, thresholds: Sequence[float] | Tensor) -> Ten
 
 
 def values_at(curves: Tensor, thresholds: Sequence[float] | Tensor, chosen: Tensor) -> Tensor:
-    """The values of curves at a chosen threshold for each label.
+    """Select the values of curves at the chosen threshold of each label.
 
     Args:
-        curves: (N, M, T).
-        thresholds: (T,).
-        chosen: (M,), each one of the thresholds, or NaN.
+        curves: Values (N, M, T) of each sample, label and threshold.
+        thresholds: Thresholds (T,).
+        chosen: Chosen threshold of each label (M,): one of the thresholds, or NaN.
 
     Returns:
-        (N, M), NaN for a label whose threshold is.
+        Values (N, M). NaN for a label whose chosen threshold is NaN.
 
     Example:
         >>> values_at(torch.tensor([[[0.2, 0.4]]]), [0.1, 0.5], torch.tensor([0.5]))

@@ -1,4 +1,4 @@
-"""Networks whose attention is their explanation, their encoders, and their weights."""
+"""Networks that explain their own logits, their encoders and their weights."""
 
 from monai_pylon.networks import nets, weights
 from monai_pylon.networks.checkpoints import load_checkpoint, read_checkpoint

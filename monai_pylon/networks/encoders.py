@@ -1,7 +1,8 @@
-"""Feature pyramids: MONAI's ResNet, DenseNet and EfficientNet, giving the map of every stride from 2 to 32.
+"""Encoders: MONAI's ResNet, DenseNet and EfficientNet with a feature map at every stride from 2 to 32.
 
-An encoder is any module with ``channels`` and ``strides``, one a map, that turns an image into its maps, shallow to
-deep. The classes here keep the parameter names of MONAI's networks, which for ResNets are torchvision's too.
+An encoder is any module that turns an image into a list of feature maps, shallow to deep, and has the attributes
+``channels`` and ``strides`` with one number per map. The classes here keep the parameter names of MONAI's networks. For
+ResNets these are torchvision's names too.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from torch import nn
 from monai_pylon.networks.pretrained import load_weights
 from monai_pylon.utils import check, check_choice, check_type
 
-__all__ = ["ENCODERS", "as_encoder", "dilate_last_stage", "make_encoder"]
+__all__ = ["DILATED_STRIDES", "ENCODERS", "STRIDES", "as_encoder", "dilate_last_stage", "make_encoder"]
 
-_STRIDES = (2, 4, 8, 16, 32)
+#: Strides of the feature maps, shallow to deep.
+STRIDES = (2, 4, 8, 16, 32)
+#: Strides after :func:`dilate_last_stage`.
+DILATED_STRIDES = (2, 4, 8, 16, 16)
 _RESNETS = {
     "resnet18": ("basic", (2, 2, 2, 2)),
     "resnet34": ("basic", (3, 4, 6, 3)),
@@ -28,7 +32,7 @@ _RESNETS = {
 
 
 class ResNetPyramid(ResNet):
-    """MONAI's ResNet as in the papers: MONAI's own defaults differ in the first stride and the shortcuts."""
+    """MONAI's ResNet with the papers' first stride and shortcuts, which are not MONAI's defaults."""
 
     def __init__(self, name: str, spatial_dims: int, in_channels: int) -> None:
         block, layers = _RESNETS[name]
@@ -45,11 +49,11 @@ class ResNetPyramid(ResNet):
             feed_forward=False,
         )
         expansion = 4 if block == "bottleneck" else 1
-        self.name, self.strides = name, _STRIDES
+        self.name, self.strides = name, STRIDES
         self.channels = (64, *(expansion * width for width in widths))
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:  # type: ignore[override]
-        """The maps of an image (N, C, *spatial)."""
+        """Compute the feature maps of an image (N, C, *spatial)."""
         maps = [self.act(self.bn1(self.conv1(x)))]
         maps.append(self.layer1(self.maxpool(maps[-1])))
         for layer in (self.layer2, self.layer3, self.layer4):
@@ -58,16 +62,16 @@ class ResNetPyramid(ResNet):
 
 
 class DenseNetPyramid(DenseNet121):
-    """MONAI's DenseNet-121; its maps are taken after norm and ReLU, where the network itself first reads them."""
+    """MONAI's DenseNet-121 with feature maps taken after norm and ReLU, as its next layers read them."""
 
     def __init__(self, name: str, spatial_dims: int, in_channels: int) -> None:
         super().__init__(spatial_dims, in_channels, out_channels=1)
-        del self.class_layers  # parameters that never get a gradient trouble DDP
-        self.name, self.strides, self.channels = name, _STRIDES, (64, 256, 512, 1024, 1024)
+        del self.class_layers  # DDP fails on parameters without a gradient
+        self.name, self.strides, self.channels = name, STRIDES, (64, 256, 512, 1024, 1024)
         self.relu = nn.ReLU(inplace=True)
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:  # type: ignore[override]
-        """The maps of an image (N, C, *spatial)."""
+        """Compute the feature maps of an image (N, C, *spatial)."""
         layers = self.features
         x = layers.relu0(layers.norm0(layers.conv0(x)))  # type: ignore[operator]
         maps, x = [x], layers.pool0(x)  # type: ignore[operator]
@@ -81,25 +85,25 @@ class DenseNetPyramid(DenseNet121):
 
 
 class EfficientNetPyramid(EfficientNetBN):
-    """MONAI's EfficientNet-B0, the last map of each stride."""
+    """MONAI's EfficientNet-B0 with the last feature map of each stride."""
 
     def __init__(self, name: str, spatial_dims: int, in_channels: int) -> None:
         super().__init__("efficientnet-b0", pretrained=False, spatial_dims=spatial_dims, in_channels=in_channels)
         del self._conv_head, self._conv_head_padding, self._bn1, self._avg_pooling, self._dropout, self._fc
-        self.name, self.strides, self.channels = name, _STRIDES, (16, 24, 40, 112, 320)
+        self.name, self.strides, self.channels = name, STRIDES, (16, 24, 40, 112, 320)
 
     def forward(self, inputs: torch.Tensor) -> list[torch.Tensor]:
-        """The maps of an image (N, C, *spatial)."""
+        """Compute the feature maps of an image (N, C, *spatial)."""
         x = self._swish(self._bn0(self._conv_stem(self._conv_stem_padding(inputs))))
         maps = []
         for stack, blocks in enumerate(self._blocks):
             x = blocks(x)
-            if stack in (0, 1, 2, 4, 6):  # the stacks before a stride, and the last
+            if stack in (0, 1, 2, 4, 6):  # the last stack of each stride
                 maps.append(x)
         return maps
 
 
-#: How to make each encoder, by its name.
+#: Class of each encoder by its name.
 ENCODERS: dict[str, Callable[[str, int, int], nn.Module]] = {
     **dict.fromkeys(_RESNETS, ResNetPyramid),
     "densenet121": DenseNetPyramid,
@@ -108,20 +112,21 @@ ENCODERS: dict[str, Callable[[str, int, int], nn.Module]] = {
 
 
 def make_encoder(name: str, spatial_dims: int, in_channels: int, weights: str | Path | None = None) -> nn.Module:
-    """An encoder by its name.
+    """Make an encoder by its name.
 
     Args:
         name: "resnet18", "resnet34" or "resnet50" (2D and 3D), "densenet121" or "efficientnet_b0" (2D).
         spatial_dims: 2 or 3.
-        in_channels: channels of the image.
+        in_channels: Channels C of the image.
         weights: None, "imagenet", or a file; see :func:`monai_pylon.networks.pretrained.load_weights`.
 
     Returns:
-        a module with ``channels`` and ``strides`` = (2, 4, 8, 16, 32) that turns an image (N, C, *spatial) into the
-        list of its maps, shallow to deep.
+        Module with ``channels`` and ``strides`` = (2, 4, 8, 16, 32) that turns an image (N, C, *spatial) into the list
+        of its feature maps, shallow to deep.
 
     Raises:
-        ValueError: where there is no such encoder, or the weights are another network's.
+        TypeError: If an argument has the wrong type.
+        ValueError: If the encoder is unknown, an argument is out of range, or the weights do not fit the encoder.
 
     Example:
         >>> encoder = make_encoder("resnet18", 2, 1)
@@ -144,22 +149,23 @@ def make_encoder(name: str, spatial_dims: int, in_channels: int, weights: str | 
 
 
 def as_encoder(
-    encoder: str | nn.Module, spatial_dims: int, in_channels: int, strides: tuple[int, ...] = _STRIDES
+    encoder: str | nn.Module, spatial_dims: int, in_channels: int, strides: tuple[int, ...] = STRIDES
 ) -> Any:
-    """An encoder out of what users give for one: a name, or a module that describes itself as encoders do.
+    """Make an encoder from a name, or check a module that is given as the encoder.
 
     Args:
-        encoder: a name of :func:`make_encoder`, or a module from (N, C, *spatial) to a list of maps.
-        spatial_dims: for a name.
-        in_channels: for a name.
-        strides: which the maps must have; with a last one of 16 a named encoder is dilated.
+        encoder: Name for :func:`make_encoder`, or a module from (N, C, *spatial) to a list of feature maps.
+        spatial_dims: 2 or 3.
+        in_channels: Channels C of the image, used with a name.
+        strides: Required strides of the feature maps. If they differ from (2, 4, 8, 16, 32), a named encoder is
+            dilated.
 
     Returns:
-        the module.
+        The encoder.
 
     Raises:
-        TypeError: where it is neither.
-        ValueError: where there is no such name, or the module says no channels or other strides.
+        TypeError: If encoder is neither a name nor a module.
+        ValueError: If the name is unknown, or the module lacks channels or has other strides.
 
     Example:
         >>> as_encoder(nn.Identity(), 2, 1)
@@ -169,11 +175,11 @@ def as_encoder(
     """
     if isinstance(encoder, str):
         made = make_encoder(encoder, spatial_dims, in_channels)
-        return made if strides == _STRIDES else dilate_last_stage(made)
+        return made if strides == STRIDES else dilate_last_stage(made)
     check(spatial_dims in (2, 3), "spatial_dims", "2 or 3", spatial_dims)
     check_type(encoder, nn.Module, "encoder", "Give a name, or a module with channels and strides.")
     found, channels = (getattr(encoder, name, None) for name in ("strides", "channels"))
-    remedy = "An encoder has .channels and .strides, one a map, and returns the list of its maps, shallow to deep."
+    remedy = "An encoder has .channels and .strides, one per map, and returns the list of its maps, shallow to deep."
     check(found is not None and tuple(found) == strides, "encoder.strides", str(strides), found, remedy)
     enough = channels is not None and len(channels) == len(strides)
     check(enough, "encoder.channels", f"{len(strides)} numbers", channels, remedy)
@@ -181,16 +187,16 @@ def as_encoder(
 
 
 def dilate_last_stage(encoder: nn.Module) -> nn.Module:
-    """Take the last stride out of a ResNet and dilate the convolutions there instead, in place.
+    """Replace the last stride of a ResNet by dilated convolutions, in place.
 
     Args:
-        encoder: of :func:`make_encoder`, a ResNet.
+        encoder: ResNet from :func:`make_encoder`.
 
     Returns:
-        the same encoder, now with strides (2, 4, 8, 16, 16): its last map has the grid of the one before.
+        The same encoder, now with strides (2, 4, 8, 16, 16): its last map has the grid of the one before.
 
     Raises:
-        ValueError: where the encoder is no ResNet.
+        ValueError: If the encoder is not a ResNet.
 
     Example:
         >>> dilate_last_stage(make_encoder("resnet18", 2, 1))(torch.zeros(1, 1, 64, 64))[-1].shape
@@ -203,5 +209,5 @@ def dilate_last_stage(encoder: nn.Module) -> nn.Module:
             module.stride = (1,) * len(module.kernel_size)
             module.dilation = (2,) * len(module.kernel_size)
             module.padding = tuple(2 * (size // 2) for size in module.kernel_size)
-    encoder.strides = (2, 4, 8, 16, 16)  # type: ignore[assignment]
+    encoder.strides = DILATED_STRIDES  # type: ignore[assignment]
     return encoder

@@ -1,4 +1,4 @@
-"""What a network says and why: logits and attention out of one forward pass."""
+"""Logits and attention from one forward pass of a network."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from monai_pylon.networks.tracing import is_traced_or_exported
 from monai_pylon.utils import check
 
 __all__ = ["Explained", "Explanation"]
 
 
 class Explanation(NamedTuple):
-    """The scores of M labels together with the maps that they are computed from.
+    """The logits of M labels together with the maps from which the network computes them.
 
     Attributes:
-        logits: (N, M).
-        attention: (N, M, *grid), signed, on the network's own grid, at least float32. It is no picture made afterwards:
-            the logits are computed from it.
-        slice_scores: (N, M, S) for networks that score slices of a volume, else None.
+        logits: Logits (N, M).
+        attention: Maps (N, M, *grid), signed, on the network's own grid, float32 or float64. The logits are computed
+            from them.
+        slice_scores: Scores (N, M, S) of networks that score the slices of a volume, else None.
 
     Example:
         >>> Explanation(torch.zeros(1, 14), torch.zeros(1, 14, 64, 64)).slice_scores is None
@@ -33,18 +34,18 @@ class Explanation(NamedTuple):
 
 
 class Explained(nn.Module):
-    """A network whose forward is its ``explain``: for losses on the attention, for DDP and for export.
+    """A wrapper whose forward is the network's ``explain``, for losses on the attention, DDP and export.
 
-    Its state dict is that of the bare network, so that either loads the checkpoints of the other.
+    Its state dict is that of the bare network, so that each loads the checkpoints of the other.
 
     Args:
-        net: a network with ``explain(x)``.
+        net: Network with ``explain(x)``.
 
-    Called with an image (N, C, *spatial) it returns an :class:`Explanation`; while it is traced or exported a plain
-    tuple of the tensors that are there.
+    The module turns an image (N, C, *spatial) into an :class:`Explanation`. While it is traced or exported, it returns
+    a plain tuple of the parts that are not None.
 
     Raises:
-        ValueError: where the network has no ``explain``.
+        ValueError: If the network has no ``explain``.
 
     Example:
         >>> from monai_pylon.networks.nets import MaxPoolBackbone
@@ -69,21 +70,15 @@ class Explained(nn.Module):
         return explanation
 
     def state_dict(self, *args: Any, **kwargs: Any) -> Any:
-        """The state of the bare network, without a prefix of this wrapper."""
+        """Return the state of the bare network, without a prefix for this wrapper."""
         return self.net.state_dict(*args, **kwargs)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        """Turn the bare network's keys into the ones that PyTorch looks for next, those of the child ``net``."""
+        """Rename the bare network's keys to those of the child ``net``, which PyTorch loads next."""
         for key in [key for key in state_dict if key.startswith(prefix)]:
             state_dict[f"{prefix}net.{key[len(prefix) :]}"] = state_dict.pop(key)
         super()._load_from_state_dict(state_dict, prefix, *args)
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """Load a state dict of the bare network; errors name its own keys."""
+        """Load a state dict of the bare network. Errors name the bare network's keys."""
         return self.net.load_state_dict(state_dict, strict=strict, assign=assign)
-
-
-def is_traced_or_exported() -> bool:
-    """Whether a network is just being traced or exported, where only plain tuples of tensors may leave it."""
-    exporting = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)  # is_exporting is new in torch 2.7
-    return bool(torch.jit.is_tracing() or exporting())

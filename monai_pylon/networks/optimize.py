@@ -1,4 +1,4 @@
-"""The same network for inference alone: fewer operations, in the order that processors like, with the same outputs."""
+"""Faster copies of networks for inference: fewer operations in a faster order, with the same outputs."""
 
 from __future__ import annotations
 
@@ -19,31 +19,32 @@ from monai_pylon.networks.explanation import Explained
 from monai_pylon.networks.nets.conv3d import Conv3DNet
 from monai_pylon.networks.nets.heatmap import LEAST_SIZE, HeatmapNetwork
 from monai_pylon.networks.nets.slice_network import SliceNetwork
+from monai_pylon.networks.tracing import is_eager
 from monai_pylon.utils import check, check_type
 
 __all__ = ["fold_batch_norms", "optimize_for_inference"]
 
 _CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
-#: Slice groups at a time: few enough that a layer's output is still in the processor's cache for the next.
+#: Slice groups in a chunk: few enough that the next layer finds a layer's output in the processor's cache.
 _GROUPS_AT_A_TIME = 4
 
 
 @torch.no_grad()
 def fold_batch_norms(net: nn.Module, example: torch.Tensor) -> nn.Module:
-    """Fold each batch norm into the convolution whose output goes straight into it, in place.
+    """Fold each batch norm into the convolution whose output is its input, in place.
 
-    Which these are is seen by running the network once, so that neither names nor the order of modules matter. A batch
-    norm that normalises by the batch even now, or after a convolution that runs more than once, stays.
+    The function runs the network once to find these pairs, so that neither names nor the order of modules matter. A
+    batch norm stays if it has no running statistics or follows a convolution that runs more than once.
 
     Args:
-        net: in eval mode.
-        example: an image (N, C, *spatial) to run it on; its content does not matter.
+        net: Network in eval mode.
+        example: Image (N, C, *spatial) on which the network runs. Its content does not matter.
 
     Returns:
-        the same network, with nothing in the place of these batch norms.
+        The same network with an identity instead of each folded batch norm.
 
     Raises:
-        ValueError: where the network is in training mode.
+        ValueError: If the network is in training mode.
 
     Example:
         >>> net = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.ReLU()).eval()
@@ -51,14 +52,14 @@ def fold_batch_norms(net: nn.Module, example: torch.Tensor) -> nn.Module:
         Identity()
     """
     check(not net.training, "net", "in eval mode", "in training mode", "Call net.eval() first.")
-    made: list[tuple[Any, torch.Tensor]] = []
+    outputs: list[tuple[Any, torch.Tensor]] = []
     pairs: list[tuple[Any, Any]] = []
 
     def after_convolution(module: nn.Module, args: tuple, output: torch.Tensor) -> None:
-        made.append((module, output))
+        outputs.append((module, output))
 
     def before_norm(module: nn.Module, args: tuple) -> None:
-        pairs.extend((conv, module) for conv, output in made if output is args[0])
+        pairs.extend((conv, module) for conv, output in outputs if output is args[0])
 
     hooks: list[Any] = []
     for module in net.modules():
@@ -71,10 +72,10 @@ def fold_batch_norms(net: nn.Module, example: torch.Tensor) -> nn.Module:
     finally:
         for hook in hooks:
             hook.remove()
-    runs = [id(module) for module, _ in made]
+    runs = [id(module) for module, _ in outputs]
     folded = {}
     for conv, norm in pairs:
-        if runs.count(id(conv)) == 1:  # one that runs twice may be needed without the norm too
+        if runs.count(id(conv)) == 1:  # a second run may need its output without the norm
             fused = fuse_conv_bn_eval(conv, norm)
             conv.weight, conv.bias = fused.weight, fused.bias
             folded[id(norm)] = nn.Identity()
@@ -86,10 +87,14 @@ def fold_batch_norms(net: nn.Module, example: torch.Tensor) -> nn.Module:
 
 
 class HeadFirst(nn.Module):
-    """A pyramid decoder and a 1x1 head in one, the head before each enlargement.
+    """A pyramid decoder and a 1x1 head in one, with the head applied before each upsampling.
 
-    Enlarging interpolates with weights that sum to one, place by place; the head mixes channels, channel by channel.
-    So they commute, and it is 14 channels that are enlarged, not 128.
+    Upsampling mixes the cells of a channel with weights that sum to one. The head mixes the channels of a cell. The two
+    commute, so PYLON upsamples 14 channels instead of 128.
+
+    Args:
+        decoder: Decoder whose upsampling modules have no gate.
+        head: 1x1 convolution.
     """
 
     def __init__(self, decoder: PyramidDecoder, head: nn.Module) -> None:
@@ -98,7 +103,7 @@ class HeadFirst(nn.Module):
         self.head_without_bias.register_parameter("bias", None)
 
     def forward(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-        """From the encoder's maps (N, C, *grid), shallow to deep, to the heatmap (N, M, *grid)."""
+        """Compute the heatmap (N, M, *grid) from the encoder's maps (N, C, *grid), shallow to deep."""
         heatmap = self.head(self.decoder.deepest(maps[-1]))
         ups: Any = self.decoder.up
         for up, fine in zip(ups, reversed(maps[:-1]), strict=False):
@@ -108,41 +113,53 @@ class HeadFirst(nn.Module):
 
 
 class PointwiseConvolution(nn.Conv2d):
-    """A 1x1 convolution that goes to oneDNN on one thread too.
+    """A 1x1 convolution that always runs in oneDNN.
 
-    PyTorch gives such a one to its matrix product where there is one thread and a small batch, which takes more than
-    twice the time, and in channels_last a pass of its own for the bias. While tracing or exporting it is a plain one.
+    With one thread and a small batch, PyTorch computes such a convolution as a matrix product. This takes more than
+    twice the time and, with channels_last, a separate pass for the bias. While it is traced or exported, it is a plain
+    convolution.
     """
 
     def _conv_forward(self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        known = input.dtype == weight.dtype == torch.float32 and input.device.type == "cpu"
-        taken_apart = torch.compiler.is_compiling() or torch.jit.is_tracing() or torch.is_autocast_enabled("cpu")
-        if not known or taken_apart or not torch.backends.mkldnn.is_available():
+        supported = input.dtype == weight.dtype == torch.float32 and input.device.type == "cpu"
+        plain = not is_eager() or torch.is_autocast_enabled("cpu")
+        if not supported or plain or not torch.backends.mkldnn.is_available():
             return super()._conv_forward(input, weight, bias)
         return torch.mkldnn_convolution(input, weight, bias, (0, 0), (1, 1), (1, 1), self.groups)
 
 
 def _speed_up_pointwise(net: nn.Module) -> None:
-    """Make the network's 1x1 convolutions :class:`PointwiseConvolution`, in place."""
+    """Turn the network's 1x1 convolutions into :class:`PointwiseConvolution`, in place."""
     for module in net.modules():
         if type(module) is nn.Conv2d and module.kernel_size == module.stride == (1, 1) and module.padding == (0, 0):
             module.__class__ = PointwiseConvolution
 
 
 class Converted(nn.Module):
-    """A network in another precision that takes images of any: (N, C, *spatial)."""
+    """An encoder in another precision that converts its input.
+
+    Args:
+        encoder: Encoder whose weights have the type dtype.
+        dtype: Type to which images are converted.
+    """
 
     def __init__(self, encoder: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
         self.encoder, self.dtype = encoder, dtype
 
     def forward(self, x: torch.Tensor) -> Sequence[torch.Tensor]:
-        """The maps of an image (N, C, *spatial)."""
+        """Compute the feature maps of an image (N, C, *spatial)."""
         return self.encoder(x.to(self.dtype))
 
 
 class ConvertedSlices(nn.Module):
-    """An encoder in another precision whose deepest map alone is given, in the precision of the rest of the network."""
+    """An encoder in another precision that returns only its deepest map, in the precision of the rest of the network.
+
+    Args:
+        encoder: Encoder whose weights have the type dtype.
+        dtype: Type to which images are converted.
+        rest: Type to which the deepest map is converted.
+    """
 
     def __init__(self, encoder: nn.Module, dtype: torch.dtype, rest: torch.dtype) -> None:
         super().__init__()
@@ -150,12 +167,12 @@ class ConvertedSlices(nn.Module):
         self.channels, self.strides = encoder.channels, encoder.strides
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """The deepest map of images (G, S, H, W)."""
+        """Compute the deepest map of images (G, S, H, W), in a list."""
         return [self.encoder(x.to(self.dtype))[-1].to(self.rest)]
 
 
 def _optimize_slices(net: Any, dtype: torch.dtype | None, example: torch.Tensor | None) -> nn.Module:
-    """The same for a network over slices, in place: its encoder takes nearly all the time."""
+    """Optimize the encoder of a network over slices, which takes nearly all the time, in place."""
     weight = next(net.encoder.parameters())
     if example is None:
         image = weight.new_zeros(1, net.slices_per_group, LEAST_SIZE, LEAST_SIZE)
@@ -165,14 +182,14 @@ def _optimize_slices(net: Any, dtype: torch.dtype | None, example: torch.Tensor 
     if dtype is not None:
         net.encoder = ConvertedSlices(net.encoder.to(dtype), dtype, weight.dtype)
     net.chunk_size = _GROUPS_AT_A_TIME
-    flat: list[Any] = [module for module in net.modules() if isinstance(module, nn.Conv2d)]  # Conv3d has another format
-    for convolution in flat:
+    convolutions: list[Any] = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
+    for convolution in convolutions:  # not Conv3d, which has another memory format
         convolution.to(memory_format=torch.channels_last)
     return net.requires_grad_(False)
 
 
 def _can_put_head_first(net: nn.Module) -> bool:
-    """Whether decoder and head commute: a 1x1 head, and no gate that needs the deeper map in all its channels."""
+    """Return whether decoder and head commute: the head is 1x1, and no gate needs all channels of the deep map."""
     decoder, head = getattr(net, "decoder", None), getattr(net, "head", None)
     return (
         isinstance(decoder, PyramidDecoder)
@@ -185,25 +202,26 @@ def _can_put_head_first(net: nn.Module) -> bool:
 def optimize_for_inference(
     net: nn.Module, dtype: torch.dtype | None = None, example: torch.Tensor | None = None
 ) -> nn.Module:
-    """A copy of a network that computes the same faster: for inference, not for training and not for checkpoints.
+    """Copy a network and optimize the copy for faster inference; use the original for training and checkpoints.
 
-    Batch norms are folded into their convolutions, channels come last in memory, a PYLON's 1x1 head goes before each
-    enlargement, and the slices of a volume go through the encoder a few at a time. Logits and maps differ from the
-    network's by rounding alone: by 1e-12 of the largest value in float64, in float32 by some millionths, as the
-    network's own do on another number of threads; they were up to three times as far from the exact result.
+    The copy has its batch norms folded into convolutions and its channels last in memory. PYLON's 1x1 head is applied
+    before each upsampling, and the slices of a volume pass the encoder in small chunks. Logits and maps differ from
+    those of the network by rounding only: by 1e-12 of the largest value in float64, and by some millionths in float32,
+    as the network itself differs with another number of threads. In float32 the copy's error was up to three times the
+    network's.
 
     Args:
-        net: a network of ours, or :class:`Explained` around one; any other module with an example.
-        dtype: torch.bfloat16 to compute in half the precision, which is faster where the processor knows it; the maps
-            are float32 still, but their values are then good to two or three digits. For networks of ours.
-        example: an image (N, C, *spatial) to find the batch norms with; made up for networks of ours.
+        net: Network of this package, or :class:`Explained` around one. Any other module needs an example.
+        dtype: torch.bfloat16 to compute in half precision, which is faster if the processor supports it. The maps are
+            still float32, but accurate to two or three digits. Only for networks of this package.
+        example: Image (N, C, *spatial) used to find the batch norms. Networks of this package need none.
 
     Returns:
-        the copy, in eval mode, its parameters frozen.
+        Copy in eval mode with frozen parameters.
 
     Raises:
-        TypeError: where net is no module.
-        ValueError: where an example is missing, or the dtype is none for networks.
+        TypeError: If net is not a module.
+        ValueError: If an example is missing, or the dtype is not a floating point type.
 
     Example:
         >>> from monai_pylon.networks.nets import PYLON
@@ -224,7 +242,7 @@ def optimize_for_inference(
     if isinstance(net, Conv3DNet):  # no batch norms, and one input channel
         return fast
     if example is None:
-        remedy = "Give an image that it takes: its content does not matter."
+        remedy = "Give an image of a size that the network accepts. Its content does not matter."
         check(ours, "example", "given for a network that is not of this package", example, remedy)
         weight = next(fast.parameters())
         size = (1, fast.in_channels, *(LEAST_SIZE,) * fast.spatial_dims)

@@ -1,4 +1,4 @@
-"""Weights into networks: from a file of whatever origin, or ImageNet's from the internet."""
+"""Loading of weights from files of several origins, or of ImageNet weights from the internet."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ __all__ = ["load_weights", "read_weights"]
 State = dict[str, torch.Tensor]
 
 _TIMM = "https://huggingface.co/timm/{}.tv_in1k/resolve/main/pytorch_model.bin"
-#: Where the ImageNet weights lie: torchvision's first ones, which the papers started from, as timm publishes them, and
-#: those that MONAI takes for its EfficientNet.
+#: URLs of ImageNet weights: torchvision's first ones, from which the papers started, as timm publishes them, and those
+#: of MONAI's EfficientNet.
 IMAGENET_URLS = {
     **{name: _TIMM.format(name) for name in ("resnet18", "resnet34", "resnet50", "densenet121")},
     "efficientnet_b0": url_map["efficientnet-b0"],
@@ -30,19 +30,21 @@ IMAGENET_URLS = {
 
 
 def read_weights(weights: str | Path, encoder: str = "") -> State:
-    """Read weights under our names from a file, or ImageNet's, which are fetched once and kept by ``torch.hub``.
+    """Read weights from a file, or ImageNet weights, and convert their names to ours.
+
+    ImageNet weights are downloaded once; ``torch.hub`` keeps them.
 
     Args:
-        weights: "imagenet" or a file of torchvision, timm, the PYLON authors or ours, as ``torch.save`` writes it. It
-            is read with ``weights_only=True``: it cannot run code.
-        encoder: whose ImageNet weights.
+        weights: "imagenet", or a file of torchvision, timm, the PYLON authors or this package, written by
+            ``torch.save``. It is read with ``weights_only=True``: it cannot run code.
+        encoder: Name of the encoder, for ImageNet weights.
 
     Returns:
-        the tensors, such as (64, C, 7, 7), by our names.
+        Tensors, such as (64, C, 7, 7), by name.
 
     Raises:
-        ValueError: where there is no such file, or it holds no weights.
-        RuntimeError: where ImageNet weights cannot be fetched; the message says how to bring them by hand.
+        ValueError: If there is no such file, or it has no weights.
+        RuntimeError: If ImageNet weights cannot be downloaded. The message tells how to add them by hand.
 
     Example:
         >>> read_weights("nowhere.pth")
@@ -68,7 +70,7 @@ def read_weights(weights: str | Path, encoder: str = "") -> State:
 
 
 def _fetch(url: str, encoder: str) -> Mapping[str, Any]:
-    """ImageNet weights from the internet, or from where torch.hub kept them."""
+    """Download ImageNet weights, or read them from torch.hub's folder."""
     name = f"{encoder}_imagenet.pth"
     try:
         return load_state_dict_from_url(url, map_location="cpu", file_name=name, weights_only=True)
@@ -82,7 +84,7 @@ def _fetch(url: str, encoder: str) -> Mapping[str, Any]:
 
 
 def _fit_stem(state: State, own: Mapping[str, torch.Tensor]) -> State:
-    """Average a first convolution over its input channels, where it has others than the network."""
+    """Average the first convolution over its input channels if the network has another number of them."""
     stems = [key for key in state if key.endswith(("conv1.weight", "conv0.weight", "_conv_stem.weight")) and key in own]
     for key in stems:
         value, wanted = state[key], own[key].shape
@@ -94,16 +96,16 @@ def _fit_stem(state: State, own: Mapping[str, torch.Tensor]) -> State:
 def load_weights(network: nn.Module, weights: str | Path) -> None:
     """Load weights into an encoder, or into a network with an encoder, strictly and in place.
 
-    A file with a whole network goes into a network as a whole; into an encoder goes its encoder. A file with an encoder
-    goes into the network's encoder, and the rest stays as it is. A first convolution for three channels is averaged
-    over them where the network has another number.
+    Weights of a whole network are loaded into a network as a whole; into an encoder, those of its encoder are loaded.
+    Weights of an encoder are loaded into the network's encoder, and its other weights do not change. A first
+    convolution for three channels is averaged over them if the network has another number.
 
     Args:
-        network: an encoder, or a network with ``encoder``; its image is (N, C, *spatial).
+        network: Encoder, or network with ``encoder``, for images (N, C, *spatial).
         weights: "imagenet" or a file; see :func:`read_weights`.
 
     Raises:
-        ValueError: where the weights are another network's; the message names a key and the shapes.
+        ValueError: If the weights belong to another network. The message names a key and the shapes.
 
     Example:
         >>> load_weights(nn.Conv2d(1, 1, 1), "nowhere.pth")

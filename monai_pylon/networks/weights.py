@@ -1,6 +1,6 @@
-"""Weights of others under our names: torchvision, timm, EfficientNet-PyTorch and the PYLON authors.
+"""Conversion of state dicts from torchvision, timm, EfficientNet-PyTorch and the PYLON authors to this package's names.
 
-Pure: dictionaries in, dictionaries out. Reading files and loading them into networks is in ``pretrained``.
+The functions turn dictionaries into dictionaries. ``pretrained`` reads files and loads them into networks.
 """
 
 from __future__ import annotations
@@ -40,26 +40,35 @@ _SQUEEZE = {"se.conv_reduce": "_se_reduce", "se.conv_expand": "_se_expand"}
 _STACKS = (1, 2, 2, 3, 3, 4, 1)
 
 
-def _renamed(state_dict: Mapping[str, Any], rename: Callable[[str], str | None], whose: str) -> State:
-    """Rename every key; a key that is dropped becomes "", one that is not known None, and that is an error."""
+def _renamed(state_dict: Mapping[str, Any], rename: Callable[[str], str | None], source: str) -> State:
+    """Rename every key, or raise an error if a key is unknown.
+
+    Args:
+        state_dict: State dict to convert.
+        rename: Function from a key to its new name: "" drops the key, None means that the key is unknown.
+        source: Noun phrase for the expected network, for the error message.
+    """
     check_type(state_dict, Mapping, "state_dict", "Load the file with torch.load(..., weights_only=True) first.")
     names = {key: rename(key.removeprefix("module.")) for key in state_dict}
     unknown = [key for key, name in names.items() if name is None]
-    check(bool(names) and not unknown, "state_dict", whose, unknown[:3] or "empty", "Is it another network's?")
+    check(bool(names), "state_dict", f"that of {source}", state_dict)
+    if unknown:
+        raise ValueError(f"state_dict has keys that do not belong to {source}: {unknown[:3]}. Load another file.")
     return {name: state_dict[key] for key, name in names.items() if name}
 
 
 def convert_torchvision_resnet(state_dict: Mapping[str, torch.Tensor]) -> State:
-    """A ResNet of torchvision or timm (the names are the same) as an encoder of ours: without its classifier.
+    """Convert a ResNet of torchvision or timm, which use the same names, and drop its classifier.
 
     Args:
-        state_dict: the checkpoint; the first weight is (64, C, 7, 7).
+        state_dict: State dict whose first weight is (64, C, 7, 7).
 
     Returns:
-        state dict of ``make_encoder("resnet18" | "resnet34" | "resnet50", 2, C)``.
+        State dict for ``make_encoder("resnet18" | "resnet34" | "resnet50", 2, C)``.
 
     Raises:
-        ValueError: where a key is not a ResNet's.
+        TypeError: If state_dict is not a mapping.
+        ValueError: If a key does not belong to a ResNet.
 
     Example:
         >>> list(convert_torchvision_resnet({"conv1.weight": torch.zeros(64, 3, 7, 7), "fc.bias": torch.zeros(1000)}))
@@ -73,16 +82,17 @@ def convert_torchvision_resnet(state_dict: Mapping[str, torch.Tensor]) -> State:
 
 
 def convert_torchvision_densenet(state_dict: Mapping[str, torch.Tensor]) -> State:
-    """A DenseNet of torchvision (old or new names) or timm as an encoder of ours: without its classifier.
+    """Convert a DenseNet of torchvision (old or new names) or timm and drop its classifier.
 
     Args:
-        state_dict: the checkpoint; the first weight is (64, C, 7, 7).
+        state_dict: State dict whose first weight is (64, C, 7, 7).
 
     Returns:
-        state dict of ``make_encoder("densenet121", 2, C)``.
+        State dict for ``make_encoder("densenet121", 2, C)``.
 
     Raises:
-        ValueError: where a key is not a DenseNet's.
+        TypeError: If state_dict is not a mapping.
+        ValueError: If a key does not belong to a DenseNet.
 
     Example:
         >>> list(convert_torchvision_densenet({"features.denseblock1.denselayer1.norm.1.weight": torch.zeros(64)}))
@@ -99,19 +109,20 @@ def convert_torchvision_densenet(state_dict: Mapping[str, torch.Tensor]) -> Stat
 
 
 def convert_efficientnet(state_dict: Mapping[str, torch.Tensor]) -> State:
-    """An EfficientNet-B0 of EfficientNet-PyTorch (where MONAI takes its weights) or of timm as an encoder of ours.
+    """Convert an EfficientNet-B0 of EfficientNet-PyTorch (the source of MONAI's weights) or timm.
 
-    Of timm's weights take those called ``tf_efficientnet_b0``: they were trained with the padding that MONAI's network
-    has. The others load too, and lose some of their accuracy.
+    The classifier is dropped. Of timm's weights use ``tf_efficientnet_b0``, which were trained with the padding of
+    MONAI's network. timm's other weights load too, but lose accuracy.
 
     Args:
-        state_dict: the checkpoint; the first weight is (32, C, 3, 3).
+        state_dict: State dict whose first weight is (32, C, 3, 3).
 
     Returns:
-        state dict of ``make_encoder("efficientnet_b0", 2, C)``.
+        State dict for ``make_encoder("efficientnet_b0", 2, C)``.
 
     Raises:
-        ValueError: where a key is not an EfficientNet-B0's.
+        TypeError: If state_dict is not a mapping.
+        ValueError: If a key does not belong to an EfficientNet-B0.
 
     Example:
         >>> list(convert_efficientnet({"blocks.1.1.conv_pw.weight": torch.zeros(144, 24, 1, 1)}))
@@ -140,7 +151,7 @@ def convert_efficientnet(state_dict: Mapping[str, torch.Tensor]) -> State:
 
 
 def _pylon_name(key: str) -> str | None:
-    """Our name for a key of the PYLON authors' network."""
+    """Return the name of a key of the PYLON authors' network in this package, or None if it is unknown."""
     key = key.replace(".bn.", ".adn.N.")
     if key.startswith("net.encoder."):
         return None if not _RESNET.fullmatch(inner := key.removeprefix("net.encoder.")) else f"encoder.{inner}"
@@ -158,17 +169,18 @@ def _pylon_name(key: str) -> str | None:
 
 
 def convert_pylon_checkpoint(state_dict: Mapping[str, Any]) -> State:
-    """A checkpoint of the PYLON authors' program as one of :class:`~monai_pylon.networks.nets.PYLON`.
+    """Convert a checkpoint of the PYLON authors' program for :class:`~monai_pylon.networks.nets.PYLON`.
 
     Args:
-        state_dict: the checkpoint, or a dictionary that holds it under "state_dict" or "model", or any part of one; its
-            decoder ends in maps (N, 128, *grid), its head in (N, M, *grid).
+        state_dict: State dict, a part of it, or a dictionary that holds it under "state_dict" or "model". Its decoder
+            computes maps (N, 128, *grid), its head (N, M, *grid).
 
     Returns:
-        state dict that PYLON of the same arguments loads strictly.
+        State dict that PYLON with the same arguments loads strictly.
 
     Raises:
-        ValueError: where a key is none of theirs.
+        TypeError: If state_dict is not a mapping.
+        ValueError: If a key does not belong to the authors' program.
 
     Example:
         >>> list(convert_pylon_checkpoint({"net.decoder.up3.conv1.0.bn.weight": torch.ones(1024)}))
@@ -178,7 +190,7 @@ def convert_pylon_checkpoint(state_dict: Mapping[str, Any]) -> State:
 
 
 def unwrapped(state_dict: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The state dict in a training checkpoint, which may hold optimizers and counters beside it."""
+    """Return the state dict of a training checkpoint, which may also hold optimizers and counters."""
     for key in ("state_dict", "model"):
         if isinstance(state_dict, Mapping) and isinstance(inner := state_dict.get(key), Mapping):
             return unwrapped(inner)
@@ -186,17 +198,18 @@ def unwrapped(state_dict: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def convert_weights(state_dict: Mapping[str, Any]) -> State:
-    """Find out by its keys whose a state dict is, and convert it; one of ours stays as it is.
+    """Recognize the source of a state dict by its keys and convert it.
 
     Args:
-        state_dict: of torchvision, timm, EfficientNet-PyTorch, the PYLON authors or ours, or a training checkpoint that
-            holds one; the first weight is (64, C, 7, 7) or the like.
+        state_dict: State dict of torchvision, timm, EfficientNet-PyTorch, the PYLON authors or this package, or a
+            training checkpoint that holds one. Its first weight is (64, C, 7, 7) or similar.
 
     Returns:
-        state dict by our names, of an encoder or of a whole network.
+        State dict of an encoder or of a whole network with this package's names. A state dict of this package is
+        returned without changes, except for the prefix ``module.``.
 
     Raises:
-        ValueError: where it is of a known kind and has keys that this kind does not have.
+        ValueError: If the source is recognized, but some of the keys do not belong to it.
 
     Example:
         >>> list(convert_weights({"module.head.bias": torch.zeros(14)}))

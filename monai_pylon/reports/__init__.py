@@ -1,4 +1,4 @@
-"""Files that people open: figures, NIfTI files and HTML pages. Each file is written atomically."""
+"""Figures, NIfTI files and HTML pages for people to open, each written atomically."""
 
 from monai_pylon.reports.chest_ct_figure import ScanFinding, finding_on_scan, scan_findings_figure
 from monai_pylon.reports.display import (

@@ -1,4 +1,4 @@
-"""Pictures of chest CTs that a person opens: where a network's score of each finding comes from."""
+"""Figures of chest CTs with the heatmap of each finding and the slice scores along the body."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _PLANES = ("axial", "coronal")
 #: The axis of a RAS volume that each plane cuts.
 _CUT_AXIS = {"axial": 2, "coronal": 1}
 _NOTE = (
-    "Slices through the strongest evidence for each finding. Colour: positive evidence relative to its own maximum, so "
-    "that even an unlikely finding has a bright spot; read the probability. A cell of the map is several cm wide. "
-    "Radiological display: the patient's right is on the left. For research, not for diagnosis."
+    "Each slice passes through the strongest evidence for its finding. Color: positive evidence divided by its own "
+    "maximum. Even an unlikely finding has a bright spot, so read the probability. A grid cell of the map is several "
+    "cm wide. Radiological display: the patient's right is on the left. For research, not for diagnosis."
 )
 
 
 class ScanFinding(NamedTuple):
-    """What a network says of one finding in one scan, ready to be drawn.
+    """Result of a network for one finding in one scan, prepared for a figure.
 
     Attributes:
-        name: of the finding.
-        probability: 0 to 1.
-        panels: by plane, "axial" and "coronal", the slice (H, W) as gray and its heat (H, W), both 0 to 1.
-        heights: (S,) mm, and
-        scores: (S,) of the slice groups; both empty where the network scores none.
-        peak: the voxel (x, y, z) with the strongest evidence.
+        name: Name of the finding.
+        probability: Probability of the finding, 0 to 1.
+        panels: For the planes "axial" and "coronal", a gray slice (H, W) and its heatmap (H, W), both 0 to 1.
+        heights: Positions (S,) of the slice groups in mm; empty without slice scores.
+        scores: Scores (S,) of the slice groups; empty without slice scores.
+        peak: Voxel (x, y, z) with the strongest evidence.
 
     Example:
         >>> ScanFinding("lung mass", 0.7, {}, np.zeros(0), np.zeros(0), (0, 0, 0)).name
@@ -61,22 +61,22 @@ def finding_on_scan(
     heights: np.ndarray | None = None,
     scores: np.ndarray | None = None,
 ) -> ScanFinding:
-    """Cut a scan and a map of evidence where the evidence is strongest.
+    """Cut a scan and a heatmap at the voxel with the strongest evidence.
 
     Args:
-        name: of the finding.
-        probability: 0 to 1.
-        ct: (X, Y, Z) in HU.
-        heat: (X, Y, Z), signed evidence on the scan's grid.
-        affine: (4, 4), voxel indices to RAS millimetres.
-        heights: (S,), where the slice groups lie, mm; None without.
-        scores: (S,), their scores.
+        name: Name of the finding.
+        probability: Probability of the finding, 0 to 1.
+        ct: Voxels (X, Y, Z) in HU.
+        heat: Signed evidence (X, Y, Z) on the scan's grid.
+        affine: Matrix (4, 4) from voxel indices to RAS mm.
+        heights: Positions (S,) of the slice groups in mm; None without slice scores.
+        scores: Scores (S,) of the slice groups; None without slice scores.
 
     Returns:
-        the slices, in radiological display, with pixels of 1 mm.
+        The slices in radiological display, with pixels of 1 mm.
 
     Raises:
-        ValueError: where the map is not on the scan's grid.
+        ValueError: If the heatmap is not on the scan's grid.
 
     Example:
         >>> heat = np.zeros((8, 8, 8))
@@ -87,38 +87,39 @@ def finding_on_scan(
     check(ct.ndim == 3 and ct.shape == heat.shape, "heat", f"of the scan's shape {ct.shape}", heat)
     x, y, z = (int(n) for n in np.unravel_index(int(np.argmax(heat)), heat.shape))
     peak = (x, y, z)
-    mark = np.zeros(heat.shape, dtype=bool)
-    mark[peak] = True
-    view = ras_view(mark, affine).array
-    turned = np.unravel_index(int(np.argmax(view)), view.shape)
+    at_peak = np.zeros(heat.shape, dtype=bool)
+    at_peak[peak] = True
+    view = ras_view(at_peak, affine).array
+    ras_peak = np.unravel_index(int(np.argmax(view)), view.shape)
     highest = max(float(heat.max()), 1e-12)
     panels = {}
     for plane in _PLANES:
         axis = _CUT_AXIS[plane]
-        position = float(turned[axis]) / max(view.shape[axis] - 1, 1)
-        slices = [radiological_slice(volume, affine, plane, position) for volume in (ct, heat)]
-        gray = DisplaySlice(window_to_gray(slices[0].image), slices[0].spacing)
-        share = DisplaySlice(np.clip(slices[1].image / highest, 0, 1).astype(np.float32), slices[1].spacing)
-        drawn = [np.clip(square_pixels(part, _PIXEL_MM, order=1), 0, 1) for part in (gray, share)]
-        panels[plane] = (drawn[0], drawn[1])
-    along, curve = np.zeros(0), np.zeros(0)
-    if scores is not None and heights is not None:
-        along, curve = np.asarray(heights), np.asarray(scores)
-    return ScanFinding(name, probability, panels, along, curve, peak)
+        position = float(ras_peak[axis]) / max(view.shape[axis] - 1, 1)
+        hu, evidence = (radiological_slice(volume, affine, plane, position) for volume in (ct, heat))
+        gray = DisplaySlice(window_to_gray(hu.image), hu.spacing)
+        relative = DisplaySlice(np.clip(evidence.image / highest, 0, 1).astype(np.float32), evidence.spacing)
+        gray_pixels, heat_pixels = (np.clip(square_pixels(s, _PIXEL_MM, order=1), 0, 1) for s in (gray, relative))
+        panels[plane] = (gray_pixels, heat_pixels)
+    if heights is None or scores is None:
+        heights = scores = np.zeros(0)
+    return ScanFinding(name, probability, panels, np.asarray(heights), np.asarray(scores), peak)
 
 
-def _draw_panel(axes: Any, panel: tuple[np.ndarray, np.ndarray], words: str) -> None:
+def _draw_panel(axes: Any, panel: tuple[np.ndarray, np.ndarray], title: str) -> None:
+    """Draw a slice with its heatmap, a contour at half of the maximum, and the letters of the patient's sides."""
     gray, heat = panel
     axes.imshow(paint_heatmap(gray, heat), interpolation="antialiased")
     if heat.min() < 0.5 < heat.max():
         axes.contour(heat, levels=[0.5], colors="#ffd24d", linewidths=0.9)
-    axes.set_title(words, color=TEXT, fontsize=11, pad=4)
+    axes.set_title(title, color=TEXT, fontsize=11, pad=4)
     axes.set_axis_off()
     for x, letter, side in ((0.02, "R", "left"), (0.98, "L", "right")):
         axes.text(x, 0.5, letter, transform=axes.transAxes, color=TEXT, fontsize=12, fontweight="bold", ha=side)
 
 
 def _draw_curve(axes: Any, finding: ScanFinding) -> None:
+    """Draw the slice scores over the height in the body."""
     axes.set_facecolor(BACKGROUND)
     axes.axhline(0, color=FAINT, linewidth=0.8)
     axes.plot(finding.heights, finding.scores, color="#ffd24d", linewidth=1.6)
@@ -130,17 +131,17 @@ def _draw_curve(axes: Any, finding: ScanFinding) -> None:
 
 
 def scan_findings_figure(findings: Sequence[ScanFinding], title: str = "") -> Any:
-    """Show findings beside each other: an axial and a coronal slice each, and the slice scores along the body.
+    """Draw findings side by side, each with an axial slice, a coronal slice and its slice scores.
 
     Args:
-        findings: most probable first, as :func:`finding_on_scan` makes them.
-        title: the scan's name.
+        findings: Findings from :func:`finding_on_scan`, in the order of the columns.
+        title: Name of the scan.
 
     Returns:
-        a `matplotlib.figure.Figure`; no window is opened.
+        A `matplotlib.figure.Figure`; no window is opened.
 
     Raises:
-        ValueError: for no finding.
+        ValueError: If there is no finding.
 
     Example:
         >>> cube, affine = np.zeros((8, 8, 8)), np.diag([20.0, 20, 20, 1])
@@ -148,7 +149,7 @@ def scan_findings_figure(findings: Sequence[ScanFinding], title: str = "") -> An
         >>> len(scan_findings_figure([found, found]).axes)
         6
     """
-    check(len(findings) > 0, "findings", "at least one", len(findings))
+    check(len(findings) > 0, "findings", "a sequence with at least one finding", findings)
     curves = any(len(finding.scores) for finding in findings)
     aspects = [max(f.panels[p][0].shape[0] / f.panels[p][0].shape[1] for f in findings) for p in _PLANES]
     heights = [_INCHES * aspect + 0.4 for aspect in aspects] + ([_CURVE_INCHES + 0.3] if curves else [])
@@ -173,8 +174,8 @@ def scan_findings_figure(findings: Sequence[ScanFinding], title: str = "") -> An
     )
     for column, finding in enumerate(findings):
         for row, plane in enumerate(_PLANES):
-            words = f"{finding.name}  {finding.probability:.2f}" if row == 0 else plane
-            _draw_panel(figure.add_subplot(grid[row, column]), finding.panels[plane], words)
+            caption = f"{finding.name}  {finding.probability:.2f}" if row == 0 else plane
+            _draw_panel(figure.add_subplot(grid[row, column]), finding.panels[plane], caption)
         if curves and len(finding.scores):
             _draw_curve(figure.add_subplot(grid[2, column]), finding)
     figure.text(0.1 / width, 1 - head / 2 / total, title, color=TEXT, fontsize=15, fontweight="bold", va="center")

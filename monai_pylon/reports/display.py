@@ -1,7 +1,7 @@
-"""Slices as a radiologist sees them, and organs painted over them. Arrays in, arrays out; no plotting here.
+"""Slices in radiological display, gray windows and label overlays, as functions from arrays to arrays.
 
-Radiological display: the patient's right on the image's left; axial slices with the front (anterior) up, coronal slices
-with the head up. Which way the patient lies comes from the affine alone.
+In radiological display the patient's right is on the left of the image. Axial slices have the front (anterior) of the
+patient at the top, coronal slices the head. The orientation of the patient comes from the affine alone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from monai_pylon.utils import check, check_choice, ras_view, voxel_spacing
 
 __all__ = ["DisplaySlice", "paint_labels", "radiological_slice", "square_pixels", "window_to_gray"]
 
-#: The axis of a RAS volume that each plane cuts, and the axes that become its rows and columns.
+#: For each plane, the axes of a RAS volume that are cut, that become the rows and that become the columns.
 _PLANES = {"axial": (2, 1, 0), "coronal": (1, 2, 0)}
 
 
@@ -24,8 +24,8 @@ class DisplaySlice(NamedTuple):
     """A slice in radiological display.
 
     Attributes:
-        image: (H, W), the first row uppermost, the first column leftmost.
-        spacing: height and width of a pixel in mm.
+        image: Pixels (H, W); the first row is at the top, the first column on the left.
+        spacing: Height and width of a pixel in mm.
 
     Example:
         >>> DisplaySlice(np.zeros((4, 6)), (5.0, 0.8)).spacing
@@ -37,18 +37,18 @@ class DisplaySlice(NamedTuple):
 
 
 def window_to_gray(hu: np.ndarray, level: float = -300.0, width: float = 1600.0) -> np.ndarray:
-    """Map HU to gray values by a window; the default shows lungs and soft tissue on one picture.
+    """Map HU to gray values by a window; the default window shows both lungs and soft tissue.
 
     Args:
-        hu: (...), in HU. NaN becomes black.
-        level: the HU in the middle of the window.
-        width: the HU from black to white.
+        hu: Values (...) in HU; NaN becomes black.
+        level: Center of the window in HU.
+        width: Width of the window in HU, from black to white.
 
     Returns:
-        float32 (...), 0 (black) to 1 (white).
+        Gray values (...), float32 from 0 (black) to 1 (white).
 
     Raises:
-        ValueError: where the width is not positive.
+        ValueError: If the width is not positive.
 
     Example:
         >>> window_to_gray(np.array([-1024.0, 0.0, 400.0]), level=0, width=800).tolist()
@@ -60,22 +60,22 @@ def window_to_gray(hu: np.ndarray, level: float = -300.0, width: float = 1600.0)
 
 
 def radiological_slice(volume: np.ndarray, affine: np.ndarray, plane: str, position: float) -> DisplaySlice:
-    """Cut a slice out of a volume and turn it to radiological display.
+    """Cut a slice from a volume and turn it to radiological display.
 
     Args:
-        volume: (X, Y, Z), any orientation; oblique volumes are cut along their own nearest axes.
-        affine: (4, 4), voxel indices to RAS millimetres.
+        volume: Voxels (X, Y, Z) in any orientation; an oblique volume is cut along its own nearest axes.
+        affine: Matrix (4, 4) from voxel indices to RAS mm.
         plane: "axial" or "coronal".
-        position: where to cut, 0 to 1: from the feet to the head (axial), from the back to the front (coronal).
+        position: Position of the cut from 0 to 1: feet to head (axial) or back to front (coronal).
 
     Returns:
-        the slice, a view of the volume (its first row uppermost), and its pixel size.
+        The slice, as a view of the volume, and its pixel size.
 
     Raises:
-        ValueError: for an unknown plane, or a position outside 0 to 1.
+        ValueError: If the plane is unknown or the position is outside 0 to 1.
 
     Example:
-        >>> # values that grow towards the patient's right: high on the left of the picture
+        >>> # the values grow towards the patient's right, so the left of the image has the highest
         >>> volume = np.broadcast_to(np.arange(3.0)[:, None, None], (3, 4, 5))
         >>> radiological_slice(volume, np.eye(4), "axial", 0.5).image[0].tolist()
         [2.0, 1.0, 0.0]
@@ -91,15 +91,18 @@ def radiological_slice(volume: np.ndarray, affine: np.ndarray, plane: str, posit
 
 
 def square_pixels(slice_: DisplaySlice, pixel_mm: float, order: int) -> np.ndarray:
-    """Resample a slice to square pixels, so that a millimetre is as long across as it is down.
+    """Resample a slice to square pixels.
 
     Args:
-        slice_: the slice, image (H, W), with its pixel size.
-        pixel_mm: the edge of the new pixels in mm.
-        order: 1 to interpolate between gray values, 0 to keep labels as they are.
+        slice_: Slice with image (H, W) and pixel size.
+        pixel_mm: Edge length of the new pixels in mm.
+        order: 1 for linear interpolation of gray values, 0 for nearest neighbor, which keeps label values.
 
     Returns:
-        (H, W) of the slice's type, covering the same area to within half a pixel.
+        Image (H', W') of the same dtype, covering the same area to within half a pixel.
+
+    Raises:
+        ValueError: If `pixel_mm` is not positive.
 
     Example:
         >>> square_pixels(DisplaySlice(np.eye(2, dtype=np.uint8), (2.0, 1.0)), pixel_mm=1.0, order=0).tolist()
@@ -119,20 +122,20 @@ def paint_labels(
     alpha: float = 0.25,
     contour: int = 2,
 ) -> np.ndarray:
-    """Paint a label map over a gray image: each label tinted, with a solid outline just inside its border.
+    """Paint a label map over a gray image, each label with a tint and a solid outline just inside its border.
 
     Args:
-        gray: (H, W), 0 to 1.
-        labels: (H, W), integers; values without a colour stay as they are.
-        colors: red, green and blue (0 to 1) by label value.
-        alpha: strength of the tint, 0 to 1.
-        contour: width of the outline in pixels; 0 for none.
+        gray: Image (H, W), 0 to 1.
+        labels: Integers (H, W); pixels whose value has no color stay gray.
+        colors: Red, green and blue (0 to 1) by label value.
+        alpha: Strength of the tint, 0 to 1.
+        contour: Width of the outline in pixels; 0 draws none.
 
     Returns:
-        float32 (H, W, 3), 0 to 1.
+        RGB image (H, W, 3), float32 from 0 to 1.
 
     Raises:
-        ValueError: where the shapes differ or alpha is outside 0 to 1.
+        ValueError: If the shapes differ or alpha is outside 0 to 1.
 
     Example:
         >>> paint_labels(np.zeros((1, 2)), np.array([[0, 1]]), {1: (1.0, 0.0, 0.0)}, alpha=0.5, contour=0).tolist()
@@ -145,7 +148,7 @@ def paint_labels(
         inside = labels == value
         rgb[inside] = (1 - alpha) * rgb[inside] + alpha * np.asarray(color, dtype=np.float32)
         if contour and inside.any():
-            # beyond the picture counts as inside: an organ that is cut off gets no outline along the edge
+            # Pixels beyond the edge count as inside, so an organ that the edge cuts has no outline along it.
             core = ndimage.binary_erosion(inside, iterations=contour, border_value=1)
             rgb[inside & ~core] = color
     return rgb

@@ -1,4 +1,4 @@
-"""What all pictures that a person opens have in common: their colours, and that they appear whole or not at all."""
+"""Colors of all figures, and saving a figure atomically."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ BACKGROUND, TEXT, FAINT = "#101418", "#e8eaed", "#9aa0a6"
 
 
 def save_figure(path: str | PathLike[str], figure: Any) -> None:
-    """Save a figure as a PNG; the file appears whole or not at all.
+    """Save a figure as a PNG file, atomically and with its own background color.
 
     Args:
-        path: where to write, ending in ``.png``.
-        figure: a `matplotlib.figure.Figure`.
+        path: Path of the file, ending in ``.png``.
+        figure: A `matplotlib.figure.Figure`.
 
     Example:
         >>> import tempfile, pathlib

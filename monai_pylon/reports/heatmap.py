@@ -1,4 +1,4 @@
-"""Maps of evidence over a radiograph: brought to its size, and painted. Arrays in, arrays out; no plotting here."""
+"""Heatmaps over a radiograph: resizing, peak and color overlay, as functions on arrays."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from monai_pylon.utils import check
 
 __all__ = ["Peak", "heatmap_on_image", "heatmap_peak", "paint_heatmap"]
 
-#: From weak to strong: dark red, orange, yellow; told apart from gray, and from each other by brightness alone.
+#: Dark red, orange and yellow from weak to strong; brightness alone tells them apart.
 _RAMP = np.array([(0.55, 0.05, 0.15), (0.90, 0.30, 0.05), (1.0, 0.65, 0.0), (1.0, 0.95, 0.35)], dtype=np.float32)
 
 
 class Peak(NamedTuple):
-    """The highest pixel of a map.
+    """Highest pixel of a map.
 
     Attributes:
-        row: its row, from 0.
-        column: its column, from 0.
-        value: of the map there.
+        row: Row of the pixel, from 0.
+        column: Column of the pixel, from 0.
+        value: Value of the map at the pixel.
 
     Example:
         >>> Peak(row=3, column=5, value=0.9).column
@@ -36,18 +36,18 @@ class Peak(NamedTuple):
 
 
 def heatmap_on_image(heatmap: torch.Tensor, size: Sequence[int], probabilities: bool = True) -> torch.Tensor:
-    """Bring maps to the size of the image, as the metrics of localization do: bilinear, ``align_corners=False``.
+    """Resize maps to an image as the localization metrics do: bilinear with ``align_corners=False``.
 
     Args:
-        heatmap: (M, h, w) logits.
-        size: (rows, columns) of the image.
-        probabilities: whether the sigmoid is taken first; without, the maps stay signed logits.
+        heatmap: Logits (M, h, w).
+        size: Rows and columns (H, W) of the image.
+        probabilities: Whether to apply the sigmoid before resizing; without it the maps stay signed logits.
 
     Returns:
-        (M, H, W), float32.
+        Maps (M, H, W), float32.
 
     Raises:
-        ValueError: where the maps have another shape.
+        ValueError: If the maps or the size have another shape, or a size is not positive.
 
     Example:
         >>> heatmap_on_image(torch.zeros(14, 8, 8), (256, 200)).shape
@@ -60,13 +60,16 @@ def heatmap_on_image(heatmap: torch.Tensor, size: Sequence[int], probabilities: 
 
 
 def heatmap_peak(heatmap: np.ndarray) -> Peak:
-    """The highest pixel of a map; of equals the first.
+    """Find the highest pixel of a map; among equal pixels the first in row order.
 
     Args:
-        heatmap: (H, W).
+        heatmap: Map (H, W).
 
     Returns:
-        its row, column and value.
+        Row, column and value of the pixel.
+
+    Raises:
+        ValueError: If the map is empty or has another number of axes.
 
     Example:
         >>> heatmap_peak(np.array([[0.1, 0.2], [0.7, 0.3]]))
@@ -78,18 +81,18 @@ def heatmap_peak(heatmap: np.ndarray) -> Peak:
 
 
 def paint_heatmap(gray: np.ndarray, heat: np.ndarray, alpha: float = 0.6) -> np.ndarray:
-    """Paint a map over a gray image: where it is 0 the image stays as it is, where it is 1 it is nearly covered.
+    """Blend a map over a gray image with an opacity in proportion to the map.
 
     Args:
-        gray: (H, W), 0 to 1.
-        heat: (H, W), 0 to 1, such as a map divided by its maximum.
-        alpha: how much of the image is covered where the heat is 1, 0 to 1.
+        gray: Image (H, W), 0 to 1.
+        heat: Map (H, W), 0 to 1, such as a map divided by its maximum.
+        alpha: Opacity of the color where the map is 1, 0 to 1.
 
     Returns:
-        float32 (H, W, 3), 0 to 1.
+        RGB image (H, W, 3), float32 from 0 to 1.
 
     Raises:
-        ValueError: where the shapes differ, or the heat or alpha lies outside 0 to 1.
+        ValueError: If the shapes differ, or the map or alpha is outside 0 to 1.
 
     Example:
         >>> paint_heatmap(np.full((1, 2), 0.5), np.array([[0.0, 1.0]]), alpha=0.5)[0, 0].tolist()
@@ -97,9 +100,9 @@ def paint_heatmap(gray: np.ndarray, heat: np.ndarray, alpha: float = 0.6) -> np.
     """
     check(gray.ndim == 2 and gray.shape == heat.shape, "heat", f"of the image's shape {gray.shape}", heat)
     check(0 <= alpha <= 1, "alpha", "between 0 and 1", alpha)
-    inside = heat.size == 0 or (heat.min() >= 0 and heat.max() <= 1)
-    check(bool(inside), "heat", "between 0 and 1", heat, "Divide it by its maximum.")
+    in_range = heat.size == 0 or (heat.min() >= 0 and heat.max() <= 1)
+    check(bool(in_range), "heat", "between 0 and 1", heat, "Divide it by its maximum.")
     steps = np.linspace(0, 1, len(_RAMP))
     color = np.stack([np.interp(heat, steps, _RAMP[:, channel]) for channel in range(3)], axis=-1)
-    cover = (alpha * np.asarray(heat, dtype=np.float32))[..., None]
-    return ((1 - cover) * np.asarray(gray, dtype=np.float32)[..., None] + cover * color).astype(np.float32)
+    opacity = (alpha * np.asarray(heat, dtype=np.float32))[..., None]
+    return ((1 - opacity) * np.asarray(gray, dtype=np.float32)[..., None] + opacity * color).astype(np.float32)

@@ -1,4 +1,7 @@
-"""Pages that a person opens in a browser: one file, no scripts, nothing loaded from elsewhere, every text escaped."""
+"""HTML pages in one file, without scripts or external resources.
+
+All text is escaped.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +39,7 @@ pre {{ background: #1a2026; border-radius: .5rem; padding: .8rem; overflow-x: au
 
 
 class RawHTML(str):
-    """Text that is HTML already and is not escaped again.
+    """Text that is already HTML and is not escaped again.
 
     Example:
         >>> html_table([{"a": RawHTML("<b>1</b>"), "b": "<b>"}]).count("&lt;b&gt;")
@@ -49,14 +52,14 @@ def _text(value: Any) -> str:
 
 
 def html_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> RawHTML:
-    """A table; numbers stand to the right.
+    """Build a table with numbers aligned to the right.
 
     Args:
-        rows: values by column.
-        columns: which ones, in which order; None for those of the first row.
+        rows: Values by column; a missing value gives an empty cell.
+        columns: Columns to show, in order; None shows those of the first row.
 
     Returns:
-        the table, or an empty text where there are no rows.
+        The table, or an empty text without rows.
 
     Example:
         >>> "<td class=number>3</td>" in html_table([{"label": "lung mass", "scans": 3}])
@@ -68,38 +71,37 @@ def html_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None 
     lines = ["<table>", "<tr>" + "".join(f"<th>{escape(name)}</th>" for name in columns) + "</tr>"]
     for row in rows:
         cells = [row.get(name, "") for name in columns]
-        marks = [" class=number" if isinstance(cell, int | float) else "" for cell in cells]
-        lines.append(
-            "<tr>" + "".join(f"<td{mark}>{_text(cell)}</td>" for mark, cell in zip(marks, cells, strict=True)) + "</tr>"
-        )
+        classes = [" class=number" if isinstance(cell, int | float) else "" for cell in cells]
+        data = [f"<td{name}>{_text(cell)}</td>" for name, cell in zip(classes, cells, strict=True)]
+        lines.append("<tr>" + "".join(data) + "</tr>")
     return RawHTML("\n".join([*lines, "</table>"]))
 
 
 def html_numbers(numbers: Mapping[str, Any]) -> RawHTML:
-    """A row of numbers, each with the words that say what it counts.
+    """Build a row of numbers, each with its description.
 
     Args:
-        numbers: by their words.
+        numbers: Numbers by description.
 
     Returns:
-        the HTML.
+        The HTML.
 
     Example:
         >>> "<b>12</b> scans" in html_numbers({"scans": 12})
         True
     """
-    tiles = "".join(f"<div><b>{_text(value)}</b> {escape(words)}</div>" for words, value in numbers.items())
+    tiles = "".join(f"<div><b>{_text(value)}</b> {escape(text)}</div>" for text, value in numbers.items())
     return RawHTML(f"<div class=numbers>{tiles}</div>")
 
 
 def html_bar(share: float) -> RawHTML:
-    """A bar for a cell of a table.
+    """Build a bar for a table cell.
 
     Args:
-        share: its length, 0 to 1.
+        share: Length of the bar, 0 to 1; other values are clipped.
 
     Returns:
-        the HTML.
+        The HTML.
 
     Example:
         >>> "width:6.00rem" in html_bar(0.5)
@@ -109,35 +111,35 @@ def html_bar(share: float) -> RawHTML:
 
 
 def html_pictures(pictures: Iterable[tuple[str, str]]) -> RawHTML:
-    """Pictures beside each other, each a link to itself; a browser loads them when they come into view.
+    """Build a grid of pictures that link to their files and load when they come into view.
 
     Args:
-        pictures: the file, relative to the page, and the words below it.
+        pictures: For each picture its file, relative to the page, and its caption.
 
     Returns:
-        the HTML.
+        The HTML.
 
     Example:
         >>> 'src="a%20b.png"' in html_pictures([("a b.png", "scan a b")])
         True
     """
-    places = ((quote(os.fsencode(file)), escape(words)) for file, words in pictures)
+    escaped = ((quote(os.fsencode(file)), escape(caption)) for file, caption in pictures)
     figures = (
-        f'<figure><a href="{place}"><img loading=lazy src="{place}" alt="{words}"></a>'
-        f"<figcaption>{words}</figcaption></figure>"
-        for place, words in places
+        f'<figure><a href="{url}"><img loading=lazy src="{url}" alt="{caption}"></a>'
+        f"<figcaption>{caption}</figcaption></figure>"
+        for url, caption in escaped
     )
     return RawHTML("<div class=pictures>\n" + "\n".join(figures) + "\n</div>")
 
 
 def save_html(path: str | PathLike[str], title: str, parts: Iterable[str]) -> None:
-    """Write a page; the file appears whole or not at all.
+    """Write a page atomically.
 
     Args:
-        path: where to write, ending in ``.html``.
-        title: the page's heading.
-        parts: what stands below it: `RawHTML` as it is, other texts as paragraphs; those that begin with "# " are
-            headings.
+        path: Path of the file, ending in ``.html``.
+        title: Heading of the page.
+        parts: Content in order: `RawHTML` is inserted unchanged, a text that starts with "# " becomes a heading and
+            any other text a paragraph.
 
     Example:
         >>> import tempfile, pathlib

@@ -1,4 +1,4 @@
-"""Label maps and maps of evidence as NIfTI files on the input's own grid, as 3D Slicer and ITK-SNAP open them."""
+"""Label maps and heatmaps as NIfTI files on the grid of the input, for viewers such as 3D Slicer and ITK-SNAP."""
 
 from __future__ import annotations
 
@@ -10,20 +10,55 @@ import numpy as np
 from monai_pylon.utils import check, check_affine
 from monai_pylon.utils.files import atomic_write
 
-__all__ = ["save_radiograph_nifti", "save_label_nifti", "save_map_nifti"]
+__all__ = ["save_label_nifti", "save_map_nifti", "save_radiograph_nifti", "save_volume_nifti"]
+
+
+def _save(path: str | PathLike[str], array: np.ndarray, affine: np.ndarray, unit: str | None = "mm") -> None:
+    """Write an array (X, Y, Z) and its affine (4, 4) in scanner coordinates; the file is complete or absent."""
+    check(str(path).endswith((".nii", ".nii.gz")), "path", "a file ending in .nii or .nii.gz", str(path))
+    image = nibabel.Nifti1Image(array, affine)
+    image.header.set_xyzt_units(unit)
+    image.set_sform(affine, code=1)  # 1: scanner coordinates
+    image.set_qform(affine, code=1)
+    with atomic_write(path) as part:
+        nibabel.save(image, part)
+
+
+def save_volume_nifti(path: str | PathLike[str], hu: np.ndarray, affine: np.ndarray) -> None:
+    """Save a CT as int16, rounded to whole HU and clipped to the range of int16.
+
+    Args:
+        path: File to write, ending in ``.nii`` or ``.nii.gz``.
+        hu: (X, Y, Z), in HU.
+        affine: (4, 4), voxel indices to RAS millimetres.
+
+    Raises:
+        ValueError: If the volume is not 3D, the affine is invalid, or the path has another ending.
+
+    Example:
+        >>> import tempfile, pathlib
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_volume_nifti(pathlib.Path(folder, "ct.nii.gz"), np.full((2, 3, 4), -999.6), np.eye(4))
+        ...     int(nibabel.load(pathlib.Path(folder, "ct.nii.gz")).dataobj[0, 0, 0])
+        -1000
+    """
+    values, matrix = np.asarray(hu), check_affine(affine)
+    check(values.ndim == 3, "hu", "of shape (X, Y, Z)", values)
+    limits = np.iinfo(np.int16)
+    _save(path, np.rint(values).clip(limits.min, limits.max).astype(np.int16), matrix)
 
 
 def save_label_nifti(path: str | PathLike[str], labels: np.ndarray, affine: np.ndarray) -> None:
-    """Save a label map; the file appears whole or not at all.
+    """Save a label map atomically.
 
     Args:
-        path: where to write, ending in ``.nii`` or ``.nii.gz``.
-        labels: (X, Y, Z), integers from 0 to 255.
-        affine: (4, 4), voxel indices to RAS millimetres, of the scan that the labels belong to.
+        path: Path of the file, ending in ``.nii`` or ``.nii.gz``.
+        labels: Integers (X, Y, Z) from 0 to 255, or bool.
+        affine: Matrix (4, 4) of the scan, from voxel indices to RAS mm.
 
     Raises:
-        TypeError: where the labels are no integers.
-        ValueError: where they are not 3D or outside 0 to 255, or where the ending is another one.
+        TypeError: If the labels are not integers.
+        ValueError: If the labels are not 3D or not within 0 to 255, or the path has another ending.
 
     Example:
         >>> import tempfile, pathlib
@@ -35,34 +70,28 @@ def save_label_nifti(path: str | PathLike[str], labels: np.ndarray, affine: np.n
     labels = np.asarray(labels)
     matrix = check_affine(affine)
     if not (np.issubdtype(labels.dtype, np.integer) or labels.dtype == bool):
-        raise TypeError(f"labels must be of an integer type, but is of {labels.dtype}. Round it first, if it is meant.")
+        raise TypeError(f"labels must be of an integer type, but is of {labels.dtype}. Convert it first.")
     check(labels.ndim == 3, "labels", "of shape (X, Y, Z)", labels)
     small = labels.size == 0 or (labels.min() >= 0 and labels.max() <= 255)
     check(bool(small), "labels", "between 0 and 255", labels)
-    check(str(path).endswith((".nii", ".nii.gz")), "path", "a file ending in .nii or .nii.gz", str(path))
-    image = nibabel.Nifti1Image(labels.astype(np.uint8), matrix)
-    image.header.set_xyzt_units("mm")
-    image.set_sform(matrix, code=1)  # 1: scanner coordinates, as the scan's own
-    image.set_qform(matrix, code=1)
-    with atomic_write(path) as part:
-        nibabel.save(image, part)
+    _save(path, labels.astype(np.uint8), matrix)
 
 
 def save_radiograph_nifti(
     path: str | PathLike[str], heatmap: np.ndarray, spacing: tuple[float, float] | None = None
 ) -> None:
-    """Save a map that lies on a radiograph; the file appears whole or not at all.
+    """Save a heatmap of a radiograph atomically, as a volume with one slice.
 
-    A radiograph is no volume: the file has one slice, its first axis runs along the columns, its second down the rows,
-    and without a spacing a pixel counts as one unit, so that viewers lay it over the picture file of the radiograph.
+    The first axis of the file runs along the columns of the radiograph, the second down the rows. Without a spacing a
+    pixel has the size 1 without unit, so that viewers overlay the file on the radiograph's PNG or JPEG file.
 
     Args:
-        path: where to write, ending in ``.nii`` or ``.nii.gz``.
-        heatmap: (H, W), signed.
-        spacing: distance in mm between rows and between columns, as DICOM has it.
+        path: Path of the file, ending in ``.nii`` or ``.nii.gz``.
+        heatmap: Signed map (H, W).
+        spacing: Distance between rows and between columns in mm, in DICOM's order.
 
     Raises:
-        ValueError: where it is not (H, W), the ending is another one, or the spacing is not two positive numbers.
+        ValueError: If the map is not 2D, the path has another ending, or a spacing is not positive.
 
     Example:
         >>> import tempfile, pathlib
@@ -73,30 +102,24 @@ def save_radiograph_nifti(
     """
     heatmap = np.asarray(heatmap)
     check(heatmap.ndim == 2, "heatmap", "of shape (H, W)", heatmap)
-    check(str(path).endswith((".nii", ".nii.gz")), "path", "a file ending in .nii or .nii.gz", str(path))
     rows, columns = (1.0, 1.0) if spacing is None else spacing
     check(rows > 0 and columns > 0, "spacing", "positive", spacing)
-    # a picture's x and y run to the left and to the back of the patient coordinates that viewers assume for it
+    # Viewers take the x and y axis of an image file to run to the patient's left and back: negative in RAS.
     affine = np.diag([-columns, -rows, 1.0, 1.0])
-    image = nibabel.Nifti1Image(np.ascontiguousarray(heatmap.T[..., None], dtype=np.float32), affine)
-    image.set_sform(affine, code=1)
-    image.set_qform(affine, code=1)
-    if spacing is not None:
-        image.header.set_xyzt_units("mm")
-    with atomic_write(path) as part:
-        nibabel.save(image, part)
+    image = np.ascontiguousarray(heatmap.T[..., None], dtype=np.float32)
+    _save(path, image, affine, None if spacing is None else "mm")
 
 
 def save_map_nifti(path: str | PathLike[str], map: np.ndarray, affine: np.ndarray) -> None:
-    """Save a map of evidence on the grid of a scan; the file appears whole or not at all.
+    """Save a heatmap on the grid of a scan atomically.
 
     Args:
-        path: where to write, ending in ``.nii`` or ``.nii.gz``.
-        map: (X, Y, Z), signed.
-        affine: (4, 4), voxel indices to RAS millimetres, of the scan that the map belongs to.
+        path: Path of the file, ending in ``.nii`` or ``.nii.gz``.
+        map: Signed map (X, Y, Z).
+        affine: Matrix (4, 4) of the scan, from voxel indices to RAS mm.
 
     Raises:
-        ValueError: where it is not 3D or not finite, or where the ending is another one.
+        ValueError: If the map is not 3D or not finite, or the path has another ending.
 
     Example:
         >>> import tempfile, pathlib
@@ -108,10 +131,4 @@ def save_map_nifti(path: str | PathLike[str], map: np.ndarray, affine: np.ndarra
     values, matrix = np.asarray(map), check_affine(affine)
     check(values.ndim == 3, "map", "of shape (X, Y, Z)", values)
     check(bool(np.isfinite(values).all()), "map", "finite", values)
-    check(str(path).endswith((".nii", ".nii.gz")), "path", "a file ending in .nii or .nii.gz", str(path))
-    image = nibabel.Nifti1Image(values.astype(np.float32), matrix)
-    image.header.set_xyzt_units("mm")
-    image.set_sform(matrix, code=1)
-    image.set_qform(matrix, code=1)
-    with atomic_write(path) as part:
-        nibabel.save(image, part)
+    _save(path, values.astype(np.float32), matrix)

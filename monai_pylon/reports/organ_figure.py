@@ -1,4 +1,4 @@
-"""Pictures that a person opens: the organs of a scan on axial and coronal slices, with the quality verdict."""
+"""Figure of the organ masks of a scan on axial and coronal slices, with quality verdict and volumes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from monai_pylon.utils import check, ras_view
 
 __all__ = ["ORGAN_COLORS", "OrganQuality", "organ_overlay_figure", "save_organ_overlay"]
 
-#: Red, green and blue of each organ: colours that are told apart with colour blindness (Okabe and Ito).
+#: Red, green and blue of each organ, readable with color blindness (Okabe and Ito).
 ORGAN_COLORS: dict[str, tuple[float, float, float]] = {
     "right lung": (0.34, 0.71, 0.91),
     "mediastinum": (0.80, 0.47, 0.65),
@@ -25,7 +25,7 @@ ORGAN_COLORS: dict[str, tuple[float, float, float]] = {
 
 _PIXEL_MM = 0.75
 _SOFT_TISSUE_HU = -200
-#: Share of the picture's width that is left free around the body.
+#: Margin around the body as a share of the image's width.
 _MARGIN = 0.03
 _GOOD, _DOUBTFUL = "#7bd88f", "#ffb454"
 _AXIAL_POSITIONS = ((0.75, "upper"), (0.5, "middle"), (0.25, "lower"))
@@ -33,7 +33,7 @@ _CORONAL_POSITIONS = ((0.7, "front"), (0.5, "middle"), (0.3, "back"))
 
 
 class OrganQuality(Protocol):
-    """What a picture says about the masks it shows; `MaskQuality` is one.
+    """Quality of organ masks as a figure needs it; `MaskQuality` fits.
 
     Example:
         >>> from types import SimpleNamespace
@@ -46,7 +46,7 @@ class OrganQuality(Protocol):
 
     @property
     def reasons(self) -> Sequence[str]:
-        """The reasons against them."""
+        """Reasons for the verdict."""
 
     @property
     def volumes_ml(self) -> Mapping[str, float]:
@@ -54,17 +54,18 @@ class OrganQuality(Protocol):
 
     @property
     def heuristic(self) -> bool:
-        """Whether the masks are the fallback's boxes."""
+        """Whether the masks are heuristic boxes instead of the organs' shapes."""
 
 
 def _extent(mask: np.ndarray) -> tuple[float, float]:
-    """First and last True of (N,), as positions from 0 to 1; all of it where there is none."""
+    """Return the first and last True of (N,) as positions from 0 to 1; without any, return 0 and 1."""
     found = np.flatnonzero(mask)
     last = max(len(mask) - 1, 1)
     return (found[0] / last, found[-1] / last) if len(found) else (0.0, 1.0)
 
 
 def _verdict(quality: OrganQuality) -> tuple[str, str]:
+    """Return the text and the color of the quality verdict."""
     reasons = ", ".join(str(reason).replace("_", " ") for reason in quality.reasons)
     if quality.ok:
         return f"Quality: ok ({reasons})" if reasons else "Quality: ok", _GOOD
@@ -74,7 +75,7 @@ def _verdict(quality: OrganQuality) -> tuple[str, str]:
 
 
 class _Page:
-    """The slices of one scan, all at the same scale in mm and cropped to the same width around the body."""
+    """Slices of one scan at the same scale in mm, cropped to the same width around the body."""
 
     def __init__(self, ct: np.ndarray, affine: np.ndarray, labels: np.ndarray) -> None:
         self.ct, self.affine, self.labels = ct, affine, labels
@@ -85,18 +86,18 @@ class _Page:
             "coronal": _extent(np.asarray(view.any(axis=(0, 2)))),
         }
         self.colors = {value: ORGAN_COLORS[organ] for organ, value in ORGAN_VALUES.items()}
-        # The body is where soft tissue is plenty; every fourth voxel tells as much, and the table's thin top does not.
+        # Soft tissue shows the extent of the body; every fourth voxel suffices and skips the thin table top.
         tissue = (ras_view(ct, affine).array[::4, ::4, ::4] > _SOFT_TISSUE_HU) | (view[::4, ::4, ::4])
         self.crops = [self._crop(tissue.sum(axis=axes)) for axes in ((1, 2), (0, 2))]
 
     @staticmethod
     def _crop(amount: np.ndarray) -> tuple[float, float]:
-        """Where to cut an axis from its high end, as in the display: shares of its length, with a margin."""
+        """Return where to crop an axis from its high end, in display order: shares of its length, with a margin."""
         low, high = _extent(amount[::-1] > 0.1 * amount.max())
         return max(low - _MARGIN, 0.0), min(high + _MARGIN, 1.0)
 
     def panel(self, plane: str, share: float) -> np.ndarray:
-        """(H, W, 3): the slice at a share of the lungs' extent, painted."""
+        """Return the painted slice (H, W, 3) at a share of the lungs' extent."""
         first, last = self.extents[plane]
         position = first + share * (last - first)
         hu = radiological_slice(self.ct, self.affine, plane, position)
@@ -104,14 +105,15 @@ class _Page:
         gray = square_pixels(DisplaySlice(window_to_gray(hu.image), hu.spacing), _PIXEL_MM, order=1)
         painted = paint_labels(gray, square_pixels(organs, _PIXEL_MM, order=0), self.colors)
         columns, rows = self.crops if plane == "axial" else (self.crops[0], (0.0, 1.0))
-        cut = [
+        crop = [
             slice(*np.rint(np.multiply(ends, n)).astype(int))
             for ends, n in zip((rows, columns), gray.shape, strict=True)
         ]
-        return painted[tuple(cut)]
+        return painted[tuple(crop)]
 
 
 def _draw_panel(axes: Any, image: np.ndarray, title: str) -> None:
+    """Draw a slice and the letters of the patient's sides."""
     axes.imshow(image, interpolation="antialiased")
     axes.set_title(title, color=FAINT, fontsize=10, pad=4)
     axes.set_axis_off()
@@ -128,6 +130,7 @@ def _draw_panel(axes: Any, image: np.ndarray, title: str) -> None:
 
 
 def _draw_legend(figure: Any, quality: OrganQuality) -> None:
+    """Draw the color and, if known, the volume of each organ."""
     patch = optional_import("matplotlib.patches", name="Patch")[0]
     handles = []
     for organ, color in ORGAN_COLORS.items():
@@ -147,20 +150,20 @@ def _draw_legend(figure: Any, quality: OrganQuality) -> None:
 def organ_overlay_figure(
     ct: np.ndarray, affine: np.ndarray, labels: np.ndarray, quality: OrganQuality, title: str = ""
 ) -> Any:
-    """Show the organs of a scan on three axial and three coronal slices through the lungs, in radiological display.
+    """Draw the organs of a scan on three axial and three coronal slices through the lungs, in radiological display.
 
     Args:
-        ct: (X, Y, Z), in HU.
-        affine: (4, 4), voxel indices to RAS millimetres.
-        labels: (X, Y, Z), 0 background, 1 right lung, 2 mediastinum, 3 left lung.
-        quality: what the quality control found (`MaskQuality`); the volumes in the legend come from it.
-        title: the scan's name.
+        ct: Voxels (X, Y, Z) in HU.
+        affine: Matrix (4, 4) from voxel indices to RAS mm.
+        labels: Organs (X, Y, Z): 0 background, 1 right lung, 2 mediastinum, 3 left lung.
+        quality: Quality of the masks (`MaskQuality`), with the volumes for the legend.
+        title: Name of the scan.
 
     Returns:
-        a `matplotlib.figure.Figure` on a page of its own, true to scale; no window is opened.
+        A `matplotlib.figure.Figure`, true to scale; no window is opened.
 
     Raises:
-        ValueError: where the shapes differ.
+        ValueError: If the shapes differ.
 
     Example:
         >>> from types import SimpleNamespace
@@ -173,12 +176,12 @@ def organ_overlay_figure(
     check(ct.ndim == 3 and ct.shape == labels.shape, "labels", f"of the scan's shape {ct.shape}", labels)
     page = _Page(ct, affine, labels)
     rows = [
-        [(page.panel("axial", share), f"axial, {where}") for share, where in _AXIAL_POSITIONS],
-        [(page.panel("coronal", share), f"coronal, {where}") for share, where in _CORONAL_POSITIONS],
+        [(page.panel("axial", share), f"axial, {name}") for share, name in _AXIAL_POSITIONS],
+        [(page.panel("coronal", share), f"coronal, {name}") for share, name in _CORONAL_POSITIONS],
     ]
     heights = [row[0][0].shape[0] for row in rows]
     width = rows[0][0][0].shape[1]
-    inches = 4.4  # of one panel's width
+    inches = 4.4  # width of one panel
     figure = optional_import("matplotlib.figure", name="Figure")[0](
         figsize=(3 * inches + 0.4, inches * sum(heights) / width + 2.0), facecolor=BACKGROUND, dpi=110
     )
@@ -191,7 +194,7 @@ def organ_overlay_figure(
     verdict, color = _verdict(quality)
     figure.text(0.02, 0.965, title, color=TEXT, fontsize=17, fontweight="bold", va="center")
     figure.text(0.02, 0.928, verdict, color=color, fontsize=13, va="center")
-    note = "Radiological display: the patient's right is on the left of each picture. For research, not for diagnosis."
+    note = "Radiological display: the patient's right is on the left of each image. For research, not for diagnosis."
     figure.text(0.5, 0.018, note, color=FAINT, fontsize=9, ha="center", va="center")
     _draw_legend(figure, quality)
     return figure
@@ -205,15 +208,15 @@ def save_organ_overlay(
     quality: OrganQuality,
     title: str = "",
 ) -> None:
-    """Save `organ_overlay_figure` as a PNG; the file appears whole or not at all.
+    """Save the figure of :func:`organ_overlay_figure` as a PNG file atomically.
 
     Args:
-        path: where to write, ending in ``.png``.
-        ct: (X, Y, Z), in HU.
-        affine: (4, 4), voxel indices to RAS millimetres.
-        labels: (X, Y, Z), 0 background, 1 right lung, 2 mediastinum, 3 left lung.
-        quality: what the quality control found (`MaskQuality`).
-        title: the scan's name.
+        path: Path of the file, ending in ``.png``.
+        ct: Voxels (X, Y, Z) in HU.
+        affine: Matrix (4, 4) from voxel indices to RAS mm.
+        labels: Organs (X, Y, Z): 0 background, 1 right lung, 2 mediastinum, 3 left lung.
+        quality: Quality of the masks (`MaskQuality`).
+        title: Name of the scan.
 
     Example:
         >>> import tempfile, pathlib

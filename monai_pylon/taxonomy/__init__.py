@@ -1,4 +1,4 @@
-"""The labels and the organs in which they may lie. Imports nothing of ours but the checks."""
+"""Label lists, and the organs in which each label may lie."""
 
 from monai_pylon.taxonomy.labels import (
     CHEST_CT_LABELS,

@@ -1,29 +1,28 @@
-"""The three label lists, in the order in which every vector and every map of this package counts them.
+"""Label lists of the three datasets, in the order of the label axis of all arrays in this package.
 
-The names live in CSV files beside this one, so that a list can be read and compared without Python.
+The names are in CSV files beside this module, so a list can be read and compared without Python.
 """
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 
-from monai_pylon.utils import check_choice
+from monai_pylon.utils import check_choice, read_rows
 
 __all__ = ["CHEST_CT_LABELS", "CHEST_XRAY14_LABELS", "PASCAL_VOC_LABELS", "label_index", "read_table"]
 
 
 def read_table(name: str) -> list[dict[str, str]]:
-    """Read one of the tables of this room.
+    """Read one of the CSV files of the taxonomy.
 
     Args:
-        name: the file's name without ".csv", such as "chest_ct", "chest_xray14", "organs" or "structures".
+        name: Name of the file without ".csv", such as "chest_ct", "chest_xray14", "organs" or "structures".
 
     Returns:
-        one dictionary a row, in the file's order.
+        One dictionary per row, in the order of the file.
 
     Raises:
-        ValueError: where there is no such table.
+        ValueError: If there is no such table.
 
     Example:
         >>> read_table("chest_ct")[0]
@@ -31,18 +30,17 @@ def read_table(name: str) -> list[dict[str, str]]:
     """
     folder = Path(__file__).parent
     check_choice(name, sorted(path.stem for path in folder.glob("*.csv")), "name")
-    with (folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    return read_rows(folder / f"{name}.csv")
 
 
 def _names(table: str) -> tuple[str, ...]:
     return tuple(row["label"] for row in read_table(table))
 
 
-#: The 80 abnormalities of RAD-ChestCT, spelt and ordered as in Table 5 of the HiResCAM/AxialNet/PARTITION paper.
+#: The 80 abnormalities of RAD-ChestCT, spelled and ordered as in Table 5 of the HiResCAM/AxialNet/PARTITION paper.
 CHEST_CT_LABELS: tuple[str, ...] = _names("chest_ct")
 
-#: The 14 classes of NIH ChestX-ray14, spelt and ordered as in its data entry file.
+#: The 14 classes of NIH ChestX-ray14, spelled and ordered as in its data entry file.
 CHEST_XRAY14_LABELS: tuple[str, ...] = _names("chest_xray14")
 
 #: The 20 classes of PASCAL VOC 2012, in its own (alphabetical) order.
@@ -50,17 +48,17 @@ PASCAL_VOC_LABELS: tuple[str, ...] = _names("pascal_voc")
 
 
 def label_index(label: str, labels: tuple[str, ...] = CHEST_CT_LABELS) -> int:
-    """The place of a label in its list.
+    """Return the index of a label in its list.
 
     Args:
-        label: the label, spelt as in the list.
-        labels: the list of (M,) labels.
+        label: The label, spelled as in the list.
+        labels: Labels (M,).
 
     Returns:
-        the index, 0 to M - 1.
+        The index, 0 to M - 1.
 
     Raises:
-        ValueError: where the list has no such label; the error names the nearest one.
+        ValueError: If the list has no such label; the error names the nearest one.
 
     Example:
         >>> label_index("lung nodule")

@@ -1,7 +1,7 @@
-"""The organs of PARTITION, and which of them each of the 80 chest CT labels may occupy.
+"""Organs of PARTITION, and the organs that each of the 80 chest CT labels may occupy.
 
 Table 5 of the paper sorts the labels into lung labels and mediastinum labels (heart and great vessels included).
-A lung label names no side: a report decides whether it lies in the right lung, the left lung or both.
+A lung label names no side: the report tells whether it lies in the right lung, the left lung or both.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from monai_pylon.taxonomy.labels import read_table
 
 __all__ = ["CHEST_CT_ORGANS", "ORGANS", "ORGAN_VALUES", "possible_locations"]
 
-#: The organs in the order of every locations array (M, 3) of this package.
+#: Organs in the order of the last axis of location arrays (M, 3).
 ORGANS: tuple[str, ...] = ("right lung", "mediastinum", "left lung")
 
-#: The value of each organ in an organ label map (X, Y, Z); 0 is background.
+#: Value of each organ in an organ label map (X, Y, Z); 0 is background.
 ORGAN_VALUES: dict[str, int] = {organ: value for value, organ in enumerate(ORGANS, start=1)}
 
-#: The organ of each of the 80 labels: "lung", "heart", "great vessel" or "mediastinum".
+#: Organ of each of the 80 labels: "lung", "heart", "great vessel" or "mediastinum".
 CHEST_CT_ORGANS: tuple[str, ...] = tuple(row["organ"] for row in read_table("chest_ct"))
 
 
 def possible_locations() -> np.ndarray:
-    """Which organs each of the 80 chest CT labels may occupy at all (Table 5).
+    """Return the organs that each of the 80 chest CT labels may occupy (Table 5).
 
     Returns:
-        bool (80, 3), rows as ``CHEST_CT_LABELS``, columns right lung, mediastinum, left lung. A new array every time.
+        New bool array (80, 3), rows as ``CHEST_CT_LABELS``, columns right lung, mediastinum, left lung.
 
     Example:
         >>> from monai_pylon.taxonomy import CHEST_CT_LABELS

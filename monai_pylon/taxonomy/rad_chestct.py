@@ -1,8 +1,8 @@
-"""How RAD-ChestCT's tables spell abnormalities and places, and which of the 80 labels each pair of them means.
+"""Mapping from the abnormalities and places in RAD-ChestCT's tables to the 80 labels.
 
-The public tables have a column for each abnormality at each place, such as `nodule*right_lower`. A label of Table 5 is
-an abnormality in one of four organs: `lung nodule` and `mediastinum nodule` are the same abnormality at other places.
-The places were taken from the authors' published vocabulary.
+The public tables have one column for each abnormality at each place, such as ``nodule*right_lower``. A label of Table 5
+is an abnormality in one of four organs: ``lung nodule`` and ``mediastinum nodule`` are the same abnormality at
+different places. The places are from the authors' published vocabulary.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["labels_of_abnormality", "rad_chestct_label", "rad_chestct_places"]
 
 @cache
 def _pairs() -> dict[tuple[str, str], str]:
-    """The label of each (abnormality, organ)."""
+    """Return the label of each (abnormality, organ)."""
     rows = zip(read_table("rad_chestct"), CHEST_CT_ORGANS, strict=True)
     return {(row["abnormality"], organ): row["label"] for row, organ in rows}
 
@@ -29,10 +29,10 @@ def _places() -> dict[str, tuple[str, tuple[bool, ...]]]:
 
 
 def rad_chestct_places() -> tuple[str, ...]:
-    """The places in RAD-ChestCT's tables that lie in one of the four organs; the others (bones, belly) are left out.
+    """Return the places of RAD-ChestCT's tables that lie in one of the four organs (not bones or abdomen).
 
     Returns:
-        their names, as the tables spell them.
+        Their names, spelled as in the tables.
 
     Example:
         >>> rad_chestct_places()[:2]
@@ -42,15 +42,15 @@ def rad_chestct_places() -> tuple[str, ...]:
 
 
 def rad_chestct_label(abnormality: str, place: str) -> tuple[str, tuple[bool, ...]] | None:
-    """Which label an abnormality at a place is, and in which organ masks it lies.
+    """Map an abnormality at a place to its label and the organ masks that hold it.
 
     Args:
-        abnormality: as the tables spell it, such as "nodulegr1cm".
-        place: as the tables spell it, one of :func:`rad_chestct_places` or another.
+        abnormality: Name as in the tables, such as "nodulegr1cm".
+        place: Name as in the tables, one of :func:`rad_chestct_places` or another.
 
     Returns:
-        the label, and whether it lies in right lung, mediastinum and left lung (none where the place is the lungs or
-        airways without a side); None where the pair is none of the 80 labels.
+        The label, and whether it lies in right lung, mediastinum and left lung (all false if the place is the lungs or
+        airways without a side). None if the pair is none of the 80 labels.
 
     Example:
         >>> rad_chestct_label("nodule", "right_lower")
@@ -64,13 +64,13 @@ def rad_chestct_label(abnormality: str, place: str) -> tuple[str, tuple[bool, ..
 
 
 def labels_of_abnormality(abnormality: str) -> tuple[str, ...]:
-    """The labels that an abnormality may be, by its place.
+    """Return the labels of an abnormality at all places.
 
     Args:
-        abnormality: as RAD-ChestCT's tables spell it.
+        abnormality: Name as in RAD-ChestCT's tables.
 
     Returns:
-        none, one or several of the 80 labels.
+        None, one or several of the 80 labels.
 
     Example:
         >>> labels_of_abnormality("nodule"), labels_of_abnormality("fracture")

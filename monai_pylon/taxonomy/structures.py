@@ -1,7 +1,7 @@
-"""The structures that segmentation programs mark in a chest CT, and the organ of PARTITION to which each belongs.
+"""Structures of segmentation programs for chest CT, and the organ of PARTITION to which each belongs.
 
-Taken from the programs' own lists: TotalSegmentator's task "total" (117 classes in version 2, 104 in version 1), and
-lungmask's models R231 (also R231CovidWeb) and LTRCLobes (also fused with R231).
+The names are from the programs' own lists: TotalSegmentator's task "total" (117 classes in version 2, 104 in version
+1), and lungmask's models R231 (also R231CovidWeb) and LTRCLobes (also fused with R231).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from monai_pylon.utils import check, check_choice, check_type, nearest_name
 
 __all__ = ["SEGMENTATION_PROGRAMS", "organ_of_structure", "structure_names"]
 
-#: The programs whose label values are known, by the names that :func:`structure_names` takes.
+#: Names of the programs that :func:`structure_names` knows.
 SEGMENTATION_PROGRAMS: tuple[str, ...] = ("totalsegmentator", "totalsegmentator_v1", "lungmask", "lungmask_lobes")
 
 
@@ -28,16 +28,16 @@ def _organs() -> MappingProxyType[str, str]:
 
 
 def structure_names(program: str) -> dict[int, str]:
-    """What each value of a program's label map stands for.
+    """Return the structure of each value in a program's label map.
 
     Args:
         program: "totalsegmentator" (version 2), "totalsegmentator_v1", "lungmask" (R231) or "lungmask_lobes".
 
     Returns:
-        the name of each value but 0, the background.
+        The name for each value except 0, the background.
 
     Raises:
-        ValueError: where the program is not known.
+        ValueError: If the program is unknown.
 
     Example:
         >>> structure_names("lungmask")
@@ -48,21 +48,21 @@ def structure_names(program: str) -> dict[int, str]:
 
 
 def organ_of_structure(name: str) -> str:
-    """The organ to which a structure belongs.
+    """Return the organ to which a structure belongs.
 
-    The mediastinum holds the heart, the great vessels (with the parts of aorta and vena cava below the diaphragm, which
-    the programs do not part from them), trachea and oesophagus.
+    The mediastinum consists of heart, great vessels, trachea and esophagus. It includes the parts of aorta and vena
+    cava below the diaphragm, which the programs do not separate.
 
     Args:
-        name: as a program spells it; capitals, spaces and hyphens do not matter. Also an organ's own name, and
-            "background" for none.
+        name: Name as in a program; capitals, spaces and hyphens do not matter. The name of an organ and "background"
+            are accepted too.
 
     Returns:
         "right lung", "mediastinum", "left lung", or "" for none of them.
 
     Raises:
-        TypeError: where the name is no text.
-        ValueError: where it is not known; the error names the nearest one.
+        TypeError: If the name is not a string.
+        ValueError: If the name is unknown; the error names the nearest one.
 
     Example:
         >>> organ_of_structure("lung_lower_lobe_left"), organ_of_structure("liver")
@@ -73,6 +73,6 @@ def organ_of_structure(name: str) -> str:
     if _plain(name) not in organs:
         near = nearest_name(_plain(name), organs)
         hint = f"Did you mean {near!r}? " if near else ""
-        remedy = 'Use "background" for what belongs to no organ, or the organ itself, such as "mediastinum".'
+        remedy = 'Use "background" for a structure outside all organs, or the name of an organ, such as "mediastinum".'
         check(False, "name", "the name of a structure in structures.csv", name, hint + remedy)
     return organs[_plain(name)]

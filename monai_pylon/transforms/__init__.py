@@ -1,4 +1,4 @@
-"""Organ masks out of a chest CT (PARTITION), and augmentation of radiographs whose boxes follow."""
+"""Organ masks of a chest CT (PARTITION), allowed regions, and augmentation of radiographs with their boxes."""
 
 from monai_pylon.transforms.attention_regions import (
     AllowedRegions,

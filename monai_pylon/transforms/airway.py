@@ -1,7 +1,7 @@
-"""Trachea and main bronchi: air, but not lung.
+"""Trachea and main bronchi, which are air but not lung.
 
-The trachea is the longest chain of dark, coin-sized discs near the middle of the slices. From its lower end the air is
-followed down slice by slice until it has run into the lungs or reached the end of the main bronchi.
+The trachea is the longest chain of dark, coin-sized discs near the middle of the axial slices. From its lower end the
+air is followed down, slice by slice, until it reaches the lungs or the end of the main bronchi.
 """
 
 from __future__ import annotations
@@ -15,72 +15,83 @@ from monai_pylon.transforms.body import component_centres, label_slices
 
 __all__ = ["trace_airway"]
 
-#: A trachea's cross-section in mm²: adults have 100 to 450, a main bronchus cut lengthwise more.
+#: Limits of a trachea's cross-section in mm². Adults have 100 to 450, a main bronchus cut lengthwise has more.
 _TRACHEA_MM2 = (40.0, 700.0)
 
-#: At least a fifth of a trachea's disc is as dark as this; lung parenchyma is seldom, and never in so small a disc.
+#: At least this share of a trachea's disc is darker than this HU. Lung parenchyma seldom is, and never in a small disc.
 _DARK_HU, _DARK_SHARE = -880.0, 0.2
 
-#: The shortest chain of discs that counts as a trachea, and how far below its lower end the main bronchi reach (mm).
+#: Shortest chain of discs accepted as a trachea, and distance below its lower end that the main bronchi reach, in mm.
 _MIN_TRACHEA_MM, _BRONCHI_MM = 25.0, 90.0
 
-#: In-plane distance in mm over which a bronchus may move from one slice to the next.
+#: In-plane distance in mm that a bronchus may move from one slice to the next.
 _SHIFT_MM = 4.0
 
-#: Where a bronchus has run into a lung, only air as dark as this is followed.
+#: Where a bronchus opens into a lung, only air darker than this HU is followed.
 _BRONCHUS_HU = -900.0
 
 
-def _discs(ct: np.ndarray, numbered: np.ndarray, count: int, hull: np.ndarray, cell_mm2: float) -> np.ndarray:
-    """The components that may be a cut through the trachea: rows (slice, x, y, number), in voxels, slice by slice."""
-    area = np.bincount(numbered.ravel(), minlength=count + 1) * cell_mm2
-    dark = np.bincount(numbered[ct < _DARK_HU], minlength=count + 1) * cell_mm2
+def _discs(ct: np.ndarray, numbered: np.ndarray, count: int, hull: np.ndarray, pixel_mm2: float) -> np.ndarray:
+    """Return the components that may be a cross-section of the trachea.
+
+    Args:
+        ct: (X, Y, Z) in HU.
+        numbered: (X, Y, Z), the number of the component at each voxel of air, 0 elsewhere.
+        count: The highest number.
+        hull: (X, Y, Z) bool, the convex hull of the body.
+        pixel_mm2: Area of a pixel in mm².
+
+    Returns:
+        (D, 4) of [slice, x, y, number], centres in voxels, ordered by slice.
+    """
+    area = np.bincount(numbered.ravel()) * pixel_mm2
+    dark = np.bincount(numbered[ct < _DARK_HU], minlength=count + 1) * pixel_mm2
     fits = np.logical_and(area >= _TRACHEA_MM2[0], area <= _TRACHEA_MM2[1]) & (dark >= _DARK_SHARE * area)
     numbers = np.flatnonzero(fits)
     numbers = numbers[numbers > 0]
     if not len(numbers):
         return np.empty((0, 4))
     x, y, z = component_centres(numbered, count)[numbers].T
-    across = np.asarray(hull.any(axis=1))
-    low = np.asarray(across.argmax(axis=0))
-    width = np.asarray(across.shape[0] - across[::-1].argmax(axis=0) - low)
-    at: np.ndarray = np.asarray(np.rint(z), dtype=int)
-    middle = np.abs(x - low[at] - width[at] / 2) < 0.2 * width[at]
+    body = np.asarray(hull.any(axis=1))  # (X, Z)
+    first = np.asarray(body.argmax(axis=0))
+    width = np.asarray(body.shape[0] - body[::-1].argmax(axis=0) - first)
+    level: np.ndarray = np.asarray(np.rint(z), dtype=int)
+    middle = np.abs(x - first[level] - width[level] / 2) < 0.2 * width[level]
     found = np.stack([z, x, y, numbers], axis=1)[middle]
     return found[np.lexsort(found.T[::-1])]
 
 
 def _longest_chain(discs: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    """The longest run of discs, one a slice, each near the last: their rows, from low to high."""
+    """Return the longest chain of discs from low to high: one disc on each slice, each near the one before."""
     reach = max(6.0, spacing[2])
     length = np.ones(len(discs), dtype=int)
-    after = np.full(len(discs), -1)
+    following = np.full(len(discs), -1)
     for row in range(len(discs) - 1, -1, -1):
         above = np.flatnonzero(discs[:, 0] == discs[row, 0] + 1)
         steps = np.hypot(*((discs[above, 1:3] - discs[row, 1:3]) * spacing[:2]).T)
         above = above[steps < reach]
         if len(above):
-            after[row] = above[length[above].argmax()]
-            length[row] += length[after[row]]
+            following[row] = above[length[above].argmax()]
+            length[row] += length[following[row]]
     chain = []
     row = int(length.argmax()) if len(discs) else -1
     while row >= 0:
         chain.append(row)
-        row = int(after[row])
+        row = int(following[row])
     return discs[chain]
 
 
 def _follow_down(
     airway: np.ndarray, ct: np.ndarray, numbered: np.ndarray, start: int, spacing: tuple[float, float, float]
 ) -> None:
-    """Add to ``airway`` what its lowest slice ``start`` leads to below: both main bronchi."""
-    cell_mm2 = spacing[0] * spacing[1]
+    """Add the main bronchi below slice ``start``, the lowest of the trachea, to ``airway`` in place."""
+    pixel_mm2 = spacing[0] * spacing[1]
     stop = max(-1, start - math.ceil(_BRONCHI_MM / spacing[2]) - 1)
     for z in range(start - 1, stop, -1):
         above = airway[:, :, z + 1]
         if not above.any():
             return
-        # Work in a window: a slice has a hundred times more voxels than the bronchi.
+        # Work in a window, because a slice has a hundred times more voxels than the bronchi.
         pad = [math.ceil(40.0 / spacing[axis]) for axis in (0, 1)]
         rows, columns = (
             slice(max(0, int(hit.min()) - pad[axis]), int(hit.max()) + pad[axis] + 1)
@@ -90,10 +101,10 @@ def _follow_down(
         here = (rows, columns, z)
         near = ndimage.distance_transform_edt(~above[window], sampling=spacing[:2]) <= _SHIFT_MM
         numbers, values = numbered[here], ct[here]
-        largest = max(500.0, 1.6 * above.sum() * cell_mm2)
+        largest = max(500.0, 1.6 * above.sum() * pixel_mm2)
         for number in np.unique(numbers[near & (numbers > 0)]):
             piece = numbers == number
-            if piece.sum() * cell_mm2 > largest:  # run into a lung
+            if piece.sum() * pixel_mm2 > largest:  # the bronchus opens into a lung
                 piece &= near & (values < _BRONCHUS_HU)
             elif np.count_nonzero(values[piece] < -850) < 0.3 * piece.sum():
                 continue
@@ -103,16 +114,16 @@ def _follow_down(
 def trace_airway(
     ct: np.ndarray, air: np.ndarray, hull: np.ndarray, spacing: tuple[float, float, float]
 ) -> np.ndarray | None:
-    """Trachea and main bronchi.
+    """Find the trachea and the main bronchi.
 
     Args:
         ct: (X, Y, Z) in HU, axes turned to RAS, at most about 5 mm in-plane.
         air: (X, Y, Z) bool, air enclosed by the body, without partial volume (below about -500 HU).
-        hull: (X, Y, Z) bool, the body's hull.
-        spacing: voxel edges in mm.
+        hull: (X, Y, Z) bool, the convex hull of the body.
+        spacing: Voxel edges in mm.
 
     Returns:
-        (X, Y, Z) bool, or None where no trachea was found: then the volume may not be a chest.
+        (X, Y, Z) bool. None if there is no trachea; the volume may then not be a chest.
 
     Example:
         >>> ct = np.full((40, 40, 20), 40.0)

@@ -1,7 +1,7 @@
-"""Where in a network's attention map each label may lie: PARTITION's allowed regions (paper, section 12.2).
+"""Allowed regions of each label on the grid of a network's attention map (PARTITION, section 12.2).
 
-The organ masks are brought to the map's grid once, and a label is allowed in the union of the organs in which its
-report places it. Nothing of the size labels times voxels is ever made.
+The organ masks are reduced to the grid once. A label is allowed in the union of the organs in which its report places
+it. No array of the size labels times voxels is ever made.
 """
 
 from __future__ import annotations
@@ -48,33 +48,34 @@ def allowed_regions(
     mode: str = "nearest",
     dilation: int = 0,
 ) -> np.ndarray | torch.Tensor:
-    """Where each label may lie, on the grid of a network's attention map (the paper's Gtrue).
+    """Compute the allowed region of each label on the grid of a network's attention map (the paper's Gtrue).
 
-    The grid is stretched evenly over the volume. A cell is allowed where one of the voxels that the mode looks at lies
-    in an organ of the label:
+    The grid is stretched evenly over the volume. A grid cell is allowed if one of the voxels that ``mode`` selects for
+    it lies in an organ of the label:
 
-    - "nearest", the authors' choice: one voxel, the **first** of the cell along each axis, as in torch's interpolation.
-      What misses these voxels is lost. The one mode that does not commute with flips: they make the first voxel the
-      last. For the authors' very regions turn the organs to their axes first ("LPI").
-    - "trilinear": along each axis the one or two voxels beside the cell's centre.
-    - "area": all the voxels that the cell covers, even in part.
+    - "nearest", the authors' choice, selects one voxel: the **first** of the grid cell along each axis, as torch's
+      interpolation does. An organ that misses these voxels is lost. This is the only mode that does not commute with
+      flips, because a flip makes the first voxel the last. To reproduce the authors' regions exactly, reorient the
+      organs to their axes first ("LPI").
+    - "trilinear" selects along each axis the one or two voxels next to the centre of the grid cell.
+    - "area" selects all voxels that the grid cell covers, even in part.
 
     Args:
         organs: (X, Y, Z) whole numbers: 0 background, 1 right lung, 2 mediastinum, 3 left lung; or masks (3, X, Y, Z)
             that may overlap, as the heuristic ones do.
         locations: (M, 3) bool: whether each label lies in right lung, mediastinum, left lung.
-        grid: (x, y, groups), the cells of the attention map along the volume's own axes.
+        grid: (x, y, groups), the size of the attention map along the volume's own axes.
         mode: "nearest", "trilinear" or "area".
-        dilation: how often to let the organs' cells grow by one cell in all 26 directions. The authors do not.
+        dilation: Number of times that each organ grows by one grid cell in all 26 directions. The authors use 0.
 
     Returns:
-        (M, *grid) bool, a tensor (on the organs' device) where organs or locations is one, else an array. All false
-        where a label lies nowhere (it is absent); so, too, where the masks hold none of its organs, which
-        :func:`allowed_share` and the masks' quality tell.
+        (M, *grid) bool. A tensor on the organs' device if organs or locations is a tensor, else an array. The region
+        of a label without a location (an absent label) is empty. It is also empty if the masks hold none of the
+        label's organs; :func:`allowed_share` and the quality of the masks reveal that.
 
     Raises:
-        TypeError: where organs, locations, grid or dilation is of another type.
-        ValueError: where a shape or a value does not fit, or the grid is finer than the volume.
+        TypeError: If organs, locations, grid or dilation has another type.
+        ValueError: If a shape or a value does not fit, or the grid is finer than the volume.
 
     Example:
         >>> organs = np.repeat([1, 1, 2, 2, 3, 3], 4).reshape(6, 2, 2)  # from the right to the left
@@ -83,7 +84,7 @@ def allowed_regions(
         array([[ True, False,  True],
                [False, False, False]])
     """
-    remedy = "One row a label: does it lie in the right lung, the mediastinum, the left lung?"
+    remedy = "Give one row for each label: is it in the right lung, the mediastinum, the left lung?"
     wanted = whole_numbers(locations, 1, "locations", remedy).astype(bool)
     check(wanted.ndim == 2 and wanted.shape[1] == 3, "locations", "of shape (M, 3)", locations, remedy)
     _check_options(mode, dilation)
@@ -98,27 +99,27 @@ def allowed_regions(
 
 
 def allowed_share(organs: np.ndarray | torch.Tensor, regions: np.ndarray | torch.Tensor) -> np.ndarray | torch.Tensor:
-    """How much of each organ's volume its own region covers: what the downsampling has left of it.
+    """Compute the share of each organ's volume that its own allowed region covers, to measure the downsampling loss.
 
-    A voxel is covered where the cell in which its centre lies is allowed.
+    A voxel is covered if the grid cell that contains its centre is allowed.
 
     Args:
         organs: (X, Y, Z) or (3, X, Y, Z), as in :func:`allowed_regions`.
-        regions: (3, x, y, groups) bool: where right lung, mediastinum and left lung are allowed, each by itself.
+        regions: (3, x, y, groups) bool: the allowed regions of right lung, mediastinum and left lung.
 
     Returns:
-        (3,) shares from 0 to 1, NaN for an organ without a voxel; a tensor where organs is one.
+        (3,) shares from 0 to 1, NaN for an organ without a voxel. A tensor if organs is one.
 
     Raises:
-        TypeError: where organs or regions is no array.
-        ValueError: where a shape or a value does not fit.
+        TypeError: If organs or regions is not an array.
+        ValueError: If a shape or a value does not fit.
 
     Example:
         >>> organs = np.repeat([1, 1, 2, 2, 3, 3], 4).reshape(6, 2, 2)
-        >>> allowed_share(organs, allowed_regions(organs, np.eye(3), grid=(2, 1, 1)))  # sees the voxels 0 and 3
+        >>> allowed_share(organs, allowed_regions(organs, np.eye(3), grid=(2, 1, 1)))  # selects the voxels 0 and 3
         array([1. , 0.5, 0. ])
     """
-    remedy = "allowed_regions(organs, np.eye(3), grid) makes them."
+    remedy = "Compute them by allowed_regions(organs, np.eye(3), grid)."
     allowed = whole_numbers(regions, 1, "regions", remedy)
     check(allowed.ndim == 4 and len(allowed) == 3, "regions", "of shape (3, x, y, groups)", regions, remedy)
     counts = organ_voxel_counts(organ_bits(organs), allowed.shape[1:])
@@ -130,17 +131,17 @@ def allowed_share(organs: np.ndarray | torch.Tensor, regions: np.ndarray | torch
 class AllowedRegions(Transform):
     """Allowed regions as a MONAI transform; see :func:`allowed_regions`.
 
-    Give it the organs on the very voxels that the network sees: cropped, padded and turned as the image is. The default
-    grid is AxialNet's for 420 x 420 slices in groups of three: 6 x 6 cells in plane, and one along the slices a group.
+    Called with organs (1, X, Y, Z) or (3, X, Y, Z) and locations (M, 3), it returns the regions (M, x, y, groups) as a
+    bool tensor. If the organs are a MetaTensor, the regions are a MetaTensor with the affine of the grid cells.
+
+    The organs must lie on the voxels that the network sees: crop, pad and reorient them with the image. The default
+    grid is that of AxialNet for 420 x 420 slices in groups of three: 6 x 6 grid cells in plane and one for each group.
 
     Args:
-        grid: (x, y, groups), or (x, y, None) for as many groups as the volume has slices for.
+        grid: (x, y, groups), or (x, y, None) to take the number of groups from the volume's slices.
         mode: "nearest", "trilinear" or "area".
-        dilation: how often to let the organs' cells grow by one cell.
-        slices_per_group: used where the grid leaves the number of groups to the volume.
-
-    Called with organs (1, X, Y, Z) or (3, X, Y, Z) and locations (M, 3) it returns the regions (M, x, y, groups) as a
-    bool tensor; where the organs are a MetaTensor, as one with the affine of the cells.
+        dilation: Number of times that each organ grows by one grid cell.
+        slices_per_group: Slices in a group, used if the grid gives no number of groups.
 
     Example:
         >>> organs = torch.ones((1, 12, 12, 9), dtype=torch.uint8)
@@ -165,13 +166,13 @@ class AllowedRegions(Transform):
     def __call__(  # type: ignore[override]  # as MONAI's own transforms of two arguments
         self, organs: torch.Tensor, locations: np.ndarray | torch.Tensor
     ) -> torch.Tensor:
-        """The regions (M, x, y, groups) of one volume."""
+        """Compute the regions (M, x, y, groups) of one volume."""
         masks = self._masks(organs)
         regions = torch.as_tensor(allowed_regions(masks, locations, self._grid(masks), self.mode, self.dilation))
         return self._located(regions, organs)
 
     def share(self, organs: torch.Tensor) -> torch.Tensor:
-        """The share (3,) of each organ's volume that these settings leave allowed; see :func:`allowed_share`."""
+        """Compute the share (3,) of each organ's volume that these settings allow; see :func:`allowed_share`."""
         masks = self._masks(organs)
         each = allowed_regions(masks, np.eye(3), self._grid(masks), self.mode, self.dilation)
         return torch.as_tensor(allowed_share(masks, each))
@@ -192,28 +193,28 @@ class AllowedRegions(Transform):
 
     @staticmethod
     def _located(regions: torch.Tensor, organs: torch.Tensor) -> torch.Tensor:
-        """With the affine of the cells: they are larger than the voxels, and their first centre lies further in."""
+        """Attach the affine of the grid cells, which are larger than voxels and whose first centre lies further in."""
         if not isinstance(organs, MetaTensor):
             return regions
-        voxels = np.array(organs.shape[1:]) / regions.shape[1:]
-        cells = np.diag([*voxels, 1.0])
-        cells[:3, 3] = (voxels - 1) / 2
-        return MetaTensor(regions, affine=organs.affine.cpu() @ torch.from_numpy(cells))
+        size = np.array(organs.shape[1:]) / regions.shape[1:]  # of a grid cell, in voxels
+        to_voxels = np.diag([*size, 1.0])
+        to_voxels[:3, 3] = (size - 1) / 2
+        return MetaTensor(regions, affine=organs.affine.cpu() @ torch.from_numpy(to_voxels))
 
 
 class AllowedRegionsd(MapTransform):
     """Dictionary version of :class:`AllowedRegions`.
 
     Args:
-        keys: where the organs (1, X, Y, Z) or (3, X, Y, Z) lie.
-        locations_key: where the locations (M, 3) lie.
-        output_key: where to put the regions (M, x, y, groups).
-        share_key: where to put the share (3,) of each organ's volume left allowed; None does not compute it.
-        grid: (x, y, groups), or (x, y, None) for as many groups as the volume has slices for.
+        keys: Key of the organs (1, X, Y, Z) or (3, X, Y, Z).
+        locations_key: Key of the locations (M, 3).
+        output_key: Key for the regions (M, x, y, groups).
+        share_key: Key for the allowed share (3,) of each organ's volume. None does not compute it.
+        grid: (x, y, groups), or (x, y, None) to take the number of groups from the volume's slices.
         mode: "nearest", "trilinear" or "area".
-        dilation: how often to let the organs' cells grow by one cell.
-        slices_per_group: used where the grid leaves the number of groups to the volume.
-        allow_missing_keys: leave items without the key as they are.
+        dilation: Number of times that each organ grows by one grid cell.
+        slices_per_group: Slices in a group, used if the grid gives no number of groups.
+        allow_missing_keys: Return items without the key unchanged.
 
     Example:
         >>> item = {"organs": torch.ones((1, 12, 12, 9)), "locations": torch.eye(3)}
@@ -234,7 +235,7 @@ class AllowedRegionsd(MapTransform):
         allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
-        check(len(self.keys) == 1, "keys", "one key", self.keys, "There is one volume's regions in an item.")
+        check(len(self.keys) == 1, "keys", "one key", self.keys, "An item has the regions of one volume.")
         self.locations_key, self.output_key, self.share_key = locations_key, output_key, share_key
         self.regions = AllowedRegions(grid, mode, dilation, slices_per_group)
 

@@ -1,7 +1,7 @@
-"""The body's hull on every axial slice, and the air that it encloses.
+"""Convex hull of the body on every axial slice, and the air that the body encloses.
 
 The authors' program drops air that touches the border of a slice, and with it lungs cut off by the field of view. Here
-air is outside only where it reaches a place well outside the body's convex hull; a lung at the border does not.
+air is outside air only if it reaches a point well outside the body's convex hull, which a lung at the border does not.
 """
 
 from __future__ import annotations
@@ -14,16 +14,17 @@ from monai_pylon.transforms.block_mean import spread_blocks
 
 __all__ = ["body_hull", "component_centres", "enclosed_air", "label_slices", "largest_component"]
 
-#: HU above which a voxel belongs to the body (fat is about -100, a lung's wall is denser).
+#: HU above which a voxel belongs to the body. Fat has about -100, the wall of a lung is denser.
 _TISSUE_HU = -300
 
-#: How far outside the hull, in mm, air counts as outside air. A lung cut off by a round field of view bulges over the
-#: chord that its hull draws by about 10 mm.
+#: Distance from the hull, in mm, beyond which air is outside air. A lung cut off by a round field of view bulges by
+#: about 10 mm over the chord that its hull draws.
 _MARGIN_MM = 15.0
 
-#: Cell size in mm on which hulls are drawn: their edges need not be exact, thanks to the margin.
-_HULL_CELL_MM = 4.0
+#: Pixel size in mm on which hulls are drawn. Thanks to the margin their edges need not be exact.
+_HULL_PIXEL_MM = 4.0
 
+#: Neighbours by faces within an axial slice.
 _IN_PLANE = np.zeros((3, 3, 3), dtype=bool)
 _IN_PLANE[:, 1, 1] = _IN_PLANE[1, :, 1] = True
 
@@ -35,7 +36,7 @@ def label_slices(mask: np.ndarray) -> tuple[np.ndarray, int]:
         mask: (X, Y, Z) bool, axial slices on the last axis.
 
     Returns:
-        (X, Y, Z) int32, 0 outside, and the highest number.
+        Numbers (X, Y, Z) int32, 0 outside the components, and the highest number.
 
     Example:
         >>> label_slices(np.ones((2, 2, 3), dtype=bool))[1]
@@ -45,34 +46,34 @@ def label_slices(mask: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def component_centres(numbered: np.ndarray, count: int) -> np.ndarray:
-    """The centre of every numbered component, in voxels.
+    """Compute the centre of every numbered component, in voxels.
 
     Args:
         numbered: (X, Y, Z), 0 outside the components.
-        count: the highest number.
+        count: The highest number.
 
     Returns:
-        (count + 1, 3); NaN for numbers that do not occur, and for 0.
+        (count + 1, 3), one row for each number; NaN for 0 and for numbers that do not occur.
 
     Example:
         >>> component_centres(np.array([[[1, 1, 0, 2]]]), 2)[1:].tolist()
         [[0.0, 0.0, 0.5], [0.0, 0.0, 3.0]]
     """
-    where = np.nonzero(numbered)  # few voxels are in a component, and only these are looked at
-    numbers = numbered[where]
-    sums = [np.bincount(numbers, index, count + 1) for index in where]
+    indices = np.nonzero(numbered)  # few voxels belong to a component
+    numbers = numbered[indices]
+    sums = [np.bincount(numbers, index, count + 1) for index in indices]
     with np.errstate(invalid="ignore"):
         return np.stack(sums, axis=1) / np.bincount(numbers, minlength=count + 1)[:, None]
 
 
 def largest_component(mask: np.ndarray) -> np.ndarray:
-    """The largest piece of a mask that hangs together by faces; of equal ones the first.
+    """Keep the largest 6-connected component of a mask; of equal ones the first.
 
     Args:
         mask: (X, Y, Z) bool.
 
     Returns:
-        (X, Y, Z) bool, empty where the mask is.
+        (X, Y, Z) bool, empty if the mask is empty.
 
     Example:
         >>> largest_component(np.array([[[True, False, True, True]]])).ravel().tolist()
@@ -85,23 +86,23 @@ def largest_component(mask: np.ndarray) -> np.ndarray:
 
 
 def body_hull(ct: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    """The convex hull of the body on each axial slice, drawn on a coarse grid.
+    """Compute the convex hull of the body on each axial slice, on coarse pixels.
 
     Args:
         ct: (X, Y, Z) in HU.
-        spacing: voxel edges in mm.
+        spacing: Voxel edges in mm.
 
     Returns:
         (X, Y, Z) bool; slices without body are empty.
 
     Example:
         >>> ct = np.full((20, 20, 1), -1000)
-        >>> ct[5:9, 5:15] = ct[5:15, 5:9] = 40  # an L: its hull bridges the corner
+        >>> ct[5:9, 5:15] = ct[5:15, 5:9] = 40  # an L, whose hull bridges the corner
         >>> hull = body_hull(ct, (4.0, 4.0, 4.0))
         >>> bool(hull[10, 10, 0]), bool(hull[14, 14, 0])
         (True, False)
     """
-    step = [max(1, round(_HULL_CELL_MM / spacing[axis])) for axis in (0, 1)]
+    step = [max(1, round(_HULL_PIXEL_MM / spacing[axis])) for axis in (0, 1)]
     body = largest_component(ct[:: step[0], :: step[1]] > _TISSUE_HU)
     hull = np.zeros_like(body)
     for z in np.flatnonzero(body.any(axis=(0, 1))):
@@ -110,12 +111,12 @@ def body_hull(ct: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray
 
 
 def enclosed_air(air: np.ndarray, hull: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    """Air that no way on its own slice leads out of the body.
+    """Find air that is not connected on its own slice with the air outside the body.
 
     Args:
         air: (X, Y, Z) bool.
-        hull: (X, Y, Z) bool, as from :func:`body_hull`.
-        spacing: voxel edges in mm.
+        hull: (X, Y, Z) bool, from :func:`body_hull`.
+        spacing: Voxel edges in mm.
 
     Returns:
         (X, Y, Z) bool: lungs, airway, gas of stomach and bowel, gaps in the table.
@@ -128,7 +129,7 @@ def enclosed_air(air: np.ndarray, hull: np.ndarray, spacing: tuple[float, float,
         >>> int(enclosed_air(air, hull, (4.0, 4.0, 4.0)).sum())
         36
     """
-    # A slice's distances are its own: across slices the hull may jump, at the shoulders say.
+    # Measure distances within a slice, because the hull may jump from slice to slice, for example at the shoulders.
     far = np.ones_like(hull)
     for z in np.flatnonzero(hull.any(axis=(0, 1))):
         far[:, :, z] = ndimage.distance_transform_edt(~hull[:, :, z], sampling=spacing[:2]) > _MARGIN_MM

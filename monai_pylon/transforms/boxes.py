@@ -1,8 +1,8 @@
 """Boxes that follow their image through any of MONAI's spatial transforms.
 
-Every spatial transform of MONAI writes into the image's affine where its pixels went. Boxes therefore need no augmented
-version of each transform: one transform after all of them moves the boxes to where the affine says. A box that was
-turned is replaced by the upright box around what is still visible of it.
+Every spatial transform of MONAI records in the image's affine how it moved the pixels. A single transform after all of
+them therefore moves the boxes by that affine, and no spatial transform needs a version for boxes. A rotated box is
+replaced by the upright box around its visible part.
 """
 
 from __future__ import annotations
@@ -21,11 +21,12 @@ from monai_pylon.utils import check, check_type
 
 __all__ = ["FollowBoxes", "FollowBoxesD", "FollowBoxesDict", "FollowBoxesd", "map_boxes"]
 
-_PIXEL_AXES = [0, 1, 3]  # of a (4, 4) affine: rows, columns and the shift
+#: Indices of rows, columns and the shift in a (4, 4) affine.
+_PIXEL_AXES = [0, 1, 3]
 
 
 def _cut(polygon: np.ndarray, axis: int, border: float, sign: int) -> np.ndarray:
-    """The part of a convex polygon (P, 2) with sign * (coordinate - border) <= 0."""
+    """Cut a convex polygon (P, 2) to the part with sign * (coordinate - border) <= 0."""
     corners = []
     outside = sign * (polygon[:, axis] - border) > 0
     for k in range(len(polygon)):
@@ -38,7 +39,7 @@ def _cut(polygon: np.ndarray, axis: int, border: float, sign: int) -> np.ndarray
 
 
 def _area(polygon: np.ndarray) -> float:
-    """The area of a polygon (P, 2), by the shoelace formula."""
+    """Compute the area of a polygon (P, 2) by the shoelace formula."""
     y, x = polygon.T
     return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
 
@@ -46,22 +47,23 @@ def _area(polygon: np.ndarray) -> float:
 def map_boxes(
     boxes: np.ndarray, matrix: np.ndarray, image_size: tuple[int, int], min_visibility: float = 0.5
 ) -> np.ndarray:
-    """Move boxes to another grid of pixels, and cut and drop what leaves the image.
+    """Move boxes to another pixel grid, clip them to the image and drop those that mostly leave it.
 
-    Each box is mapped with its four corners and cut at the image's border; the result is the upright box around what is
-    left. Visible is the share of the box's area that lies on the new image.
+    The four corners of each box are mapped, and the resulting polygon is clipped at the image's border. The new box is
+    the upright box around the clipped polygon. The visibility of a box is the share of its area that lies on the new
+    image.
 
     Args:
-        boxes: (K, 5) of [x1, y1, x2, y2, class], borders of pixels: pixel 0 reaches from 0 to 1.
-        matrix: (3, 3), from old to new indices (row, column, 1) of pixel centres.
-        image_size: rows and columns of the new image.
-        min_visibility: boxes of which less is visible are dropped; 0 keeps all that are visible at all.
+        boxes: (K, 5) of [x1, y1, x2, y2, class], in pixel borders: pixel 0 reaches from 0 to 1.
+        matrix: (3, 3), maps old to new indices (row, column, 1) of pixel centres.
+        image_size: Rows and columns of the new image.
+        min_visibility: Boxes with a lower visibility are dropped; 0 keeps all boxes that are visible at all.
 
     Returns:
-        (K', 5) float32, the boxes that are left, in their order.
+        (K', 5) float32, the remaining boxes in their order.
 
     Raises:
-        ValueError: for boxes or a matrix of another shape, or a share outside 0 to 1.
+        ValueError: If boxes or matrix has another shape, or min_visibility is not from 0 to 1.
 
     Example:
         >>> right_half = np.array([[1, 0, 0], [0, 1, -50], [0, 0, 1]])
@@ -89,20 +91,20 @@ def map_boxes(
 
 
 class FollowBoxes(Transform):
-    """Move boxes to where MONAI's spatial transforms have moved the image; see :func:`map_boxes`.
-
-    The image's affine tells where its pixels went since it was read, lazy transforms included. Boxes that come as plain
-    arrays count in pixels of the image as it was read (``original_affine``, or the identity); those that come out carry
-    the affine of their image, so that following once more changes nothing.
-
-    Args:
-        min_visibility: boxes of which a smaller share is visible are dropped.
+    """Boxes moved as MONAI's spatial transforms have moved their image; see :func:`map_boxes`.
 
     Called with boxes (K, 5) [x1, y1, x2, y2, class] and their image (C, H, W), a MetaTensor.
 
+    The image's affine records how its pixels have moved since it was read, pending lazy transforms included. Boxes
+    given as plain arrays are in pixels of the image as it was read (``original_affine``, or the identity). The returned
+    boxes carry the affine of their image, so that a second call changes nothing.
+
+    Args:
+        min_visibility: Boxes of which a smaller share is visible are dropped.
+
     Raises:
-        TypeError: where the image is no MetaTensor.
-        ValueError: where it is not (C, H, W), or not in its plane any more.
+        TypeError: If the image is not a MetaTensor.
+        ValueError: If the image is not (C, H, W) or was rotated out of its plane.
 
     Example:
         >>> from monai.transforms import Flip
@@ -116,14 +118,14 @@ class FollowBoxes(Transform):
         self.min_visibility = min_visibility
 
     def __call__(self, boxes: np.ndarray | torch.Tensor, image: Any = None) -> MetaTensor:
-        """Move the boxes (K, 5) of an image (1, H, W)."""
-        check_type(image, MetaTensor, "image", "Its affine tells where the pixels went: load it with ReadRadiograph.")
+        """Move the boxes (K, 5) of an image (C, H, W)."""
+        check_type(image, MetaTensor, "image", "Load it with ReadRadiograph: its affine records where the pixels went.")
         check(image.ndim == 3, "image", "of shape (C, H, W)", image)
         new = convert_to_numpy(image.peek_pending_affine()).astype(np.float64)
         old = boxes.affine if isinstance(boxes, MetaTensor) else image.meta.get(MetaKeys.ORIGINAL_AFFINE, np.eye(4))
         move = np.linalg.inv(new) @ convert_to_numpy(old).astype(np.float64)
         in_plane = np.allclose(move[2, _PIXEL_AXES], 0) and np.allclose(move[_PIXEL_AXES, 2], 0)
-        check(in_plane, "image", "turned and scaled within its plane", move.round(3).tolist())
+        check(in_plane, "image", "moved within its plane only", move.round(3).tolist(), "Leave out 3D transforms.")
         rows, columns = (int(size) for size in image.peek_pending_shape()[-2:])
         moved = map_boxes(
             convert_to_numpy(boxes), move[np.ix_(_PIXEL_AXES, _PIXEL_AXES)], (rows, columns), self.min_visibility
@@ -135,10 +137,10 @@ class FollowBoxesd(MapTransform):
     """Dictionary version of :class:`FollowBoxes`; put it after all spatial transforms of the image.
 
     Args:
-        keys: where the boxes (K, 5) lie.
-        image_key: where their image (C, H, W) lies.
-        min_visibility: boxes of which a smaller share is visible are dropped; the image's labels stay as they are.
-        allow_missing_keys: leave items without the key as they are.
+        keys: Keys of boxes (K, 5).
+        image_key: Key of their image (C, H, W).
+        min_visibility: Boxes of which a smaller share is visible are dropped. The image's labels do not change.
+        allow_missing_keys: Return items without a key unchanged.
 
     Example:
         >>> item = {"image": MetaTensor(torch.zeros(1, 64, 48)), "boxes": np.array([[0, 10, 8, 20, 5]])}

@@ -1,4 +1,4 @@
-"""Random brightness and contrast (PYLON, section 3.3), changed together or not at all."""
+"""Random change of brightness and contrast (PYLON, section 3.3), always of both together."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ __all__ = [
 
 
 class RandBrightnessContrast(RandomizableTransform):
-    """Change brightness and contrast at random: image · (1 + c) + b, cut to 0 and 1.
+    """Random change of brightness and contrast: image · (1 + c) + b, clipped to 0 and 1.
+
+    Called with an image (C, ...) with values between 0 and 1.
 
     Args:
-        brightness: b is drawn evenly from ± this.
-        contrast: c is drawn evenly from ± this.
-        prob: how often, 0 to 1.
-
-    Called with an image of any shape (C, ...) with values between 0 and 1.
+        brightness: b is drawn uniformly from -brightness to brightness.
+        contrast: c is drawn uniformly from -contrast to contrast.
+        prob: Probability of a change, 0 to 1.
 
     Raises:
-        ValueError: for a negative range, or a contrast above 1.
+        ValueError: If a range is negative, or contrast is above 1.
 
     Example:
         >>> image = RandBrightnessContrast(prob=1.0).set_random_state(seed=0)(torch.full((1, 2, 2), 0.5))
@@ -49,14 +49,14 @@ class RandBrightnessContrast(RandomizableTransform):
         self._shift, self._factor = 0.0, 1.0
 
     def randomize(self, data: Any = None) -> None:
-        """Draw whether to change, and by how much."""
+        """Draw whether to change the image, and by how much."""
         super().randomize(None)
         if self._do_transform:
             self._factor = 1 + self.R.uniform(-self.contrast, self.contrast)
             self._shift = self.R.uniform(-self.brightness, self.brightness)
 
     def __call__(self, image: torch.Tensor, randomize: bool = True) -> torch.Tensor:
-        """Change one image (C, ...); with ``randomize=False`` as was drawn last."""
+        """Change one image (C, ...); ``randomize=False`` repeats the last draw."""
         if randomize:
             self.randomize()
         image = convert_to_tensor(image, track_meta=get_track_meta())
@@ -64,14 +64,14 @@ class RandBrightnessContrast(RandomizableTransform):
 
 
 class RandBrightnessContrastd(MapTransform, RandomizableTransform):
-    """Dictionary version of :class:`RandBrightnessContrast`: every key alike.
+    """Dictionary version of :class:`RandBrightnessContrast`, which changes all keys by the same draw.
 
     Args:
-        keys: images of any shape (C, ...) with values between 0 and 1.
-        brightness: b is drawn evenly from ± this.
-        contrast: c is drawn evenly from ± this.
-        prob: how often, 0 to 1.
-        allow_missing_keys: leave items without a key as they are.
+        keys: Keys of images (C, ...) with values between 0 and 1.
+        brightness: b is drawn uniformly from -brightness to brightness.
+        contrast: c is drawn uniformly from -contrast to contrast.
+        prob: Probability of a change, 0 to 1.
+        allow_missing_keys: Return items without a key unchanged.
 
     Example:
         >>> item = RandBrightnessContrastd("image", prob=1.0)({"image": torch.rand(1, 4, 4)})
@@ -94,7 +94,7 @@ class RandBrightnessContrastd(MapTransform, RandomizableTransform):
     def set_random_state(
         self, seed: int | None = None, state: np.random.RandomState | None = None
     ) -> RandBrightnessContrastd:
-        """Set the generator of random numbers, or its seed."""
+        """Set the random number generator or its seed."""
         super().set_random_state(seed, state)
         self.change.set_random_state(seed, state)
         return self

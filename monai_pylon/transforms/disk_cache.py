@@ -1,4 +1,4 @@
-"""What is expensive to compute of a scan, kept on disk by the content that it depends on."""
+"""Disk cache of results that are slow to compute, addressed by the content that they depend on."""
 
 from __future__ import annotations
 
@@ -23,35 +23,37 @@ _LOGGER = logging.getLogger(__name__)
 
 
 def _packed(tensor: torch.Tensor) -> tuple[torch.Tensor, list[int]]:
-    """A tensor for the disk, and the shape of one of truth values, which take a bit each."""
+    """Pack a bool tensor to one bit per value, with its shape; any other tensor is stored itself, with no shape."""
     if tensor.dtype != torch.bool:
         return tensor, []
     return torch.from_numpy(np.packbits(tensor.numpy())), list(tensor.shape)
 
 
 def _unpacked(stored: torch.Tensor, shape: list[int]) -> torch.Tensor:
+    """Restore a tensor from :func:`_packed`."""
     if not shape:
         return stored
     return torch.from_numpy(np.unpackbits(stored.numpy(), count=math.prod(shape)).astype(bool).reshape(shape))
 
 
 class CacheToDiskd(Transform):
-    """A transform whose results are kept on disk: an item of the same content is not computed again.
+    """Disk cache of a transform's results, so that they are not computed twice for the same content.
 
-    MONAI's `PersistentDataset` keeps whole items by what the data list says of them. Here it is some results alone,
-    such as the allowed regions of a scan (some kB, where the scan has 300 MB), by the content of what they depend on: a
-    scan that was replaced under the same name is computed anew, one that was moved is not. An entry that cannot be read
-    is computed again and replaced; entries appear whole or not at all, also where several processes write them.
+    MONAI's `PersistentDataset` caches whole items by their entry in the data list. This class caches single results,
+    such as the allowed regions of a scan (some kB, while the scan has 300 MB), by the content that they depend on. A
+    scan that was replaced under the same name is therefore computed again, and a scan that was moved is not. An
+    unreadable entry is computed again and replaced. Entries are written atomically, also by several processes.
 
     Args:
-        keys: the results: tensors that the transform puts into the item. MONAI's metadata are not kept.
-        depends_on: the items that decide; those that are missing count as missing. Paths count by their files' bytes.
-        transform: item to item; what it puts elsewhere is dropped.
-        folder: for the entries; None keeps nothing.
-        settings: what else the results depend on. The package's version counts too.
+        keys: Keys of the results: tensors that the transform adds to the item. MONAI's metadata is not cached.
+        depends_on: Keys of the values that determine the results. A missing key is part of the content. A path stands
+            for the bytes of its file.
+        transform: Maps an item to an item. Only the results are taken from it.
+        folder: Folder of the entries. None does not cache.
+        settings: Further values that the results depend on. The package's version is always one of them.
 
     Raises:
-        TypeError: where a result is no tensor.
+        TypeError: If a result is not a tensor.
 
     Example:
         >>> import tempfile
@@ -75,37 +77,37 @@ class CacheToDiskd(Transform):
         self.folder = None if folder is None else Path(folder).expanduser()
 
     def file_of(self, data: Mapping[Hashable, Any]) -> Path | None:
-        """Where an item's results are kept or will be; None without a folder."""
+        """Return the path of an item's entry, whether it exists or not; None without a folder."""
         if self.folder is None:
             return None
         found = {f"item {name}": data[name] for name in self.depends_on if name in data}
-        known = {**found, "settings": self.settings, "version": __version__, "keys": list(self.keys)}
-        return self.folder / f"{content_hash(known)}.pt"
+        content = {**found, "settings": self.settings, "version": __version__, "keys": list(self.keys)}
+        return self.folder / f"{content_hash(content)}.pt"
 
     def read(self, file: Path) -> dict[str, torch.Tensor] | None:
-        """What was kept; None where there is nothing, or nothing that can be read."""
+        """Read the results of an entry; None if it is missing or unreadable."""
         if not file.is_file():
             return None
         try:
-            kept = torch.load(file, map_location="cpu", weights_only=True)
-            whole = isinstance(kept, dict) and set(kept) == set(self.keys)
-            check(whole, "entry", "the results", str(file))
-            return {name: _unpacked(*kept[name]) for name in self.keys}
-        except Exception as error:  # what is damaged may fail in any way
-            _LOGGER.warning("%s cannot be read (%s): computed again.", file, error)
+            stored = torch.load(file, map_location="cpu", weights_only=True)
+            complete = isinstance(stored, dict) and set(stored) == set(self.keys)
+            check(complete, "entry", f"a dictionary of {', '.join(self.keys)}", type(stored).__name__)
+            return {name: _unpacked(*stored[name]) for name in self.keys}
+        except Exception as error:  # a damaged file may raise any exception
+            _LOGGER.warning("Cannot read %s (%s). It is computed again.", file, error)
             return None
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Add the results to a copy of an item, from disk where they are there."""
+        """Add the results to a copy of an item, from the cache if it has them."""
         file = self.file_of(data)
-        kept: Any = None if file is None else self.read(file)
-        if kept is None:
+        results: Any = None if file is None else self.read(file)
+        if results is None:
             computed = self.transform(data)
             for name in self.keys:
-                check_type(computed[name], torch.Tensor, name, "Tensors are kept, nothing else.")
-            kept = {name: computed[name].detach().cpu().clone() for name in self.keys}
-            kept = {name: v.as_tensor() if isinstance(v, MetaTensor) else v for name, v in kept.items()}
+                check_type(computed[name], torch.Tensor, name, "Only tensors can be cached.")
+            results = {name: computed[name].detach().cpu().clone() for name in self.keys}
+            results = {name: v.as_tensor() if isinstance(v, MetaTensor) else v for name, v in results.items()}
             if file is not None:
                 with atomic_write(file) as part:
-                    torch.save({name: _packed(value) for name, value in kept.items()}, part)
-        return {**data, **kept}
+                    torch.save({name: _packed(value) for name, value in results.items()}, part)
+        return {**data, **results}

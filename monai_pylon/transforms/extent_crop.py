@@ -1,4 +1,4 @@
-"""Cut off what a network will not see before it is resampled: a whole scan at fine voxels takes gigabytes."""
+"""Crop to an extent in mm before resampling, because a whole scan on fine voxels takes gigabytes."""
 
 from __future__ import annotations
 
@@ -20,15 +20,16 @@ _MARGIN = 2
 
 
 class CropToExtent(Transform):
-    """Crop a volume around its centre to an extent in mm, with two voxels more on each side; what is smaller stays.
+    """Crop around a volume's centre to an extent in mm, plus two voxels on each side.
+
+    Called with a MetaTensor (C, X, Y, Z), it returns one with the affine of the crop. An axis that is shorter than the
+    extent is not changed.
 
     Args:
-        extent: in mm along the image's own axes (x, y, z): orient the image first.
-
-    Called with a MetaTensor (C, X, Y, Z) it returns one with the affine of the crop.
+        extent: Lengths in mm along the image's own axes (x, y, z). Orient the image first.
 
     Raises:
-        ValueError: for another number of lengths, or one that is not positive.
+        ValueError: If extent is not three positive lengths.
 
     Example:
         >>> import torch
@@ -43,7 +44,7 @@ class CropToExtent(Transform):
 
     def __call__(self, image: MetaTensor) -> MetaTensor:
         """Crop one image."""
-        check_type(image, MetaTensor, "image", "Its affine tells the size of a voxel.")
+        check_type(image, MetaTensor, "image", "Its affine gives the voxel size.")
         check(image.ndim == 4, "image", "of shape (C, X, Y, Z)", image)
         spacing = voxel_spacing(np.asarray(image.affine))
         size = [
@@ -57,9 +58,9 @@ class CropToExtentd(MapTransform):
     """Dictionary version of :class:`CropToExtent`.
 
     Args:
-        keys: where the images (C, X, Y, Z) lie.
-        extent: in mm along their own axes.
-        allow_missing_keys: whether a key may be missing.
+        keys: Keys of images (C, X, Y, Z).
+        extent: Lengths in mm along their own axes.
+        allow_missing_keys: Return items without a key unchanged.
 
     Example:
         >>> CropToExtentd("image", (336, 336, 324)).keys

@@ -1,8 +1,8 @@
-"""Lungs without air: a hemithorax filled by fluid or collapsed lung is completed by the mirror image of the other side.
+"""Completion of a lung without air (effusion, collapse) by the mirror image of the other lung.
 
-Brightness cannot tell fluid or airless lung from muscle, but the other lung tells where the lung should be. Only a loss
-that reaches all the way up is completed: tissue *under* a lung may as well be a raised diaphragm or a mass, and a mask
-that takes in the stomach is worse than one that lacks a consolidated lobe.
+HU cannot distinguish fluid or airless lung from muscle, but the other lung shows where the lung should be. Only a loss
+without lung above it is completed. Tissue *under* a lung may also be a raised diaphragm or a mass, and a mask that
+includes the stomach is worse than one that lacks a consolidated lobe.
 """
 
 from __future__ import annotations
@@ -14,28 +14,35 @@ from monai_pylon.transforms.symmetry import SymmetryPlane, find_symmetry_plane, 
 
 __all__ = ["complete_lungs"]
 
-#: Of the place where a lung should be, the share without air and without lung above it from which on it is completed.
-#: Real scans without such a loss have up to 0.10, half an effusion has 0.23.
+#: A lung is completed if at least this share of its expected region has neither air nor lung above it. Real scans
+#: without such a loss have up to 0.10, half an effusion has 0.23.
 _LOSS = 0.15
 
-#: HU of what fills a hemithorax: above fat with its partial volume, below bone.
+#: Range of HU of fluid and airless lung: above fat with its partial volume, below bone.
 _DENSE_HU = (-60.0, 200.0)
 
-#: Within these distances in mm of the plane of symmetry lies the mediastinum: in the rear, and in the front with the
-#: heart, which on the left reaches further.
+#: Width of the mediastinum on each side of the plane of symmetry, in mm: in the rear, and in the front with the heart,
+#: which reaches further on the left.
 _MEDIASTINUM_MM = {"right": (25.0, 45.0), "left": (35.0, 75.0)}
 
 #: The heart lies in front of this share of the lungs' depth.
 _FRONT_SHARE = 0.4
 
-#: A completed region is at least twice this wide, in mm.
+#: A completed region is at least twice as wide as this, in mm.
 _OPENING_MM = 5.0
 
 
 def _beside_mediastinum(
     lung: np.ndarray, side: str, plane: SymmetryPlane, spacing: tuple[float, float, float]
 ) -> np.ndarray:
-    """(X, Y, 1): where, seen from above, the lung of one side may be; ``lung`` is the other one."""
+    """Return (X, Y, 1) bool: the area of each axial slice where the lung of ``side`` may lie.
+
+    Args:
+        lung: (X, Y, Z) bool, the lung of the other side.
+        side: "right" or "left".
+        plane: The patient's plane of symmetry.
+        spacing: Voxel edges in mm.
+    """
     flat = lung.any(axis=2)
     distance = plane.distances(flat.shape, spacing) * (1 if side == "right" else -1)
     height = plane.heights(flat.shape, spacing)
@@ -52,7 +59,7 @@ def _loss(
     plane: SymmetryPlane,
     spacing: tuple[float, float, float],
 ) -> np.ndarray | None:
-    """(X, Y, Z) bool: what one lung lacks, if that is enough to be completed."""
+    """Return the region (X, Y, Z) bool that the lung ``own`` of ``side`` has lost, or None if the loss is too small."""
     expected = mirror_mask(other, plane, spacing) & ~other & _beside_mediastinum(other, side, plane, spacing)
     lost = expected & ~own & (ct > _DENSE_HU[0]) & (ct < _DENSE_HU[1])
     lung_above = np.flip(np.maximum.accumulate(np.flip(own, axis=2), axis=2), axis=2)
@@ -64,17 +71,17 @@ def _loss(
 def complete_lungs(
     right: np.ndarray, left: np.ndarray, ct: np.ndarray, spacing: tuple[float, float, float]
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Give a lung that lost much of its air (large effusion, collapse) its place back.
+    """Complete a lung that has lost much of its air (large effusion, collapse).
 
     Args:
-        right: (X, Y, Z) bool, the right lung's air with its vessels, axes turned to RAS; may be empty.
-        left: (X, Y, Z) bool, likewise.
+        right: (X, Y, Z) bool, the right lung's air with its vessels, axes turned to RAS. May be empty.
+        left: (X, Y, Z) bool, the same of the left lung.
         ct: (X, Y, Z) in HU.
-        spacing: voxel edges in mm.
+        spacing: Voxel edges in mm.
 
     Returns:
-        right and left lung, and what was done: "right_lung_completed", "left_lung_completed". Where both lungs are
-        intact, or both are lost, they come back as they are.
+        Right lung, left lung and the codes "right_lung_completed" and "left_lung_completed" of what was done. If both
+        lungs are intact, or both are lost, they are returned unchanged.
 
     Example:
         >>> right, left = np.zeros((2, 50, 30, 30), dtype=bool)
@@ -94,7 +101,7 @@ def complete_lungs(
     for side, opposite, other in (("right", "left", left), ("left", "right", right)):
         lost = _loss(lungs[side], other, side, ct, plane, spacing) if other.any() else None
         if lost is not None:
-            # Never what the other lung has by now, which may itself have been completed.
+            # Exclude the other lung, which may have been completed before.
             lungs[side] = close_by(lungs[side] | lost, _OPENING_MM, spacing) & ~lungs[opposite]
             done.append(f"{side}_lung_completed")
     return lungs["right"], lungs["left"], tuple(done)

@@ -1,7 +1,7 @@
-"""Masks for want of better ones, where the lungs were not found: halves of the volume, and its middle (section 12.2).
+"""Heuristic masks for scans in which no lungs were found: the volume's halves and its middle (PARTITION, section 12.2).
 
-The authors use them for the 4 % of scans whose masks fail quality control. They know nothing of the patient but which
-side is right.
+The authors use them for the 4 % of scans whose masks fail quality control. The masks depend only on the shape and the
+orientation of the volume.
 """
 
 from __future__ import annotations
@@ -14,28 +14,29 @@ from monai_pylon.utils import axis_codes, check, check_affine, check_choice, che
 
 __all__ = ["HEURISTICS", "heuristic_organ_labels", "heuristic_organ_masks"]
 
-#: Where the mediastinum lies between the volume's two sides, in twelfths of its width.
+#: First and last border of the mediastinum from side to side, in twelfths of the volume's width.
 HEURISTICS = {"center_half": (3, 9), "middle_two_thirds": (2, 10)}
 
 
 def heuristic_organ_masks(shape: Sequence[int], affine: np.ndarray, mediastinum: str = "center_half") -> np.ndarray:
-    """Right half, middle and left half of a volume: three masks that overlap, for :func:`allowed_regions`.
+    """Create overlapping masks of a volume's right half, middle and left half, for :func:`allowed_regions`.
 
-    They reach through the whole volume from front to back and from foot to head. A voxel belongs to a mask where its
-    centre lies in it or on its border: with an odd number of voxels from side to side the middle ones are in both
-    halves.
+    The masks extend through the whole volume from front to back and from foot to head. A voxel belongs to a mask if its
+    centre lies in the mask or on its border. If the number of voxels from side to side is odd, the middle ones are
+    therefore in both halves.
 
     Args:
         shape: (X, Y, Z) of the volume.
-        affine: (4, 4), voxel indices to RAS mm; it tells left from right. Oblique axes count as the nearest ones.
-        mediastinum: "center_half" as the paper's text says, or "middle_two_thirds" as the authors' program does.
+        affine: (4, 4), voxel indices to RAS mm; determines left and right. An oblique axis is taken as the nearest
+            anatomical one.
+        mediastinum: "center_half" as in the paper's text, or "middle_two_thirds" as in the authors' program.
 
     Returns:
         (3, X, Y, Z) bool: right lung, mediastinum, left lung.
 
     Raises:
-        TypeError: where shape is no sequence or the affine is missing.
-        ValueError: where shape is not three positive whole numbers, the affine not usable, the choice unknown.
+        TypeError: If shape is not a tuple or list, or the affine is missing.
+        ValueError: If shape is not three positive whole numbers, the affine is unusable, or mediastinum is unknown.
 
     Example:
         >>> masks = heuristic_organ_masks((8, 1, 1), np.diag([-1.0, -1.0, 1.0, 1.0]))
@@ -52,21 +53,20 @@ def heuristic_organ_masks(shape: Sequence[int], affine: np.ndarray, mediastinum:
 
     axis = next(i for i, code in enumerate(codes) if code in "RL")
     width = shape[axis]
-    place = 6 * (2 * np.arange(width) + 1)  # of the voxels' centres, in twelfths of a voxel, counted from the right
+    centre = 6 * (2 * np.arange(width) + 1)  # of each voxel from the right side, in twelfths of a voxel
     if codes[axis] == "R":
-        place = place[::-1]
+        centre = centre[::-1]
     first, last = HEURISTICS[mediastinum]
-    across = np.stack([place <= 6 * width, (first * width <= place) & (place <= last * width), place >= 6 * width])
+    across = np.stack([centre <= 6 * width, (first * width <= centre) & (centre <= last * width), centre >= 6 * width])
     along = [1, 1, 1]
     along[axis] = width
     return np.broadcast_to(across.reshape(3, *along), (3, *shape)).copy()
 
 
 def heuristic_organ_labels(shape: Sequence[int], affine: np.ndarray, mediastinum: str = "center_half") -> np.ndarray:
-    """The heuristic masks as one label map. Where they overlap the mediastinum wins, so that the lungs are its flanks.
+    """Create the heuristic masks as one label map, in which the mediastinum takes the voxels where masks overlap.
 
-    The loss of the overlap is the map's, not the authors': for their allowed regions use
-    :func:`heuristic_organ_masks`.
+    The authors' allowed regions need the overlap; for them use :func:`heuristic_organ_masks`.
 
     Args:
         shape: (X, Y, Z) of the volume.
@@ -77,8 +77,8 @@ def heuristic_organ_labels(shape: Sequence[int], affine: np.ndarray, mediastinum
         (X, Y, Z) uint8: 1 right lung, 2 mediastinum, 3 left lung; no background.
 
     Raises:
-        TypeError: as :func:`heuristic_organ_masks`.
-        ValueError: as :func:`heuristic_organ_masks`.
+        TypeError: If shape is not a tuple or list, or the affine is missing.
+        ValueError: If shape is not three positive whole numbers, the affine is unusable, or mediastinum is unknown.
 
     Example:
         >>> heuristic_organ_labels((8, 1, 1), np.diag([-1.0, -1.0, 1.0, 1.0])).ravel()

@@ -1,7 +1,8 @@
-"""Both lungs out of a chest CT by morphology, in mm and mL, on any spacing.
+"""Segmentation of both lungs in a chest CT by morphology, in mm and mL, on any spacing.
 
-Where the authors' steps count voxels and clear the slice's border, these ask where air is enclosed, dark as lung and
-placed as lung. Tuned by eye and by number on real scans; constants say what they are measured against.
+The authors' steps count voxels and clear the border of each slice. These steps instead look for air that is enclosed by
+the body and has the HU and the position of lung. They were tuned on real scans; the comments on the constants give the
+measured values.
 """
 
 from __future__ import annotations
@@ -16,22 +17,23 @@ from monai_pylon.transforms.body import component_centres, enclosed_air, label_s
 
 __all__ = ["EDGE_HU", "aerated_lungs", "close_by", "dilate_by", "lung_air", "open_by", "segment_lungs"]
 
-#: Well inside a lung: topology (what hangs together) is read off at this threshold, where thin walls still part.
+#: Threshold of the lungs' core, at which components are labeled, because thin walls still separate them.
 _CORE_HU = -500.0
 
-#: The lung's edge, as in the authors' steps.
+#: Threshold of the lungs' edge, as in the authors' steps.
 EDGE_HU = -300.0
 
-#: A component this large is a lung unless it is pure gas; a smaller one must lie between the lungs' own bounds.
+#: Least volume of a lung and of a loose piece of lung. A loose piece must lie within the bounds of the lungs.
 _LUNG_ML, _PIECE_ML = 300.0, 5.0
 
-#: Gas of stomach and bowel: most of it is darker than this. Lungs have at most a fifth so dark, severe emphysema half.
+#: Gas of stomach and bowel is mostly darker than this HU. Of a lung at most a fifth is, in severe emphysema half. The
+#: shares are those from which a lung, or a loose piece, is taken for gas.
 _GAS_HU, _GAS_SHARE, _PIECE_GAS_SHARE = -950.0, 0.6, 0.25
 
-#: Slices this thick may step over the diaphragm with the wall of the stomach (5 to 6 mm), so that gas joins the lung.
+#: Thicker slices may miss the diaphragm and the wall of the stomach (5 to 6 mm), so that gas and lung are connected.
 _THICK_MM = 5.5
 
-#: Vessels and small lesions at the edge narrower than twice this many mm are filled.
+#: Vessels and small lesions at the edge are filled if they are narrower than twice this, in mm.
 _CLOSING_MM = 6.0
 
 
@@ -40,11 +42,11 @@ def dilate_by(mask: np.ndarray, distance: float, spacing: tuple[float, float, fl
 
     Args:
         mask: (X, Y, Z) bool.
-        distance: in mm.
-        spacing: voxel edges in mm.
+        distance: Distance in mm.
+        spacing: Voxel edges in mm.
 
     Returns:
-        (X, Y, Z) bool: every voxel whose centre lies within the distance of one of the mask.
+        (X, Y, Z) bool: every voxel whose centre lies within the distance of the centre of a voxel of the mask.
 
     Example:
         >>> mask = np.zeros((5, 5, 5), dtype=bool)
@@ -63,15 +65,15 @@ def dilate_by(mask: np.ndarray, distance: float, spacing: tuple[float, float, fl
 
 
 def close_by(mask: np.ndarray, distance: float, spacing: tuple[float, float, float]) -> np.ndarray:
-    """Fill what a ball of a radius in mm cannot enter from outside (morphological closing). Keeps all of the mask.
+    """Fill the space that a ball of a radius in mm cannot enter from outside (morphological closing).
 
     Args:
         mask: (X, Y, Z) bool.
-        distance: radius in mm.
-        spacing: voxel edges in mm.
+        distance: Radius in mm.
+        spacing: Voxel edges in mm.
 
     Returns:
-        (X, Y, Z) bool.
+        (X, Y, Z) bool, which includes the mask.
 
     Example:
         >>> mask = np.ones((7, 7, 7), dtype=bool)
@@ -81,7 +83,7 @@ def close_by(mask: np.ndarray, distance: float, spacing: tuple[float, float, flo
     """
     if not mask.any():
         return mask.copy()
-    # The closing of a mask stays within its bounding box.
+    # The closing of a mask lies within the mask's bounding box.
     box = ndimage.find_objects(mask.view(np.uint8))[0]
     pads = [math.floor(distance / edge) + 1 for edge in spacing]
     padded = np.pad(mask[box], [(pad, pad) for pad in pads])
@@ -93,19 +95,21 @@ def close_by(mask: np.ndarray, distance: float, spacing: tuple[float, float, flo
 
 
 def open_by(mask: np.ndarray, distance: float, spacing: tuple[float, ...]) -> np.ndarray:
-    """Take away what is narrower than twice a distance in mm (morphological opening by whole voxels, at least one).
+    """Remove parts that are narrower than twice a distance in mm (morphological opening).
+
+    The distance is rounded to whole voxels along each axis, but to at least one.
 
     Args:
         mask: (X, Y, Z) bool.
-        distance: in mm.
-        spacing: voxel edges in mm along the first axes; the axes that are left out do not count.
+        distance: Distance in mm.
+        spacing: Voxel edges in mm along the first axes. Along the other axes the mask is not opened.
 
     Returns:
         (X, Y, Z) bool.
 
     Example:
         >>> mask = np.zeros((9, 9, 1), dtype=bool)
-        >>> mask[1:6, 1:6] = mask[3, 6:8] = True  # a square with a thorn
+        >>> mask[1:6, 1:6] = mask[3, 6:8] = True  # a square with a thin spur
         >>> bool(open_by(mask, 1.0, (1.0, 1.0))[3, 7, 0])
         False
     """
@@ -116,31 +120,43 @@ def open_by(mask: np.ndarray, distance: float, spacing: tuple[float, ...]) -> np
 
 
 def _gas_of_slices(ct: np.ndarray, core: np.ndarray) -> np.ndarray:
-    """(X, Y, Z) bool: in the lower half of a core, what on its own slice is gas or lies for the most part on gas."""
+    """Find gas in the lower half of the lungs' core, slice by slice.
+
+    A component of a slice is gas if at least half of it is as dark as gas, or if at least half of it lies on such a
+    component of the slice below. The latter is the upper tip of a bubble, a partial volume of gas and wall.
+
+    Args:
+        ct: (X, Y, Z) in HU.
+        core: (X, Y, Z) bool, the lungs' core.
+
+    Returns:
+        (X, Y, Z) bool.
+    """
     gas = np.zeros_like(core)
-    box = ndimage.find_objects(core.view(np.uint8))
-    if box:
-        low = slice(box[0][2].start, (box[0][2].start + box[0][2].stop) // 2)
+    boxes = ndimage.find_objects(core.view(np.uint8))
+    if boxes:
+        height = boxes[0][2]
+        low = slice(height.start, (height.start + height.stop) // 2)
         numbered, count = label_slices(core[:, :, low])
         half = np.bincount(numbered.ravel(), minlength=count + 1) / 2
         half[0] = np.inf
         dark = np.bincount(numbered[ct[:, :, low] < _GAS_HU], minlength=count + 1) >= half
-        below = np.pad(dark[numbered], ((0, 0), (0, 0), (1, 0)))[:, :, :-1]  # the tip of a bubble is half wall
-        tips = np.bincount(numbered[below], minlength=count + 1) >= half
+        on_dark = np.pad(dark[numbered], ((0, 0), (0, 0), (1, 0)))[:, :, :-1]
+        tips = np.bincount(numbered[on_dark], minlength=count + 1) >= half
         gas[:, :, low] = (dark | tips)[numbered]
     return gas
 
 
 def lung_air(ct: np.ndarray, dark: np.ndarray, voxel_ml: float) -> tuple[np.ndarray, np.ndarray]:
-    """Part the enclosed dark air into lung and what is none: stomach, bowel, gaps in the table.
+    """Separate the enclosed dark air into lung and other air (stomach, bowel, gaps in the table).
 
     Args:
         ct: (X, Y, Z) in HU, axes turned to RAS.
         dark: (X, Y, Z) bool, enclosed air without the airway.
-        voxel_ml: volume of a voxel in mL.
+        voxel_ml: Volume of a voxel in mL.
 
     Returns:
-        lung and other air, (X, Y, Z) bool each; pieces too small to tell are in neither. Both empty where nothing is
+        Lung and other air, (X, Y, Z) bool each. Pieces below 5 mL are in neither. Both are empty if no component is
         large enough to be a lung.
 
     Example:
@@ -151,14 +167,14 @@ def lung_air(ct: np.ndarray, dark: np.ndarray, voxel_ml: float) -> tuple[np.ndar
         (400, False, 400)
     """
     numbered, count = ndimage.label(dark)
-    volume = np.bincount(numbered.ravel(), minlength=count + 1) * voxel_ml
+    volume = np.bincount(numbered.ravel()) * voxel_ml
     gas = np.bincount(numbered[ct < _GAS_HU], minlength=count + 1) * voxel_ml
     volume[0] = 0
     lung = (volume >= _LUNG_ML) & (gas < _GAS_SHARE * volume)
     if not lung.any():
         return np.zeros_like(dark), np.zeros_like(dark)
     box = ndimage.find_objects(lung[numbered].view(np.uint8))[0]
-    # The lower third of the lungs' height is shared with the bowel: there no loose piece is taken for lung.
+    # Beside the lower third of the lungs lies bowel, so a loose piece there is not taken for lung.
     lowest = box[2].start + (box[2].stop - box[2].start) / 3
     bounds = np.array([[box[0].start, box[0].stop], [box[1].start, box[1].stop], [lowest, box[2].stop]])
     large = volume >= _PIECE_ML
@@ -171,13 +187,13 @@ def lung_air(ct: np.ndarray, dark: np.ndarray, voxel_ml: float) -> tuple[np.ndar
 def aerated_lungs(
     air: np.ndarray, core: np.ndarray, other: np.ndarray, spacing: tuple[float, float, float]
 ) -> np.ndarray:
-    """From the lungs' core out to their edge, through partly aerated tissue: what air hangs together with the core.
+    """Extend the lungs from their core to their edge by all air that is connected with the core.
 
     Args:
-        air: (X, Y, Z) bool, enclosed air out to the lungs' edge.
+        air: (X, Y, Z) bool, enclosed air out to the lungs' edge, partly aerated tissue included.
         core: (X, Y, Z) bool, the lungs' core.
-        other: (X, Y, Z) bool, dark air that is no lung (stomach, bowel): it is kept out with its rim.
-        spacing: voxel edges in mm.
+        other: (X, Y, Z) bool, dark air that is not lung (stomach, bowel). It is excluded together with its rim.
+        spacing: Voxel edges in mm.
 
     Returns:
         (X, Y, Z) bool.
@@ -200,16 +216,16 @@ def aerated_lungs(
 def segment_lungs(
     ct: np.ndarray, hull: np.ndarray, spacing: tuple[float, float, float]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    """Both lungs together, with their vessels, without trachea and main bronchi (PARTITION, section 12.2).
+    """Segment both lungs together, with their vessels, without trachea and main bronchi (PARTITION, section 12.2).
 
     Args:
         ct: (X, Y, Z) in HU, axes turned to RAS.
-        hull: (X, Y, Z) bool, as from `body_hull`.
-        spacing: voxel edges in mm; about 1.5 to 5 mm in-plane is what the steps are made for.
+        hull: (X, Y, Z) bool, from :func:`monai_pylon.transforms.body.body_hull`.
+        spacing: Voxel edges in mm. The steps are made for about 1.5 to 5 mm in-plane.
 
     Returns:
-        the lungs (X, Y, Z) bool; their core, where right and left still part most easily; and the airway, or None
-        where no trachea was found. All empty where there is no lung.
+        The lungs (X, Y, Z) bool; their core, in which right and left are most easily separated; and the airway, or
+        None if there is no trachea. Lungs and core are empty if there is no lung.
 
     Example:
         >>> ct = np.full((60, 40, 30), -1000.0)
@@ -223,9 +239,9 @@ def segment_lungs(
     air = enclosed_air(ct < EDGE_HU, hull, spacing)
     dark = air & (ct < _CORE_HU)
     airway = trace_airway(ct, dark, hull, spacing)
-    # The airway's wall is thinner than a voxel: a shell of one voxel parts it from the lung that lies against it.
-    shell = max(1.5, 1.01 * max(spacing[:2]))
-    tube = np.zeros_like(dark) if airway is None else dilate_by(airway, shell, spacing)
+    # The airway's wall is thinner than a voxel, so one voxel around the airway separates it from the lung next to it.
+    wall = max(1.5, 1.01 * max(spacing[:2]))
+    tube = np.zeros_like(dark) if airway is None else dilate_by(airway, wall, spacing)
     core, other = lung_air(ct, dark & ~tube, math.prod(spacing) / 1000)
     if spacing[2] > _THICK_MM:
         gas = _gas_of_slices(ct, core)

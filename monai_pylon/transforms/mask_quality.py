@@ -1,4 +1,4 @@
-"""Quality control of organ masks: volumes in mL and reason codes, never a silent wrong mask."""
+"""Quality control of organ masks: volumes in mL, and reason codes if a mask may be wrong."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["LUNG_MISSING", "NOTES", "ORGAN_NAMES", "REASONS", "MaskQuality", "ju
 #: The labels 1, 2, 3 of an organ mask, in order.
 ORGAN_NAMES = ("right lung", "mediastinum", "left lung")
 
-#: Every reason code, and what it tells the user.
+#: Every reason code with its explanation.
 REASONS = {
     "hu_range": "The values are not HU (0 to 1, or HU + 1024): convert them first.",
     "too_short": "The volume covers less than 80 mm from foot to head: less than a lung.",
-    "no_lung": "No air-filled lung was found: a head, an abdomen, or no CT.",
+    "no_lung": "No air-filled lung was found: the volume may be a head, an abdomen, or no CT.",
     "right_lung_small": "The right lung has less than a sixth of the left one's volume, or less than 200 mL.",
     "left_lung_small": "The left lung has less than a sixth of the right one's volume, or less than 200 mL.",
     "right_lung_missing": "The lungs begin too far from the grid's right side (the authors' own test of their masks).",
@@ -25,13 +25,13 @@ REASONS = {
     "lungs_small": "Both lungs together are smaller than min_lung_ml.",
     "lungs_large": "Both lungs together hold more than 12,000 mL: outside air may have been taken for lung.",
     "no_trachea": "No trachea was found: the airway may be counted as lung.",
-    "no_mediastinum": "The label map of another program shows no mediastinum: let it be filled.",
+    "no_mediastinum": "The label map of another program has no mediastinum: set fill_mediastinum.",
     "sides_swapped": "The label map's right lung lies on the patient's left: it was written with another orientation.",
     "right_lung_completed": "Much of the right lung has no air (effusion, collapse): completed by the left one.",
     "left_lung_completed": "Much of the left lung has no air (effusion, collapse): completed by the right one.",
 }
 
-#: Codes of masks that lack a lung in what may be a chest all the same: only these call for the heuristic masks.
+#: Codes of masks that lack a lung although the volume may be a chest. Only these are replaced by heuristic masks.
 LUNG_MISSING = (
     "no_lung",
     "right_lung_small",
@@ -41,18 +41,18 @@ LUNG_MISSING = (
     "lungs_small",
 )
 
-#: Codes that say what was done, not that it failed.
+#: Codes that report a step and not a failure.
 NOTES = ("right_lung_completed", "left_lung_completed")
 
 
 class MaskQuality(NamedTuple):
-    """Whether an organ mask can be trusted, and why not.
+    """Quality of an organ mask: whether to trust it, and the reasons if not.
 
     Attributes:
-        ok: True where nothing speaks against the mask.
-        reasons: reason codes (keys of ``REASONS``). Where ok, at most the ``NOTES``: a lung without air was completed.
-        volumes_ml: volume of each organ in mL by name: "right lung", "mediastinum", "left lung".
-        heuristic: True where the masks are the fallback's boxes, not the morphology's.
+        ok: True if there is no reason against the mask.
+        reasons: Reason codes (keys of ``REASONS``). If ok, only ``NOTES``: a lung without air was completed.
+        volumes_ml: Volume of each organ in mL by name: "right lung", "mediastinum", "left lung".
+        heuristic: True if the masks are the boxes of the fallback and not a segmentation.
 
     Example:
         >>> MaskQuality(False, ("no_lung",), {}, False).ok
@@ -66,14 +66,14 @@ class MaskQuality(NamedTuple):
 
 
 def judge_volume(ct: np.ndarray, affine: np.ndarray) -> tuple[str, ...]:
-    """Reasons for which a volume cannot be segmented, seen before any segmentation.
+    """Find reasons why a volume cannot be segmented, before any segmentation.
 
     Args:
         ct: (X, Y, Z), axes turned to RAS.
         affine: (4, 4), voxel indices to RAS mm.
 
     Returns:
-        reason codes: "hu_range", "too_short"; empty where nothing speaks against it.
+        Reason codes: "hu_range", "too_short". Empty if the volume can be segmented.
 
     Example:
         >>> judge_volume(np.random.default_rng(0).random((9, 9, 90)), np.eye(4))
@@ -90,23 +90,23 @@ def judge_volume(ct: np.ndarray, affine: np.ndarray) -> tuple[str, ...]:
 def judge_masks(
     labels: np.ndarray, affine: np.ndarray, min_lung_ml: float, reasons: tuple[str, ...] = ()
 ) -> MaskQuality:
-    """Measure an organ mask and say whether it can be a chest's.
+    """Measure the volumes of an organ mask and judge whether they can be those of a chest.
 
     Args:
         labels: (X, Y, Z): 1 right lung, 2 mediastinum, 3 left lung.
         affine: (4, 4), voxel indices to RAS mm.
-        min_lung_ml: the least volume of both lungs together in mL.
-        reasons: codes found before.
+        min_lung_ml: Least volume of both lungs together in mL.
+        reasons: Reason codes found before.
 
     Returns:
-        the quality; volumes in mL.
+        The quality, with volumes in mL.
 
     Example:
         >>> judge_masks(np.zeros((4, 4, 4), dtype=np.uint8), np.eye(4), 512.0).reasons
         ('no_lung',)
     """
     voxel = voxel_volume_ml(affine)
-    # One comparison an organ: counting all values at once would first widen every voxel to eight bytes.
+    # One comparison for each organ, because counting all values at once would widen every voxel to eight bytes.
     volumes = {
         name: float(np.count_nonzero(labels == value) * voxel) for value, name in enumerate(ORGAN_NAMES, start=1)
     }

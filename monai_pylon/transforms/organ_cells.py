@@ -1,7 +1,7 @@
-"""Organ masks on a coarser grid: which cells belong to an organ, and how much of the organ lies in each.
+"""Organ masks on a coarser grid: the grid cells of each organ, and the organ's voxels in each grid cell.
 
 The grid is stretched evenly over the volume. The volume is reduced one axis after the other, with one bit for each
-organ, so that no more than its own size is ever held.
+organ, so that the memory never exceeds the size of the volume.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _BITS = (1, 2, 4)
 
 
 def whole_numbers(value: Any, most: int, argument: str, remedy: str = "") -> np.ndarray:
-    """An array or tensor (...) of whole numbers from 0 to a limit as uint8.
+    """Convert an array or tensor of whole numbers from 0 to a limit to uint8.
 
     Args:
         value: (...), of any numeric type.
-        most: the limit, at most 255.
-        argument: the name to use in an error.
-        remedy: what the user can do about it.
+        most: The limit, at most 255.
+        argument: Name of the argument for an error.
+        remedy: Advice to the user for an error.
 
     Returns:
-        (...) uint8; the array itself where it is one already.
+        (...) uint8. A uint8 array is returned itself, not copied.
 
     Raises:
-        TypeError: where it is no array.
-        ValueError: where a value is negative, above the limit, fractional or NaN.
+        TypeError: If value is not an array.
+        ValueError: If a value is negative, above the limit, fractional or NaN.
 
     Example:
         >>> whole_numbers(np.array([0.0, 3.0]), 3, "organs")
@@ -59,7 +59,7 @@ def whole_numbers(value: Any, most: int, argument: str, remedy: str = "") -> np.
 
 
 def organ_bits(organs: Any) -> np.ndarray:
-    """Organs with one bit for each, so that masks that overlap fit in one byte, too.
+    """Encode organs with one bit each, so that overlapping masks fit in one byte.
 
     Args:
         organs: (X, Y, Z): 0 background, 1 right lung, 2 mediastinum, 3 left lung; or masks (3, X, Y, Z) in this order.
@@ -68,8 +68,8 @@ def organ_bits(organs: Any) -> np.ndarray:
         (X, Y, Z) uint8: the sum of 1 in the right lung, 2 in the mediastinum, 4 in the left lung.
 
     Raises:
-        TypeError: where organs is no array.
-        ValueError: where its shape or its values are others.
+        TypeError: If organs is not an array.
+        ValueError: If organs has another shape or other values.
 
     Example:
         >>> organ_bits(np.array([[[0, 1, 2, 3]]]))
@@ -78,63 +78,63 @@ def organ_bits(organs: Any) -> np.ndarray:
     shape = tuple(getattr(organs, "shape", ()))
     if hasattr(organs, "__array__"):
         fits = 0 not in shape and (len(shape) == 3 or (len(shape) == 4 and shape[0] == 3))
-        remedy = "Take the channel off a label map (1, X, Y, Z)."
+        remedy = "Remove the channel of a label map (1, X, Y, Z)."
         check(fits, "organs", "labels (X, Y, Z) or masks (3, X, Y, Z), not empty", organs, remedy)
     if len(shape) == 4:
-        masks = whole_numbers(organs, 1, "organs", "Masks hold 0 and 1: right lung, mediastinum, left lung.")
+        masks = whole_numbers(organs, 1, "organs", "Masks of right lung, mediastinum and left lung hold 0 and 1.")
         return masks[0] | masks[1] << np.uint8(1) | masks[2] << np.uint8(2)
-    remedy = "0 is background, 1 right lung, 2 mediastinum, 3 left lung; resample labels by nearest neighbour."
+    remedy = "0 is background, 1 right lung, 2 mediastinum, 3 left lung. Resample labels by nearest neighbour."
     return (np.uint8(1) << whole_numbers(organs, 3, "organs", remedy)) >> np.uint8(1)
 
 
 def _check_grid(grid: Sequence[int], shape: tuple[int, ...]) -> tuple[int, ...]:
-    check_type(grid, (tuple, list), "grid", "Give the cells (x, y, groups) of the attention map.")
+    remedy = "Give the size (x, y, groups) of the attention map, which is no finer than the masks."
+    check_type(grid, (tuple, list), "grid", remedy)
     fits = len(grid) == 3 and all(
         isinstance(cells, int | np.integer) and 1 <= cells <= size for cells, size in zip(grid, shape, strict=True)
     )
-    remedy = "It has the cells (x, y, groups) of the attention map, which is no finer than the masks."
     check(fits, "grid", f"three whole numbers from 1 to the volume's {tuple(shape)}", tuple(grid), remedy)
     return tuple(int(cells) for cells in grid)
 
 
 def _voxels_seen(size: int, cells: int, mode: str) -> list[slice]:
-    """For each cell of an axis, the voxels that the downsampling gives a weight other than zero."""
-    if mode == "nearest":  # torch's own choice, its rounding included
+    """List for each grid cell of an axis the voxels to which the downsampling gives a weight other than zero."""
+    if mode == "nearest":  # torch itself, so that its rounding is included
         chosen = interpolate(torch.arange(float(size))[None, None], cells, mode="nearest")
         return [slice(i, i + 1) for i in chosen.flatten().int().tolist()]
-    if mode == "trilinear":  # the voxels beside the cell's centre; one only, where the centre falls on a voxel's
+    if mode == "trilinear":  # the voxels next to the grid cell's centre; only one if it coincides with a voxel's centre
         centres = [divmod((2 * d + 1) * size - cells, 2 * cells) for d in range(cells)]
         return [slice(i, i + 1 + (rest > 0)) for i, rest in centres]
     return [slice(d * size // cells, -(-(d + 1) * size // cells)) for d in range(cells)]
 
 
 def _voxels_within(size: int, cells: int) -> list[slice]:
-    """For each cell of an axis, the voxels whose centre lies in it, so that each voxel is in one cell."""
+    """List for each grid cell of an axis the voxels whose centre lies in it, so that each voxel is in one grid cell."""
     edges = [-((cells - 2 * d * size) // (2 * cells)) for d in range(cells + 1)]
     return [slice(first, end) for first, end in pairwise(edges)]
 
 
 def _reduce(ufunc: np.ufunc, array: np.ndarray, parts: Sequence[list[slice]], dtype: type) -> np.ndarray:
-    """Reduce an array (X, Y, Z) over boxes of voxels to one value a cell."""
-    for slices in parts:  # the first axis is reduced and put last: after three turns all are in their place
+    """Reduce an array (X, Y, Z) over boxes of voxels to one value per grid cell."""
+    for slices in parts:  # reduces the first axis and moves it to the end, so that three steps restore the order
         array = np.stack([ufunc.reduce(array[part], axis=0, dtype=dtype) for part in slices], axis=-1)
     return array
 
 
 def organ_cells(bits: np.ndarray, grid: Sequence[int], mode: str = "nearest") -> np.ndarray:
-    """The cells of a coarser grid that belong to each organ: those in which the downsampled mask is not zero.
+    """Find the cells of a coarser grid that belong to each organ: those where the downsampled mask is not zero.
 
     Args:
-        bits: (X, Y, Z), of :func:`organ_bits`.
-        grid: (x, y, z), the number of cells along each axis.
+        bits: (X, Y, Z), from :func:`organ_bits`.
+        grid: (x, y, z), the number of grid cells along each axis.
         mode: "nearest", "trilinear" or "area", as in :func:`monai_pylon.transforms.allowed_regions`.
 
     Returns:
         (3, x, y, z) bool: right lung, mediastinum, left lung.
 
     Raises:
-        TypeError: where grid is no sequence.
-        ValueError: where grid is not three whole numbers or finer than the volume, or the mode unknown.
+        TypeError: If grid is not a tuple or list.
+        ValueError: If grid is not three whole numbers, is finer than the volume, or the mode is unknown.
 
     Example:
         >>> organ_cells(np.uint8([[[0, 1, 4, 4]]]), (1, 1, 2), "area")[:, 0, 0].tolist()
@@ -148,18 +148,18 @@ def organ_cells(bits: np.ndarray, grid: Sequence[int], mode: str = "nearest") ->
 
 
 def organ_voxel_counts(bits: np.ndarray, grid: Sequence[int]) -> np.ndarray:
-    """How many voxels of each organ lie in each cell of a coarser grid; a voxel is where its centre is.
+    """Count the voxels of each organ in each cell of a coarser grid; a voxel belongs to the cell with its centre.
 
     Args:
-        bits: (X, Y, Z), of :func:`organ_bits`.
-        grid: (x, y, z), the number of cells along each axis.
+        bits: (X, Y, Z), from :func:`organ_bits`.
+        grid: (x, y, z), the number of grid cells along each axis.
 
     Returns:
         (3, x, y, z) int64: right lung, mediastinum, left lung.
 
     Raises:
-        TypeError: where grid is no sequence.
-        ValueError: where grid is not three whole numbers or finer than the volume.
+        TypeError: If grid is not a tuple or list.
+        ValueError: If grid is not three whole numbers or is finer than the volume.
 
     Example:
         >>> organ_voxel_counts(np.uint8([[[0, 1, 4, 4]]]), (1, 1, 2))[:, 0, 0].tolist()

@@ -1,6 +1,6 @@
-"""Right lung, left lung, and the mediastinum between them.
+"""Separation of right and left lung, and the mediastinum between them.
 
-Sides come from the components of the lungs and the patient's midline, not from the middle of the volume.
+The sides are determined by the components of the lungs and the patient's midline, not by the middle of the volume.
 """
 
 from __future__ import annotations
@@ -16,70 +16,86 @@ from monai_pylon.transforms.lung_masks import open_by
 
 __all__ = ["mediastinum_between_lungs", "split_lungs"]
 
-#: A part of the lungs' core this large on either side is a lung by itself; smaller ones follow their place. A part that
-#: crosses the midline by less than this is not cut there.
+#: The second largest part of the eroded core is a lung if it has at least this share of the core. A component of the
+#: lungs is cut at the midline only if at least this share of it lies on either side.
 _SIDE_SHARE = 0.15
 
-#: Radii in mm by which the core is eroded, in turn, until two sides part (junction lines are 1 to 3 mm thin).
+#: Radii in mm by which the core is eroded, in turn, until two sides separate. Junction lines are 1 to 3 mm thin.
 _EROSIONS_MM = (0.0, 2.0, 3.0, 4.0, 6.0, 8.0, 11.0, 15.0)
 
-#: Further below the mean level of the two diaphragm domes than this many mm, liver and stomach fill the hull.
+#: Distance in mm below the mean level of the two diaphragm domes from which liver and stomach fill the hull.
 _BELOW_DOMES_MM = 30.0
 
-#: The mediastinum ends below the slices where the lungs have less than this share of their largest cross-section.
+#: Slices belong to the mediastinum if the lungs have more than this share of their largest cross-section there.
 _TIPS = 0.03
 
-#: Half the height over which the front of the spine is told from slice to slice, and half the width of a sliver, in mm.
-_VERTEBRA_MM, _SLIVER_MM = 25.0, 4.0
+#: Half the height in mm over which the front of the spine is smoothed.
+_VERTEBRA_MM = 25.0
 
-#: How far up, in mm, the outline of the low slices is sought.
+#: Parts of the mediastinum narrower than twice this, in mm, are removed.
+_SLIVER_MM = 4.0
+
+#: Height in mm over which the outlines of low slices are merged with those above.
 _LOOK_UP_MM = 30.0
 
 
 def _two_sides(core: np.ndarray, spacing: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray] | None:
-    """Seeds (right, left) at the least erosion at which the core falls into two sides, or None."""
+    """Erode the core until it separates into two sides.
+
+    Args:
+        core: (X, Y, Z) bool, cropped to its bounding box.
+        spacing: Voxel edges in mm.
+
+    Returns:
+        Seeds of the right and the left lung, (X, Y, Z) bool each. None if no erosion separates two large parts, or if
+        these lie one above the other.
+    """
     total = np.count_nonzero(core)
-    # Beyond the box is no lung: a border of one voxel, so that depth is measured from there too.
+    # There is no lung beyond the box. A border of one voxel lets the depth be measured from there, too.
     depth = ndimage.distance_transform_edt(np.pad(core, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
     for radius in _EROSIONS_MM:
         numbered, count = ndimage.label(depth > radius)
-        sizes = np.bincount(numbered.ravel(), minlength=count + 1)
+        sizes = np.bincount(numbered.ravel())
         sizes[0] = 0
-        first, second = np.argsort(sizes)[::-1][:2] if count > 1 else (0, 0)
-        if second and sizes[second] >= _SIDE_SHARE * total:
+        by_size = np.argsort(sizes)[::-1]
+        if count > 1 and sizes[by_size[1]] >= _SIDE_SHARE * total:
+            first, second = by_size[:2]
             centres = component_centres(numbered, count)[[first, second]] * spacing
             if abs(centres[0][0] - centres[1][0]) < abs(centres[0][2] - centres[1][2]):
-                return None  # one above the other: two halves of one lung
+                return None  # one above the other, so these are two parts of one lung
             right, left = (first, second) if centres[0][0] > centres[1][0] else (second, first)
             return numbered == right, numbered == left
     return None
 
 
 def _by_midline(lungs: np.ndarray, midline: float) -> np.ndarray:
-    """The right lung (X, Y, Z): what lies right of the midline; a component that hardly crosses it stays whole."""
-    beyond = lungs & (np.arange(lungs.shape[0]) > midline)[:, None, None]
+    """Return the right lung (X, Y, Z) bool: the voxels right of the midline.
+
+    A component of which less than 15 % lies on one side of the midline belongs to the other side as a whole.
+    """
+    on_right = lungs & (np.arange(lungs.shape[0]) > midline)[:, None, None]
     numbered, count = ndimage.label(lungs)
-    sizes = np.bincount(numbered.ravel(), minlength=count + 1)
-    right = np.bincount(numbered[beyond], minlength=count + 1)
-    whole = sizes - right < _SIDE_SHARE * sizes
+    sizes = np.bincount(numbered.ravel())
+    right_sizes = np.bincount(numbered[on_right], minlength=count + 1)
+    whole = sizes - right_sizes < _SIDE_SHARE * sizes
     whole[0] = False
-    return (beyond & (right >= _SIDE_SHARE * sizes)[numbered]) | whole[numbered]
+    return (on_right & (right_sizes >= _SIDE_SHARE * sizes)[numbered]) | whole[numbered]
 
 
 def split_lungs(
     lungs: np.ndarray, core: np.ndarray, spacing: tuple[float, float, float], midline: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Tell the right lung from the left one.
+    """Separate the right lung from the left lung.
 
     Args:
         lungs: (X, Y, Z) bool, both lungs, axes turned to RAS (x grows towards the patient's right).
         core: (X, Y, Z) bool, the air well inside them.
-        spacing: voxel edges in mm.
-        midline: x index of the patient's middle, which decides where only one lung has air. A component of which less
-            than 15 % lie across it is not cut.
+        spacing: Voxel edges in mm.
+        midline: x index of the patient's middle. It decides if the core does not separate into two lungs, for example
+            because only one lung has air. A component of which less than 15 % lies across the midline is not cut.
 
     Returns:
-        right and left lung, (X, Y, Z) bool each; every voxel of ``lungs`` belongs to one of them.
+        Right and left lung, (X, Y, Z) bool each. Every voxel of ``lungs`` belongs to one of them.
 
     Example:
         >>> lungs = np.zeros((20, 6, 6), dtype=bool)
@@ -94,19 +110,31 @@ def split_lungs(
         right = _by_midline(lungs, midline)
     else:
         right = np.zeros_like(lungs)
-        away = [ndimage.distance_transform_edt(~seed, sampling=spacing) for seed in seeds]
-        right[boxes[0]] = lungs[boxes[0]] & (away[0] <= away[1])
+        distances = [ndimage.distance_transform_edt(~seed, sampling=spacing) for seed in seeds]
+        right[boxes[0]] = lungs[boxes[0]] & (distances[0] <= distances[1])
     return right, lungs & ~right
 
 
 def _dome(lung: np.ndarray) -> float:
-    """The level (z index) of a diaphragm's dome: high among the lower ends of the lung's columns."""
+    """Return the level (z index) of the diaphragm's dome: the upper quartile of the lung's lower ends."""
     columns = lung.any(axis=2)
-    return float(np.percentile(lung.argmax(axis=2)[columns], 75)) if columns.any() else 0.0
+    return float(np.percentile(lung.argmax(axis=2)[columns], 75))
 
 
 def _front_of_spine(between: np.ndarray, ct: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
-    """(Z,): the row (y index) in front of the rearmost bone between the lungs, told by its neighbours at a disc."""
+    """Return for each slice the row (y index) in front of the spine.
+
+    A row of the rear half is bony if it has more than 12 mm of bone between the lungs. The foremost bony row is
+    smoothed over neighbouring slices, because an intervertebral disc has no bone.
+
+    Args:
+        between: (X, Y, Z) bool, the region between the lungs.
+        ct: (X, Y, Z) in HU.
+        spacing: Voxel edges in mm.
+
+    Returns:
+        (Z,) row indices, 0 without a spine.
+    """
     fronts = np.zeros(between.shape[2], dtype=int)
     for z in np.flatnonzero(between.any(axis=(0, 1))):
         rows = np.flatnonzero(between[:, :, z].any(axis=0))
@@ -119,9 +147,9 @@ def _front_of_spine(between: np.ndarray, ct: np.ndarray, spacing: tuple[float, f
 
 
 def _low_outlines(lungs: np.ndarray, lowest: int, spacing: tuple[float, float, float]) -> np.ndarray:
-    """(X, Y, Z): the lungs, below slice ``lowest`` together with those of the slices just above.
+    """Return the lungs (X, Y, Z) bool; below slice ``lowest`` merged with those of the slices just above.
 
-    Low slices hold the tips of the lungs alone, and a line between the tips would cut through the heart.
+    Low slices contain only the tips of the lungs, and a line between the tips would cut through the heart.
     """
     steps = math.ceil(_LOOK_UP_MM / spacing[2])
     outlines = lungs.copy()
@@ -134,21 +162,21 @@ def _low_outlines(lungs: np.ndarray, lowest: int, spacing: tuple[float, float, f
 def mediastinum_between_lungs(
     right: np.ndarray, left: np.ndarray, ct: np.ndarray, spacing: tuple[float, float, float]
 ) -> np.ndarray:
-    """Heart, great vessels and all else between the lungs, without spine and chest wall.
+    """Segment the mediastinum: heart, great vessels and other tissue between the lungs, without spine and chest wall.
 
-    On each axial slice, what lies inside the convex hull of both lungs and is neither lung nor, in its rear part, bone.
-    Lower than 30 mm below the mean level of the diaphragm's domes, where liver and stomach lie between the lungs, only
-    the front three quarters are kept, without the right quarter (as in the authors' box), so that the region holds the
-    heart. It ends where only the lungs' last tips are left.
+    On each axial slice it is the convex hull of both lungs without the lungs, the spine and everything behind the
+    spine. From 30 mm below the mean level of the diaphragm's domes, liver and stomach lie between the lungs. There only
+    the front three quarters are kept, without the right quarter (as in the authors' box), so that the region contains
+    the heart. Slices with only the last tips of the lungs are excluded.
 
     Args:
         right: (X, Y, Z) bool, axes turned to RAS.
         left: (X, Y, Z) bool.
         ct: (X, Y, Z) in HU.
-        spacing: voxel edges in mm.
+        spacing: Voxel edges in mm.
 
     Returns:
-        (X, Y, Z) bool, in one piece; empty where one of the lungs is.
+        (X, Y, Z) bool, one 6-connected component. Empty if one of the lungs is empty.
 
     Example:
         >>> right, left = np.zeros((2, 20, 6, 4), dtype=bool)
@@ -171,5 +199,5 @@ def mediastinum_between_lungs(
     box = ndimage.find_objects(lungs.view(np.uint8))[0]
     between[box[0].stop - (box[0].stop - box[0].start) // 4 :, :, :lowest] = False
     between[:, : box[1].start + (box[1].stop - box[1].start) // 4, :lowest] = False
-    # Slivers between the ribs lie inside the hull too: too thin for anything that is sought here.
+    # The hull also contains slivers between the ribs, which are too thin to be mediastinum.
     return largest_component(open_by(between, _SLIVER_MM, spacing[:2]))

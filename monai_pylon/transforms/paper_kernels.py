@@ -1,9 +1,9 @@
-"""The inner loops of the paper's lung masks, on runs of voxels instead of voxels, compiled by numba.
+"""Inner loops of the paper's lung masks, on runs of voxels instead of voxels, compiled by numba.
 
-A chest CT has some two hundred times fewer runs (voxels below the threshold, side by side in a row) than voxels, and
-whether two rows' runs touch is seen from their ends alone. Components are found by union-find over the runs, so no
-label volume is ever made. Only :mod:`monai_pylon.transforms.paper_masks` uses this module; it imports it when called,
-because importing numba takes longer than importing the rest of the package.
+A run is a series of adjacent voxels of a row below the threshold. A chest CT has about two hundred times fewer runs
+than voxels, and the ends of two runs suffice to decide whether they touch. Components are found by union-find over the
+runs, so no label volume is ever made. Only :mod:`monai_pylon.transforms.paper_masks` uses this module. It imports the
+module when called, because importing numba takes longer than importing the rest of the package.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ __all__ = ["component_volumes", "paint_organs", "two_largest_runs"]
 
 @njit(cache=True)
 def _root(parent: np.ndarray, i: int) -> int:
+    """Find the root of run ``i``, and shorten the path to it."""
     while parent[i] != i:
         parent[i] = parent[parent[i]]
         i = parent[i]
@@ -26,7 +27,7 @@ def _root(parent: np.ndarray, i: int) -> int:
 def _link_rows(
     parent: np.ndarray, start: np.ndarray, stop: np.ndarray, a: int, a_end: int, b: int, b_end: int, reach: int
 ) -> None:
-    """Unite the runs a..a_end with the runs b..b_end of another row where they overlap (reach 1: also by a corner)."""
+    """Unite the runs a to a_end and b to b_end of two rows where they touch by faces (reach 1: or by corners)."""
     while a < a_end and b < b_end:
         if start[a] < stop[b] + reach and start[b] < stop[a] + reach:
             i, j = _root(parent, a), _root(parent, b)
@@ -39,7 +40,7 @@ def _link_rows(
 
 @njit(cache=True)
 def _encode(plane: np.ndarray, start: np.ndarray, stop: np.ndarray, first: np.ndarray) -> int:
-    """Write the runs of a plane (rows, columns); those of row y are first[y] to first[y + 1]."""
+    """Write the runs of a plane (rows, columns) and return their number; row y has runs first[y] to first[y + 1]."""
     n = 0
     for y in range(plane.shape[0]):
         first[y] = n
@@ -63,7 +64,7 @@ def _encode(plane: np.ndarray, start: np.ndarray, stop: np.ndarray, first: np.nd
 def _keep_two_largest(
     columns: int, n: int, parent: np.ndarray, start: np.ndarray, stop: np.ndarray, first: np.ndarray, area: np.ndarray
 ) -> None:
-    """Set area to 0 for the components that touch the plane's border or are smaller than the second largest."""
+    """Compute the areas of components; 0 if one touches the plane's border or is smaller than the second largest."""
     rows = first.size - 1
     area[:n] = 0
     for y in range(rows):
@@ -86,13 +87,13 @@ def _keep_two_largest(
 
 @njit(cache=True)
 def two_largest_runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Per plane: drop the 8-connected components at the border, keep those as large as the second largest.
+    """Drop the 8-connected components at the border of each plane, and keep those as large as the second largest.
 
     Args:
         mask: (S, A, R) bool.
 
     Returns:
-        start and stop (K,) of the runs left, and first (S * A + 1,): those of row r are first[r] to first[r + 1].
+        start and stop (K,) of the remaining runs, and first (S * A + 1,): row r has the runs first[r] to first[r + 1].
     """
     planes, rows, columns = mask.shape
     most = rows * (columns // 2 + 1)
@@ -121,12 +122,12 @@ def two_largest_runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 @njit(cache=True)
 def component_volumes(start: np.ndarray, stop: np.ndarray, first: np.ndarray, rows: int) -> np.ndarray:
-    """The volume of the 6-connected component to which each run belongs.
+    """Compute the volume of the 6-connected component to which each run belongs.
 
     Args:
-        start: (K,) of the runs.
-        stop: (K,) of the runs.
-        first: (S * A + 1,), where each row's runs begin.
+        start: (K,), first column of each run.
+        stop: (K,), column after each run.
+        first: (S * A + 1,), index of the first run of each row.
         rows: A, the number of rows in a plane.
 
     Returns:
@@ -154,11 +155,11 @@ def paint_organs(
 
     Args:
         labels: (S, A, R) uint8, overwritten.
-        start: (K,) of the lungs' runs.
-        stop: (K,) of the lungs' runs.
-        first: (S * A + 1,), where each row's runs begin.
-        box: (6,), where the mediastinum's box begins and ends along S, A, R.
-        left: (2,), where the left half begins and ends along R.
+        start: (K,), first column of each run of the lungs.
+        stop: (K,), column after each run of the lungs.
+        first: (S * A + 1,), index of the first run of each row.
+        box: (6,), start and stop of the mediastinum's box along S, A and R.
+        left: (2,), start and stop of the left half along R.
     """
     planes, rows = labels.shape[:2]
     for z in range(planes):

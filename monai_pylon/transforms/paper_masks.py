@@ -1,8 +1,8 @@
-"""The organ masks as the paper's authors made them (PARTITION, section 12.2), with mL for voxels.
+"""Organ masks by the steps of the paper's authors (PARTITION, section 12.2), with mL instead of voxels.
 
-The steps and their constants are the authors'; what they took for granted is taken from the affine instead: 0.8 mm
-voxels, and volumes stored from right to left, front to back and head to feet. In that storage the result is theirs
-bit for bit, and a volume stored otherwise gets the same mask of the same anatomy.
+The authors assume voxels of 0.8 mm and volumes stored from right to left, front to back and head to feet. Here the
+affine gives spacing and orientation, and all other steps and constants are the authors'. On such a volume the masks
+equal theirs bit for bit. Any other storage of the same anatomy gives the same mask.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ __all__ = ["paper_organ_labels", "paper_quality_reasons"]
 #: HU below which a voxel may be lung.
 _LUNG_HU = -300
 
-#: The lungs' box must begin at or before column 130 and end at or after column 300 of the authors' 420.
+#: The bounding box of the lungs must begin at or before column 130 and end at or after column 300 of the authors' 420.
 _LAST_RIGHT_EDGE, _FIRST_LEFT_EDGE, _COLUMNS = 130, 300, 420
 
 
 class _Axes(NamedTuple):
-    """Which array axis is which anatomical one: the order (S, A, R), and whether the index grows towards the left."""
+    """Array axes in the anatomical order (S, A, R), and whether the index along R grows towards the left."""
 
     order: tuple[int, int, int]
     towards_left: bool
@@ -46,8 +46,11 @@ def _checked_volume(volume: np.ndarray, argument: str) -> np.ndarray:
 
 
 def _mediastinum_and_left(lungs: tuple[int, int], width: int, towards_left: bool) -> tuple[slice, slice]:
-    """Along the right-left axis: the lungs' box less a quarter on the right and an eighth on the left, and the left
-    half of the volume. The authors round a quarter down, then half of it, then the half volume."""
+    """Compute the mediastinum's range and the left half of the volume along the right-left axis.
+
+    The mediastinum's range is that of the lungs without a quarter on the right and an eighth on the left. As in the
+    authors' program the quarter is rounded down, then half of the quarter, then half of the volume.
+    """
     quarter = (lungs[1] - lungs[0]) // 4
     if towards_left:
         return slice(lungs[0] + quarter, lungs[1] - quarter // 2), slice(width // 2, width)
@@ -55,28 +58,30 @@ def _mediastinum_and_left(lungs: tuple[int, int], width: int, towards_left: bool
 
 
 def paper_organ_labels(ct: np.ndarray, affine: np.ndarray, min_lung_ml: float = 512.0) -> np.ndarray:
-    """Lungs and mediastinum by the authors' steps: threshold, two largest per slice, large components, boxes.
+    """Segment lungs and mediastinum by the authors' steps: threshold, two largest per slice, large components, boxes.
 
-    On each axial slice, voxels below -300 HU that do not hang on the slice's border are grouped by sides and corners,
-    and the groups as large as the second largest are kept. Of what is left, components in space (by faces) of at least
-    ``min_lung_ml`` are the lungs. The mediastinum is what is not lung inside their bounding box, narrowed by a quarter
-    of its width on the patient's right and an eighth on the left. The left lung is what lies in the left half of the
-    **volume**: so the authors' program; the paper's text halves the bounding box.
+    1. On each axial slice, take the voxels below -300 HU and their 8-connected components. Drop the components at the
+       slice's border, and keep those that are at least as large as the second largest.
+    2. The lungs are the 6-connected components of the volume of at least ``min_lung_ml``.
+    3. The mediastinum is the bounding box of the lungs without the lungs, narrowed by a quarter of its width on the
+       patient's right and by an eighth on the left.
+    4. The left lung is the part of the lungs in the left half of the **volume**, as in the authors' program. The
+       paper's text halves the bounding box instead.
 
-    Where no component is large enough every voxel is background. (The authors' program then takes the whole volume
-    for the bounding box and goes on.) See :func:`paper_quality_reasons` for the authors' quality control.
+    If no component is large enough, every voxel is background. (The authors' program then continues with the whole
+    volume as the bounding box.) See :func:`paper_quality_reasons` for the authors' quality control.
 
     Args:
         ct: (X, Y, Z) in HU. NaN is not lung.
         affine: (4, 4), voxel indices to RAS mm.
-        min_lung_ml: the least volume of a component in mL; 512 mL are the authors' 1,000,000 voxels.
+        min_lung_ml: Least volume of a component in mL. 512 mL are the authors' 1,000,000 voxels.
 
     Returns:
         (X, Y, Z) uint8: 0 background, 1 right lung, 2 mediastinum, 3 left lung.
 
     Raises:
-        TypeError: where ct or affine is no array.
-        ValueError: where ct is not three-dimensional, the affine is not usable, or min_lung_ml is not positive.
+        TypeError: If ct or affine is not an array.
+        ValueError: If ct is not three-dimensional, the affine is unusable, or min_lung_ml is not positive.
 
     Example:
         >>> ct = np.full((20, 10, 10), 40)
@@ -92,11 +97,11 @@ def paper_organ_labels(ct: np.ndarray, affine: np.ndarray, min_lung_ml: float = 
     axes = _anatomical_axes(volume, matrix)
     turned = volume.transpose(axes.order)
     mask = np.empty(turned.shape, dtype=bool)
-    for row in range(mask.shape[1]):  # plane by plane the transposition stays in the cache: three times faster
+    for row in range(mask.shape[1]):  # three times faster than the whole volume, because a plane fits in the cache
         np.less(turned[:, row], _LUNG_HU, out=mask[:, row])
     start, stop, first = kernels.two_largest_runs(mask)
 
-    # A header in single precision is off by 1e-7: it must not turn 1,000,000 voxels into 1,000,001.
+    # The error of a header in single precision, 1e-7, must not turn 1,000,000 voxels into 1,000,001.
     least = math.ceil(min_lung_ml / voxel_volume_ml(matrix) * (1 - 5e-7))
     kept = kernels.component_volumes(start, stop, first, mask.shape[1]) >= least
     first = np.concatenate([[0], np.cumsum(kept)])[first]
@@ -114,21 +119,21 @@ def paper_organ_labels(ct: np.ndarray, affine: np.ndarray, min_lung_ml: float = 
 
 
 def paper_quality_reasons(labels: np.ndarray, affine: np.ndarray) -> tuple[str, ...]:
-    """The authors' quality control of their masks (section 12.2): is a lung missing at the right or the left?
+    """Check by the authors' quality control whether a lung is missing at the right or the left (section 12.2).
 
-    Their program asks whether the lungs begin after column 130 or end before column 300 of 420; here the same shares
-    of the grid's width. What fails they replace by the heuristic masks.
+    Their program tests whether the lungs begin after column 130 or end before column 300 of 420. This function tests
+    the same shares of the volume's width. The authors replace masks that fail by the heuristic masks.
 
     Args:
         labels: (X, Y, Z): 1 right lung, 2 mediastinum, 3 left lung.
         affine: (4, 4), voxel indices to RAS mm.
 
     Returns:
-        reason codes, empty where the masks pass: "no_lung", "right_lung_missing", "left_lung_missing".
+        Reason codes: "no_lung", "right_lung_missing", "left_lung_missing". Empty if the masks pass.
 
     Raises:
-        TypeError: where labels or affine is no array.
-        ValueError: where labels is not three-dimensional or the affine is not usable.
+        TypeError: If labels or affine is not an array.
+        ValueError: If labels is not three-dimensional or the affine is unusable.
 
     Example:
         >>> labels = np.zeros((420, 1, 1), dtype=np.uint8)

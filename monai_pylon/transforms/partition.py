@@ -1,4 +1,4 @@
-"""PARTITION's organ masks (section 12.2): from a chest CT to right lung, mediastinum and left lung."""
+"""Organ masks of a chest CT (PARTITION, section 12.2): right lung, mediastinum and left lung."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _METHODS = ("robust", "paper")
 
 
 class OrganPartition(NamedTuple):
-    """Organ masks and whether to trust them.
+    """Organ masks and their quality.
 
     Attributes:
         labels: (X, Y, Z) uint8: 0 background, 1 right lung, 2 mediastinum, 3 left lung.
-        quality: verdict, reason codes and volumes in mL.
+        quality: Whether to trust the masks, reason codes and volumes in mL.
 
     Example:
         >>> OrganPartition(np.zeros((1, 1, 1), np.uint8), MaskQuality(True, (), {}, False)).quality.ok
@@ -53,7 +53,7 @@ def _check_settings(method: str, min_lung_ml: float, fallback: str | None) -> No
 
 
 def _with_fallback(found: OrganPartition, affine: np.ndarray, fallback: str) -> OrganPartition:
-    """The masks themselves, or the heuristic ones in the place of masks that lack a lung."""
+    """Replace masks that lack a lung by heuristic masks."""
     if not set(found.quality.reasons) & set(LUNG_MISSING):
         return found
     labels = heuristic_organ_labels(found.labels.shape, affine, fallback)
@@ -68,24 +68,24 @@ def partition_organs(
     min_lung_ml: float = 512.0,
     fallback: str | None = None,
 ) -> OrganPartition:
-    """Right lung, mediastinum and left lung of a chest CT by morphology (PARTITION, section 12.2).
+    """Segment right lung, mediastinum and left lung of a chest CT by morphology (PARTITION, section 12.2).
 
     Args:
         ct: (X, Y, Z) in HU, any orientation and spacing.
-        affine: (4, 4), voxel indices to RAS mm; it tells left from right.
-        method: "robust" works in mm and mL; "paper" takes the authors' steps exactly.
-        min_lung_ml: least volume in mL of the lungs together ("paper": of every component).
-        fallback: None keeps masks that lack a lung as they are; "center_half" or "middle_two_thirds" put the paper's or
-            its authors' heuristic masks in their place (``quality.heuristic`` is then True).
+        affine: (4, 4), voxel indices to RAS mm; determines left and right.
+        method: "robust" works in mm and mL; "paper" follows the authors' steps exactly.
+        min_lung_ml: Least volume of both lungs together in mL ("paper": of every component).
+        fallback: None keeps masks that lack a lung. "center_half" or "middle_two_thirds" replace them by the heuristic
+            masks of the paper or of its authors' program; ``quality.heuristic`` is then True.
 
     Returns:
-        labels on the input's own grid, and their quality. ``quality.ok`` is False and ``quality.reasons`` says why
-        where the masks are not to be trusted. Where the volume cannot be a chest CT in HU at all the labels are empty.
+        Labels on the input's own grid, and their quality. If the masks are not to be trusted, ``quality.ok`` is False
+        and ``quality.reasons`` gives the reasons. If the volume cannot be a chest CT in HU, the labels are empty.
 
     Raises:
-        TypeError: where ct is no array, or method no text.
-        ValueError: where ct is not (X, Y, Z), empty, or not finite; the affine missing, sheared or singular; a setting
-            unknown.
+        TypeError: If ct or affine is not an array.
+        ValueError: If ct is not (X, Y, Z), is empty or not finite; if the affine is sheared or singular; or if a
+            setting is unknown.
 
     Example:
         >>> partition_organs(np.full((9, 9, 90), 40.0), np.eye(4)).quality.reasons
@@ -96,7 +96,7 @@ def partition_organs(
     volume, matrix = np.asarray(ct), check_affine(affine)
     check(volume.ndim == 3, "ct", "a volume (X, Y, Z)", ct, "Take one channel of a channel-first image.")
     check(volume.size > 0, "ct", "not empty", ct)
-    finite = volume.dtype.kind in "biu" or bool(np.isfinite(volume).all())  # whole numbers always are
+    finite = volume.dtype.kind in "biu" or bool(np.isfinite(volume).all())  # integers are always finite
     check(finite, "ct", "finite", ct, "Replace NaN by -1024 (air) where nothing was scanned.")
     _check_settings(method, min_lung_ml, fallback)
     view = ras_view(volume, matrix)
@@ -116,13 +116,13 @@ def partition_organs(
 class PartitionOrgans(Transform):
     """Organ masks of a chest CT as a MONAI transform; see :func:`partition_organs`.
 
+    Called with an image (1, X, Y, Z) in HU, a MetaTensor with its affine, it returns the labels (1, X, Y, Z) uint8 as a
+    MetaTensor on the same grid. ``meta["quality"]`` of the result is the :class:`MaskQuality`.
+
     Args:
         method: "robust" or "paper".
-        min_lung_ml: least volume of the lungs in mL.
+        min_lung_ml: Least volume of both lungs in mL.
         fallback: None, "center_half" or "middle_two_thirds".
-
-    Called with an image (1, X, Y, Z) in HU, a MetaTensor with its affine, it returns the labels (1, X, Y, Z) uint8 as a
-    MetaTensor on the same grid; ``meta["quality"]`` holds the :class:`MaskQuality`.
 
     Example:
         >>> organs = PartitionOrgans()(MetaTensor(torch.full((1, 9, 9, 90), 40.0), affine=torch.eye(4)))
@@ -136,7 +136,7 @@ class PartitionOrgans(Transform):
 
     def __call__(self, image: MetaTensor) -> MetaTensor:
         """Segment one image (1, X, Y, Z)."""
-        check_type(image, MetaTensor, "image", "Load it with LoadImage: the affine tells left from right.")
+        check_type(image, MetaTensor, "image", "Load it with LoadImage: the affine determines left and right.")
         check(image.ndim == 4 and image.shape[0] == 1, "image", "of shape (1, X, Y, Z)", image)
         found = partition_organs(image[0].cpu().numpy(), image.affine.cpu().numpy(), *self.settings)
         meta = {**image.meta, "quality": found.quality}
@@ -147,13 +147,13 @@ class PartitionOrgansd(MapTransform):
     """Dictionary version of :class:`PartitionOrgans`.
 
     Args:
-        keys: where the image (1, X, Y, Z) lies.
-        output_key: where to put the labels (1, X, Y, Z).
-        quality_key: where to put the :class:`MaskQuality`.
+        keys: Key of the image (1, X, Y, Z).
+        output_key: Key for the labels (1, X, Y, Z).
+        quality_key: Key for the :class:`MaskQuality`.
         method: "robust" or "paper".
-        min_lung_ml: least volume of the lungs in mL.
+        min_lung_ml: Least volume of both lungs in mL.
         fallback: None, "center_half" or "middle_two_thirds".
-        allow_missing_keys: leave items without the key as they are.
+        allow_missing_keys: Return items without the key unchanged.
 
     Example:
         >>> image = MetaTensor(torch.full((1, 9, 9, 90), 40.0), affine=torch.eye(4))

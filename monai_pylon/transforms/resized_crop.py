@@ -1,7 +1,7 @@
-"""Random resized crop (PYLON, section 3.3): an augmentation that MONAI has in no single transform.
+"""Random resized crop (PYLON, section 3.3), an augmentation that MONAI has in no single transform.
 
-It is MONAI's own crop and resize with a random part, so the image's affine follows. It is never lazy: in MONAI 1.6 lazy
-resampling of 2D images fails wherever a random transform happens not to be applied.
+It combines MONAI's own crop and resize, so the image's affine follows. It is never lazy: in MONAI 1.6, lazy resampling
+of 2D images fails if a random transform is not applied.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from monai_pylon.utils import check
 
 __all__ = ["RandResizedCrop", "RandResizedCropD", "RandResizedCropDict", "RandResizedCropd"]
 
+#: Draws after which the whole image is taken.
 _ATTEMPTS = 10
 
 
 class RandResizedCrop(RandomizableTransform):
-    """Cut out a random part of an image and resize it: random zoom, place and aspect.
+    """Random part of an image, resized to a fixed size: random zoom, position and aspect ratio.
 
-    The part has a share of the image's area drawn evenly from `scale`, and an aspect (width / height) drawn evenly on a
-    logarithmic axis from `ratio`; where ten draws do not fit into the image, the whole image is taken.
+    Called with an image (C, H, W). The share of the image's area is drawn uniformly from `scale`, and the aspect ratio
+    (width / height) uniformly on a logarithmic axis from `ratio`. If none of ten draws fits into the image, the whole
+    image is taken.
 
     Args:
-        spatial_size: rows and columns of the result, or one number for both.
-        scale: smallest and largest share of the area.
-        ratio: smallest and largest aspect, relative to pixels.
-        mode: of interpolation, as of MONAI's Resize: "bilinear", "bicubic", "area", "nearest".
-
-    Called with an image (C, H, W).
+        spatial_size: Rows and columns of the result, or one number for both.
+        scale: Smallest and largest share of the area.
+        ratio: Smallest and largest aspect ratio in pixels.
+        mode: Interpolation of MONAI's Resize: "bilinear", "bicubic", "area", "nearest".
 
     Raises:
-        ValueError: for ranges that are empty or not positive, or a share above 1.
+        ValueError: If a range is empty or not positive, or a share is above 1.
 
     Example:
         >>> RandResizedCrop(64).set_random_state(seed=0)(torch.rand(1, 200, 300)).shape
@@ -73,7 +73,7 @@ class RandResizedCrop(RandomizableTransform):
                 return
 
     def __call__(self, image: torch.Tensor, randomize: bool = True) -> torch.Tensor:
-        """Crop and resize one image (C, H, W); with ``randomize=False`` the part that was drawn last."""
+        """Crop and resize one image (C, H, W); ``randomize=False`` repeats the last draw."""
         check(image.ndim == 3, "image", "of shape (C, H, W)", image)
         if randomize:
             self.randomize(image)
@@ -82,15 +82,15 @@ class RandResizedCrop(RandomizableTransform):
 
 
 class RandResizedCropd(MapTransform, RandomizableTransform):
-    """Dictionary version of :class:`RandResizedCrop`: the same part of every key.
+    """Dictionary version of :class:`RandResizedCrop`, which takes the same part of all keys.
 
     Args:
-        keys: images (C, H, W) of one size.
-        spatial_size: rows and columns of the result, or one number for both.
-        scale: smallest and largest share of the area.
-        ratio: smallest and largest aspect.
-        mode: of interpolation, one or one for each key.
-        allow_missing_keys: leave items without a key as they are.
+        keys: Keys of images (C, H, W) of one size.
+        spatial_size: Rows and columns of the result, or one number for both.
+        scale: Smallest and largest share of the area.
+        ratio: Smallest and largest aspect ratio.
+        mode: Interpolation, one for all keys or one for each.
+        allow_missing_keys: Return items without a key unchanged.
 
     Example:
         >>> RandResizedCropd("image", 64)({"image": torch.rand(1, 200, 300)})["image"].shape
@@ -112,13 +112,13 @@ class RandResizedCropd(MapTransform, RandomizableTransform):
         self.crop = RandResizedCrop(spatial_size, scale, ratio)
 
     def set_random_state(self, seed: int | None = None, state: np.random.RandomState | None = None) -> RandResizedCropd:
-        """Set the generator of random numbers, or its seed."""
+        """Set the random number generator or its seed."""
         super().set_random_state(seed, state)
         self.crop.set_random_state(seed, state)
         return self
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
-        """Crop and resize in a copy of the dictionary."""
+        """Crop and resize the images in a copy of the dictionary."""
         item = dict(data)
         first = self.first_key(item)
         if first == ():

@@ -1,4 +1,4 @@
-"""The organ masks in mm and mL, on any spacing and orientation: lungs, airway, sides and mediastinum."""
+"""Organ masks by the robust method, in mm and mL, on any spacing: lungs, airway, sides and mediastinum."""
 
 from __future__ import annotations
 
@@ -14,10 +14,19 @@ from monai_pylon.transforms.organ_split import mediastinum_between_lungs, split_
 __all__ = ["robust_organ_labels"]
 
 
-def _organs_of_cells(
+def _organs_of_blocks(
     ct: np.ndarray, hull: np.ndarray, spacing: tuple[float, float, float]
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Labels and airway (X, Y, Z) of a volume of cells, and what was noticed on the way."""
+    """Segment a volume (x, y, z) of block means.
+
+    Args:
+        ct: (x, y, z) in HU, axes turned to RAS.
+        hull: (x, y, z) bool, the convex hull of the body.
+        spacing: Block edges in mm.
+
+    Returns:
+        Organ labels (x, y, z) uint8, the airway with its wall (x, y, z) bool, and reason codes.
+    """
     lungs, core, airway = segment_lungs(ct, hull, spacing)
     if not lungs.any():
         return np.zeros(ct.shape, dtype=np.uint8), np.zeros_like(lungs), ()
@@ -30,14 +39,15 @@ def _organs_of_cells(
 
 
 def robust_organ_labels(ct: np.ndarray, spacing: tuple[float, float, float]) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Right lung, mediastinum and left lung of a chest CT.
+    """Segment right lung, mediastinum and left lung of a chest CT.
 
     Args:
         ct: (X, Y, Z) in HU, axes turned to RAS, any memory order.
-        spacing: voxel edges in mm.
+        spacing: Voxel edges in mm.
 
     Returns:
-        (X, Y, Z) uint8: 0 background, 1 right lung, 2 mediastinum, 3 left lung; and reason codes of what was noticed.
+        Labels (X, Y, Z) uint8: 0 background, 1 right lung, 2 mediastinum, 3 left lung. Reason codes: "no_trachea",
+        "right_lung_completed", "left_lung_completed".
 
     Example:
         >>> ct = np.full((60, 40, 30), -1000.0)
@@ -48,16 +58,16 @@ def robust_organ_labels(ct: np.ndarray, spacing: tuple[float, float, float]) -> 
         ([3, 2, 1], ('no_trachea',))
     """
     factors = block_factors(spacing)
-    cell = (spacing[0] * factors[0], spacing[1] * factors[1], spacing[2] * factors[2])
-    cells = block_mean(ct, factors)
-    hull = body_hull(cells, cell)
-    organs, tube = np.zeros(cells.shape, dtype=np.uint8), np.zeros(cells.shape, dtype=bool)
+    block = (spacing[0] * factors[0], spacing[1] * factors[1], spacing[2] * factors[2])
+    means = block_mean(ct, factors)
+    hull = body_hull(means, block)
+    organs, tube = np.zeros(means.shape, dtype=np.uint8), np.zeros(means.shape, dtype=bool)
     boxes = ndimage.find_objects(hull.astype(np.uint8))
     if not boxes:
         return np.zeros(ct.shape, dtype=np.uint8), ()
-    # Half of a scan is air and table around the patient. A margin lets outside air be seen as such.
+    # Crop, because half of a scan is air and table. The margin is needed to recognize outside air.
     box = tuple(slice(max(0, part.start - 16), part.stop + 16) for part in boxes[0])
-    organs[box], tube[box], reasons = _organs_of_cells(np.ascontiguousarray(cells[box]), hull[box], cell)
+    organs[box], tube[box], reasons = _organs_of_blocks(np.ascontiguousarray(means[box]), hull[box], block)
     if max(factors) == 1:
         return organs, reasons
-    return draw_edge(ct, organs, cells < EDGE_HU, tube, factors, EDGE_HU), reasons
+    return draw_edge(ct, organs, means < EDGE_HU, tube, factors, EDGE_HU), reasons

@@ -1,4 +1,4 @@
-"""The patient's plane of symmetry in a chest CT, and mirrored masks: how a lung should look, told by the other one."""
+"""Plane of symmetry of the patient in a chest CT, and masks mirrored about it, such as one lung onto the other side."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from monai_pylon.utils import check
 
 __all__ = ["SymmetryPlane", "find_symmetry_plane", "mirror_mask"]
 
-#: HU above which a voxel is bone for this purpose: ribs, sternum and spine are nearly symmetric, organs are not.
+#: HU above which a voxel is bone. Ribs, sternum and spine are nearly symmetric, organs are not.
 _BONE_HU = 200
 
-#: Cell size in mm on which the plane is sought, and the smoothing in cells.
-_CELL_MM, _SMOOTH = 4.0, 1.5
+#: Size in mm of the pixels on which the plane is searched, and the smoothing in pixels.
+_PIXEL_MM, _SMOOTH = 4.0, 1.5
 
-#: A patient turned further than this many degrees lies on the side: left and right are then no longer mirror images.
+#: Largest rotation of the patient in degrees. A patient rotated further lies on the side, and the sides differ.
 _MOST_TURNED = 40
 
-#: How far from the bones' own middle, in mm, the plane may lie.
+#: Largest distance of the plane from the middle of the volume, in mm.
 _MOST_ASIDE_MM = 80.0
 
 
 class SymmetryPlane(NamedTuple):
-    """An upright plane that parts a patient into right and left.
+    """Upright plane that divides a patient into right and left.
 
     Attributes:
-        angle: radians by which its normal is turned from the right-left axis towards the front.
-        offset: where it lies along its normal, mm from the centre of voxel 0.
+        angle: Radians by which the normal is rotated from the right-left axis towards the front.
+        offset: Distance of the plane from the centre of voxel 0 along the normal, in mm.
 
     Example:
         >>> SymmetryPlane(0.0, 100.0).distances((3, 1), (80.0, 80.0))[:, 0].tolist()  # voxels 0, 1 and 2
@@ -41,7 +41,7 @@ class SymmetryPlane(NamedTuple):
 
     @property
     def normal(self) -> np.ndarray:
-        """(2,): the direction of the patient's right."""
+        """The direction (2,) of the patient's right."""
         return np.array([np.cos(self.angle), np.sin(self.angle)])
 
     def _along(self, direction: np.ndarray, shape: tuple[int, int], spacing: tuple[float, ...]) -> np.ndarray:
@@ -49,41 +49,50 @@ class SymmetryPlane(NamedTuple):
         return x * spacing[0] * direction[0] + y * spacing[1] * direction[1]
 
     def distances(self, shape: tuple[int, int], spacing: tuple[float, ...]) -> np.ndarray:
-        """(X, Y): mm to the patient's right of the plane, negative on the left."""
+        """Compute the distances (X, Y) from the plane in mm, positive on the patient's right."""
         return self._along(self.normal, shape, spacing) - self.offset
 
     def heights(self, shape: tuple[int, int], spacing: tuple[float, ...]) -> np.ndarray:
-        """(X, Y): mm along the plane from the patient's back to the front, from an arbitrary zero."""
+        """Compute the positions (X, Y) along the plane in mm, growing from back to front, with an arbitrary zero."""
         return self._along(np.array([-np.sin(self.angle), np.cos(self.angle)]), shape, spacing)
 
 
 def _best_shift(flat: np.ndarray, spectrum: np.ndarray, size: int, degrees: int) -> tuple[float, float]:
-    """How well a picture agrees with its mirror image about planes of one angle: agreement and the best plane's place
-    along the normal, in cells from the picture's middle."""
+    """Find the plane of one angle about which an image agrees best with its mirror image.
+
+    Args:
+        flat: (X, Y), the image.
+        spectrum: Fourier transform of the image, padded to ``size`` x ``size``.
+        size: Number of pixels of the padded image along each axis.
+        degrees: Angle of the plane.
+
+    Returns:
+        The agreement, and the position of the plane along its normal, in pixels from the middle of the image.
+    """
     normal = SymmetryPlane(np.deg2rad(degrees), 0.0).normal
     reflection = np.eye(2) - 2 * np.outer(normal, normal)
     middle = (np.array(flat.shape) - 1) / 2
     mirrored = ndimage.affine_transform(flat, reflection, middle - reflection @ middle, order=1)
     agreement = fft.irfft2(spectrum * np.conj(fft.rfft2(mirrored, (size, size))), (size, size))
-    # To move the plane by s moves the mirror image by 2 s.
-    shifts = np.arange(-2 * _MOST_ASIDE_MM / _CELL_MM, 2 * _MOST_ASIDE_MM / _CELL_MM + 0.25, 0.5)
+    # A shift of the plane by s moves the mirror image by 2 s.
+    shifts = np.arange(-2 * _MOST_ASIDE_MM / _PIXEL_MM, 2 * _MOST_ASIDE_MM / _PIXEL_MM + 0.25, 0.5)
     along = ndimage.map_coordinates(agreement, np.outer(normal, shifts) % size, order=1, mode="grid-wrap")
     best = int(along.argmax())
     return float(along[best]), float(shifts[best]) / 2
 
 
 def find_symmetry_plane(ct: np.ndarray, spacing: tuple[float, float, float]) -> SymmetryPlane | None:
-    """The plane about which the bones of a chest agree best with their mirror image.
+    """Find the plane about which the bones of a chest agree best with their mirror image.
 
     Args:
         ct: (X, Y, Z) in HU, axes turned to RAS.
-        spacing: voxel edges in mm.
+        spacing: Voxel edges in mm.
 
     Returns:
-        the plane, or None where there are no bones.
+        The plane, or None if there are no bones.
 
     Raises:
-        ValueError: where the volume is not three-dimensional.
+        ValueError: If ct is not three-dimensional.
 
     Example:
         >>> ct = np.zeros((50, 40, 10))
@@ -96,8 +105,8 @@ def find_symmetry_plane(ct: np.ndarray, spacing: tuple[float, float, float]) -> 
     bone = np.count_nonzero(ct > _BONE_HU, axis=2).astype(np.float32)
     if not bone.any():
         return None
-    step = np.array([_CELL_MM / spacing[0], _CELL_MM / spacing[1]])
-    # No rib counts more than another, and the spine no more than many ribs.
+    step = np.array([_PIXEL_MM / spacing[0], _PIXEL_MM / spacing[1]])
+    # Limit the weight of bones that pass through many slices, such as the spine.
     flat = ndimage.gaussian_filter(np.minimum(bone, np.percentile(bone[bone > 0], 95)), _SMOOTH * step)
     shape = tuple(int(np.ceil(n / s)) for n, s in zip(flat.shape, step, strict=True))
     flat = ndimage.affine_transform(flat, step, output_shape=shape, order=1)
@@ -109,7 +118,7 @@ def find_symmetry_plane(ct: np.ndarray, spacing: tuple[float, float, float]) -> 
     best = max(found, key=lambda d: found[d][0])
     plane = SymmetryPlane(float(np.deg2rad(best)), 0.0)
     middle = (np.array(shape) - 1) / 2
-    return plane._replace(offset=float(middle @ plane.normal + found[best][1]) * _CELL_MM)
+    return plane._replace(offset=float(middle @ plane.normal + found[best][1]) * _PIXEL_MM)
 
 
 def mirror_mask(mask: np.ndarray, plane: SymmetryPlane, spacing: tuple[float, float, float]) -> np.ndarray:
@@ -117,11 +126,11 @@ def mirror_mask(mask: np.ndarray, plane: SymmetryPlane, spacing: tuple[float, fl
 
     Args:
         mask: (X, Y, Z) bool, axes turned to RAS.
-        plane: the plane.
-        spacing: voxel edges in mm.
+        plane: The plane of symmetry.
+        spacing: Voxel edges in mm.
 
     Returns:
-        (X, Y, Z) bool, on the same grid; what would fall outside it is lost.
+        (X, Y, Z) bool, on the same grid. Parts that would lie outside the grid are lost.
 
     Example:
         >>> mask = np.zeros((5, 1, 1), dtype=bool)

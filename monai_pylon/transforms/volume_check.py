@@ -1,7 +1,8 @@
-"""Is it a chest CT at all? What a network would swallow in silence is an error here, before anything is computed."""
+"""Check that an image can be a chest CT in HU, because a network would accept a wrong one without an error."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -14,61 +15,55 @@ from monai_pylon.utils import check, check_affine, check_type
 
 __all__ = ["CheckVolume", "CheckVolumeD", "CheckVolumeDict", "CheckVolumed", "check_volume_hu"]
 
-#: A chest CT has air in it, and something denser: below and above these, in HU.
+#: A chest CT has air below the first HU and tissue above the second.
 _AIR_HU, _TISSUE_HU = -500.0, -300.0
 
 
 def check_volume_hu(image: torch.Tensor, least_slices: int = 2) -> None:
-    """Raise where a volume cannot be a chest CT in HU.
+    """Raise an error unless a volume can be a chest CT in HU.
 
     Args:
-        image: (1, X, Y, Z); where it has an affine (MetaTensor), that is checked too.
-        least_slices: along the last axis.
+        image: (1, X, Y, Z). If it is a MetaTensor, its affine is checked, too.
+        least_slices: Least number of slices along the last axis.
 
     Raises:
-        TypeError: where it is no tensor.
-        ValueError: for other channels or axes, fewer slices, NaN or infinity, one value everywhere, no air below -500
-            HU (such as after scaling to 0 to 1, or with 1024 added), an affine that is none.
+        TypeError: If image is not a tensor.
+        ValueError: If image has another shape, too few slices, NaN, infinity, one value everywhere, no air below -500
+            HU (for example after scaling to 0 to 1, or with 1024 added), no tissue above -300 HU, or an unusable
+            affine.
 
     Example:
         >>> check_volume_hu(torch.zeros(1, 4, 4, 4))
         Traceback (most recent call last):
         ...
-        ValueError: image must be a scan, but is 0 HU everywhere. Is the file empty?
+        ValueError: image has 0 HU everywhere. Check that the file is not empty.
     """
     check_type(image, torch.Tensor, "image")
-    remedy = "Add the channel to a single volume, or take one channel: image[None]. Slices lie on the last axis."
+    remedy = "Add a channel by image[None], or take one channel. Slices lie on the last axis."
     check(image.ndim == 4 and image.shape[0] == 1, "image", "of shape (1, X, Y, Z)", image, remedy)
-    slices = image.shape[-1]
-    check(
-        slices >= least_slices, "image", f"a volume of at least {least_slices} slices", image, "It is a single slice."
-    )
+    enough = image.shape[-1] >= least_slices
+    check(enough, "image", f"a volume of at least {least_slices} slices", image, "Load all slices of the series.")
     values = convert_to_tensor(image, track_meta=False)
     lowest, highest = (float(end) for end in values.aminmax())
-    finite = lowest == lowest and highest == highest and abs(lowest) < float("inf") and abs(highest) < float("inf")
-    check(
-        finite, "image", "finite", f"{lowest:g} to {highest:g}", "Replace NaN by -1024 (air) where nothing was scanned."
-    )
+    values_found = f"{lowest:g} to {highest:g}"
+    finite = math.isfinite(lowest) and math.isfinite(highest)
+    check(finite, "image", "finite", values_found, "Replace NaN by -1024 (air) where nothing was scanned.")
     if lowest == highest:
-        raise ValueError(f"image must be a scan, but is {lowest:g} HU everywhere. Is the file empty?")
-    inside = lowest < _AIR_HU and highest > _TISSUE_HU
-    remedy = "Give Hounsfield units: not scaled, nothing added (raw values of scanners are often 1024 higher)."
-    check(
-        inside,
-        "image",
-        "a chest CT in HU, with air below -500 and tissue above -300",
-        f"{lowest:g} to {highest:g}",
-        remedy,
-    )
+        raise ValueError(f"image has {lowest:g} HU everywhere. Check that the file is not empty.")
+    fits = lowest < _AIR_HU and highest > _TISSUE_HU
+    remedy = "Convert it to Hounsfield units: not scaled, nothing added (raw scanner values are often 1024 higher)."
+    check(fits, "image", "a chest CT in HU, with air below -500 and tissue above -300", values_found, remedy)
     if hasattr(image, "affine"):
         check_affine(image.affine.cpu().numpy())
 
 
 class CheckVolume(Transform):
-    """:func:`check_volume_hu` as a MONAI transform: the image (1, X, Y, Z) comes back as it is.
+    """Check of a chest CT as a MONAI transform, which returns the image (1, X, Y, Z) itself.
+
+    See :func:`check_volume_hu`.
 
     Args:
-        least_slices: along the last axis.
+        least_slices: Least number of slices along the last axis.
 
     Example:
         >>> CheckVolume()(torch.linspace(-1000, 100, 27).reshape(1, 3, 3, 3)).shape
@@ -89,9 +84,9 @@ class CheckVolumed(MapTransform):
     """Dictionary version of :class:`CheckVolume`.
 
     Args:
-        keys: where the images (1, X, Y, Z) lie.
-        least_slices: along the last axis.
-        allow_missing_keys: whether a key may be missing.
+        keys: Keys of images (1, X, Y, Z).
+        least_slices: Least number of slices along the last axis.
+        allow_missing_keys: Return items without a key unchanged.
 
     Example:
         >>> CheckVolumed("image").keys

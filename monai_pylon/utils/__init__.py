@@ -1,4 +1,4 @@
-"""Argument checks, affine geometry, linear interpolation, files and tables. Imports nothing else of the package."""
+"""Argument checks, affine geometry, linear interpolation, files and tables; imports no other part of the package."""
 
 from monai_pylon.utils.checks import (
     check,

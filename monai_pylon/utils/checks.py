@@ -1,6 +1,6 @@
-"""One style of error for the whole package: argument, requirement, value received, remedy.
+"""Argument checks with one style of error: argument, requirement, value received, remedy.
 
-Every public function calls these before it computes anything, so that a wrong input is named where it comes in.
+Every public function checks its arguments before it computes anything.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ __all__ = ["check", "check_choice", "check_type", "describe", "nearest_name"]
 
 
 def describe(value: Any) -> str:
-    """Say in a few words what a value is: its type with shape and dtype where it has them, else its text.
+    """Describe a value: an array by type, shape and dtype, anything else by its text.
 
     Args:
-        value: anything; an array or tensor of any shape ``(...)`` is described by its shape, never by its content.
+        value: Any value. The content of an array or tensor (...) is never shown.
 
     Returns:
-        the description, at most about 120 characters long.
+        The description, at most about 120 characters long.
 
     Example:
         >>> import numpy as np
@@ -42,17 +42,17 @@ def _fail(kind: type[Exception], argument: str, requirement: str, value: Any, re
 
 
 def check(condition: bool, argument: str, requirement: str, value: Any, remedy: str = "") -> None:
-    """Raise a ``ValueError`` in the house style unless a condition holds.
+    """Raise a ``ValueError`` unless a condition holds.
 
     Args:
-        condition: what must be true.
-        argument: the argument's name, as the caller wrote it.
-        requirement: what it must be; read after "must be".
-        value: what was received (arrays of any shape are described by shape and type).
-        remedy: what the user can do about it, a sentence.
+        condition: Condition that must be true.
+        argument: Name of the argument.
+        requirement: Requirement, as it continues "must be".
+        value: Value received, see :func:`describe`.
+        remedy: Advice to the user, a sentence.
 
     Raises:
-        ValueError: where the condition is false.
+        ValueError: If the condition is false.
 
     Example:
         >>> check(False, "threshold", "between 0 and 1", 7, "Divide by 255 first.")
@@ -65,16 +65,16 @@ def check(condition: bool, argument: str, requirement: str, value: Any, remedy: 
 
 
 def check_type(value: Any, types: type | tuple[type, ...], argument: str, remedy: str = "") -> None:
-    """Raise a ``TypeError`` in the house style unless a value has one of the types. ``True`` is not an integer here.
+    """Raise a ``TypeError`` unless a value has one of the types.
 
     Args:
-        value: what was received.
-        types: the type or types allowed.
-        argument: the argument's name.
-        remedy: what the user can do about it, a sentence.
+        value: Value received.
+        types: Type or types allowed. ``True`` and ``False`` are no integers here.
+        argument: Name of the argument.
+        remedy: Advice to the user, a sentence.
 
     Raises:
-        TypeError: where the value has another type.
+        TypeError: If the value has another type.
 
     Example:
         >>> check_type("3", int, "seed")
@@ -88,14 +88,14 @@ def check_type(value: Any, types: type | tuple[type, ...], argument: str, remedy
 
 
 def nearest_name(name: str, names: Iterable[str]) -> str | None:
-    """The name most like a misspelt one, or None where nothing comes near.
+    """Find the name that is most similar to a misspelt one.
 
     Args:
-        name: the name as it was written.
-        names: the names that exist.
+        name: Misspelt name.
+        names: Names that exist.
 
     Returns:
-        the nearest of them, or None.
+        The most similar name, or None if none is similar.
 
     Example:
         >>> nearest_name("roboust", ["robust", "paper"])
@@ -106,15 +106,15 @@ def nearest_name(name: str, names: Iterable[str]) -> str | None:
 
 
 def check_choice(value: Any, choices: Iterable[str], argument: str) -> None:
-    """Raise a ``ValueError`` that names the nearest choice unless the value is one of them.
+    """Raise a ``ValueError`` unless a value is one of the choices.
 
     Args:
-        value: what was received.
-        choices: what is allowed.
-        argument: the argument's name.
+        value: Value received.
+        choices: Values allowed.
+        argument: Name of the argument.
 
     Raises:
-        ValueError: where the value is none of the choices.
+        ValueError: If the value is not among the choices; the error names the most similar one.
 
     Example:
         >>> check_choice("roboust", ("robust", "paper"), "method")

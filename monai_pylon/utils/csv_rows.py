@@ -1,4 +1,4 @@
-"""Lines and CSV rows of a file, one by one: whatever is broken in it, the rows around stay whole and memory small."""
+"""Reader for text lines and CSV rows, one at a time: a broken row is reported and the rows around it stay readable."""
 
 from __future__ import annotations
 
@@ -9,19 +9,26 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-__all__ = ["CsvRow", "read_csv_rows", "read_lines"]
+__all__ = ["LONGEST_ROW", "TOO_LONG_LINE", "CSVRow", "open_text", "read_csv_rows", "read_lines"]
 
-#: More characters than this are never kept of a line or a row.
+#: Characters kept in memory of one line or row, at most.
 LONGEST_ROW = 1_000_000
+#: Problem of a longer line.
 TOO_LONG_LINE = f"the line has more than {LONGEST_ROW:,} characters"
 _BAD_QUOTES = "the quotes of this row do not fit"
 
 
-class CsvRow(NamedTuple):
-    """A row of a CSV: its first and last line, and its cells or what is wrong with it.
+class CSVRow(NamedTuple):
+    """Row of a CSV file.
+
+    Attributes:
+        first: Number of its first line, from 1.
+        last: Number of its last line.
+        cells: Its cells; empty if the row is unreadable.
+        problem: The reason why it is unreadable, else empty.
 
     Example:
-        >>> CsvRow(2, 2, ["a", "Left mass."]).cells
+        >>> CSVRow(2, 2, ["a", "Left mass."]).cells
         ['a', 'Left mass.']
     """
 
@@ -32,7 +39,24 @@ class CsvRow(NamedTuple):
 
 
 def open_text(path: Path) -> TextIO:
-    """Open a text: UTF-16 by its mark, else UTF-8; bytes that are none come as lone surrogates."""
+    """Open a text file: as UTF-16 if it starts with a UTF-16 byte order mark, else as UTF-8.
+
+    Bytes that are not UTF-8 become lone surrogates (Python's "surrogateescape").
+
+    Args:
+        path: The file.
+
+    Returns:
+        The open file. A UTF-8 byte order mark is removed.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = Path(folder, "a.txt").write_text("mass", encoding="utf-16")
+        ...     with open_text(Path(folder, "a.txt")) as file:
+        ...         file.read()
+        'mass'
+    """
     with path.open("rb") as file:
         mark = file.read(2)
     if mark in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
@@ -41,13 +65,14 @@ def open_text(path: Path) -> TextIO:
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, str | None]]:
-    """The lines of a text file.
+    """Read the lines of a text file.
 
     Args:
-        path: the file.
+        path: The file.
 
     Returns:
-        an iterator over the lines with their numbers, from 1; None for one that is too long to be kept.
+        An iterator over line number, from 1, and line; None instead of a line that is too long to be kept. NUL
+        characters become spaces.
 
     Example:
         >>> import tempfile
@@ -74,30 +99,41 @@ class _RowTooLongError(Exception):
 
 
 class _Lines:
-    """Lines for a CSV reader, with a way back: those of a row are kept until it is known to be whole."""
+    """Lines for a CSV reader that can go back: the lines of a row are kept until the row is complete.
 
-    def __init__(self, path: Path) -> None:
-        self.behind = read_lines(path)
-        self.ahead: deque[tuple[int, str | None]] = deque()
+    Args:
+        path: The file.
+        comment: Lines that start with it are skipped between rows; empty for none.
+    """
+
+    def __init__(self, path: Path, comment: str) -> None:
+        self.remaining = read_lines(path)
+        self.returned: deque[tuple[int, str | None]] = deque()
         self.row: list[tuple[int, str | None]] = []
         self.size = 0
+        self.comment = comment
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
-        number, line = self.ahead.popleft() if self.ahead else next(self.behind)
+        number, line = self.returned.popleft() if self.returned else next(self.remaining)
+        while not self.row and self._is_comment(line):
+            number, line = self.returned.popleft() if self.returned else next(self.remaining)
         self.row.append((number, line))
         self.size += 0 if line is None else len(line)
         if line is None or self.size > LONGEST_ROW + 1:
             raise _RowTooLongError
         return line
 
+    def _is_comment(self, line: str | None) -> bool:
+        return bool(self.comment) and line is not None and line.startswith(self.comment)
+
     def delimiter(self) -> str:
-        """What parts the cells of the first line that is not empty."""
-        for number, line in self.behind:
-            if line is None or line.strip():
-                self.ahead.append((number, line))
+        """Return the delimiter that is most frequent in the first line with content."""
+        for number, line in self.remaining:
+            if line is None or (line.strip() and not self._is_comment(line)):
+                self.returned.append((number, line))
                 return max(",;\t", key=(line or "").count)
         return ","
 
@@ -105,13 +141,13 @@ class _Lines:
         self.row, self.size = [], 0
 
     def give_up_first(self) -> int:
-        """Go back to the line behind the first one of the row; gives the number of that one."""
-        self.ahead.extendleft(reversed(self.row[1:]))
+        """Go back to the second line of the row, and return the number of the first."""
+        self.returned.extendleft(reversed(self.row[1:]))
         return self.row[0][0]
 
 
 def _next_row(reader: Iterator[list[str]]) -> list[str] | None:
-    """The next row, or None where it cannot be read; the limit of the csv module is left as it was."""
+    """Return the next row, or None if it is unreadable; the field limit of the csv module stays unchanged."""
     limit = csv.field_size_limit(2 * LONGEST_ROW)
     try:
         return next(reader)
@@ -121,16 +157,18 @@ def _next_row(reader: Iterator[list[str]]) -> list[str] | None:
         csv.field_size_limit(limit)
 
 
-def read_csv_rows(path: Path) -> Iterator[CsvRow]:
-    """The rows of a CSV whose cells are parted by comma, semicolon or tab, as the first line has it.
+def read_csv_rows(path: Path, comment: str = "") -> Iterator[CSVRow]:
+    """Read the rows of a CSV file, and continue after unreadable ones.
 
-    Where a quote is never closed all that follows would be one cell: the line on which it stands is given up alone.
+    The delimiter is a comma, semicolon or tab, whichever is most frequent in the first line. If a quote is never
+    closed, only the line that holds it is unreadable, not the rest of the file.
 
     Args:
-        path: the file.
+        path: The file: UTF-8, or UTF-16 with a byte order mark.
+        comment: Lines that start with it are skipped between rows; empty for none.
 
     Returns:
-        an iterator over the rows that are not blank, the header first; one that cannot be read with its problem.
+        An iterator over the rows, the header first. Rows without content are skipped.
 
     Example:
         >>> import tempfile
@@ -140,7 +178,7 @@ def read_csv_rows(path: Path) -> Iterator[CsvRow]:
         ...     [row.cells or row.problem for row in read_csv_rows(file)]
         [['id', 'report'], 'the quotes of this row do not fit', ['b', 'Right']]
     """
-    lines = _Lines(path)
+    lines = _Lines(path, comment)
     delimiter = lines.delimiter()
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
@@ -150,9 +188,9 @@ def read_csv_rows(path: Path) -> Iterator[CsvRow]:
         except StopIteration:
             return
         if cells is None:
-            alone = lines.row[0][1] is None
+            too_long = lines.row[0][1] is None
             number = lines.give_up_first()
-            yield CsvRow(number, number, [], TOO_LONG_LINE if alone else _BAD_QUOTES)
+            yield CSVRow(number, number, [], TOO_LONG_LINE if too_long else _BAD_QUOTES)
             reader = csv.reader(lines, delimiter=delimiter, strict=True)
         elif any(cell.strip() for cell in cells):
-            yield CsvRow(lines.row[0][0], lines.row[-1][0], cells)
+            yield CSVRow(lines.row[0][0], lines.row[-1][0], cells)

@@ -22,15 +22,15 @@ _CHUNK = 2**22
 
 @contextmanager
 def atomic_write(path: str | PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path beside a file; when the block ends well, it takes the file's place in one step.
+    """Replace a file in one step after its new content has been written to a temporary file.
 
-    Where the block raises, the temporary file is removed and the old file, if there was one, stays as it was.
+    If the block raises, the temporary file is removed and an existing file stays unchanged.
 
     Args:
-        path: the file to write. Its folder is made where it is missing.
+        path: File to write. A missing folder is created.
 
     Yields:
-        the path to write to, with the same ending.
+        The temporary path to write to, in the same folder and with the same ending.
 
     Example:
         >>> import tempfile
@@ -51,29 +51,29 @@ def atomic_write(path: str | PathLike[str]) -> Iterator[Path]:
 
 
 def file_hash(file: str | PathLike[str]) -> str:
-    """A mark of a file's content, for what depends on it; it does not matter where the file lies.
+    """Hash the content of a file, independent of its path.
 
     Args:
-        file: its path.
+        file: Path of the file.
 
     Returns:
-        twelve characters; empty where there is no such file.
+        The first twelve hexadecimal digits of its SHA-256; empty if there is no such file.
 
     Example:
         >>> file_hash("models/model.pt")
         ''
     """
-    place = Path(file).expanduser()
-    if not place.is_file():
+    path = Path(file).expanduser()
+    if not path.is_file():
         return ""
-    return hashlib.sha256(place.read_bytes()).hexdigest()[:12]
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 def _feed(digest: Any, value: Any) -> None:
-    """Feed a value to a hash: files by their bytes, arrays by their voxels, all else by its text."""
-    if isinstance(value, str | PathLike) and (place := Path(value)).exists():
-        for file in sorted(f for f in place.iterdir() if f.is_file()) if place.is_dir() else [place]:
-            digest.update(file.name.encode() if place.is_dir() else b"file")
+    """Add a value to a hash: files by their bytes, arrays by their values, anything else as JSON."""
+    if isinstance(value, str | PathLike) and (path := Path(value)).exists():
+        for file in sorted(f for f in path.iterdir() if f.is_file()) if path.is_dir() else [path]:
+            digest.update(file.name.encode() if path.is_dir() else b"file")
             with file.open("rb") as content:
                 while block := content.read(_CHUNK):
                     digest.update(block)
@@ -88,14 +88,14 @@ def _feed(digest: Any, value: Any) -> None:
 
 
 def content_hash(values: Mapping[str, Any]) -> str:
-    """A mark of contents: the same one for the same contents, wherever the files lie and whenever they were written.
+    """Hash the contents of files and values, independent of paths and modification times.
 
     Args:
-        values: paths of files or folders, which count by their bytes; arrays (...) and tensors, by their values; all
-            else by its text.
+        values: Values by name. A path of a file or folder stands for the bytes in it, an array or tensor (...) for
+            its values and, if it is a MetaTensor, its affine; anything else for its JSON.
 
     Returns:
-        32 characters.
+        32 hexadecimal digits.
 
     Example:
         >>> content_hash({"a": 1}) == content_hash({"a": 1}), len(content_hash({"a": np.zeros(3)}))

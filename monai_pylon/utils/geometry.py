@@ -1,6 +1,6 @@
-"""What an affine says: orientation, spacing, the volume of a voxel; and the way to the RAS view and back.
+"""Orientation, spacing and voxel volume from an affine, and volumes viewed in RAS orientation.
 
-An affine (4, 4) maps voxel indices (x, y, z, 1) to millimetres in RAS: the first coordinate grows towards the
+An affine (4, 4) maps voxel indices (x, y, z, 1) to millimetres in RAS: the first coordinate increases towards the
 patient's right, the second towards the front (anterior), the third towards the head (superior).
 """
 
@@ -15,23 +15,23 @@ from monai_pylon.utils.checks import check, check_type
 
 __all__ = ["RASView", "axis_codes", "check_affine", "ras_view", "voxel_spacing", "voxel_volume_ml"]
 
-#: Direction cosines further than this from a right angle (cosine of about 87 degrees) count as shear.
+#: Largest cosine between two axes without shear (about 87 degrees).
 _SHEAR_TOLERANCE = 0.05
 
 
 def check_affine(affine: np.ndarray, argument: str = "affine") -> np.ndarray:
-    """An affine as float64 (4, 4), or an error that says what is wrong with it.
+    """Check an affine and convert it to float64.
 
     Args:
-        affine: (4, 4), voxel indices to RAS millimetres.
-        argument: the name to use in the error.
+        affine: (4, 4), voxel indices to RAS millimetres; an array, tensor or nested list.
+        argument: Name of the argument in the error.
 
     Returns:
-        the affine as a float64 array (4, 4).
+        The affine as a float64 array (4, 4).
 
     Raises:
-        TypeError: where it is missing.
-        ValueError: where it is not (4, 4), not finite, singular, or sheared.
+        TypeError: If it is no array.
+        ValueError: If it is not (4, 4), not finite, singular or sheared.
 
     Example:
         >>> check_affine(np.eye(3))
@@ -40,7 +40,7 @@ def check_affine(affine: np.ndarray, argument: str = "affine") -> np.ndarray:
         ValueError: affine must be of shape (4, 4), but is ndarray of shape (3, 3), float64. ...
     """
     remedy = "It maps voxel indices to RAS millimetres: take it from the image's header (MetaTensor.affine)."
-    if not hasattr(affine, "__array__"):  # tensors are welcome too
+    if not hasattr(affine, "__array__"):  # tensors have it too
         check_type(affine, (np.ndarray, list, tuple), argument, remedy)
     matrix = np.asarray(affine, dtype=np.float64)
     check(matrix.shape == (4, 4), argument, "of shape (4, 4)", affine, remedy)
@@ -63,13 +63,13 @@ def check_affine(affine: np.ndarray, argument: str = "affine") -> np.ndarray:
 
 
 def voxel_spacing(affine: np.ndarray) -> tuple[float, float, float]:
-    """The edge lengths of a voxel.
+    """Return the edge lengths of a voxel.
 
     Args:
-        affine: (4, 4).
+        affine: (4, 4), voxel indices to RAS millimetres.
 
     Returns:
-        (x, y, z) in mm, along the array's own axes.
+        (x, y, z) in mm, along the axes of the array.
 
     Example:
         >>> voxel_spacing(np.diag([-0.8, -0.8, 2.0, 1.0]))
@@ -80,13 +80,13 @@ def voxel_spacing(affine: np.ndarray) -> tuple[float, float, float]:
 
 
 def voxel_volume_ml(affine: np.ndarray) -> float:
-    """The volume of one voxel.
+    """Return the volume of a voxel.
 
     Args:
-        affine: (4, 4).
+        affine: (4, 4), voxel indices to RAS millimetres.
 
     Returns:
-        the volume in mL.
+        The volume in mL.
 
     Example:
         >>> round(voxel_volume_ml(np.diag([-0.8, -0.8, -0.8, 1.0])) * 1_000_000)
@@ -96,13 +96,13 @@ def voxel_volume_ml(affine: np.ndarray) -> float:
 
 
 def axis_codes(affine: np.ndarray) -> str:
-    """The anatomical direction in which each voxel axis grows.
+    """Return the anatomical direction of each voxel axis.
 
     Args:
-        affine: (4, 4).
+        affine: (4, 4), voxel indices to RAS millimetres.
 
     Returns:
-        three letters out of R/L, A/P, S/I.
+        Three letters among R/L, A/P and S/I: the direction in which the index increases.
 
     Example:
         >>> axis_codes(np.diag([-0.8, -0.8, 0.8, 1.0]))
@@ -112,12 +112,12 @@ def axis_codes(affine: np.ndarray) -> str:
 
 
 class RASView(NamedTuple):
-    """A volume seen with its axes turned to RAS, without a copy.
+    """View of a volume with its axes in RAS order, without a copy.
 
     Attributes:
-        array: (R, A, S), a view of the input: axes flipped and exchanged only.
+        array: (R, A, S), a view of the input with axes flipped and permuted.
         affine: (4, 4) of the view.
-        forward: (3, 2), nibabel's orientation array, from the input to the view.
+        forward: (3, 2), orientation array of nibabel, from the input to the view.
 
     Example:
         >>> volume = np.arange(24).reshape(2, 3, 4)
@@ -131,7 +131,7 @@ class RASView(NamedTuple):
     forward: np.ndarray
 
     def restore(self, array: np.ndarray) -> np.ndarray:
-        """Turn an array (R, A, S) on the view's grid back to the input's axes (X, Y, Z), without a copy."""
+        """Return an array (R, A, S) of the view with the axes (X, Y, Z) of the input, without a copy."""
         back = np.empty_like(self.forward)
         for axis, (target, flip) in enumerate(self.forward):
             back[int(target)] = (axis, flip)
@@ -139,17 +139,17 @@ class RASView(NamedTuple):
 
 
 def ras_view(array: np.ndarray, affine: np.ndarray) -> RASView:
-    """See a volume with its axes turned to the nearest anatomical ones: right, anterior, superior.
+    """View a volume with its axes flipped and permuted to the nearest of right, anterior, superior.
 
     Args:
         array: (X, Y, Z).
-        affine: (4, 4) of the array. Oblique scans are turned to the nearest axes, never resampled.
+        affine: (4, 4) of the array. Oblique scans are not resampled.
 
     Returns:
-        the view, its affine and the way back.
+        The view, its affine, and the orientation array to restore the input's axes.
 
     Raises:
-        ValueError: where the array is not 3D, or the affine is no affine.
+        ValueError: If the array is not 3D, or the affine is invalid.
 
     Example:
         >>> view = ras_view(np.zeros((2, 3, 4)), np.diag([-1.0, -1.0, 1.0, 1.0]))
@@ -158,7 +158,7 @@ def ras_view(array: np.ndarray, affine: np.ndarray) -> RASView:
     """
     matrix = check_affine(affine)
     volume = np.asarray(array)
-    check(volume.ndim == 3, "array", "a volume (X, Y, Z)", array, "Take the channels off first.")
+    check(volume.ndim == 3, "array", "a volume (X, Y, Z)", array, "Remove the channel axis first.")
     forward = io_orientation(matrix)
     turned = apply_orientation(volume, forward)
     return RASView(turned, matrix @ inv_ornt_aff(forward, volume.shape), forward)

@@ -1,4 +1,4 @@
-"""How many digits a map keeps: at least those of float32, whatever precision the network runs in."""
+"""Precision of maps: at least float32, also if the network runs in lower precision."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ __all__ = ["at_least_float32"]
 
 
 def at_least_float32(tensor: torch.Tensor) -> torch.Tensor:
-    """A tensor in float32, or in float64 where it is.
+    """Convert a tensor of lower precision to float32.
 
     Args:
         tensor: (...), of any floating type.
 
     Returns:
-        (...), the tensor itself where it has that precision.
+        (...), the same tensor if it is float32 or float64.
 
     Example:
         >>> at_least_float32(torch.zeros(1, dtype=torch.bfloat16)).dtype

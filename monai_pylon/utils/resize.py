@@ -1,6 +1,6 @@
-"""Linear interpolation as one small matrix product an axis, and maps enlarged lazily: one label at a time.
+"""Linear interpolation by one matrix product per axis, and enlargement of the map of one label.
 
-Eighty maps at the size of a chest CT take 21 GiB, one takes 0.3: enlarge what is looked at.
+At the size of a chest CT, 80 maps take 21 GiB and one map takes 0.3 GiB: enlarge only the map that is shown.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ def upsample(maps: torch.Tensor, size: Sequence[int], label: int, align_corners:
 
     Args:
         maps: (N, M, *grid), of M labels.
-        size: the new size, a number for each axis of the grid.
-        label: whose map, 0 to M - 1.
-        align_corners: as in :func:`resize_linear`.
+        size: New size, a number for each axis of the grid.
+        label: Index of the label, 0 to M - 1.
+        align_corners: As in :func:`resize_linear`.
 
     Returns:
-        (N, *size), at least float32; signed as the maps are.
+        (N, *size), at least float32, signed like the maps.
 
     Raises:
-        TypeError: where maps is no tensor, or label no whole number.
-        ValueError: where there is no such label, or the size does not fit the grid.
+        TypeError: If maps is no tensor, or label no integer.
+        ValueError: If there is no such label, or the size has another number of axes than the grid.
 
     Example:
         >>> upsample(torch.tensor([[[0.0, 1.0], [4.0, 0.0]]]), size=(4,), label=1)
@@ -46,21 +46,22 @@ def upsample(maps: torch.Tensor, size: Sequence[int], label: int, align_corners:
 
 
 def resize_linear(image: torch.Tensor, size: Sequence[int], align_corners: bool = False) -> torch.Tensor:
-    """Interpolate linearly along the last axes of an array, as many as the size has.
+    """Interpolate a tensor linearly along its last axes.
 
-    The same as ``torch.nn.functional.interpolate`` in its modes linear, bilinear and trilinear, on any number of axes.
+    The result is that of ``torch.nn.functional.interpolate`` in the modes linear, bilinear and trilinear, for any
+    number of axes.
 
     Args:
         image: ``(..., *grid)``.
-        size: the new size of these axes.
-        align_corners: whether the centres of the outermost cells (True) or their outer edges (False) stay in place.
+        size: New size of the last axes, one number for each axis to resize.
+        align_corners: If True, the centers of the outermost cells keep their position, else their outer edges do.
 
     Returns:
         ``(..., *size)``, at least float32, differentiable.
 
     Raises:
-        TypeError: where image is no tensor of real numbers.
-        ValueError: where the image has fewer axes than the size, none, or a size is not positive.
+        TypeError: If image is no tensor.
+        ValueError: If the image has fewer axes than the size or an empty one, or the size is empty or not positive.
 
     Example:
         >>> resize_linear(torch.tensor([0.0, 1.0]), (3,), align_corners=True)
@@ -75,7 +76,7 @@ def resize_linear(image: torch.Tensor, size: Sequence[int], align_corners: bool 
     check(min(grid) > 0, "image", "without empty axes", image)
     result = image if image.dtype in (torch.float32, torch.float64) else image.float()
     with torch.autocast(image.device.type, enabled=False):
-        # the axis with the most cells first: an axis costs its cells times the size of what it makes
+        # longest axis first: the work for an axis is its length times the size of its result
         for i in sorted(range(len(size)), key=lambda i: -grid[i]):
             if grid[i] != size[i]:
                 weights = _weights(grid[i], size[i], align_corners, result.dtype)
@@ -93,9 +94,9 @@ def _along_axis(image: torch.Tensor, axis: int, weights: torch.Tensor) -> torch.
 
 
 def _weights(old: int, new: int, align_corners: bool, dtype: torch.dtype) -> torch.Tensor:
-    """How much each of the old cells gives to each of the new ones: (new, old), rows that sum to one.
+    """Return the weights (new, old) of the old cells for each new one; every row sums to 1.
 
-    The scale and the places are rounded to the image's precision as PyTorch rounds them: the same weights to the bit.
+    Scale and positions are rounded to the image's precision as in PyTorch, so that the weights are equal to the bit.
     """
     scale = torch.tensor((old - 1) / max(1, new - 1) if align_corners else old / new, dtype=dtype).double()
     centres = torch.arange(new, dtype=torch.float64)

@@ -1,4 +1,4 @@
-"""Explanations of any network: class activation maps, the audit of their guarantees, and sanity checks."""
+"""Class activation maps of any network, the audit of their guarantees, and sanity checks."""
 
 from monai_pylon.visualize.audit import ExplanationAudit, audit_explanation
 from monai_pylon.visualize.class_activation import grad_cam, hires_cam

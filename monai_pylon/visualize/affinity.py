@@ -1,7 +1,7 @@
-"""Which operations between a layer and the scores are not affine, read off the graph that PyTorch records.
+"""Search of PyTorch's graph for operations between a layer and the scores that are not affine.
 
-The graph sees what a walk over modules does not: a ReLU called as a function, a residual product, a mask. Only
-operations that are known to be affine pass; an unknown one counts as not affine.
+The graph contains operations that no module shows: a ReLU called as a function, a residual product, a mask. Only
+operations known to be affine pass. An unknown operation is treated as not affine.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from monai_pylon.visualize.heads import graph_nodes
 
 __all__: list[str] = []
 
-#: Sums, means, and the same numbers at other places or of another type: affine in all their operands together.
+#: Sums, means, and operations that move, copy or convert numbers: affine in all operands together.
 _AFFINE = {
     *("Add", "Sub", "Rsub", "Neg", "Sum", "Cumsum", "Mean", "Cat", "Stack", "Clone", "Alias", "ToCopy"),
     *("View", "UnsafeView", "ReshapeAlias", "Expand", "Permute", "Transpose", "T", "Squeeze", "Unsqueeze", "Unbind"),
@@ -25,14 +25,14 @@ _AFFINE = {
     *("UpsampleLinear1D", "UpsampleBilinear2D", "UpsampleTrilinear3D", "UpsampleBicubic2D"),
     *("UpsampleNearest1D", "UpsampleNearest2D", "UpsampleNearest3D"),
 }
-#: Products: affine in each operand while the others are constant.
+#: Products: affine in each operand if the others are constant.
 _PRODUCTS = {"Mul", "Mm", "Bmm", "Mv", "Dot", "Addmm", "Addbmm", "Baddbmm", "Addmv", "Linear", "Convolution"}
-#: Batch normalisation: affine while it uses its stored statistics.
+#: Batch normalization: affine if it uses its stored statistics.
 _NORMALIZATION = {"NativeBatchNorm", "CudnnBatchNorm", "MiopenBatchNorm"}
 
 
 def nodes_between(root: Any, entry: Any) -> set[Any]:
-    """The nodes from a node (the layer's output, itself left out) to the root (the scores)."""
+    """Return the nodes after entry (the layer's output) up to root (the scores), without entry."""
     users: dict[Any, list[Any]] = {}
     for node in graph_nodes(root):
         for child, _ in node.next_functions:
@@ -47,16 +47,16 @@ def nodes_between(root: Any, entry: Any) -> set[Any]:
     return between
 
 
-def bending_operations(root: Any, entry: Any) -> list[str]:
-    """Names of the operations from a node (the layer's output) to the root (the scores) that are not affine in it."""
+def nonaffine_operations(root: Any, entry: Any) -> list[str]:
+    """Name the operations between entry (the layer's output) and root (the scores) that are not affine."""
     between = nodes_between(root, entry)
     return sorted({plain_name(node) for node in between if not _is_affine(node, between | {entry})})
 
 
-def _is_affine(node: Any, moving: set[Any]) -> bool:
-    """Whether a node is affine in those of its operands that move with the layer's output."""
+def _is_affine(node: Any, dependent: set[Any]) -> bool:
+    """Return whether a node is affine in those of its operands that depend on the layer's output."""
     name = plain_name(node)
-    operands = [i for i, (child, _) in enumerate(node.next_functions) if child in moving]
+    operands = [i for i, (child, _) in enumerate(node.next_functions) if child in dependent]
     if name in _AFFINE:
         return True
     if name == "Div":
@@ -67,5 +67,5 @@ def _is_affine(node: Any, moving: set[Any]) -> bool:
 
 
 def plain_name(node: Any) -> str:
-    """The operation's name: Relu for ReluBackward0."""
+    """Return the name of a node's operation: Relu for ReluBackward0."""
     return re.sub(r"Backward\d*$", "", node.name().rsplit("::", 1)[-1])

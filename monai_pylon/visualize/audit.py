@@ -1,9 +1,10 @@
-"""Is an explanation provably faithful? The paper's section 6 as a test of any network and layer.
+"""Audit of the guarantee that the map of a layer is faithful (HiResCAM paper, section 6).
 
-What counts is what lies between the layer and the scores. If that is affine, the score is a sum over places, HiResCAM
-shows its terms, and nothing else has an effect. Two witnesses must agree: the recorded graph holds only operations that
-are known to be affine; and at other activations the gradient is the same and predicts the scores. A sum that is right
-at one image is no proof: two layers without bias and a ReLU between have it, and so has a global maximum.
+The answer depends on the head, the part of the network between the layer and the scores. If the head is affine, the
+score is a sum over grid cells, HiResCAM shows its terms, and nothing else affects the score. Two checks must agree: the
+recorded graph contains only operations known to be affine, and at other activations the gradient is the same and
+predicts the scores. A correct sum for one image is no proof: two layers without bias and a ReLU between them pass it,
+and so does a global maximum.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import torch
 from torch import nn
 
 from monai_pylon.utils import check
-from monai_pylon.visualize.affinity import bending_operations, plain_name
+from monai_pylon.visualize.affinity import nonaffine_operations, plain_name
 from monai_pylon.visualize.head_probes import Pass, affine_gradients, is_even, max_pooled_map, other_passes, run_pass
-from monai_pylon.visualize.module_trace import bending_modules, first_affine_layer
+from monai_pylon.visualize.module_trace import first_affine_layer, nonaffine_modules
 from monai_pylon.visualize.recording import bare_network, evaluating, find_layer
 from monai_pylon.visualize.visualizers import HiResCAM
 
@@ -29,23 +30,23 @@ _PROVABLE = {
     MAX_POOLED: {"CAM": False, "Grad-CAM": False, "HiResCAM": False, "map": True},
     OTHER: {"CAM": False, "Grad-CAM": False, "HiResCAM": False, "map": False},
 }
-#: Operations that turn a finished score into a probability.
+#: Operations that turn a score into a probability.
 _SQUASHING = {"Sigmoid", "Softmax", "LogSoftmax", "LogSigmoid", "Tanh"}
 
 
 class ExplanationAudit(NamedTuple):
-    """What is guaranteed of the maps of a network's layer.
+    """Guarantees of the maps of one layer of a network.
 
     Attributes:
-        architecture: "CAM architecture" (the score is an average over places: CAM, Grad-CAM and HiResCAM are the same),
-            "affine head" (the score is a weighted sum over places: HiResCAM is exact), "max-pooled map" (the score is
-            the maximum of a map that the network makes: that map is the explanation), or "other" (nothing is
-            guaranteed).
-        provable: for "CAM", "Grad-CAM", "HiResCAM" and "map" (of the network's own) whether it is guaranteed to show
-            what the score is made of.
-        residual: the largest difference between a score and the sum of its HiResCAM and the score at zero activations;
-            of a max-pooled map, and its maximum. Small is necessary, not sufficient.
-        reason: a sentence for the reader of the map.
+        architecture: "CAM architecture" (the score is an average over grid cells: CAM, Grad-CAM and HiResCAM are the
+            same), "affine head" (the score is a weighted sum over grid cells: HiResCAM is exact), "max-pooled map" (the
+            score is the maximum of a map inside the network: that map is the explanation), or "other" (no guarantee).
+        provable: Whether "CAM", "Grad-CAM", "HiResCAM" and "map" (the network's own) are guaranteed to show the terms
+            of the score.
+        residual: Largest difference between a score and its HiResCAM sum plus the score at zero activations. For a
+            max-pooled map the largest difference between a score and the map's maximum. A small residual is necessary,
+            not sufficient.
+        reason: Explanation of the verdict in one sentence, for readers of the map.
 
     Example:
         >>> ExplanationAudit("other", {"HiResCAM": False}, 0.0, "A ReLU comes after the layer.").provable["HiResCAM"]
@@ -61,23 +62,23 @@ class ExplanationAudit(NamedTuple):
 def audit_explanation(
     network: nn.Module, target_layer: str | nn.Module, example: torch.Tensor, call: int | None = None
 ) -> ExplanationAudit:
-    """Tell which maps of a layer are guaranteed to show what the scores are made of (the paper's section 6).
+    """Determine which maps of a layer are guaranteed to show the terms of the scores (the paper's section 6).
 
-    The network is run some times on the example, and on other activations in the place of the layer's own. It is left
-    as it was.
+    The network runs several times: on the example, and with other activations instead of the layer's own. Its state is
+    not changed.
 
     Args:
-        network: any module that gives scores (N, M).
-        target_layer: the layer's name, or the layer.
-        example: (N, ...), an input of the network; any will do.
-        call: which call of the layer counts, from 0; None for the last.
+        network: Module that returns scores (N, M).
+        target_layer: Name of the layer, or the layer.
+        example: Any input of the network (N, ...).
+        call: Call of the layer to audit, from 0. None: the last.
 
     Returns:
-        verdict, guarantees, residual and reason.
+        Verdict, guarantees, residual and reason.
 
     Raises:
-        TypeError: where an argument is of another type.
-        ValueError: where the layer cannot be explained at all (see :class:`HiResCAM`), or the scores are not finite.
+        TypeError: If an argument has the wrong type.
+        ValueError: If the layer cannot be explained (see :class:`HiResCAM`), or the scores are not finite.
 
     Example:
         >>> from monai.networks.nets import DenseNet121
@@ -93,40 +94,41 @@ def audit_explanation(
     with evaluating(bare), torch.inference_mode(False), torch.no_grad():
         first = run_pass(bare, layer, example, call)
         scores = first.recording.logits
-        check(bool(scores.isfinite().all()), "example", "an input with finite scores", scores, "Look for NaN in it.")
+        finite = bool(scores.isfinite().all())
+        check(finite, "example", "an input with finite scores", scores, "Check it for NaN.")
         passes = [first, *other_passes(bare, layer, example, first.recording)]
         maps = HiResCAM(bare, layer, call)(example, "all")
         at_zero = passes[-1].recording.logits
         residual = (maps.double().flatten(2).sum(2) + at_zero - scores).detach().abs().max().item()
-        bent = bending_operations(scores.grad_fn, first.recording.entry)
+        nonaffine = nonaffine_operations(scores.grad_fn, first.recording.entry)
         gradients = affine_gradients([each.recording for each in passes])
         pooled = max_pooled_map(passes)
-    if not bent and gradients is not None:
+    if not nonaffine and gradients is not None:
         architecture = CAM_ARCHITECTURE if is_even(gradients, len(scores)) else AFFINE_HEAD
         reason = _SENTENCES[architecture]
     elif pooled is not None:
-        where, residual = pooled
-        architecture, reason = MAX_POOLED, _SENTENCES[MAX_POOLED].format(where or "this layer's output")
+        name, residual = pooled
+        architecture, reason = MAX_POOLED, _SENTENCES[MAX_POOLED].format(name or "this layer's output")
     else:
-        architecture, reason = OTHER, _why_not(first, bent)
+        architecture, reason = OTHER, _why_not(first, nonaffine)
     return ExplanationAudit(architecture, dict(_PROVABLE[architecture]), residual, reason)
 
 
 _SENTENCES = {
-    CAM_ARCHITECTURE: "The score is an average of what this layer saw at all places, weighed alike everywhere: its map "
-    "shows how much each place raised or lowered the score, and nothing else did.",
-    AFFINE_HEAD: "The score is a sum of what this layer saw at all places, each place weighed in its own way: HiResCAM "
-    "shows how much each raised or lowered the score, while Grad-CAM may point to places that did not.",
-    MAX_POOLED: "The score is the highest value of a map that the network makes ({}): that map is itself the "
-    "explanation, and a gradient would show only its highest place.",
+    CAM_ARCHITECTURE: "The score is an average over all positions of this layer, with the same weights everywhere: its "
+    "map shows how much each position raised or lowered the score, and nothing else affected the score.",
+    AFFINE_HEAD: "The score is a sum over all positions of this layer, with its own weights at each position: "
+    "HiResCAM shows how much each position raised or lowered the score, while Grad-CAM may show others.",
+    MAX_POOLED: "The score is the highest value of a map that the network computes ({}): that map is itself the "
+    "explanation, and a gradient would show only its highest position.",
 }
 
 
-def _why_not(first: Pass, bent: list[str]) -> str:
-    """A sentence that names what bends the evidence, and the layer after which nothing does, if there is one."""
+def _why_not(first: Pass, nonaffine: list[str]) -> str:
+    """Name the parts that are not affine in one sentence, and the first layer after which all is affine, if any."""
     root, entry = first.recording.logits.grad_fn, first.recording.entry
-    modules = [f"{step.kind} at {step.name}" for step in bending_modules(first.steps, root, entry)]
-    names = modules or [name.lower() for name in bent] or ["a part without gradient"]
+    modules = [f"{step.kind} at {step.name}" for step in nonaffine_modules(first.steps, root, entry)]
+    names = modules or [name.lower() for name in nonaffine] or ["a part without gradient"]
     what = f"{names[0]}{f' and {len(names) - 1} more' if len(names) > 1 else ''}"
     why = f"Between this layer and the score the network still bends the evidence ({what}), so that no map of the layer"
     why += " is guaranteed to show what the score was made of"

@@ -1,8 +1,9 @@
-"""The two maps from a tail's graph. Where the tail begins with a global average or is one linear layer, a closed form.
+"""HiResCAM and Grad-CAM from the graph of a head, the part of the network after a layer.
 
-In general the gradient of each score with respect to each activation is needed. If all cells are averaged first, it is
-the same in every cell; if one linear layer follows, it is that layer's weights. Then only the small gradient after that
-step is computed, and the rest is a matrix product.
+In general the gradient of each score with respect to each activation is needed. Two heads have a closed form. If the
+head begins with a global average, the gradient is the same in every grid cell. If it begins with one linear layer, the
+gradient contains that layer's weights. In both cases only the small gradient after that step is computed, and the rest
+is a matrix product.
 """
 
 from __future__ import annotations
@@ -20,18 +21,18 @@ from monai_pylon.visualize.recording import Recording
 
 __all__: list[str] = []
 
-#: Nodes that give the same numbers in the same order under another shape.
+#: Nodes that keep the numbers and their order and may change the shape.
 _RESHAPING = {"ViewBackward0", "UnsafeViewBackward0", "ReshapeAliasBackward0", "CloneBackward0", "AliasBackward0"}
-#: At most so many numbers of gradients at once, unless those of one label are more.
+#: Largest number of gradient values to compute at once, unless one label has more.
 _NUMBERS_AT_ONCE = 2**23
 
 
 class GeneralHead:
-    """Any tail: the gradients of all activations.
+    """Head of any kind, which needs the gradients of all activations.
 
     Attributes:
-        edge: with respect to what the scores are to be differentiated.
-        labels_at_once: how many labels keep the memory in bounds.
+        edge: Tensor or graph edge with respect to which the scores are differentiated.
+        labels_at_once: Number of labels to process at once, which bounds the memory.
     """
 
     def __init__(self, activations: torch.Tensor, edge: Any) -> None:
@@ -39,16 +40,16 @@ class GeneralHead:
         self.labels_at_once = max(1, _NUMBERS_AT_ONCE // max(1, activations.numel()))
 
     def hires_maps(self, gradients: torch.Tensor) -> torch.Tensor:
-        """HiResCAM (R, K, *grid) from the gradients (K, R, ...) at the edge."""
+        """Compute HiResCAM (R, K, *grid) from the gradients (K, R, ...) at the edge."""
         return hires_cam(self.activations, gradients.transpose(0, 1))
 
     def mean_gradients(self, gradients: torch.Tensor) -> torch.Tensor:
-        """The activations' gradients averaged over the grid (R, K, C), from those (K, R, ...) at the edge."""
+        """Average the activations' gradients over the grid, from (K, R, ...) at the edge to (R, K, C)."""
         return at_least_float32(gradients).transpose(0, 1).flatten(3).mean(-1)
 
 
 class PooledHead(GeneralHead):
-    """A tail that begins with a global average: the gradient is even over the grid."""
+    """Head that begins with a global average, so that its gradient is the same in every grid cell."""
 
     labels_at_once: int
 
@@ -57,18 +58,18 @@ class PooledHead(GeneralHead):
         self.labels_at_once = _NUMBERS_AT_ONCE
 
     def hires_maps(self, gradients: torch.Tensor) -> torch.Tensor:
-        """HiResCAM (R, K, *grid): the features weighed evenly."""
+        """Compute HiResCAM (R, K, *grid), with the same weights in every grid cell."""
         return weighted_features(self.activations, self.mean_gradients(gradients))
 
     def mean_gradients(self, gradients: torch.Tensor) -> torch.Tensor:
-        """An even share (R, K, C) of the averages' gradients (K, R, C, 1, ...)."""
+        """Divide the gradients of the averages (K, R, C, 1, ...) by the number of grid cells, to (R, K, C)."""
         rows, features, *grid = self.activations.shape
         even = at_least_float32(gradients).reshape(len(gradients), rows, features) / math.prod(grid)
         return even.transpose(0, 1)
 
 
 class LinearHead(GeneralHead):
-    """A tail whose first step is one linear layer over all cells and features, weight (H, C·cells)."""
+    """Head that begins with one linear layer over all grid cells and features, weight (H, C·cells)."""
 
     def __init__(self, activations: torch.Tensor, edge: Any, weight: torch.Tensor) -> None:
         super().__init__(activations, edge)
@@ -76,7 +77,7 @@ class LinearHead(GeneralHead):
         self.weight = at_least_float32(weight).reshape(len(weight), activations.shape[1], -1)
 
     def hires_maps(self, gradients: torch.Tensor) -> torch.Tensor:
-        """HiResCAM (R, K, *grid): the layer's own terms, summed over features, weighed by the gradients (K, R, H)."""
+        """Compute HiResCAM (R, K, *grid): the linear layer's terms weighted by the gradients (K, R, H)."""
         activations = at_least_float32(self.activations)
         with torch.autocast(activations.device.type, enabled=False):
             terms = torch.einsum("hcx,rcx->rhx", self.weight.to(activations), activations.flatten(2))
@@ -84,14 +85,14 @@ class LinearHead(GeneralHead):
         return maps.reshape(*maps.shape[:2], *activations.shape[2:])
 
     def mean_gradients(self, gradients: torch.Tensor) -> torch.Tensor:
-        """The activations' mean gradients (R, K, C) from those of the layer's output (K, R, H)."""
+        """Compute the activations' mean gradients (R, K, C) from those of the linear layer's output (K, R, H)."""
         with torch.autocast(gradients.device.type, enabled=False):
             means = at_least_float32(gradients).to(self.weight.dtype) @ self.weight.mean(-1)
         return means.transpose(0, 1)
 
 
 def head_of(recording: Recording) -> GeneralHead:
-    """The tail of a recorded pass, by the most frugal of the three forms that holds."""
+    """Return the head of a recorded pass, in the cheapest of the three forms that is valid."""
     activations, node = recording.activations, recording.entry
     step, operand = _only_consumer(recording.logits.grad_fn, node)
     if step is not None and step.name() == "MeanBackward1" and _averages_grid(step, activations.ndim):
@@ -106,18 +107,18 @@ def head_of(recording: Recording) -> GeneralHead:
 
 
 def graph_nodes(root: Any) -> Iterator[Any]:
-    """Every node of a graph once, from the result back."""
+    """Yield every node of a graph once, from the root (the result) backwards."""
     seen, waiting = {root}, [root]
     while waiting:
         node = waiting.pop()
         yield node
-        fresh = {child for child, _ in node.next_functions if child is not None} - seen
-        seen |= fresh
-        waiting += fresh
+        unseen = {child for child, _ in node.next_functions if child is not None} - seen
+        seen |= unseen
+        waiting += unseen
 
 
 def _only_consumer(root: Any, node: Any) -> tuple[Any, int]:
-    """The one node that takes a node's result, and as which operand; (None, 0) where there are more, or none."""
+    """Return the only node that uses a node's result, and the operand's number; (None, 0) for none or several."""
     uses = [
         (user, i) for user in graph_nodes(root) for i, (child, _) in enumerate(user.next_functions) if child is node
     ]
@@ -125,14 +126,14 @@ def _only_consumer(root: Any, node: Any) -> tuple[Any, int]:
 
 
 def _averages_grid(step: Any, ndim: int) -> bool:
-    """Whether a mean runs over the axes 2, 3, ... of an array, all of them and no others."""
-    # negative axes come as the unsigned numbers of 64 bits with the same bits
+    """Return whether a mean runs over the axes 2, 3, ... of an array, all of them and no others."""
+    # The node stores a negative axis as an unsigned 64-bit integer.
     axes = {(axis if axis < 2**63 else axis - 2**64) % ndim for axis in getattr(step, "_saved_dim", None) or ()}
     return axes == set(range(2, ndim))
 
 
 def _weight_of_linear(step: Any, operand: int) -> torch.Tensor | None:
-    """The weight (H, K) of a matrix product that takes rows (R, K) on its left; None where the node is another."""
+    """Return the weight (H, K) of a matrix product with rows (R, K) on its left, or None for other nodes."""
     if step.name() == "AddmmBackward0" and operand == 1 and step._saved_alpha == 1:
         return step._saved_mat2.T
     if step.name() == "MmBackward0" and operand == 0:

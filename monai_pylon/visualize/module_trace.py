@@ -1,4 +1,4 @@
-"""Which modules a forward pass called, and where in the recorded graph each began and ended."""
+"""Trace of the module calls in a forward pass, with their first and last nodes in PyTorch's graph."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from monai_pylon.visualize.affinity import bending_operations, nodes_between
+from monai_pylon.visualize.affinity import nodes_between, nonaffine_operations
 
 __all__: list[str] = []
 
@@ -18,12 +18,12 @@ class Step(NamedTuple):
     """One call of a module.
 
     Attributes:
-        name: the module's name in the network.
-        kind: its class.
-        has_parts: whether it is made of other modules.
-        before: the graph's node of its first argument, None outside the graph.
-        after: the graph's node of its output, None outside the graph.
-        maxima: (R, C), the highest value of each feature, where its output is a map of more than one cell.
+        name: Name of the module in the network.
+        kind: Class name of the module.
+        has_parts: Whether the module contains other modules.
+        before: Graph node of its first argument, None outside the graph.
+        after: Graph node of its output, None outside the graph.
+        maxima: Highest value of each feature (R, C), if its output is a map of more than one grid cell.
     """
 
     name: str
@@ -36,15 +36,15 @@ class Step(NamedTuple):
 
 @contextmanager
 def traced(network: nn.Module) -> Iterator[list[Step]]:
-    """Note every call of a module of the network, in the order in which they end."""
+    """Record every module call of the network, in the order in which the calls end."""
     steps: list[Step] = []
-    begun: list[Any] = []
+    started: list[Any] = []
 
     def enter(module: nn.Module, args: tuple[Any, ...]) -> None:
-        begun.append(next((part.grad_fn for part in args if isinstance(part, torch.Tensor)), None))
+        started.append(next((part.grad_fn for part in args if isinstance(part, torch.Tensor)), None))
 
     def leave(name: str, module: nn.Module, output: Any) -> None:
-        before = begun.pop()
+        before = started.pop()
         if name and isinstance(output, torch.Tensor):
             has_parts = next(module.children(), None) is not None
             steps.append(Step(name, type(module).__name__, has_parts, before, output.grad_fn, grid_maxima(output)))
@@ -61,22 +61,22 @@ def traced(network: nn.Module) -> Iterator[list[Step]]:
 
 
 def grid_maxima(output: torch.Tensor) -> torch.Tensor | None:
-    """The highest value of each feature (R, C) of an output (R, C, *grid); None where the grid has no two cells."""
+    """Return the highest value of each feature (R, C) of an output (R, C, *grid); None without two grid cells."""
     is_map = output.ndim >= 3 and output.flatten(2).shape[2] > 1
     return output.detach().flatten(2).amax(2) if is_map else None
 
 
-def bending_modules(steps: list[Step], root: Any, entry: Any) -> list[Step]:
-    """The smallest modules between a node (the layer's output) and the root (the scores) that are not affine."""
+def nonaffine_modules(steps: list[Step], root: Any, entry: Any) -> list[Step]:
+    """Return the smallest modules between entry (the layer's output) and root (the scores) that are not affine."""
     between = nodes_between(root, entry)
-    small = [step for step in steps if step.after in between and not step.has_parts]
-    return [step for step in small if bending_operations(step.after, step.before or entry)]
+    smallest = [step for step in steps if step.after in between and not step.has_parts]
+    return [step for step in smallest if nonaffine_operations(step.after, step.before or entry)]
 
 
 def first_affine_layer(steps: list[Step], root: Any, entry: Any) -> str | None:
-    """The first layer after a node (the layer's output) from which all is affine up to the root, if it gives a map."""
+    """Name the first layer with a map after entry (the layer's output) from which all is affine up to root."""
     between = nodes_between(root, entry)
     maps = [step for step in steps if step.after in between and step.maxima is not None]
-    good = [step for step in maps if not bending_operations(root, step.after)]
-    # a block ends where its last part ends: the block's name says more
-    return [step.name for step in good if step.after is good[0].after][-1] if good else None
+    affine = [step for step in maps if not nonaffine_operations(root, step.after)]
+    # A block and its last part end at the same node. The block's name is more telling.
+    return [step.name for step in affine if step.after is affine[0].after][-1] if affine else None

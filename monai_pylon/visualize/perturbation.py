@@ -1,6 +1,6 @@
-"""Do the places that a map shows move the score? Deletion and insertion curves, in any dimension.
+"""Deletion and insertion curves (Petsiuk et al., "RISE", 2018), in any dimension.
 
-After Petsiuk et al., "RISE" (2018).
+The curves test whether the regions that a map shows change the score.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ __all__ = ["PerturbationCurve", "perturbation_curve"]
 
 
 class PerturbationCurve(NamedTuple):
-    """Scores while an image is taken away, or put in, place by place.
+    """Scores while an image is deleted or inserted step by step.
 
     Attributes:
-        fractions: (S + 1,), how much of the image was replaced, 0 to 1.
-        scores: (N, S + 1), of the label asked for.
-        area: (N,), the mean score over the fractions, by trapezoids.
+        fractions: Replaced fraction of the image (S + 1,), 0 to 1.
+        scores: Scores of the selected label (N, S + 1).
+        area: Mean score over the fractions (N,), by the trapezoidal rule.
 
     Example:
         >>> PerturbationCurve(torch.tensor([0.0, 1.0]), torch.tensor([[4.0, 0.0]]), torch.tensor([2.0])).area.tolist()
@@ -47,27 +47,27 @@ def perturbation_curve(
     seed: int | torch.Generator = 0,
     progress: bool = False,
 ) -> PerturbationCurve:
-    """Take the image away where a map is highest first (deletion), or put it into an empty one (insertion).
+    """Delete the image in order of a map, highest values first, or insert it into an empty image.
 
-    If the map shows what the score is made of, the score soon falls by deletion and soon rises by insertion. Compare
-    with the curve of a random map: what is deleted also makes an image that the network never saw.
+    If the map shows the evidence for the score, deletion lowers the score quickly and insertion raises it quickly.
+    Compare with the curve of a random map, because the network has never seen images with deleted parts.
 
     Args:
-        network: any module that gives scores (N, M).
-        x: (N, C, *spatial).
-        maps: (N, *grid), a map for each sample, enlarged linearly where its grid is coarser than the image.
-        class_idx: the label whose score to follow, one for all samples or one for each.
+        network: Module that returns scores (N, M).
+        x: Images (N, C, *spatial).
+        maps: One map per sample (N, *grid). A coarse map is enlarged linearly to the image.
+        class_idx: Label of the scores to follow: one for all samples, or one per sample.
         mode: "deletion" or "insertion".
-        steps: S, in how many equal steps.
-        baseline: what stands where nothing is: a number, or an image (a blurred one) that fits x.
-        seed: a number, or a generator; it decides which of several places of one value comes first.
-        progress: whether to show a progress bar.
+        steps: Number of equal steps S.
+        baseline: Value of deleted pixels: a number, or an image (such as a blurred one) that fits x.
+        seed: Seed, or a generator. It determines the order of pixels with equal values.
+        progress: Whether to show a progress bar.
 
     Returns:
-        fractions, scores and their mean.
+        Fractions, scores and the area under the curve.
 
     Raises:
-        ValueError: where shapes do not fit, or a setting is unknown.
+        ValueError: If the shapes do not fit, or an option is invalid.
 
     Example:
         >>> network = nn.Sequential(nn.Flatten(), nn.Linear(4, 1, bias=False))
@@ -79,19 +79,20 @@ def perturbation_curve(
     check_choice(mode, ("deletion", "insertion"), "mode")
     check_type(steps, int, "steps")
     check(steps > 0, "steps", "positive", steps)
-    check(maps.ndim == x.ndim - 1 and len(maps) == len(x), "maps", f"(N, *grid) with {x.ndim - 2} axes of grid", maps)
+    fits = maps.ndim == x.ndim - 1 and len(maps) == len(x)
+    check(fits, "maps", f"of shape ({len(x)}, *grid) with {x.ndim - 2} grid axes", maps)
     image, plain = x.detach(), bare_network(network)
     empty = torch.as_tensor(baseline, dtype=image.dtype, device=image.device).expand_as(image)
     order = _highest_first(resize_linear(maps.detach(), tuple(x.shape[2:])).flatten(1), generator_of(seed)).to(x.device)
-    cells = order.shape[1]
+    pixels = order.shape[1]
     labels = torch.as_tensor(class_idx, device=x.device).expand(len(x))
-    begin, end = (image, empty) if mode == "deletion" else (empty, image)
+    start, end = (image, empty) if mode == "deletion" else (empty, image)
     scores = []
     with evaluating(plain), torch.no_grad():
         for step in with_progress(range(steps + 1), progress, mode):
             replaced = torch.zeros_like(order, dtype=torch.bool)
-            replaced.scatter_(1, order[:, : round(step * cells / steps)], True)
-            mixed = torch.where(replaced.reshape(len(x), 1, *x.shape[2:]), end, begin)
+            replaced.scatter_(1, order[:, : round(step * pixels / steps)], True)
+            mixed = torch.where(replaced.reshape(len(x), 1, *x.shape[2:]), end, start)
             logits = scores_of(plain(mixed))
             inside = bool(((labels >= 0) & (labels < logits.shape[1])).all())
             check(inside, "class_idx", f"between 0 and {logits.shape[1] - 1}", class_idx)
@@ -102,7 +103,7 @@ def perturbation_curve(
 
 
 def _highest_first(values: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """For each row of values (N, cells) its places from the highest to the lowest, equal ones in random order."""
+    """Return the indices of each row of values (N, P) from the highest to the lowest, equal values in random order."""
     shuffled = torch.stack([torch.randperm(values.shape[1], generator=generator) for _ in values]).to(values.device)
     ranks = values.gather(1, shuffled).argsort(dim=1, descending=True, stable=True)
     return shuffled.gather(1, ranks)

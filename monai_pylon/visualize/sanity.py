@@ -1,7 +1,7 @@
-"""Sanity checks of explanations: do the maps depend on what the network has learned?
+"""Sanity checks of explanations (Adebayo et al., "Sanity checks for saliency maps", 2018), in any dimension.
 
-After Adebayo et al., "Sanity checks for saliency maps" (2018), in any dimension. An explanation is here what MONAI
-calls an inferer: a function of x and a network that gives maps (N, K, *grid), such as :class:`ActivationMapInferer`.
+The checks test whether maps depend on the learned parameters. An explanation is a MONAI inferer: a function of x and a
+network that returns maps (N, K, *grid), such as :class:`ActivationMapInferer`.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ Explain = Callable[[torch.Tensor, nn.Module], torch.Tensor]
 
 
 class RandomizationCurve(NamedTuple):
-    """How like the true maps are those of a network with more and more of its parameters randomized.
+    """Similarity of the maps to the original ones while more and more layers are randomized.
 
     Attributes:
-        layers: the L layers in the order in which they were randomized, from the output back.
-        similarity: (L, N, K), rank correlation with the true maps; NaN where a map is constant.
+        layers: Names of the L layers in the order of randomization, from the output backwards.
+        similarity: Rank correlation with the original maps (L, N, K). NaN for a constant map.
 
     Example:
         >>> RandomizationCurve(("fc",), torch.zeros(1, 1, 1)).layers
@@ -49,17 +49,17 @@ class RandomizationCurve(NamedTuple):
 
 
 def rank_correlation(maps: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-    """Spearman's rank correlation of two sets of maps, map by map.
+    """Compute Spearman's rank correlation of two sets of maps, map by map.
 
     Args:
-        maps: (N, K, *grid).
-        others: (N, K, *grid).
+        maps: First maps (N, K, *grid).
+        others: Second maps (N, K, *grid).
 
     Returns:
-        float64 (N, K), −1 to 1; NaN where one of the two maps is constant or holds a NaN.
+        Correlations (N, K), float64, −1 to 1. NaN if one of the two maps is constant or contains NaN.
 
     Raises:
-        ValueError: where the shapes differ.
+        ValueError: If the shapes differ.
 
     Example:
         >>> rank_correlation(torch.tensor([[[1.0, 2.0, 9.0]]]), torch.tensor([[[0.1, 0.5, 0.6]]]))
@@ -83,26 +83,26 @@ def parameter_randomization(
     seed: int | torch.Generator = 0,
     progress: bool = False,
 ) -> RandomizationCurve:
-    """Shuffle the parameters of layer after layer, from the output back, and compare the maps with the true ones.
+    """Shuffle the parameters layer by layer, from the output backwards, and compare the maps with the original ones.
 
-    Maps that stay the same though the network has forgotten what it learned do not explain it. A layer's parameters are
-    shuffled each among its own values, which keeps their size; those that are all alike (biases of zero) stay. The
-    work is done on a copy.
+    Maps that stay the same after the parameters are shuffled do not explain the network. Each parameter tensor is
+    shuffled among its own values, which keeps their distribution. A constant tensor (a bias of zeros) does not change.
+    The shuffling is done on a copy of the network.
 
     Args:
-        network: any module.
-        explain: gives maps (N, K, *grid) from x and a network. Let it ask for given labels: the label with the highest
-            score is another one once the network is randomized.
-        x: (N, ...), the network's input.
-        layers: names of layers with parameters, in the order in which to shuffle them; None for all, last first.
-        seed: a number, or a generator.
-        progress: whether to show a progress bar.
+        network: Any module.
+        explain: Function of x and a network that returns maps (N, K, *grid). Use fixed labels: the label with the
+            highest score changes when the network is randomized.
+        x: Input of the network (N, ...).
+        layers: Names of layers with parameters, in the order of shuffling. None: all layers, the last first.
+        seed: Seed, or a generator.
+        progress: Whether to show a progress bar.
 
     Returns:
-        the layers and the similarity after each of them.
+        The layers, and the similarity after each of them.
 
     Raises:
-        ValueError: where there is no such layer, or it has no parameters of its own.
+        ValueError: If there is no such layer, or it has no parameters of its own.
 
     Example:
         >>> from monai.networks.nets import resnet10
@@ -117,30 +117,31 @@ def parameter_randomization(
     chosen = [find_layer(randomized, name) for name in names]
     for name, layer in zip(names, chosen, strict=True):
         has = next(layer.parameters(recurse=False), None) is not None
-        check(has, "layers", "names of layers with parameters of their own", name, "Name the parts of a block.")
-    true, generator, similarity = explain(x, network), generator_of(seed), []
+        check(has, "layers", "names of layers with parameters of their own", name, "For a block, name its layers.")
+    original, generator, similarity = explain(x, network), generator_of(seed), []
     for layer in with_progress(chosen, progress, "randomized layers"):
         with torch.no_grad():
             for parameter in layer.parameters(recurse=False):
                 order = torch.randperm(parameter.numel(), generator=generator).to(parameter.device)
                 parameter.copy_(parameter.flatten()[order].reshape(parameter.shape))
-        similarity.append(rank_correlation(true, explain(x, randomized)))
+        similarity.append(rank_correlation(original, explain(x, randomized)))
     return RandomizationCurve(tuple(names), torch.stack(similarity))
 
 
 def label_randomization(network: nn.Module, shuffled: nn.Module, explain: Explain, x: torch.Tensor) -> torch.Tensor:
-    """Compare the maps of a network with those of its twin that was trained on shuffled labels.
+    """Compare the maps of a network with those of the same architecture trained on shuffled labels.
 
-    Maps that look the same for a network that learned nothing true show the image rather than the network's reasons.
+    The second network learned nothing about the labels. If its maps look the same, they show the image and do not
+    explain the first network.
 
     Args:
-        network: the network as trained.
-        shuffled: the same architecture, trained on the same images with their labels permuted.
-        explain: gives maps (N, K, *grid) from x and a network; for given labels.
-        x: (N, ...), the networks' input.
+        network: Trained network.
+        shuffled: Network of the same architecture, trained on the same images with permuted labels.
+        explain: Function of x and a network that returns maps (N, K, *grid), for fixed labels.
+        x: Input of both networks (N, ...).
 
     Returns:
-        float64 (N, K), rank correlations; NaN where a map is constant.
+        Rank correlations (N, K), float64. NaN for a constant map.
 
     Example:
         >>> from monai_pylon.visualize import ActivationMapInferer
@@ -152,7 +153,7 @@ def label_randomization(network: nn.Module, shuffled: nn.Module, explain: Explai
 
 
 def _layers_from_the_output(network: nn.Module, x: torch.Tensor) -> list[str]:
-    """The layers with parameters of their own that x runs through, the last first."""
+    """Name the called layers with parameters of their own, the last first."""
     with evaluating(network), torch.no_grad(), traced(network) as steps:
         network(x)
     own = [s.name for s in steps if next(network.get_submodule(s.name).parameters(recurse=False), None) is not None]
@@ -160,14 +161,14 @@ def _layers_from_the_output(network: nn.Module, x: torch.Tensor) -> list[str]:
 
 
 def generator_of(seed: int | torch.Generator) -> torch.Generator:
-    """A generator as it is, or one from a number."""
+    """Return the given generator, or create one from a seed."""
     if isinstance(seed, torch.Generator):
         return seed
     check_type(seed, int, "seed")
     return torch.Generator().manual_seed(seed)
 
 
-def with_progress(things: Iterable[Any], progress: bool, what: str) -> Iterable[Any]:
-    """The things, with a progress bar where one is wanted."""
-    check(not progress or has_tqdm, "progress", "False where tqdm is missing", progress, "Install tqdm.")
-    return tqdm(things, desc=what) if progress else things
+def with_progress(items: Iterable[Any], progress: bool, description: str) -> Iterable[Any]:
+    """Iterate over items, with a progress bar if requested."""
+    check(not progress or has_tqdm, "progress", "False without tqdm", progress, "Install tqdm.")
+    return tqdm(items, desc=description) if progress else items

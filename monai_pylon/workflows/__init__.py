@@ -1,4 +1,4 @@
-"""Components that the bundles' configurations name, one subpackage for each kind of job."""
+"""Components for the configurations of the bundles, in one subpackage for each kind of job."""
 
 from monai_pylon.workflows import bundle, chest_ct, cohort, radiographs
 

@@ -1,7 +1,7 @@
 """AxialNet's inference on 24 slice groups of 352 x 352: the goal is twice the plain network's speed.
 
-On a shared machine a second says little. So the ratio counts, of runs that alternate, by CPU time and by the clock; it
-is printed and never fails. What fails is a copy that computes something else.
+Absolute times vary on a shared machine. The benchmark therefore prints the ratios of alternating runs, in CPU time and
+wall time, and never fails on them. It fails if the optimized copy computes something else.
 """
 
 from __future__ import annotations

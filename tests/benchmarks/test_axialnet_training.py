@@ -1,4 +1,4 @@
-"""One training step of the bundle chest_ct_classification_axialnet at the paper's size: its seconds and its memory."""
+"""Time and memory of one training step of the bundle chest_ct_classification_axialnet at the paper's size."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-#: One phantom scan trains, and nothing is validated; all else is as the bundle has it.
+#: Trains on one phantom scan without validation; everything else is the bundle's default.
 SCRIPT = """
 import sys, time
 from ignite.engine import Events
@@ -30,19 +30,19 @@ workflow.run()
 assert trainer.state.iteration == 1 and len(times) == 2, "one step"
 assert trainer.state.batch["image"].shape == (1, 1, 420, 420, slices)
 assert trainer.state.batch["allowed"].shape == (1, 80, 6, 6, slices // 3)
-assert trainer.state.batch["allowed"].any() and trainer.loss_function.weight == 1 / 3, "the mask loss has a say"
+assert trainer.state.batch["allowed"].any() and trainer.loss_function.weight == 1 / 3, "the mask loss is used"
 cpu, wall = (after - before for before, after in zip(*times))
 peak = peak_memory_mb() / 1000
-print(f"{peak:.2f} GB at its peak, {cpu:.0f} s of CPU time and {wall:.0f} s by the clock for the step,"
+print(f"{peak:.2f} GB peak memory, {cpu:.0f} s CPU time and {wall:.0f} s wall time for the step,"
       f" chunk_size={workflow.parser['chunk_size']}, loss {trainer.state.output['loss'].item():.3f}")
 """
 
 
 @pytest.mark.slow
 def test_a_step_at_the_papers_size_takes_less_than_16_gb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """In a process of its own, whose memory is counted whole: libraries, scan, regions, network and optimizer."""
+    """Measure a separate process, whose memory includes libraries, scan, regions, network and optimizer."""
     command = [sys.executable, "-W", "ignore", "-c", SCRIPT, "405", str(tmp_path)]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip().splitlines()[-1]
+    line = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip().splitlines()[-1]
     with capsys.disabled():
-        print(f"\na training step on 420 x 420 x 405: {said}")
-    assert float(said.split()[0]) < 16
+        print(f"\na training step on 420 x 420 x 405: {line}")
+    assert float(line.split()[0]) < 16

@@ -1,7 +1,7 @@
-"""What the mask loss adds to a training step of AxialNet: at most 2 % of its time; and the step's memory in chunks.
+"""Time of the mask loss in a training step of AxialNet (at most 2 %), and memory of the step.
 
-The step is timed whole, and apart from it what the mask loss adds: the maps of 80 labels out of the reduced features,
-their loss, and the way back to these features. The difference of two whole steps would drown in noise.
+The additional work of the mask loss is timed separately: the maps of 80 labels from the reduced features, their loss,
+and its gradient for these features. The difference of two whole steps would be smaller than the noise.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ GROUPS = 24
 
 
 def cpu_seconds(function: Callable, rounds: int) -> float:
+    """Measure the median CPU time of several calls."""
     times = []
     for _ in range(rounds):
         start = time.process_time()
@@ -30,7 +31,7 @@ def cpu_seconds(function: Callable, rounds: int) -> float:
     return statistics.median(times)
 
 
-def test_the_mask_loss_adds_2_percent_at_most(capsys: pytest.CaptureFixture[str]) -> None:
+def test_mask_loss_adds_at_most_2_percent(capsys: pytest.CaptureFixture[str]) -> None:
     net = AxialNet(in_plane_size=(352, 352)).train()
     x = torch.randn(1, 1, 352, 352, 3 * GROUPS)
     labels = (torch.rand(1, 80) < 0.1).float()
@@ -57,7 +58,7 @@ import torch
 from monai_pylon.losses import MaskLoss
 from monai_pylon.networks import Explained
 from monai_pylon.networks.nets import AxialNet
-from monai_pylon.workflows.cohort import peak_memory_mb  # the system's ru_maxrss begins with that of the parent process
+from monai_pylon.workflows.cohort import peak_memory_mb  # ru_maxrss would include the parent process
 
 edge, slices, chunk = (int(text) for text in sys.argv[1:])
 net = Explained(AxialNet(in_plane_size=(edge, edge), chunk_size=chunk or None)).train()
@@ -71,9 +72,9 @@ print(f"{peak_memory_mb() - before:.0f} MB more than the volume and the weights,
 
 @pytest.mark.parametrize(("edge", "slices", "chunk"), [(352, 72, 0), (352, 72, 4), (420, 405, 15)])
 def test_memory_of_a_training_step(edge: int, slices: int, chunk: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """In a process of its own: memory that others have freed would hide it. 405 x 420 x 420 must stay below 16 GB."""
+    """A separate process avoids memory freed by other tests. The memory for 405 x 420 x 420 must stay below 16 GB."""
     command = [sys.executable, "-W", "ignore", "-c", SCRIPT, *map(str, (edge, slices, chunk))]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     with capsys.disabled():
-        print(f"\na training step on {edge} x {edge} x {slices}, chunk_size={chunk or None}: {said}")
-    assert float(said.split()[0]) < 15_000
+        print(f"\na training step on {edge} x {edge} x {slices}, chunk_size={chunk or None}: {printed}")
+    assert float(printed.split()[0]) < 15_000

@@ -1,6 +1,6 @@
-"""The paper's masks against the slow reference: CPU time as a ratio in one run, memory, and the same masks.
+"""Benchmark of the paper's masks against the slow reference: ratio of CPU times in one run, and memory.
 
-`make bench` runs it. No test here fails for being slow: times are printed, masks and memory asserted.
+`make bench` runs it. The tests assert that the masks are equal and limit the memory. Times are only printed.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ METHODS: dict[str, Callable[[np.ndarray, np.ndarray], np.ndarray]] = {"ours": pa
 
 @pytest.fixture(scope="module", params=["phantom", "real", "real resampled"])
 def volume(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray]:
-    """A CT (X, Y, Z) float32 as MONAI loads it, the axial planes lying whole in memory as the reference likes them."""
+    """Return a CT (X, Y, Z) float32 as MONAI loads it, with contiguous axial planes, which suit the reference."""
     if request.param == "phantom":
         phantom = phantom_chest_ct(seed=1, shape=PAPERS_SHAPE, spacing=(0.8, 0.8, 0.8), nodules=3)
         return np.asfortranarray(phantom.image), phantom.affine
@@ -51,7 +51,7 @@ def volume(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray]:
 
 
 def cpu_seconds(method: Callable, ct: np.ndarray, affine: np.ndarray, times: int) -> list[float]:
-    """CPU seconds of each of several calls, all threads counted."""
+    """Measure the CPU seconds of each of several calls, over all threads."""
     seconds = []
     for _ in range(times):
         start = time.process_time()
@@ -61,14 +61,14 @@ def cpu_seconds(method: Callable, ct: np.ndarray, affine: np.ndarray, times: int
 
 
 def print_extra_memory(method: str, file: str) -> None:
-    """Print the MB that one call takes beyond its input, the result included.
+    """Print the memory in MB that one call needs beyond its input, the result included.
 
-    For a process of its own: resident memory counts what numpy, numba and all others allocate alike, but in a process
-    that has worked before, it would not count what they reuse.
+    Call it in a new process. Resident memory covers the allocations of numpy, numba and all other libraries, but not
+    memory that a process reuses from earlier work.
     """
     stored = np.load(file)
     ct, affine = np.asfortranarray(stored["ct"]), stored["affine"]
-    METHODS[method](ct[:60, :60, :30], affine)  # so that libraries and compiled code are loaded
+    METHODS[method](ct[:60, :60, :30], affine)  # load libraries and compiled code
     if not restart_peak_memory():
         print("nan")
         return
@@ -78,7 +78,7 @@ def print_extra_memory(method: str, file: str) -> None:
 
 
 def extra_memory_mb(method: str, file: Path) -> float:
-    """What :func:`print_extra_memory` prints in a fresh process."""
+    """Run :func:`print_extra_memory` in a new process."""
     script = f"from tests.benchmarks.test_paper_masks import print_extra_memory as p; p({method!r}, {str(file)!r})"
     done = subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=True)
     return float(done.stdout)
@@ -87,7 +87,7 @@ def extra_memory_mb(method: str, file: Path) -> float:
 @pytest.mark.benchmark(group="paper's masks", timer=time.process_time)
 def test_cpu_time(benchmark, volume, request, capsys) -> None:
     ct, affine = volume
-    paper_organ_labels(ct[:60, :60, :30], affine)  # compiled, or read from the cache: not part of the time
+    paper_organ_labels(ct[:60, :60, :30], affine)  # compile, or read the cache, before the measurement
     ours = benchmark.pedantic(paper_organ_labels, (ct, affine), rounds=7)
     np.testing.assert_array_equal(ours, slow(ct, affine))
     np.testing.assert_array_equal(paper_organ_labels(np.ascontiguousarray(ct), affine), ours)
@@ -112,11 +112,11 @@ def test_cpu_time(benchmark, volume, request, capsys) -> None:
 def test_extra_memory(volume, tmp_path, request, capsys) -> None:
     ct, affine = volume
     if ct.shape != PAPERS_SHAPE:
-        pytest.skip("the limit is for the paper's volumes")
+        pytest.skip("the limit applies to the paper's volumes")
     np.savez(tmp_path / "volume.npz", ct=ct, affine=affine)
     extra = {method: extra_memory_mb(method, tmp_path / "volume.npz") for method in METHODS}
     with capsys.disabled():
         print(f"\n{request.node.callspec.id}: reference {extra['reference']:.0f} MB, ours {extra['ours']:.0f} MB")
     if math.isnan(extra["ours"]):
-        pytest.skip("this system does not tell a process's peak memory since a moment")
+        pytest.skip("this system cannot reset a process's peak memory")
     assert extra["ours"] <= MOST_EXTRA_MB

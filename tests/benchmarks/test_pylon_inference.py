@@ -1,8 +1,8 @@
-"""PYLON's inference beside the plain encoder's: the goal is 0.70 of its time at batch 8, 256 pixels; and its rounding.
+"""PYLON's inference time relative to its plain encoder (goal: 0.70 at batch 8, 256 pixels), and its rounding.
 
-On a shared machine a second says little. So what counts is the median of ratios of runs that follow one another, by CPU
-time, on one thread; it is printed and never fails. What fails is a copy that computes something else. Another goal, to
-agree to 1e-6 of the largest value, is one that the network misses against itself: see the printed lines.
+Absolute times vary on a shared machine. The benchmark therefore prints the median of the ratios of alternating runs, in
+CPU time on one thread, and never fails on it. It fails if the optimized copy computes something else. The copy misses
+another goal, agreement to 1e-6 of the largest value, as does the network itself on two threads: see the printed lines.
 """
 
 from __future__ import annotations
@@ -72,13 +72,13 @@ def radiographs(first: int, count: int) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def test_how_far_float32_is_from_the_truth(capsys: pytest.CaptureFixture[str]) -> None:
-    """Each step alone, and the network itself on two threads: its convolutions add up in another order there."""
+def test_rounding_errors_in_float32(capsys: pytest.CaptureFixture[str]) -> None:
+    """Compare each step of the optimization, and the network on two threads, where sums have another order."""
     torch.manual_seed(0)
     net, x = calibrate_(PYLON(encoder="resnet50"), radiographs(0, 8)), radiographs(100, 2)
     first, folded = copy.deepcopy(net), fold_batch_norms(copy.deepcopy(net), x[:1])
     first.decoder, first.head = HeadFirst(first.decoder, first.head), nn.Identity()
-    truth = copy.deepcopy(net).double().explain(x.double()).attention
+    exact = copy.deepcopy(net).double().explain(x.double()).attention
     maps = {
         "the network": net.explain(x).attention,
         "its batch norms folded": folded.explain(x).attention,
@@ -89,12 +89,12 @@ def test_how_far_float32_is_from_the_truth(capsys: pytest.CaptureFixture[str]) -
     torch.set_num_threads(2)
     maps["the network, two threads"] = net.explain(x).attention
 
-    def apart(one: torch.Tensor, other: torch.Tensor) -> float:
-        return float((one.double() - other).abs().max() / truth.abs().max())
+    def error(one: torch.Tensor, other: torch.Tensor) -> float:
+        return float((one.double() - other).abs().max() / exact.abs().max())
 
     with capsys.disabled():
         print("\nlargest difference of the maps over the largest value: from float64, and from the network")
         for name, map in maps.items():
-            print(f"{name:26} {apart(map, truth):.1e}  {apart(map, maps['the network'].double()):.1e}")
-    assert apart(maps["its head first"], maps["the network"].double()) < 1e-6
-    assert apart(maps["optimized"], truth) < 4 * apart(maps["the network"], truth)
+            print(f"{name:26} {error(map, exact):.1e}  {error(map, maps['the network'].double()):.1e}")
+    assert error(maps["its head first"], maps["the network"].double()) < 1e-6
+    assert error(maps["optimized"], exact) < 4 * error(maps["the network"], exact)

@@ -1,9 +1,9 @@
-"""PYLON's training: a step with channels last beside a plain one (0.80 of its time), and the loader beside the step.
+"""PYLON's training: a step with channels last relative to a plain step (goal: 0.80), and the speed of the data loader.
 
-By CPU time, since this counts on a machine shared with others: steps that alternate, on one thread, as the median of
-their ratios; and the bundle's own data loader on radiographs of 1024 pixels, as ChestX-ray14 has them. Its two workers
-share no work: their rate is twice that of one. A step on a GPU is many times faster; for that this says nothing.
-The steps need 3 GB of memory.
+All times are CPU times on one thread, because wall times vary on a shared machine. Steps alternate, and the benchmark
+reports the median of their ratios. It runs the bundle's data loader on radiographs of 1024 pixels, the size of
+ChestX-ray14, and takes the rate of two workers as twice the rate of one. A step on a GPU is many times faster, so the
+result does not apply to GPUs. The steps need 3 GB of memory.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from monai_pylon.networks.nets import PYLON
 from monai_pylon.workflows.bundle import bundle_folder
 from tests.data.xray14_files import write_root
 
-# Under 16 images PyTorch takes other convolutions on one thread than for the paper's 64.
+# With fewer than 16 images on one thread, PyTorch chooses other convolutions than for the paper's 64 images.
 BATCH, EDGE, ROUNDS = 16, 256, 3
 
 
 def training_step(net: nn.Module, x: torch.Tensor, optimizer: torch.optim.Optimizer) -> float:
-    """CPU seconds of forward, backward and update."""
+    """Measure the CPU seconds of forward, backward and update."""
     labels = (torch.arange(len(x) * 14).reshape(len(x), 14) % 5 == 0).float()
     start = time.process_time()
     optimizer.zero_grad()
@@ -40,7 +40,7 @@ def training_step(net: nn.Module, x: torch.Tensor, optimizer: torch.optim.Optimi
 
 @pytest.fixture(scope="module")
 def step_seconds() -> dict[str, list[float]]:
-    """CPU seconds of alternating steps, the first ones left out."""
+    """Measure the CPU seconds of alternating steps without the first step of each network."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     x = torch.randn(BATCH, 1, EDGE, EDGE)
@@ -64,7 +64,7 @@ def test_a_step_with_channels_last(step_seconds: dict[str, list[float]], capsys:
 
 
 def chest_xray14(folder: Path) -> Path:
-    """A folder as that of ChestX-ray14, with radiographs of 1024 pixels that are as hard to unpack as real ones."""
+    """Write a folder like ChestX-ray14 with noisy radiographs of 1024 pixels, which decode as slowly as real ones."""
     root = write_root(folder, patients=12)
     random = np.random.default_rng(0)
     radiograph = Image.fromarray((phantom_radiograph(1, size=256).image[0] * 255).astype(np.uint8)).resize((1024, 1024))
@@ -83,7 +83,7 @@ def test_the_loader_is_no_bottleneck(
     workflow = ConfigWorkflow(file, logging_file=False, batch_size=4, num_workers=2, **given)
     workflow.initialize()
     loader = workflow.parser.get_parsed_content("train#dataloader")
-    for batch in loader:  # two workers do run
+    for batch in loader:  # run both workers
         assert batch["image"].shape[1:] == (1, EDGE, EDGE)
     dataset = loader.dataset
     start = time.process_time()

@@ -1,4 +1,4 @@
-"""A small copy of RAD-ChestCT's folder: the release's tables and volumes with made-up content."""
+"""Small folder of RAD-ChestCT: the tables and volumes of the release with made-up content."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SETS = {"imgtrain": "trn", "imgvalid": "val", "imgtest": "tst"}
 
 
 def write_release(root: Path, shape: tuple[int, int, int] = (6, 5, 4), volumes: int = 3) -> Path:
-    """Three volumes a set; volume k has the k-th column, and the last one the lungs' column without a side."""
+    """Write three volumes for each set; volume k has the k-th column, the last one the column without a side."""
     (root / "volumes").mkdir(parents=True)
     metadata = ["VolumeAcc_DEID,NoteAcc_DEID,MRN_DEID,Set_Assigned,final_spacing\n"]
     for name, short in SETS.items():

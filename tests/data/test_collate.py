@@ -1,4 +1,4 @@
-"""A batch of radiographs, from the data list through MONAI's loader to a metric."""
+"""Tests of the batches of radiographs, from the data list through MONAI's data loader."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.data.xray14_files import write_root
 
 
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
-def test_a_batch_has_images_stacked_and_boxes_listed(tmp_path: Path, workers: int) -> None:
+def test_batch_has_stacked_images_and_a_list_of_boxes(tmp_path: Path, workers: int) -> None:
     items = chest_xray14_datalist(write_root(tmp_path), "test")
     chain = Compose([ReadRadiographd("image"), Resized("image", (32, 32)), FollowBoxesd()])
     loader = DataLoader(Dataset(items, chain), batch_size=6, collate_fn=collate_radiographs, num_workers=workers)
@@ -29,7 +29,7 @@ def test_a_batch_has_images_stacked_and_boxes_listed(tmp_path: Path, workers: in
     torch.testing.assert_close(batch["boxes"][3], torch.tensor([[0.0, 0, 16, 16, 4]]))
 
 
-def test_other_keys_and_none() -> None:
+def test_other_keys_and_an_empty_batch() -> None:
     items = [{"points": torch.zeros(k, 2), "number": k} for k in (3, 1)]
     batch = collate_radiographs(items, list_keys=("points", "boxes"))
     assert [p.shape[0] for p in batch["points"]] == [3, 1]

@@ -1,4 +1,4 @@
-"""RAD-ChestCT and folders of one's own as data lists: labels, places, sections, and errors that name file and line."""
+"""Tests of the chest CT data list, of the release and of user folders: labels, locations, sections, errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import pytest
 from monai.data import Dataset
 
 from monai_pylon.data import ReadVolumed, rad_chestct_datalist, scan_label_rows
-from monai_pylon.data.label_tables import read_scan_labels
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.utils import write_rows
 from tests.data.rad_chestct_files import COLUMNS, write_release
@@ -31,7 +30,7 @@ def present(item: dict) -> list[str]:
 # --- the release
 
 
-def test_the_sections_are_the_releases_own(release: Path) -> None:
+def test_sections_are_those_of_the_release(release: Path) -> None:
     names = {
         s: [i["name"] for i in rad_chestct_datalist(release, s)] for s in ("training", "validation", "test", "all")
     }
@@ -40,7 +39,7 @@ def test_the_sections_are_the_releases_own(release: Path) -> None:
     assert names["all"] == names["training"] + names["validation"] + names["test"]
 
 
-def test_an_item_says_what_the_tables_say(release: Path) -> None:
+def test_item_has_the_values_of_the_tables(release: Path) -> None:
     item = rad_chestct_datalist(release, "training")[0]
     assert Path(item["image"]) == release / "volumes" / "trn00000.npz"
     assert item["label"].shape == (80,)
@@ -53,7 +52,7 @@ def test_an_item_says_what_the_tables_say(release: Path) -> None:
 
 
 @pytest.mark.parametrize("column", [name for name in COLUMNS if COLUMNS[name]])
-def test_a_pair_of_abnormality_and_place_is_a_label(release: Path, column: str) -> None:
+def test_abnormality_and_location_become_a_label(release: Path, column: str) -> None:
     file = release / "imgtrain_Abnormality_and_Location_Labels.csv"
     values = ",".join("1" if name == column else "0" for name in COLUMNS)
     file.write_text("NoteAcc_DEID," + ",".join(COLUMNS) + f"\ntrn00000,{values}\n")
@@ -64,7 +63,7 @@ def test_a_pair_of_abnormality_and_place_is_a_label(release: Path, column: str) 
     assert where == list(side)
 
 
-def test_a_place_without_a_side_is_dropped_or_both(release: Path) -> None:
+def test_location_without_a_side_is_dropped_or_both(release: Path) -> None:
     dropped = rad_chestct_datalist(release, "training")[2]
     assert present(dropped) == []
     both = rad_chestct_datalist(release, "training", missing_side="both")[2]
@@ -72,15 +71,15 @@ def test_a_place_without_a_side_is_dropped_or_both(release: Path) -> None:
     assert both["locations"][NODULE].tolist() == [True, False, True]
 
 
-def test_places_outside_the_four_organs_and_other_pairs_are_no_label(release: Path) -> None:
+def test_other_locations_and_pairs_are_no_label(release: Path) -> None:
     file = release / "imgtrain_Abnormality_and_Location_Labels.csv"
     values = ",".join("0" if COLUMNS[name] else "1" for name in COLUMNS)
     file.write_text("NoteAcc_DEID," + ",".join(COLUMNS) + f"\ntrn00000,{values}\n")
     assert present(rad_chestct_datalist(release, "training")[0]) == []
 
 
-def test_the_wide_form_knows_presence_alone(release: Path, tmp_path: Path) -> None:
-    """A nodule may be one of the lung or of the mediastinum: without its place both are unknown."""
+def test_wide_form_has_presence_only(release: Path, tmp_path: Path) -> None:
+    """A nodule can be in lung or mediastinum: without its location both labels are unknown."""
     (release / "imgtest_Abnormality_and_Location_Labels.csv").unlink()
     (release / "imgtest_BinaryLabels.csv").write_text(
         "NoteAcc_DEID,nodule,cardiomegaly,pleural_effusion,fracture\ntst00000,1,1,0,1\n"
@@ -92,7 +91,7 @@ def test_the_wide_form_knows_presence_alone(release: Path, tmp_path: Path) -> No
     assert "locations" not in item
 
 
-def test_the_wide_form_with_organs_has_places(release: Path) -> None:
+def test_wide_form_with_organs_has_locations(release: Path) -> None:
     (release / "imgtest_Abnormality_and_Location_Labels.csv").unlink()
     (release / "imgtest_labels.csv").write_text(
         "NoteAcc_DEID,right_lung_nodule,heart_cardiomegaly,h_great_vessel_aneurysm\ntst00000,1,0,1\n"
@@ -102,13 +101,13 @@ def test_the_wide_form_with_organs_has_places(release: Path) -> None:
     assert item["locations"][NODULE].tolist() == [True, False, False]
 
 
-def test_the_form_with_places_is_preferred(release: Path) -> None:
+def test_form_with_locations_is_preferred(release: Path) -> None:
     (release / "imgtest_A_wide.csv").write_text("NoteAcc_DEID,cardiomegaly\ntst00000,1\n")
     assert len(rad_chestct_datalist(release, "test")) == 3
 
 
 @pytest.mark.parametrize(("column", "ending"), [("", ""), ("VolumeAcc_DEID", ".npz")])
-def test_the_scans_column_may_be_an_index_or_the_volumes(release: Path, column: str, ending: str) -> None:
+def test_column_of_scans_has_other_names(release: Path, column: str, ending: str) -> None:
     file = release / "imgtrain_Abnormality_and_Location_Labels.csv"
     text = file.read_text().replace("NoteAcc_DEID", column)
     for k in range(3):
@@ -119,9 +118,7 @@ def test_the_scans_column_may_be_an_index_or_the_volumes(release: Path, column: 
     assert [item["patient_id"] for item in items] == ["mrntrn0", "mrntrn0", "mrntrn1"]
 
 
-def test_tables_may_lie_in_a_folder_and_patients_may_be_unknown(
-    release: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_tables_in_a_subfolder_and_unknown_patients(release: Path, caplog: pytest.LogCaptureFixture) -> None:
     (release / "tables").mkdir()
     for file in release.glob("img*.csv"):
         file.rename(release / "tables" / file.name)
@@ -129,12 +126,12 @@ def test_tables_may_lie_in_a_folder_and_patients_may_be_unknown(
     with caplog.at_level(logging.WARNING):
         items = rad_chestct_datalist(release, "training")
     assert [item["patient_id"] for item in items] == [item["name"] for item in items]
-    assert "each scan counts as a patient of its own" in caplog.text
+    assert "Each scan becomes a patient" in caplog.text
 
 
-def test_a_part_of_the_release_is_taken_on_request(release: Path) -> None:
+def test_missing_scans_are_skipped_on_request(release: Path) -> None:
     (release / "volumes" / "trn00001.npz").unlink()
-    with pytest.raises(FileNotFoundError, match=r"trn00001 must lie in or below .*missing='skip'"):
+    with pytest.raises(FileNotFoundError, match=r"trn00001 must be in or below .*missing='skip'"):
         rad_chestct_datalist(release, "training")
     assert [item["name"] for item in rad_chestct_datalist(release, "training", missing="skip")] == [
         "trn00000",
@@ -142,7 +139,7 @@ def test_a_part_of_the_release_is_taken_on_request(release: Path) -> None:
     ]
 
 
-def test_labels_may_be_chosen(release: Path) -> None:
+def test_labels_can_be_chosen(release: Path) -> None:
     item = rad_chestct_datalist(release, "training", labels=["cardiomegaly", "lung nodule"])[0]
     assert item["label"].tolist() == [0, 1]
     assert item["locations"].tolist() == [[False, False, False], [True, False, False]]
@@ -152,19 +149,19 @@ def test_labels_may_be_chosen(release: Path) -> None:
     ("old", "new", "message"),
     [
         ("trn00001,0.0", "trn00001,7", r"line 3: nodule\*right_lower must be 0, 1 or empty, but is '7'"),
-        ("trn00001,0.0,", "trn00001,", "line 3: must be of 10 columns, but is 9"),
-        ("trn00001", "trn00000", "There twice|there twice"),
-        ("NoteAcc_DEID", "Note", "a table with a column 'NoteAcc_DEID'"),
+        ("trn00001,0.0,", "trn00001,", "line 3: the row has 9 cells for 10 columns"),
+        ("trn00001", "trn00000", "scan 'trn00000' is in rows 1 and 2"),
+        ("NoteAcc_DEID", "Note", "has no column 'NoteAcc_DEID'"),
     ],
 )
-def test_a_malformed_table_is_named(release: Path, old: str, new: str, message: str) -> None:
+def test_malformed_table_of_the_release_is_an_error(release: Path, old: str, new: str, message: str) -> None:
     file = release / "imgtrain_Abnormality_and_Location_Labels.csv"
     file.write_text(file.read_text().replace(old, new, 1))
     with pytest.raises(ValueError, match=message):
         rad_chestct_datalist(release, "training")
 
 
-def test_what_is_missing_is_said(tmp_path: Path, release: Path) -> None:
+def test_missing_tables_are_errors(tmp_path: Path, release: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"must hold labels.csv, or RAD-ChestCT's"):
         rad_chestct_datalist(tmp_path / "nowhere", "training")
     (release / "imgvalid_Abnormality_and_Location_Labels.csv").unlink()
@@ -172,12 +169,12 @@ def test_what_is_missing_is_said(tmp_path: Path, release: Path) -> None:
         rad_chestct_datalist(release, "validation")
 
 
-def test_the_list_goes_into_monais_data_sets(release: Path) -> None:
+def test_data_list_works_in_monai_datasets(release: Path) -> None:
     item = Dataset(rad_chestct_datalist(release, "test"), ReadVolumed("image"))[0]
     assert item["image"].shape == (1, 4, 5, 6)
 
 
-# --- a folder of one's own
+# --- a folder of the user
 
 
 def write_own(root: Path, text: str, scans: tuple[str, ...] = ("a", "b", "c")) -> Path:
@@ -189,7 +186,7 @@ def write_own(root: Path, text: str, scans: tuple[str, ...] = ("a", "b", "c")) -
     return root
 
 
-def test_a_plain_folder_with_a_label_table(tmp_path: Path) -> None:
+def test_folder_with_a_wide_table(tmp_path: Path) -> None:
     text = "scan,section,Cardiomegaly,lung_nodule\na.nii.gz,training,1,0\nb,validation,,1\nc,test,0,0\n"
     root = write_own(tmp_path, text)
     (item,) = rad_chestct_datalist(root, "training")
@@ -198,12 +195,12 @@ def test_a_plain_folder_with_a_label_table(tmp_path: Path) -> None:
     assert present(item) == ["cardiomegaly"]
     (item,) = rad_chestct_datalist(root, "validation")
     assert np.isnan(item["label"][CHEST_CT_LABELS.index("cardiomegaly")])
-    assert np.isnan(item["label"]).sum() == 79, "what the table does not say is unknown"
+    assert np.isnan(item["label"]).sum() == 79, "labels without a column are unknown"
     assert "locations" not in item
     assert len(rad_chestct_datalist(root, "all")) == 3
 
 
-def test_a_plain_folder_with_places_and_organs(tmp_path: Path) -> None:
+def test_folder_with_locations_and_organs(tmp_path: Path) -> None:
     header = "scan,patient,section,lung nodule*right lung,lung nodule*mediastinum,lung nodule*left lung\n"
     root = write_own(tmp_path, header + "a,p1,train,1,0,1\n", scans=("a", "a_organs"))
     (item,) = rad_chestct_datalist(root, "training")
@@ -213,8 +210,8 @@ def test_a_plain_folder_with_places_and_organs(tmp_path: Path) -> None:
     assert item["patient_id"] == "p1"
 
 
-def test_a_label_matrix_comes_back_as_it_was_written(tmp_path: Path) -> None:
-    """What a report labeler gives, (N, 80, 3), by the table and back."""
+def test_label_matrix_survives_a_round_trip(tmp_path: Path) -> None:
+    """A label matrix (N, 80, 3) is written to a table and read again."""
     matrix = np.random.default_rng(0).random((3, 80, 3)) < 0.1
     facts = {"patient": ["p", "p", "q"], "section": ["training", "training", "test"]}
     root = write_own(tmp_path, "")
@@ -225,8 +222,8 @@ def test_a_label_matrix_comes_back_as_it_was_written(tmp_path: Path) -> None:
     assert [item["patient_id"] for item in rad_chestct_datalist(root, "training")] == ["p", "p"]
 
 
-def test_what_is_not_known_comes_back_as_unknown(tmp_path: Path) -> None:
-    """A label is unknown where a cell is and none is present; columns are there for possible places only."""
+def test_unknown_labels_survive_a_round_trip(tmp_path: Path) -> None:
+    """A label is unknown if a cell is unknown and none is present; only possible locations have columns."""
     cells = np.zeros((2, 80, 3), dtype=np.float32)
     cells[0, NODULE], cells[1, NODULE] = [np.nan, 0, np.nan], [np.nan, 0, 1]
     root = write_own(tmp_path, "")
@@ -240,16 +237,7 @@ def test_what_is_not_known_comes_back_as_unknown(tmp_path: Path) -> None:
     np.testing.assert_array_equal([a["locations"], b["locations"]], cells == 1)
 
 
-def test_rows_that_do_not_fit_are_named() -> None:
-    with pytest.raises(ValueError, match="locations must be 0, 1 or NaN everywhere"):
-        scan_label_rows(["a"], np.full((1, 80, 3), 0.5))
-    with pytest.raises(ValueError, match=r"locations must be of shape \(2, 80, 3\)"):
-        scan_label_rows(["a", "b"], np.zeros((1, 80, 3)))
-    with pytest.raises(ValueError, match="section must be 1 cells"):
-        scan_label_rows(["a"], np.zeros((1, 80, 3)), section=[])
-
-
-def test_scans_in_folders_are_named_by_their_path(tmp_path: Path) -> None:
+def test_scans_in_subfolders_are_named_by_their_path(tmp_path: Path) -> None:
     root = write_own(tmp_path, "scan,pneumonia\nx/ct,1\ny/ct,0\n", scans=("x/ct", "y/ct", "x/ct_organs"))
     first, second = rad_chestct_datalist(root, "all")
     assert (first["name"], second["name"]) == ("x__ct", "y__ct")
@@ -257,11 +245,11 @@ def test_scans_in_folders_are_named_by_their_path(tmp_path: Path) -> None:
     assert "organs" in first
     assert "organs" not in second
     (root / "labels.csv").write_text("scan,pneumonia\nct,1\n")
-    with pytest.raises(ValueError, match=r"the name of one scan, but is 'ct'.*Name its folder too"):
+    with pytest.raises(ValueError, match=r"'ct' is the name of several scans: .*Name the folder too"):
         rad_chestct_datalist(root, "all")
 
 
-def test_without_sections_patients_are_parted_the_same_way_every_time(tmp_path: Path) -> None:
+def test_sections_by_share_are_reproducible_and_disjoint(tmp_path: Path) -> None:
     names = [f"s{k}" for k in range(40)]
     text = "scan,patient,pneumonia\n" + "".join(f"{name},p{k // 2},{k % 2}\n" for k, name in enumerate(names))
     root = write_own(tmp_path, text, scans=tuple(names))
@@ -279,35 +267,33 @@ def test_without_sections_patients_are_parted_the_same_way_every_time(tmp_path: 
         ("scan,lung nodul\na,1\n", "Did you mean 'lung nodule'?"),
         ("scan,lung nodul*left lung\na,1\n", "Did you mean 'lung nodule'?"),
         ("scan,lung nodule*liver\na,1\n", "a label at one of right lung, mediastinum, left lung, but is 'liver'"),
-        ("file,pneumonia\na,1\n", "a table with a column 'scan'"),
-        ("scan,age\na,60\n", "with a column for each label, such as 'air trapping'"),
-        ("scan,pneumonia\n", "with a row for each scan"),
+        ("file,pneumonia\na,1\n", "has no column 'scan'"),
+        ("scan,age\na,60\n", "has no column of a label, such as 'air trapping'"),
+        ("scan,pneumonia\n", "has no rows"),
         ("scan,section,pneumonia\na,training,1\nb,tset,1\n", "row 2: section must be one of .*Did you mean 'test'?"),
-        ("scan,patient,section,pneumonia\na,p,training,1\nb,p,test,1\n", "Patient p is in training and test"),
-        ("scan,section,pneumonia\na,test,1\n", "with a scan for training, but is 'one with 1 for others'"),
+        ("scan,patient,section,pneumonia\na,p,training,1\nb,p,test,1\n", "puts patient p in training and test"),
+        ("scan,section,pneumonia\na,test,1\n", "has no scan for training. Its 1 scans are in other sections"),
     ],
 )
-def test_a_malformed_table_of_ones_own_is_named(tmp_path: Path, text: str, message: str) -> None:
+def test_malformed_table_of_the_user_is_an_error(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         rad_chestct_datalist(write_own(tmp_path, text), "training")
 
 
-def test_a_scan_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_missing_scan_is_an_error(tmp_path: Path) -> None:
     root = write_own(tmp_path, "scan,pneumonia\na,1\nzz,1\n")
-    with pytest.raises(FileNotFoundError, match="zz must lie in or below"):
+    with pytest.raises(FileNotFoundError, match="zz must be in or below"):
         rad_chestct_datalist(root, "all")
 
 
-def test_own_labels_have_names_of_their_own(tmp_path: Path) -> None:
+def test_labels_of_the_user(tmp_path: Path) -> None:
     root = write_own(tmp_path, "scan,stone,pebble*left lung\na,1,0\n")
     (item,) = rad_chestct_datalist(root, "all", labels=["stone", "pebble"])
     assert item["label"].tolist() == [1, 0]
 
 
-def test_wrong_choices_are_named(tmp_path: Path) -> None:
+def test_wrong_choices_are_errors(tmp_path: Path) -> None:
     root = write_own(tmp_path, "scan,pneumonia\na,1\n")
     for arguments in ({"section": "train"}, {"section": "all", "missing": "ignore"}):
         with pytest.raises(ValueError, match="must be one of"):
             rad_chestct_datalist(root, **arguments)
-    with pytest.raises(ValueError, match="missing_side must be one of"):
-        read_scan_labels(root / "labels.csv", ["pneumonia"], missing_side="left")

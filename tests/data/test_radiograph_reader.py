@@ -1,4 +1,4 @@
-"""One radiograph, written in every format and depth, must come back with the same values in the same places."""
+"""Tests of the radiograph reader: the same image from every format and depth, and errors for unreadable files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-import SimpleITK as sitk  # noqa: N813 (its own documentation calls it so)
+import SimpleITK as sitk  # noqa: N813 (as in its documentation)
 from monai.data import MetaTensor
 from PIL import Image
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
@@ -17,14 +17,14 @@ from monai_pylon.data import PIXEL_SPACING, ReadRadiograph, ReadRadiographd, rad
 
 @pytest.fixture(scope="module")
 def grey() -> np.ndarray:
-    """(rows, columns) uint8, unequal lengths, from 0 to 255, every pixel different from its neighbours."""
+    """Return random (rows, columns) uint8 of different lengths, from 0 to 255."""
     values = np.random.default_rng(3).integers(0, 256, (70, 90)).astype(np.uint8)
     values[0, :2] = 0, 255
     return values
 
 
 def write_dicom(path: Path, stored: np.ndarray, **tags: object) -> Path:
-    """Write (rows, columns) of uint16 with 12 bits as a digital X-ray."""
+    """Write (rows, columns) of uint16 with 12 bits as a digital X-ray image."""
     ds = pydicom.Dataset()
     ds.file_meta = pydicom.dataset.FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -63,7 +63,7 @@ WRITE = {
 
 
 @pytest.mark.parametrize("name", WRITE)
-def test_every_format_gives_the_same_radiograph(tmp_path: Path, grey: np.ndarray, name: str) -> None:
+def test_all_formats_give_the_same_radiograph(tmp_path: Path, grey: np.ndarray, name: str) -> None:
     WRITE[name](tmp_path / name, grey)
     image = read_radiograph(tmp_path / name)
     assert isinstance(image, MetaTensor)
@@ -75,23 +75,23 @@ def test_every_format_gives_the_same_radiograph(tmp_path: Path, grey: np.ndarray
     assert image.meta["filename_or_obj"] == str(tmp_path / name)
 
 
-def test_jpeg_comes_close(tmp_path: Path) -> None:
+def test_jpeg_is_nearly_the_same(tmp_path: Path) -> None:
     smooth = np.linspace(0, 255, 64 * 80).reshape(64, 80).astype(np.uint8)
     Image.fromarray(smooth).save(tmp_path / "smooth.jpg", quality=95)
     np.testing.assert_allclose(read_radiograph(tmp_path / "smooth.jpg")[0].numpy(), smooth / 255, atol=0.02)
 
 
-def test_a_jpeg_that_says_it_is_turned_is_turned(tmp_path: Path) -> None:
+def test_exif_orientation_of_a_jpeg_is_applied(tmp_path: Path) -> None:
     smooth = np.linspace(0, 255, 64 * 80).reshape(64, 80).astype(np.uint8)
     exif = Image.Exif()
-    exif[0x0112] = 6  # to be turned by 90 degrees
+    exif[0x0112] = 6  # rotate by 90 degrees
     Image.fromarray(smooth).save(tmp_path / "turned.jpg", quality=95, exif=exif)
     image = read_radiograph(tmp_path / "turned.jpg")
     np.testing.assert_allclose(image[0].numpy(), np.rot90(smooth, -1) / 255, atol=0.02)
     assert radiograph_size(tmp_path / "turned.jpg") == (80, 64)
 
 
-def test_the_window_is_applied(tmp_path: Path) -> None:
+def test_window_is_applied(tmp_path: Path) -> None:
     stored = np.arange(4096).reshape(64, 64)
     write_dicom(tmp_path / "a.dcm", stored, WindowCenter=2048, WindowWidth=1024)
     image = read_radiograph(tmp_path / "a.dcm")[0].numpy().ravel()
@@ -101,7 +101,7 @@ def test_the_window_is_applied(tmp_path: Path) -> None:
 
 
 def test_lossless_jpeg_is_read(tmp_path: Path, grey: np.ndarray) -> None:
-    """As most radiographs are stored; pydicom alone cannot."""
+    """Most radiographs have this compression, which pydicom alone cannot read."""
     writer = sitk.ImageFileWriter()
     writer.SetFileName(str(tmp_path / "jpeg.dcm"))
     writer.SetImageIO("GDCMImageIO")
@@ -121,13 +121,13 @@ def test_any_size(tmp_path: Path, size: tuple[int, int]) -> None:
     assert image.min() == image.max() == pytest.approx(0.2)
 
 
-def test_a_constant_dicom_is_black(tmp_path: Path) -> None:
+def test_constant_dicom_is_black(tmp_path: Path) -> None:
     assert read_radiograph(write_dicom(tmp_path / "a.dcm", np.full((64, 64), 7))).max() == 0
 
 
 @pytest.mark.parametrize("name", ["grey.png", "smooth.jpg", "plain.dcm"])
 @pytest.mark.parametrize("keep", [0.6, 0.0])
-def test_a_truncated_file_is_named(tmp_path: Path, grey: np.ndarray, name: str, keep: float) -> None:
+def test_truncated_file_is_an_error(tmp_path: Path, grey: np.ndarray, name: str, keep: float) -> None:
     path = tmp_path / name
     WRITE.get(name, WRITE["grey.png"])(path, grey)
     content = path.read_bytes()
@@ -136,17 +136,17 @@ def test_a_truncated_file_is_named(tmp_path: Path, grey: np.ndarray, name: str, 
         read_radiograph(path)
 
 
-def broken_at(name: str, content: bytes) -> list[int]:
-    """Where to break a file off: at every byte of its first 100, and at some later ones."""
+def truncations(name: str, content: bytes) -> list[int]:
+    """List lengths to truncate a file to: each of the first 100 bytes, and some later ones."""
     dicom_header = range(100, 700, 7 if name.endswith("dcm") else 700)
     return [*range(100), *dicom_header, *range(100, len(content) - 16, len(content) // 11)]
 
 
 @pytest.mark.parametrize("name", ["grey.png", "sixteen.png", "palette.png", "rgba.png", "smooth.jpg", "plain.dcm"])
-def test_wherever_a_file_breaks_off_it_is_named(tmp_path: Path, grey: np.ndarray, name: str) -> None:
+def test_file_truncated_at_any_length_is_an_error(tmp_path: Path, grey: np.ndarray, name: str) -> None:
     WRITE.get(name, WRITE["grey.png"])(tmp_path / name, grey)
     content = (tmp_path / name).read_bytes()
-    for length in broken_at(name, content):
+    for length in truncations(name, content):
         (tmp_path / name).write_bytes(content[:length])
         with pytest.raises(ValueError, match=rf"path must be .*{name}"):
             read_radiograph(tmp_path / name)
@@ -162,13 +162,13 @@ def test_wherever_a_file_breaks_off_it_is_named(tmp_path: Path, grey: np.ndarray
         ({}, None),
     ],
 )
-def test_the_spacing_of_dicom_pixels_is_kept(tmp_path: Path, grey: np.ndarray, tags: dict, expected: object) -> None:
+def test_spacing_of_dicom_pixels_is_kept(tmp_path: Path, grey: np.ndarray, tags: dict, expected: object) -> None:
     image = read_radiograph(write_dicom(tmp_path / "a.dcm", grey, **tags))
     assert image.meta.get(PIXEL_SPACING) == expected
     np.testing.assert_array_equal(image.affine, np.eye(4))
 
 
-def test_what_is_no_radiograph_is_named(tmp_path: Path, grey: np.ndarray) -> None:
+def test_files_that_are_no_radiograph_are_errors(tmp_path: Path, grey: np.ndarray) -> None:
     (tmp_path / "a.png").write_text("text")
     with pytest.raises(ValueError, match="PNG, JPEG or DICOM"):
         read_radiograph(tmp_path / "a.png")
@@ -187,7 +187,7 @@ def test_what_is_no_radiograph_is_named(tmp_path: Path, grey: np.ndarray) -> Non
         read_radiograph(bare)
 
 
-def test_nan_is_named(tmp_path: Path) -> None:
+def test_nan_is_an_error(tmp_path: Path) -> None:
     values = np.full((64, 64), 0.5, np.float32)
     Image.fromarray(values).save(tmp_path / "a.tif")
     assert read_radiograph(tmp_path / "a.tif").max() == 0.5
@@ -197,7 +197,7 @@ def test_nan_is_named(tmp_path: Path) -> None:
         read_radiograph(tmp_path / "a.tif")
 
 
-def test_the_transforms_read_too(tmp_path: Path, grey: np.ndarray) -> None:
+def test_transforms_read_the_same(tmp_path: Path, grey: np.ndarray) -> None:
     WRITE["grey.png"](tmp_path / "a.png", grey)
     expected = read_radiograph(tmp_path / "a.png")
     np.testing.assert_array_equal(ReadRadiograph()(tmp_path / "a.png"), expected)
@@ -207,3 +207,42 @@ def test_the_transforms_read_too(tmp_path: Path, grey: np.ndarray) -> None:
     assert found["label"] == 1
     assert item["image"] == str(tmp_path / "a.png")
     assert ReadRadiographd("missing", allow_missing_keys=True)(item) == item
+
+
+def test_depth_is_that_of_the_largest_value(tmp_path: Path) -> None:
+    for largest, scale in ((4095, 4095), (4096, 65535), (65535, 65535)):
+        values = np.full((8, 9), largest, np.uint16)
+        values[0, 0] = 100
+        Image.fromarray(values).save(tmp_path / "a.png")
+        image = read_radiograph(tmp_path / "a.png")
+        assert float(image[0, 0, 0]) == pytest.approx(100 / scale)
+        assert float(image.max()) == pytest.approx(largest / scale)
+
+
+@pytest.mark.parametrize(("value", "scale"), [(1.0, 1), (1.5, 4095), (70000.0, None), (-1.0, None)])
+def test_float_files_are_0_to_1_or_integers(tmp_path: Path, value: float, scale: int | None) -> None:
+    values = np.full((8, 9), 0.5, np.float32)
+    values[2, 3] = value
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    if scale is None:
+        with pytest.raises(
+            ValueError, match=f"8 or 16 bits, but is .*a.tif with {min(value, 0.5):g} to {max(value, 0.5):g}"
+        ):
+            read_radiograph(tmp_path / "a.tif")
+    else:
+        assert float(read_radiograph(tmp_path / "a.tif")[0, 0, 0]) == pytest.approx(0.5 / scale)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_size_is_that_of_the_image_in_every_orientation(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.fromarray(np.zeros((4, 7), np.uint8)).save(tmp_path / "a.jpg", exif=exif)
+    assert radiograph_size(tmp_path / "a.jpg") == read_radiograph(tmp_path / "a.jpg").shape[1:]
+    Image.fromarray(np.zeros((4, 7), np.uint8)).save(tmp_path / "a.png", exif=exif)
+    assert radiograph_size(tmp_path / "a.png") == read_radiograph(tmp_path / "a.png").shape[1:] == (4, 7)
+
+
+@pytest.mark.parametrize("spacing", [[0.1, 0], [-0.1, 0.1]])
+def test_spacing_that_is_not_positive_is_dropped(tmp_path: Path, grey: np.ndarray, spacing: list[float]) -> None:
+    assert PIXEL_SPACING not in read_radiograph(write_dicom(tmp_path / "a.dcm", grey, PixelSpacing=spacing)).meta

@@ -1,4 +1,4 @@
-"""A small copy of ChestX-ray14's folder: the official files with made-up content."""
+"""Small folder of ChestX-ray14: the official files with made-up content."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FINDINGS = ("No Finding", "Cardiomegaly|Infiltration", "Hernia", "Pleural_Thicke
 
 
 def write_root(root: Path, patients: int = 12, size: tuple[int, int] = (64, 48), suffix: str = ".png") -> Path:
-    """Two images a patient of (rows, columns) in two folders; the last three patients are the test section."""
+    """Write two images (rows, columns) per patient in two folders; the last three patients are the test section."""
     names, rows = [], []
     for patient in range(1, patients + 1):
         for follow_up in (0, 1):

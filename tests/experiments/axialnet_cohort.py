@@ -1,11 +1,11 @@
-"""The patients of the AxialNet experiment: phantom chest CTs whose nodules and masses go with body fat.
+"""Patients of the AxialNet experiment: phantom chest CTs in which nodules and masses are correlated with body fat.
 
-Nobody's fat causes a nodule; but in this cohort who has more fat has more often one, as in the paper's hospital
-patients with more fat have more often atherosclerosis. A network can then score a nodule that it cannot see by the fat
-that it can. Half of the test patients come from elsewhere, where fat and findings have nothing to do with each other.
+Fat does not cause nodules. In this cohort, patients with more fat have more of them, as patients with more fat have
+more atherosclerosis in the paper's hospital. A network can then score a nodule that it does not see by the fat that it
+sees. In half of the test patients, fat and findings are independent.
 
-About a quarter of the paper's size: voxels of 3.125 x 3.125 x 3.75 mm, so that the paper's 14 x 14 cells of 25 mm are
-8 voxels wide, and 27 groups of three slices.
+The volumes have about a quarter of the paper's size: voxels of 3.125 x 3.125 x 3.75 mm, so that the paper's 14 x 14
+grid cells of 25 mm are 8 voxels wide, and 27 groups of three slices.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.transforms import allowed_regions
 
 SHAPE, SPACING, GRID = (128, 128, 81), (3.125, 3.125, 3.75), (16, 16, 27)
-#: Networks see 350 mm of the patients' 400 mm in plane (the paper: 336 mm): a cell less on every side.
+#: Networks see 350 of 400 mm in plane (the paper: 336 mm), one grid cell less on every side.
 SEEN, SEEN_GRID = (112, 112, 81), (14, 14, 27)
-#: finding -> label of Table 5; the last two are painted here, all others by the phantom.
+#: Label of Table 5 by finding; the last two are painted here, the others by the phantom.
 LABELS = {
     "nodule": "lung nodule",
     "mass": "lung mass",
@@ -37,27 +37,27 @@ LABELS = {
     "pericardial": "pericardial effusion",
 }
 CONFOUNDED = ("nodule", "mass")
-#: How likely a finding is: any other than those; those where fat does not count; in the leaner, in the stouter half.
+#: Probability of other findings; of confounded findings independent of fat, with less fat, and with more fat.
 CHANCE, CHANCE_PLAIN, CHANCE_LEAN, CHANCE_STOUT = 0.3, 0.45, 0.1, 0.8
 FAT_MEDIAN = 15.5  # mm; phantoms have 7 to 24
-#: section -> first seed, number, whether fat goes with nodules and masses.
+#: First seed, number of patients, and whether fat correlates with nodules and masses, by section.
 SECTIONS = {
     "training": (0, 300, True),
     "validation": (1000, 80, True),
     "test, confounded": (2000, 100, True),
     "test, plain": (3000, 100, False),
 }
-#: The patients from whom the encoder learns to see before it meets any label: first seed, number.
+#: First seed and number of the patients on whom the encoder is pretrained.
 EARLIER = (5000, 120)
 
 
 def patient_fat(seed: int) -> float:
-    """Millimetres of fat under the skin of a phantom, without drawing it."""
+    """Return the thickness in mm of the fat under the skin of a phantom, without rendering it."""
     return make_anatomy(np.random.default_rng([seed, 0])).fat
 
 
 def draw_findings(seed: int, confounded: bool) -> list[str]:
-    """The findings of a patient, by chance."""
+    """Draw the findings of a patient at random."""
     random = np.random.default_rng([seed, 7]).random(len(LABELS))
     stout = patient_fat(seed) > FAT_MEDIAN
     with_fat = (CHANCE_STOUT if stout else CHANCE_LEAN) if confounded else CHANCE_PLAIN
@@ -69,13 +69,13 @@ def draw_findings(seed: int, confounded: bool) -> list[str]:
 
 
 def _paint(phantom: ChestCTPhantom, names: list[str], random: np.random.Generator) -> dict[str, np.ndarray]:
-    """Draw what the phantom does not: fluid around the heart, and chalk in its rim. Gives their voxels."""
+    """Paint what the phantom lacks, fluid around the heart and calcifications in its rim, and return their voxels."""
     heart = phantom.structures == PHANTOM_STRUCTURES["heart"]
     painted = {}
     if "pericardial" in names:
         fat = phantom.structures == PHANTOM_STRUCTURES["mediastinal fat"]
         around = binary_dilation(heart, iterations=int(random.integers(2, 5))) & fat
-        phantom.image[around] += 100.0  # of fat the HU of fluid, and its noise
+        phantom.image[around] += 100.0  # from the HU of fat to that of fluid; the noise stays
         painted["pericardial"] = around
     if "calcification" in names:
         rim = np.argwhere(heart & binary_dilation(~heart, iterations=2))
@@ -88,13 +88,17 @@ def _paint(phantom: ChestCTPhantom, names: list[str], random: np.random.Generato
 
 
 def _blocks(voxels: np.ndarray) -> np.ndarray:
-    """How many voxels of a mask (X, Y, Z) each cell holds."""
+    """Count the voxels of a mask (X, Y, Z) in each grid cell."""
     return voxels.reshape(GRID[0], 8, GRID[1], 8, GRID[2], 3).sum(axis=(1, 3, 5))
 
 
 def make_patient(seed: int, confounded: bool) -> dict[str, np.ndarray]:
-    """One patient: image uint8 (X, Y, Z) of -1000 to 800 HU; label (M,); locations (M, 3); organs' cells (3, *GRID);
-    of each label, the voxels of its lesions in each cell (M, *GRID); which tissues each cell holds (T, *GRID); fat, mm.
+    """Make one patient.
+
+    Returns:
+        "image" uint8 (X, Y, Z) of -1000 to 800 HU; "label" (M,); "locations" (M, 3); "organs" (3, *GRID), the grid
+        cells of the organs; "lesions" (M, *GRID), the voxels of each label's lesions in each grid cell; "tissues" (T,
+        *GRID), the tissues in each grid cell; "fat" in mm.
     """
     random = np.random.default_rng([seed, 8])
     names = draw_findings(seed, confounded)
@@ -123,7 +127,7 @@ def make_patient(seed: int, confounded: bool) -> dict[str, np.ndarray]:
 
 
 def make_cohort(folder: Path, most: int | None = None) -> None:
-    """Draw the patients that are not yet in a folder; of each section so many at most."""
+    """Write the patients that are missing in a folder, up to a maximum per section."""
     folder.mkdir(parents=True, exist_ok=True)
     for first, count, confounded in (*SECTIONS.values(), (*EARLIER, False)):
         for seed in range(first, first + min(count, most or count)):
@@ -135,26 +139,26 @@ def make_cohort(folder: Path, most: int | None = None) -> None:
 
 
 def _inner(cells: np.ndarray) -> torch.Tensor:
-    """What networks see of volumes or cells (N, C, x, y, z)."""
+    """Crop volumes or grids (N, C, x, y, z) to the part that the networks see."""
     edge = cells.shape[2] // 16
     return torch.from_numpy(cells[:, :, edge:-edge, edge:-edge])
 
 
 def read(folder: Path, first: int, count: int, *keys: str) -> list[np.ndarray]:
-    """Some arrays of patients, each (N, ...)."""
+    """Read arrays of patients, each (N, ...)."""
     files = [np.load(folder / f"{seed:05d}.npz") for seed in range(first, first + count)]
     return [np.stack([file[key] for file in files]) for key in keys]
 
 
 class Section:
-    """The patients of one section, in memory.
+    """Patients of one section, in memory.
 
     Attributes:
-        images: (N, 1, X, Y, Z) uint8.
-        labels: (N, M).
-        allowed: (N, M, *SEEN_GRID) bool.
-        lesions: (N, M, *SEEN_GRID), voxels.
-        fat: (N,) mm.
+        images: Volumes (N, 1, X, Y, Z), uint8.
+        labels: Labels (N, M).
+        allowed: Allowed regions (N, M, *SEEN_GRID), bool.
+        lesions: Number of lesion voxels (N, M, *SEEN_GRID).
+        fat: Fat (N,) in mm.
     """
 
     def __init__(self, folder: Path, name: str, most: int | None = None) -> None:
@@ -171,7 +175,7 @@ class Section:
 
 
 def earlier_patients(folder: Path, most: int | None = None) -> tuple[torch.Tensor, torch.Tensor]:
-    """Images (N, 1, X, Y, Z) uint8, and which tissues each cell holds (N, T, *SEEN_GRID), of the encoder's patients."""
+    """Return images (N, 1, X, Y, Z) uint8 and tissues (N, T, *SEEN_GRID) for pretraining the encoder."""
     first, count = EARLIER
     image, tissues = read(folder, first, min(count, most or count), "image", "tissues")
     return _inner(image[:, None]), _inner(tissues)

@@ -1,8 +1,8 @@
 """Tables 1 and 2 of the HiResCAM paper in miniature, on phantom CTs: ``python -m tests.experiments.axialnet_evidence``.
 
-Draws 700 phantoms, trains every network with several seeds on one thread of the CPU, and writes
-docs/researchers/axialnet_evidence.json. What is finished is kept in the output folder: started again, it goes on.
-``python -m tests.experiments.axialnet_page`` makes tables and pictures of the file.
+The script makes 700 phantoms, trains every network with several seeds on one thread of the CPU, and writes
+docs/researchers/axialnet_evidence.json. Finished runs are kept in the output folder, and a new start resumes there.
+``python -m tests.experiments.axialnet_page`` makes tables and figures from the file.
 """
 
 from __future__ import annotations
@@ -24,15 +24,16 @@ from tests.experiments.axialnet_summary import TESTS, summary
 
 JSON = Path(__file__).resolve().parents[2] / "docs" / "researchers" / "axialnet_evidence.json"
 
-#: Weights of the mask loss, as multiples of the settings' one, and their names in files. 108 makes it 196, the number
-#: of cells in a slice: at the start both losses then pull equally hard at a cell. 10 lies between.
+#: Weights of the mask loss, as multiples of the weight in the settings, and their names in files. 108 gives 196, the
+#: number of grid cells in a slice: at the start, both losses then have equal gradients on a grid cell. 10 is in
+#: between.
 MASKS = {0: "plain", 1: "mask", 10: "mask-x10", 108: "mask-x108"}
-#: Some trainings take so many times the settings' epochs: does the mask loss want more time, as the paper gives it?
+#: Factor of the epochs of longer trainings, which test whether the mask loss needs more time, as in the paper.
 LONGER = 10
 
 
 class Run(NamedTuple):
-    """Which network, with which weight of the mask loss, from which seed, and how many times the settings' epochs."""
+    """One run: network, weight of the mask loss, seed, and factor of the number of epochs."""
 
     network: str
     mask: int
@@ -41,13 +42,13 @@ class Run(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Its name in files."""
+        """Name of the run in files."""
         longer = " longer" if self.longer > 1 else ""
         return f"{self.network} {MASKS[self.mask]}{longer} {self.seed}".replace(" ", "-")
 
 
 def plan(seeds: int, table2_seeds: int) -> list[Run]:
-    """Every run, the most important first."""
+    """List all runs, the most important first."""
     pairs = [Run("AxialNet", mask, seed) for seed in range(seeds) for mask in (0, 1)]
     heavy = [Run("AxialNet", mask, seed) for mask in (108, 10) for seed in range(seeds)]
     rows = [Run(name, 0, seed) for seed in range(seeds) for name in NETWORKS if name != "AxialNet"]
@@ -57,7 +58,7 @@ def plan(seeds: int, table2_seeds: int) -> list[Run]:
 
 
 def plain(what: Any) -> Any:
-    """For JSON: numbers to five places, null for what is undefined."""
+    """Convert a value for JSON: numbers to five decimals, undefined values to null."""
     if isinstance(what, dict):
         return {key: plain(value) for key, value in what.items()}
     if isinstance(what, list | tuple | np.ndarray):
@@ -68,14 +69,14 @@ def plain(what: Any) -> Any:
 
 
 def write_json(path: Path, what: Any) -> None:
-    """Write a file whole or not at all."""
+    """Write a JSON file atomically."""
     part = path.with_suffix(".part")
     part.write_text(json.dumps(plain(what), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     part.rename(path)
 
 
 def _first_weights(folder: Path, s: Settings, most: int | None) -> dict[str, torch.Tensor]:
-    """The encoder's first weights, computed once."""
+    """Return the encoder's initial weights, computed once."""
     file = folder / "first_encoder.pt"
     if not file.is_file():
         torch.save(first_encoder(*earlier_patients(folder / "phantoms", most), s), file)
@@ -85,14 +86,14 @@ def _first_weights(folder: Path, s: Settings, most: int | None) -> dict[str, tor
 def experiment(
     folder: Path, runs: list[Run], s: Settings, most: int | None = None, only_finished: bool = False
 ) -> dict[str, Any]:
-    """Do the runs that are not yet in a folder, and sum up all.
+    """Do the runs that are missing in a folder and summarize all of them.
 
     Args:
-        folder: for phantoms and runs.
-        runs: which.
-        s: the settings; runs with others are done again.
-        most: so many patients of each section, for a trial.
-        only_finished: sum up what is there, and do no more.
+        folder: Folder for phantoms and runs.
+        runs: Runs to do.
+        s: Settings; a run with other settings is repeated.
+        most: Maximum number of patients per section, for a trial.
+        only_finished: Whether to summarize the finished runs without doing more.
     """
     made, kept = folder / "phantoms", folder / "runs"
     kept.mkdir(parents=True, exist_ok=True)
@@ -125,14 +126,18 @@ def experiment(
 
 
 def main() -> None:
-    """The command."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.experiments.axialnet_evidence", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("demo_output") / "axialnet_evidence")
     parser.add_argument("--json", type=Path, default=JSON)
-    parser.add_argument("--seeds", type=int, default=3, help="of every network")
-    parser.add_argument("--table2-seeds", type=int, default=6, help="of AxialNet with and without the mask loss")
-    parser.add_argument("--patients", type=int, default=None, help="of each section, for a trial")
-    parser.add_argument("--only-finished", action="store_true", help="sum up the runs that are there")
+    parser.add_argument("--seeds", type=int, default=3, help="number of seeds of every network")
+    parser.add_argument(
+        "--table2-seeds", type=int, default=6, help="number of seeds of AxialNet with and without the mask loss"
+    )
+    parser.add_argument(
+        "--patients", type=int, default=None, help="maximum number of patients per section, for a trial"
+    )
+    parser.add_argument("--only-finished", action="store_true", help="summarize the finished runs only")
     args = parser.parse_args()
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     found = experiment(args.output, plan(args.seeds, args.table2_seeds), Settings(), args.patients, args.only_finished)

@@ -1,7 +1,7 @@
-"""Tables and pictures of docs/researchers/axialnet_evidence.md: ``python -m tests.experiments.axialnet_page [RUNS]``.
+"""Tables and figures of docs/researchers/axialnet_evidence.md: ``python -m tests.experiments.axialnet_page [RUNS]``.
 
-The tables come from axialnet_evidence.json and axialnet_real.json beside the page, and so does the picture of slice
-scores; with the output folder of ``axialnet_evidence`` as an argument the pictures of maps are made anew, too.
+Tables and the figure of slice scores come from axialnet_evidence.json and axialnet_real.json beside the page. With the
+output folder of ``axialnet_evidence`` as argument, the script also makes the figures of maps.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DOCS = Path(__file__).resolve().parents[2] / "docs"
 PAGE = DOCS / "researchers" / "axialnet_evidence.md"
 PLAIN, CONFOUNDED_TEST = "test, plain", "test, confounded"
 LONGER = "AxialNet, 50 epochs"
-#: The networks whose slice scores are shown.
+#: Networks whose slice scores are shown.
 SHOWN = (LONGER, f"{LONGER}, mask loss")
 _BLOCK = re.compile(r"(<!-- table: (.+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -51,7 +51,7 @@ def _table(head: list[str], rows: list[list[str]]) -> str:
 
 
 def table_1(found: dict[str, Any], part: str) -> str:
-    """The networks side by side."""
+    """Compare the networks."""
     head = ["network", "seeds", "AUROC", "OrganIoU, Grad-CAM", "OrganIoU, HiResCAM", "HiResCAM less Grad-CAM"]
     rows = []
     for name, parts in found["networks"].items():
@@ -65,12 +65,12 @@ def table_1(found: dict[str, Any], part: str) -> str:
 
 
 def _with_mask_loss(found: dict[str, Any], base: str) -> list[str]:
-    """The names of the same training with the mask loss, by weight."""
+    """Return the names of the same training with the mask loss, by weight."""
     return sorted(name for name in found["networks"] if name.startswith(f"{base}, mask loss"))
 
 
 def table_2(found: dict[str, Any], part: str, base: str = "AxialNet") -> str:
-    """What the mask loss changes of a network, at each of its weights."""
+    """Compare a network without the mask loss and with each of its weights."""
     names = _with_mask_loss(found, base)
     rows = []
     for what in ("AUROC", "OrganIoU Grad-CAM", "OrganIoU HiResCAM", "OrganIoU HiResCAM less Grad-CAM", "peak HiResCAM"):
@@ -86,7 +86,7 @@ def table_2(found: dict[str, Any], part: str, base: str = "AxialNet") -> str:
 
 
 def table_labels(found: dict[str, Any], base: str = "AxialNet") -> str:
-    """Label by label: a network without the mask loss, and with each of its weights."""
+    """Compare a network without the mask loss and with each of its weights, label by label."""
     head = ["label", "AUROC plain", "AUROC confounded", "OrganIoU", "peak on the lesion", "score and fat"]
     names = [base, *_with_mask_loss(found, base)]
     rows = []
@@ -102,7 +102,7 @@ def table_labels(found: dict[str, Any], base: str = "AxialNet") -> str:
 
 
 def table_slices(found: dict[str, Any]) -> str:
-    """How well slice scores tell the slices with a lesion from the others of the same patient."""
+    """Show how well slice scores separate slices with and without lesion in the same patient."""
     tables = [found[f"slice scores of {name}"] for name in SHOWN]
     rows = [
         [label, str(tables[0][key]["patients"]), *(_interval(table[key]["AUROC"]) for table in tables)]
@@ -113,7 +113,7 @@ def table_slices(found: dict[str, Any]) -> str:
 
 
 def table_real(found: dict[str, Any]) -> str:
-    """The real scans."""
+    """Show the results on the real scans."""
     rows = []
     for name, numbers in found["networks"].items():
         for method in ("Grad-CAM", "HiResCAM"):
@@ -133,7 +133,7 @@ def table_real(found: dict[str, Any]) -> str:
 
 
 def filled(page: str, found: dict[str, Any], real: dict[str, Any]) -> str:
-    """The page with its tables made anew."""
+    """Return the page with new tables."""
     tables = {
         "networks, plain": lambda: table_1(found, PLAIN),
         "networks, confounded": lambda: table_1(found, CONFOUNDED_TEST),
@@ -150,22 +150,22 @@ def filled(page: str, found: dict[str, Any], real: dict[str, Any]) -> str:
 
 
 def curves(found: dict[str, Any], names: tuple[str, str] = SHOWN) -> Figure:
-    """Mean slice scores of two networks around the lesions' middles (the paper's Figure 13)."""
+    """Draw mean slice scores of two networks around the middle of the lesions (the paper's Figure 13)."""
     figure = Figure(figsize=(11, 5.2), dpi=80, layout="constrained")
     panels = figure.subplots(2, 4, sharex=True).ravel()
     for axes, (key, label) in zip(panels, LABELS.items(), strict=True):
-        for name, colour in zip(names, ("#0072b2", "#d55e00"), strict=True):
+        for name, color in zip(names, ("#0072b2", "#d55e00"), strict=True):
             curve = found[f"slice scores of {name}"].get(key)
             if curve is None:
                 continue
             z = (np.arange(len(curve["mean"])) - len(curve["mean"]) // 2) * 11.25
             low, high = (np.array(curve[end], dtype=float) for end in ("low", "high"))
-            axes.fill_between(z, low, high, color=colour, alpha=0.25, linewidth=0)
-            axes.plot(z, np.array(curve["mean"], dtype=float), color=colour, label=name)
+            axes.fill_between(z, low, high, color=color, alpha=0.25, linewidth=0)
+            axes.plot(z, np.array(curve["mean"], dtype=float), color=color, label=name)
             axes.plot(
                 z,
                 np.array(curve["elsewhere"], dtype=float),
-                color=colour,
+                color=color,
                 linestyle=":",
                 label=f"{name}, patients without",
             )
@@ -180,10 +180,10 @@ def curves(found: dict[str, Any], names: tuple[str, str] = SHOWN) -> Figure:
 
 
 def maps(folder: Path) -> Figure:
-    """HiResCAM of the first test patients with each finding, of the first longer training of each kind.
+    """Draw HiResCAM of the first test patients with each finding, from the first longer training of each kind.
 
     Args:
-        folder: where ``axialnet_evidence`` left its runs.
+        folder: Output folder of ``axialnet_evidence``.
     """
     part, chosen = Section(folder / "phantoms", PLAIN, PICTURED), ("effusion", "ild", "consolidation", "nodule")
     figure = Figure(figsize=(12, 6.6), dpi=70, layout="constrained")
@@ -200,21 +200,21 @@ def maps(folder: Path) -> Figure:
             heat = upsample(relative, SEEN, m)[0, ..., 3 * group + 1].numpy().clip(0, 1)
             hu = part.images[n, 0, ..., 3 * group + 1].numpy() * (1800 / 255) - 1000.0
             axes.imshow(paint_heatmap(window_to_gray(hu).T, heat.T))
-            for cells, colour in ((part.allowed[n, m], "#56b4e9"), (part.lesions[n, m] > 0, "#ffffff")):
+            for cells, color in ((part.allowed[n, m], "#56b4e9"), (part.lesions[n, m] > 0, "#ffffff")):
                 outline = np.kron(cells[..., group].numpy(), np.ones((8, 8)))
-                axes.contour(outline.T, levels=[0.5], colors=colour, linewidths=1.1)
+                axes.contour(outline.T, levels=[0.5], colors=color, linewidths=1.1)
             axes.set_title(f"{LABELS[key]}, {'without' if mask == 'plain' else 'with'} the mask loss", fontsize=8.5)
             axes.set_axis_off()
     return figure
 
 
 def reading(folder: Path) -> Figure:
-    """What a user of the bundle would see of a test patient with an effusion and a nodule (docs/clinicians).
+    """Draw the figure that the bundle would make of a test patient with an effusion and a nodule (docs/clinicians).
 
-    The first such patient, and the first seed of AxialNet trained long with the mask loss.
+    It uses the first such patient and the first seed of AxialNet trained long with the mask loss.
 
     Args:
-        folder: where ``axialnet_evidence`` left its runs.
+        folder: Output folder of ``axialnet_evidence``.
     """
     part, chosen = Section(folder / "phantoms", PLAIN, PICTURED), ("effusion", "nodule")
     columns = [list(LABELS).index(key) for key in chosen]
@@ -222,7 +222,7 @@ def reading(folder: Path) -> Figure:
     with np.load(folder / "runs" / "AxialNet-mask-longer-0.npz") as tables:
         scores, slices, found = (tables[f"{what}/{PLAIN}"][[n]] for what in ("scores", "slices", "maps"))
     hu = part.images[n, 0].numpy() * (1800 / 255) - 1000.0
-    affine = np.diag([-SPACING[0], -SPACING[1], SPACING[2], 1])  # as the phantoms have it, but for the origin
+    affine = np.diag([-SPACING[0], -SPACING[1], SPACING[2], 1])  # as of the phantoms, except for the origin
     heights = (3 * np.arange(SEEN_GRID[2]) + 1) * SPACING[2]
     shown = []
     for m in columns:
@@ -238,7 +238,7 @@ def _load(name: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    """The command."""
+    """Run the command line."""
     found = _load("axialnet_evidence.json")
     PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), found, _load("axialnet_real.json")), encoding="utf-8")
     curves(found).savefig(DOCS / "images" / "axialnet_slice_scores.png")

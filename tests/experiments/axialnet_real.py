@@ -1,9 +1,9 @@
-"""The whole path of the HiResCAM paper on patients: ``python -m tests.experiments.axialnet_real`` (MONAI_PYLON_DATA).
+"""All steps of the HiResCAM paper on real scans: ``python -m tests.experiments.axialnet_real`` (MONAI_PYLON_DATA).
 
-Reads the six public scans, makes organ masks (PARTITION) and allowed regions, and lets AxialNet learn these very scans
-by heart, without and with the mask loss. It shows that everything fits together on real scans, and where the evidence
-comes to lie; six scans learned by heart say nothing of any other patient. Writes numbers to
-docs/researchers/axialnet_real.json, and pictures, which stay outside the project, to the output folder.
+The script reads the six public scans, makes organ masks (PARTITION) and allowed regions, and trains AxialNet on these
+scans until it has memorized them, without and with the mask loss. This shows that all steps work together on real scans
+and where the evidence lies. It says nothing about other patients. The script writes numbers to
+docs/researchers/axialnet_real.json, and figures, which stay outside the project, to the output folder.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from tests.experiments.partition_figures import DATA
 
 JSON = Path(__file__).resolve().parents[2] / "docs" / "researchers" / "axialnet_real.json"
 LABELS = ("lung mass", "lung nodule", "lung opacity")
-#: Multiples of the settings' weight of the mask loss.
+#: Weight of the mask loss, as a multiple of the weight in the settings.
 WEIGHTS = {"labels alone": 0, "mask loss × 108": 108, "mask loss": 1}
 RIGHT, LEFT = (True, False, False), (False, False, True)
 BOTH = (True, False, True)
 
 
 class Patient(NamedTuple):
-    """A scan, and in which lungs each finding was seen by one who is no radiologist; the tumour where it is drawn."""
+    """A scan, the lungs in which a non-radiologist saw each finding, and the file of the drawn tumor, if any."""
 
     scan: str
     findings: dict[str, tuple[bool, bool, bool]]
@@ -68,7 +68,7 @@ PATIENTS = {
 
 
 class Scans:
-    """All scans on one grid, as `axialnet_cohort.Section` has the phantoms; lesions are the drawn tumours' voxels."""
+    """All scans on one grid, with images, allowed regions and labels as `axialnet_cohort.Section`, and drawn tumors."""
 
     def __init__(self, folder: Path = DATA) -> None:
         rows = [read_patient(folder, patient) for patient in PATIENTS.values()]
@@ -84,13 +84,13 @@ class Scans:
 
 
 def on_grid(volume: MetaTensor, mode: str, outside: float) -> np.ndarray:
-    """A volume (1, X, Y, Z) turned to LPS, with the experiment's voxels and size."""
+    """Turn a volume (1, X, Y, Z) to LPS and resample it to the experiment's voxels and size."""
     turned = Spacing(SPACING, mode=mode, padding_mode="border")(Orientation("LPS", labels=None)(volume))
     return np.asarray(ResizeWithPadOrCrop(SEEN, mode="constant", constant_values=outside)(turned)[0])
 
 
 def read_patient(folder: Path, patient: Patient) -> tuple[torch.Tensor, np.ndarray, np.ndarray | None, dict[str, Any]]:
-    """Image uint8 (1, X, Y, Z) of -1000 to 800 HU, organs, tumour or None, and what the masks' quality says."""
+    """Return the image uint8 (1, X, Y, Z) of -1000 to 800 HU, the organs, the tumor or None, and the mask quality."""
     ct = read_volume(folder / patient.scan)
     found = partition_organs(np.asarray(ct[0]), np.asarray(ct.affine))
     organs = on_grid(MetaTensor(torch.from_numpy(found.labels[None]).float(), affine=ct.affine), "nearest", 0)
@@ -107,7 +107,7 @@ def read_patient(folder: Path, patient: Patient) -> tuple[torch.Tensor, np.ndarr
 
 
 def judge(network: AxialNet, scans: Scans) -> dict[str, Any]:
-    """Probabilities, OrganIoU with thresholds for these very scans, and the evidence of a mass in the drawn tumour."""
+    """Measure probabilities, OrganIoU with thresholds for these scans, and the evidence in drawn tumors."""
     network.eval()
     found: dict[str, Any] = {}
     with torch.no_grad():
@@ -144,7 +144,7 @@ def judge(network: AxialNet, scans: Scans) -> dict[str, Any]:
 
 
 def picture(networks: dict[str, AxialNet], scans: Scans) -> Figure:
-    """For each patient and finding the slice with the most evidence of each network; only for eyes at hand."""
+    """Draw, for each patient and finding, the slice with the most evidence of each network."""
     pairs = [(n, m) for n, m in np.argwhere(scans.labels.numpy() == 1)]
     figure = Figure(figsize=(3 * len(pairs), 3.2 * len(networks)), dpi=80)
     panels = figure.subplots(len(networks), len(pairs), squeeze=False)
@@ -156,16 +156,16 @@ def picture(networks: dict[str, AxialNet], scans: Scans) -> Figure:
             heat = upsample(relative, SEEN, 0)[0, ..., z].numpy().clip(0, 1)
             gray = window_to_gray(scans.images[n, 0, ..., z].numpy() * (1800 / 255) - 1000.0)
             axes.imshow(paint_heatmap(gray.T, heat.T))
-            for mask, colour in ((scans.organs[n] == 1, "c"), (scans.organs[n] == 3, "b"), (scans.tumours[n], "w")):
+            for mask, color in ((scans.organs[n] == 1, "c"), (scans.organs[n] == 3, "b"), (scans.tumours[n], "w")):
                 if mask is not None and mask[..., z].any():
-                    axes.contour(mask[..., z].T, levels=[0.5], colors=colour, linewidths=0.8)
+                    axes.contour(mask[..., z].T, levels=[0.5], colors=color, linewidths=0.8)
             axes.set_title(f"{list(PATIENTS)[n]}, {LABELS[m]}\n{name}, z={z}", fontsize=8)
             axes.set_axis_off()
     return figure
 
 
 def main() -> None:
-    """The command."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.experiments.axialnet_real", description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("demo_output") / "axialnet_real")
     parser.add_argument("--json", type=Path, default=JSON)

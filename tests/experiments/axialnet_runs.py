@@ -1,4 +1,4 @@
-"""One run of the AxialNet experiment: a network, with or without the mask loss, trained with one seed and judged."""
+"""One run of the AxialNet experiment: training with one seed, with or without the mask loss, and evaluation."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from monai_pylon.workflows.chest_ct import maps_on_axes
 from monai_pylon.workflows.demo.axialnet import SmallSliceEncoder
 from tests.experiments.axialnet_cohort import LABELS, SEEN, SEEN_GRID, Section
 
-#: Of so many patients of each part the maps are kept, to be looked at.
+#: Number of patients per part whose maps are saved for figures.
 PICTURED = 12
 METHODS: dict[str, Any] = {"Grad-CAM": LayerGradCAM, "HiResCAM": HiResCAM}
 
 
 class Settings(NamedTuple):
-    """What all runs have in common; chosen by the validation AUROC of AxialNet without the mask loss alone."""
+    """Settings of all runs, chosen by the validation AUROC of AxialNet without the mask loss only."""
 
     epochs: int = 5
     batch: int = 2
@@ -38,8 +38,8 @@ class Settings(NamedTuple):
     widths: tuple[int, ...] = (12, 24, 48)
     reduction: tuple[int, ...] = (16,)
     dropout: float = 0.1
-    #: The paper's 1/3 for the same strength beside the labels' loss: that one moves a cell's evidence by itself, the
-    #: mask loss by its mean over the cells, of which the paper has 6 x 6 in a slice and these networks 14 x 14.
+    #: The paper's 1/3, scaled to the same strength relative to the classification loss. The mask loss is a mean over
+    #: grid cells, of which the paper has 6 x 6 in a slice and these networks 14 x 14.
     mask_weight: float = (14 * 14) / (6 * 6) / 3
 
 
@@ -48,7 +48,7 @@ def _axialnet(s: Settings, **ablation: Any) -> AxialNet:
     return AxialNet(len(LABELS), SmallSliceEncoder(s.widths), in_plane_size=SEEN[:2], **options)
 
 
-#: name -> how to make it, and the layer of the maps; None where a map has no places (CTNet) or only one (Conv3DNet).
+#: Constructor and layer of the maps by name; None if a map has no positions (CTNet) or only one (Conv3DNet).
 NETWORKS: dict[str, tuple[Callable[[Settings], nn.Module], str | None]] = {
     "AxialNet": (_axialnet, "reduction"),
     "MaxPool": (lambda s: _axialnet(s, slice_pooling="max"), "reduction"),
@@ -66,25 +66,25 @@ NETWORKS: dict[str, tuple[Callable[[Settings], nn.Module], str | None]] = {
     "CTNet": (lambda s: CTNet(len(LABELS), SmallSliceEncoder(s.widths), volume_size=SEEN, dropout=s.dropout), None),
     "RandInitEncoder": (_axialnet, "reduction"),
 }
-#: The rows of Table 1 whose encoder has learned nothing before, as the paper's RandInitResNet.
+#: Rows of Table 1 without pretrained encoder, as the paper's RandInitResNet.
 FROM_SCRATCH = ("RandInitEncoder",)
 
 
 def normalized(images: torch.Tensor) -> torch.Tensor:
-    """Bytes (N, 1, X, Y, Z) as the authors' numbers: 0 to 1 less ImageNet's mean."""
+    """Scale bytes (N, 1, X, Y, Z) as the authors do: to 0 to 1, minus the mean of ImageNet."""
     return images.float() / 255 - 0.449
 
 
 def first_encoder(images: torch.Tensor, tissues: torch.Tensor, s: Settings) -> dict[str, torch.Tensor]:
-    """The weights that all encoders begin with, as the paper's begin with ImageNet's.
+    """Return the weights that all encoders start from, as the paper's start from those of ImageNet.
 
-    An encoder learns on other patients which tissues lie in each of its cells; it sees no label. Fluid, air and the
-    substance of nodules and masses are among the tissues, consolidation, fibrosis and chalk are not.
+    The encoder is trained on other patients to recognize the tissues in each grid cell, without labels. Fluid, air and
+    the substance of nodules and masses are among the tissues; consolidation, fibrosis and calcification are not.
 
     Args:
-        images: (N, 1, X, Y, Z) uint8.
-        tissues: (N, T, *SEEN_GRID) bool.
-        s: the settings.
+        images: Volumes (N, 1, X, Y, Z), uint8.
+        tissues: Tissues (N, T, *SEEN_GRID), bool.
+        s: Settings.
     """
     torch.manual_seed(0)
     encoder = SmallSliceEncoder(s.widths)
@@ -107,9 +107,9 @@ def first_encoder(images: torch.Tensor, tissues: torch.Tensor, s: Settings) -> d
 
 
 def train(network: nn.Module, data: Section, s: Settings, mask: float, seed: int) -> list[float]:
-    """Adam with a rate that rises and falls once; volumes are mirrored at random, and the allowed regions with them.
+    """Train with Adam, a one-cycle learning rate and random mirroring of volumes and allowed regions.
 
-    ``mask`` is a factor of the settings' mask weight, 0 for none. Gives the mean loss of each epoch.
+    ``mask`` is a factor of the weight of the mask loss, 0 for none. Returns the mean loss of each epoch.
     """
     random = torch.Generator().manual_seed(seed)
     getattr(network, "encoder", nn.Identity()).to(memory_format=torch.channels_last)
@@ -125,7 +125,7 @@ def train(network: nn.Module, data: Section, s: Settings, mask: float, seed: int
             x, labels, allowed = normalized(data.images[chosen]), data.labels[chosen], data.allowed[chosen]
             if torch.rand(1, generator=random) < 0.5:
                 x, allowed = x.flip(2), allowed.flip(2)
-            with torch.autocast("cpu", torch.bfloat16):  # logits and maps are float32 all the same
+            with torch.autocast("cpu", torch.bfloat16):  # logits and maps stay float32
                 found = student(x)
             found = found if mask else found.float()
             bce = functional.binary_cross_entropy_with_logits
@@ -140,7 +140,7 @@ def train(network: nn.Module, data: Section, s: Settings, mask: float, seed: int
 
 
 def maps_of(network: nn.Module, layer: str, method: str, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """The maps (N, M, *SEEN_GRID) of every label, those of other grids interpolated; and the scores (N, M)."""
+    """Return the maps (N, M, *SEEN_GRID) of all labels, interpolated from other grids, and the scores (N, M)."""
     explain = METHODS[method](network, layer).explain
     each = [explain(normalized(part)) for part in images.split(4)]
     maps, scores = torch.cat([some.maps for some in each]), torch.cat([some.logits for some in each])
@@ -150,9 +150,9 @@ def maps_of(network: nn.Module, layer: str, method: str, images: torch.Tensor) -
 
 
 def peaks_on_lesions(maps: torch.Tensor, data: Section) -> torch.Tensor:
-    """Whether each map's highest cell holds a piece of the label's lesion or touches a cell that does, (N, M).
+    """Return whether the peak of each map (N, M) is in a grid cell with a lesion or beside one.
 
-    0 where nothing is positive, NaN for absent labels.
+    The value is 0 if the map is nowhere positive and NaN if the label is absent.
     """
     near = functional.max_pool3d((data.lesions > 0).float(), 3, 1, 1).flatten(2)
     highest, place = maps.flatten(2).max(2, keepdim=True)
@@ -161,11 +161,12 @@ def peaks_on_lesions(maps: torch.Tensor, data: Section) -> torch.Tensor:
 
 
 def judge(network: nn.Module, layer: str | None, parts: dict[str, Section]) -> dict[str, np.ndarray]:
-    """Scores, OrganIoU by both methods with thresholds tuned on the first part, pointing, slice scores, by part.
+    """Evaluate a network on each part; thresholds of OrganIoU are tuned on the first part.
 
-    Arrays: "scores/PART" (N, M); "OrganIoU METHOD/PART" (N, M), NaN for absent labels; "peak METHOD/PART" (N, M),
-    whether the map's highest cell holds a piece of the lesion or touches one that does; "slices/PART" (N, M, S);
-    "maps/PART", the HiResCAM of the first patients; "thresholds METHOD" (M,).
+    Returns:
+        "scores/PART" (N, M); "OrganIoU METHOD/PART" (N, M), NaN for absent labels; "peak METHOD/PART" (N, M) from
+        :func:`peaks_on_lesions`; "slices/PART" (N, M, S); "maps/PART", HiResCAM of the first patients; "thresholds
+        METHOD" (M,).
     """
     found: dict[str, np.ndarray] = {}
     network.eval()
@@ -176,7 +177,7 @@ def judge(network: nn.Module, layer: str | None, parts: dict[str, Section]) -> d
                 found[f"slices/{part}"] = torch.cat(each).numpy()  # type: ignore[arg-type]
             if layer is None:
                 found[f"scores/{part}"] = torch.cat([network(normalized(x)) for x in data.images.split(4)]).numpy()
-    relative = isinstance(network, BodyConv)  # whose maps have another grid
+    relative = isinstance(network, BodyConv)  # its maps have another grid
     for method in METHODS if layer else ():
         metric = OrganIoUMetric(relative=relative)
         for part, data in parts.items():
@@ -196,7 +197,7 @@ def judge(network: nn.Module, layer: str | None, parts: dict[str, Section]) -> d
 def run(
     name: str, mask: float, seed: int, parts: dict[str, Section], s: Settings, encoder: dict[str, torch.Tensor]
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Train, as a rule from the encoder's first weights, and judge; gives what is worth reading, and the arrays."""
+    """Train a network, usually from the pretrained encoder, and evaluate it; return its row and arrays."""
     make, layer = NETWORKS[name]
     torch.manual_seed(seed)
     network = make(s)
@@ -217,7 +218,7 @@ def run(
 
 
 def save_run(folder: Path, key: str, arrays: dict[str, np.ndarray]) -> None:
-    """Keep a run's arrays, whole or not at all."""
+    """Save the arrays of a run atomically."""
     part = folder / f"{key}.part.npz"
     np.savez_compressed(part, **arrays)  # type: ignore[arg-type]
     part.rename(folder / f"{key}.npz")

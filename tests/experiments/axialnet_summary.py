@@ -1,4 +1,4 @@
-"""From the runs of the AxialNet experiment to what one may say of them: means, intervals over seeds and patients."""
+"""Summary of the runs of the AxialNet experiment: means, and intervals over seeds and patients."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.experiments.axialnet_cohort import LABELS, Section
 Arrays = dict[str, np.ndarray]
 TESTS = ("test, plain", "test, confounded")
 RESAMPLES = 2000
-#: Weight of the mask loss, as a multiple of the settings' one -> what is added to a network's name.
+#: Suffix of a network's name by weight of the mask loss, as a multiple of the weight in the settings.
 MASK_NAMES = {0: "", 1: ", mask loss", 10: ", mask loss × 10", 108: ", mask loss × 108"}
-#: The slice groups before and behind a lesion's middle whose scores are kept.
+#: Number of slice groups on either side of a lesion's middle whose scores are kept.
 REACH = 10
 
 
 class Draws:
-    """How often each seed and each patient is drawn: (R, S) and (R, N); the first row has each of them once."""
+    """Bootstrap counts of seeds (R, S) and patients (R, N); the first row has each of them once."""
 
     def __init__(self, seeds: int, patients: int, resamples: int = RESAMPLES) -> None:
         random = np.random.default_rng(0)
@@ -30,14 +30,14 @@ class Draws:
         self.seeds[0], self.patients[0] = 1, 1
 
     def interval(self, values: np.ndarray) -> dict[str, Any]:
-        """Mean and 95 % interval (percentiles) of a statistic (R, S), and its value of each seed."""
+        """Return mean and 95 % interval (percentiles) of a statistic (R, S), and its value for each seed."""
         means = (values * self.seeds).sum(1) / self.seeds.sum(1)
         low, high = np.nanquantile(means, (0.025, 0.975)) if np.isfinite(means).any() else (np.nan, np.nan)
         return {"mean": means[0], "low": low, "high": high, "seeds": values[0]}
 
 
 def mean_interval(tables: np.ndarray) -> dict[str, Any]:
-    """The mean over all that is defined in tables (S, N, M), of OrganIoU the paper's "overall", with its interval."""
+    """Return mean and interval over all defined values of tables (S, N, M), for OrganIoU the paper's "overall"."""
     draws = Draws(*tables.shape[:2])
     known = ~np.isnan(tables)
     sums, counts = np.where(known, tables, 0).sum(2), known.sum(2)  # (S, N)
@@ -46,10 +46,10 @@ def mean_interval(tables: np.ndarray) -> dict[str, Any]:
 
 
 def auroc_draws(both: np.ndarray, draws: Draws) -> np.ndarray:
-    """The mean over labels of the area under the ROC curve, (R, S), of scores and labels (S, N, 2, M).
+    """Return the mean AUROC over labels (R, S) of scores and labels (S, N, 2, M).
 
-    It is the share of pairs of a patient with and one without the label in which the former has the higher score; a
-    draw weighs each pair by how often both are drawn.
+    AUROC is the share of pairs of a patient with and one without the label in which the first has the higher score. A
+    bootstrap draw weights each pair by the counts of both patients.
     """
     areas = np.full((both.shape[0], both.shape[3], len(draws.patients)), np.nan)
     weights = draws.patients
@@ -66,31 +66,31 @@ def auroc_draws(both: np.ndarray, draws: Draws) -> np.ndarray:
 
 
 def _mean(tables: np.ndarray) -> float:
-    """The mean over all that is defined."""
+    """Return the mean over all defined values."""
     known = tables[~np.isnan(tables)]
     return float(known.mean()) if known.size else float("nan")
 
 
 def _over_patients(curves: np.ndarray) -> np.ndarray:
-    """The mean (P,) of curves (N, P) where they are defined; NaN where none is."""
+    """Return the mean (P,) of curves (N, P) where they are defined, else NaN."""
     known = ~np.isnan(curves)
     with np.errstate(invalid="ignore"):
         return np.where(known, curves, 0).sum(0) / known.sum(0)
 
 
 def _auroc(tables: np.ndarray) -> float:
-    """The mean over seeds and labels of the area under the curve of scores and labels (S, N, 2, M)."""
+    """Return the mean AUROC over seeds and labels of scores and labels (S, N, 2, M)."""
     each = [auroc_per_class(torch.from_numpy(one[:, 0]), torch.from_numpy(one[:, 1])).numpy() for one in tables]
     return _mean(np.array(each))
 
 
 def _labels(part: Section, name: str, runs: list[Arrays]) -> np.ndarray:
-    """Scores and labels (S, N, 2, M)."""
+    """Return scores and labels (S, N, 2, M)."""
     return np.stack([np.stack([run[f"scores/{name}"], part.labels.numpy()], axis=1) for run in runs]).astype(float)
 
 
 def network_row(runs: list[Arrays], parts: dict[str, Section]) -> dict[str, Any]:
-    """The numbers of one network, of each test part."""
+    """Return the numbers of one network on each test part."""
     row: dict[str, Any] = {}
     for name in TESTS:
         both = _labels(parts[name], name, runs)
@@ -113,7 +113,7 @@ def network_row(runs: list[Arrays], parts: dict[str, Section]) -> dict[str, Any]
 
 
 def mask_loss_gain(with_: list[Arrays], without: list[Arrays], parts: dict[str, Section]) -> dict[str, Any]:
-    """What the mask loss changes: the same seeds and patients, with it less without it."""
+    """Return the differences with minus without the mask loss, for the same seeds and patients."""
     found: dict[str, Any] = {}
     for name in TESTS:
         one, two = (_labels(parts[name], name, runs) for runs in (with_, without))
@@ -129,9 +129,9 @@ def mask_loss_gain(with_: list[Arrays], without: list[Arrays], parts: dict[str, 
 
 
 def fat_in_scores(runs: list[Arrays], part: Section, name: str = "test, plain") -> dict[str, list[float]]:
-    """How the scores of patients without a label go with their fat: Spearman's correlation, by label and seed.
+    """Return Spearman's correlation of score and fat over patients without the label, by label and seed.
 
-    0 for a network that does not look at fat: in this part fat and findings are independent.
+    It is 0 for a network that ignores fat, because fat and findings are independent in this part.
     """
     found = {}
     for m, key in enumerate(LABELS):
@@ -142,10 +142,10 @@ def fat_in_scores(runs: list[Arrays], part: Section, name: str = "test, plain") 
 
 
 def slice_curves(runs: list[Arrays], part: Section, name: str = "test, plain") -> dict[str, dict[str, Any]]:
-    """Mean slice scores around the lesions' middles, by label, with 95 % intervals over patients; means over seeds.
+    """Return mean slice scores around the middle of lesions, by label, with 95 % intervals over patients.
 
-    "elsewhere" is the mean score at the same heights of the patients without the label. "AUROC" is that of the slice
-    groups of patients with the label: is the score higher where the lesion is? (Mean over patients.)
+    Scores are means over seeds. "elsewhere" is the mean score at the same heights in patients without the label.
+    "AUROC" compares slice groups with and without lesion in the same patient, as a mean over patients.
     """
     scores = np.mean([run[f"slices/{name}"] for run in runs], axis=0)  # (N, M, S)
     pieces = part.lesions.sum((2, 3)).numpy()
@@ -182,12 +182,12 @@ def slice_curves(runs: list[Arrays], part: Section, name: str = "test, plain") -
 
 
 def summary(rows: list[dict[str, Any]], arrays: list[Arrays], parts: dict[str, Section]) -> dict[str, Any]:
-    """All of it.
+    """Summarize all runs.
 
     Args:
-        rows: what each run says of itself: network, mask loss, seed; epochs and whether it is one of the longer ones.
-        arrays: of each run.
-        parts: the patients.
+        rows: Row of each run with network, mask loss, seed, epochs and whether it is a longer run.
+        arrays: Arrays of each run.
+        parts: Patients by section.
     """
     seeds: dict[str, dict[int, Arrays]] = {}
     bases: dict[str, str] = {}  # the same training without the mask loss

@@ -1,9 +1,9 @@
-"""An archive of reports, labelled in constant memory: `python -m tests.experiments.labeler_archive --reports 100000`.
+"""Labeling an archive of reports in constant memory: `python -m tests.experiments.labeler_archive --reports 100000`.
 
-Made-up reports (some of our own sentences each, drawn at random) are written as CSV, JSON Lines, Parquet or text files,
-a tenth of the number and the number itself, and labelled by `label_reports`, each time in a new process. Printed are
-the reports a second, the CPU time a report (that of further processes with the start of each), and the most memory that
-the process had, libraries included: the difference of the two is what the archive itself takes.
+Synthetic reports, each a random sample of our own sentences, are written as CSV, JSON Lines, Parquet or text files.
+Archives of two sizes, the given number and a tenth of it, are labeled by `label_reports` in a new process each. The
+script prints reports per second, CPU time per report (with the start of further processes) and the peak memory of the
+process, libraries included. The difference of both peaks is the memory that the archive itself takes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ FORMATS = ("csv", "jsonl", "parquet", "txt")
 
 
 def made_up_reports(count: int) -> Iterator[tuple[str, str]]:
-    """Names and texts of reports, the same ones every time; out of the sets that have a sentence or two a row."""
+    """Yield names and texts of reports, the same in every run, from the sets with one or two sentences per row."""
     sets = ("first", "second", "third", "fourth")
     generator, sentences = random.Random(0), [one.text for written in sets for one in own_sentences(written)]
     for number in range(count):
@@ -39,7 +39,7 @@ def made_up_reports(count: int) -> Iterator[tuple[str, str]]:
 
 
 def write_archive(folder: Path, kind: str, count: int) -> Path:
-    """Write an archive, report by report; gives its path."""
+    """Write an archive report by report and return its path."""
     path = folder / f"{count}.{kind}"
     if kind == "csv":
         with path.open("w", encoding="utf-8", newline="") as file:
@@ -52,7 +52,7 @@ def write_archive(folder: Path, kind: str, count: int) -> Path:
         path.mkdir()
         for name, text in made_up_reports(count):
             (path / f"{name}.txt").write_text(text, encoding="utf-8")
-    else:  # one row group, the worst case for a reader in pieces
+    else:  # one row group, the worst case for reading in pieces
         pyarrow, _ = optional_import("pyarrow")
         parquet, _ = optional_import("pyarrow.parquet")
         names, texts = zip(*made_up_reports(count), strict=True)
@@ -61,7 +61,7 @@ def write_archive(folder: Path, kind: str, count: int) -> Path:
 
 
 def label_archive(source: Path, output: Path, processes: int) -> dict[str, float]:
-    """Label an archive in this process (and its own), and say what it took."""
+    """Label an archive in this process and its child processes, and return time and memory."""
     wall, cpu = time.perf_counter(), time.process_time()
     summary = label_reports(source, output, processes=processes, progress=False)
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
@@ -73,28 +73,32 @@ def label_archive(source: Path, output: Path, processes: int) -> dict[str, float
 
 
 def measured(source: Path, output: Path, processes: int) -> dict[str, float]:
-    """What :func:`label_archive` says in a new process, so that no earlier run is in its memory."""
-    words = [sys.executable, "-m", "tests.experiments.labeler_archive", "--source", source, "--processes", processes]
-    told = subprocess.run([str(w) for w in [*words, "--output", output]], check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(told.stdout.splitlines()[-1])
+    """Return the result of :func:`label_archive` in a new process, whose memory has no earlier run."""
+    command = [sys.executable, "-m", "tests.experiments.labeler_archive", "--source", source, "--processes", processes]
+    done = subprocess.run(
+        [str(word) for word in [*command, "--output", output]], check=True, stdout=subprocess.PIPE, text=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--reports", type=int, default=10_000, help="how many; a tenth of them is measured first")
+    parser.add_argument(
+        "--reports", type=int, default=10_000, help="number of reports; a tenth of them is measured first"
+    )
     parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--formats", nargs="+", choices=FORMATS, default=["csv"])
-    parser.add_argument("--source", type=Path, help="label this archive alone, in this process")
+    parser.add_argument("--source", type=Path, help="label only this archive, in this process")
     parser.add_argument("--output", type=Path)
-    told = parser.parse_args()
-    if told.source is not None:
-        print(json.dumps(label_archive(told.source, told.output, told.processes[0])))
+    args = parser.parse_args()
+    if args.source is not None:
+        print(json.dumps(label_archive(args.source, args.output, args.processes[0])))
         return
-    for kind in told.formats:
-        for processes in told.processes:
+    for kind in args.formats:
+        for processes in args.processes:
             peaks = []
-            for count in (told.reports // 10, told.reports):
+            for count in (args.reports // 10, args.reports):
                 with tempfile.TemporaryDirectory() as folder:
                     found = measured(write_archive(Path(folder), kind, count), Path(folder, "labels.out"), processes)
                 peaks.append(found["peak_mb"])
@@ -105,7 +109,7 @@ def main() -> None:
                     + (f", of another process {found['children_mb']:.0f} MB" if processes > 1 else ""),
                     flush=True,
                 )
-            more = 1e6 * (peaks[1] - peaks[0]) / (told.reports - told.reports // 10)
+            more = 1e6 * (peaks[1] - peaks[0]) / (args.reports - args.reports // 10)
             print(
                 f"{kind}, processes {processes}: {peaks[1] - peaks[0]:+.1f} MB, {more:.0f} bytes a report", flush=True
             )

@@ -1,7 +1,7 @@
-"""The labeler's figures: `python -m tests.experiments.labeler_figures` prints them, nothing else does.
+"""Figures of the labeler, printed by `python -m tests.experiments.labeler_figures`.
 
-F1 on OpenI's dev reports (MONAI_PYLON_DATA, folder reports), step by step on our own sentences, and the time a report
-takes. Which column of OpenI stands for which of our labels: openi_labels.csv beside this file.
+These are F1 on OpenI's dev reports (MONAI_PYLON_DATA, folder reports), F1 of each step on our own sentences, and the
+time per report. openi_labels.csv beside this file maps OpenI's columns to our labels.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ DATA = Path(os.environ.get("MONAI_PYLON_DATA", HERE.parents[2] / "shared" / "dat
 
 
 def rows(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV file, comments left out."""
+    """Read the rows of a CSV file without comments."""
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(line for line in file if not line.startswith("#")))
 
 
 def openi_reports(part: str) -> dict[str, str]:
-    """The reports of a part, "dev" or "train", put together from their sentences."""
+    """Return the reports of a part, "dev" or "train", joined from their sentences."""
     sections: dict[str, dict[str, list[str]]] = {}
     for row in rows(DATA / f"openi_{part}_sentences.csv"):
         sections.setdefault(row["Filename"], {}).setdefault(row["Section"], []).append(row["Sentence"])
@@ -40,7 +40,7 @@ def openi_reports(part: str) -> dict[str, str]:
 
 
 def f_scores(truth: np.ndarray, found: np.ndarray) -> tuple[float, np.ndarray]:
-    """Micro-F1 over all cells (N, M) and F1 of each label (M,); NaN for a label that is in neither."""
+    """Return micro-F1 over all values (N, M) and F1 of each label (M,); NaN for a label without any positive."""
     hits = (truth & found).sum(axis=0).astype(float)
     wrong = (truth ^ found).sum(axis=0)
     with np.errstate(invalid="ignore"):
@@ -48,7 +48,7 @@ def f_scores(truth: np.ndarray, found: np.ndarray) -> tuple[float, np.ndarray]:
 
 
 def openi_scores(labeler: ReportLabeler, show: bool = False) -> dict[str, tuple[float, float]]:
-    """Micro- and macro-F1 on OpenI's dev reports for the "nine" and the 28 "shared" labels."""
+    """Return micro- and macro-F1 on OpenI's dev reports for the "nine" and the 28 "shared" labels."""
     mapping = rows(HERE / "openi_labels.csv")
     reports = openi_reports("dev")
     labels = {row[""]: row for row in rows(DATA / "openi_dev_labels.csv")}
@@ -70,7 +70,7 @@ def openi_scores(labeler: ReportLabeler, show: bool = False) -> dict[str, tuple[
 
 
 def openi_figures() -> None:
-    """Print the F1 scores on OpenI's dev reports, for each way to treat what is uncertain."""
+    """Print the F1 scores on OpenI's dev reports, for each treatment of uncertain findings."""
     for uncertain in ("probable", "present", "absent"):
         scores = openi_scores(ReportLabeler(uncertain=uncertain), show=uncertain == "probable")
         for name, (micro, macro) in scores.items():
@@ -86,7 +86,7 @@ def sentence_figures() -> None:
 
 
 def time_figures() -> None:
-    """Print the CPU time a report takes, on OpenI's dev reports, each once."""
+    """Print the CPU time per report on OpenI's dev reports."""
     texts = list(openi_reports("dev").values())
     labeler = ReportLabeler()
     labeler.label(texts[0])

@@ -1,7 +1,7 @@
-"""The figures of docs/researchers/partition.md: how well and how fast the organ masks are, on real scans and phantoms.
+"""Figures of docs/researchers/partition.md: quality and speed of the organ masks on real scans and phantoms.
 
-``python -m tests.experiments.partition_figures real`` needs the public scans (MONAI_PYLON_DATA), ``phantoms`` makes its
-own. Prints one table row a scan; figures are measured in this run, none is kept.
+``python -m tests.experiments.partition_figures real`` needs the public scans (MONAI_PYLON_DATA); ``phantoms`` makes its
+scans. The script prints one table row per scan, measured in this run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from monai_pylon.workflows.cohort import peak_memory_mb, restart_peak_memory
 
 DATA = Path(os.environ.get("MONAI_PYLON_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")) / "chest_ct"
 
-#: What each phantom of the table is; all others are as they come.
+#: Options of each phantom by its row in the table.
 PHANTOMS: dict[str, dict[str, Any]] = {
     "plain": {},
     "0.8 mm voxels": {"shape": (420, 420, 405), "spacing": (0.8, 0.8, 0.8)},
@@ -51,7 +51,7 @@ PHANTOMS: dict[str, dict[str, Any]] = {
 
 
 class Case(NamedTuple):
-    """A scan with what is known of it; masks (X, Y, Z) bool, right and left None where only both together are known."""
+    """A scan with its reference masks (X, Y, Z), bool; right and left are None if only both together are known."""
 
     name: str
     ct: np.ndarray
@@ -73,7 +73,7 @@ def _nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def real_cases(data: Path = DATA) -> Iterator[Case]:
-    """The public scans with their reference masks."""
+    """Yield the public scans with their reference masks."""
     for name in ("LUNG1-001", "LUNG1-002"):
         ct, affine = _nifti(data / "nsclc_radiomics" / f"{name}_ct.nii.gz")
         sides, _ = _nifti(data / "nsclc_radiomics" / f"{name}_lungs_LR.nii.gz")
@@ -92,7 +92,7 @@ def real_cases(data: Path = DATA) -> Iterator[Case]:
 
 
 def phantom_cases(seeds: int = 3) -> Iterator[Case]:
-    """Phantoms, whose organs are known; several patients of each kind."""
+    """Yield phantoms with their known organs, several patients of each kind."""
     for name, switches in PHANTOMS.items():
         for seed in range(1 if "0.8" in name else seeds):
             made = phantom_chest_ct(seed, **switches)
@@ -103,7 +103,7 @@ def phantom_cases(seeds: int = 3) -> Iterator[Case]:
 
 
 def measure(case: Case) -> dict[str, float | str]:
-    """Figures of one scan; NaN where nothing is known to compare with."""
+    """Measure one scan; NaN without a reference."""
     restart_peak_memory()
     start = time.process_time()
     labels, quality = partition_organs(case.ct, case.affine)

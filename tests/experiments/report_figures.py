@@ -1,9 +1,10 @@
-"""How often the labels of a phantom's generated report are the phantom's own, for docs/researchers/partition.md.
+"""Agreement of labels from generated reports with the phantom's labels, for docs/researchers/partition.md.
 
     python -m tests.experiments.report_figures [patients]
 
-The phantoms are drawn coarsely: reports and truth come from the anatomy, not from voxels. Their sentences are few, so
-that this shows that reports, places and tables fit together, not how well real reports are read.
+The phantoms are rendered coarsely, because reports and truth come from the anatomy and not from voxels. The reports
+have few different sentences: the agreement shows that reports, locations and tables fit together, not how well real
+reports are labeled.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ FINDINGS = ("mass", "effusion", "collapse", "consolidation", "ild", "pneumothora
 
 
 def drawn(seed: int) -> tuple[str, np.ndarray]:
-    """The report and locations (80, 3) of a patient with each finding by chance, on either side or both."""
+    """Return report and locations (80, 3) of a patient with random findings on either side or both."""
     rng = np.random.default_rng(seed)
     findings = {name: str(rng.choice(["right", "left", "both"])) for name in FINDINGS if rng.random() < 0.35}
     nodules, severity = int(rng.integers(0, 4)), float(rng.uniform(0.2, 1.0))
@@ -29,19 +30,19 @@ def drawn(seed: int) -> tuple[str, np.ndarray]:
 
 
 def main(patients: int) -> None:
-    """Print the agreement cell by cell and report by report."""
+    """Print the agreement by location and by report."""
     labeler = ReportLabeler()
     equal, missed, added = 0, np.zeros(80, dtype=int), np.zeros(80, dtype=int)
     cells = found = 0
     for seed in range(patients):
         report, truth = drawn(seed)
-        told = label_cells(labeler.label(report)) == 1
-        equal += bool((told == truth).all())
-        missed += (truth & ~told).sum(axis=1)
-        added += (told & ~truth).sum(axis=1)
-        cells, found = cells + int(truth.sum()), found + int((truth & told).sum())
-    print(f"{patients} reports: {equal} with exactly the phantom's labels and places")
-    print(f"{cells} places with a label: {found} found, {int(added.sum())} more told")
+        labels = label_cells(labeler.label(report)) == 1
+        equal += bool((labels == truth).all())
+        missed += (truth & ~labels).sum(axis=1)
+        added += (labels & ~truth).sum(axis=1)
+        cells, found = cells + int(truth.sum()), found + int((truth & labels).sum())
+    print(f"{patients} reports: {equal} with exactly the phantom's labels and locations")
+    print(f"{cells} locations with a label: {found} found, {int(added.sum())} added")
     for k, name in enumerate(CHEST_CT_LABELS):
         if missed[k] or added[k]:
             print(f"  {name}: {missed[k]} missed, {added[k]} added")

@@ -1,4 +1,4 @@
-"""The comparison's own steps: what it reports is only as good as they are."""
+"""Steps of the PYLON comparison: augmentation, starting weights, training, tables and the command."""
 
 from __future__ import annotations
 
@@ -27,18 +27,25 @@ from tests.experiments.pylon_evidence.radiographs import (
     normalize,
     phantom_radiographs,
 )
-from tests.experiments.pylon_evidence.training import Recipe, judge, run, soft_maximum, start_from_folded, train
+from tests.experiments.pylon_evidence.training import (
+    TrainingSettings,
+    judge,
+    run,
+    soft_maximum,
+    start_from_folded,
+    train,
+)
 
 
 def _disc(size: int) -> torch.Tensor:
-    """A bright disc right of the centre and above it, uint8 (1, 1, size, size)."""
+    """Draw a bright disc right of and above the center, uint8 (1, 1, size, size)."""
     y, x = torch.meshgrid(torch.arange(size), torch.arange(size), indexing="ij")
     inside = (x - 0.7 * size) ** 2 + (y - 0.3 * size) ** 2 < (0.1 * size) ** 2
     return (200 * inside).byte()[None, None]
 
 
-def _centre(image: torch.Tensor) -> tuple[float, float]:
-    """Where the light is, as shares of the width and height."""
+def _center(image: torch.Tensor) -> tuple[float, float]:
+    """Return the center of the light as shares of width and height."""
     light = image[0, 0] * DEVIATION + MEAN
     light = (light - light.median()).clamp(min=0)
     y, x = torch.meshgrid(torch.arange(light.shape[0]), torch.arange(light.shape[1]), indexing="ij")
@@ -47,24 +54,24 @@ def _centre(image: torch.Tensor) -> tuple[float, float]:
     ) / light.shape[0]
 
 
-def test_augmentation_turns_mirrors_and_keeps_the_range():
+def test_augmentation_rotates_flips_and_keeps_the_range():
     image = _disc(160)
     generator = torch.Generator().manual_seed(0)
     views = [augment(image, 128, 0, generator) for _ in range(60)]
     assert all(view.shape == (1, 1, 128, 128) for view in views)
-    sides = np.array([_centre(view) for view in views if float(view.max() - view.min()) > 0.5])
+    sides = np.array([_center(view) for view in views if float(view.max() - view.min()) > 0.5])
     assert (sides[:, 0] > 0.5).any()
-    assert (sides[:, 0] < 0.5).any()  # mirrored
+    assert (sides[:, 0] < 0.5).any()  # flipped
     assert (sides[:, 1] < 0.5).all()  # never upside down without rotation
     turned = [augment(image, 128, 90, generator) for _ in range(60)]
-    heights = np.array([_centre(view)[1] for view in turned if float(view.max() - view.min()) > 0.5])
+    heights = np.array([_center(view)[1] for view in turned if float(view.max() - view.min()) > 0.5])
     assert (heights > 0.55).any()
     lowest, highest = (0 - MEAN) / DEVIATION, (1 - MEAN) / DEVIATION
     assert all(lowest - 1e-4 <= float(view.min()) and float(view.max()) <= highest + 1e-4 for view in views + turned)
 
 
 def test_augmentation_crops_and_changes_brightness_and_contrast():
-    """Of a disc on black: how much of the view it fills, what black becomes, and what lies between both."""
+    """A disc on black shows its share of the view, the value of black, and the contrast between both."""
     generator = torch.Generator().manual_seed(0)
     views = [augment(_disc(160), 128, 0, generator)[0, 0] * DEVIATION + MEAN for _ in range(200)]
     black = np.array([float(view.median()) for view in views])
@@ -73,7 +80,7 @@ def test_augmentation_crops_and_changes_brightness_and_contrast():
     unchanged = (np.abs(black) < 1e-4) & (np.abs(between - 200 / 255) < 1e-4)
     assert 0.35 < unchanged.mean() < 0.65
     assert 0.3 < black.max() <= 0.5
-    inside = (black > 1e-4) & (black + between < 1 - 1e-4)  # neither end is cut off
+    inside = (black > 1e-4) & (black + between < 1 - 1e-4)  # neither end is clipped
     assert between[inside].min() < 0.65
     assert between[inside].max() > 0.85
     own = math.pi * 0.1**2
@@ -81,10 +88,10 @@ def test_augmentation_crops_and_changes_brightness_and_contrast():
     assert share[unchanged].max() < own / 0.7 * 1.05
 
 
-def test_a_test_radiograph_is_only_normalised():
+def test_test_radiographs_are_only_normalized():
     flat = torch.full((1, 1, 160, 160), 127, dtype=torch.uint8)
     assert torch.allclose(normalize(flat, 128), torch.tensor((127 / 255 - MEAN) / DEVIATION), atol=1e-5)
-    assert _centre(normalize(_disc(160), 128)) == pytest.approx((0.7, 0.3), abs=0.01)
+    assert _center(normalize(_disc(160), 128)) == pytest.approx((0.7, 0.3), abs=0.01)
 
 
 def test_soft_maximum_lies_between_mean_and_maximum():
@@ -95,8 +102,8 @@ def test_soft_maximum_lies_between_mean_and_maximum():
     assert soft_maximum(torch.tensor([1.0, 3.0]).view(1, 1, 1, 2), 2.0).item() == pytest.approx(by_hand)
 
 
-def test_unfolded_norms_compute_what_the_folded_network_did(tmp_path):
-    """A stage of the encoder against the convolutions with biases that the file holds, layer by layer."""
+def test_unfolded_norms_compute_the_same_as_the_folded_network(tmp_path):
+    """The encoder's first stage equals the convolutions with biases of the file, layer by layer."""
     generator = torch.Generator().manual_seed(0)
     arrays = {}
     for name, part in make_encoder("resnet18", 2, 3).named_modules():
@@ -120,40 +127,42 @@ def test_unfolded_norms_compute_what_the_folded_network_did(tmp_path):
     assert torch.allclose(maps[1], x, atol=1e-3)
 
 
-def test_a_run_of_each_data_is_planned_and_starts_from_its_own_fold():
+def test_plan_has_every_network_and_starts_from_the_same_fold():
     runs = plan("real", (0, 1), (0,))
-    assert {run.recipe.network for run in runs} == set(NETWORKS) == set(table.TITLES)
+    assert {run.settings.network for run in runs} == set(NETWORKS) == set(table.TITLES)
     for planned in runs:
         before = first(planned)
-        assert (before is None) == (planned.recipe.start == "imagenet")
+        assert (before is None) == (planned.settings.start == "imagenet")
         if before is not None:
-            elsewhere = planned.recipe.start == "phantoms"
+            elsewhere = planned.settings.start == "phantoms"
             expected = ("phantoms", 0, "pylon") if elsewhere else (planned.data, planned.fold, "backbone")
-            assert (before.data, before.fold, before.recipe.network) == expected
+            assert (before.data, before.fold, before.settings.network) == expected
             assert before.seed == planned.seed
     assert len({planned.key for planned in runs}) == len(runs)
 
 
-def test_a_network_learns_to_tell_radiographs_with_a_disc_from_black_ones():
-    """Half of the radiographs have one, and that is their first finding."""
+def test_network_learns_to_recognize_a_disc():
+    """Half of the radiographs have a disc, which is their first finding."""
     has = torch.arange(16) % 2 == 0
     images = torch.where(has[:, None, None, None], _disc(80), torch.zeros(1, dtype=torch.uint8))
     labels = functional.pad(has.float()[:, None], (0, 13))
     radiographs = Radiographs(images, labels, [torch.zeros(0, 5)] * 16, torch.zeros(16), ["p"] * 16)
-    recipe = Recipe("pylon", epochs=8, size=64, batch=4, rate=1e-3, decoder_rate=1e-3, max_rotation=0, normals=1)
+    settings = TrainingSettings(
+        "pylon", epochs=8, size=64, batch=4, rate=1e-3, decoder_rate=1e-3, max_rotation=0, normals=1
+    )
     torch.manual_seed(0)
-    network = make_network({"name": recipe.network, "encoder": recipe.encoder})
-    train(network, radiographs, recipe, 0, print)
+    network = make_network({"name": settings.network, "encoder": settings.encoder})
+    train(network, radiographs, settings, 0, print)
     with torch.no_grad():
         scores = network.eval()(normalize(images, 64))[:, 0]
     assert scores[has].min() > 0 > scores[~has].max()
 
 
-def test_a_run_judges_radiographs_it_has_not_seen():
+def test_run_evaluates_other_radiographs():
     radiographs = phantom_radiographs(20, 64, num_folds=2)
-    recipe = Recipe("pylon", start="scratch", epochs=1, size=64, batch=4)
+    settings = TrainingSettings("pylon", start="scratch", epochs=1, size=64, batch=4)
     figures, network = run(
-        recipe, radiographs.of(radiographs.folds == 0), radiographs.of(radiographs.folds == 1), 0, None, None, print
+        settings, radiographs.of(radiographs.folds == 0), radiographs.of(radiographs.folds == 1), 0, None, None, print
     )
     test = radiographs.of(radiographs.folds == 1)
     instances = sum(len(set(boxes[:, 4].tolist())) for boxes in test.boxes)
@@ -162,7 +171,7 @@ def test_a_run_judges_radiographs_it_has_not_seen():
     assert judge(network, test, 64)["hits"] == figures["hits"]
 
 
-def test_the_page_shows_the_results_as_they_lie_in_the_files():
+def test_page_agrees_with_the_files():
     page = table.PAGE.read_text(encoding="utf-8")
     assert table.filled(page) == page
     assert table.comparison(table.load("real")) in page
@@ -189,7 +198,7 @@ def test_pooling_and_differences_by_hand():
 
 
 @pytest.mark.slow
-def test_the_command_goes_on_where_it_was(tmp_path: Path):
+def test_command_resumes(tmp_path: Path):
     command = [sys.executable, "-m", "tests.experiments.pylon_evidence", "phantoms", "--phantoms", "20", "--quick"]
     command += ["--runs", str(tmp_path / "runs"), "--output", str(tmp_path)]
     subprocess.run(command, check=True, capture_output=True)

@@ -1,16 +1,15 @@
-"""The commands that READMEs and pages tell: bash reads them, and their files and keys are those of the bundles."""
+"""Commands in READMEs and pages: bash reads them, and their files and keys exist in the bundles."""
 
 from __future__ import annotations
 
 import ast
-import json
 import re
 import shutil
 import subprocess
 
 import pytest
 
-from monai_pylon.workflows.bundle import unknown_keys
+from monai_pylon.workflows.bundle import check_overrides
 from tests.house.inventory import PACKAGE
 
 CHECKOUT = PACKAGE.parent
@@ -25,7 +24,7 @@ _SHOW = 'show() { printf \'%s\\0\' "$@"; echo; }; python() { show "$@"; }; torch
 
 
 def _blocks() -> list[tuple[str, str]]:
-    """Blocks with commands for bundles, by name. A page's variables are set by its first block."""
+    """Return the blocks with commands for bundles, with a name each. A page's first block sets its variables."""
     found = []
     for page in PAGES:
         blocks = [block for block in _BLOCK.findall(page.read_text(encoding="utf-8")) if "monai.bundle run" in block]
@@ -36,7 +35,7 @@ def _blocks() -> list[tuple[str, str]]:
 
 
 def _commands(block: str) -> list[list[str]]:
-    """What programs would be given; no program but bash runs."""
+    """Return the arguments that each program would get; only bash runs."""
     bash = shutil.which("bash")
     if bash is None:
         pytest.skip("there is no bash")
@@ -45,23 +44,35 @@ def _commands(block: str) -> list[list[str]]:
     return [line.split("\0")[:-1] for line in done.stdout.splitlines() if "monai.bundle" in line]
 
 
-@pytest.mark.parametrize(("name", "block"), [pytest.param(*pair, id=pair[0]) for pair in _blocks()])
-def test_its_commands_name_files_and_keys_that_are_there(name: str, block: str) -> None:
+def _check(block: str) -> None:
+    """Check that the commands of a block name files and keys that exist."""
     commands = _commands(block)
     assert commands
     for words in commands:
-        told = words[words.index("run") + 1 :]
-        given = dict(zip(told[::2], told[1::2], strict=True))
+        arguments = words[words.index("run") + 1 :]
+        given = dict(zip(arguments[::2], arguments[1::2], strict=True))
         assert all(key.startswith("--") for key in given), given
         files = given.pop("--config_file")
-        config: dict = {}
-        for file in ast.literal_eval(files) if files.startswith("[") else [files]:
-            config |= json.loads((CHECKOUT / file).read_text(encoding="utf-8"))
-        overrides = {key.removeprefix("--"): None for key in given}
-        assert unknown_keys({**config, **overrides}, config) == {}
+        paths = ast.literal_eval(files) if files.startswith("[") else [files]
+        check_overrides([CHECKOUT / file for file in paths], {key.removeprefix("--"): None for key in given})
+
+
+def test_commands_name_files_and_keys_that_exist() -> None:
+    blocks = _blocks()
+    assert len(blocks) > 10
+    for name, block in blocks:
+        try:
+            _check(block)
+        except (AssertionError, ValueError, OSError) as error:
+            raise AssertionError(f"{name}: {error}") from error
 
 
 def test_a_key_of_another_configuration_is_found() -> None:
     block = "python -m monai.bundle run --config_file bundles/chest_ct_partition/configs/inference.json --epochs 2\n"
-    with pytest.raises(AssertionError, match="epochs"):
-        test_its_commands_name_files_and_keys_that_are_there("a page", block)
+    with pytest.raises(ValueError, match="epochs"):
+        _check(block)
+
+
+def test_a_missing_file_is_found() -> None:
+    with pytest.raises(OSError, match=r"evaluation\.json"):
+        _check("python -m monai.bundle run --config_file bundles/chest_ct_partition/configs/evaluation.json\n")

@@ -1,4 +1,4 @@
-"""Importing the package costs next to nothing beside importing MONAI, and brings in nothing that MONAI does not."""
+"""Tests of the import: hardly slower than that of MONAI alone, and no heavy packages."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ HEAVY = {
 
 
 def measure() -> dict:
-    """Import MONAI, then ours, in a fresh interpreter."""
+    """Import MONAI, then monai_pylon, in a new interpreter."""
     done = subprocess.run([sys.executable, "-c", MEASURE], capture_output=True, text=True, check=True)
     return json.loads(done.stdout)
 
 
-def test_importing_is_fast_and_brings_in_nothing_heavy() -> None:
+def test_importing_is_fast_and_loads_no_heavy_packages() -> None:
     first = measure()
     assert not HEAVY & set(first["new"])
-    # Both imports are timed in one process, so that a busy machine slows them alike; a hiccup is given two more tries.
+    # One process times both imports, so that a busy machine slows both. Two more tries allow for single delays.
     ratios = [first["ratio"]]
     while min(ratios) >= 1.15 and len(ratios) < 3:
         ratios.append(measure()["ratio"])

@@ -1,4 +1,4 @@
-"""What may not be in any tracked file: places of one machine, addresses of registries, large files, loose ends."""
+"""Tests of all tracked files: the top-level entries, no machine paths, no registry addresses, no large files."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 
+from monai_pylon.utils.version import __version__
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 TOP_LEVEL = {
     *("monai_pylon", "bundles", "tests", "docs", "setup.cfg", "setup.py", "README.md"),
-    *("LICENSE", "Makefile", "pyproject.toml", "constraints.txt"),
+    *("LICENSE", "CITATION.cff", "Makefile", "pyproject.toml", "constraints.txt"),
 }
-# Written so that this file does not find itself.
+# The patterns do not match this file.
 FORBIDDEN = {
-    "a place of one machine": r"(?<![\w.])/(?:work|root|opt|tmp|home|Users|mnt)/\w",
+    "a path of one machine": r"(?<![\w.])/(?:work|root|opt|tmp|home|Users|mnt)/\w",
     "a registry's address": r"(?:pypi|pythonhosted|download\.pytorch|npmjs|anaconda)\.(?:org|com)",
     "a conflict": r"^(?:<{7}|>{7}) ",
 }
@@ -30,18 +32,23 @@ def tracked() -> list[Path]:
     return [CHECKOUT / name for name in listed.split("\0") if name and (CHECKOUT / name).is_file()]
 
 
-def test_the_top_level_is_as_planned(tracked: list[Path]) -> None:
+def test_the_top_level_holds_only_the_planned_entries(tracked: list[Path]) -> None:
     top = {path.relative_to(CHECKOUT).parts[0] for path in tracked}
     assert {name for name in top if not name.startswith(".")} <= TOP_LEVEL
 
 
-@pytest.mark.parametrize("what", FORBIDDEN)
-def test_no_file_holds(what: str, tracked: list[Path]) -> None:
-    pattern = re.compile(FORBIDDEN[what], flags=re.MULTILINE)
-    texts = {path: path.read_bytes().decode("utf-8", errors="ignore") for path in tracked if path.suffix != ".png"}
-    found = {
-        str(path.relative_to(CHECKOUT)): hit.group() for path, text in texts.items() if (hit := pattern.search(text))
-    }
+def test_the_version_is_the_same_everywhere() -> None:
+    cited = re.search(r"^version: (.+)$", (CHECKOUT / "CITATION.cff").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert cited is not None
+    assert cited.group(1) == __version__
+
+
+def test_no_file_holds_forbidden_text(tracked: list[Path]) -> None:
+    found = []
+    for path in tracked:
+        text = "" if path.suffix == ".png" else path.read_bytes().decode("utf-8", errors="ignore")
+        hits = {name: re.search(pattern, text, flags=re.MULTILINE) for name, pattern in FORBIDDEN.items()}
+        found += [f"{path.relative_to(CHECKOUT)}: {name}, {hit.group()}" for name, hit in hits.items() if hit]
     assert not found
 
 

@@ -1,33 +1,76 @@
-"""Every transform comes as MONAI's do: an array class X, a dictionary class Xd, and its names XD and XDict."""
+"""Conventions of the transforms, as in MONAI: an array class X, a dictionary class Xd, and its names XD and XDict."""
 
 from __future__ import annotations
 
 import inspect
 
 import pytest
-from monai.transforms import MapTransform, Transform
+from monai.transforms import InvertibleTransform, LazyTransform, MapTransform, Randomizable, Transform
 
 from monai_pylon import transforms
 
-CLASSES = {name: c for name in getattr(transforms, "__all__", ()) if inspect.isclass(c := getattr(transforms, name))}
-DICTIONARY = sorted({c.__name__ for c in CLASSES.values() if issubclass(c, MapTransform)})
-#: Dictionary transforms without an array form: they work on whole items.
+CLASSES = {name: c for name in transforms.__all__ if inspect.isclass(c := getattr(transforms, name))}
+#: Dictionary transforms without an array class, because they work on whole items.
 WHOLE_ITEMS = {"CacheToDiskd"}
-ARRAY = sorted({c.__name__ for c in CLASSES.values() if issubclass(c, Transform)} - set(DICTIONARY) - WHOLE_ITEMS)
+DICTIONARY = {c.__name__: c for c in CLASSES.values() if issubclass(c, MapTransform)}
+ARRAY = {
+    c.__name__: c
+    for c in CLASSES.values()
+    if issubclass(c, Transform) and c.__name__ not in set(DICTIONARY) | WHOLE_ITEMS
+}
 
 
-@pytest.mark.parametrize("name", DICTIONARY)
-def test_a_dictionary_transform_has_its_other_names(name: str) -> None:
-    assert name.endswith("d")
-    assert CLASSES.get(f"{name[:-1]}D") is CLASSES[name]
-    assert CLASSES.get(f"{name[:-1]}Dict") is CLASSES[name]
+def arguments(thing: type) -> dict[str, inspect.Parameter]:
+    """Return the constructor's arguments by name."""
+    return {name: p for name, p in inspect.signature(thing.__init__).parameters.items() if name != "self"}
 
 
-@pytest.mark.parametrize("name", DICTIONARY)
-def test_a_dictionary_transform_has_an_array_transform(name: str) -> None:
-    assert name[:-1] in ARRAY
+def test_dictionary_transforms_have_their_aliases() -> None:
+    assert DICTIONARY
+    for name, thing in DICTIONARY.items():
+        assert name.endswith("d")
+        assert CLASSES.get(f"{name[:-1]}D") is thing, name
+        assert CLASSES.get(f"{name[:-1]}Dict") is thing, name
 
 
-@pytest.mark.parametrize("name", ARRAY)
-def test_an_array_transform_has_a_dictionary_transform(name: str) -> None:
-    assert f"{name}d" in DICTIONARY
+def test_array_and_dictionary_transforms_come_in_pairs() -> None:
+    assert {f"{name}d" for name in ARRAY} == set(DICTIONARY)
+
+
+def test_dictionary_transforms_take_keys_first_and_allow_missing_keys_last() -> None:
+    for name, thing in DICTIONARY.items():
+        names = list(arguments(thing))
+        assert names[0] == "keys", name
+        assert names[-1] == "allow_missing_keys", name
+        assert arguments(thing)["allow_missing_keys"].default is False, name
+
+
+def test_dictionary_transforms_take_the_arguments_of_the_array_transform() -> None:
+    for name, thing in ARRAY.items():
+        of_dictionary = arguments(DICTIONARY[f"{name}d"])
+        for argument, parameter in arguments(thing).items():
+            assert argument in of_dictionary, f"{name}d lacks {argument}"
+            assert of_dictionary[argument].default == parameter.default, f"{name}d: {argument}"
+
+
+def test_random_transforms_are_random_in_both_forms() -> None:
+    for name, thing in ARRAY.items():
+        random = name.startswith("Rand")
+        assert issubclass(thing, Randomizable) == random, name
+        assert issubclass(DICTIONARY[f"{name}d"], Randomizable) == random, name
+
+
+def test_no_transform_claims_to_be_invertible_or_lazy() -> None:
+    """MONAI calls ``inverse`` of invertible transforms; those that have none must not look invertible."""
+    for name, thing in CLASSES.items():
+        assert not issubclass(thing, InvertibleTransform | LazyTransform), name
+
+
+def test_missing_keys_raise_an_error_that_names_the_key_unless_allowed() -> None:
+    needed = {"OrgansFromLabelMapd": {}, "CropToExtentd": {"extent": (1, 1, 1)}}
+    for name, thing in DICTIONARY.items():
+        settings = needed.get(name, {})
+        item = {"other": 1}
+        assert thing("key", allow_missing_keys=True, **settings)(item) == item, name
+        with pytest.raises(KeyError, match="key"):
+            thing("key", **settings)(item)

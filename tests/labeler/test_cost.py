@@ -1,4 +1,4 @@
-"""What a text costs: steps in proportion to its length, whatever it holds, and an end to the length."""
+"""Time for a text: proportional to its length, regardless of its content, with a limit on the length."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from monai_pylon.labeler.report_text import LONGEST_REPORT
 from monai_pylon.labeler.sections import split_report
 
 LABELER = ReportLabeler()
-#: What stands one after the other without an end, one family of bad input each.
+#: Units that are repeated to make adversarial texts.
 UNITS = {
     "findings and places": "nodule in the left lung and effusion in the right lung and ",
     "a list": "nodule, mass, effusion, ",
@@ -33,7 +33,7 @@ UNITS = {
 
 
 def steps(function: Any, text: str) -> int:
-    """How many lines of the labeler run, those of loops each time: the same on any machine, however busy."""
+    """Count the lines of the labeler that are executed; unlike time, this is the same on each machine."""
     count, before = 0, sys.gettrace()
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
@@ -54,20 +54,20 @@ def repeated(unit: str, length: int) -> str:
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_the_steps_grow_as_the_text(name: str) -> None:
-    LABELER.label(repeated(UNITS[name], 400))  # words are remembered: not counted
+def test_steps_are_proportional_to_the_length(name: str) -> None:
+    LABELER.label(repeated(UNITS[name], 400))  # fill the cache of words
     few, many = (steps(LABELER.label, repeated(UNITS[name], length)) for length in (1_000, 4_000))
     assert many < 6 * few
 
 
 @pytest.mark.parametrize("name", UNITS)
-def test_the_steps_of_one_sentence_grow_little_faster(name: str) -> None:
-    """A sentence has 1000 characters at most; four times as many must not take sixteen times as long."""
+def test_steps_of_one_sentence_are_far_from_quadratic(name: str) -> None:
+    """A sentence has at most 1000 characters. Four times the length must take far less than sixteen times the steps."""
     few, many = (steps(LABELER.label, repeated(UNITS[name], length)) for length in (240, 960))
     assert many < 8 * few
 
 
-def test_the_measure_measures() -> None:
+def test_the_count_shows_quadratic_growth() -> None:
     def square(text: str) -> None:
         parse_sentence(text)
         for _ in text:
@@ -77,14 +77,14 @@ def test_the_measure_measures() -> None:
     assert many > 10 * few
 
 
-def test_a_row_of_stops_is_not_looked_through_from_each() -> None:
-    """The search for sentence ends is one call, so that its time is measured: without an end to it, minutes."""
+def test_many_stops_take_linear_time() -> None:
+    """The search is one call, so its time is measured; in quadratic time it would take minutes."""
     start = time.process_time()
     split_report("." * (LONGEST_REPORT - 1) + "a")
     assert time.process_time() - start < 20
 
 
-def test_there_is_an_end() -> None:
+def test_the_length_is_limited() -> None:
     assert LABELER.label("a" * LONGEST_REPORT) == []
-    with pytest.raises(ValueError, match="text must be a report of at most 200,000 characters, but is '200,001'"):
+    with pytest.raises(ValueError, match="text has 200,001 characters, but a report may have at most 200,000"):
         LABELER.label("a" * (LONGEST_REPORT + 1))

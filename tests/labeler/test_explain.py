@@ -1,4 +1,4 @@
-"""The page of evidence: everything escaped, every mark where it belongs."""
+"""Evidence page: highlights, table, and escaped text."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from monai_pylon.labeler import ReportLabeler
 
 
 class Tags(HTMLParser):
-    """Collects the tags of a page, with the classes of its marks."""
+    """Parser that collects the tags of a page."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -21,7 +21,7 @@ class Tags(HTMLParser):
         self.tags.append(tag)
 
 
-def test_the_evidence_is_marked() -> None:
+def test_the_evidence_is_highlighted() -> None:
     page = ReportLabeler().explain("No pneumothorax. A nodule in the right upper lobe.", "Check")
     assert "<title>Check</title>" in page
     assert 'No <mark class="dropped">pneumothorax</mark>' in page
@@ -30,14 +30,14 @@ def test_the_evidence_is_marked() -> None:
     assert re.search(r"<tr class=\"yes\"><td>lung nodule</td><td>right lung</td>", page)
 
 
-def test_a_report_may_contain_anything() -> None:
-    nasty = "<script>alert('x')</script> Left <b onclick=\"y\">effusion</b> & 'mass' \" </td></style> in the lingula"
-    page = ReportLabeler().explain(nasty, "<i>title</i>")
+def test_markup_in_a_report_is_escaped() -> None:
+    markup = "<script>alert('x')</script> Left <b onclick=\"y\">effusion</b> & 'mass' \" </td></style> in the lingula"
+    page = ReportLabeler().explain(markup, "<i>title</i>")
     plain = ReportLabeler().explain("Left effusion and mass in the lingula")
     assert set(Tags(page).tags) == set(Tags(plain).tags)
     assert not {"script", "b", "i"} & set(Tags(page).tags)
     shown = page.split('<div class="report">')[1].split("</div>")[0]
-    assert unescape(re.sub(r"<[^>]*>", "", shown)) == nasty
+    assert unescape(re.sub(r"<[^>]*>", "", shown)) == markup
 
 
 def test_a_report_without_terms_says_so() -> None:
@@ -45,5 +45,5 @@ def test_a_report_without_terms_says_so() -> None:
         assert "No term of the vocabulary was found." in ReportLabeler().explain(text)
 
 
-def test_nothing_is_loaded() -> None:
+def test_the_page_loads_no_other_file() -> None:
     assert not re.search(r"(?:src|href|url\()", ReportLabeler().explain("Left effusion"))

@@ -1,15 +1,13 @@
-"""Phrase classification: where each scope begins and ends."""
+"""Phrase classification: the first and last word of each scope."""
 
 from __future__ import annotations
 
-import pytest
-
-from monai_pylon.labeler import classify_phrases, find_mentions, find_places, find_sizes, parse_sentence, split_report
-from monai_pylon.labeler.rules import default_rules
+from monai_pylon.labeler import classify_phrases, default_rules, find_mentions, parse_sentence
+from monai_pylon.labeler.phrases import _any_within
 
 
 def statuses(sentence: str) -> dict[str, str]:
-    """The status of every finding of a sentence."""
+    """Return the status of each finding of a sentence."""
     parsed = parse_sentence(sentence)
     return {mention.finding: mention.status.name for mention in find_mentions(parsed, default_rules())}
 
@@ -17,9 +15,8 @@ def statuses(sentence: str) -> dict[str, str]:
 A, S, P, M = "absent", "stated", "probable", "possible"
 
 
-@pytest.mark.parametrize(
-    ("sentence", "expected"),
-    [
+def test_statuses_of_findings() -> None:
+    cases = [
         ("No effusion or pneumothorax", {"pleural effusion": A, "pneumothorax": A}),
         ("No effusion, pneumothorax, or large mass", {"pleural effusion": A, "pneumothorax": A, "mass": A}),
         ("No effusion, small mass", {"pleural effusion": A, "mass": S}),
@@ -53,10 +50,9 @@ A, S, P, M = "absent", "stated", "probable", "possible"
         ("No effusion, left lung has a mass", {"pleural effusion": A, "mass": S}),
         ("Evaluate for mass", {"mass": "asked"}),
         ("History of pneumonia with new effusion", {"pneumonia": "history", "pleural effusion": S}),
-    ],
-)
-def test_scopes(sentence: str, expected: dict[str, str]) -> None:
-    assert statuses(sentence) == expected
+    ]
+    for sentence, expected in cases:
+        assert statuses(sentence) == expected, sentence
 
 
 def test_phrases_cover_the_sentence_in_order() -> None:
@@ -72,73 +68,101 @@ def test_phrases_cover_the_sentence_in_order() -> None:
     assert classify_phrases("") == []
 
 
-@pytest.mark.parametrize(
-    ("text", "diameters"),
-    [
-        ("12 mm", [(12.0,)]),
-        ("1.2 x 0.8 cm", [(12.0, 8.0)]),
-        ("1,2 cm", [(12.0,)]),
-        ("12mm x 8mm", [(12.0, 8.0)]),
-        ("4-6 mm", [(4.0, 6.0)]),
-        ("3 by 2 by 1 cm, then 5 mm", [(30.0, 20.0, 10.0), (5.0,)]),
-        ("series 3, image 12", []),
-        ("from 14 mm to 7 mm", [(7.0,)]),
-        ("9 mm (previously 14 mm)", [(9.0,)]),
-        ("14 mm from 9 mm", [(14.0,)]),
-        ("previously 14 mm", [(14.0,)]),
-        ("2 cm from the pleura", []),
-        ("x cm", []),
-        ("3 x", []),
-    ],
-)
-def test_sizes(text: str, diameters: list[tuple[float, ...]]) -> None:
-    assert [size.diameters_mm for size in find_sizes(parse_sentence(text))] == diameters
+def scope(text: str) -> str:
+    """Return the words of a sentence that are not stated."""
+    parsed = parse_sentence(text)
+    return " ".join(word.text for word, one in zip(parsed.words, parsed.statuses, strict=True) if one.name != "stated")
 
 
-def test_places() -> None:
-    def told(text: str) -> list[tuple[str, str]]:
-        return [(place.organ, place.side) for place in find_places(parse_sentence(text))]
+def test_words_in_a_scope() -> None:
+    cases = [
+        # a scope to the right ends at "but", ";", "?", "with" and at a new statement
+        ("xx no yy zz", "no yy zz"),
+        ("no xx but yy", "no xx"),
+        ("no xx ; yy", "no xx"),
+        ("no xx with yy", "no xx"),
+        ("no xx , yy", "no xx , yy"),
+        ("no xx , small yy", "no xx"),
+        ("no xx and small yy", "no xx"),
+        ("no xx and yy", "no xx and yy"),
+        ("no xx and is yy", "no xx"),
+        ("no xx , yy is zz", "no xx"),
+        ("no xx , yy is", "no xx , yy is"),
+        ("no xx , is yy", "no xx , is yy"),
+        ("no xx , mass is yy", "no xx , mass is yy"),
+        ("no xx , yy , is zz", "no xx , yy , is zz"),
+        ("no xx , yy ; is zz", "no xx , yy"),
+        ("no xx , small yy or zz", "no xx , small yy or zz"),
+        ("no xx / yy , small / zz", "no xx / yy , small / zz"),
+        ("no xx , small yy ; zz or ww", "no xx"),
+        ("no xx , small yy but zz or ww", "no xx"),
+        ("no xx and", "no xx and"),
+        ("no xx ,", "no xx ,"),
+        ("no xx , small", "no xx"),
+        ("no xx or , small yy", "no xx or"),
+        ("no xx and yy is zz", "no xx and yy is zz"),
+        ("no xx , yy is zz or ww", "no xx , yy is zz or ww"),
+        ("no xx , , yy is zz", "no xx ,"),
+        # a scope to the left begins after "but" and ";", and after a comma or "with" if a finding is between
+        ("xx but mass absent", "mass absent"),
+        ("xx ; mass absent", "mass absent"),
+        ("mass but absent", "absent"),
+        ("xx , mass absent", "mass absent"),
+        ("mass , xx absent", "mass , xx absent"),
+        ("xx with mass absent", "mass absent"),
+        ("xx and mass absent", "xx and mass absent"),
+        ("xx and the mass absent", "the mass absent"),
+        ("mass and the right resolved", "the right resolved"),
+        ("mass and the one resolved", "the one resolved"),
+        ("mass , the right resolved", "the right resolved"),
+        ("mass and the right xx resolved", "mass and the right xx resolved"),
+        ("mass and the liver resolved", "mass and the liver resolved"),
+        ("mass xx clear , lungs are clear", "lungs are clear"),
+        ("mass , xx are clear", "xx are clear"),
+        # either side
+        ("mass resolved xx", "mass resolved"),
+        ("xx resolved mass", "resolved mass"),
+        ("mass ; resolved xx", "resolved xx"),
+        # a negation at the end
+        ("xx , mass : no", "mass : no"),
+        # both sides
+        ("xx mass yy versus cyst zz", "mass yy versus cyst zz"),
+        ("mass xx cyst versus yy", "cyst versus yy"),
+        ("mass ; xx versus yy", "versus yy"),
+        ("mass but versus yy", "versus yy"),
+        ("versus mass", "versus mass"),
+        ("cyst xx versus mass with yy", "cyst xx versus mass"),
+        # a question
+        ("xx ?mass with yy", "? mass"),
+        ("xx ? mass", ""),
+        ("xx ?; mass", "?"),
+        ("evaluate for xx with yy", "evaluate for xx with yy"),
+        ("evaluate for xx but yy", "evaluate for xx"),
+    ]
+    for text, expected in cases:
+        assert scope(text) == expected, text
 
-    assert told("left lower lobe") == [("lung", "left")]
-    assert told("lower lobes") == [("lung", "both")]
-    assert told("LEFT-SIDED, right atrium") == [("", "left"), ("heart", "")]
-    assert told("projecting over the left fifth rib") == [("", "left")]
-    assert told("distribution") == []
+
+def test_a_range_of_words_excludes_its_end() -> None:
+    assert [_any_within([2, 4], first, last) for first, last in ((2, 3), (3, 4), (3, 5), (5, 9))] == [
+        *(True, False, True, False),
+    ]
 
 
-@pytest.mark.parametrize(
-    ("report", "expected"),
-    [
-        ("One. Two.", [("One", True), ("Two", True)]),
-        ("A 1.2 cm nodule. End", [("A 1.2 cm nodule", True), ("End", True)]),
-        ("Up to 3 mm. Next one", [("Up to 3 mm", True), ("Next one", True)]),
-        ("A line\nthat goes on.", [("A line\nthat goes on", True)]),
-        ("History: Old.\n\nNew text.", [("Old", False), ("New text", True)]),
-        ("HISTORY:\n\nOld. FINDINGS: New", [("Old", False), ("New", True)]),
-        ("PMHx: Old. Previous imaging: Old too.\nReport: New", [("Old", False), ("Old too", False), ("New", True)]),
-        ("TECHNIQUE: Axial.\nIMPRESSION: New", [("Axial", False), ("New", True)]),
-        ("FINDINGS\nNew", [("New", True)]),
-        ("1. One\n2) Two\n- Three", [("One", True), ("Two", True), ("Three", True)]),
-        ("Effusion: none", [("Effusion: none", True)]),
-        ("", []),
-    ],
-)
-def test_sentences_and_sections(report: str, expected: list[tuple[str, bool]]) -> None:
-    sentences = split_report(report)
-    assert [(sentence.text, sentence.read) for sentence in sentences] == expected
-    for sentence in sentences:
-        assert report[sentence.start :].startswith(sentence.text)
+def test_the_higher_status_wins() -> None:
+    first, second = (parse_sentence(text).statuses[1].rule for text in ("no mass", "xx mass absent"))
+    assert parse_sentence("no mass absent").statuses[1].rule == first != second
+    assert statuses("No possible mass") == statuses("Possibly no mass") == {"mass": A}
+    assert statuses("Likely possible mass") == statuses("Possibly likely mass") == {"mass": M}
 
 
-def test_the_heading_of_an_organ_places_what_follows() -> None:
-    first, second = split_report("RIGHT LUNG: One. Two.")
-    assert (first.text, first.skip, second.text, second.skip) == ("RIGHT LUNG: One", 12, "Two", 0)
-    assert [(s.place.organ, s.place.side) for s in (first, second)] == [("lung", "right")] * 2
+def test_statuses_are_left_out_without_a_finding() -> None:
+    assert {status.name for status in parse_sentence("no xx", always=False).statuses} == {S}
+    assert {status.name for status in parse_sentence("no mass", always=False).statuses} == {A}
+    assert {status.name for status in parse_sentence("no heart", always=False).statuses} == {A}  # "heart ... enlarged"
 
 
-def test_what_is_too_long_for_a_sentence_is_cut_between_words() -> None:
-    for text in ("nodule and " * 1000, "x" * 9000, " " * 9000 + "nodule"):
-        sentences = split_report(text)
-        assert max(len(sentence.text) for sentence in sentences) <= 1000
-        assert sum(sentence.text.count("nodule") for sentence in sentences) == text.count("nodule")
-        assert sum(sentence.text.count("x") for sentence in sentences) == text.count("x")
+def test_the_kinds_of_a_match() -> None:
+    parsed = parse_sentence("no mass but effusion")
+    assert [parsed.has(number, "contrast", "exception") for number in range(4)] == [False, False, True, False]
+    assert parsed.first_words("negates after", "contrast") == {0, 2}

@@ -1,4 +1,4 @@
-"""The mask loss: the authors' own numbers, a slow reference, laws, gradients, and edges where theirs is NaN."""
+"""Tests of the mask loss: the authors' numbers, a slow reference, gradients and edge cases."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ def golden(golden_data):
 
 
 @pytest.mark.parametrize(("penalty", "key", "digits"), [("bce", "loss_total", 5e-8), ("l2", "loss_total_l2", 1e-10)])
-def test_equals_the_authors_program(golden, penalty, key, digits):
-    """The authors' program computes the cross entropy of the map in single precision."""
+def test_matches_the_authors_program(golden, penalty, key, digits):
+    """The tolerance is wider for "bce": the authors' program computes it in single precision."""
     explanation = golden["volume_scores"], golden["disease_map"][None]
     labels, allowed = golden["labels"], golden["allowed"][None]
     loss = MaskLoss(1 / 3, penalty)(explanation, labels, allowed)
@@ -42,14 +42,14 @@ def test_equals_the_authors_program(golden, penalty, key, digits):
 
 @pytest.mark.parametrize("grid", [(7,), (4, 3), (4, 3, 5)])
 @EACH_PENALTY
-def test_equals_the_slow_reference(penalty, grid):
+def test_matches_the_slow_reference(penalty, grid):
     attention, allowed = random_case(grid=grid)
     expected = PENALTIES[penalty](attention.numpy(), allowed.numpy())
     assert mask_loss(attention, allowed, penalty).item() == pytest.approx(expected, abs=1e-12)
 
 
-def test_by_hand():
-    attention = torch.tensor([[[0.0, 2.0]], [[-1.0, 1.0]]])  # two samples, one label, two cells
+def test_hand_computed_values():
+    attention = torch.tensor([[[0.0, 2.0]], [[-1.0, 1.0]]])  # two samples, one label, two grid cells
     allowed = torch.tensor([[[False, True]], [[False, False]]])
     first, second = math.log(2), (math.log(1 + math.exp(-1)) + math.log(1 + math.e)) / 2
     assert mask_loss(attention, allowed).item() == pytest.approx((first + second) / 2)
@@ -57,7 +57,7 @@ def test_by_hand():
 
 
 @EACH_PENALTY
-def test_nothing_forbidden_costs_nothing_and_has_no_gradient(penalty):
+def test_is_zero_without_forbidden_cells(penalty):
     attention = torch.randn(2, 3, 4, 4, requires_grad=True)
     loss = mask_loss(attention, torch.ones(2, 3, 4, 4), penalty)
     loss.backward()
@@ -66,7 +66,7 @@ def test_nothing_forbidden_costs_nothing_and_has_no_gradient(penalty):
 
 
 @EACH_PENALTY
-def test_a_sample_without_forbidden_cells_does_not_hide_the_other(penalty):
+def test_sample_without_forbidden_cells_contributes_zero_to_the_mean(penalty):
     attention, allowed = random_case()
     allowed[0] = True
     alone = mask_loss(attention[1:], allowed[1:], penalty)
@@ -74,15 +74,15 @@ def test_a_sample_without_forbidden_cells_does_not_hide_the_other(penalty):
 
 
 @EACH_PENALTY
-def test_no_attention_at_all_has_a_finite_gradient(penalty):
-    """The norm has no derivative at 0; what is returned must not be NaN."""
+def test_zero_attention_has_a_finite_gradient(penalty):
+    """The norm has no derivative at 0. The gradient must not be NaN."""
     attention = torch.zeros(1, 2, 3, 3, requires_grad=True)
     mask_loss(attention, torch.zeros(1, 2, 3, 3), penalty).backward()
     assert attention.grad.isfinite().all()
 
 
 @EACH_PENALTY
-def test_only_forbidden_cells_have_a_gradient_and_it_says_less(penalty):
+def test_only_forbidden_cells_have_a_gradient_and_it_is_positive(penalty):
     attention, allowed = random_case()
     attention = attention.abs().requires_grad_()
     mask_loss(attention, allowed, penalty).backward()
@@ -91,7 +91,7 @@ def test_only_forbidden_cells_have_a_gradient_and_it_says_less(penalty):
 
 
 @EACH_PENALTY
-def test_what_is_allowed_does_not_matter_even_if_infinite(penalty):
+def test_ignores_allowed_cells_even_if_infinite(penalty):
     attention, allowed = random_case()
     expected = mask_loss(attention, allowed, penalty)
     attention[allowed] = torch.inf
@@ -99,13 +99,13 @@ def test_what_is_allowed_does_not_matter_even_if_infinite(penalty):
 
 
 @EACH_PENALTY
-def test_the_derivatives_are_right(penalty):
+def test_gradient_matches_finite_differences(penalty):
     attention, allowed = random_case(grid=(2, 3))
     assert torch.autograd.gradcheck(lambda a: mask_loss(a, allowed, penalty), attention.requires_grad_())
 
 
 @EACH_PENALTY
-def test_a_batch_is_the_mean_of_its_samples_and_cells_have_no_order(penalty):
+def test_is_the_mean_over_samples_and_independent_of_cell_order(penalty):
     attention, allowed = random_case(samples=4)
     each = [mask_loss(attention[n : n + 1], allowed[n : n + 1], penalty) for n in range(4)]
     together = mask_loss(attention, allowed, penalty)
@@ -115,7 +115,7 @@ def test_a_batch_is_the_mean_of_its_samples_and_cells_have_no_order(penalty):
 
 @EACH_PENALTY
 @pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int64, torch.float32, torch.bfloat16])
-def test_allowed_may_be_numbers(penalty, dtype):
+def test_accepts_numeric_allowed_regions(penalty, dtype):
     attention, allowed = random_case()
     expected = mask_loss(attention, allowed, penalty)
     assert mask_loss(attention, allowed.to(dtype), penalty) == expected
@@ -127,7 +127,7 @@ def test_allowed_may_be_numbers(penalty, dtype):
     ("given", "result"),
     [(torch.bfloat16, torch.float32), (torch.float32, torch.float32), (torch.float64, torch.float64)],
 )
-def test_precision(penalty, given, result):
+def test_computes_in_float32_or_better(penalty, given, result):
     attention, allowed = random_case()
     with torch.autocast("cpu", dtype=torch.bfloat16):
         loss = mask_loss(attention.to(given), allowed, penalty)
@@ -135,7 +135,7 @@ def test_precision(penalty, given, result):
     assert loss.item() == pytest.approx(mask_loss(attention, allowed, penalty).item(), rel=1e-2)
 
 
-def test_large_evidence_does_not_overflow():
+def test_large_attention_does_not_overflow():
     attention = torch.tensor([[[200.0, -200.0]]])
     assert mask_loss(attention, torch.zeros(1, 1, 2)).item() == 100
 
@@ -143,8 +143,8 @@ def test_large_evidence_does_not_overflow():
 @pytest.mark.parametrize(
     ("attention", "allowed", "error", "message"),
     [
-        (torch.zeros(1, 2, 3, 3), torch.zeros(1, 2, 3, 4), ValueError, r"allowed must be of the attention's \(1, 2, 3"),
-        (torch.zeros(1, 2, 3, 3), torch.zeros(1, 1, 3, 3), ValueError, "Make it on the attention's grid"),
+        (torch.zeros(1, 2, 3, 3), torch.zeros(1, 2, 3, 4), ValueError, r"of the attention's shape \(1, 2, 3, 3"),
+        (torch.zeros(1, 2, 3, 3), torch.zeros(1, 1, 3, 3), ValueError, "Use the attention's grid"),
         (torch.zeros(1, 2, 3), torch.full((1, 2, 3), torch.nan), ValueError, "allowed must be without NaN"),
         (torch.zeros(1, 2), torch.zeros(1, 2), ValueError, r"attention must be of shape \(N, M, \*grid\)"),
         (torch.zeros(0, 2, 3), torch.zeros(0, 2, 3), ValueError, r"attention must be of shape \(N, M, \*grid\)"),
@@ -152,7 +152,7 @@ def test_large_evidence_does_not_overflow():
         (np.zeros((1, 2, 3)), torch.zeros(1, 2, 3), TypeError, "attention must be of type Tensor"),
     ],
 )
-def test_refuses_what_does_not_fit(attention, allowed, error, message):
+def test_mask_loss_rejects_invalid_arguments(attention, allowed, error, message):
     with pytest.raises(error, match=message):
         mask_loss(attention, allowed)
 
@@ -163,9 +163,11 @@ def explanation_and_targets():
 
 
 @EACH_PENALTY
-def test_the_loss_is_the_labels_cross_entropy_and_the_weighted_penalty(penalty):
+def test_loss_is_cross_entropy_plus_weighted_penalty(penalty):
     explanation, labels, allowed = explanation_and_targets()
     entropy = nn.BCEWithLogitsLoss()(explanation[0], labels.double())
+    expected = entropy + mask_loss(explanation[1], allowed, penalty)
+    torch.testing.assert_close(MaskLoss(1, penalty)(explanation, labels, allowed), expected)
     expected = entropy + 0.7 * mask_loss(explanation[1], allowed, penalty)
     for kind in (torch.float32, torch.int64, torch.bool):
         torch.testing.assert_close(MaskLoss(0.7, penalty)(explanation, labels.to(kind), allowed), expected)
@@ -173,7 +175,11 @@ def test_the_loss_is_the_labels_cross_entropy_and_the_weighted_penalty(penalty):
     torch.testing.assert_close(MaskLoss(0.7, penalty)(explanation, [labels, allowed]), expected)
 
 
-def test_no_positive_label_is_no_special_case():
+def test_default_weight_is_the_papers():
+    assert MaskLoss().weight == pytest.approx(1 / 3)
+
+
+def test_is_finite_without_positive_labels():
     explanation, labels, allowed = explanation_and_targets()
     assert MaskLoss()(explanation, torch.zeros_like(labels), torch.zeros_like(allowed)).isfinite()
 
@@ -211,9 +217,19 @@ def test_no_positive_label_is_no_special_case():
             ValueError,
             "labels must be between 0 and 1",
         ),
+        (
+            ((torch.zeros(2, 3), torch.zeros(2, 3, 4)), torch.full((2, 3), 1.5), torch.zeros(2, 3, 4)),
+            ValueError,
+            "labels must be between 0 and 1",
+        ),
+        (
+            ((torch.zeros(2, 3), torch.zeros(2, 3, 4)), np.zeros((2, 3)), torch.zeros(2, 3, 4)),
+            TypeError,
+            "labels must be of type Tensor",
+        ),
     ],
 )
-def test_the_loss_refuses_what_does_not_fit(arguments, error, message):
+def test_loss_rejects_invalid_arguments(arguments, error, message):
     with pytest.raises(error, match=message):
         MaskLoss()(*arguments)
 
@@ -227,13 +243,13 @@ def test_the_loss_refuses_what_does_not_fit(arguments, error, message):
         ((1, "l1"), ValueError, "penalty must be one of 'bce', 'l2'"),
     ],
 )
-def test_refuses_arguments_out_of_range(arguments, error, message):
+def test_rejects_invalid_options(arguments, error, message):
     with pytest.raises(error, match=message):
         MaskLoss(*arguments)
 
 
 class MapNet(nn.Module):
-    """Gives logits and attention (N, 2, 4, 4) of images (N, 1, 4, 4)."""
+    """Network that returns logits (N, 2) and attention (N, 2, 4, 4) for images (N, 1, 4, 4)."""
 
     def __init__(self):
         super().__init__()
@@ -244,7 +260,7 @@ class MapNet(nn.Module):
         return attention.mean((2, 3)), attention
 
 
-def test_monais_trainer_passes_the_pair():
+def test_works_as_loss_function_of_monais_trainer():
     torch.manual_seed(0)
     items = [
         {"image": torch.rand(1, 4, 4), "label": torch.tensor([1.0, 0.0]), "allowed": torch.eye(4).expand(2, 4, 4)}
@@ -267,6 +283,6 @@ def test_monais_trainer_passes_the_pair():
     assert losses[-1] < losses[0]
 
 
-def test_a_bundle_can_name_it():
+def test_can_be_created_from_a_bundle_config():
     parser = ConfigParser({"loss": {"_target_": "monai_pylon.losses.MaskLoss", "weight": 0.5, "penalty": "l2"}})
     assert parser.get_parsed_content("loss").penalty == "l2"

@@ -1,4 +1,4 @@
-"""The bundle's loss: MaskLoss where all is known, and what is unknown counts for nothing."""
+"""Tests of the loss with unknown labels: equal to MaskLoss for known labels, unaffected by unknown ones."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def case(samples: int = 2) -> tuple[tuple[torch.Tensor, torch.Tensor], torch.Ten
 
 @pytest.mark.parametrize("penalty", ["bce", "l2"])
 @pytest.mark.parametrize("weight", [0, 1 / 3])
-def test_where_all_is_known_it_is_the_mask_loss(weight: float, penalty: str) -> None:
+def test_equals_mask_loss_if_all_labels_are_known(weight: float, penalty: str) -> None:
     explanation, labels, allowed = case()
     expected = MaskLoss(weight, penalty)(explanation, labels, allowed)
     torch.testing.assert_close(KnownLabelsLoss(weight, penalty)(explanation, (labels, allowed)), expected)
 
 
-def test_unknown_labels_are_left_out_of_both_parts() -> None:
+def test_ignores_unknown_labels_in_both_parts() -> None:
     (logits, attention), labels, allowed = case(1)
     unknown = labels.clone()
     unknown[0, 1] = NAN
@@ -39,7 +39,7 @@ def test_unknown_labels_are_left_out_of_both_parts() -> None:
     assert not attention.grad[0, 1].any()
 
 
-def test_a_sample_of_which_nothing_is_known_moves_nothing() -> None:
+def test_sample_without_known_labels_has_no_gradient() -> None:
     explanation, labels, allowed = case(2)
     labels[1] = NAN
     KnownLabelsLoss()(explanation, (labels, allowed)).backward()
@@ -53,7 +53,7 @@ def test_a_sample_of_which_nothing_is_known_moves_nothing() -> None:
     assert not explanation[0].grad.any()
 
 
-def test_without_the_mask_loss_the_logits_are_enough() -> None:
+def test_accepts_logits_alone_with_weight_zero() -> None:
     (logits, _), labels, allowed = case()
     expected = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels)
     torch.testing.assert_close(KnownLabelsLoss(0)(logits, labels), expected)
@@ -61,7 +61,13 @@ def test_without_the_mask_loss_the_logits_are_enough() -> None:
     torch.testing.assert_close(KnownLabelsLoss(0)(logits.bfloat16(), labels), expected, atol=2e-2, rtol=0)
 
 
-def test_no_positive_label_is_no_special_case() -> None:
+def test_rejects_a_pair_with_further_regions() -> None:
+    explanation, labels, allowed = case()
+    with pytest.raises(ValueError, match="labels must be labels, or a pair"):
+        KnownLabelsLoss()(explanation, (labels, allowed), allowed)
+
+
+def test_is_finite_without_positive_labels() -> None:
     explanation, labels, allowed = case()
     assert KnownLabelsLoss()(explanation, (torch.zeros_like(labels), torch.zeros_like(allowed))).isfinite()
 
@@ -72,7 +78,9 @@ def test_no_positive_label_is_no_special_case() -> None:
         (1, torch.zeros(1, 2), torch.zeros(1, 2), TypeError, "explanation must be of type tuple.*weight=0"),
         (0, torch.zeros(1, 2), torch.zeros(1, 3), ValueError, r"labels must be of the logits' shape \(1, 2\)"),
         (0, torch.zeros(1, 2), torch.full((1, 2), 2.0), ValueError, "labels must be between 0 and 1, or NaN"),
-        (1, (torch.zeros(1, 2), torch.zeros(1, 2, 3)), torch.zeros(1, 2), TypeError, "allowed must be.*Give the pair"),
+        (0, torch.zeros(1, 2), torch.full((1, 2), -1.0), ValueError, "labels must be between 0 and 1, or NaN"),
+        (0, torch.zeros(1, 2), (torch.zeros(1, 2),) * 3, ValueError, r"labels must be labels, or a pair"),
+        (1, (torch.zeros(1, 2), torch.zeros(1, 2, 3)), torch.zeros(1, 2), TypeError, "allowed must be.*Pass the pair"),
         (
             1,
             (torch.zeros(1, 2), torch.zeros(1, 2, 3)),
@@ -82,6 +90,6 @@ def test_no_positive_label_is_no_special_case() -> None:
         ),
     ],
 )
-def test_what_does_not_fit_is_named(weight, prediction, targets, error, message) -> None:
+def test_rejects_invalid_arguments(weight, prediction, targets, error, message) -> None:
     with pytest.raises(error, match=message):
         KnownLabelsLoss(weight)(prediction, targets)

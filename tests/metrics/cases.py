@@ -1,4 +1,4 @@
-"""Maps and boxes for the tests of localization: random ones, and those of the authors' program."""
+"""Maps and boxes for the localization tests: random ones, and the golden ones of the authors' program."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def random_cases(num_images: int, num_classes: int, size: tuple[int, int]) -> tuple[Tensor, list[Tensor]]:
-    """Smooth maps (N, M, 8, 8) and per image up to three boxes (K, 5), a third of the images without."""
+    """Make random maps (N, M, 8, 8) and up to three boxes (K, 5) per image. A third of the images has no box."""
     random = torch.Generator().manual_seed(3)
     maps = 4 * torch.randn(num_images, num_classes, 8, 8, generator=random)
     boxes = []
@@ -25,7 +25,7 @@ def random_cases(num_images: int, num_classes: int, size: tuple[int, int]) -> tu
 
 
 def golden_cases(folder: Path, dtype: torch.dtype) -> tuple[Tensor, list[Tensor], int, dict[str, np.ndarray]]:
-    """Maps, boxes, image size and expected hits of `localization.npz`."""
+    """Load maps, boxes, image size and expected hits from `localization.npz`."""
     with np.load(folder / "localization.npz") as file:
         golden = dict(file)
     maps = torch.from_numpy(golden["heatmap_logits"])

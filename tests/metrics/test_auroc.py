@@ -1,4 +1,4 @@
-"""The area under the ROC curve: pairs counted by hand, MONAI's own function, and classes where it is undefined."""
+"""Tests of the area under the ROC curve: counted pairs, MONAI's function, and undefined classes."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ NAN = float("nan")
 
 @pytest.fixture
 def scores() -> torch.Tensor:
-    """(60, 4), rounded so that some are equal."""
+    """Make scores (60, 4), rounded so that some are equal."""
     return torch.randn(60, 4, generator=torch.Generator().manual_seed(1)).round(decimals=1)
 
 
 @pytest.fixture
 def labels() -> torch.Tensor:
-    """(60, 4); nobody has the third abnormality, everybody the fourth."""
+    """Make labels (60, 4). The third abnormality is never present, the fourth always."""
     some = torch.rand(60, 4, generator=torch.Generator().manual_seed(2)) < torch.tensor([0.3, 0.7, 0.0, 2.0])
     return some.to(torch.uint8)
 
 
-def test_it_is_the_share_of_pairs_in_order(scores: torch.Tensor, labels: torch.Tensor) -> None:
+def test_area_is_the_share_of_correctly_ordered_pairs(scores: torch.Tensor, labels: torch.Tensor) -> None:
     for column in (0, 1):
         score, label = scores[:, column].tolist(), labels[:, column].tolist()
         present = [s for s, y in zip(score, label, strict=True) if y]
@@ -36,22 +36,22 @@ def test_it_is_the_share_of_pairs_in_order(scores: torch.Tensor, labels: torch.T
         assert auroc_per_class(scores, labels)[column].item() == pytest.approx(wins / len(present) / len(absent))
 
 
-def test_it_agrees_with_monai_where_monai_gives_a_number(scores: torch.Tensor, labels: torch.Tensor) -> None:
+def test_matches_monai_for_defined_classes(scores: torch.Tensor, labels: torch.Tensor) -> None:
     expected = torch.tensor(compute_roc_auc(scores[:, :2], labels[:, :2], average="none"))
     torch.testing.assert_close(auroc_per_class(scores, labels)[:2], expected, check_dtype=False)
 
 
-def test_the_means_agree_with_monai(scores: torch.Tensor, labels: torch.Tensor) -> None:
-    ours, theirs = PerClassAUROCMetric(), ROCAUCMetric()
+def test_means_match_monai(scores: torch.Tensor, labels: torch.Tensor) -> None:
+    metric, reference = PerClassAUROCMetric(), ROCAUCMetric()
     for part in torch.arange(60).split(25):
-        ours(scores[part, :2], labels[part, :2])
-        theirs(scores[part, :2], labels[part, :2])
-    found = ours.aggregate()
-    assert found["macro"] == pytest.approx(theirs.aggregate("macro"))
-    assert found["weighted"] == pytest.approx(theirs.aggregate("weighted"))
+        metric(scores[part, :2], labels[part, :2])
+        reference(scores[part, :2], labels[part, :2])
+    found = metric.aggregate()
+    assert found["macro"] == pytest.approx(reference.aggregate("macro"))
+    assert found["weighted"] == pytest.approx(reference.aggregate("weighted"))
 
 
-def test_a_class_without_positives_or_negatives_is_nan_and_left_out(scores: torch.Tensor, labels: torch.Tensor) -> None:
+def test_means_ignore_classes_without_positives_or_negatives(scores: torch.Tensor, labels: torch.Tensor) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         metric = PerClassAUROCMetric()
@@ -63,7 +63,7 @@ def test_a_class_without_positives_or_negatives_is_nan_and_left_out(scores: torc
     assert found["weighted"] == pytest.approx((found["per_class"][:2] * share).sum().item())
 
 
-def test_all_undefined_is_nan() -> None:
+def test_means_are_nan_if_all_classes_are_undefined() -> None:
     metric = PerClassAUROCMetric()
     metric(torch.zeros(3, 2), torch.zeros(3, 2))
     found = metric.aggregate()
@@ -72,7 +72,16 @@ def test_all_undefined_is_nan() -> None:
     assert found["weighted"] != found["weighted"]
 
 
-def test_an_unknown_label_leaves_out_that_image(scores: torch.Tensor, labels: torch.Tensor) -> None:
+def test_keeps_double_precision_and_drops_metadata() -> None:
+    metric = PerClassAUROCMetric()
+    scores = torch.tensor([[1.0], [1 + 1e-12]], dtype=torch.float64)  # equal in float32
+    kept = metric(scores, torch.tensor([[0], [1]]))
+    assert metric.aggregate()["macro"] == 1
+    assert [type(part) for part in kept] == [torch.Tensor, torch.Tensor]
+    assert metric(scores.bfloat16(), torch.tensor([[0], [1]]))[0].dtype == torch.float32
+
+
+def test_unknown_label_excludes_the_image(scores: torch.Tensor, labels: torch.Tensor) -> None:
     unknown = labels.double()
     unknown[:9, 0] = NAN
     expected = auroc_per_class(scores[9:], labels[9:])[0]
@@ -80,15 +89,13 @@ def test_an_unknown_label_leaves_out_that_image(scores: torch.Tensor, labels: to
     torch.testing.assert_close(auroc_per_class(scores, unknown)[1], auroc_per_class(scores, labels)[1])
 
 
-def test_probabilities_give_the_same_as_logits_and_reversal_the_complement(
-    scores: torch.Tensor, labels: torch.Tensor
-) -> None:
+def test_is_invariant_to_the_sigmoid_and_complemented_by_negation(scores: torch.Tensor, labels: torch.Tensor) -> None:
     areas = auroc_per_class(scores, labels)
     torch.testing.assert_close(auroc_per_class(scores.double().sigmoid(), labels), areas, equal_nan=True)
     torch.testing.assert_close(auroc_per_class(-scores, labels), 1 - areas, equal_nan=True)
 
 
-def test_wrong_input_is_named(scores: torch.Tensor, labels: torch.Tensor) -> None:
+def test_rejects_invalid_arguments(scores: torch.Tensor, labels: torch.Tensor) -> None:
     with pytest.raises(ValueError, match="labels must be of the scores' shape"):
         auroc_per_class(scores, labels[:, :2])
     with pytest.raises(ValueError, match="scores must be without NaN"):

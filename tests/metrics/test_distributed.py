@@ -1,4 +1,4 @@
-"""Two processes, each with its own part of the images (one has more), aggregate to what one process gets."""
+"""Tests that two processes with different parts of the images aggregate to the result of one process."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ dist.destroy_process_group()
 
 
 def results(part: slice) -> dict[str, float]:
-    """All metrics' averages after seeing a part of eleven images, of which none has the last label."""
+    """Compute all metrics' averages for a part of eleven images. None of the images has the last label."""
     maps, boxes = random_cases(num_images=11, num_classes=3, size=(64, 64))
     labels = torch.rand(11, 3, generator=torch.Generator().manual_seed(0)) < torch.tensor([0.5, 0.5, 0.0])
     points, areas = PointLocalizationMetric(64), PerClassAUROCMetric()
@@ -35,13 +35,13 @@ def results(part: slice) -> dict[str, float]:
     organs = OrganIoUMetric()
     organs(maps[part], (labels[part], maps[part].roll(1, dims=2) > 0))
     organs.tune_thresholds()
-    all_ = {"points": points.aggregate(), "areas": areas.aggregate(), "organs": organs.aggregate()}
-    return {f"{n}_{k}": v if isinstance(v, float) else v.tolist() for n, f in all_.items() for k, v in f.items()}
+    found = {"points": points.aggregate(), "areas": areas.aggregate(), "organs": organs.aggregate()}
+    return {f"{n}_{k}": v if isinstance(v, float) else v.tolist() for n, f in found.items() for k, v in f.items()}
 
 
 @pytest.mark.slow
-def test_processes_gather_what_each_has_seen(tmp_path: Path) -> None:
-    command = [sys.executable, "-W", "ignore", "-c", WORKER, str(tmp_path / "meeting")]
+def test_aggregate_gathers_the_values_of_all_processes(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", WORKER, str(tmp_path / "rendezvous")]
     workers = [subprocess.Popen([*command, str(rank)], stdout=subprocess.PIPE, text=True) for rank in (0, 1)]
     found = [json.loads(worker.communicate(timeout=240)[0]) for worker in workers]
     for name, value in results(slice(0, 11)).items():

@@ -1,4 +1,4 @@
-"""Bootstrap intervals: SciPy's own where SciPy can, known widths, groups, pairs, and what is undefined."""
+"""Tests of bootstrap intervals: SciPy's intervals, known widths, groups, pairs, and undefined values."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import torch
 from scipy.stats import bootstrap
 
 from monai_pylon.metrics import auroc_per_class, bootstrap_interval
+from monai_pylon.metrics.intervals import _draws, _resampled_means
 
 NAN = float("nan")
 MANY = 20_000
@@ -15,25 +16,25 @@ MANY = 20_000
 
 @pytest.fixture
 def hits() -> np.ndarray:
-    """(200, 3) of 1, 0 and NaN."""
+    """Make values (200, 3) of 1, 0 and NaN."""
     random = np.random.default_rng(5)
     values = (random.random((200, 3)) < [0.2, 0.5, 0.8]).astype(float)
     values[random.random((200, 3)) < 0.6] = NAN
     return values
 
 
-def test_it_agrees_with_scipy_on_a_plain_mean() -> None:
+def test_matches_scipy_for_a_mean() -> None:
     values = np.random.default_rng(0).normal(size=80)
     found = bootstrap_interval(values, num_resamples=MANY)
-    theirs = bootstrap((values,), np.mean, n_resamples=MANY, method="percentile", rng=np.random.default_rng(1))
+    reference = bootstrap((values,), np.mean, n_resamples=MANY, method="percentile", rng=np.random.default_rng(1))
     assert found.estimate == pytest.approx(values.mean())
-    assert found.low == pytest.approx(theirs.confidence_interval.low, abs=0.01)
-    assert found.high == pytest.approx(theirs.confidence_interval.high, abs=0.01)
+    assert found.low == pytest.approx(reference.confidence_interval.low, abs=0.01)
+    assert found.high == pytest.approx(reference.confidence_interval.high, abs=0.01)
 
 
 @pytest.mark.parametrize("kind", ["per_class", "macro", "weighted"])
-def test_sums_over_groups_give_what_the_rows_give(hits: np.ndarray, kind: str) -> None:
-    """The fast way of the means against the slow one that any function takes."""
+def test_means_from_group_sums_match_means_of_rows(hits: np.ndarray, kind: str) -> None:
+    """Compare the fast computation of means with the general one for functions."""
     means = {
         "per_class": lambda rows: np.nanmean(rows, axis=0),
         "macro": lambda rows: np.nanmean(np.nanmean(rows, axis=0)),
@@ -47,7 +48,7 @@ def test_sums_over_groups_give_what_the_rows_give(hits: np.ndarray, kind: str) -
     np.testing.assert_allclose(fast.high, slow.high, atol=0.02)
 
 
-def test_the_width_is_that_of_the_binomial() -> None:
+def test_width_matches_the_binomial_distribution() -> None:
     values = np.repeat([1.0, 0.0], 200)
     found = bootstrap_interval(values, num_resamples=MANY)
     half = 1.96 * np.sqrt(0.25 / 400)
@@ -55,16 +56,16 @@ def test_the_width_is_that_of_the_binomial() -> None:
     assert found.high == pytest.approx(0.5 + half, abs=0.005)
 
 
-def test_images_of_one_patient_are_drawn_together() -> None:
+def test_groups_are_drawn_together() -> None:
     values = np.repeat([1.0, 0.0], 200)
-    patients = np.repeat(np.arange(40), 10)  # ten alike of each: as if there were 40
+    patients = np.repeat(np.arange(40), 10)  # ten equal values per patient: the effective number of values is 40
     found = bootstrap_interval(values, groups=patients, num_resamples=MANY)
     half = 1.96 * np.sqrt(0.25 / 40)
     assert found.low == pytest.approx(0.5 - half, abs=0.02)
     assert found.high == pytest.approx(0.5 + half, abs=0.02)
 
 
-def test_groups_are_any_names_in_any_order(hits: np.ndarray) -> None:
+def test_groups_may_be_strings_in_any_order(hits: np.ndarray) -> None:
     numbers = np.random.default_rng(7).integers(0, 30, 200)
     names = [f"patient {n:03d}" for n in numbers]
     order = np.random.default_rng(8).permutation(200)
@@ -73,35 +74,36 @@ def test_groups_are_any_names_in_any_order(hits: np.ndarray) -> None:
     assert bootstrap_interval(hits[order], groups=numbers[order]) == pytest.approx(expected)
 
 
-def test_a_constant_gain_is_certain_though_each_number_is_not() -> None:
-    """What pairing is for: the same images are drawn for both."""
+def test_constant_difference_has_zero_width() -> None:
+    """The same images are drawn for both methods."""
     second = np.random.default_rng(0).normal(size=50)
     found = bootstrap_interval(second + 0.25, second)
     assert (found.low, found.high) == pytest.approx((0.25, 0.25))
     assert np.ptp(bootstrap_interval(second)[1:]) > 0.3
 
 
-def test_a_difference_changes_its_sign_with_the_order(hits: np.ndarray) -> None:
+def test_difference_changes_sign_with_the_order_of_methods(hits: np.ndarray) -> None:
     other = np.where(np.isnan(hits), NAN, 1 - hits)
-    there, back = bootstrap_interval(hits, other), bootstrap_interval(other, hits)
-    assert (there.estimate, there.low, there.high) == pytest.approx((-back.estimate, -back.high, -back.low))
+    found, reversed_ = bootstrap_interval(hits, other), bootstrap_interval(other, hits)
+    expected = (-reversed_.estimate, -reversed_.high, -reversed_.low)
+    assert (found.estimate, found.low, found.high) == pytest.approx(expected)
 
 
-def test_a_difference_counts_only_what_both_have() -> None:
+def test_difference_ignores_values_of_one_method_only() -> None:
     found = bootstrap_interval([1.0, 1.0, NAN, 0.0], [0.0, NAN, 1.0, 0.0])
     assert found.estimate == pytest.approx(0.5 - 0.0)
 
 
-def test_draws_without_the_class_are_left_out() -> None:
+def test_ignores_draws_without_the_class() -> None:
     values = np.full((30, 2), NAN)
-    values[0, 0] = 1.0  # in about a third of all draws nobody has it
+    values[0, 0] = 1.0  # about a third of all draws lacks the class
     found = bootstrap_interval(values, statistic="per_class")
     assert found.estimate[0] == found.low[0] == found.high[0] == 1
     assert np.isnan([found.estimate[1], found.low[1], found.high[1]]).all()
     assert bootstrap_interval(values, statistic="macro").estimate == 1
 
 
-def test_it_takes_the_area_under_the_curve() -> None:
+def test_accepts_auroc_as_statistic() -> None:
     random = torch.Generator().manual_seed(0)
     labels = torch.rand(120, 2, generator=random) < 0.4
     table = torch.stack([labels + torch.randn(120, 2, generator=random), labels], dim=-1).numpy()
@@ -115,26 +117,58 @@ def test_it_takes_the_area_under_the_curve() -> None:
     assert (found.estimate < found.high).all()
 
 
-def test_the_seed_decides(hits: np.ndarray) -> None:
+def test_seed_determines_the_interval(hits: np.ndarray) -> None:
     assert bootstrap_interval(hits) == bootstrap_interval(hits)
     assert bootstrap_interval(hits) == bootstrap_interval(hits, generator=np.random.default_rng(0))
     assert bootstrap_interval(hits) != bootstrap_interval(hits, generator=1)
 
 
-def test_more_confidence_is_wider(hits: np.ndarray) -> None:
+def test_higher_level_gives_a_wider_interval(hits: np.ndarray) -> None:
     wide, narrow = bootstrap_interval(hits, level=0.99), bootstrap_interval(hits, level=0.8)
     assert wide.low < narrow.low < narrow.high < wide.high
 
 
-def test_many_groups_are_drawn_in_parts(hits: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_draw_has_as_many_groups_as_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monai_pylon.metrics.intervals._CELLS_AT_A_TIME", 13)
+    tables = list(_draws(3, 10, np.random.default_rng(0)))
+    assert [table.shape for table in tables] == [(4, 3), (4, 3), (2, 3)]
+    assert (np.concatenate(tables).sum(1) == 3).all()
+
+
+def test_draws_only_groups_of_the_data() -> None:
+    estimate, draws = _resampled_means([np.array([[1.0]])], np.array([0]), "weighted", 20, np.random.default_rng(0))
+    assert estimate == 1
+    assert (draws == 1).all()
+
+
+def test_one_row_gives_an_interval_without_width() -> None:
+    assert bootstrap_interval([0.5], num_resamples=1) == (0.5, 0.5, 0.5)
+
+
+def test_function_gets_the_rows_of_each_drawn_group() -> None:
+    assert bootstrap_interval(np.arange(4.0), statistic=len, num_resamples=50) == (4, 4, 4)
+    found = bootstrap_interval(np.arange(3.0), np.zeros(3), ["a", "a", "b"], statistic=np.sum, num_resamples=200)
+    assert found == (3, 2, 4)  # the sum of group a is 1, of group b 2
+
+
+def test_default_number_of_resamples(hits: np.ndarray) -> None:
+    assert bootstrap_interval(hits, level=0.9) == bootstrap_interval(hits, level=0.9, num_resamples=2000)
+
+
+def test_drawing_in_parts_gives_the_same_interval(hits: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = bootstrap_interval(hits)
     monkeypatch.setattr("monai_pylon.metrics.intervals._CELLS_AT_A_TIME", 1000)
     assert bootstrap_interval(hits) == whole
 
 
-def test_wrong_input_is_named(hits: np.ndarray) -> None:
-    with pytest.raises(ValueError, match="level must be between 0 and 1"):
-        bootstrap_interval(hits, level=95)
+def test_rejects_invalid_arguments(hits: np.ndarray) -> None:
+    for level in (0, 1, 1.5):
+        with pytest.raises(ValueError, match="level must be between 0 and 1"):
+            bootstrap_interval(hits, level=level)
+    with pytest.raises(ValueError, match="num_resamples must be positive"):
+        bootstrap_interval(hits, num_resamples=0)
+    with pytest.raises(ValueError, match=r"values must be of shape \(N,\) or \(N, M\)"):
+        bootstrap_interval(hits[..., None])
     with pytest.raises(ValueError, match="Did you mean 'macro'"):
         bootstrap_interval(hits, statistic="makro")
     with pytest.raises(ValueError, match="groups must be 200 long"):

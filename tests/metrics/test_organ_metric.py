@@ -1,4 +1,4 @@
-"""The OrganIoU of many volumes: thresholds from one part for another, every form of input, and ignite engines."""
+"""Tests of OrganIoU over many volumes: tuned thresholds, all forms of input, and ignite engines."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ THRESHOLDS = list(ORGAN_IOU_THRESHOLDS)
 
 
 def random_part(samples=5, labels=3, seed=0):
-    """Attention that prefers its region, labels of which the last is never present, regions empty where absent."""
+    """Make attention that is higher in its region. The last label is never present. Absent labels have no region."""
     random = torch.Generator().manual_seed(seed)
     present = (torch.rand(samples, labels, generator=random) < 0.6).double()
     present[0], present[:, -1] = 1, 0
@@ -34,7 +34,7 @@ def reference_tables(attention, present, allowed):
     return np.stack([organ_iou_table(a, g, THRESHOLDS, m) for a, g, m in parts])
 
 
-def test_thresholds_of_one_part_are_kept_for_another():
+def test_keeps_tuned_thresholds_after_reset():
     attention, present, allowed = random_part()
     metric = OrganIoUMetric()
     curves = metric(attention, (present, allowed))
@@ -47,7 +47,7 @@ def test_thresholds_of_one_part_are_kept_for_another():
     metric.reset()
 
     attention, present, allowed = random_part(seed=1)
-    present[1, 2] = 1  # a label that the first part did not have
+    present[1, 2] = 1  # a label that the first dataset does not have
     metric(attention, (present, allowed))
     other = OrganIoUMetric(chosen)
     values = other(attention, (present, allowed))
@@ -59,7 +59,7 @@ def test_thresholds_of_one_part_are_kept_for_another():
         np.testing.assert_allclose(kept, given, equal_nan=True)
 
 
-def test_the_averages():
+def test_averages():
     values = torch.tensor([[1.0, NAN, 0.5], [0.0, NAN, NAN], [0.5, NAN, NAN]])
     metric = OrganIoUMetric(0.5)
     metric.extend(values)
@@ -70,7 +70,7 @@ def test_the_averages():
     assert found["thresholds"].item() == 0.5
 
 
-def test_before_tuning_the_averages_are_those_at_the_best_thresholds():
+def test_aggregate_before_tuning_uses_the_best_thresholds():
     attention, present, allowed = random_part()
     metric = OrganIoUMetric()
     metric(attention, (present, allowed))
@@ -87,7 +87,7 @@ Explained = namedtuple("Explained", "logits attention slice_scores")
 
 
 @pytest.mark.parametrize("thresholds", [0.3, None])
-def test_every_form_of_input_gives_the_same(thresholds):
+def test_all_forms_of_input_give_the_same_values(thresholds):
     attention, present, allowed = random_part(samples=2)
     function = organ_iou_curve if thresholds is None else organ_iou
     second = THRESHOLDS if thresholds is None else thresholds
@@ -111,7 +111,15 @@ def test_every_form_of_input_gives_the_same(thresholds):
         torch.testing.assert_close(given, torch.stack(expected), equal_nan=True)
 
 
-def test_batches_are_samples_one_by_one():
+def test_accepts_lists_of_one_sample_and_explanations_of_two_parts():
+    attention, allowed, labels = torch.tensor([[4.0, 3.0]]), torch.tensor([[1, 0]]), torch.tensor([1])
+    metric = OrganIoUMetric(0.5)
+    for y_pred in ([attention], (torch.zeros(1, 1), attention[None])):
+        for y in ([allowed], [(labels, allowed)], (labels[None], allowed[None])):
+            assert metric(y_pred, y).tolist() == [[0.5]]
+
+
+def test_batch_equals_single_samples():
     attention, present, allowed = random_part()
     together, alone = OrganIoUMetric(), OrganIoUMetric()
     together(attention, (present, allowed))
@@ -120,21 +128,21 @@ def test_batches_are_samples_one_by_one():
     torch.testing.assert_close(alone.get_buffer(), together.get_buffer(), equal_nan=True)
 
 
-def test_the_authors_zero_for_perfect_attention():
+def test_perfect_attention_is_zero_with_paper_code_compat():
     attention, allowed = torch.tensor([[[1.0, 0.0]]]), torch.tensor([[[1, 0]]])
     assert OrganIoUMetric(0.5)(attention, allowed).item() == 1
     assert OrganIoUMetric(0.5, paper_code_compat=True)(attention, allowed).item() == 0
     assert OrganIoUMetric(paper_code_compat=True)(attention, allowed).amax() == 0
 
 
-def test_relative_attention_stays_as_it_is():
+def test_does_not_divide_relative_attention_again():
     attention, allowed = torch.tensor([[[0.2, 0.4]]]), torch.tensor([[[1, 0]]])
     assert OrganIoUMetric(0.3)(attention, allowed).item() == 0.5
     assert OrganIoUMetric(0.3, relative=True)(attention, allowed).item() == 0
     assert OrganIoUMetric(relative=True)(attention, allowed)[0, 0, 20] == 0
 
 
-def test_thresholds_can_be_kept_in_a_json_file(tmp_path):
+def test_thresholds_can_be_saved_as_json(tmp_path):
     attention, present, allowed = random_part()
     metric = OrganIoUMetric()
     metric(attention, (present, allowed))
@@ -145,7 +153,7 @@ def test_thresholds_can_be_kept_in_a_json_file(tmp_path):
     assert again.aggregate()["weighted"] == pytest.approx(metric.aggregate()["weighted"])
 
 
-def test_the_handler_writes_every_class_in_monais_evaluator():
+def test_handler_reports_each_class_in_monais_evaluator():
     attention, present, allowed = random_part()
     items = [{"image": a, "label": m, "allowed": g} for a, m, g in zip(attention, present, allowed, strict=True)]
     handler = PerClassMetricHandler(
@@ -176,27 +184,35 @@ def test_the_handler_writes_every_class_in_monais_evaluator():
     ("arguments", "message"),
     [
         ((torch.ones(1, 2, 3), None), "y must be the allowed regions"),
+        (([torch.ones(2, 3)], None), "y must be the allowed regions"),
+        (([torch.ones(2, 3)], []), r"y must be allowed regions, or the pair \(labels, allowed\)"),
         ((torch.ones(1, 2), torch.ones(1, 2)), r"y_pred must be of shape \(N, M, \*grid\)"),
         ((torch.ones(2, 2, 3), torch.ones(1, 2, 3)), "y must be of 2 samples"),
         ((torch.ones(2, 2, 3), (torch.ones(1, 2), torch.ones(2, 2, 3))), "labels must be of 2 samples"),
         ((torch.ones(1, 2, 3), torch.ones(1, 2, 4)), "resample_attention"),
     ],
 )
-def test_refuses_what_does_not_fit(arguments, message):
+def test_rejects_invalid_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         OrganIoUMetric(0.5)(*arguments)
 
 
+def test_accepts_thresholds_at_the_limits():
+    attention, allowed = torch.tensor([[[4.0, 3.0], [4.0, 3.0]]]), torch.tensor([[[1, 0], [1, 1]]])
+    assert OrganIoUMetric([0.0, 1.0])(attention, (torch.ones(1, 2), allowed)).tolist() == [[0.5, 0]]
+
+
 @pytest.mark.parametrize(
-    ("thresholds", "message"), [(1.5, "between 0 and 1"), ([[0.1]], r"a number or of shape \(M,\)")]
+    ("thresholds", "message"),
+    [(1.5, "between 0 and 1"), (-0.5, "between 0 and 1"), ([[0.1]], r"a number or of shape \(M,\)")],
 )
-def test_refuses_thresholds(thresholds, message):
+def test_rejects_invalid_thresholds(thresholds, message):
     with pytest.raises(ValueError, match=f"thresholds must be {message}"):
         OrganIoUMetric(thresholds)
 
 
-def test_refuses_to_tune_or_average_what_it_has_not():
-    with pytest.raises(ValueError, match="the metric must be made without thresholds"):
+def test_rejects_tuning_of_fixed_thresholds_and_empty_aggregates():
+    with pytest.raises(ValueError, match="fixed thresholds, which cannot be tuned"):
         OrganIoUMetric(0.5).tune_thresholds()
     with pytest.raises(ValueError, match="the metric must be called"):
         OrganIoUMetric().tune_thresholds()

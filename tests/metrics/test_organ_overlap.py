@@ -1,12 +1,19 @@
-"""OrganIoU against an independent reference, by hand, its laws and its edges."""
+"""Tests of OrganIoU: a slow reference, hand-computed values, invariances and edge cases."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 import torch
+from monai.data import MetaTensor
 
-from monai_pylon.metrics import ORGAN_IOU_THRESHOLDS, organ_iou, organ_iou_curve, resample_attention
+from monai_pylon.metrics import (
+    ORGAN_IOU_THRESHOLDS,
+    organ_iou,
+    organ_iou_curve,
+    relative_attention,
+    resample_attention,
+)
 from tests.references.organ_iou import organ_iou_table
 
 NAN = float("nan")
@@ -25,7 +32,7 @@ PRESENT = torch.tensor([1, 1, 1, 0, 1, 0])
 
 @pytest.mark.parametrize("grid", [(9,), (4, 6), (4, 3, 5)])
 @pytest.mark.parametrize("labels", [None, PRESENT])
-def test_equals_the_slow_reference(grid, labels):
+def test_matches_the_slow_reference(grid, labels):
     attention, allowed = random_case(grid=grid)
     known = None if labels is None else labels.numpy()
     expected = organ_iou_table(attention.numpy(), allowed.numpy(), list(ORGAN_IOU_THRESHOLDS), known)
@@ -37,36 +44,30 @@ def test_equals_the_slow_reference(grid, labels):
         np.testing.assert_array_equal(one, given[:, column])
 
 
-def test_by_hand():
-    attention = torch.tensor([[[8.0, 4.0], [2.0, -9.0]]])  # relative: 1, .5, .25, 0
+def test_hand_computed_values():
+    attention = torch.tensor([[[8.0, 4.0], [2.0, -9.0]]])  # relative attention: 1, 0.5, 0.25, 0
     allowed = torch.tensor([[[True, False], [True, True]]])
     for threshold, value in ((0.0, 2 / 3), (0.25, 1 / 2), (0.3, 1 / 2), (0.5, 1), (0.99, 1)):
         assert organ_iou(attention, allowed, threshold).item() == pytest.approx(value)
 
 
-def test_a_value_equal_to_the_threshold_is_not_above_it():
-    """In single precision too, where 0.02 and 0.02 must be the same number."""
+def test_value_equal_to_the_threshold_is_not_above_it():
+    """In float32 too, where values and thresholds must be rounded alike."""
     for dtype in (torch.float32, torch.float64):
         shares = torch.tensor(ORGAN_IOU_THRESHOLDS, dtype=dtype)
         attention = torch.cat([shares, torch.ones(1, dtype=dtype)])[None]
         above = organ_iou_curve(attention, torch.eye(54)[-1:])
-        expected = [1 / (53 - column) for column in range(53)]  # so many are above threshold number `column`
+        expected = [1 / (53 - column) for column in range(53)]  # 53 - column values are above threshold number `column`
         torch.testing.assert_close(above[0], torch.tensor(expected))
         each = [organ_iou(attention, torch.eye(54)[-1:], threshold) for threshold in ORGAN_IOU_THRESHOLDS]
         torch.testing.assert_close(torch.cat(each), torch.tensor(expected))
 
 
-def test_the_thresholds_are_the_authors():
-    assert ORGAN_IOU_THRESHOLDS[:6] == (0.004, 0.008, 0.012, 0.016, 0.02, 0.04)
-    assert ORGAN_IOU_THRESHOLDS[-1] == 0.98
-    assert len(ORGAN_IOU_THRESHOLDS) == 53
-
-
 EDGES = [
     # attention, allowed, label, OrganIoU
-    ([1.0, 2.0], [0, 0], None, NAN),  # an empty region: absent
+    ([1.0, 2.0], [0, 0], None, NAN),  # empty region: absent
     ([1.0, 2.0], [0, 0], 0, NAN),
-    ([1.0, 2.0], [0, 0], 1, 0),  # present, though its region was lost
+    ([1.0, 2.0], [0, 0], 1, 0),  # present with an empty region
     ([1.0, 2.0], [0, 0], NAN, NAN),
     ([1.0, 2.0], [1, 1], 0, NAN),
     ([1.0, 2.0], [1, 1], 1, 1),
@@ -78,7 +79,7 @@ EDGES = [
 
 
 @pytest.mark.parametrize(("attention", "allowed", "label", "value"), EDGES)
-def test_edges(attention, allowed, label, value):
+def test_edge_cases(attention, allowed, label, value):
     labels = None if label is None else torch.tensor([label])
     given = organ_iou(torch.tensor([attention]), torch.tensor([allowed]), 0.2, labels)
     curve = organ_iou_curve(torch.tensor([attention]), torch.tensor([allowed]), [0.1, 0.2], labels)
@@ -87,20 +88,20 @@ def test_edges(attention, allowed, label, value):
 
 
 @pytest.mark.parametrize(("label", "value"), [(1, 0), (None, NAN)])
-def test_nothing_is_above_a_threshold_of_one(label, value):
+def test_no_attention_is_above_a_threshold_of_one(label, value):
     labels = None if label is None else torch.tensor([label])
     given = organ_iou(torch.tensor([[1.0, 2.0]]), torch.tensor([[1, 1]]), 1.0, labels)
     torch.testing.assert_close(given, torch.tensor([float(value)]), equal_nan=True)
 
 
-def test_all_attention_inside_is_one_and_zero_in_the_authors_program():
+def test_perfect_attention_gives_one_or_zero_with_paper_code_compat():
     attention, allowed = torch.tensor([[4.0, 3.0, 0.0], [4.0, 0.0, 3.0]]), torch.tensor([[1, 1, 0], [1, 1, 0]])
     assert organ_iou(attention, allowed, 0.1).tolist() == [1, 0.5]
     assert organ_iou(attention, allowed, 0.1, paper_code_compat=True).tolist() == [0, 0.5]
     assert organ_iou_curve(attention, allowed, [0.1, 0.9], paper_code_compat=True).tolist() == [[0, 0], [0.5, 0]]
 
 
-def test_each_label_may_have_its_threshold():
+def test_accepts_one_threshold_per_label():
     attention, allowed = random_case()
     thresholds = torch.tensor([0.1, 0.2, NAN, 0.4, NAN, 0.6])
     given = organ_iou(attention, allowed, thresholds)
@@ -110,7 +111,7 @@ def test_each_label_may_have_its_threshold():
     torch.testing.assert_close(organ_iou(attention, allowed, thresholds.tolist()), given, equal_nan=True)
 
 
-def test_positive_factors_flips_and_the_order_of_labels_do_not_matter():
+def test_is_invariant_to_scale_flips_and_label_order():
     attention, allowed = random_case()
     expected = organ_iou_curve(attention, allowed)
     options = {"equal_nan": True, "rtol": 0, "atol": 0}
@@ -120,28 +121,28 @@ def test_positive_factors_flips_and_the_order_of_labels_do_not_matter():
 
 
 @pytest.mark.parametrize("thresholds", [[0.5], [0.0, 1.0], [0.3, 0.3001, 0.30011, 0.9], [0.1, 0.1 + 1e-9]])
-def test_any_ascending_thresholds(thresholds):
-    """Near ones too, where a ruler would need too many marks."""
+def test_curve_matches_single_thresholds(thresholds):
+    """The last two cases need more bins than the lookup table may have."""
     attention, allowed = random_case()
     expected = torch.stack([organ_iou(attention, allowed, threshold) for threshold in thresholds], dim=1)
     torch.testing.assert_close(organ_iou_curve(attention, allowed, thresholds), expected, equal_nan=True)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
-def test_precision(dtype):
+def test_returns_float32(dtype):
     attention, allowed = random_case()
     assert organ_iou(attention.to(dtype), allowed, 0.3).dtype == torch.float32
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32])
-def test_allowed_may_be_numbers_and_attention_an_array(dtype):
+def test_accepts_numeric_regions_and_numpy_arrays(dtype):
     attention, allowed = random_case()
     expected = organ_iou(attention, allowed, 0.3)
     torch.testing.assert_close(organ_iou(attention, 0.5 * allowed.to(dtype), 0.3), expected, equal_nan=True)
     torch.testing.assert_close(organ_iou(attention.numpy(), allowed.numpy(), 0.3), expected, equal_nan=True)
 
 
-def test_unequal_grids_name_the_resampling():
+def test_error_for_different_grids_names_resample_attention():
     attention, allowed = torch.rand(2, 5, 5, 5), torch.ones(2, 6, 6, 9)
     with pytest.raises(
         ValueError, match=r"allowed must be of the attention's 2 labels and grid \(5, 5, 5\).*resample_att"
@@ -151,7 +152,7 @@ def test_unequal_grids_name_the_resampling():
     assert organ_iou(resampled, allowed, 0.5, relative=True).tolist() == [1, 1]
 
 
-def test_resampling_is_linear_between_the_centres_of_cells_and_after_the_division():
+def test_resampling_divides_and_then_interpolates_between_cell_centers():
     attention = torch.tensor([[0.0, 8.0], [-4.0, 4.0]])
     expected = torch.tensor([[0.0, 0.25, 0.75, 1.0]]).expand(2, 4)
     torch.testing.assert_close(resample_attention(attention, [4]), expected)
@@ -159,7 +160,35 @@ def test_resampling_is_linear_between_the_centres_of_cells_and_after_the_divisio
     torch.testing.assert_close(resample_attention(3 * whole, (3, 4, 5)), whole / whole.amax((1, 2, 3), keepdim=True))
 
 
-def test_relative_attention_is_not_divided_again():
+def test_resampling_in_two_dimensions():
+    attention = torch.tensor([[[4.0, 0.0], [0.0, 0.0]]])
+    assert resample_attention(attention, (1, 1)).item() == 0.25
+    assert resample_attention(attention, (2, 1)).flatten().tolist() == [0.5, 0]
+
+
+@pytest.mark.parametrize(("shape", "grid"), [((1, 4), (4, 4)), ((1, 4, 4), (4,)), ((1, 2, 2, 2, 2), (2, 2, 2, 2))])
+def test_resampling_rejects_another_number_of_axes(shape, grid):
+    with pytest.raises(ValueError, match=f"grid must be {len(shape) - 1} numbers of grid cells, at most 3"):
+        resample_attention(torch.ones(shape), grid)
+
+
+def test_keeps_double_precision():
+    assert relative_attention(torch.ones(1, 2, dtype=torch.float64)).dtype == torch.float64
+    assert relative_attention(torch.ones(1, 2, dtype=torch.float16)).dtype == torch.float32
+    attention = torch.tensor([[0.3 + 1e-12, 1.0]], dtype=torch.float64)  # equal to 0.3 in float32
+    assert organ_iou(attention, torch.tensor([[1, 0]]), 0.3, relative=True).item() == 0.5
+    assert organ_iou(attention, torch.tensor([[1, 0]]), 0.3).item() == 0.5
+
+
+def test_accepts_lists_of_labels_and_drops_metadata():
+    attention, allowed = MetaTensor(torch.tensor([[1.0, 2.0], [1.0, 2.0]])), MetaTensor(torch.ones(2, 2))
+    values = organ_iou(attention, allowed, 0.2, [1, 0])
+    torch.testing.assert_close(values, torch.tensor([1, NAN]), equal_nan=True)
+    assert type(values) is torch.Tensor
+
+
+def test_does_not_divide_relative_attention_again():
+    assert organ_iou(torch.tensor([[0.0, 1.0]]), torch.tensor([[1, 1]]), 0.5, relative=True).item() == 1
     attention, allowed = torch.tensor([[0.2, 0.4]]), torch.tensor([[1, 0]])
     assert organ_iou(attention, allowed, 0.3).item() == 0.5
     assert organ_iou(attention, allowed, 0.3, relative=True).item() == 0
@@ -174,13 +203,14 @@ def test_relative_attention_is_not_divided_again():
         ((torch.ones(1, 2), torch.ones(2, 2), 0.5), "allowed must be of the attention's 1 labels"),
         ((torch.ones(1, 2), torch.ones(1, 2), 1.5), "threshold must be between 0 and 1"),
         ((torch.ones(1, 2), torch.ones(1, 2), -0.1), "threshold must be between 0 and 1"),
-        ((torch.ones(1, 2), torch.ones(1, 2), [0.1, 0.2]), "threshold must be a number, or 1, one for each label"),
+        ((torch.ones(1, 2), torch.ones(1, 2), [0.1, 0.2]), "threshold must be one number, or 1 numbers, one per label"),
         ((torch.ones(1, 2), torch.ones(1, 2), 0.1, torch.tensor([2])), "labels must be 0, 1 or NaN"),
         ((torch.ones(1, 2), torch.ones(1, 2), 0.1, torch.tensor([1, 0])), r"labels must be of shape \(1,\)"),
-        ((torch.ones(1, 2) * 2, torch.ones(1, 2), 0.1, None, False, True), "between 0 and 1 where it is relative"),
+        ((-torch.ones(1, 2), torch.ones(1, 2), 0.1, None, False, True), "between 0 and 1 if relative=True"),
+        ((torch.ones(1, 2) * 2, torch.ones(1, 2), 0.1, None, False, True), "between 0 and 1 if relative=True"),
     ],
 )
-def test_refuses_what_does_not_fit(arguments, message):
+def test_rejects_invalid_arguments(arguments, message):
     with pytest.raises(ValueError, match=message):
         organ_iou(*arguments)
 
@@ -188,11 +218,11 @@ def test_refuses_what_does_not_fit(arguments, message):
 @pytest.mark.parametrize(
     ("thresholds", "message"),
     [
-        ([0.5, 0.5], "thresholds must be ascending"),
+        ([0.5, 0.5], "thresholds must be strictly ascending"),
         ([0.5, 1.5], "thresholds must be between 0 and 1"),
         ([], r"thresholds must be of shape \(T,\)"),
     ],
 )
-def test_refuses_thresholds(thresholds, message):
+def test_rejects_invalid_thresholds(thresholds, message):
     with pytest.raises(ValueError, match=message):
         organ_iou_curve(torch.ones(1, 2), torch.ones(1, 2), thresholds)

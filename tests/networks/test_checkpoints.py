@@ -1,75 +1,32 @@
-"""The best checkpoint is the best one, whatever comes later, and a reader of a half file says so."""
+"""Plain checkpoints, the description beside them, and the checks when they are loaded."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 
-from monai_pylon.handlers import TrainingCheckpoints
 from monai_pylon.networks import load_checkpoint, read_checkpoint
-from monai_pylon.utils import file_hash
+from monai_pylon.networks.checkpoints import read_description, save_checkpoint
+
+SPEC = {"name": "line"}
+STATE = {"weight": torch.ones(1, 1), "bias": torch.ones(1)}
 
 
-def make(folder: Path, **how: Any) -> tuple[TrainingCheckpoints, torch.nn.Module, Any]:
+def saved(folder: Path, network: Any = SPEC, **inputs: Any) -> Path:
+    save_checkpoint(folder / "model.pt", STATE, {"network": network, "inputs": inputs})
+    return folder / "model.pt"
+
+
+def line() -> torch.nn.Module:
     net = torch.nn.Linear(1, 1)
-    optimizer = torch.optim.Adam(net.parameters())
-    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer)
-    validator = SimpleNamespace(state=SimpleNamespace(metrics={}))
-    handler = TrainingCheckpoints(folder, net, optimizer, scheduler, validator, {"name": "line"}, **how)
-    return handler, net, validator
+    torch.nn.init.zeros_(net.weight)
+    return net
 
 
-def run(handler: TrainingCheckpoints, net: torch.nn.Module, validator: Any, values: list[float], rank: int = 0) -> None:
-    """Epochs with these values; the weight is the number of the epoch."""
-    for epoch, value in enumerate(values, start=1):
-        torch.nn.init.constant_(net.weight, epoch)
-        validator.state.metrics["val_loss"] = value
-        handler.save(SimpleNamespace(state=SimpleNamespace(epoch=epoch, rank=rank)))
-
-
-@pytest.mark.parametrize(
-    ("smaller", "values", "best"),
-    [
-        (True, [0.5, 0.3, 0.4], 2),
-        (False, [0.5, 0.3, 0.4], 1),
-        (True, [0.5, 0.5], 1),  # of equals the first
-        (True, [float("nan"), 0.9, 0.4], 3),
-        (True, [0.2, float("nan")], 1),
-    ],
-)
-def test_the_best_epoch_is_kept(smaller: bool, values: list[float], best: int, tmp_path: Path) -> None:
-    handler, net, validator = make(tmp_path, smaller_is_better=smaller)
-    run(handler, net, validator, values)
-    assert read_checkpoint(handler.best)["model"]["weight"].item() == best
-    assert read_checkpoint(handler.best)["epoch"] == best
-    last = read_checkpoint(handler.last)
-    assert last["model"]["weight"].item() == len(values)
-    assert last["best_epoch"] == best
-
-
-def test_a_training_without_any_value_still_leaves_weights(tmp_path: Path) -> None:
-    handler, net, validator = make(tmp_path)
-    run(handler, net, validator, [float("nan")])
-    assert handler.best.is_file()
-
-
-def test_only_the_first_process_writes(tmp_path: Path) -> None:
-    handler, net, validator = make(tmp_path)
-    run(handler, net, validator, [0.5], rank=1)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_mark_is_of_the_content(tmp_path: Path) -> None:
-    for name, text in (("a", "x"), ("b", "x"), ("c", "y")):
-        (tmp_path / name).write_text(text)
-    assert file_hash(tmp_path / "a") == file_hash(tmp_path / "b") != file_hash(tmp_path / "c")
-
-
-def test_a_file_that_is_no_checkpoint_is_an_error(tmp_path: Path) -> None:
+def test_rejects_a_file_that_is_no_checkpoint(tmp_path: Path) -> None:
     (tmp_path / "notes.pt").write_text("not a checkpoint")
     with pytest.raises(ValueError, match=r"notes\.pt' cannot be read"):
         read_checkpoint(tmp_path / "notes.pt")
@@ -78,49 +35,77 @@ def test_a_file_that_is_no_checkpoint_is_an_error(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "list.pt")
 
 
-def trained_on(folder: Path, **inputs: Any) -> Path:
-    handler, net, validator = make(folder, inputs=inputs)
-    run(handler, net, validator, [0.5])
-    return handler.best
-
-
-def test_other_inputs_than_those_of_the_training_are_refused(tmp_path: Path) -> None:
-    file, net = trained_on(tmp_path, spacing=[0.8, 0.8, 0.8], size=256), torch.nn.Linear(1, 1)
-    load_checkpoint(net, file, {"name": "line"}, {"spacing": (0.8, 0.8, 0.8), "size": 256})
+def test_rejects_other_inputs_than_those_of_the_training(tmp_path: Path) -> None:
+    file, net = saved(tmp_path, spacing=[0.8, 0.8, 0.8], size=256), line()
+    load_checkpoint(net, file, SPEC, {"spacing": (0.8, 0.8, 0.8), "size": 256})
     assert net.weight.item() == 1
     with pytest.raises(
         ValueError, match=r"spacing must be \[0.8, 0.8, 0.8\], with which .* but is \[1, 1, 1\]\."
     ) as error:
-        load_checkpoint(net, file, {"name": "line"}, {"spacing": [1, 1, 1]})
+        load_checkpoint(net, file, SPEC, {"spacing": [1, 1, 1]})
     assert '--spacing "[0.8, 0.8, 0.8]"' in str(error.value)
     with pytest.raises(ValueError, match="size must be 256"):
-        load_checkpoint(net, file, {"name": "line"}, {"size": 512})
+        load_checkpoint(net, file, SPEC, {"size": 512})
 
 
-def test_where_another_size_makes_sense_the_log_says_so(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    file, net = trained_on(tmp_path, size=256), torch.nn.Linear(1, 1)
-    load_checkpoint(net, file, {"name": "line"}, {"size": 256}, "warn")
+def test_warns_of_other_inputs_if_asked_to(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file, net = saved(tmp_path, size=256), line()
+    load_checkpoint(net, file, SPEC, {"size": 256}, "warn")
     assert not caplog.records
-    load_checkpoint(net, file, {"name": "line"}, {"size": 512}, "warn")
+    load_checkpoint(net, file, SPEC, {"size": 512}, "warn")
     assert net.weight.item() == 1
     assert "size must be 256" in caplog.text
     with pytest.raises(ValueError, match="other_inputs must be one of"):
-        load_checkpoint(net, file, {"name": "line"}, {"size": 256}, "ignore")
+        load_checkpoint(net, file, SPEC, {"size": 256}, "ignore")
 
 
-def test_a_checkpoint_that_does_not_say_what_it_was_trained_on_is_taken(tmp_path: Path) -> None:
-    net = torch.nn.Linear(1, 1)
-    torch.save({"weight": torch.ones(1, 1), "bias": torch.ones(1)}, tmp_path / "bare.pt")
-    for file in (tmp_path / "bare.pt", trained_on(tmp_path)):
-        torch.nn.init.zeros_(net.weight)
-        load_checkpoint(net, file, {"name": "line"}, {"spacing": [1, 1, 1]})
+def test_rejects_another_networks_checkpoint(tmp_path: Path) -> None:
+    file = saved(tmp_path, {"name": "curve", "encoder": "resnet18", "width": 8})
+    with pytest.raises(ValueError, match=r"one of the network name=line, but .* is one of name=curve") as error:
+        load_checkpoint(line(), file, SPEC)
+    assert "--network_name curve --encoder resnet18 --network_settings \"{'width': 8}\"" in str(error.value)
+
+
+def test_loads_a_checkpoint_without_description(tmp_path: Path) -> None:
+    torch.save(STATE, tmp_path / "bare.pt")
+    for file in (tmp_path / "bare.pt", saved(tmp_path)):
+        net = line()
+        load_checkpoint(net, file, SPEC, {"spacing": [1, 1, 1]})
         assert net.weight.item() == 1
 
 
-def test_a_training_on_other_inputs_is_not_gone_on_with(tmp_path: Path) -> None:
-    trained_on(tmp_path, size=256)
-    state = SimpleNamespace(epoch=0, iteration=0, epoch_length=1)
+def test_checks_the_description_within_a_training_state(tmp_path: Path) -> None:
+    torch.save({"model": STATE, "network": SPEC, "inputs": {"size": 256}, "epoch": 3}, tmp_path / "last.pt")
+    net = line()
+    load_checkpoint(net, tmp_path / "last.pt", SPEC, {"size": 256})
+    assert net.weight.item() == 1
     with pytest.raises(ValueError, match="size must be 256"):
-        make(tmp_path, inputs={"size": 512})[0].start(SimpleNamespace(state=state))
-    make(tmp_path, inputs={"size": 256})[0].start(SimpleNamespace(state=state))
-    assert state.epoch == 1
+        load_checkpoint(net, tmp_path / "last.pt", SPEC, {"size": 512})
+
+
+def test_wrong_weights_are_an_error(tmp_path: Path) -> None:
+    """MONAI's own loader copies the keys that fit and is silent about the others."""
+    save_checkpoint(tmp_path / "model.pt", {**STATE, "weight": torch.ones(1, 2)}, {"network": SPEC})
+    with pytest.raises(ValueError, match=r"one of name=line, .*weight \(1, 2\) instead of \(1, 1\)"):
+        load_checkpoint(line(), tmp_path / "model.pt", SPEC)
+    save_checkpoint(tmp_path / "model.pt", {"weight": torch.ones(1, 1)}, {"network": SPEC})
+    with pytest.raises(ValueError, match="they differ in bias"):
+        load_checkpoint(line(), tmp_path / "model.pt", SPEC)
+
+
+def test_new_weights_never_stand_beside_an_old_description(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = saved(tmp_path, size=256)
+    monkeypatch.setattr(torch, "save", lambda *_: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        saved(tmp_path, size=512)
+    assert read_description(file) == {}
+    assert [path.name for path in tmp_path.iterdir()] == ["model.pt"]
+
+
+def test_a_damaged_description_is_named(tmp_path: Path) -> None:
+    file = saved(tmp_path)
+    file.with_suffix(".json").write_text('{"network": ')
+    with pytest.raises(ValueError, match=r"model\.json cannot be read: .* Restore it"):
+        load_checkpoint(line(), file, SPEC)
+    file.with_suffix(".json").write_text("[1]")
+    assert read_description(file) == {}

@@ -1,4 +1,4 @@
-"""Encoders: the maps of every stride, in two and three dimensions, and nothing that is never used."""
+"""Encoders: feature maps at every stride in 2D and 3D, without unused parameters."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from tests.networks.tiny import TinyEncoder
 
 @pytest.mark.parametrize("name", ENCODERS)
 @pytest.mark.parametrize("size", [(64, 96), (75, 101)])
-def test_the_maps_have_the_channels_and_strides_that_are_said(name, size):
+def test_maps_have_the_declared_channels_and_strides(name, size):
     encoder = make_encoder(name, 2, 3).eval()
     maps = encoder(torch.randn(1, 3, *size))
     assert encoder.strides == (2, 4, 8, 16, 32)
     assert [map.shape[1] for map in maps] == list(encoder.channels)
     for stride, map in zip(encoder.strides, maps, strict=True):
-        # some round a half cell at the border up, others down
+        # some encoders round a partial cell at the border up, others down
         assert all(
             edge // stride <= cells <= -(-edge // stride) for edge, cells in zip(size, map.shape[2:], strict=True)
         )
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-def test_every_parameter_gets_a_gradient_from_the_last_map(name):
+def test_the_last_map_gives_every_parameter_a_gradient(name):
     encoder = make_encoder(name, 2, 1)
     encoder(torch.randn(2, 1, 64, 64))[-1].sum().backward()
     assert not [key for key, parameter in encoder.named_parameters() if parameter.grad is None]
@@ -40,9 +40,9 @@ def test_later_layers_change_no_map_in_place(name):
         if not list(module.children()):
             module.register_forward_hook(lambda module, args, out: seen.append(out.clone()))
     maps = encoder(x)
-    for map in maps[:-1]:  # as it was when some module made it, or a sum of those
+    for map in maps[:-1]:  # equal to the output of some module
         found = any(map.shape == other.shape and torch.equal(map, other) for other in seen)
-        assert found or name == "efficientnet_b0"  # there a map is a sum, which no module makes
+        assert found or name == "efficientnet_b0"  # its maps are sums, which no module computes
 
 
 def test_resnets_in_3d():
@@ -61,8 +61,8 @@ def test_parameters_of_the_paper():
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet50"])
-def test_dilating_keeps_the_weights_and_the_cells_that_were_there(name):
-    """Every second cell of the dilated first convolutions is the cell of the strided ones: the weights fit."""
+def test_dilating_keeps_the_weights_and_the_strided_cells(name):
+    """Every second cell of the dilated shortcut is a cell of the strided one, so the weights still fit."""
     encoder, x = make_encoder(name, 2, 1).eval(), torch.randn(1, 1, 128, 128)
     before = [map.detach() for map in encoder(x)]
     stage = encoder.layer4[0].downsample
@@ -95,7 +95,7 @@ def test_dilating_keeps_the_weights_and_the_cells_that_were_there(name):
         (lambda: dilate_last_stage(make_encoder("densenet121", 2, 1)), ValueError, "encoder must be a ResNet"),
     ],
 )
-def test_what_cannot_be_made_is_refused(call, error, message):
+def test_arguments_out_of_range_are_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()
 
@@ -107,5 +107,5 @@ def test_an_encoder_without_channels_is_refused():
         as_encoder(encoder, 2, 1)
 
 
-def test_monais_spelling_of_efficientnet_is_taken_too():
+def test_monais_spelling_of_efficientnet_is_accepted():
     assert make_encoder("efficientnet-b0", 2, 1).name == "efficientnet_b0"

@@ -1,4 +1,4 @@
-"""Explanations and the module that gives them: the same numbers, the same checkpoints, plain tuples for export."""
+"""Explained: the network's own numbers and state dict, and plain tuples for export."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.networks.tiny import TinyEncoder, shake_
 
 
 class SliceNet(nn.Module):
-    """Explains with scores of slices too."""
+    """A network whose explanation has slice scores."""
 
     def explain(self, x):
         return Explanation(x.sum((2, 3)), x, x.sum(2))
@@ -25,7 +25,7 @@ def net():
     return shake_(PYLON(encoder=TinyEncoder(), decoder_channels=16))
 
 
-def test_its_forward_is_the_networks_explain(net):
+def test_forward_is_the_networks_explain(net):
     x = torch.randn(2, 1, 64, 64)
     given, expected = Explained(net)(x), net.explain(x)
     assert isinstance(given, Explanation)
@@ -41,15 +41,15 @@ def test_checkpoints_hold_the_bare_network(net):
     torch.testing.assert_close(explained.net.head.weight, bare.head.weight, rtol=0, atol=0)
 
 
-def test_within_another_module_it_has_no_prefix_of_its_own_either():
-    """As in DistributedDataParallel."""
+def test_state_has_no_prefix_inside_another_module():
+    """DistributedDataParallel wraps the module in this way."""
     outer, other = nn.ModuleDict({"module": Explained(TinyNet())}), nn.ModuleDict({"module": TinyNet()})
     assert outer.state_dict().keys() == other.state_dict().keys()
     outer.load_state_dict(other.state_dict())
     torch.testing.assert_close(outer["module"].net.head.weight, other["module"].head.weight, rtol=0, atol=0)
     missing = other.state_dict()
-    missing["module.tail.weight"] = missing.pop("module.head.weight")
-    with pytest.raises(RuntimeError, match=r"(?s)Missing.*head\.weight.*Unexpected.*tail\.weight"):
+    missing["module.other.weight"] = missing.pop("module.head.weight")
+    with pytest.raises(RuntimeError, match=r"(?s)Missing.*head\.weight.*Unexpected.*other\.weight"):
         outer.load_state_dict(missing)
 
 
@@ -60,8 +60,8 @@ class TinyNet(MaxPoolBackbone):
 
 def test_strict_loading_names_the_bare_networks_keys(net):
     state = net.state_dict()
-    state["tail.weight"] = state.pop("head.weight")
-    with pytest.raises(RuntimeError, match=r'(?s)Missing.*"head\.weight".*Unexpected.*"tail\.weight"'):
+    state["other.weight"] = state.pop("head.weight")
+    with pytest.raises(RuntimeError, match=r'(?s)Missing.*"head\.weight".*Unexpected.*"other\.weight"'):
         Explained(net).load_state_dict(state)
 
 
@@ -71,7 +71,7 @@ def test_tracing_gives_a_tuple_without_none(net):
     assert len(torch.jit.trace(Explained(SliceNet()), torch.randn(1, 1, 4, 4))(torch.randn(1, 1, 4, 4))) == 3
 
 
-def test_it_starts_in_the_networks_own_mode(net):
+def test_training_mode_is_the_networks(net):
     assert not Explained(net.eval()).training
     assert Explained(net.train()).training
 

@@ -1,4 +1,4 @@
-"""An exported network carries its explanation: TorchScript, torch.export, torch.compile and ONNX equal eager mode."""
+"""Exported networks and their explanations: TorchScript, torch.export, torch.compile and ONNX equal eager mode."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NETS = {
 IGNORED = [
     "ignore:.torch.jit.(trace|save|load):DeprecationWarning",
     "ignore:.isinstance.treespec, LeafSpec:FutureWarning",
-    "ignore:Converting a tensor to a Python boolean:torch.jit.TracerWarning",  # group norm checks its batch's size
+    "ignore:Converting a tensor to a Python boolean:torch.jit.TracerWarning",  # group norm checks the batch size
 ]
 pytestmark = [pytest.mark.filterwarnings(text) for text in IGNORED]
 

@@ -1,4 +1,4 @@
-"""The faster copy: the same numbers, the original untouched, and what cannot be reordered left in order."""
+"""Optimized copies: the same numbers, an unchanged original, and no reordering where it would change results."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def image(net: nn.Module, batch: int = 2, dtype: torch.dtype = torch.float64) ->
 
 @pytest.mark.parametrize("name", NETS)
 @torch.no_grad()
-def test_the_algebra_is_exact(name):
+def test_the_copy_is_exact_in_float64(name):
     net = shake_(NETS[name]()).double()
     fast, x = optimize_for_inference(net), image(net)
     for ours, theirs in zip(fast.explain(x)[:2], net.explain(x)[:2], strict=True):
@@ -46,18 +46,18 @@ def test_the_algebra_is_exact(name):
 
 
 @pytest.mark.parametrize("encoder", ["resnet18", "densenet121", "efficientnet_b0"])
-def test_monais_encoders_too(encoder):
+def test_copies_with_monais_encoders_are_exact(encoder):
     net = shake_(MaxPoolBackbone(encoder=encoder)).double()
     fast, x = optimize_for_inference(net), image(net, batch=1)
     torch.testing.assert_close(fast(x), net(x), rtol=1e-10, atol=1e-12)
     before, after = (sum(isinstance(m, _BatchNorm) for m in n.modules()) for n in (net, fast))
-    # DenseNet normalises before it convolves: only the norm between two convolutions of a layer can go, and the first
+    # DenseNet normalizes before it convolves: only the first norm and the one inside each layer follow a convolution
     assert after == (before - 59 if encoder == "densenet121" else 0)
 
 
 @pytest.fixture(params=[1, 2])
 def threads(request):
-    """One and two: on one thread PyTorch takes other convolutions."""
+    """Run on one and two threads, for which PyTorch chooses different convolutions."""
     before = torch.get_num_threads()
     torch.set_num_threads(request.param)
     yield
@@ -67,7 +67,7 @@ def threads(request):
 @pytest.mark.usefixtures("threads")
 @pytest.mark.parametrize("statistics", [shake_, lambda net: calibrate_(net, image(net, 4, torch.float32))])
 @torch.no_grad()
-def test_in_float32_it_is_as_near_to_the_truth_as_the_network_is(statistics):
+def test_errors_in_float32_are_like_the_networks_own(statistics):
     net = statistics(PYLON(encoder="resnet18"))
     x = image(net, dtype=torch.float32)
     truth = copy.deepcopy(net).double().explain(x.double()).attention
@@ -77,7 +77,7 @@ def test_in_float32_it_is_as_near_to_the_truth_as_the_network_is(statistics):
 
 
 @torch.no_grad()
-def test_the_heads_place_alone_costs_less_than_a_millionth():
+def test_the_head_before_upsampling_changes_less_than_a_millionth():
     net = calibrate_(PYLON(encoder="resnet18"), torch.randn(4, 1, 96, 64))
     x = image(net, dtype=torch.float32)
     plain = net.explain(x).attention
@@ -86,7 +86,7 @@ def test_the_heads_place_alone_costs_less_than_a_millionth():
 
 
 @pytest.mark.parametrize("case", ["float32", "float64", "autocast", "batch of 32", "gradient"])
-def test_pointwise_convolutions_are_what_they_were(case):
+def test_pointwise_convolutions_compute_the_same(case):
     plain = nn.Conv2d(12, 6, 1, groups=3)
     fast = copy.deepcopy(plain)
     fast.__class__ = PointwiseConvolution
@@ -103,14 +103,14 @@ def test_pointwise_convolutions_are_what_they_were(case):
 
 
 @pytest.mark.parametrize(("kernel", "stride", "padding"), [(3, 1, 1), (1, 2, 0), (1, 1, 1)])
-def test_other_convolutions_stay(kernel, stride, padding):
+def test_other_convolutions_are_not_replaced(kernel, stride, padding):
     net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Conv2d(2, 2, kernel, stride, padding))
     fast = optimize_for_inference(net, example=torch.zeros(1, 1, 8, 8))
     assert [type(module) for module in fast] == [PointwiseConvolution, nn.Conv2d]
 
 
 @torch.no_grad()
-def test_bfloat16_takes_any_image_and_gives_float32():
+def test_bfloat16_accepts_any_image_and_returns_float32():
     net = shake_(PYLON(encoder="resnet18"))
     fast, x = optimize_for_inference(net, torch.bfloat16), image(net, dtype=torch.float32)
     logits, attention, _ = fast.explain(x)
@@ -120,7 +120,7 @@ def test_bfloat16_takes_any_image_and_gives_float32():
     torch.testing.assert_close(fast(x.bfloat16()), logits, rtol=0.1, atol=0.1)
 
 
-def test_the_network_stays_as_it_was():
+def test_the_original_is_unchanged():
     net = PYLON(encoder=TinyEncoder()).train()
     before = copy.deepcopy(net.state_dict())
     fast = optimize_for_inference(net)
@@ -132,14 +132,14 @@ def test_the_network_stays_as_it_was():
     assert not [m for n in (net, fast) for m in n.modules() if m._forward_hooks or m._forward_pre_hooks]
 
 
-def test_channels_come_last_in_memory():
+def test_channels_are_last_in_memory():
     fast = optimize_for_inference(PYLON(encoder=TinyEncoder()))
     assert fast.encoder.stages[2][0].weight.is_contiguous(memory_format=torch.channels_last)
     volumes = optimize_for_inference(PYLON(spatial_dims=3, encoder=TinyEncoder(3)))
     assert volumes.encoder.stages[2][0].weight.is_contiguous(memory_format=torch.channels_last_3d)
 
 
-def test_the_head_comes_first_where_it_commutes():
+def test_the_head_comes_first_only_if_it_commutes():
     first = {name for name, make in NETS.items() if isinstance(optimize_for_inference(make()).decoder, HeadFirst)}
     assert first == {"PYLON", "PYLON, unaligned", "PYLON, 1UP without PA", "PYLON, 3D"}
 
@@ -152,7 +152,7 @@ def test_explained_stays_explained():
 
 
 class Twice(nn.Module):
-    """One convolution with and without its norm, and a norm that has no statistics of its own."""
+    """A convolution used with and without its norm, and a norm without running statistics."""
 
     def __init__(self):
         super().__init__()
@@ -163,7 +163,7 @@ class Twice(nn.Module):
         return self.norm(self.conv(x)) + self.conv(x) + self.alone(self.other(x))
 
 
-def test_a_norm_that_is_needed_stays():
+def test_norms_that_cannot_be_folded_stay():
     net, x = Twice().eval(), torch.randn(1, 1, 8, 8)
     net.norm.running_mean.fill_(0.3)
     fast = optimize_for_inference(net, example=x)
@@ -172,14 +172,14 @@ def test_a_norm_that_is_needed_stays():
     assert isinstance(fast.alone, nn.BatchNorm2d)
 
 
-def test_any_module_with_an_example():
+def test_other_modules_need_an_example():
     net, x = shake_(make_encoder("resnet18", 2, 1)), torch.randn(1, 1, 64, 64)
     fast = optimize_for_inference(net, example=x)
     torch.testing.assert_close(fast(x)[-1], net(x)[-1], rtol=1e-4, atol=1e-3)
     assert not [module for module in fast.modules() if isinstance(module, _BatchNorm)]
 
 
-def test_hooks_are_gone_after_an_error_too():
+def test_hooks_are_removed_after_an_error():
     net = shake_(PYLON(encoder=TinyEncoder()))
     with pytest.raises(ValueError, match="image must be"):
         fold_batch_norms(net, torch.zeros(1, 1, 8, 8))
@@ -200,6 +200,6 @@ def test_hooks_are_gone_after_an_error_too():
         (lambda: fold_batch_norms(nn.ReLU(), torch.zeros(1)), ValueError, "net must be in eval mode"),
     ],
 )
-def test_what_cannot_be_done_is_refused(call, error, message):
+def test_arguments_out_of_range_are_refused(call, error, message):
     with pytest.raises(error, match=message):
         call()

@@ -1,4 +1,4 @@
-"""The faster copies of networks for chest CT: the same numbers, a few slices at a time."""
+"""Optimized copies of the networks for chest CT: the same numbers, a few slice groups at a time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def volume(dtype=torch.float64, slices=17):
 
 @pytest.mark.parametrize("name", NETS)
 @torch.no_grad()
-def test_the_algebra_is_exact(name):
+def test_the_copy_is_exact_in_float64(name):
     net, x = shake_(NETS[name]()).double(), volume()
     fast = optimize_for_inference(net)
     for ours, theirs in zip(fast.explain(x), net.explain(x), strict=True):
@@ -42,21 +42,21 @@ def test_the_algebra_is_exact(name):
 
 @pytest.mark.parametrize("kind", [BodyConv, CTNet])
 @torch.no_grad()
-def test_networks_that_cannot_explain_too(kind):
-    """No volume of their size is needed for it."""
+def test_copies_of_networks_without_explain_are_exact(kind):
+    """They need no example of their size."""
     net = shake_(kind(volume_size=(161, 161, 81), slices_per_group=3)).double()
     x = torch.randn(1, 1, 161, 161, 81, dtype=torch.float64)
     torch.testing.assert_close(optimize_for_inference(net)(x), net(x), rtol=1e-10, atol=1e-12)
 
 
 @torch.no_grad()
-def test_without_batch_norms_there_is_nothing_to_fold():
+def test_a_network_without_batch_norms_stays_the_same():
     net, x = Conv3DNet(volume_size=(81, 81, 81)).eval(), torch.randn(1, 1, 81, 81, 81)
     torch.testing.assert_close(optimize_for_inference(net)(x), net(x))
 
 
 @torch.no_grad()
-def test_it_sees_four_groups_at_a_time():
+def test_four_groups_pass_the_encoder_at_a_time():
     fast, seen = optimize_for_inference(NETS["AxialNet"]()), []
     fast.encoder.register_forward_hook(lambda module, args, output: seen.append(len(args[0])))
     fast(volume(torch.float32))
@@ -64,7 +64,7 @@ def test_it_sees_four_groups_at_a_time():
 
 
 @torch.no_grad()
-def test_bfloat16_gives_maps_in_single_precision_that_sum_to_the_scores():
+def test_bfloat16_gives_float32_maps_that_sum_to_the_scores():
     net, x = shake_(NETS["AxialNet"]()), volume(torch.float32)
     fast = optimize_for_inference(net, torch.bfloat16)
     logits, attention, scores = fast.explain(x)

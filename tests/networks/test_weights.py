@@ -1,4 +1,4 @@
-"""Weights of others: what a converted checkpoint computes is what its own names say that it computes."""
+"""Converted weights: the network computes the same as a reference on the original names."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def conv_state(name: str, *shape: int) -> dict[str, torch.Tensor]:
 
 
 def torchvision_resnet_state(name: str, in_channels: int = 3) -> dict[str, torch.Tensor]:
-    """Random weights under torchvision's names, written from its architecture and not from ours."""
+    """Make random weights with torchvision's names from its architecture, independently of this package."""
     state = conv_state("conv1", 64, in_channels, 7, 7) | norm_state("bn1", 64)
     before = 64
     for layer, (width, blocks) in enumerate(zip((64, 128, 256, 512), blocks_of(name), strict=True), start=1):
@@ -59,7 +59,7 @@ def torchvision_resnet_state(name: str, in_channels: int = 3) -> dict[str, torch
 
 
 @pytest.mark.parametrize("name", ["resnet18", "resnet34", "resnet50"])
-def test_a_resnet_computes_what_torchvisions_names_say(name):
+def test_a_converted_resnet_equals_the_reference(name):
     theirs = torchvision_resnet_state(name)
     encoder = make_encoder(name, 2, 3).eval()
     encoder.load_state_dict(convert_torchvision_resnet(theirs))
@@ -69,20 +69,20 @@ def test_a_resnet_computes_what_torchvisions_names_say(name):
 
 
 @pytest.mark.parametrize("old_names", [False, True])
-def test_a_densenet_computes_what_torchvisions_names_say(old_names):
+def test_a_converted_densenet_equals_the_reference(old_names):
     encoder = shake_(make_encoder("densenet121", 2, 3))
     state = encoder.state_dict()
     theirs = {key.replace(".layers.", "."): value for key, value in state.items()}
     x = torch.randn(1, 3, 96, 64)
     for ours, reference in zip(encoder(x), densenet_features(theirs, x), strict=True):
         torch.testing.assert_close(ours, reference, rtol=1e-4, atol=1e-4 * float(reference.abs().max()))
-    if old_names:  # those of torchvision's files, from before names with a point in them were forbidden
+    if old_names:  # names in torchvision's files, older than PyTorch's ban of points in names
         theirs = {re.sub(r"(denselayer\d+\.(?:norm|conv))([12])", r"\1.\2", key): v for key, v in theirs.items()}
     converted = convert_torchvision_densenet(theirs | {"classifier.bias": torch.zeros(1000)})
     assert {key: id(value) for key, value in converted.items()} == {key: id(value) for key, value in state.items()}
 
 
-#: A key of ours, EfficientNet-PyTorch's and timm's for it, from their published checkpoints.
+#: Keys of this package, EfficientNet-PyTorch and timm for the same weight, from published checkpoints.
 EFFICIENTNET = [
     ("_conv_stem.weight", "_conv_stem.weight", "conv_stem.weight"),
     ("_bn0.running_var", "_bn0.running_var", "bn1.running_var"),
@@ -101,15 +101,16 @@ EFFICIENTNET = [
 ]
 
 
-@pytest.mark.parametrize(("ours", "pytorch", "timm"), EFFICIENTNET)
-def test_an_efficientnets_names(ours, pytorch, timm):
-    assert ours in make_encoder("efficientnet_b0", 2, 3).state_dict()
-    assert list(convert_efficientnet({pytorch: torch.zeros(1)})) == [ours]
-    assert list(convert_efficientnet({timm: torch.zeros(1)})) == [ours]
+def test_names_of_efficientnet():
+    known = make_encoder("efficientnet_b0", 2, 3).state_dict()
+    for ours, pytorch, timm in EFFICIENTNET:
+        assert ours in known
+        assert list(convert_efficientnet({pytorch: torch.zeros(1)})) == [ours], pytorch
+        assert list(convert_efficientnet({timm: torch.zeros(1)})) == [ours], timm
 
 
-def test_the_two_kinds_of_efficientnet_agree_on_every_key():
-    """Back from our names to EfficientNet-PyTorch's is a plain rule; the converter must find each key again."""
+def test_every_key_of_efficientnet_pytorch_is_converted():
+    """Removing the stack number gives EfficientNet-PyTorch's name, which the converter must map back."""
     ours = make_encoder("efficientnet_b0", 2, 3).state_dict()
     theirs = {re.sub(r"_blocks\.\d\.", "_blocks.", key): value for key, value in ours.items()}
     heads = {"_conv_head.weight": 0, "_bn1.weight": 0, "_fc.weight": 0, "_bn1.running_mean": 0}
@@ -120,7 +121,7 @@ def test_the_two_kinds_of_efficientnet_agree_on_every_key():
 
 
 def authors_names(net: PYLON) -> dict[str, torch.Tensor]:
-    """A PYLON's state under the names in the authors' released checkpoints, as FACTS lists them."""
+    """Rename a PYLON's state to the names in the authors' released checkpoints."""
     state = {}
     for key, value in net.state_dict().items():
         key = key.replace("adn.N.", "bn.")
@@ -137,13 +138,15 @@ def authors_names(net: PYLON) -> dict[str, torch.Tensor]:
 
 
 @pytest.mark.parametrize("arguments", [{}, {"num_up": 1}, {"pyramid_attention": False, "up_layers": 1}], ids=str)
-@pytest.mark.parametrize("wrap", [lambda s: s, lambda s: {"state_dict": s, "epoch": 3}, lambda s: {"model": s}])
-def test_a_released_checkpoint_loads_strictly(arguments, wrap):
+def test_a_released_checkpoint_loads_strictly(arguments):
     released = shake_(PYLON(encoder="resnet18", decoder_channels=16, **arguments))
     net = PYLON(encoder="resnet18", decoder_channels=16, **arguments).eval()
     state = authors_names(released)
     assert all(key.startswith("net.") for key in state)
-    net.load_state_dict(convert_pylon_checkpoint(wrap(state)))
+    converted = convert_pylon_checkpoint(state)
+    for wrapped in ({"state_dict": state, "epoch": 3}, {"model": state}):
+        assert convert_pylon_checkpoint(wrapped).keys() == converted.keys()
+    net.load_state_dict(converted)
     x = torch.randn(1, 1, 64, 64)
     torch.testing.assert_close(net(x), released(x), rtol=0, atol=0)
 
@@ -151,8 +154,12 @@ def test_a_released_checkpoint_loads_strictly(arguments, wrap):
 @pytest.mark.parametrize(
     ("convert", "state", "message"),
     [
-        (convert_torchvision_resnet, {"features.conv0.weight": 0}, "a ResNet of torchvision, but is ['features.conv0"),
-        (convert_torchvision_resnet, {}, "a ResNet of torchvision, but is 'empty'"),
+        (
+            convert_torchvision_resnet,
+            {"features.conv0.weight": 0},
+            "not belong to a ResNet of torchvision: ['features.conv0",
+        ),
+        (convert_torchvision_resnet, {}, "state_dict must be that of a ResNet of torchvision, but is {}"),
         (convert_torchvision_densenet, {"conv1.weight": 0}, "a DenseNet of torchvision"),
         (convert_efficientnet, {"conv1.weight": 0}, "an EfficientNet-B0"),
         (convert_efficientnet, {"blocks.1.0.conv_tail.weight": 0}, "an EfficientNet-B0"),
@@ -160,17 +167,17 @@ def test_a_released_checkpoint_loads_strictly(arguments, wrap):
         (convert_pylon_checkpoint, {"net.encoder.features.weight": 0}, "the PYLON authors' program"),
     ],
 )
-def test_another_networks_key_is_named(convert, state, message):
+def test_keys_of_another_network_are_named(convert, state, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         convert(state)
 
 
-def test_what_is_no_dictionary_is_refused():
+def test_other_types_than_mappings_are_refused():
     with pytest.raises(TypeError, match="state_dict must be of type Mapping"):
         convert_torchvision_resnet([1, 2])
 
 
-def test_a_state_is_known_by_its_keys():
+def test_the_source_is_recognized_by_the_keys():
     ours = PYLON(encoder="resnet18").state_dict()
     assert convert_weights(ours).keys() == ours.keys()
     assert convert_weights({f"module.{key}": value for key, value in ours.items()}).keys() == ours.keys()
@@ -181,7 +188,7 @@ def test_a_state_is_known_by_its_keys():
     assert list(convert_weights({"state_dict": {"net.segmentation_head.0.bias": 0}})) == ["head.bias"]
 
 
-def test_only_a_dictionary_of_dictionaries_is_unwrapped():
+def test_only_nested_mappings_are_unwrapped():
     state = {"model": torch.zeros(1), "head.bias": torch.zeros(2)}
     assert unwrapped(state) is state
     assert unwrapped({"state_dict": {"model": state}}) is state

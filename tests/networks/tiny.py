@@ -1,4 +1,4 @@
-"""Encoders for tests: a small one that computes, and one that hands out maps made before."""
+"""Small networks and helpers for tests: encoders, batch norms with statistics, decoded maps."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import nn
 
 
 class TinyEncoder(nn.Module):
-    """Five strided convolutions with batch norm: an encoder of 10,000 parameters."""
+    """An encoder of five strided convolutions with batch norm and 2,600 parameters."""
 
     strides = (2, 4, 8, 16, 32)
 
@@ -37,7 +37,7 @@ class TinyEncoder(nn.Module):
 
 
 class MapsEncoder(nn.Module):
-    """Hands out the maps that it was given, whatever the image; the first may be missing."""
+    """An encoder that returns given maps for every image; the first may be None."""
 
     strides = (2, 4, 8, 16, 32)
 
@@ -50,7 +50,7 @@ class MapsEncoder(nn.Module):
 
 
 def shake_(module: nn.Module) -> nn.Module:
-    """Give batch norms other statistics and weights than 0 and 1, as after training, and put them into eval mode."""
+    """Give batch norms random statistics and weights, as after training, and put the module into eval mode."""
     with torch.no_grad():
         for norm in module.modules():
             if isinstance(norm, nn.BatchNorm2d | nn.BatchNorm3d):
@@ -63,10 +63,18 @@ def shake_(module: nn.Module) -> nn.Module:
 
 @torch.no_grad()
 def calibrate_(module: nn.Module, images: torch.Tensor) -> nn.Module:
-    """Give batch norms the statistics of images (N, C, *spatial), and put them into eval mode."""
+    """Give batch norms the statistics of images (N, C, *spatial) and put the module into eval mode."""
     for norm in module.modules():
         if isinstance(norm, nn.BatchNorm2d | nn.BatchNorm3d):
             norm.reset_running_stats()
             norm.momentum = None  # the mean over batches
     module.train()(images)
     return module.eval()
+
+
+@torch.no_grad()
+def decode(net: nn.Module, size: Sequence[int]) -> tuple[torch.Tensor, dict[str, torch.Tensor], list[torch.Tensor]]:
+    """Decode two random images in double precision; return the decoded map, the decoder's state and its input maps."""
+    net = shake_(net).double()
+    maps = net.encoder(torch.randn(2, 1, *size, dtype=torch.float64))
+    return net.decoder(maps), dict(net.decoder.state_dict()), maps

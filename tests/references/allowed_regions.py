@@ -1,4 +1,4 @@
-"""Allowed regions from the definitions, one cell and one voxel at a time: slow, but plain."""
+"""Allowed regions from their definitions, one grid cell and one voxel at a time: slow, but simple."""
 
 from __future__ import annotations
 
@@ -9,40 +9,46 @@ import numpy as np
 
 
 def axis_weights(size: int, cells: int, mode: str) -> list[list[Fraction]]:
-    """weights[d][v]: how much voxel v of an axis counts in cell d, in exact arithmetic."""
+    """Compute weights[d][v], the weight of voxel v of an axis in grid cell d, in exact arithmetic."""
     ratio = Fraction(size, cells)
     weights = [[Fraction(0)] * size for _ in range(cells)]
     for d in range(cells):
         if mode == "nearest":  # torch rounds the ratio to single precision
             weights[d][int(np.float32(size / cells) * np.float32(d))] = Fraction(1)
-        elif mode == "trilinear":  # a tent of width 1 voxel around the cell's centre
+        elif mode == "trilinear":  # a triangle of width 1 voxel on each side of the grid cell's centre
             centre = (d + Fraction(1, 2)) * ratio - Fraction(1, 2)
             for v in range(size):
                 weights[d][v] = max(Fraction(0), 1 - abs(v - centre))
-        else:  # the mean over every voxel that the cell overlaps
+        else:  # the mean over all voxels that the grid cell overlaps
             for v in range(size):
                 weights[d][v] = Fraction(v < (d + 1) * ratio and v + 1 > d * ratio)
     return weights
 
 
-def slow_allowed_regions(masks: np.ndarray, locations: np.ndarray, grid: tuple[int, ...], mode: str) -> np.ndarray:
-    """masks (3, X, Y, Z), locations (M, 3) to (M, *grid) bool: the weighted mean of an organ's mask is not zero."""
+def slow_organ_cells(masks: np.ndarray, grid: tuple[int, ...], mode: str) -> np.ndarray:
+    """Find the grid cells (3, *grid) in which the weighted mean of an organ's mask (3, X, Y, Z) is not zero."""
     along = [axis_weights(size, cells, mode) for size, cells in zip(masks.shape[1:], grid, strict=True)]
-    organ = np.zeros((3, *grid), dtype=bool)
+    organs = np.zeros((3, *grid), dtype=bool)
     for cell in itertools.product(*map(range, grid)):
         for voxel in itertools.product(*map(range, masks.shape[1:])):
             if all(along[axis][cell[axis]][voxel[axis]] > 0 for axis in range(3)):
-                organ[(slice(None), *cell)] |= masks[(slice(None), *voxel)]
+                organs[(slice(None), *cell)] |= masks[(slice(None), *voxel)]
+    return organs
+
+
+def slow_allowed_regions(masks: np.ndarray, locations: np.ndarray, grid: tuple[int, ...], mode: str) -> np.ndarray:
+    """Compute the regions (M, *grid) bool of locations (M, 3): the union of the grid cells of a label's organs."""
+    organs = slow_organ_cells(masks, grid, mode)
     regions = np.zeros((len(locations), *grid), dtype=bool)
     for label, row in enumerate(locations):
         for o in range(3):
             if row[o]:
-                regions[label] |= organ[o]
+                regions[label] |= organs[o]
     return regions
 
 
 def slow_allowed_share(masks: np.ndarray, regions: np.ndarray) -> np.ndarray:
-    """masks (3, X, Y, Z), regions (3, *grid) to (3,): the share of an organ's voxels in an allowed cell."""
+    """Compute the share (3,) of each organ's voxels in masks (3, X, Y, Z) that lie in allowed cells (3, *grid)."""
     inside, total = np.zeros(3), np.zeros(3)
     for voxel in itertools.product(*map(range, masks.shape[1:])):
         cell = tuple(

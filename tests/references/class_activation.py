@@ -1,4 +1,4 @@
-"""Class activation maps written down from the paper's equations, one number at a time, and gradients by differences."""
+"""Slow reference of class activation maps, from the paper's equations, and gradients by finite differences."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def hires_cam_loop(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Equation 5 for one sample (C, *grid): the sum over features of gradient times activation, cell by cell."""
+    """Compute equation 5 for one sample (C, *grid): gradient times activation, summed over features, cell by cell."""
     result = np.zeros(activations.shape[1:])
     for f in range(len(activations)):
         for cell in np.ndindex(*result.shape):
@@ -17,7 +17,7 @@ def hires_cam_loop(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray
 
 
 def grad_cam_loop(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
-    """Equations 3 and 4 for one sample (C, *grid): each feature times the mean of its gradient over the cells."""
+    """Compute equations 3 and 4 for one sample (C, *grid): each feature times the mean of its gradient."""
     result = np.zeros(activations.shape[1:])
     cells = list(np.ndindex(*result.shape))
     for f in range(len(activations)):
@@ -28,7 +28,7 @@ def grad_cam_loop(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
 
 
 def gradient_by_differences(score: Callable[[np.ndarray], float], at: np.ndarray, step: float = 1e-6) -> np.ndarray:
-    """The gradient of a score at activations (C, *grid), from two evaluations a number."""
+    """Compute the gradient of a score at activations (C, *grid) by central differences."""
     gradient = np.zeros_like(at)
     for index in np.ndindex(*at.shape):
         up, down = at.copy(), at.copy()

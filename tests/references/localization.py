@@ -1,6 +1,6 @@
-"""Point and box localization with NumPy, one map after the other: slow, and plain enough to be checked by eye.
+"""Slow reference of point and box localization with NumPy, one map at a time.
 
-In the authors' order: every map is upsampled, and then those that have a box are judged.
+As in the authors' program, every map is upsampled, and then the maps with a box are compared with it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 
 def upsample(probability: np.ndarray, rows: int, columns: int) -> np.ndarray:
-    """(h, w) to (rows, columns): bilinear, pixel centres at half-integers, the border repeated."""
+    """Upsample (h, w) to (rows, columns): bilinear, pixel centers at half-integers, border values repeated."""
     h, w = probability.shape
     y = np.clip((np.arange(rows) + 0.5) * h / rows - 0.5, 0, h - 1)
     x = np.clip((np.arange(columns) + 0.5) * w / columns - 0.5, 0, w - 1)
@@ -24,31 +24,31 @@ def upsample(probability: np.ndarray, rows: int, columns: int) -> np.ndarray:
 
 
 def image_map(logits: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """(h, w) logits to probabilities at image size."""
+    """Convert logits (h, w) to probabilities at image size."""
     return upsample(1 / (1 + np.exp(-logits.astype(np.float64))), *size)
 
 
 def class_boxes(boxes: np.ndarray, label: int) -> list[tuple[float, ...]]:
-    """Of rows [x1, y1, x2, y2, class] those of one class, as (x, y, width, height)."""
+    """Select the boxes of one class from rows [x1, y1, x2, y2, class], as (x, y, width, height)."""
     return [(x1, y1, x2 - x1, y2 - y1) for x1, y1, x2, y2, c in np.asarray(boxes, dtype=np.float64) if c == label]
 
 
 def point_hits(maps: np.ndarray, boxes: list[np.ndarray], size: tuple[int, int]) -> np.ndarray:
-    """(N, M): whether the highest pixel lies in one of the class's boxes, NaN where it has none."""
+    """Return whether the highest pixel lies in a box of the class (N, M). NaN for a class without boxes."""
     hits = np.full(maps.shape[:2], np.nan)
     for image, label in np.ndindex(*hits.shape):
         probability = image_map(maps[image, label], size)
         row, column = np.unravel_index(np.argmax(probability), size)
-        mine = class_boxes(boxes[image], label)
-        if mine:
-            hits[image, label] = any(x <= column <= x + w and y <= row <= y + h for x, y, w, h in mine)
+        own = class_boxes(boxes[image], label)
+        if own:
+            hits[image, label] = any(x <= column <= x + w and y <= row <= y + h for x, y, w, h in own)
     return hits
 
 
 def overlaps(
     maps: np.ndarray, boxes: list[np.ndarray], size: tuple[int, int], threshold: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """(N, M) twice: IoR and IoU of the bright pixels and the union of the class's boxes, NaN where it has none."""
+    """Compute IoR and IoU (N, M) of the bright pixels and the union of the class's boxes. NaN without boxes."""
     ior, iou = np.full((2, *maps.shape[:2]), np.nan)
     for image, label in np.ndindex(*ior.shape):
         probability = image_map(maps[image, label], size)

@@ -1,4 +1,4 @@
-"""Cells, balls and hulls the slow way: one voxel, one pair of voxels at a time."""
+"""Block means and balls computed one voxel or one pair of voxels at a time: slow, but simple."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ import numpy as np
 
 
 def dice(one: np.ndarray, other: np.ndarray) -> float:
-    """Twice the overlap over the sum of both sizes."""
+    """Compute the Dice coefficient: twice the overlap over the sum of both sizes."""
     return 2 * np.count_nonzero(one & other) / (np.count_nonzero(one) + np.count_nonzero(other))
 
 
-def mean_of_cells(volume: np.ndarray, factors: tuple[int, ...]) -> np.ndarray:
-    """Mean of every cell, cell by cell; a cell at the end has the voxels that are left."""
+def slow_block_mean(volume: np.ndarray, factors: tuple[int, ...]) -> np.ndarray:
+    """Compute the mean of every block; the last block of an axis holds the remaining voxels."""
     shape = [-(-n // factor) for n, factor in zip(volume.shape, factors, strict=True)]
     means = np.empty(shape)
-    for cell in itertools.product(*map(range, shape)):
-        means[cell] = np.mean(volume[tuple(slice(c * f, (c + 1) * f) for c, f in zip(cell, factors, strict=True))])
+    for block in itertools.product(*map(range, shape)):
+        means[block] = np.mean(volume[tuple(slice(b * f, (b + 1) * f) for b, f in zip(block, factors, strict=True))])
     return means
 
 
 def _distances(mask: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
-    """Distance of every voxel centre to the nearest voxel centre of a mask, from all pairs."""
+    """Compute the distance of every voxel centre to the nearest voxel centre of a mask, from all pairs."""
     points = np.argwhere(mask) * spacing
     if not len(points):
         return np.full(mask.shape, np.inf)
@@ -31,12 +31,12 @@ def _distances(mask: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
 
 
 def dilated_by_a_ball(mask: np.ndarray, distance: float, spacing: tuple[float, ...]) -> np.ndarray:
-    """Every voxel of which some voxel of the mask is no further than the distance."""
+    """Find the voxels within the distance of a voxel of the mask."""
     return _distances(mask, spacing) <= distance
 
 
 def closed_by_a_ball(mask: np.ndarray, distance: float, spacing: tuple[float, ...]) -> np.ndarray:
-    """Every voxel that no ball reaches whose centre is further than the distance from the mask; space has no end."""
+    """Find the voxels not reached by any ball whose centre is further than the distance from the mask."""
     pad = int(distance / min(spacing)) + 2
     wide = np.pad(mask, pad)
     reached = _distances(_distances(wide, spacing) > distance, spacing) <= distance

@@ -1,4 +1,4 @@
-"""OrganIoU label by label, threshold by threshold and cell by cell, as the paper's section 4 says it in words."""
+"""Slow reference of OrganIoU (section 4 of the paper), label by label, threshold by threshold, cell by cell."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import numpy as np
 
 
 def organ_iou_of(attention: np.ndarray, allowed: np.ndarray, threshold: float) -> float | None:
-    """Of one label's map: allowed over allowed and forbidden; None where nothing is above the threshold."""
+    """Compute OrganIoU of one label's map, or None if nothing is above the threshold."""
     highest = max(0.0, float(attention.max()))
     inside = outside = 0
-    for value, may in zip(attention.ravel().tolist(), allowed.ravel().tolist(), strict=True):
+    for value, permitted in zip(attention.ravel().tolist(), allowed.ravel().tolist(), strict=True):
         if highest > 0 and max(value, 0.0) / highest > threshold:
-            inside, outside = inside + bool(may), outside + (not may)
+            inside, outside = inside + bool(permitted), outside + (not permitted)
     return inside / (inside + outside) if inside + outside else None
 
 
 def organ_iou_table(
     attention: np.ndarray, allowed: np.ndarray, thresholds: list[float], labels: np.ndarray | None
 ) -> np.ndarray:
-    """(M, T), NaN where undefined."""
+    """Compute OrganIoU (M, T) of each label and threshold, NaN if undefined."""
     table = np.full((len(attention), len(thresholds)), np.nan)
     for m, t in np.ndindex(*table.shape):
         present = bool(allowed[m].any()) if labels is None else bool(labels[m])
@@ -29,7 +29,7 @@ def organ_iou_table(
 
 
 def tuned(tables: np.ndarray, thresholds: list[float]) -> list[float]:
-    """For each label of (N, M, T) the first threshold with the highest mean over the volumes that have it."""
+    """Choose for each label of (N, M, T) the first threshold with the highest mean over the volumes that have it."""
     chosen = []
     for label in range(tables.shape[1]):
         means = []

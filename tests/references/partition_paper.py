@@ -1,6 +1,6 @@
-"""The authors' PARTITION masks, slice by slice with scikit-image: slow, and plain enough to be checked by eye.
+"""PARTITION masks by the authors' steps, slice by slice with scikit-image: slow, but simple enough to check by eye.
 
-Written in the authors' own axes (slices from head to feet, rows from front to back, columns from right to left).
+The code uses the authors' own axes (slices from head to feet, rows from front to back, columns from right to left).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from skimage.segmentation import clear_border
 
 
 def slice_mask(hu: np.ndarray) -> np.ndarray:
-    """(rows, columns): below -300 HU, off the border, as large as the second largest."""
+    """Find the components of a slice (rows, columns) below -300 HU: off the border, as large as the second largest."""
     labels = label(clear_border(hu < -300))
     regions = regionprops(labels)
     areas = sorted(region.area for region in regions)
@@ -25,7 +25,7 @@ def slice_mask(hu: np.ndarray) -> np.ndarray:
 
 
 def authors_labels(volume: np.ndarray, min_voxels: int) -> np.ndarray:
-    """(slices, rows, columns) in HU to labels, in the authors' axes."""
+    """Label a volume (slices, rows, columns) in HU, in the authors' axes."""
     lungs = np.stack([slice_mask(plane) for plane in volume])
     lungs = remove_small_objects(lungs, max_size=min_voxels - 1)
     labels = lungs.astype(np.uint8)
@@ -41,7 +41,7 @@ def authors_labels(volume: np.ndarray, min_voxels: int) -> np.ndarray:
 
 
 def partition_paper(ct: np.ndarray, affine: np.ndarray, min_voxels: int) -> np.ndarray:
-    """(X, Y, Z) of any orientation to labels: turned to the authors' axes and back."""
+    """Label a volume (X, Y, Z) of any orientation, turned to the authors' axes and back."""
     ours, authors = io_orientation(affine), axcodes2ornt("LPI")
     turned = apply_orientation(ct, ornt_transform(ours, authors))
     labels = authors_labels(turned.transpose(2, 1, 0), min_voxels).transpose(2, 1, 0)

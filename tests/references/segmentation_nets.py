@@ -1,6 +1,7 @@
-"""DeepLabV3+, FPN, PAN and Li 2018's pooling, written from their papers in plain functions on a state dict.
+"""Reference implementations of DeepLabV3+, FPN, PAN, PYLON's decoder and Li 2018's pooling as plain functions.
 
-Each takes the encoder's maps, shallow to deep, and gives the decoded map. Two dimensions, batch norm in eval mode.
+They follow the papers and read a state dict. Each decoder takes the encoder's maps, shallow to deep, and returns the
+decoded map. They are two-dimensional, with batch norm in eval mode.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ Maps = list[torch.Tensor]
 
 
 def conv(x: torch.Tensor, state: State, at: str, rate: int = 1, relu: bool = True) -> torch.Tensor:
-    """Convolution, batch norm (or 32 groups, where the state counts no batches), ReLU."""
+    """Compute convolution, batch norm (or group norm with 32 groups, if the state has no statistics) and ReLU."""
     weight = state[f"{at}.conv.weight"]
     x = F.conv2d(x, weight, state.get(f"{at}.conv.bias"), padding=rate * (weight.shape[-1] // 2), dilation=rate)
     scale, shift = (state[f"{at}.adn.N.{name}"][:, None, None] for name in ("weight", "bias"))
@@ -28,7 +29,7 @@ def conv(x: torch.Tensor, state: State, at: str, rate: int = 1, relu: bool = Tru
 
 
 def separable(x: torch.Tensor, state: State, at: str, rate: int = 1) -> torch.Tensor:
-    """One channel at a time, 3x3 with holes; then across channels."""
+    """Compute a dilated 3x3 convolution of each channel, then a 1x1 convolution across channels."""
     planes = [
         F.conv2d(x[:, i : i + 1], state[f"{at}.0.weight"][i : i + 1], padding=rate, dilation=rate)
         for i in range(x.shape[1])
@@ -37,36 +38,41 @@ def separable(x: torch.Tensor, state: State, at: str, rate: int = 1) -> torch.Te
 
 
 def enlarge(x: torch.Tensor, size: torch.Size) -> torch.Tensor:
-    """Bilinear, corners aligned, as a weighted sum over all cells: two matrices of hat functions."""
+    """Upsample bilinearly with aligned corners, by two matrices of hat functions."""
     hats = []
     for few, many in zip(x.shape[2:], size, strict=True):
-        places = torch.linspace(0, few - 1, many, dtype=x.dtype) if many > 1 else torch.zeros(1, dtype=x.dtype)
-        hats.append((1 - (places[:, None] - torch.arange(few, dtype=x.dtype)).abs()).clamp_min(0))
+        positions = torch.linspace(0, few - 1, many, dtype=x.dtype) if many > 1 else torch.zeros(1, dtype=x.dtype)
+        hats.append((1 - (positions[:, None] - torch.arange(few, dtype=x.dtype)).abs()).clamp_min(0))
     return torch.einsum("ih,jw,nchw->ncij", *hats, x)
+
+
+def spatial_pyramid(state: State, x: torch.Tensor, at: str, rates: tuple[int, ...], pooling: bool) -> torch.Tensor:
+    """Compute DeepLab's ASPP: a 1x1 convolution, dilated convolutions and the global average, joined."""
+    branches = [conv(x, state, f"{at}branches.0")]
+    branches += [separable(x, state, f"{at}branches.{i}", rate) for i, rate in enumerate(rates, start=1)]
+    if pooling:
+        pooled = conv(x.mean((2, 3), keepdim=True), state, f"{at}pooling.conv")
+        branches.append(pooled * torch.ones_like(branches[0]))
+    return conv(torch.cat(branches, 1), state, f"{at}project.0")
 
 
 def deeplab(
     state: State, maps: Maps, rates: tuple[int, ...] = (12, 24, 36), image_pooling: bool = True
 ) -> torch.Tensor:
-    """Chen et al. 2018, figure 2: context at several rates, enlarged, joined with the low-level map, refined."""
-    x = maps[-1]
-    found = [conv(x, state, "context.0.branches.0")]
-    found += [separable(x, state, f"context.0.branches.{i}", rate) for i, rate in enumerate(rates, start=1)]
-    if image_pooling:
-        pooled = conv(x.mean((2, 3), keepdim=True), state, "context.0.pooling.conv")
-        found.append(pooled * torch.ones_like(found[0]))
-    context = separable(conv(torch.cat(found, 1), state, "context.0.project.0"), state, "context.1")
+    """Compute figure 2 of Chen et al. 2018: context at several rates, joined with the low-level map and refined."""
+    pyramid = spatial_pyramid(state, maps[-1], "context.0.", rates, image_pooling)
+    context = separable(pyramid, state, "context.1")
     low = conv(maps[1], state, "low_level")
     return separable(torch.cat([enlarge(context, low.shape[2:]), low], 1), state, "join")
 
 
 def fpn(state: State, maps: Maps) -> torch.Tensor:
-    """Kirillov et al. 2019, figure 3: stride 32 three times convolved and enlarged, 16 twice, 8 once, 4 convolved."""
+    """Compute figure 3 of Kirillov et al. 2019: stride 32 is upsampled three times, 16 twice, 8 once, 4 not at all."""
     top_down, total = None, 0.0
     for level, stride in enumerate((32, 16, 8, 4)):
         x = maps[4 - level]
         x = F.conv2d(x, state[f"lateral.{level}.weight"], state[f"lateral.{level}.bias"])
-        if top_down is not None:  # nearest: each finer cell takes the coarse cell that it lies in
+        if top_down is not None:  # nearest neighbor: each fine cell takes the value of its coarse cell
             rows, columns = (torch.arange(n) * m // n for n, m in zip(x.shape[2:], top_down.shape[2:], strict=True))
             x = x + top_down[:, :, rows][:, :, :, columns]
         top_down = x
@@ -78,26 +84,36 @@ def fpn(state: State, maps: Maps) -> torch.Tensor:
     return total
 
 
-def pan(state: State, maps: Maps, image_pooling: bool = True) -> torch.Tensor:
-    """Li et al. 2018, figures 3 and 4: feature pyramid attention, then global attention upsampling three times."""
-    x = maps[-1]
+def pyramid_attention(state: State, x: torch.Tensor, at: str) -> torch.Tensor:
+    """Compute feature pyramid attention (figure 3 of Li et al. 2018) without its global average."""
     levels = [x]
     for i in range(3):
-        levels.append(conv(F.max_pool2d(levels[-1], 2, ceil_mode=True), state, f"attention.down.{i}"))
-    attention = enlarge(conv(levels[3], state, "attention.up.2"), levels[2].shape[2:])
-    attention = enlarge(attention + conv(levels[2], state, "attention.up.1"), levels[1].shape[2:])
-    attention = enlarge(attention + conv(levels[1], state, "attention.up.0"), x.shape[2:])
-    y = conv(x, state, "mid") * attention
-    if image_pooling:
+        levels.append(conv(F.max_pool2d(levels[-1], 2, ceil_mode=True), state, f"{at}down.{i}"))
+    attention = enlarge(conv(levels[3], state, f"{at}up.2"), levels[2].shape[2:])
+    attention = enlarge(attention + conv(levels[2], state, f"{at}up.1"), levels[1].shape[2:])
+    return enlarge(attention + conv(levels[1], state, f"{at}up.0"), x.shape[2:])
+
+
+def pyramid_decoder(state: State, maps: Maps) -> torch.Tensor:
+    """Compute the decoder of PAN (figures 3 and 4 of Li et al. 2018) or PYLON, with the parts that the state names."""
+    x = maps[-1]
+    y = conv(x, state, "mid")
+    if any(key.startswith("attention.") for key in state):
+        y = y * pyramid_attention(state, x, "attention.")
+    if any(key.startswith("pooling.") for key in state):
         y = y + conv(x.mean((2, 3), keepdim=True), state, "pooling.conv")
-    for i in range(3):
-        fine = conv(maps[3 - i], state, f"up.{i}.layers.0")
-        if image_pooling:
-            fine = fine * torch.sigmoid(conv(y.mean((2, 3), keepdim=True), state, f"up.{i}.gate.conv", relu=False))
-        y = enlarge(y, fine.shape[2:]) + fine
+    step = 0
+    while f"up.{step}.layers.0.conv.weight" in state:
+        fine, layer = maps[3 - step], 0
+        while f"up.{step}.layers.{layer}.conv.weight" in state:
+            fine, layer = conv(fine, state, f"up.{step}.layers.{layer}"), layer + 1
+        if f"up.{step}.gate.conv.conv.weight" in state:
+            gate = conv(y.mean((2, 3), keepdim=True), state, f"up.{step}.gate.conv", relu=False)
+            fine = fine * torch.sigmoid(gate)
+        y, step = enlarge(y, fine.shape[2:]) + fine, step + 1
     return y
 
 
 def noisy_or(x: torch.Tensor, minimum: float) -> torch.Tensor:
-    """p = 1 - prod(minimum + (1 - minimum) (1 - sigmoid(x))) over the cells, as it stands."""
+    """Compute p = 1 - prod(minimum + (1 - minimum) (1 - sigmoid(x))) over the cells, without logarithms."""
     return 1 - (minimum + (1 - minimum) * (1 - torch.sigmoid(x))).flatten(2).prod(2)

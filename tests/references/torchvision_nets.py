@@ -1,6 +1,6 @@
-"""ResNet and DenseNet as torchvision's papers have them, in plain functions on torchvision's own key names.
+"""Reference implementations of ResNet and DenseNet as plain functions on torchvision's key names.
 
-Nothing of MONAI's and nothing of ours: a second opinion on what the weights of a checkpoint mean.
+They use neither MONAI nor this package, so they check the meaning of a checkpoint's weights independently.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ State = dict[str, torch.Tensor]
 
 
 def batch_norm(x: torch.Tensor, state: State, name: str) -> torch.Tensor:
-    """(x - mean) / sqrt(var + 1e-5) * weight + bias, a channel at a time."""
+    """Compute (x - mean) / sqrt(var + 1e-5) * weight + bias for each channel."""
     mean, var = state[f"{name}.running_mean"], state[f"{name}.running_var"]
     scale = state[f"{name}.weight"] / torch.sqrt(var + 1e-5)
     return x * scale[:, None, None] + (state[f"{name}.bias"] - mean * scale)[:, None, None]
 
 
 def resnet_features(state: State, x: torch.Tensor) -> list[torch.Tensor]:
-    """The maps of strides 2, 4, 8, 16 and 32 of any ResNet whose blocks the state names."""
+    """Compute the maps of strides 2 to 32 of the ResNet whose blocks the state names."""
     x = F.relu(batch_norm(F.conv2d(x, state["conv1.weight"], stride=2, padding=3), state, "bn1"))
     maps = [x]
     x = F.max_pool2d(x, 3, stride=2, padding=1)
@@ -29,7 +29,7 @@ def resnet_features(state: State, x: torch.Tensor) -> list[torch.Tensor]:
             at = f"layer{layer}.{block}"
             stride = 2 if layer > 1 and block == 0 else 1
             bottleneck = f"{at}.conv3.weight" in state
-            # torchvision strides a basic block in its first convolution, a bottleneck in its second
+            # torchvision has the stride in the first convolution of a basic block and in the second of a bottleneck
             steps = [1, stride, 1] if bottleneck else [stride, 1]
             y = x
             for i, step in enumerate(steps, start=1):
@@ -46,7 +46,7 @@ def resnet_features(state: State, x: torch.Tensor) -> list[torch.Tensor]:
 
 
 def densenet_features(state: State, x: torch.Tensor) -> list[torch.Tensor]:
-    """The maps of strides 2 to 32 of a DenseNet, each after the norm and ReLU that follow it."""
+    """Compute the maps of strides 2 to 32 of a DenseNet, each after the norm and ReLU that follow it."""
     x = F.conv2d(x, state["features.conv0.weight"], stride=2, padding=3)
     x = F.relu(batch_norm(x, state, "features.norm0"))
     maps = [x]

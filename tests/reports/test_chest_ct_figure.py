@@ -1,14 +1,12 @@
-"""Pictures and files of evidence in a CT: cut where the evidence is, sides as a radiologist expects them."""
+"""Figures of chest CTs: position of the cuts, radiological display and layout."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import nibabel
 import numpy as np
 import pytest
 
-from monai_pylon.reports import finding_on_scan, save_figure, save_map_nifti, scan_findings_figure
+from monai_pylon.reports import finding_on_scan, scan_findings_figure
+from tests.reports.figure_layout import check_layout
 
 LPS = np.diag([-10.0, -10.0, 10.0, 1.0])
 RAS = np.diag([10.0, 10.0, 10.0, 1.0])
@@ -21,7 +19,7 @@ def cube(*voxel: int, value: float = 2.0) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("affine", "voxel"), [(RAS, (7, 6, 5)), (LPS, (1, 1, 5))])
-def test_the_patients_right_is_on_the_left_and_the_front_above(affine: np.ndarray, voxel: tuple[int, ...]) -> None:
+def test_cuts_at_the_peak_in_radiological_display(affine: np.ndarray, voxel: tuple[int, ...]) -> None:
     found = finding_on_scan("mass", 0.5, np.zeros((9, 8, 7)), cube(*voxel), affine)
     assert found.peak == voxel
     for plane, rows in (("axial", 80), ("coronal", 70)):
@@ -33,47 +31,66 @@ def test_the_patients_right_is_on_the_left_and_the_front_above(affine: np.ndarra
         assert 10 <= row < 20, "the second voxel from above"
 
 
-def test_negative_evidence_is_not_painted() -> None:
+def test_does_not_paint_negative_evidence() -> None:
     found = finding_on_scan("mass", 0.5, np.zeros((9, 8, 7)), np.full((9, 8, 7), -1.0), RAS)
     assert all(not heat.any() for _, heat in found.panels.values())
 
 
+def test_heat_is_relative_to_its_maximum() -> None:
+    heat = np.full((9, 8, 7), 4.0)
+    heat[:, :, 3:] = 1.0
+    finding = finding_on_scan("mass", 0.5, np.full((9, 8, 7), -300.0), heat, RAS)
+    gray, coronal = finding.panels["coronal"]
+    np.testing.assert_allclose(gray, 0.5)
+    np.testing.assert_allclose(coronal[[0, -1], 0], [0.25, 1.0])
+    np.testing.assert_allclose(finding.panels["axial"][1], 1.0)
+
+
+def test_cuts_volumes_of_one_slice() -> None:
+    assert finding_on_scan("mass", 0.5, np.zeros((9, 8, 1)), np.zeros((9, 8, 1)), RAS).peak == (0, 0, 0)
+
+
 @pytest.mark.parametrize("scored", [True, False])
-def test_a_page_of_findings(tmp_path: Path, scored: bool) -> None:
-    curve = (np.arange(5.0), np.arange(5.0)) if scored else (None, None)
+def test_layout(scored: bool) -> None:
+    curve = (np.arange(5.0), np.arange(5.0) - 1) if scored else (None, None)
     findings = [finding_on_scan(name, 0.5, cube(0, 0, 0), cube(4, 4, 4), LPS, *curve) for name in ("mass", "nodule")]
     figure = scan_findings_figure(findings, "scan")
-    assert len(figure.axes) == (6 if scored else 4)
-    save_figure(tmp_path / "page.png", figure)
-    assert (tmp_path / "page.png").stat().st_size > 1000
+    check_layout("scan_findings" if scored else "scan_findings_without_scores", figure)
+    if scored:
+        curve_axes = figure.axes[2]
+        assert curve_axes.lines[1].get_xdata().tolist() == [0, 1, 2, 3, 4]
+        assert curve_axes.lines[1].get_ydata().tolist() == [-1, 0, 1, 2, 3]
+        assert curve_axes.lines[0].get_ydata() == [0, 0], "the line of score zero"
+        assert curve_axes.xaxis.label.get_fontsize() == 9
+        assert curve_axes.xaxis.get_major_ticks()[0].label1.get_fontsize() == 8
 
 
-def test_what_does_not_fit_is_named() -> None:
+def test_contour_is_at_half_of_the_maximum() -> None:
+    finding = finding_on_scan("mass", 0.5, np.zeros((9, 8, 7)), cube(4, 4, 3), RAS)
+    axial = scan_findings_figure([finding]).axes[0]
+    assert axial.collections[0].levels.tolist() == [0.5]
+    flat = finding._replace(panels={plane: (gray, np.ones_like(gray)) for plane, (gray, _) in finding.panels.items()})
+    half = finding._replace(
+        panels={plane: (gray, 0.5 * np.eye(*gray.shape)) for plane, (gray, _) in finding.panels.items()}
+    )
+    for other in (flat, half):
+        assert not scan_findings_figure([other]).axes[0].collections
+
+
+def test_height_follows_the_tallest_panel() -> None:
+    """Columns of different aspect share the rows; only a scored finding has a curve."""
+    tall = finding_on_scan("mass", 0.5, np.zeros((4, 8, 7)), np.zeros((4, 8, 7)), RAS, np.arange(3.0), np.arange(3.0))
+    wide = finding_on_scan("mass", 0.5, np.zeros((8, 4, 7)), np.zeros((8, 4, 7)), RAS)
+    figure = scan_findings_figure([tall, wide])
+    assert len(figure.axes) == 5
+    alone = scan_findings_figure([tall, tall])
+    assert figure.get_size_inches()[1] == alone.get_size_inches()[1]
+
+
+def test_rejects_maps_on_another_grid_and_no_finding() -> None:
     with pytest.raises(ValueError, match=r"heat must be of the scan's shape \(9, 8, 7\)"):
         finding_on_scan("mass", 0.5, np.zeros((9, 8, 7)), np.zeros((3, 3, 3)), RAS)
-    with pytest.raises(ValueError, match="findings must be at least one"):
+    with pytest.raises(ValueError, match=r"heat must be of the scan's shape \(9, 8\)"):
+        finding_on_scan("mass", 0.5, np.zeros((9, 8)), np.zeros((9, 8)), RAS)
+    with pytest.raises(ValueError, match="findings must be a sequence with at least one finding"):
         scan_findings_figure([])
-
-
-def test_a_map_is_saved_signed_with_the_scans_affine(tmp_path: Path) -> None:
-    heat = np.random.default_rng(0).normal(size=(4, 5, 6)).astype(np.float32)
-    save_map_nifti(tmp_path / "a.nii.gz", heat, LPS)
-    image = nibabel.load(tmp_path / "a.nii.gz")
-    np.testing.assert_array_equal(np.asarray(image.dataobj), heat)
-    np.testing.assert_allclose(image.affine, LPS)
-    assert image.header["sform_code"] == image.header["qform_code"] == 1
-    assert image.header.get_xyzt_units()[0] == "mm"
-
-
-@pytest.mark.parametrize(
-    ("name", "heat", "message"),
-    [
-        ("a.nii.gz", np.zeros((4, 5)), r"map must be of shape \(X, Y, Z\)"),
-        ("a.nii.gz", np.full((2, 2, 2), np.nan), "map must be finite"),
-        ("a.nrrd", np.zeros((2, 2, 2)), "path must be a file ending in .nii"),
-    ],
-)
-def test_no_half_map_is_left(tmp_path: Path, name: str, heat: np.ndarray, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        save_map_nifti(tmp_path / name, heat, LPS)
-    assert not list(tmp_path.iterdir())

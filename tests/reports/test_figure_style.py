@@ -1,4 +1,4 @@
-"""A figure is saved whole, in its own colour; a broken one leaves nothing behind."""
+"""Saving a figure."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from monai_pylon.reports import save_figure
 from monai_pylon.reports.figure_style import BACKGROUND
 
 
-def test_it_keeps_the_figures_colour(tmp_path: Path) -> None:
+def test_keeps_the_background_color(tmp_path: Path) -> None:
     save_figure(tmp_path / "page.png", Figure(facecolor=BACKGROUND))
     red, green, blue, _ = Image.open(tmp_path / "page.png").convert("RGBA").getpixel((0, 0))
     assert f"#{red:02x}{green:02x}{blue:02x}" == BACKGROUND
 
 
-def test_a_figure_that_cannot_be_drawn_leaves_nothing(tmp_path: Path) -> None:
+def test_leaves_no_file_if_drawing_fails(tmp_path: Path) -> None:
     figure = Figure()
     figure.text(0.5, 0.5, "$\\broken{$")
     with pytest.raises(ValueError, match="broken"):

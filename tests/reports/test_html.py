@@ -1,4 +1,4 @@
-"""Pages: whatever a cell holds, it is shown as text."""
+"""HTML pages: all text is escaped, and nothing is loaded from elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ NASTY = '<script>alert("x")</script>&amp;\udcff'
 
 
 class Page(HTMLParser):
-    """The tags that are open at each moment, which must close in order."""
+    """Parser that collects tags and text and fails if a tag is closed out of order."""
 
     VOID = ("meta", "img", "br")
 
@@ -21,7 +21,7 @@ class Page(HTMLParser):
         super().__init__()
         self.open: list[str] = []
         self.seen: list[str] = []
-        self.words = ""
+        self.text = ""
         self.feed(text)
         self.close()
 
@@ -34,7 +34,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag
 
     def handle_data(self, data: str) -> None:
-        self.words += data
+        self.text += data
 
 
 def page(folder: Path, *parts: str, title: str = "Title") -> Page:
@@ -42,7 +42,7 @@ def page(folder: Path, *parts: str, title: str = "Title") -> Page:
     return Page((folder / "a.html").read_text(encoding="utf-8"))
 
 
-def test_nothing_that_a_text_says_becomes_a_tag(tmp_path: Path) -> None:
+def test_escapes_all_text(tmp_path: Path) -> None:
     parts = [
         html_table([{NASTY: NASTY}]),
         html_numbers({NASTY: NASTY}),
@@ -50,30 +50,33 @@ def test_nothing_that_a_text_says_becomes_a_tag(tmp_path: Path) -> None:
         NASTY,
         f"# {NASTY}",
     ]
-    found = page(tmp_path, *parts, title=NASTY)
-    assert "script" not in found.seen
-    assert not found.open
-    shown = 9  # title, heading, a table's head and cell, a number and its words, a caption, a paragraph, a heading
-    assert found.words.count('<script>alert("x")</script>&amp;') == shown
+    parsed = page(tmp_path, *parts, title=NASTY)
+    assert "script" not in parsed.seen
+    assert not parsed.open
+    shown = 9  # title, heading, header and cell of a table, a number and its description, caption, paragraph, heading
+    assert parsed.text.count('<script>alert("x")</script>&amp;') == shown
 
 
-def test_parts_are_headings_paragraphs_and_html(tmp_path: Path) -> None:
-    found = page(tmp_path, "# Part", "Words.", RawHTML("<b>bold</b>"))
-    assert [tag for tag in found.seen if tag in ("h1", "h2", "p", "b")] == ["h1", "h2", "p", "b"]
+def test_parts_become_headings_paragraphs_and_html(tmp_path: Path) -> None:
+    parsed = page(tmp_path, "# Part", "Words.", RawHTML("<b>bold</b>"))
+    assert [tag for tag in parsed.seen if tag in ("h1", "h2", "p", "b")] == ["h1", "h2", "p", "b"]
+    assert "<h2>Part</h2>\n<p>Words.</p>\n<b>bold</b>" in (tmp_path / "a.html").read_text()
 
 
-def test_a_table_has_the_columns_asked_for_and_numbers_to_the_right() -> None:
+def test_table_selects_columns_and_aligns_numbers() -> None:
     table = html_table([{"a": 1, "b": "x"}, {"b": "y"}], ["b", "a"])
-    assert table.index("<th>b</th>") < table.index("<th>a</th>")
-    assert table.count("class=number") == 1
+    assert "<tr><th>b</th><th>a</th></tr>" in table
+    assert "<tr><td>x</td><td class=number>1</td></tr>" in table
+    assert "<tr><td>y</td><td></td></tr>" in table
+    assert "<tr><th>b</th></tr>" in html_table([{"b": "x"}, {"a": 1}])
     assert html_table([]) == ""
 
 
 @pytest.mark.parametrize(("share", "width"), [(-1, "0.00"), (0.25, "3.00"), (7, "12.00")])
-def test_a_bar_keeps_within_its_cell(share: float, width: str) -> None:
+def test_bar_is_clipped_to_the_cell(share: float, width: str) -> None:
     assert f"width:{width}rem" in html_bar(share)
 
 
-def test_nothing_is_loaded_from_elsewhere(tmp_path: Path) -> None:
+def test_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     page(tmp_path, html_pictures([("a.png", "a")]))
     assert "http" not in (tmp_path / "a.html").read_text()

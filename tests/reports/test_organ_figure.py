@@ -1,4 +1,4 @@
-"""The picture of a scan's organs: right on the left, true to scale, with verdict and volumes."""
+"""Figure of organ masks: radiological display, scale, crop, verdict, volumes and layout."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
 from monai_pylon.reports import ORGAN_COLORS, organ_overlay_figure, save_organ_overlay
+from tests.reports.figure_layout import check_layout
 
-AFFINE = np.diag([-3.0, -3.0, 5.0, 1.0])  # LPS: the first axis grows to the patient's left
+AFFINE = np.diag([-3.0, -3.0, 5.0, 1.0])  # LPS: the first axis runs to the patient's left
 GOOD = SimpleNamespace(
     ok=True, reasons=(), volumes_ml={"right lung": 2345.4, "mediastinum": 900.0, "left lung": 1999.6}, heuristic=False
 )
 
 
 def chest(shape=(100, 80, 60)) -> tuple[np.ndarray, np.ndarray]:
-    """A block of tissue with a box for each lung and the mediastinum between them; the right lung comes first in x."""
+    """Make a block of tissue with a box for each lung and the mediastinum between them; the right lung has lower x."""
     ct = np.full(shape, -1000.0, np.float32)
     ct[10:90, 10:70] = 40
     labels = np.zeros(shape, np.uint8)
@@ -35,7 +36,7 @@ def panels(figure) -> list[np.ndarray]:
 
 
 def columns_of(panel: np.ndarray, organ: str) -> np.ndarray:
-    """The columns in which the outline of an organ lies."""
+    """Return the columns that contain the outline of an organ."""
     return np.flatnonzero((panel == np.float32(ORGAN_COLORS[organ])).all(axis=-1).any(axis=0))
 
 
@@ -44,7 +45,7 @@ def texts(figure) -> str:
     return "\n".join([text.get_text() for text in figure.texts] + legend)
 
 
-def test_every_panel_shows_the_right_lung_on_the_left() -> None:
+def test_shows_the_right_lung_on_the_left() -> None:
     figure = organ_overlay_figure(chest()[0], AFFINE, chest()[1], GOOD, title="scan 7")
     assert len(figure.axes) == 6
     for axes, panel in zip(figure.axes, panels(figure), strict=True):
@@ -54,8 +55,8 @@ def test_every_panel_shows_the_right_lung_on_the_left() -> None:
         assert letters["R"] < 0.5 < letters["L"]
 
 
-def test_it_is_true_to_scale() -> None:
-    """Every panel has as many pixels per mm across as down, and all have the same width."""
+def test_is_true_to_scale() -> None:
+    """Every panel has the same scale in both directions, and all panels have the same width."""
     figure = organ_overlay_figure(chest()[0], AFFINE, chest()[1], GOOD)
     for panel, height_mm in zip(panels(figure), [120] * 3 + [200] * 3, strict=True):  # 40 voxels of 3 or 5 mm
         outline = (panel == np.float32(ORGAN_COLORS["right lung"])).all(axis=-1)
@@ -68,8 +69,26 @@ def test_it_is_true_to_scale() -> None:
     assert scales == pytest.approx([scales[0]] * 6, rel=0.02)
 
 
-def test_it_is_cropped_to_the_body_but_not_to_the_labels() -> None:
-    """A lung that was missed must stay in the picture."""
+def test_layout() -> None:
+    check_layout("organ_overlay", organ_overlay_figure(chest()[0], AFFINE, chest()[1], GOOD, title="scan 7"))
+
+
+def test_cuts_at_shares_of_the_extent_of_the_lungs() -> None:
+    """The lung spans slices 10 to 50 and rows 20 to 60; the gray value of a voxel tells its slice or row."""
+    labels = np.zeros((100, 80, 60), np.uint8)
+    labels[20:40, 20:61, 10:51] = 1
+    shown = []
+    for axis in (2, 1):
+        shape = [-1 if number == axis else 1 for number in range(3)]
+        ct = np.broadcast_to(np.arange(labels.shape[axis]).reshape(shape) * 20.0 - 1100, labels.shape)
+        pixels = [panel[panel.shape[0] // 2, 0, 0] for panel in panels(organ_overlay_figure(ct, AFFINE, labels, GOOD))]
+        shown.append([round(float(pixel) * 1600 / 20) for pixel in pixels])
+    assert shown[0][:3] == [40, 30, 20], "axial: upper, middle, lower"
+    assert shown[1][3:] == [32, 40, 48], "coronal: front, middle, back; rows run to the back in LPS"
+
+
+def test_crops_to_the_body_and_not_to_the_labels() -> None:
+    """A lung that the masks miss stays in the figure."""
     ct, labels = chest()
     labels[labels == 3] = 0
     widths = {panel.shape[1] * 0.75 for panel in panels(organ_overlay_figure(ct, AFFINE, labels, GOOD))}
@@ -77,7 +96,7 @@ def test_it_is_cropped_to_the_body_but_not_to_the_labels() -> None:
     assert max(widths) < 100 * 3  # the field of view
 
 
-def test_verdict_and_volumes() -> None:
+def test_states_verdict_and_volumes() -> None:
     ct, labels = chest()
     good = texts(organ_overlay_figure(ct, AFFINE, labels, GOOD, title="scan 7"))
     assert "scan 7" in good
@@ -86,22 +105,29 @@ def test_verdict_and_volumes() -> None:
     assert "left lung  2,000 mL" in good
     bad = SimpleNamespace(ok=False, reasons=("left_lung_missing", "field_of_view"), volumes_ml={}, heuristic=True)
     text = texts(organ_overlay_figure(ct, AFFINE, labels, bad))
-    assert "check by eye (left lung missing, field of view; the organs are heuristic boxes)" in text
+    assert "Quality: check by eye (left lung missing, field of view; the organs are heuristic boxes)" in text
     assert "mL" not in text
+    assert "Quality: check by eye (no reason given)" in texts(
+        organ_overlay_figure(ct, AFFINE, labels, SimpleNamespace(ok=False, reasons=(), volumes_ml={}, heuristic=False))
+    )
+    remark = SimpleNamespace(ok=True, reasons=("thick_slices",), volumes_ml={}, heuristic=False)
+    assert "Quality: ok (thick slices)" in texts(organ_overlay_figure(ct, AFFINE, labels, remark))
 
 
-def test_an_empty_mask_and_an_empty_scan_still_give_a_page() -> None:
+def test_draws_an_empty_scan_with_empty_masks() -> None:
     ct = np.full((10, 9, 8), -1000.0)
     figure = organ_overlay_figure(ct, np.diag([30.0, 30, 30, 1]), np.zeros(ct.shape, np.uint8), GOOD)
     assert all(panel.size > 0 for panel in panels(figure))
 
 
-def test_other_shapes_are_an_error() -> None:
+def test_rejects_labels_of_another_shape() -> None:
     with pytest.raises(ValueError, match=r"labels must be of the scan's shape \(4, 4, 4\)"):
         organ_overlay_figure(np.zeros((4, 4, 4)), np.eye(4), np.zeros((4, 4, 5), int), GOOD)
+    with pytest.raises(ValueError, match=r"labels must be of the scan's shape \(4, 4\)"):
+        organ_overlay_figure(np.zeros((4, 4)), np.eye(4), np.zeros((4, 4), int), GOOD)
 
 
-def test_it_saves_a_png_and_opens_no_window(tmp_path: Path) -> None:
+def test_saves_a_png(tmp_path: Path) -> None:
     save_organ_overlay(tmp_path / "a.png", chest()[0], AFFINE, chest()[1], GOOD, title="scan 7")
     with Image.open(tmp_path / "a.png") as picture:
         assert picture.format == "PNG"

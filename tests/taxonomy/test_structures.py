@@ -76,7 +76,7 @@ def test_organs(name, organ) -> None:
 def test_an_unknown_name_is_answered_with_the_nearest() -> None:
     with pytest.raises(ValueError, match=r"but is 'lung_uper_lobe_left'. Did you mean 'lung_upper_lobe_left'\?"):
         organ_of_structure("lung_uper_lobe_left")
-    with pytest.raises(ValueError, match='"background" for what belongs to no organ'):
+    with pytest.raises(ValueError, match='"background" for a structure outside all organs'):
         organ_of_structure("xyz")
     with pytest.raises(TypeError, match="name must be of type str"):
         organ_of_structure(3)

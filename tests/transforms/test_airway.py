@@ -1,4 +1,4 @@
-"""The airway: which discs make a trachea, and how far its bronchi are followed."""
+"""The airway: the discs that make a trachea, and the distance over which its bronchi are followed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SHAPE, EDGE = (50, 40, 24), (4.0, 4.0, 4.0)
 
 
 def trace(ct: np.ndarray, spacing: tuple[float, float, float] = EDGE) -> np.ndarray | None:
-    """The airway of air below -500 HU, in a body that fills the volume."""
+    """Trace the airway in air below -500 HU, in a body that fills the volume."""
     return trace_airway(ct, ct < -500, np.ones(ct.shape, dtype=bool), spacing)
 
 
@@ -45,11 +45,11 @@ def test_a_trachea_is_found_whole() -> None:
         ),
     ],
 )
-def test_what_is_no_trachea(why, ct, spacing) -> None:
+def test_other_air_is_not_a_trachea(why, ct, spacing) -> None:
     assert trace(ct, spacing) is None, why
 
 
-def test_seven_slices_and_a_fifth_of_dark_voxels_are_enough() -> None:
+def test_a_trachea_needs_a_fifth_of_dark_voxels() -> None:
     ct = tube(TRACHEA[0], TRACHEA[1], slice(10, 17), -870.0)
     ct[23, 18:21, 10:17] = -900.0  # 3 of 16
     assert trace(ct) is None
@@ -57,23 +57,23 @@ def test_seven_slices_and_a_fifth_of_dark_voxels_are_enough() -> None:
     np.testing.assert_array_equal(trace(ct), ct < 0)
 
 
-def test_the_middle_is_that_of_the_body_on_the_slice() -> None:
+def test_the_trachea_lies_near_the_middle_of_the_body() -> None:
     ct, hull = tube(slice(8, 12), TRACHEA[1], TRACHEA[2]), np.zeros(SHAPE, dtype=bool)
     hull[2:20] = True  # the patient lies far to one side
     np.testing.assert_array_equal(trace_airway(ct, ct < -500, hull, EDGE), ct < 0)
 
 
-def test_the_chain_may_lean_but_not_jump() -> None:
+def test_the_chain_may_move_by_6_mm_a_slice() -> None:
     ct = np.full(SHAPE, 40.0)
     for z in range(8, 24):
         ct[20 + z // 4 : 24 + z // 4, 18:22, z] = -1000.0  # a voxel sideways every 16 mm
     np.testing.assert_array_equal(trace(ct), ct < 0)
     ct = tube(TRACHEA[0], TRACHEA[1], slice(8, 14))
-    ct[25:29, 18:22, 14:20] = -1000.0  # 8 mm sideways at once, over the 6 mm of a chain: 6 slices each are too few
+    ct[25:29, 18:22, 14:20] = -1000.0  # 8 mm sideways: two chains of 6 slices, which are too short
     assert trace(ct) is None
 
 
-def test_of_two_tubes_the_longest_is_the_trachea() -> None:
+def test_the_longest_tube_is_the_trachea() -> None:
     ct = tube(TRACHEA[0], TRACHEA[1], slice(14, 23))
     ct[23:27, 28:32, 2:23] = -1000.0
     found = trace(ct)
@@ -82,7 +82,7 @@ def test_of_two_tubes_the_longest_is_the_trachea() -> None:
 
 
 def with_bronchi(lung_hu: float = -860.0) -> np.ndarray:
-    """A trachea that ends on slice 14, below it one bronchus on either side that runs into a lung on slice 8."""
+    """Draw a trachea that ends on slice 14, and a bronchus on either side that opens into a lung on slice 8."""
     ct = tube(TRACHEA[0], TRACHEA[1], slice(14, 24))
     for z in range(8, 14):
         for start in (23 - (14 - z), 24 + (14 - z)):
@@ -92,7 +92,7 @@ def with_bronchi(lung_hu: float = -860.0) -> np.ndarray:
     return ct
 
 
-def test_bronchi_are_followed_into_the_lungs_as_far_as_they_are_dark() -> None:
+def test_bronchi_are_followed_into_the_lungs_while_they_are_dark() -> None:
     ct = with_bronchi()
     found = trace(ct)
     dark = ct < -900
@@ -104,12 +104,12 @@ def test_bronchi_are_followed_into_the_lungs_as_far_as_they_are_dark() -> None:
 def test_bronchi_end_90_mm_below_the_trachea() -> None:
     ct = np.full((50, 40, 60), 40.0)
     ct[23:27, 18:22, 45:] = -1000.0
-    ct[18:27, 18:23, :45] = -1000.0  # 720 mm²: no disc of a trachea, yet a bronchus cut lengthwise
+    ct[18:27, 18:23, :45] = -1000.0  # 720 mm²: too large for a trachea, but not for a bronchus
     found = trace(ct)
     assert np.flatnonzero(found.any(axis=(0, 1))).min() == 45 - 23  # ceil(90 / 4) slices
 
 
-def test_a_piece_of_lung_beside_the_bronchus_is_no_bronchus() -> None:
+def test_bright_air_below_the_trachea_is_not_a_bronchus() -> None:
     ct = tube(*TRACHEA)
     ct[23:28, 18:23, 3:8] = -700.0  # below the trachea, not much larger, but bright
     np.testing.assert_array_equal(trace(ct), ct < -900)
@@ -118,11 +118,11 @@ def test_a_piece_of_lung_beside_the_bronchus_is_no_bronchus() -> None:
 def test_a_bronchus_may_move_4_mm_a_slice() -> None:
     for gap, follows in ((1, True), (2, False)):
         ct = tube(*TRACHEA)
-        ct[26 + gap : 31 + gap, 18:22, 7] = -1000.0  # its first voxel lies this many beside the trachea's last
+        ct[26 + gap : 31 + gap, 18:22, 7] = -1000.0  # the distance to the trachea is this many voxels
         assert trace(ct)[:, :, 7].any() == follows
 
 
-def test_air_that_the_caller_left_out_is_left_alone() -> None:
+def test_only_the_given_air_is_searched() -> None:
     ct = tube(*TRACHEA)
     air = ct < -500
     air[:, :, 20:] = False

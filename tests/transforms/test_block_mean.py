@@ -1,4 +1,4 @@
-"""Cells of voxels: means against a loop, spreading as their inverse, and the edge that the voxels themselves decide."""
+"""Block means against a loop, spreading as their inverse, and the lungs' edge on the scan's own voxels."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from monai_pylon.transforms.block_mean import block_factors, block_mean, draw_edge, spread_blocks
-from tests.references.morphology import mean_of_cells
+from tests.references.morphology import slow_block_mean
 
 shapes = st.tuples(*[st.integers(1, 9)] * 3)
 factors_ = st.tuples(*[st.integers(1, 4)] * 3)
@@ -25,7 +25,7 @@ factors_ = st.tuples(*[st.integers(1, 4)] * 3)
         ((2.2, 5.0, 10.0), (1, 1, 1)),  # never less than a voxel
     ],
 )
-def test_cells_are_about_2_mm(spacing, factors) -> None:
+def test_blocks_are_about_2_mm(spacing, factors) -> None:
     assert block_factors(spacing) == factors
 
 
@@ -44,14 +44,14 @@ def test_means_by_hand() -> None:
     flips=st.sets(st.integers(0, 2)),
     dtype=st.sampled_from([np.int16, np.uint8, np.float32, np.float64]),
 )
-def test_means_are_those_of_a_loop_in_any_memory_order(seed, shape, factors, axes, flips, dtype) -> None:
+def test_means_equal_a_loop_in_any_memory_order(seed, shape, factors, axes, flips, dtype) -> None:
     stored = np.random.default_rng(seed).integers(0, 200, shape).astype(dtype)
     volume = np.flip(stored.transpose(axes), tuple(flips))
     before = volume.copy()
     means = block_mean(volume, factors)
     assert means.dtype == np.float32
     assert means.flags.c_contiguous
-    np.testing.assert_allclose(means, mean_of_cells(volume, factors), rtol=1e-6)
+    np.testing.assert_allclose(means, slow_block_mean(volume, factors), rtol=1e-6)
     np.testing.assert_array_equal(volume, before)
 
 
@@ -61,12 +61,12 @@ def test_means_of_the_largest_hu_do_not_overflow() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), shape=shapes, factors=factors_)
-def test_cells_that_were_spread_have_themselves_as_means(seed, shape, factors) -> None:
+def test_means_of_spread_blocks_are_the_blocks(seed, shape, factors) -> None:
     size = tuple(-(-n // factor) for n, factor in zip(shape, factors, strict=True))
-    cells = np.random.default_rng(seed).integers(-1000, 1000, size).astype(np.float32)
-    spread = spread_blocks(cells, factors, shape)
+    blocks = np.random.default_rng(seed).integers(-1000, 1000, size).astype(np.float32)
+    spread = spread_blocks(blocks, factors, shape)
     assert spread.shape == shape
-    np.testing.assert_allclose(block_mean(spread, factors), cells, rtol=1e-6)
+    np.testing.assert_allclose(block_mean(spread, factors), blocks, rtol=1e-6)
 
 
 def test_spreading_by_hand_on_a_plane() -> None:
@@ -87,7 +87,7 @@ def test_factors_of_one_change_nothing() -> None:
 
 
 def edge_of(ct: np.ndarray, organs: list[int], aerated: list[int], sealed: list[int], factor: int = 2) -> str:
-    """Labels along a line, for cells of ``factor`` voxels."""
+    """Draw labels along a line of blocks of ``factor`` voxels."""
     lines = [np.asarray(line).reshape(-1, 1, 1) for line in (ct, organs, aerated, sealed)]
     labels = draw_edge(lines[0], lines[1].astype(np.uint8), lines[2] > 0, lines[3] > 0, (factor, 1, 1), -300)
     return "".join(map(str, labels.ravel()))
@@ -100,20 +100,34 @@ AIR, WALL = -800, 40
     ("case", "ct", "organs", "aerated", "sealed", "expected"),
     [
         (
-            "a cell half wall gives it back",
+            "voxels of wall leave a block at the edge",
             [AIR, AIR, AIR, WALL, WALL, WALL],
             [1, 1, 0],
             [1, 1, 0],
             [0, 0, 0],
             "111000",
         ),
-        ("a cell half air beside it joins", [AIR, AIR, AIR, WALL, WALL, WALL], [3, 0, 0], [1, 0, 0], [0] * 3, "333000"),
-        ("but not two cells away", [AIR] * 6, [1, 0, 0], [1, 0, 0], [0, 0, 0], "111100"),
-        ("nor a cell of the airway", [AIR] * 6, [1, 2, 0], [1, 0, 0], [0, 1, 0], "112200"),
+        (
+            "voxels of air next to a lung join it",
+            [AIR, AIR, AIR, WALL, WALL, WALL],
+            [3, 0, 0],
+            [1, 0, 0],
+            [0] * 3,
+            "333000",
+        ),
+        ("but not two blocks away", [AIR] * 6, [1, 0, 0], [1, 0, 0], [0, 0, 0], "111100"),
+        ("nor in a block of the airway", [AIR] * 6, [1, 2, 0], [1, 0, 0], [0, 1, 0], "112200"),
         ("the mediastinum has an edge too", [AIR, AIR, AIR, WALL, WALL, WALL], [1, 2, 2], [1, 0, 0], [0] * 3, "111222"),
-        ("a filled cell stays whole", [AIR, AIR, WALL, AIR, WALL, WALL], [1, 1, 0], [1, 0, 0], [0, 0, 0], "111100"),
+        (
+            "a filled block keeps its label",
+            [AIR, AIR, WALL, AIR, WALL, WALL],
+            [1, 1, 0],
+            [1, 0, 0],
+            [0, 0, 0],
+            "111100",
+        ),
         ("at exactly -300 HU is wall", [AIR, AIR, -301, -300, WALL, WALL], [1, 1, 0], [1, 1, 0], [0, 0, 0], "111000"),
-        ("a vessel well inside stays", [AIR, AIR, WALL, AIR, AIR, AIR], [1, 1, 1], [1, 1, 1], [0, 0, 0], "111111"),
+        ("a vessel well inside stays lung", [AIR, AIR, WALL, AIR, AIR, AIR], [1, 1, 1], [1, 1, 1], [0, 0, 0], "111111"),
         ("no lung, no edge", [AIR] * 6, [0, 2, 0], [0, 0, 0], [0, 0, 0], "002200"),
     ],
 )
@@ -121,7 +135,7 @@ def test_the_edge_by_hand(case, ct, organs, aerated, sealed, expected) -> None:
     assert edge_of(np.array(ct), organs, aerated, sealed) == expected, case
 
 
-def test_the_edge_is_sought_in_cells_that_share_a_face() -> None:
+def test_the_edge_extends_to_blocks_that_share_a_face() -> None:
     ct = np.full((4, 4, 1), AIR)
     organs = np.zeros((2, 2, 1), dtype=np.uint8)
     organs[0, 0] = 1
@@ -135,17 +149,17 @@ def ellipsoid(shape: tuple[int, ...], radii: tuple[float, ...]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("factors", list(itertools.product((1, 2, 3), repeat=3))[1::4])
-def test_the_edge_is_the_threshold_where_the_border_is_one_voxel_sharp(factors) -> None:
+def test_a_sharp_border_is_drawn_exactly(factors) -> None:
     truth = ellipsoid((40, 36, 31), (15.0, 13.0, 12.0))
     ct = np.where(truth, -850, 40).astype(np.int16)
-    cells = block_mean(ct, factors)
-    organs = (cells < -300).astype(np.uint8)  # cells that are a third air and more
-    labels = draw_edge(ct, organs, cells < -300, np.zeros(cells.shape, dtype=bool), factors, -300)
-    np.testing.assert_array_equal(labels, truth)  # the cells with less air are beside the others
+    means = block_mean(ct, factors)
+    organs = (means < -300).astype(np.uint8)  # blocks with at least a third of air
+    labels = draw_edge(ct, organs, means < -300, np.zeros(means.shape, dtype=bool), factors, -300)
+    np.testing.assert_array_equal(labels, truth)  # blocks with less air lie next to the others
     assert labels.dtype == np.uint8
 
 
-def test_the_edge_keeps_the_shape_where_cells_overhang() -> None:
+def test_the_labels_have_the_shape_of_a_volume_that_ends_within_a_block() -> None:
     ct = np.full((5, 7, 4), AIR)
     organs = np.full((3, 4, 2), 3, dtype=np.uint8)
     labels = draw_edge(ct, organs, organs > 0, organs > 9, (2, 2, 3), -300)

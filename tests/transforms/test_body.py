@@ -1,4 +1,4 @@
-"""The body's hull, what air it encloses, and the components of slices, by hand and against scipy."""
+"""Hull of the body, enclosed air, and components of slices, by hand and against scipy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from monai_pylon.transforms.body import (
 EDGE = (4.0, 4.0, 4.0)
 
 
-def test_slices_do_not_hang_together_nor_do_corners() -> None:
+def test_components_do_not_connect_slices_or_corners() -> None:
     mask = np.zeros((4, 4, 2), dtype=bool)
     mask[0, 0, :] = True  # the same place on two slices
     mask[1, 1, 0] = True  # touches by a corner
@@ -29,17 +29,17 @@ def test_slices_do_not_hang_together_nor_do_corners() -> None:
     assert not numbered[~mask].any()
 
 
-def test_slices_are_numbered_as_slice_by_slice() -> None:
+def test_slices_have_the_components_of_single_slices() -> None:
     mask = np.random.default_rng(0).random((12, 9, 7)) < 0.55
     numbered, count = label_slices(mask)
     assert count == sum(ndimage.label(mask[:, :, z])[1] for z in range(7))
     for z in range(7):
         alone, n = ndimage.label(mask[:, :, z])
         pairs = {(int(a), int(b)) for a, b in zip(alone.ravel(), numbered[:, :, z].ravel(), strict=True)}
-        assert len(pairs) == n + (alone == 0).any()  # one number here for one number there
+        assert len(pairs) == n + (alone == 0).any()  # one number for each number
 
 
-def test_centres_are_scipys() -> None:
+def test_centres_equal_scipy() -> None:
     numbered, count = ndimage.label(np.random.default_rng(1).random((9, 8, 7)) < 0.2)
     expected = ndimage.center_of_mass(numbered > 0, numbered, range(1, count + 1))
     centres = component_centres(numbered, count)
@@ -47,7 +47,7 @@ def test_centres_are_scipys() -> None:
     np.testing.assert_allclose(centres[1:], expected)
 
 
-def test_a_number_that_does_not_occur_has_no_centre() -> None:
+def test_a_missing_number_has_the_centre_nan() -> None:
     numbered = np.zeros((2, 2, 2), dtype=np.int32)
     assert np.isnan(component_centres(numbered, 1)).all()
     numbered[1, 0, 1] = 3
@@ -68,14 +68,14 @@ def test_the_hull_of_a_square_is_the_square() -> None:
     np.testing.assert_array_equal(body_hull(ct, EDGE), ct > 0)
 
 
-def test_the_hull_bridges_the_hollow_between_two_arms() -> None:
+def test_the_hull_bridges_a_hollow() -> None:
     ct = body(np.s_[5:25, 4:8, :], np.s_[5:9, 4:18, 0:1], np.s_[21:25, 4:18, 0:1])  # a U on the first slice
     hull = body_hull(ct, EDGE)
     np.testing.assert_array_equal(hull[:, :, 0], body(np.s_[5:25, 4:18, :])[:, :, 0] > 0)
     np.testing.assert_array_equal(hull[:, :, 1], ct[:, :, 1] > 0)
 
 
-def test_slices_without_body_are_empty_and_the_table_is_no_body() -> None:
+def test_slices_without_body_are_empty_and_the_table_is_excluded() -> None:
     ct = body(np.s_[5:20, 8:18, 1:4], np.s_[2:28, 2:4, :])
     hull = body_hull(ct, EDGE)
     np.testing.assert_array_equal(hull.any(axis=(0, 1)), [False, True, True, True, False])
@@ -92,7 +92,7 @@ def test_tissue_is_denser_than_minus_300() -> None:
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.3, 5.0), (2.0, 0.7, 1.0)])
-def test_the_hull_lies_within_a_coarse_cell_of_the_body_and_on_its_grid(spacing) -> None:
+def test_the_hull_deviates_by_less_than_two_coarse_pixels(spacing) -> None:
     ct = np.full((101, 95, 3), -1000.0)
     x, y = np.ogrid[:101, :95]
     disc = (x - 50) ** 2 / 40**2 + (y - 47) ** 2 / 35**2 < 1
@@ -117,7 +117,7 @@ def test_a_slice_with_a_pixel_or_a_line_of_body_has_a_hull_without_warning(slice
 
 
 def ring(shape: tuple[int, int] = (40, 40)) -> tuple[np.ndarray, np.ndarray]:
-    """A body with a hollow in it: air and hull (X, Y, 1)."""
+    """Return air and hull (X, Y, 1) of a body with a hollow."""
     hull = np.zeros((*shape, 1), dtype=bool)
     hull[10:30, 10:30] = True
     air = ~hull
@@ -125,7 +125,7 @@ def ring(shape: tuple[int, int] = (40, 40)) -> tuple[np.ndarray, np.ndarray]:
     return air, hull
 
 
-def test_a_hollow_is_enclosed_and_the_outside_is_not() -> None:
+def test_air_in_a_hollow_is_enclosed() -> None:
     air, hull = ring()
     enclosed = enclosed_air(air, hull, EDGE)
     assert enclosed[14:20, 14:26].all()
@@ -134,11 +134,11 @@ def test_a_hollow_is_enclosed_and_the_outside_is_not() -> None:
     assert not enclosed_air(air, hull, EDGE).any()
 
 
-@pytest.mark.parametrize(("cells", "inside"), [(3, True), (4, False)])  # 12 mm and 16 mm beyond the hull
-def test_a_lung_may_bulge_over_the_hull_by_15_mm(cells: int, inside: bool) -> None:
+@pytest.mark.parametrize(("voxels", "inside"), [(3, True), (4, False)])  # 12 mm and 16 mm beyond the hull
+def test_a_lung_may_bulge_over_the_hull_by_15_mm(voxels: int, inside: bool) -> None:
     air, hull = ring()
     air &= hull
-    air[20 : 30 + cells, 16] = True
+    air[20 : 30 + voxels, 16] = True
     assert enclosed_air(air, hull, EDGE)[15, 16, 0] == inside
 
 
@@ -156,17 +156,17 @@ def test_a_lung_cut_off_by_the_field_of_view_is_enclosed() -> None:
     np.testing.assert_array_equal(enclosed_air(air[15:30], hull[15:30], EDGE)[:5, 14:26], True)
 
 
-def test_slices_are_on_their_own() -> None:
+def test_enclosed_air_is_found_slice_by_slice() -> None:
     air, hull = ring()
     air, hull = np.repeat(air, 3, axis=2), np.repeat(hull, 3, axis=2)
-    hull[:, :, 2] = False  # no body on this slice: all its air is outside, and leads nowhere
+    hull[:, :, 2] = False  # no body on this slice, so that all its air is outside air
     enclosed = enclosed_air(air, hull, (4.0, 4.0, 1.0))
     assert enclosed.sum(axis=(0, 1)).tolist() == [72, 72, 0]
-    hull[:, :, 2] = True  # at the shoulders the hull jumps: outside air above must not become inside air below
+    hull[:, :, 2] = True  # the hull may jump from slice to slice, as at the shoulders
     assert enclosed_air(air, hull, (4.0, 4.0, 1.0)).sum(axis=(0, 1)).tolist()[:2] == [72, 72]
 
 
-def test_the_largest_piece_hangs_together_by_faces() -> None:
+def test_the_largest_component_is_6_connected() -> None:
     mask = np.zeros((6, 6, 2), dtype=bool)
     mask[0, 0:3] = True  # six voxels, over two slices
     mask[2:4, 2:4, 0] = mask[4, 4, 0] = mask[5, 5, 0] = True  # six voxels, of which four by faces
@@ -176,10 +176,10 @@ def test_the_largest_piece_hangs_together_by_faces() -> None:
 
 
 @pytest.mark.parametrize("value", [False, True])
-def test_the_largest_piece_of_nothing_and_of_all(value: bool) -> None:
+def test_the_largest_component_of_an_empty_and_a_full_mask(value: bool) -> None:
     mask = np.full((2, 3, 2), value)
     np.testing.assert_array_equal(largest_component(mask), mask)
 
 
-def test_of_equal_pieces_the_first_is_taken() -> None:
+def test_the_first_of_equal_components_is_kept() -> None:
     assert largest_component(np.array([[[True, False, True]]])).ravel().tolist() == [True, False, False]

@@ -1,4 +1,4 @@
-"""Boxes stay on what they frame, through every augmentation of the paper and MONAI's other spatial transforms."""
+"""Boxes follow their image through the paper's augmentation and MONAI's other spatial transforms."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ ROWS, COLUMNS = 200, 260
 
 
 def bright_box(box: list[int], shape: tuple[int, int] = (ROWS, COLUMNS)) -> MetaTensor:
-    """(1, H, W): 1 inside a box, 0 elsewhere."""
+    """Return an image (1, H, W) of 1 inside a box and 0 elsewhere."""
     image = torch.zeros(1, *shape)
     image[:, box[1] : box[3], box[0] : box[2]] = 1
     return MetaTensor(image)
 
 
 def extent(image: torch.Tensor, threshold: float = 0.3) -> np.ndarray:
-    """The box [x1, y1, x2, y2] around the bright pixels; low, so that blunted corners count."""
+    """Return the box [x1, y1, x2, y2] around the bright pixels; the low threshold includes blurred corners."""
     rows, columns = np.nonzero(image[0].numpy() > threshold)
     return np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1])
 
 
 def papers_augmentation(min_visibility: float = 0.5) -> Compose:
-    """Section 3.3, with MONAI's transforms where MONAI has them."""
+    """Return the augmentation of section 3.3, with MONAI's transforms if there are any."""
     return Compose(
         [
             RandRotated("image", range_x=math.pi / 2, prob=0.5, padding_mode="zeros"),
@@ -65,14 +65,14 @@ def test_the_box_stays_on_its_bright_pixels(seed: int) -> None:
     if len(moved["boxes"]):
         np.testing.assert_allclose(moved["boxes"][0, :4].numpy(), extent(moved["image"]), atol=1)
         assert moved["boxes"][0, 4] == 7
-    else:  # more than half of it left the picture
+    else:  # more than half of the box left the image
         assert moved["image"].shape == (1, 256, 256)
         scale = moved["image"].sum() / (width * height)
         assert scale < 0.55 * 256 * 256 / (0.7 * ROWS * COLUMNS)
 
 
-def test_the_augmentation_moves_and_drops() -> None:
-    """Of the seeds above some must turn, some mirror, and some lose the box."""
+def test_the_augmentation_moves_and_drops_boxes() -> None:
+    """Some of the seeds must rotate, some flip, and some lose the box."""
     box = [10, 20, 90, 60]
     found = []
     for seed in range(60):
@@ -82,7 +82,7 @@ def test_the_augmentation_moves_and_drops() -> None:
     assert len({tuple(boxes[0].round(3)) for boxes in found if len(boxes)}) > 20
 
 
-MONAIS = {
+SPATIAL = {
     "flip": Flip(spatial_axis=1),
     "flip rows": Flip(spatial_axis=0),
     "flip both": Flip(spatial_axis=(0, 1)),
@@ -98,16 +98,16 @@ MONAIS = {
 }
 
 
-@pytest.mark.parametrize("name", MONAIS)
-def test_it_follows_monais_transforms(name: str) -> None:
+@pytest.mark.parametrize("name", SPATIAL)
+def test_boxes_follow_monais_transforms(name: str) -> None:
     box = [90, 60, 150, 110]
-    image = MONAIS[name](bright_box(box))
+    image = SPATIAL[name](bright_box(box))
     image = image[0] if isinstance(image, tuple) else image
     moved = FollowBoxes()(np.array([[*box, 1]]), image)
     np.testing.assert_allclose(moved[0, :4].numpy(), extent(image), atol=1)
 
 
-def test_it_follows_what_is_still_pending() -> None:
+def test_boxes_follow_pending_transforms() -> None:
     lazy = Resize((100, 130), lazy=True)(Flip(spatial_axis=1, lazy=True)(bright_box([90, 60, 150, 110])))
     assert lazy.pending_operations
     moved = FollowBoxes()(np.array([[90, 60, 150, 110, 1]]), lazy)
@@ -118,24 +118,24 @@ def test_it_follows_what_is_still_pending() -> None:
     )
 
 
-def test_mirroring_twice_changes_nothing() -> None:
+def test_two_flips_change_nothing() -> None:
     boxes = np.array([[10, 20, 30.5, 60, 2], [0, 0, COLUMNS, ROWS, 3]], dtype=np.float32)
     once = Flip(spatial_axis=1)(bright_box([0, 0, 1, 1]))
     np.testing.assert_allclose(FollowBoxes()(boxes, once)[0], [COLUMNS - 30.5, 20, COLUMNS - 10, 60, 2])
     np.testing.assert_allclose(FollowBoxes()(boxes, Flip(spatial_axis=1)(once)), boxes)
 
 
-def test_following_step_by_step_is_following_at_once() -> None:
+def test_following_step_by_step_equals_following_at_once() -> None:
     boxes, follow = np.array([[90.0, 60, 150, 110, 2]]), FollowBoxes()
     first = Resize((130, 400))(bright_box([0, 0, 1, 1]))
     second = Flip(spatial_axis=0)(first)
-    there = follow(boxes, first)
-    np.testing.assert_allclose(follow(there, second), follow(boxes, second), rtol=1e-5)
-    np.testing.assert_allclose(follow(there, first), there)  # once more changes nothing
+    moved = follow(boxes, first)
+    np.testing.assert_allclose(follow(moved, second), follow(boxes, second), rtol=1e-5)
+    np.testing.assert_allclose(follow(moved, first), moved)  # a second call changes nothing
 
 
-def test_boxes_count_from_the_image_as_it_was_read() -> None:
-    """Its own affine may hold spacing and orientation from the start."""
+def test_boxes_are_in_pixels_of_the_image_as_it_was_read() -> None:
+    """The affine of the image as it was read may have a spacing and an orientation."""
     affine = np.diag([-2.0, 3.0, 1.0, 1.0])
     image = MetaTensor(torch.zeros(1, 100, 100), affine=affine, meta={"original_affine": affine})
     boxes = np.array([[10.0, 20, 30, 40, 0]])
@@ -144,7 +144,7 @@ def test_boxes_count_from_the_image_as_it_was_read() -> None:
 
 
 @pytest.mark.parametrize("boxes", [np.zeros((0, 5)), torch.zeros(0, 5), np.zeros(0), []])
-def test_no_boxes_stay_no_boxes(boxes: object) -> None:
+def test_an_image_may_have_no_boxes(boxes: object) -> None:
     moved = FollowBoxes()(np.asarray(boxes), bright_box([0, 0, 1, 1]))
     assert moved.shape == (0, 5)
     assert moved.dtype == torch.float32
@@ -155,7 +155,7 @@ def shift(rows: float, columns: float) -> np.ndarray:
 
 
 def turn(degrees: float, row: float, column: float) -> np.ndarray:
-    """About a point in indices."""
+    """Return a rotation about a point in indices."""
     c, s = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
     return shift(row, column) @ np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ shift(-row, -column)
 
@@ -165,19 +165,19 @@ def turn(degrees: float, row: float, column: float) -> np.ndarray:
     [
         (IDENTITY, [40, 40, 60, 60]),
         (shift(5, -10), [30, 45, 50, 65]),
-        (shift(0, -50), [0, 40, 10, 60]),  # half of it is seen
+        (shift(0, -50), [0, 40, 10, 60]),  # half of it is visible
         (shift(0, -51), None),  # less
         (shift(50, 0), [40, 90, 60, 100]),
-        (shift(45, 45), [85, 85, 100, 100]),  # 15 / 20 squared is seen, 0.5625
+        (shift(45, 45), [85, 85, 100, 100]),  # 15 / 20 squared is visible, 0.5625
         (shift(46, 46), None),  # 14 / 20 squared, 0.49
         (shift(45, 0), [40, 85, 60, 100]),
         (shift(200, 0), None),
         (np.diag([2.0, 0.5, 1]), [20.25, 79.5, 30.25, 100]),  # about the centre of pixel (0, 0), 0.5
         (turn(90, 49.5, 49.5), [40, 40, 60, 60]),
         (turn(45, 49.5, 49.5), [50 - 10 * 2**0.5, 50 - 10 * 2**0.5, 50 + 10 * 2**0.5, 50 + 10 * 2**0.5]),
-        # Turned by 45 degrees and cut through its middle: a triangle twice as wide as high.
+        # Rotated by 45 degrees and cut through the middle: a triangle twice as wide as high.
         (shift(50, 0) @ turn(45, 49.5, 49.5), [50 - 10 * 2**0.5, 100 - 10 * 2**0.5, 50 + 10 * 2**0.5, 100]),
-        # Its upper corner alone, down to where it is 10 wide: the box is as wide as what is seen, not as the whole.
+        # Only the upper corner, to a width of 10: the box has the width of the visible part.
         (shift(50 + 10 * 2**0.5 - 5, 0) @ turn(45, 49.5, 49.5), [45, 95, 55, 100]),
     ],
 )
@@ -187,27 +187,27 @@ def test_boxes_computed_by_hand(matrix: np.ndarray, expected: list[float] | None
     np.testing.assert_allclose(moved, [[*expected, 9]] if expected else np.zeros((0, 5)), atol=1e-5)
 
 
-def test_the_share_that_is_seen_decides() -> None:
-    quarter = shift(0, -15)  # of 20 columns five are left
+def test_boxes_below_min_visibility_are_dropped() -> None:
+    quarter = shift(0, -15)  # five of 20 columns are visible
     box = np.array([[0, 40, 20, 60, 9]])
     assert len(map_boxes(box, quarter, (100, 100), min_visibility=0.25)) == 1
     assert len(map_boxes(box, quarter, (100, 100), min_visibility=0.26)) == 0
-    assert len(map_boxes(box, shift(0, -20), (100, 100), min_visibility=0)) == 0  # nothing is seen
+    assert len(map_boxes(box, shift(0, -20), (100, 100), min_visibility=0)) == 0  # nothing is visible
 
 
-def test_each_box_is_judged_by_itself_and_the_order_stays() -> None:
+def test_boxes_keep_their_order() -> None:
     boxes = np.array([[0, 0, 10, 10, 1], [60, 0, 70, 10, 2], [30, 0, 40, 10, 3]])
     np.testing.assert_allclose(map_boxes(boxes, shift(0, -20), (100, 100))[:, 4], [2, 3])
 
 
-def test_an_image_without_affine_is_refused() -> None:
+def test_errors_name_the_argument() -> None:
     boxes = np.array([[0, 0, 1, 1, 0]])
     with pytest.raises(TypeError, match=r"image must be of type MetaTensor.*ReadRadiograph"):
         FollowBoxes()(boxes, torch.zeros(1, 8, 8))
     with pytest.raises(ValueError, match=r"image must be of shape \(C, H, W\)"):
         FollowBoxes()(boxes, MetaTensor(torch.zeros(1, 8, 8, 8)))
     tilted = MetaTensor(torch.zeros(1, 8, 8), affine=np.eye(4)[[0, 2, 1, 3]])
-    with pytest.raises(ValueError, match="within its plane"):
+    with pytest.raises(ValueError, match="within its plane only"):
         FollowBoxes()(boxes, tilted)
     with pytest.raises(ValueError, match="min_visibility"):
         FollowBoxesd(min_visibility=50)
@@ -227,7 +227,7 @@ def test_the_dictionary_is_copied_and_keys_may_be_missing() -> None:
         FollowBoxesd()({"image": item["image"]})
 
 
-def test_the_whole_chain_feeds_a_network() -> None:
+def test_the_augmentation_with_brightness_and_normalization() -> None:
     chain = Compose(
         [
             papers_augmentation(),

@@ -1,4 +1,4 @@
-"""Brightness and contrast: the formula, its ranges, how often, and the same for every key."""
+"""Random brightness and contrast: the formula, the ranges, the probability, and equal changes of all keys."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from monai_pylon.transforms import RandBrightnessContrast, RandBrightnessContras
 
 
 def drawn(change: RandBrightnessContrast) -> tuple[float, float]:
-    """Factor and shift, read off a dark and a less dark pixel that neither cut reaches."""
+    """Return factor and shift, computed from two pixels that are not clipped."""
     while True:
         low, high = change(torch.tensor([0.45, 0.55], dtype=torch.float64).reshape(1, 1, 2)).flatten().tolist()
         if 0 < low < high < 1:
@@ -36,7 +36,7 @@ def test_the_result_stays_between_0_and_1() -> None:
     assert found.max() == 1
 
 
-def test_it_happens_as_often_as_asked() -> None:
+def test_prob_is_the_probability_of_a_change() -> None:
     image = torch.full((1, 4, 4), 0.5)
     change = RandBrightnessContrast(prob=0.5).set_random_state(0)
     assert 60 < sum(not torch.equal(change(image), image) for _ in range(200)) < 140
@@ -44,7 +44,7 @@ def test_it_happens_as_often_as_asked() -> None:
     assert all(torch.equal(never(image), image) for _ in range(20))
 
 
-def test_the_image_itself_and_its_affine_stay() -> None:
+def test_the_input_and_the_affine_are_not_changed() -> None:
     image = MetaTensor(torch.full((1, 4, 4), 0.5), affine=torch.diag(torch.tensor([2.0, 3, 1, 1])))
     changed = RandBrightnessContrast(prob=1.0).set_random_state(0)(image)
     assert (image == 0.5).all()
@@ -52,7 +52,7 @@ def test_the_image_itself_and_its_affine_stay() -> None:
     torch.testing.assert_close(changed.affine, image.affine)
 
 
-def test_all_keys_are_changed_alike() -> None:
+def test_all_keys_get_the_same_change() -> None:
     item = {"a": torch.full((1, 2), 0.4), "b": torch.full((1, 2), 0.4), "c": 1}
     change = RandBrightnessContrastd(["a", "b"], prob=1.0).set_random_state(0)
     first, second = change(item), change(item)
@@ -62,7 +62,7 @@ def test_all_keys_are_changed_alike() -> None:
     assert torch.equal(first["a"], again["a"])
 
 
-def test_wrong_ranges_are_named() -> None:
+def test_errors_name_the_argument() -> None:
     with pytest.raises(ValueError, match="brightness must be 0 or more"):
         RandBrightnessContrast(brightness=-0.1)
     with pytest.raises(ValueError, match="contrast must be from 0 to 1"):

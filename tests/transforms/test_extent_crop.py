@@ -1,4 +1,4 @@
-"""A crop in mm: around the centre, never less than asked for, and what it changes in a resampled scan is nothing."""
+"""Crop to an extent in mm: around the centre, never smaller than the extent, without an effect on resampling."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from monai_pylon.transforms import CropToExtent, CropToExtentd
 
 
 def volume(shape: tuple[int, ...], spacing: tuple[float, ...]) -> MetaTensor:
-    """Smooth, and different everywhere."""
+    """Return a linear image, so that every voxel has another value."""
     axes = np.meshgrid(*(np.arange(n) * mm for n, mm in zip(shape, spacing, strict=True)), indexing="ij")
     values = axes[0] + 1000 * axes[1] + 1e6 * axes[2]
     return MetaTensor(torch.from_numpy(values)[None], affine=torch.diag(torch.tensor([*spacing, 1.0]).double()))
 
 
 @pytest.mark.parametrize("spacing", [(2.0, 2.0, 5.0), (0.7, 0.9, 1.3)])
-def test_it_is_centred_and_no_smaller_than_asked_for(spacing: tuple[float, ...]) -> None:
+def test_the_crop_is_centred_and_not_smaller_than_the_extent(spacing: tuple[float, ...]) -> None:
     image, extent = volume((60, 61, 40), spacing), (30.0, 25.0, 30.0)
     crop = CropToExtent(extent)(image)
     for axis in range(3):
@@ -33,20 +33,20 @@ def test_it_is_centred_and_no_smaller_than_asked_for(spacing: tuple[float, ...])
     assert float(crop[0, 0, 0, 0]) == pytest.approx(x + 1000 * y + 1e6 * z), "the affine is that of the crop"
 
 
-def test_what_is_smaller_stays() -> None:
+def test_axes_shorter_than_the_extent_are_not_changed() -> None:
     image = volume((10, 10, 10), (1.0, 1.0, 1.0))
     assert CropToExtent((100, 6, 100))(image).shape == (1, 10, 10, 10)
 
 
-def test_after_resampling_the_voxels_hold_what_lies_at_their_place() -> None:
-    """With the crop before or without it: each voxel of a linear image has the value of its place in mm."""
+def test_the_crop_does_not_change_a_resampled_image() -> None:
+    """With or without the crop, each voxel of a linear image has the value of its position in mm."""
     after = [Spacingd("image", (1.0, 1.0, 1.0), mode="bilinear"), ResizeWithPadOrCropd("image", (24, 24, 24))]
     for steps in (after, [CropToExtentd("image", (24, 24, 24)), *after]):
         image = Compose(steps)({"image": volume((40, 40, 30), (1.3, 1.1, 1.7))})["image"]
         index = np.stack(np.meshgrid(*[np.arange(24)] * 3, indexing="ij"), -1)
-        place = index @ image.affine.numpy()[:3, :3].T + image.affine.numpy()[:3, 3]
-        np.testing.assert_allclose(image[0].numpy(), place @ [1, 1000, 1e6], rtol=1e-6)
-        np.testing.assert_allclose(place.mean((0, 1, 2)), [39 * 1.3 / 2, 39 * 1.1 / 2, 29 * 1.7 / 2], atol=1.5)
+        position = index @ image.affine.numpy()[:3, :3].T + image.affine.numpy()[:3, 3]
+        np.testing.assert_allclose(image[0].numpy(), position @ [1, 1000, 1e6], rtol=1e-6)
+        np.testing.assert_allclose(position.mean((0, 1, 2)), [39 * 1.3 / 2, 39 * 1.1 / 2, 29 * 1.7 / 2], atol=1.5)
 
 
 @pytest.mark.parametrize(
@@ -54,10 +54,10 @@ def test_after_resampling_the_voxels_hold_what_lies_at_their_place() -> None:
     [
         ((1, 2), None, ValueError, "extent must be three positive lengths in mm"),
         ((1, 2, 0), None, ValueError, "extent must be three positive lengths in mm"),
-        ((1, 2, 3), torch.zeros(1, 4, 4, 4), TypeError, "image must be of type MetaTensor.*size of a voxel"),
+        ((1, 2, 3), torch.zeros(1, 4, 4, 4), TypeError, "image must be of type MetaTensor.*voxel size"),
         ((1, 2, 3), MetaTensor(torch.zeros(4, 4, 4)), ValueError, r"image must be of shape \(C, X, Y, Z\)"),
     ],
 )
-def test_what_does_not_fit_is_named(extent, image, error, message) -> None:
+def test_errors_name_the_argument(extent, image, error, message) -> None:
     with pytest.raises(error, match=message):
         CropToExtent(extent)(image)

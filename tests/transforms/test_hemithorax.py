@@ -1,4 +1,4 @@
-"""Lungs without air: when the other one completes them, and when it must not."""
+"""Completion of lungs without air: the cases in which the other lung completes them, and those in which not."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def chest() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def filled(chest, side: str, upto: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """A chest whose one lung has fluid in place of its air, below a height in mm or (negative depth) all of it."""
+    """Fill one lung of a chest with fluid below a height in mm; returns the volume, right lung and left lung."""
     ct, right, left = (part.copy() for part in chest)
     lung = {"right": right, "left": left}[side]
     height = (np.arange(ct.shape[2]) - (ct.shape[2] - 1) / 2) * 4.0
@@ -36,19 +36,21 @@ def test_a_lung_without_any_air_is_completed(chest, side: str) -> None:
     assert done == (f"{side}_lung_completed",)
     truth = dict(zip(("right", "left"), chest[1:], strict=True))[side]
     new = {"right": new_right, "left": new_left}
-    # What is drawn without a mediastinum is wider than what is completed: 25 to 75 mm beside the plane it stops.
+    # The drawn lungs are wider than the completed ones, which stop 25 to 75 mm beside the plane.
     assert dice(new[side], truth) > (0.9 if side == "right" else 0.75)
     assert np.count_nonzero(new[side] & ~truth) < 0.02 * truth.sum()
     aside = np.abs(np.arange(90) - 44.5) * 4.0
-    assert aside[new[side].any(axis=(1, 2))].min() == {"right": 26.0, "left": 38.0}[side]  # the first over 25 and 35
+    assert (
+        aside[new[side].any(axis=(1, 2))].min() == {"right": 26.0, "left": 38.0}[side]
+    )  # the first voxels beyond 25 and 35 mm
     front = new[side][:, 36:].any(axis=(1, 2))
-    assert aside[front].min() == {"right": 46.0, "left": 78.0}[side]  # beside the heart: over 45 and 75
+    assert aside[front].min() == {"right": 46.0, "left": 78.0}[side]  # beside the heart, beyond 45 and 75 mm
     other = "left" if side == "right" else "right"
     np.testing.assert_array_equal(new[other], {"right": right, "left": left}[other])
     assert not (new_right & new_left).any()
 
 
-def test_intact_lungs_come_back_as_they_are(chest) -> None:
+def test_intact_lungs_are_returned_unchanged(chest) -> None:
     ct, right, left = chest
     new_right, new_left, done = complete_lungs(right, left, ct, EDGE)
     assert done == ()
@@ -57,8 +59,8 @@ def test_intact_lungs_come_back_as_they_are(chest) -> None:
 
 
 @pytest.mark.parametrize("side", ["right", "left"])
-def test_what_lies_under_a_lung_is_not_taken(chest, side: str) -> None:
-    """A raised diaphragm, or a collapsed lower lobe: brightness cannot tell."""
+def test_a_loss_under_a_lung_is_not_completed(chest, side: str) -> None:
+    """It may be a raised diaphragm or a collapsed lower lobe, which HU cannot distinguish."""
     ct, right, left = filled(chest, side, upto=20.0)
     new_right, new_left, done = complete_lungs(right, left, ct, EDGE)
     assert done == ()
@@ -66,7 +68,7 @@ def test_what_lies_under_a_lung_is_not_taken(chest, side: str) -> None:
     np.testing.assert_array_equal(new_left, left)
 
 
-def test_fluid_behind_a_lung_is_taken(chest) -> None:
+def test_fluid_behind_a_lung_is_completed(chest) -> None:
     ct, right, left = (part.copy() for part in chest)
     fluid = right & (np.arange(64) < 26)[None, :, None]
     ct[fluid] = 10.0
@@ -76,22 +78,22 @@ def test_fluid_behind_a_lung_is_taken(chest) -> None:
     np.testing.assert_array_equal(new_left, left)
 
 
-def test_a_thin_rim_is_not_taken_and_a_thin_gap_is_closed(chest) -> None:
-    """Fluid behind the right lung; in front are voxels of wall, and a thin layer of fat before the lung."""
+def test_a_thin_rim_is_not_completed_and_a_thin_gap_is_closed(chest) -> None:
+    """Behind the right lung is fluid, between them a thin layer of fat, and at its side one voxel of wall."""
     ct, right, left = (part.copy() for part in chest)
     row = np.arange(64)[None, :, None]
     rim = right & ~np.roll(right, -1, axis=0) & (row > 28)
-    radiograph = right & (row == 25)
-    ct[(right & (row < 25)) | rim], ct[radiograph] = 10.0, -200.0
+    fat = right & (row == 25)
+    ct[(right & (row < 25)) | rim], ct[fat] = 10.0, -200.0
     new_right, _, done = complete_lungs(right & (row > 25) & ~rim, left, ct, EDGE)
     assert done == ("right_lung_completed",)
     assert not new_right[rim].any()
-    within = new_right & radiograph
-    assert within.sum() > 0.7 * radiograph.sum()
+    within = new_right & fat
+    assert within.sum() > 0.7 * fat.sum()
 
 
 @pytest.mark.parametrize(("rows", "completed"), [(9, ()), (10, ("left_lung_completed",))])
-def test_a_small_loss_stays_lost(chest, rows: int, completed: tuple[str, ...]) -> None:
+def test_a_small_loss_is_not_completed(chest, rows: int, completed: tuple[str, ...]) -> None:
     ct, right, left = (part.copy() for part in chest)
     rear = np.flatnonzero(left.any(axis=(0, 2)))[0]
     lost = left & (np.arange(64) < rear + rows)[None, :, None]
@@ -101,13 +103,13 @@ def test_a_small_loss_stays_lost(chest, rows: int, completed: tuple[str, ...]) -
 
 
 @pytest.mark.parametrize(("hu", "completed"), [(-70.0, False), (-50.0, True), (190.0, True), (210.0, False)])
-def test_only_soft_tissue_and_fluid_are_taken(chest, hu: float, completed: bool) -> None:
+def test_only_soft_tissue_and_fluid_are_completed(chest, hu: float, completed: bool) -> None:
     ct, right, left = filled(chest, "right", upto=999.0)
     ct[chest[1]] = hu
     assert bool(complete_lungs(right, left, ct, EDGE)[2]) == completed
 
 
-def test_both_lost_or_no_bones_is_left_alone(chest) -> None:
+def test_lungs_are_unchanged_if_both_are_lost_or_without_bones(chest) -> None:
     ct, right, left = chest
     nothing = np.zeros_like(right)
     for volume, pair in ((ct, (nothing, nothing)), (np.minimum(ct, 100.0), (nothing, left))):
@@ -119,7 +121,7 @@ def test_both_lost_or_no_bones_is_left_alone(chest) -> None:
 
 @pytest.mark.parametrize("strewn", [0.0, 0.1])
 def test_lungs_that_complete_each_other_do_not_overlap(chest, strewn: float) -> None:
-    """The right lung lacks its rear, the left one its front; pieces of the left one may lie strewn over the middle."""
+    """The right lung lacks its rear, the left one its front, and voxels of the left one may lie across the middle."""
     ct, right, left = (part.copy() for part in chest)
     row = np.arange(64)[None, :, None]
     lost_right, lost_left = right & (row < 30), left & (row > 36)
@@ -134,7 +136,7 @@ def test_lungs_that_complete_each_other_do_not_overlap(chest, strewn: float) -> 
     assert new_left[left].all()
 
 
-def test_the_input_is_left_alone(chest) -> None:
+def test_the_input_is_not_changed(chest) -> None:
     ct, right, left = filled(chest, "left", upto=999.0)
     before = [part.copy() for part in (ct, right, left)]
     complete_lungs(right, left, ct, EDGE)
@@ -142,8 +144,8 @@ def test_the_input_is_left_alone(chest) -> None:
         np.testing.assert_array_equal(one, other)
 
 
-def test_a_turned_patient_is_completed_too() -> None:
-    """The drawn chest turned by 20 degrees about the middle of the slice."""
+def test_a_rotated_patient_is_completed() -> None:
+    """The drawn chest is rotated by 20 degrees about the middle of the slice."""
     ct, right, left = drawn_chest()
     turned = ndimage.rotate(ct, 20, axes=(0, 1), reshape=False, order=1, cval=-1000.0)
     right, left = (

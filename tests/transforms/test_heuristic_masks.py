@@ -1,4 +1,4 @@
-"""The fallback masks by hand, in every orientation, at odd sizes, and as regions that may overlap."""
+"""Heuristic masks by hand, in every orientation, at odd sizes, and as overlapping regions."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def text(row: np.ndarray) -> str:
         # Odd: the middle voxel is in both halves. Of 7, the middle is from 1.75 (1.17) to 5.25 (5.83).
         (7, "center_half", "1111000", "0011100", "0001111", "1122233"),
         (7, "middle_two_thirds", "1111000", "0111110", "0001111", "1222223"),
-        # Centres on the border count: at 0.5 of 2 for the half; at 0.5 of 3 for the two thirds.
+        # Centres on the border belong to the mask: at 0.5 of 2 for the half, at 0.5 of 3 for the two thirds.
         (2, "center_half", "10", "11", "01", "22"),
         (3, "middle_two_thirds", "110", "111", "011", "222"),
         (3, "center_half", "110", "010", "011", "123"),
@@ -56,7 +56,7 @@ def test_the_papers_columns() -> None:
 
 @pytest.mark.parametrize("mediastinum", CHOICES)
 @pytest.mark.parametrize("codes", ORIENTATIONS)
-def test_any_orientation_puts_right_on_the_right(codes: str, mediastinum: str) -> None:
+def test_right_is_on_the_right_in_any_orientation(codes: str, mediastinum: str) -> None:
     assert len(set(ORIENTATIONS)) == 48
     size = {"R": 7, "L": 7, "A": 4, "P": 4, "S": 5, "I": 5}
     shape = tuple(size[code] for code in codes)
@@ -76,7 +76,7 @@ def test_any_orientation_puts_right_on_the_right(codes: str, mediastinum: str) -
     np.testing.assert_array_equal(middle, abs(right_mm) <= reach)
 
 
-def test_an_oblique_axis_counts_as_the_nearest() -> None:
+def test_an_oblique_axis_is_taken_as_the_nearest() -> None:
     c, s = np.cos(0.4), np.sin(0.4)
     turned = np.array([[c, -s, 0, 0], [s, c, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]])
     masks = heuristic_organ_masks((8, 6, 4), turned @ FROM_RIGHT)
@@ -84,8 +84,8 @@ def test_an_oblique_axis_counts_as_the_nearest() -> None:
 
 
 @pytest.mark.parametrize("shape", [(8, 5, 4), (9, 5, 4)])
-def test_flips(shape) -> None:
-    """A flip from side to side exchanges the lungs, as a flip of the affine does; other flips do nothing."""
+def test_a_flip_from_side_to_side_exchanges_the_lungs(shape) -> None:
+    """A flip of the affine does the same; other flips change nothing."""
     masks = heuristic_organ_masks(shape, FROM_RIGHT)
     np.testing.assert_array_equal(np.flip(masks, 1), masks[::-1])
     mirrored = heuristic_organ_masks(shape, np.diag([-1.0, 1, 1, 1]) @ FROM_RIGHT)
@@ -94,7 +94,7 @@ def test_flips(shape) -> None:
         np.testing.assert_array_equal(np.flip(masks, axis), masks)
 
 
-def test_as_allowed_regions_they_overlap() -> None:
+def test_allowed_regions_of_the_masks_overlap() -> None:
     masks = heuristic_organ_masks((420, 420, 9), FROM_RIGHT)
     regions = allowed_regions(masks, np.array([[1, 0, 0], [0, 1, 0], [1, 0, 1]]), (6, 6, 3))
     # First voxels at columns 0, 70, 140, 210, 280, 350: halves at 210, the centre from 105 to 315.
@@ -103,7 +103,7 @@ def test_as_allowed_regions_they_overlap() -> None:
     assert text(allowed_regions(labels, np.array([[1, 0, 0]]), (6, 6, 3))[0, :, 3, 1]) == "110000"
 
 
-def test_the_masks_can_be_written_on() -> None:
+def test_the_masks_are_writable() -> None:
     masks = heuristic_organ_masks((4, 4, 4), FROM_RIGHT)
     masks[0, 0, 0, 0] = False
     assert masks[0].sum() == 31

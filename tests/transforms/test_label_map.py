@@ -1,4 +1,4 @@
-"""Organs out of other programs' label maps: by name, filled between the lungs, judged, and bad maps named."""
+"""Organs from other programs' label maps: names, filled mediastinum, quality, and errors."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ RAS = np.diag([2.0, 2.0, 2.0, 1.0])
         ("lungmask", [0, 1, 2], [0, 1, 3]),
         ("lungmask_lobes", [0, 1, 2, 3, 4, 5], [0, 3, 3, 1, 1, 1]),
         ({300: "lung_left", 7: "Right Lung", 9: "heart", 8: "background"}, [0, 300, 7, 9, 8], [0, 3, 1, 2, 0]),
-        ({"1": "lung_left", "2": "lung_right"}, [0, 1, 2], [0, 3, 1]),  # as JSON has it
+        ({"1": "lung_left", "2": "lung_right"}, [0, 1, 2], [0, 3, 1]),  # as in JSON
     ],
 )
 @pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.int64, np.float32])
-def test_by_name(names, values, organs, dtype) -> None:
+def test_organs_by_name(names, values, organs, dtype) -> None:
     label_map = np.array(values, dtype=dtype).reshape(-1, 1, 1)
     before = label_map.copy()
     found = organs_from_label_map(label_map, names)
@@ -40,7 +40,7 @@ def test_by_name(names, values, organs, dtype) -> None:
     np.testing.assert_array_equal(label_map, before)
 
 
-def test_every_value_of_every_program() -> None:
+def test_every_value_of_every_program_has_its_organ() -> None:
     order = ("", "right lung", "mediastinum", "left lung")
     for program in ("totalsegmentator", "totalsegmentator_v1", "lungmask", "lungmask_lobes"):
         names = structure_names(program)
@@ -49,7 +49,7 @@ def test_every_value_of_every_program() -> None:
 
 
 def chest() -> np.ndarray:
-    """(X, Y, Z) in RAS, 2 mm: left lung at low x, a heart that does not fill what lies between, a vertebra behind."""
+    """Draw a label map (X, Y, Z) in RAS at 2 mm: left lung at low x, a small heart between the lungs, a vertebra."""
     label_map = np.zeros((60, 40, 50), dtype=np.uint8)
     label_map[5:22, 6:34, 5:45] = 10
     label_map[38:55, 6:34, 5:45] = 14
@@ -58,7 +58,7 @@ def chest() -> np.ndarray:
     return label_map
 
 
-def test_filling_adds_what_lies_between_and_has_no_label() -> None:
+def test_filling_adds_the_unlabeled_voxels_between_the_lungs() -> None:
     label_map = chest()
     named = organs_from_label_map(label_map)
     filled = organs_from_label_map(label_map, affine=RAS, fill_mediastinum=True)
@@ -66,18 +66,18 @@ def test_filling_adds_what_lies_between_and_has_no_label() -> None:
     np.testing.assert_array_equal(filled[named > 0], named[named > 0])
     assert added[30, 16, 15]  # between the lungs
     assert added[23:37, 20, 40].all()  # over the heart, from lung to lung
-    assert not added[label_map > 0].any()  # nothing that is something else
+    assert not added[label_map > 0].any()  # no voxel of another label
     assert not added[:5].any()
     assert not added[55:].any()
 
 
-def test_lungs_alone_leave_the_mediastinum_empty_unless_it_is_filled() -> None:
+def test_a_map_of_lungs_has_a_mediastinum_only_if_it_is_filled() -> None:
     lungs = np.where(chest() == 10, 2, np.where(chest() == 14, 1, 0))
     assert not (organs_from_label_map(lungs, "lungmask") == 2).any()
     assert (organs_from_label_map(lungs, "lungmask", RAS, fill_mediastinum=True) == 2)[24:36, 20, 20].all()
 
 
-def test_the_image_keeps_the_spine_out() -> None:
+def test_the_image_excludes_the_spine() -> None:
     lungs = np.where(chest() == 10, 2, np.where(chest() == 14, 1, 0))
     ct = np.where(chest() == 36, 400, 40).astype(np.float32)
     without = organs_from_label_map(lungs, "lungmask", RAS, fill_mediastinum=True) == 2
@@ -89,12 +89,12 @@ def test_the_image_keeps_the_spine_out() -> None:
 
 
 @pytest.mark.parametrize("spacing", [(2.0, 2.0, 2.0), (1.0, 1.0, 3.0), (0.7, 0.7, 0.7)])
-def test_filling_goes_with_any_orientation_and_spacing(spacing) -> None:
+def test_filling_works_for_any_orientation_and_spacing(spacing) -> None:
     label_map = chest()
     affine = np.diag([*spacing, 1.0])
     plain = organs_from_label_map(label_map, affine=affine, fill_mediastinum=True)
     assert (plain == 2)[24:36, 20, 30].all()
-    # Cells begin at the first voxel: sizes and shapes here are such that a flip does not move them.
+    # Blocks begin at the first voxel. With these sizes and shapes a flip does not move them.
     turned = affine.copy()
     turned[:, [0, 1, 2]] = affine[:, [2, 0, 1]]
     again = organs_from_label_map(label_map.transpose(2, 0, 1), affine=turned, fill_mediastinum=True)
@@ -105,7 +105,7 @@ def test_filling_goes_with_any_orientation_and_spacing(spacing) -> None:
     np.testing.assert_array_equal(flipped == 2, plain == 2)
 
 
-def test_a_phantoms_own_organs_come_back() -> None:
+def test_the_organs_of_a_phantom_are_recovered() -> None:
     phantom = phantom_chest_ct(seed=2, shape=(60, 52, 56), spacing=(6.0, 6.0, 6.0))
     own = {1: "right lung", 2: "mediastinum", 3: "left lung"}
     np.testing.assert_array_equal(organs_from_label_map(phantom.organs, own), phantom.organs)
@@ -119,8 +119,8 @@ def judged(label_map: np.ndarray, affine: np.ndarray = RAS, **options):
     return OrgansFromLabelMap(**options)(image)
 
 
-def test_the_transform_judges_what_it_finds() -> None:
-    large = np.diag([6.0, 6.0, 6.0, 1.0])  # so that the lungs have litres
+def test_the_transform_judges_the_masks() -> None:
+    large = np.diag([6.0, 6.0, 6.0, 1.0])  # so that the lungs have liters
     organs = judged(chest(), large)
     np.testing.assert_array_equal(organs[0].numpy(), organs_from_label_map(chest()))
     np.testing.assert_array_equal(organs.affine.numpy(), large)
@@ -139,7 +139,7 @@ def test_the_transform_judges_what_it_finds() -> None:
     assert "lungs_small" in judged(chest(), large, min_lung_ml=50_000.0).meta["quality"].reasons
 
 
-def test_the_dictionary_transform_agrees() -> None:
+def test_the_dictionary_transform_equals_the_function() -> None:
     lungs = np.where(chest() == 10, 2, np.where(chest() == 14, 1, 0))
     ct = np.where(chest() == 36, 400, 40).astype(np.float32)
     item = {
@@ -166,24 +166,28 @@ MAP = np.array([[[0, 10, 14]]])
         (
             {"label_map": np.ones((1, 2, 2, 2))},
             ValueError,
-            r"label_map must be a volume \(X, Y, Z\).*Take the channel off",
+            r"label_map must be a volume \(X, Y, Z\).*Remove the channel",
         ),
         ({"label_map": np.zeros((0, 2, 2))}, ValueError, r"label_map must be a volume"),
-        ({"label_map": MAP - 20}, ValueError, "label_map must be between 0 and 65535.*the image rather than the map"),
+        (
+            {"label_map": MAP - 20},
+            ValueError,
+            "label_map must be between 0 and 65535.*Give the label map, not the image",
+        ),
         ({"label_map": MAP * 1.01}, ValueError, "label_map must be whole numbers.*nearest neighbour"),
         ({"label_map": MAP * np.nan}, ValueError, "label_map must be between"),
         ({"label_map": MAP.astype(str)}, ValueError, "label_map must be numbers"),
-        ({"label_map": MAP + 110}, ValueError, r"of values that names has, but is '\[120, 124\]"),
+        ({"label_map": MAP + 110}, ValueError, r"values without a name, such as \[120, 124\]"),
         ({"label_map": MAP, "names": "lungmask"}, ValueError, r"\[10, 14\].*Name them"),
         ({"names": "total"}, ValueError, "names must be one of 'totalsegmentator'"),
         ({"names": ["a"]}, TypeError, "names must be of type str or Mapping"),
         ({"names": {10: "lung_left", 14: "lung_rigth"}}, ValueError, "Did you mean 'lung_right'"),
         ({"names": {10: "lung_left", 14: "lung"}}, ValueError, 'Use "background"'),
-        ({"names": {10: "lung_left", 14: "heart"}}, ValueError, "names must be such that both lungs are among them"),
-        ({"names": {10: "lung_right", 14: "heart"}}, ValueError, "both lungs are among them"),
-        ({"names": {}}, ValueError, "both lungs are among them"),
-        ({"names": {10: "lung_left", 1.5: "lung_right"}}, ValueError, "names must be by label values"),
-        ({"names": {10: "lung_left", -1: "lung_right"}}, ValueError, "names must be by label values"),
+        ({"names": {10: "lung_left", 14: "heart"}}, ValueError, "names must be names that include both lungs"),
+        ({"names": {10: "lung_right", 14: "heart"}}, ValueError, "include both lungs"),
+        ({"names": {}}, ValueError, "include both lungs"),
+        ({"names": {10: "lung_left", 1.5: "lung_right"}}, ValueError, "names must be a mapping of label values"),
+        ({"names": {10: "lung_left", -1: "lung_right"}}, ValueError, "names must be a mapping of label values"),
         ({"names": {10: "lung_left", 14: 3}}, TypeError, "name must be of type str"),
         ({"fill_mediastinum": True}, TypeError, "affine must be of type"),
         (
@@ -198,10 +202,10 @@ def test_errors_name_argument_and_remedy(change, kind, words) -> None:
         organs_from_label_map(**{"label_map": MAP, **change})
 
 
-def test_the_transform_names_bad_input_too() -> None:
+def test_errors_of_the_transform_name_the_argument() -> None:
     with pytest.raises(ValueError, match="names must be one of"):
         OrgansFromLabelMap("total")
-    with pytest.raises(TypeError, match=r"label_map must be of type MetaTensor.*the affine tells left from right"):
+    with pytest.raises(TypeError, match=r"label_map must be of type MetaTensor.*the affine determines left and right"):
         OrgansFromLabelMap()(torch.zeros((1, 4, 4, 4)))
     with pytest.raises(ValueError, match=r"label_map must be of shape \(1, X, Y, Z\)"):
         OrgansFromLabelMap()(MetaTensor(torch.zeros((4, 4, 4))))

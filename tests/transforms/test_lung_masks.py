@@ -1,4 +1,4 @@
-"""Balls against brute force, lung against other air by hand, and both lungs out of drawn chests."""
+"""Morphology against brute force, lung and other air by hand, and both lungs of drawn chests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def blobs(seed: int, share: float, shape: tuple[int, int, int]) -> np.ndarray:
     distance=st.sampled_from([0.5, 1.0, 1.4142, 2.0, 3.3]),
     spacing=spacings,
 )
-def test_growing_and_closing_are_those_of_a_ball(seed, share, shape, distance, spacing) -> None:
+def test_dilation_and_closing_equal_those_by_a_ball(seed, share, shape, distance, spacing) -> None:
     mask = blobs(seed, share, shape)
     before = mask.copy()
     np.testing.assert_array_equal(dilate_by(mask, distance, spacing), dilated_by_a_ball(mask, distance, spacing))
@@ -40,7 +40,7 @@ def test_growing_and_closing_are_those_of_a_ball(seed, share, shape, distance, s
     np.testing.assert_array_equal(mask, before)
 
 
-def test_the_distance_counts_by_mm_and_includes_itself() -> None:
+def test_the_distance_is_in_mm_and_inclusive() -> None:
     mask = np.zeros((9, 9, 9), dtype=bool)
     mask[4, 4, 4] = True
     grown = dilate_by(mask, 2.0, (1.0, 2.0, 2.5))
@@ -49,16 +49,16 @@ def test_the_distance_counts_by_mm_and_includes_itself() -> None:
     assert grown[4, 4].sum() == 1
 
 
-def test_closing_fills_a_vessel_but_no_gap_wider_than_the_ball() -> None:
+def test_closing_fills_a_vessel_but_not_a_wide_gap() -> None:
     mask = np.ones((30, 8, 8), dtype=bool)
-    mask[10:12] = False  # 2 voxels: the centres on either side lie 3 mm apart
+    mask[10:12] = False  # 2 voxels, with the centres on either side 3 mm apart
     mask[20:25] = False  # 6 mm apart
     closed = close_by(mask, 2.0, (1.0, 1.0, 1.0))
     assert closed[10:12, 3:5, 3:5].all()
     assert not closed[20:25].any()
 
 
-def test_nothing_stays_nothing_and_is_a_copy() -> None:
+def test_an_empty_mask_is_copied() -> None:
     mask = np.zeros((3, 3, 3), dtype=bool)
     for change in (dilate_by, close_by):
         out = change(mask, 2.0, EDGE)
@@ -66,8 +66,7 @@ def test_nothing_stays_nothing_and_is_a_copy() -> None:
         assert out is not mask
 
 
-# A box of 1,000 voxels at 1 mL; others beside it are moved, shrunk or darkened.
-def air(*boxes: tuple[tuple[slice, ...], float], shape: tuple[int, ...] = (30, 14, 24)) -> np.ndarray:
+def tissue_with(*boxes: tuple[tuple[slice, ...], float], shape: tuple[int, ...] = (30, 14, 24)) -> np.ndarray:
     ct = np.full(shape, 40.0)
     for box, hu in boxes:
         ct[box] = hu
@@ -77,35 +76,35 @@ def air(*boxes: tuple[tuple[slice, ...], float], shape: tuple[int, ...] = (30, 1
 BIG = (np.s_[1:11, 1:11, 6:16], -850.0)
 
 
-def parts(ct: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def lung_and_other(ct: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return lung_air(ct, ct < -500, voxel_ml=1.0)
 
 
 @pytest.mark.parametrize(("height", "found"), [(5, True), (4, False)])
 def test_a_lung_has_300_ml(height: int, found: bool) -> None:
-    lung, other = parts(air((np.s_[1:11, 1:7, 6 : 6 + height], -850.0)))  # 60 mL a slice
+    lung, other = lung_and_other(tissue_with((np.s_[1:11, 1:7, 6 : 6 + height], -850.0)))  # 60 mL a slice
     assert lung.sum() == 300 * found
-    assert not other.any()  # where there is no lung there is nothing to tell apart
+    assert not other.any()  # without a lung, no air is other air
 
 
 @pytest.mark.parametrize(("slices", "is_lung"), [(5, True), (6, False)])
 def test_a_lung_has_less_than_six_tenths_of_gas(slices: int, is_lung: bool) -> None:
-    ct = air(BIG, (np.s_[15:25, 1:11, 6:16], -850.0), (np.s_[15:25, 1:11, 6 : 6 + slices], -960.0))
-    lung, other = parts(ct)
+    ct = tissue_with(BIG, (np.s_[15:25, 1:11, 6:16], -850.0), (np.s_[15:25, 1:11, 6 : 6 + slices], -960.0))
+    lung, other = lung_and_other(ct)
     assert lung[1:11].sum() == 1000
     assert lung[15:25].sum() == 1000 * is_lung
     assert other.sum() == 1000 * (not is_lung)
 
 
 def test_gas_is_darker_than_minus_950() -> None:
-    lung, _ = parts(air(BIG, (np.s_[15:25, 1:11, 6:16], -950.0)))
+    lung, _ = lung_and_other(tissue_with(BIG, (np.s_[15:25, 1:11, 6:16], -950.0)))
     assert lung.sum() == 2000
 
 
 @pytest.mark.parametrize(
-    ("why", "box", "hu", "verdict"),
+    ("why", "box", "hu", "expected"),
     [
-        ("a piece between the lungs' bounds", np.s_[4:6, 12:13, 12:15], -850.0, "small, beside the box"),
+        ("behind the lungs", np.s_[4:6, 12:13, 12:15], -850.0, "other"),
         ("within the bounds", np.s_[13:15, 1:5, 12:15], -850.0, "lung"),
         ("in the lower third, where the bowel is", np.s_[13:15, 1:5, 8:10], -850.0, "other"),
         ("above the lower third", np.s_[13:15, 1:5, 9:11], -850.0, "lung"),
@@ -115,24 +114,26 @@ def test_gas_is_darker_than_minus_950() -> None:
         ("above the lungs", np.s_[13:15, 1:5, 17:20], -850.0, "other"),
     ],
 )
-def test_loose_pieces_follow_their_place(why, box, hu, verdict) -> None:
-    ct = air(BIG, (np.s_[17:27, 1:11, 6:16], -850.0))  # two lungs, 1:27 by 1:11 by 6:16, the lower third below 9.3
+def test_loose_pieces_are_lung_within_the_bounds_of_the_lungs(why, box, hu, expected) -> None:
+    ct = tissue_with(
+        BIG, (np.s_[17:27, 1:11, 6:16], -850.0)
+    )  # two lungs, 1:27 by 1:11 by 6:16, the lower third below 9.3
     ct[box] = hu
-    lung, other = parts(ct)
+    lung, other = lung_and_other(ct)
     size = np.zeros(ct.shape, dtype=bool)
     size[box] = True
-    assert lung[size].all() == lung[size].any() == (verdict == "lung"), why
-    assert other[size].all() == other[size].any() == (verdict in ("other", "small, beside the box")), why
+    assert lung[size].all() == lung[size].any() == (expected == "lung"), why
+    assert other[size].all() == other[size].any() == (expected == "other"), why
 
 
-def test_air_goes_as_far_as_it_hangs_together_with_the_core() -> None:
+def test_lungs_are_the_air_connected_with_the_core() -> None:
     line = np.zeros((12, 3, 3), dtype=bool)
     air_, core, other = line.copy(), line.copy(), line.copy()
     air_[0:5], air_[6:12] = True, True
     core[0:2], other[10:12] = True, True
     found = aerated_lungs(air_, core, other, (1.0, 1.0, 1.0))
     assert found[:, 1, 1].astype(int).tolist() == [1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0]
-    core[9], core[5] = True, True  # what is core stays, in the rim and where there is no air
+    core[9], core[5] = True, True  # the core is kept in the rim, and without air
     found = aerated_lungs(air_, core, other, (1.0, 1.0, 1.0))
     assert found[:, 1, 1].astype(int).tolist() == [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0]
 
@@ -191,7 +192,7 @@ def test_vessels_and_nodules_are_filled_and_a_nodule_on_the_wall_too(chest) -> N
     assert lungs[nodule].all()
 
 
-def test_gas_under_a_dome_is_no_lung() -> None:
+def test_gas_under_a_dome_is_not_lung() -> None:
     ct, right, left = drawn_chest(left_dome=-20.0, gas=True)
     gas = (ct == -1000.0) & (np.arange(90) < 40)[:, None, None] & (np.arange(72) < 36) & body_hull(ct, EDGE)
     lungs, _, _ = segmented(ct)
@@ -200,21 +201,21 @@ def test_gas_under_a_dome_is_no_lung() -> None:
     assert dice(lungs, right | left) > 0.99
 
 
-@pytest.mark.parametrize(("slice_mm", "parted"), [(5.0, False), (8.0, True)])
-def test_gas_right_below_a_lung_is_cut_off_where_slices_step_over_the_diaphragm(slice_mm: float, parted: bool) -> None:
+@pytest.mark.parametrize(("slice_mm", "cut_off"), [(5.0, False), (8.0, True)])
+def test_gas_under_a_lung_is_cut_off_on_thick_slices(slice_mm: float, cut_off: bool) -> None:
     ct = np.full((60, 40, 44), -1000.0)
     ct[5:55, 5:35] = 40.0
     ct[8:26, 10:30, 16:40] = ct[34:52, 10:30, 16:40] = -850.0  # two lungs
-    ct[10:22, 18:30, 8:15] = -1000.0  # gas, and on slice 15 its tip, half wall; the lung lies on it
+    ct[10:22, 18:30, 8:15] = -1000.0  # gas; on slice 15 its tip, a partial volume, under the lung
     ct[13:19, 20:28, 15], ct[14:18, 22:26, 15] = -800.0, -1000.0
     lungs, core, _ = segment_lungs(ct, body_hull(ct, (4.0, 4.0, slice_mm)), (4.0, 4.0, slice_mm))
-    assert not lungs[:, :, :16].any() if parted else lungs[12, 20, 10]
+    assert not lungs[:, :, :16].any() if cut_off else lungs[12, 20, 10]
     assert lungs[:, :, 16:].sum() == 2 * 18 * 20 * 24
     assert not (core & ~lungs).any()
 
 
 def test_the_lungs_edge_on_thick_slices_is_kept() -> None:
-    """Where the patient fills less than half of the slice, the air around is no gas that lies beside the lung."""
+    """The air around a patient who fills less than half of the slice is not gas."""
     ct = np.full((80, 60, 30), -1000.0)
     ct[15:65, 15:45] = 40.0
     ct[18:36, 20:40, 3:27] = ct[44:62, 20:40, 3:27] = -400.0  # partial volume: air, but not dark
@@ -224,8 +225,8 @@ def test_the_lungs_edge_on_thick_slices_is_kept() -> None:
 
 
 @pytest.mark.parametrize("spacing", [(4.0, 4.0, 4.0), (2.2, 2.2, 5.0), (4.0, 2.5, 3.0)], ids=str)
-def test_a_bronchus_between_lungs_stays_out_with_its_wall(spacing) -> None:
-    """An airway whose wall is a partial volume of -600 HU, one voxel thick, in the middle of lung."""
+def test_a_bronchus_and_its_wall_are_excluded(spacing) -> None:
+    """The airway lies within a lung, and its wall is a partial volume of -600 HU, one voxel thick."""
     ct = np.full((60, 40, 50), -1000.0)
     ct[5:55, 5:35] = 40.0
     ct[8:52, 10:30, 3:30] = -850.0
@@ -233,7 +234,7 @@ def test_a_bronchus_between_lungs_stays_out_with_its_wall(spacing) -> None:
     tube = np.s_[30 : 30 + wide, 20 : 20 + deep, 14:48]
     ct[29 : 31 + wide, 19 : 21 + deep, 14:48] = -600.0
     ct[tube] = -1000.0
-    ct[20:42, 15:28, 48:] = -400.0  # the throat: air that hangs together with the lungs by the airway alone
+    ct[20:42, 15:28, 48:] = -400.0  # the throat, connected with the lungs only by the airway
     lungs, core, airway = segment_lungs(ct, body_hull(ct, spacing), spacing)
     assert airway[tube].all()
     assert not lungs[:, :, 48:].any()
@@ -252,7 +253,7 @@ def test_emphysema_and_pneumothorax_on_thick_slices_stay_lung() -> None:
     assert lungs.sum() == 2 * 18 * 20 * 24
 
 
-def test_no_lung_no_mask() -> None:
+def test_masks_are_empty_without_a_lung() -> None:
     for ct in (np.full((20, 20, 20), 40.0), np.full((20, 20, 20), -1000.0)):
         lungs, core, airway = segment_lungs(ct, np.ones(ct.shape, dtype=bool), EDGE)
         assert not lungs.any()
@@ -261,8 +262,8 @@ def test_no_lung_no_mask() -> None:
 
 
 @pytest.mark.parametrize(("distance", "width"), [(1.0, 3), (2.4, 5), (0.2, 3)])
-def test_opening_keeps_what_is_as_wide_as_its_ball_and_no_less(distance: float, width: int) -> None:
-    # a plate along the first two axes: its width across decides; never less than one voxel to either side
+def test_opening_keeps_parts_as_wide_as_the_ball(distance: float, width: int) -> None:
+    # The width of a plate along the first two axes decides. The ball has at least one voxel on either side.
     mask = np.zeros((11, 11, 15), dtype=bool)
     mask[1:10, 1:10, 2 : 2 + width] = True
     mask[1:10, 1:10, 12 : 12 + width - 1] = width < 4  # one voxel too thin
@@ -270,7 +271,7 @@ def test_opening_keeps_what_is_as_wide_as_its_ball_and_no_less(distance: float, 
     assert opened[5, 5].nonzero()[0].tolist() == list(range(2, 2 + width))
 
 
-def test_opening_by_the_first_axes_alone_leaves_thin_slices() -> None:
+def test_opening_in_plane_keeps_thin_slices() -> None:
     mask = np.zeros((9, 9, 3), dtype=bool)
     mask[2:7, 2:7, 1] = True
     assert not open_by(mask, 2.0, (2.0, 2.0, 2.0)).any()
@@ -279,7 +280,7 @@ def test_opening_by_the_first_axes_alone_leaves_thin_slices() -> None:
     assert not in_plane[2, 2].any(), "a disc does not reach the corner"
 
 
-def test_opening_counts_by_mm_along_each_axis() -> None:
+def test_opening_is_in_mm_along_each_axis() -> None:
     mask = np.zeros((15, 15, 1), dtype=bool)
     mask[3:12, 6:9] = True  # nine by three voxels
     assert open_by(mask, 4.0, (1.0, 4.0)).any()  # four and one to either side

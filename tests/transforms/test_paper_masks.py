@@ -1,10 +1,8 @@
-"""The fast masks against the slow ones, bit for bit, on drawn, crafted and real volumes in every orientation."""
+"""Masks by the paper's steps against the slow reference, bit for bit, on drawn volumes in every orientation."""
 
 from __future__ import annotations
 
 import itertools
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -36,7 +34,7 @@ def affine_of(codes: str, shape: tuple[int, ...], spacing: float = 0.8) -> np.nd
 
 
 def labels_in_authors_axes(volume: np.ndarray, min_voxels: int) -> np.ndarray:
-    """Ours on a volume (slices, rows, columns) in the authors' axes, and back in them."""
+    """Label a volume (slices, rows, columns) given in the authors' axes, in the same axes."""
     return paper_organ_labels(volume.transpose(2, 1, 0), AUTHORS, min_voxels * VOXEL_ML).transpose(2, 1, 0)
 
 
@@ -83,13 +81,13 @@ def test_crafted_slices(plane: np.ndarray, turn: bool) -> None:
     check_same(volume_of((plane.T if turn else plane)[None]), min_voxels=1)
 
 
-def test_third_largest_goes_and_ties_stay() -> None:
+def test_the_third_largest_component_is_dropped_and_ties_are_kept() -> None:
     plane = pattern("............", ".###.##..##.", ".###.##..##.", "............", "..#.........", "............")
     kept = labels_in_authors_axes(volume_of(plane[None]), 1)[0]
-    assert np.isin(kept, (1, 3)).sum() == 6 + 4 + 4  # by hand: 6 and, tied for second, twice 4; the single pixel goes
+    assert np.isin(kept, (1, 3)).sum() == 6 + 4 + 4  # 6, and twice 4 tied for second; the single pixel is dropped
 
 
-def test_two_slices_join_by_faces_only() -> None:
+def test_slices_are_connected_by_faces_only() -> None:
     mask = np.zeros((2, 6, 6), dtype=bool)
     mask[0, 1:3, 1:3] = True
     mask[1, 3:5, 3:5] = True  # touches by an edge: two components of four voxels
@@ -99,7 +97,7 @@ def test_two_slices_join_by_faces_only() -> None:
     check_same(volume_of(mask), 5)
 
 
-def test_size_is_at_least() -> None:
+def test_the_least_size_is_inclusive() -> None:
     mask = np.zeros((3, 6, 6), dtype=bool)
     mask[1, 1:3, 1:5] = True
     assert np.isin(labels_in_authors_axes(volume_of(mask), 8), (1, 3)).sum() == 8
@@ -117,12 +115,12 @@ def test_512_ml_are_a_million_voxels_also_in_a_single_precision_header() -> None
 
 
 def test_box_and_sides_by_hand() -> None:
-    # Columns from the patient's right: lungs fill 3..21 of 26, so the box is 19 wide, a quarter 4, an eighth 2.
+    # The lungs fill columns 3 to 21 of 26 from the patient's right: the box is 19 wide, a quarter is 4, an eighth 2.
     mask = np.zeros((3, 5, 26), dtype=bool)
     mask[1, 2, 3:7] = mask[1, 2, 18:22] = True
     row = labels_in_authors_axes(volume_of(mask), 1)[1, 2]
     assert "".join(map(str, row)) == "0001111" + "2" * 11 + "3333" + "0000"
-    mask[1, 2, 7:15] = True  # lung across the middle: changes its label at column 13 of 26
+    mask[1, 2, 7:15] = True  # lung across the middle changes its label at column 13 of 26
     row = labels_in_authors_axes(volume_of(mask), 1)[1, 2]
     assert "".join(map(str, row)) == "0001111" + "111111" + "33" + "222" + "3333" + "0000"
 
@@ -133,7 +131,7 @@ def test_odd_width_gives_the_middle_column_to_the_left() -> None:
     assert labels_in_authors_axes(volume_of(mask), 1)[0, 1].tolist() == [0, 1, 1, 3, 3, 3, 0]
 
 
-def test_threshold_is_strict_and_nan_is_no_lung() -> None:
+def test_the_threshold_is_strict_and_nan_is_not_lung() -> None:
     volume = np.full((3, 5, 5), 40.0)
     volume[1, 2, 1:4] = -300.5, -300.0, np.nan
     assert np.isin(labels_in_authors_axes(volume, 1), (1, 3)).sum() == 1
@@ -145,7 +143,7 @@ masks = hnp.arrays(bool, hnp.array_shapes(min_dims=3, max_dims=3, min_side=1, ma
 @settings(max_examples=300, deadline=None)
 @given(mask=masks, min_voxels=st.integers(1, 12))
 @example(mask=np.zeros((2, 3, 4), dtype=bool), min_voxels=1)
-def test_any_small_volume(mask: np.ndarray, min_voxels: int) -> None:
+def test_small_volumes_equal_the_reference(mask: np.ndarray, min_voxels: int) -> None:
     check_same(volume_of(mask), min_voxels)
 
 
@@ -160,7 +158,9 @@ def test_any_small_volume(mask: np.ndarray, min_voxels: int) -> None:
     order=st.sampled_from("CF"),
     dtype=st.sampled_from([np.int16, np.float32, np.float64]),
 )
-def test_any_blobs_in_any_orientation(seed, shape, smooth, share, min_voxels, codes, order, dtype) -> None:
+def test_random_shapes_in_any_orientation_equal_the_reference(
+    seed, shape, smooth, share, min_voxels, codes, order, dtype
+) -> None:
     noise = ndimage.gaussian_filter(np.random.default_rng(seed).standard_normal(shape), smooth)
     ct = np.asarray(volume_of(noise < np.quantile(noise, share)), dtype=dtype, order=order)
     affine = affine_of(codes, shape)
@@ -170,7 +170,7 @@ def test_any_blobs_in_any_orientation(seed, shape, smooth, share, min_voxels, co
 
 
 def chest(seed: int = 0) -> np.ndarray:
-    """(X, Y, Z) = (60, 44, 30) in LPI: two unequal ellipsoid lungs, a windpipe and gas in a body."""
+    """Draw a volume (60, 44, 30) in LPI: two unequal ellipsoid lungs and a trachea in a body."""
     x, y, z = np.ogrid[:60, :44, :30]
     ct = np.where((x - 29) ** 2 / 27**2 + (y - 22) ** 2 / 19**2 < 1, 40, -1000) + 0 * z
     for centre, radii in [((17, 22, 14), (8, 12, 12)), ((42, 21, 15), (7, 11, 11)), ((29, 14, 5), (2, 2, 6))]:
@@ -179,7 +179,7 @@ def chest(seed: int = 0) -> np.ndarray:
     return (ct + np.random.default_rng(seed).normal(0, 20, ct.shape)).astype(np.float32)
 
 
-def test_a_flip_of_array_and_affine_flips_the_mask_only() -> None:
+def test_a_flip_of_array_and_affine_flips_the_mask() -> None:
     ct, affine = chest(), AUTHORS
     plain = paper_organ_labels(ct, affine, 0.5)
     assert set(np.unique(plain)) == {0, 1, 2, 3}
@@ -190,7 +190,7 @@ def test_a_flip_of_array_and_affine_flips_the_mask_only() -> None:
         np.testing.assert_array_equal(np.flip(flipped, axis), plain)
 
 
-def test_the_affine_alone_says_which_side_is_right() -> None:
+def test_the_affine_determines_the_right_side() -> None:
     ct = chest()
     as_lpi = paper_organ_labels(ct, AUTHORS, 0.5)
     as_rpi = paper_organ_labels(ct, np.diag([0.8, -0.8, -0.8, 1.0]), 0.5)
@@ -198,7 +198,7 @@ def test_the_affine_alone_says_which_side_is_right() -> None:
     assert as_rpi[17, 22, 14] == 3
 
 
-def test_the_input_is_left_alone() -> None:
+def test_the_input_is_not_changed() -> None:
     ct = chest()
     before = ct.copy()
     paper_organ_labels(ct, AUTHORS, 0.5)
@@ -234,22 +234,17 @@ def test_errors_name_argument_and_remedy(ct, affine, min_lung_ml, kind, words) -
         (131, 299, ("right_lung_missing", "left_lung_missing")),
     ],
 )
-def test_quality_at_the_authors_columns(first: int, end: int, reasons: tuple[str, ...]) -> None:
+def test_quality_at_the_limits_of_the_authors(first: int, end: int, reasons: tuple[str, ...]) -> None:
     columns = np.zeros((420, 2, 2), dtype=np.uint8)
     columns[first, 0, 0], columns[end - 1, 1, 1] = 1, 3
-    columns[:5] = 2  # the mediastinum does not count
+    columns[:5] = 2  # the mediastinum is not a lung
     assert paper_quality_reasons(columns, AUTHORS) == reasons
     assert paper_quality_reasons(columns[::-1], np.diag([0.8, -0.8, -0.8, 1.0])) == reasons
 
 
-def test_quality_scales_with_the_grid_and_knows_an_empty_mask() -> None:
+def test_quality_scales_with_the_volume_and_reports_an_empty_mask() -> None:
     columns = np.zeros((42, 2, 2), dtype=np.uint8)
     columns[13] = columns[29] = 1
     assert paper_quality_reasons(columns, AUTHORS) == ()
     assert paper_quality_reasons(columns[1:], AUTHORS) == ("left_lung_missing",)
     assert paper_quality_reasons(np.zeros((4, 4, 4)), AUTHORS) == ("no_lung",)
-
-
-def test_numba_is_imported_only_when_masks_are_made() -> None:
-    script = "import sys, monai_pylon; raise SystemExit('numba' in sys.modules)"
-    subprocess.run([sys.executable, "-c", script], check=True)

@@ -1,99 +1,125 @@
-"""Organ masks end to end: sides, orientation, airway, bad input, and the public scans with their reference masks."""
+"""Organ masks end to end: methods, orientation, fallback, bad input, the transforms, and public scans."""
+
+from __future__ import annotations
 
 import functools
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from monai.data import MetaTensor
 
-from monai_pylon.data import phantom_chest_ct, read_volume
+from monai_pylon.data import read_volume
 from monai_pylon.transforms import PartitionOrgans, PartitionOrgansd, heuristic_organ_labels, partition_organs
+from tests.references.morphology import dice
+from tests.transforms.drawn_chest import box_chest
 
-
-def dice(one, other):
-    return 2 * np.count_nonzero(one & other) / (np.count_nonzero(one) + np.count_nonzero(other))
-
-
-@pytest.fixture(scope="module")
-def phantom():
-    return phantom_chest_ct(seed=1, shape=(80, 80, 80), spacing=(4.0, 4.0, 4.0))
+CHEST = box_chest()
+AFFINE = np.diag([4.0, 4.0, 4.0, 1.0])
+#: The chest with a left lung without air.
+LEFT_FILLED = np.where(np.arange(60)[:, None, None] < 30, np.where(CHEST == -850, 40, CHEST), CHEST)
 
 
 @pytest.mark.parametrize("method", ["robust", "paper"])
-def test_finds_each_lung_of_a_phantom(phantom, method):
-    labels, quality = partition_organs(phantom.image, phantom.affine, method)
-    assert quality.ok, quality.reasons
-    for organ in (1, 3):
-        assert dice(labels == organ, phantom.organs == organ) > (0.95 if method == "robust" else 0.85)
-
-
-def test_the_storage_of_the_volume_does_not_matter(phantom):
-    labels = partition_organs(phantom.image, phantom.affine).labels
-    flip = np.eye(4)
-    flip[0, 0], flip[0, 3] = -1, phantom.image.shape[0] - 1
-    flipped = partition_organs(phantom.image[::-1], phantom.affine @ flip).labels
-    np.testing.assert_array_equal(flipped[::-1], labels)
-
-
-def test_volumes_are_in_ml(phantom):
-    labels, quality = partition_organs(phantom.image, phantom.affine)
+def test_each_lung_has_its_label(method: str) -> None:
+    labels, quality = partition_organs(CHEST, AFFINE, method)
+    assert labels.dtype == np.uint8
+    assert quality.ok
+    assert quality.reasons == ()
+    assert not quality.heuristic
+    for organ, side in ((1, slice(34, 52)), (3, slice(8, 26))):
+        lung = np.zeros(CHEST.shape, dtype=bool)
+        lung[side, 10:30, 3:27] = True
+        assert dice(labels == organ, lung) > 0.99
+    assert (labels == 2)[30, 20, 10]
     assert quality.volumes_ml["left lung"] == pytest.approx(np.count_nonzero(labels == 3) * 0.064)
 
 
+@pytest.mark.parametrize("method", ["robust", "paper"])
+def test_the_storage_of_the_volume_does_not_matter(method: str) -> None:
+    labels = partition_organs(CHEST, AFFINE, method).labels
+    flip = np.eye(4)
+    flip[0, 0], flip[0, 3] = -1, CHEST.shape[0] - 1
+    flipped = partition_organs(CHEST[::-1], AFFINE @ flip, method).labels
+    np.testing.assert_array_equal(flipped[::-1], labels)
+    assert flipped.flags.c_contiguous or method == "paper"
+    assert min(flipped.strides) > 0
+
+
 @pytest.mark.parametrize(
-    ("change", "reason"),
+    ("ct", "reason", "heuristic"),
     [
-        (lambda ct: ct + 1024, "hu_range"),
-        (lambda ct: (ct + 1024) / 2048, "hu_range"),
-        (lambda ct: ct[:, :, :10], "too_short"),
-        (lambda ct: np.where(ct < -200, 0, ct) - 1000 * (np.indices(ct.shape)[0] < 5), "no_lung"),
+        (CHEST + 1024, "hu_range", False),
+        ((CHEST + 1024) / 2048, "hu_range", False),
+        (CHEST[:, :, :19], "too_short", False),
+        (np.where(CHEST == -850, 40, CHEST), "no_lung", True),
+        (LEFT_FILLED, "left_lung_small", True),
     ],
+    ids=["shifted", "scaled", "short", "no lung", "no left lung"],
 )
 @pytest.mark.parametrize("method", ["robust", "paper"])
-def test_never_a_silent_wrong_mask(phantom, change, reason, method):
-    quality = partition_organs(change(phantom.image), phantom.affine, method).quality
-    assert not quality.ok
-    assert reason in quality.reasons
-
-
-NO_LUNG = (lambda ct: np.where(ct < -200, 0, ct) - 1000 * (np.indices(ct.shape)[0] < 5), "no_lung")
-NO_RIGHT_LUNG = (lambda ct: np.where(np.indices(ct.shape)[0] < 40, np.maximum(ct, 0), ct), "right_lung_small")
-
-
-@pytest.mark.parametrize(("change", "reason"), [NO_LUNG, NO_RIGHT_LUNG])
 @pytest.mark.parametrize("fallback", ["center_half", "middle_two_thirds"])
-def test_heuristic_masks_take_the_place_of_masks_that_lack_a_lung(phantom, change, reason, fallback):
-    ct = change(phantom.image)
-    kept = partition_organs(ct, phantom.affine, "paper")
-    replaced = partition_organs(ct, phantom.affine, "paper", fallback=fallback)
-    assert not kept.quality.heuristic
-    assert replaced.quality.heuristic
+def test_masks_that_lack_a_lung_are_reported_and_replaced(ct, reason, heuristic, method, fallback) -> None:
+    found = partition_organs(ct, AFFINE, method)
+    replaced = partition_organs(ct, AFFINE, method, fallback=fallback)
+    assert not found.quality.ok
+    assert not found.quality.heuristic
+    assert reason in found.quality.reasons
+    assert replaced.quality.heuristic == heuristic
+    assert replaced.quality.reasons == found.quality.reasons
     assert not replaced.quality.ok
-    assert reason in replaced.quality.reasons
-    expected = heuristic_organ_labels(ct.shape, phantom.affine, fallback)
+    expected = heuristic_organ_labels(ct.shape, AFFINE, fallback) if heuristic else found.labels
     np.testing.assert_array_equal(replaced.labels, expected)
     assert replaced.quality.volumes_ml["mediastinum"] == pytest.approx(np.count_nonzero(expected == 2) * 0.064)
 
 
-@pytest.mark.parametrize("change", [lambda ct: ct, lambda ct: ct + 1024, lambda ct: ct[:, :, :10]])
-def test_nothing_takes_the_place_of_good_masks_or_of_what_is_no_chest(phantom, change):
-    ct = change(phantom.image)
-    kept, same = (partition_organs(ct, phantom.affine, fallback=fallback) for fallback in (None, "center_half"))
-    assert not same.quality.heuristic
-    np.testing.assert_array_equal(same.labels, kept.labels)
+def test_a_volume_that_cannot_be_a_chest_has_empty_labels() -> None:
+    for method in ("robust", "paper"):
+        labels, quality = partition_organs(CHEST + 1024, AFFINE, method, fallback="center_half")
+        assert labels.shape == CHEST.shape
+        assert not labels.any()
+        assert quality.reasons == ("hu_range", "no_lung")
 
 
-def test_the_transforms_take_the_same_settings(phantom):
-    ct = NO_LUNG[0](phantom.image)
-    image = MetaTensor(ct[None], affine=phantom.affine)
-    for organs in (
-        PartitionOrgans("robust", 100.0, "center_half")(image),
-        PartitionOrgansd("image", method="robust", min_lung_ml=100.0, fallback="center_half")({"image": image})[
-            "organs"
-        ],
-    ):
+def test_good_masks_are_not_replaced() -> None:
+    found, same = (partition_organs(CHEST, AFFINE, fallback=fallback) for fallback in (None, "center_half"))
+    assert same.quality == found.quality
+    np.testing.assert_array_equal(same.labels, found.labels)
+
+
+@pytest.mark.parametrize("method", ["robust", "paper"])
+def test_min_lung_ml_is_passed_on(method: str) -> None:
+    least = {"robust": 1200.0, "paper": 600.0}[method]  # both lungs together, and each component
+    assert partition_organs(CHEST, AFFINE, method).quality.ok
+    reasons = partition_organs(CHEST, AFFINE, method, min_lung_ml=least).quality.reasons
+    assert reasons == (("lungs_small",) if method == "robust" else ("no_lung",))
+
+
+def test_the_transforms_equal_the_function() -> None:
+    image = MetaTensor(torch.from_numpy(CHEST)[None], affine=torch.from_numpy(AFFINE))
+    expected = partition_organs(CHEST, AFFINE)
+    organs = PartitionOrgans()(image)
+    assert organs.shape == (1, *CHEST.shape)
+    np.testing.assert_array_equal(organs[0].numpy(), expected.labels)
+    assert organs.meta["quality"] == expected.quality
+    item = PartitionOrgansd()({"image": image, "other": 1})
+    assert set(item) == {"image", "other", "organs", "quality"}
+    assert item["quality"] == expected.quality
+    np.testing.assert_array_equal(item["organs"][0].numpy(), expected.labels)
+    np.testing.assert_array_equal(item["organs"].affine.numpy(), image.affine.numpy())
+    assert PartitionOrgansd(allow_missing_keys=True)({"other": 1}) == {"other": 1}
+
+
+def test_the_transforms_pass_on_their_settings() -> None:
+    image = MetaTensor(torch.from_numpy(LEFT_FILLED)[None], affine=torch.from_numpy(AFFINE))
+    settings = {"method": "paper", "min_lung_ml": 100.0, "fallback": "middle_two_thirds"}
+    item = PartitionOrgansd("image", output_key="masks", quality_key="verdict", **settings)({"image": image})
+    for organs in (PartitionOrgans(**settings)(image), item["masks"]):
         assert organs.meta["quality"].heuristic
-        np.testing.assert_array_equal(organs[0].numpy(), heuristic_organ_labels(ct.shape, phantom.affine))
+        expected = heuristic_organ_labels(CHEST.shape, AFFINE, "middle_two_thirds")
+        np.testing.assert_array_equal(organs[0].numpy(), expected)
+    assert item["verdict"].heuristic
 
 
 @pytest.mark.parametrize(
@@ -104,11 +130,15 @@ def test_the_transforms_take_the_same_settings(phantom):
         ({"fallback": "center"}, "fallback must be one of 'center_half', 'middle_two_thirds', but is 'center'"),
     ],
 )
-def test_bad_settings_are_named_before_anything_runs(settings, message):
+def test_errors_of_settings_name_the_argument(settings, message) -> None:
     with pytest.raises(ValueError, match=message):
         partition_organs(np.zeros((4, 4, 4)), np.eye(4), **settings)
     with pytest.raises(ValueError, match=message):
         PartitionOrgansd("image", **settings)
+
+
+def test_min_lung_ml_may_be_any_positive_number() -> None:
+    assert partition_organs(np.zeros((4, 4, 4)), np.eye(4), min_lung_ml=0.5).quality.reasons[0] == "hu_range"
 
 
 @pytest.mark.parametrize(
@@ -116,29 +146,30 @@ def test_bad_settings_are_named_before_anything_runs(settings, message):
     [
         (np.zeros((4, 4)), np.eye(4), ValueError, r"ct must be a volume \(X, Y, Z\)"),
         (np.full((4, 4, 4), np.nan), np.eye(4), ValueError, "ct must be finite"),
+        (np.full((4, 4, 4), np.inf), np.eye(4), ValueError, "ct must be finite"),
         (np.zeros((0, 4, 4)), np.eye(4), ValueError, "ct must be not empty"),
         (np.zeros((4, 4, 4)), None, TypeError, "affine must be"),
         ([[[1]]], np.eye(4), TypeError, "ct must be of type ndarray"),
     ],
 )
-def test_bad_input_is_named(ct, affine, error, message):
+def test_errors_of_input_name_the_argument(ct, affine, error, message) -> None:
     with pytest.raises(error, match=message):
         partition_organs(ct, affine)
 
 
-def test_transforms_agree_with_the_function(phantom):
-    image = MetaTensor(phantom.image[None], affine=phantom.affine)
-    expected = partition_organs(phantom.image, phantom.affine)
-    organs = PartitionOrgans()(image)
-    np.testing.assert_array_equal(organs[0].numpy(), expected.labels)
-    item = PartitionOrgansd("image")({"image": image})
-    assert item["quality"] == expected.quality
-    np.testing.assert_array_equal(item["organs"].affine.numpy(), image.affine.numpy())
+def test_errors_of_items_name_the_argument() -> None:
+    with pytest.raises(TypeError, match=r"image must be of type MetaTensor.*the affine determines left and right"):
+        PartitionOrgans()(torch.zeros((1, 4, 4, 4)))
+    for shape in ((4, 4, 4), (2, 4, 4, 4), (1, 1, 4, 4, 4)):
+        with pytest.raises(ValueError, match=r"image must be of shape \(1, X, Y, Z\)"):
+            PartitionOrgans()(MetaTensor(torch.zeros(shape)))
+    with pytest.raises(ValueError, match="keys must be one key"):
+        PartitionOrgansd(["a", "b"])
 
 
 # --- public scans with masks drawn by hand ----------------------------------------------------------------------------
 
-#: Scan, mask, and the mask's values of the right and of the left lung; None where it does not tell them apart.
+#: Scan, mask, and the mask's values of the right and of the left lung; None if the mask does not separate them.
 SCANS = {
     "LUNG1-001": ("nsclc_radiomics/LUNG1-001_ct.nii.gz", "nsclc_radiomics/LUNG1-001_lungs_LR.nii.gz", (2,), (1,)),
     "LUNG1-002": ("nsclc_radiomics/LUNG1-002_ct.nii.gz", "nsclc_radiomics/LUNG1-002_lungs_LR.nii.gz", (2,), (1,)),
@@ -149,8 +180,8 @@ SCANS = {
 
 
 @functools.cache
-def real_scan(folder, name):
-    """Labels and quality of a public scan, and masks drawn by others: both lungs, right lung, left lung."""
+def real_scan(folder: Path, name: str):
+    """Segment a public scan; returns the partition and masks drawn by others: both lungs, right lung, left lung."""
     scan, mask, right, left = SCANS[name]
     ct, truth = read_volume(folder / scan), read_volume(folder / mask)
     drawn = truth[0].numpy().astype(int)
@@ -164,7 +195,7 @@ def real_scan(folder, name):
 
 @pytest.mark.real
 @pytest.mark.parametrize("name", SCANS)
-def test_real_scans(public_data, name):
+def test_real_scans(public_data, name) -> None:
     (labels, quality), both, right, left = real_scan(public_data / "chest_ct", name)
     assert quality.ok
     assert quality.reasons == ()
@@ -176,7 +207,7 @@ def test_real_scans(public_data, name):
 
 
 @pytest.mark.real
-def test_real_scans_on_average(public_data):
+def test_real_scans_on_average(public_data) -> None:
     folder = public_data / "chest_ct"
     scores = [
         dice((labels == 1) | (labels == 3), both) for (labels, _), both, *_ in (real_scan(folder, n) for n in SCANS)
@@ -185,7 +216,7 @@ def test_real_scans_on_average(public_data):
 
 
 @pytest.mark.real
-def test_a_real_heart_lies_in_the_mediastinum(public_data):
+def test_a_real_heart_lies_in_the_mediastinum(public_data) -> None:
     folder = public_data / "chest_ct"
     labels, quality = real_scan(folder, "LUNG1-002")[0]
     heart = read_volume(folder / "nsclc_radiomics" / "LUNG1-002_organs.nii.gz")[0].numpy() == 3
@@ -194,8 +225,8 @@ def test_a_real_heart_lies_in_the_mediastinum(public_data):
 
 
 @pytest.mark.real
-def test_a_real_series_of_slices_8_mm_thick(public_data):
-    """No reference mask: lungs on both sides, of lungs' size, and no gas of stomach or bowel in them."""
+def test_a_real_series_with_slices_of_8_mm(public_data) -> None:
+    """Without a reference mask: both lungs have the size of lungs and contain no gas of stomach or bowel."""
     ct = read_volume(public_data / "chest_ct" / "dicom_lung_pet_ct_dx_A0002")
     labels, quality = partition_organs(ct[0].numpy(), ct.affine.numpy())
     assert quality.ok

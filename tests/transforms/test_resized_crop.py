@@ -1,4 +1,4 @@
-"""A random part at a fixed size: its area, its aspect, its place, and the same one for every key."""
+"""Random resized crop: area, aspect ratio and position of the part, and the same part of all keys."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ ROWS, COLUMNS = 160, 200
 
 
 @pytest.fixture
-def places() -> MetaTensor:
-    """(2, H, W): row and column of every pixel, so that a result tells where it comes from."""
+def pixels() -> MetaTensor:
+    """Return an image (2, H, W) of the row and column of every pixel, so that a result shows its origin."""
     return MetaTensor(torch.stack(torch.meshgrid(torch.arange(ROWS), torch.arange(COLUMNS), indexing="ij")).float())
 
 
 def part(image: torch.Tensor) -> tuple[float, float, float, float]:
-    """First row, first column, height and width that a result covers."""
+    """Return first row, first column, height and width of the part that a result shows."""
     step = [(image[k].amax() - image[k].amin()).item() / (image.shape[k + 1] - 1) for k in (0, 1)]
     height, width = (step[k] * image.shape[k + 1] for k in (0, 1))
     return image[0].min().item(), image[1].min().item(), height, width
 
 
-def test_the_parts_have_the_area_and_aspect_that_were_asked_for(places: MetaTensor) -> None:
+def test_parts_have_the_given_area_and_aspect(pixels: MetaTensor) -> None:
     crop = RandResizedCrop(40, scale=(0.3, 0.5), ratio=(0.5, 1.5), mode="nearest").set_random_state(0)
-    found = np.array([part(crop(places)) for _ in range(200)])
+    found = np.array([part(crop(pixels)) for _ in range(200)])
     top, left, height, width = found.T
     share, aspect = height * width / (ROWS * COLUMNS), width / height
     assert 0.28 < share.min() < 0.33
@@ -37,59 +37,59 @@ def test_the_parts_have_the_area_and_aspect_that_were_asked_for(places: MetaTens
     assert 0.45 < aspect.min() < 0.6
     assert 1.3 < aspect.max() < 1.6
     for first, length, whole in ((top, height, ROWS), (left, width, COLUMNS)):
-        free = (whole - length) > 30  # where there is room to move
+        free = (whole - length) > 30  # parts that can move
         assert (first / (whole - length))[free].min() < 0.1
         assert (first / (whole - length))[free].max() > 0.9
 
 
-def test_a_part_is_cut_and_resized(places: MetaTensor) -> None:
+def test_the_part_is_cropped_and_resized(pixels: MetaTensor) -> None:
     crop = RandResizedCrop((30, 50)).set_random_state(1)
-    image = crop(places)
+    image = crop(pixels)
     assert image.shape == (2, 30, 50)
     (top, left), (bottom, right) = crop._first, crop._last
     expected = torch.nn.functional.interpolate(
-        places.as_tensor()[None, :, top:bottom, left:right], (30, 50), mode="bilinear"
+        pixels.as_tensor()[None, :, top:bottom, left:right], (30, 50), mode="bilinear"
     )
     torch.testing.assert_close(image.as_tensor(), expected[0])
 
 
-def test_the_affine_says_where_the_part_came_from(places: MetaTensor) -> None:
-    image = RandResizedCrop(64).set_random_state(2)(places)
+def test_the_affine_gives_the_position_of_the_part(pixels: MetaTensor) -> None:
+    image = RandResizedCrop(64).set_random_state(2)(pixels)
     index = torch.tensor([20.0, 33, 0, 1], dtype=torch.float64)
     torch.testing.assert_close((image.affine @ index)[:2].float(), image.as_tensor()[:, 20, 33], atol=0.01, rtol=0)
 
 
-def test_where_no_part_fits_it_is_the_whole(places: MetaTensor) -> None:
-    image = RandResizedCrop((ROWS, COLUMNS), scale=(1, 1), ratio=(9, 9))(places)
-    torch.testing.assert_close(image.as_tensor(), places.as_tensor())
+def test_the_whole_image_is_taken_if_no_part_fits(pixels: MetaTensor) -> None:
+    image = RandResizedCrop((ROWS, COLUMNS), scale=(1, 1), ratio=(9, 9))(pixels)
+    torch.testing.assert_close(image.as_tensor(), pixels.as_tensor())
 
 
-def test_all_keys_get_the_same_part(places: MetaTensor) -> None:
-    item = {"a": places, "b": places.clone(), "c": places}
+def test_all_keys_get_the_same_part(pixels: MetaTensor) -> None:
+    item = {"a": pixels, "b": pixels.clone(), "c": pixels}
     found = RandResizedCropd(["a", "b"], 64, mode=["bilinear", "nearest"]).set_random_state(3)(item)
     assert part(found["b"]) == pytest.approx(part(found["a"]), abs=3)
-    assert found["c"] is places
+    assert found["c"] is pixels
     assert item["a"].shape == (2, ROWS, COLUMNS)
     assert not torch.equal(found["a"], found["b"])
     with pytest.raises(ValueError, match="item 'b' must be of the size of 'a'"):
-        RandResizedCropd(["a", "b"], 64)({"a": places, "b": places[:, :50]})
+        RandResizedCropd(["a", "b"], 64)({"a": pixels, "b": pixels[:, :50]})
     assert RandResizedCropd("x", 64, allow_missing_keys=True)(item) == item
 
 
-def test_the_seed_decides(places: MetaTensor) -> None:
+def test_the_seed_determines_the_part(pixels: MetaTensor) -> None:
     def run() -> torch.Tensor:
         set_determinism(5)
         try:
-            return Compose([RandResizedCropd("image", 64)])({"image": places})["image"].as_tensor()
+            return Compose([RandResizedCropd("image", 64)])({"image": pixels})["image"].as_tensor()
         finally:
             set_determinism(None)
 
     assert torch.equal(run(), run())
-    one, other = (RandResizedCrop(64).set_random_state(seed)(places) for seed in (1, 2))
+    one, other = (RandResizedCrop(64).set_random_state(seed)(pixels) for seed in (1, 2))
     assert not torch.equal(one, other)
 
 
-def test_wrong_ranges_are_named() -> None:
+def test_errors_name_the_argument() -> None:
     with pytest.raises(ValueError, match="scale must be"):
         RandResizedCrop(64, scale=(0.7, 1.2))
     with pytest.raises(ValueError, match="scale must be"):

@@ -1,4 +1,4 @@
-"""The robust masks on phantoms: how well, in which geometry, with which disease, and what must not change them."""
+"""Robust masks on phantoms: accuracy, positions, diseases, scans without lungs, and invariances."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIZE_MM = (360.0, 320.0, 320.0)
 
 @functools.cache
 def segmented(edge: float | tuple[float, float, float] = 4.0, seed: int = 1, **options):
-    """A phantom, its organ labels by the robust method, and their quality."""
+    """Return a phantom, its organ labels by the robust method, and their quality."""
     spacing = edge if isinstance(edge, tuple) else (edge,) * 3
     shape = tuple(round(size / step) for size, step in zip(SIZE_MM, spacing, strict=True))
     phantom = phantom_chest_ct(seed, shape, spacing, **options)
@@ -61,7 +61,7 @@ def name_of(options: dict) -> str:
     return " ".join(f"{key} {value}" for key, value in options.items())
 
 
-# --- cells of 4 mm: quick, and a little less exact --------------------------------------------------------------------
+# --- voxels of 4 mm: quick, and a little less exact -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("options", [{}, *GEOMETRY.values()], ids=["plain", *GEOMETRY])
@@ -82,7 +82,7 @@ def test_lungs_with_disease(options) -> None:
 
 
 @pytest.mark.parametrize("side", ["right", "left"])
-def test_a_lung_collapsed_as_a_whole_is_completed(side: str) -> None:
+def test_a_fully_collapsed_lung_is_completed(side: str) -> None:
     phantom, labels, quality = segmented(collapse=side, severity=0.95)
     assert quality.ok
     assert quality.reasons == (f"{side}_lung_completed",)
@@ -91,7 +91,7 @@ def test_a_lung_collapsed_as_a_whole_is_completed(side: str) -> None:
     assert dice(labels == organ, phantom.organs == organ) > 0.7
 
 
-def test_a_large_effusion_is_completed_and_noted() -> None:
+def test_a_large_effusion_is_completed() -> None:
     for side in ("right", "left"):
         _, _, quality = segmented(effusion=side, rotation=0.0)
         assert quality.reasons == (f"{side}_lung_completed",)
@@ -110,9 +110,9 @@ def test_spacings_of_all_kinds(edge) -> None:
     check_phantom(phantom, labels, both=0.97, airway=0.01 if edge[2] < 8 else 0.025)
 
 
-# --- voxels of 2 mm: what is promised ---------------------------------------------------------------------------------
+# --- voxels of 2 mm: the documented accuracy ----------------------------------------------------------------------
 
-fresh = segmented.__wrapped__  # these are too large to be kept
+fresh = segmented.__wrapped__  # too large to cache
 
 
 @pytest.mark.slow
@@ -153,7 +153,7 @@ def test_lungs_with_disease_to_90_percent(options) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("side", ["right", "left"])
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_whole_collapse_on_voxels_of_2_mm(side: str, seed: int) -> None:
+def test_a_fully_collapsed_lung_on_voxels_of_2_mm(side: str, seed: int) -> None:
     phantom, labels, quality = fresh(2.0, seed, collapse=side, severity=0.95)
     assert quality.ok
     assert quality.reasons == (f"{side}_lung_completed",)
@@ -167,7 +167,7 @@ EDGE = (4.0, 4.0, 4.0)
 
 @pytest.mark.parametrize("side", ["right", "left"])
 @pytest.mark.parametrize("gas", [False, True])
-def test_a_raised_diaphragm_is_not_completed_nor_is_gas_under_it_lung(side: str, gas: bool) -> None:
+def test_a_raised_diaphragm_is_not_completed_and_gas_under_it_is_not_lung(side: str, gas: bool) -> None:
     ct, right, left = drawn_chest(left_dome=10.0, gas=gas)
     if side == "right":
         ct, right, left = ct[::-1], left[::-1], right[::-1]
@@ -177,22 +177,22 @@ def test_a_raised_diaphragm_is_not_completed_nor_is_gas_under_it_lung(side: str,
     assert dice(labels == 3, left) > 0.985
 
 
-def test_one_lung_is_not_shared_out_to_two_sides() -> None:
+def test_one_lung_is_not_split_into_two_sides() -> None:
     ct, right, left = drawn_chest()
-    ct[left] = 500.0  # filled by something that is no lung
+    ct[left] = 500.0  # filled by bone
     labels, _ = robust_organ_labels(ct, EDGE)
     assert dice(labels == 1, right) > 0.985
     assert not (labels == 3).any()
 
 
-def test_without_a_trachea_it_says_so() -> None:
+def test_a_missing_trachea_is_reported() -> None:
     labels, reasons = robust_organ_labels(drawn_chest(trachea=False)[0], EDGE)
     assert reasons == ("no_trachea",)
     assert set(np.unique(labels)) == {0, 1, 2, 3}
 
 
 @pytest.mark.parametrize("ct", [np.full((20, 20, 30), 40.0), np.full((20, 20, 30), -1000.0)], ids=["tissue", "air"])
-def test_nothing_to_find(ct) -> None:
+def test_labels_are_empty_without_a_lung(ct) -> None:
     labels, reasons = robust_organ_labels(ct, EDGE)
     assert labels.shape == ct.shape
     assert labels.dtype == np.uint8
@@ -200,28 +200,28 @@ def test_nothing_to_find(ct) -> None:
     assert reasons == ()
 
 
-def test_lungs_that_reach_a_single_pixel_do_not_warn() -> None:
+def test_tips_of_lungs_of_a_single_pixel_do_not_warn() -> None:
     ct = drawn_chest()[0]
-    bone_to_bone = ct.copy()
-    bone_to_bone[:, :, :30] = np.where(ct[:, :, :30] == -850, 40.0, ct[:, :, :30])
-    bone_to_bone[63, 30, 25:30] = bone_to_bone[26, 30, 25:30] = -850.0  # tips one voxel thick
-    bone_to_bone[60:66, 30, 20:25] = bone_to_bone[26, 27:33, 20:25] = -850.0  # and lines
-    labels, _ = robust_organ_labels(bone_to_bone, EDGE)
+    tipped = ct.copy()
+    tipped[:, :, :30] = np.where(ct[:, :, :30] == -850, 40.0, ct[:, :, :30])
+    tipped[63, 30, 25:30] = tipped[26, 30, 25:30] = -850.0  # tips one voxel thick
+    tipped[60:66, 30, 20:25] = tipped[26, 27:33, 20:25] = -850.0  # and lines
+    labels, _ = robust_organ_labels(tipped, EDGE)
     assert set(np.unique(labels)) == {0, 1, 2, 3}
 
 
-def test_on_fine_voxels_the_edge_is_exact_to_the_voxel() -> None:
+def test_the_edge_is_exact_on_fine_voxels() -> None:
     ct = np.full((120, 40, 30), -1000.0)
     ct[10:110, 5:35] = 40.0
     lung = np.zeros(ct.shape, dtype=bool)
-    lung[17:51, 10:30, 3:27] = lung[69:103, 10:30, 3:27] = True  # half a cell of two voxels at every end
+    lung[17:51, 10:30, 3:27] = lung[69:103, 10:30, 3:27] = True  # half a block of two voxels at every end
     ct[lung] = -850.0
     labels, _ = robust_organ_labels(ct, (1.0, 5.0, 5.0))
     np.testing.assert_array_equal(lungs(labels), lung)
     assert (labels[69:103][lung[69:103]] == 1).all()
 
 
-def test_on_fine_voxels_the_wall_of_the_airway_stays_out() -> None:
+def test_the_wall_of_the_airway_is_excluded_on_fine_voxels() -> None:
     ct = np.full((60, 40, 50), -1000.0)
     ct[5:55, 5:35] = 40.0
     ct[8:52, 10:30, 3:30] = -850.0
@@ -232,12 +232,72 @@ def test_on_fine_voxels_the_wall_of_the_airway_stays_out() -> None:
     assert not lungs(labels)[58:76, 20:24, 14:48].any()
 
 
-# --- laws -------------------------------------------------------------------------------------------------------------
+# --- scans without lungs ----------------------------------------------------------------------------------------------
+
+
+def head(edge: float) -> np.ndarray:
+    """Draw a head (X, Y, Z) in HU: brain, skull, and air in sinuses, airway and mouth."""
+    shape = tuple(round(length / edge) for length in (240, 240, 220))
+    x, y, z = (
+        (np.arange(n) - (n - 1) / 2).reshape([-1 if axis == a else 1 for a in range(3)]) * edge
+        for axis, n in enumerate(shape)
+    )
+    skull = np.sqrt((x / 80) ** 2 + (y / 95) ** 2 + (z / 90) ** 2)
+    ct = np.where(skull < 1, 40.0, -1000.0)
+    ct[(skull > 0.88) & (skull < 0.96)] = 900.0
+    for cx, cy, cz, radius in ((22, 50, -30, 16), (-22, 50, -30, 16), (0, 65, 10, 10), (0, 40, -45, 14)):
+        ct[(x - cx) ** 2 + (y - cy) ** 2 + (z - cz) ** 2 < radius**2] = -1000.0
+    ct[(np.hypot(x, y - 10) < 10) & (z < -20)] = -1000.0
+    return ct
+
+
+@pytest.mark.parametrize("edge", [4.0, 2.5])
+def test_a_head_has_no_lung(edge: float) -> None:
+    found = partition_organs(head(edge), np.diag([edge, edge, edge, 1.0]))
+    assert found.quality.reasons == ("no_lung",)
+    assert not found.labels.any()
+
+
+@pytest.fixture(scope="module")
+def long_phantom():
+    """Render a phantom from neck to pelvis, with lungs on slices 37 to 82 of 120."""
+    return phantom_chest_ct(seed=1, shape=(80, 70, 120), spacing=(4.0, 4.0, 4.0))
+
+
+@pytest.mark.parametrize(("first", "end"), [(0, 30), (0, 38), (86, 116)], ids=["abdomen", "up to the lungs", "neck"])
+def test_a_part_of_the_body_without_lungs_has_no_lung(long_phantom, first: int, end: int) -> None:
+    quality = partition_organs(long_phantom.image[:, :, first:end], long_phantom.affine).quality
+    assert not quality.ok
+    assert quality.reasons == ("no_lung",)
+
+
+def test_an_abdomen_with_the_bases_of_the_lungs_is_not_ok(long_phantom) -> None:
+    for end in (40, 42, 45, 48):
+        quality = partition_organs(long_phantom.image[:, :, :end], long_phantom.affine).quality
+        assert not quality.ok, end
+
+
+@pytest.mark.parametrize("value", [-1000.0, 40.0, 0.0])
+def test_a_constant_volume_is_not_ok(value: float) -> None:
+    found = partition_organs(np.full((20, 20, 40), value), np.diag([4.0, 4.0, 4.0, 1.0]))
+    assert not found.quality.ok
+    assert not found.labels.any()
+
+
+def test_a_lung_that_was_removed_is_small_or_completed(long_phantom) -> None:
+    """After pneumonectomy the empty side fills, so that the mask has a completed or a small lung."""
+    for value, side in ((1, "right"), (3, "left")):
+        ct = np.where(long_phantom.organs == value, 30.0, long_phantom.image)
+        quality = partition_organs(ct, long_phantom.affine).quality
+        assert quality.reasons in ((f"{side}_lung_completed",), (f"{side}_lung_small",))
+
+
+# --- invariances ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("flips", [(0,), (1, 2), (0, 1, 2)])
 @pytest.mark.parametrize("axes", [(0, 1, 2), (2, 0, 1)])
-def test_the_way_a_volume_is_stored_does_not_matter(axes, flips) -> None:
+def test_the_storage_of_the_volume_does_not_matter(axes, flips) -> None:
     phantom, labels, _ = segmented()
     matrix = np.zeros((4, 4))
     matrix[[*axes, 3], [0, 1, 2, 3]] = 1
@@ -262,7 +322,7 @@ def test_a_mirrored_patient_has_the_other_lung() -> None:
     phantom, labels, _ = segmented()
     mirrored = partition_organs(phantom.image[::-1], phantom.affine).labels[::-1]
     swapped = np.array([0, 3, 2, 1], dtype=np.uint8)[mirrored]
-    for organ in (1, 3):  # the mediastinum is not symmetric: low down it makes room for the heart on the left
+    for organ in (1, 3):  # the mediastinum is not symmetric, because of the heart
         assert dice(swapped == organ, labels == organ) > 0.995
 
 
@@ -287,7 +347,7 @@ def test_more_abdomen_and_neck_do_not_matter() -> None:
     assert not labels[1][:, :, :15].any()
 
 
-def test_a_finer_scan_of_the_same_cells_has_the_same_organs() -> None:
+def test_a_finer_scan_of_the_same_blocks_has_the_same_organs() -> None:
     phantom, coarse, _ = segmented((4.0, 4.0, 2.0))
     fine, _ = robust_organ_labels(np.repeat(phantom.image[::-1, ::-1], 2, axis=2), (4.0, 4.0, 1.0))
     expected = np.repeat(coarse[::-1, ::-1], 2, axis=2)
@@ -295,7 +355,7 @@ def test_a_finer_scan_of_the_same_cells_has_the_same_organs() -> None:
         assert dice(fine == organ, expected == organ) > 0.995
 
 
-def test_the_input_is_left_alone() -> None:
+def test_the_input_is_not_changed() -> None:
     ct = drawn_chest()[0]
     before = ct.copy()
     robust_organ_labels(ct, EDGE)

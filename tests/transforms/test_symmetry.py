@@ -1,4 +1,4 @@
-"""The plane of symmetry of drawn ribs, and masks mirrored about planes."""
+"""Plane of symmetry of drawn ribs, and masks mirrored about planes."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from monai_pylon.transforms.symmetry import SymmetryPlane, find_symmetry_plane, 
 def rib_ring(
     angle: float, offset: float, spacing: tuple[float, float, float] = (4.0, 4.0, 4.0), size_mm: float = 400.0
 ) -> np.ndarray:
-    """Ribs, spine and breastbone, symmetric about the plane whose normal is turned by ``angle`` degrees towards the
-    front and that lies ``offset`` mm along it; an arm bone and calcified plaques on one side only."""
+    """Draw ribs, spine and breastbone that are symmetric about a plane, and one bone without a mirror image.
+
+    The plane's normal is rotated by ``angle`` degrees towards the front. The plane lies ``offset`` mm along it.
+    """
     n = [round(size_mm / edge) for edge in (*spacing[:2], 10 * spacing[2])]
     x, y = np.meshgrid(np.arange(n[0]) * spacing[0], np.arange(n[1]) * spacing[1], indexing="ij")
     a = np.deg2rad(angle)
@@ -29,7 +31,7 @@ def rib_ring(
 
 
 def middle_offset(angle: float, aside: float, size_mm: float = 400.0) -> float:
-    """The offset of a plane that passes ``aside`` mm beside the middle of the field."""
+    """Return the offset of a plane that passes ``aside`` mm beside the middle of the field."""
     a = np.deg2rad(angle)
     return float((np.cos(a) + np.sin(a)) * size_mm / 2 + aside)
 
@@ -40,7 +42,7 @@ def test_the_plane_of_a_drawn_rib_ring_is_found(angle: int, aside: float) -> Non
     offset = middle_offset(angle, aside)
     plane = find_symmetry_plane(rib_ring(angle, offset), (4.0, 4.0, 4.0))
     assert abs(np.rad2deg(plane.angle) - angle) <= 1.001
-    # A plane a degree off turns about the bones, not about voxel 0: compare where it passes the middle of the field.
+    # The planes may differ by a degree, so compare their positions at the middle of the field and not at voxel 0.
     assert abs(plane.offset - middle_offset(np.rad2deg(plane.angle), aside)) <= 4.0
 
 
@@ -61,7 +63,7 @@ def test_a_mirrored_patient_has_the_mirrored_plane() -> None:
 
 
 def test_a_rod_through_every_slice_weighs_no_more_than_ribs() -> None:
-    """Ribs cross one slice in ten here; a rod on one side, counted ten times, would pull the plane to itself."""
+    """Here ribs cross one of ten slices. A rod on one side, if counted ten times, would move the plane."""
     ct = rib_ring(8, middle_offset(8, 0.0))
     ct[:, :, 1:] = 40.0
     x, y = np.ogrid[: ct.shape[0], : ct.shape[1]]
@@ -75,20 +77,20 @@ def test_without_bones_there_is_no_plane() -> None:
     assert find_symmetry_plane(np.full((30, 20, 5), 200.0), (4.0, 4.0, 4.0)) is None
 
 
-def test_one_voxel_of_bone_is_enough_not_to_fail() -> None:
+def test_one_voxel_of_bone_gives_a_plane() -> None:
     ct = np.zeros((30, 20, 5))
     ct[11, 10, 2] = 900.0
     plane = find_symmetry_plane(ct, (4.0, 4.0, 4.0))
     assert abs(plane.distances((30, 20), (4.0, 4.0))[11, 10]) < 6.0
 
 
-def test_a_picture_is_no_volume() -> None:
+def test_an_image_raises_an_error() -> None:
     with pytest.raises(ValueError, match=r"ct must be a volume \(X, Y, Z\), but is ndarray of shape \(3, 3\)"):
         find_symmetry_plane(np.zeros((3, 3)), (1.0, 1.0, 1.0))
 
 
 def test_distances_and_heights_by_hand() -> None:
-    plane = SymmetryPlane(np.deg2rad(90), 10.0)  # the patient's right points where the front was
+    plane = SymmetryPlane(np.deg2rad(90), 10.0)  # the patient's right points along y
     np.testing.assert_allclose(plane.normal, [0, 1], atol=1e-12)
     np.testing.assert_allclose(plane.distances((2, 3), (5.0, 4.0)), [[-10, -6, -2], [-10, -6, -2]], atol=1e-12)
     np.testing.assert_allclose(plane.heights((2, 3), (5.0, 4.0)), [[0, 0, 0], [-5, -5, -5]], atol=1e-12)
@@ -97,22 +99,22 @@ def test_distances_and_heights_by_hand() -> None:
     np.testing.assert_allclose(plane.heights((1, 3), (5.0, 4.0)).ravel(), [0, 4, 8])
 
 
-@pytest.mark.parametrize(("offset", "place"), [(20.0, 4), (15.0, 3), (17.5, None)])
-def test_a_mirror_image_by_hand(offset: float, place: int | None) -> None:
+@pytest.mark.parametrize(("offset", "index"), [(20.0, 4), (15.0, 3), (17.5, None)])
+def test_a_mirror_image_by_hand(offset: float, index: int | None) -> None:
     mask = np.zeros((9, 3, 2), dtype=bool)
     mask[2, 1, 0] = True  # 10 mm
     mirrored = mirror_mask(mask, SymmetryPlane(0.0, offset), (5.0, 7.0, 9.0))
     where = np.argwhere(mirrored)
     assert where[:, 1:].tolist() == [[1, 0]]
-    if place is None:  # 25 mm
+    if index is None:  # 25 mm
         assert where[0, 0] == 5
     else:
-        assert where[0, 0] == 2 * place - 2
+        assert where[0, 0] == 2 * index - 2
 
 
 @pytest.mark.parametrize("spacing", [(4.0, 4.0, 4.0), (2.0, 5.0, 3.0)])
 @pytest.mark.parametrize("half_voxels", [20, 21])
-def test_mirrored_twice_is_the_mask_where_nothing_falls_off(spacing, half_voxels: int) -> None:
+def test_mirrored_twice_is_the_mask_itself(spacing, half_voxels: int) -> None:
     mask = np.random.default_rng(0).random((22, 9, 4)) < 0.4
     plane = SymmetryPlane(0.0, half_voxels * spacing[0] / 2)
     mask[half_voxels + 1 :] = False  # no counterpart on the grid
@@ -130,4 +132,4 @@ def test_an_oblique_mirror_image_lies_on_the_other_side_at_the_same_distance() -
     np.testing.assert_array_equal(mirrored[..., 0], mirrored[..., 1])
     from_centre = np.hypot(distance + 50, height - height[45, 40])
     wrong = mirrored[..., 0] ^ (from_centre < 25)
-    assert np.abs(from_centre - 25)[wrong].max() < 2.5  # a voxel is exact to half its diagonal
+    assert np.abs(from_centre - 25)[wrong].max() < 2.5  # exact to half the diagonal of a voxel

@@ -1,4 +1,4 @@
-"""What is no chest CT in HU is an error that says so."""
+"""Errors for volumes that cannot be a chest CT in HU."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def ct() -> torch.Tensor:
     return torch.from_numpy(phantom_chest_ct(0, (24, 20, 20), (16, 16, 16)).image)[None]
 
 
-def test_a_chest_ct_passes_as_it_is(ct: torch.Tensor) -> None:
+def test_a_chest_ct_is_returned_itself(ct: torch.Tensor) -> None:
     image = MetaTensor(ct, affine=torch.eye(4))
     assert CheckVolume()(image) is image
     assert CheckVolumed("image")({"image": image, "more": 1})["more"] == 1
@@ -27,8 +27,8 @@ def test_a_chest_ct_passes_as_it_is(ct: torch.Tensor) -> None:
         (lambda ct: ct[0], r"of shape \(1, X, Y, Z\).*image\[None\]"),
         (lambda ct: ct.expand(3, -1, -1, -1), r"of shape \(1, X, Y, Z\)"),
         (lambda ct: ct.movedim(0, -1), r"of shape \(1, X, Y, Z\)"),
-        (lambda ct: ct[..., :1], "at least 2 slices.*It is a single slice"),
-        (lambda ct: torch.full_like(ct, -1000.0), "is -1000 HU everywhere. Is the file empty?"),
+        (lambda ct: ct[..., :1], "at least 2 slices.*Load all slices"),
+        (lambda ct: torch.full_like(ct, -1000.0), "has -1000 HU everywhere. Check that the file is not empty"),
         (lambda ct: ct.index_fill(1, torch.tensor([3]), torch.nan), "finite.*Replace NaN by -1024"),
         (lambda ct: ct.index_fill(1, torch.tensor([3]), torch.inf), "image must be finite"),
         (lambda ct: (ct + 1000) / 1800, "in HU, with air below -500.*not scaled"),
@@ -36,16 +36,16 @@ def test_a_chest_ct_passes_as_it_is(ct: torch.Tensor) -> None:
         (lambda ct: ct.clamp(max=-400), "tissue above -300"),
     ],
 )
-def test_what_is_none_is_named(ct: torch.Tensor, change, message: str) -> None:
+def test_errors_name_the_requirement(ct: torch.Tensor, change, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         check_volume_hu(change(ct))
 
 
-def test_an_affine_that_is_none_is_named(ct: torch.Tensor) -> None:
+def test_an_unusable_affine_is_an_error(ct: torch.Tensor) -> None:
     with pytest.raises(ValueError, match="affine must be"):
         check_volume_hu(MetaTensor(ct, affine=torch.zeros(4, 4)))
 
 
-def test_a_wrong_type_is_named() -> None:
+def test_a_wrong_type_is_an_error() -> None:
     with pytest.raises(TypeError, match="image must be of type Tensor"):
         check_volume_hu([1, 2])

@@ -1,4 +1,4 @@
-"""The one style of error: argument, requirement, value received, remedy."""
+"""Tests of the argument checks: argument, requirement, value received, remedy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from monai_pylon.utils import check, check_choice, check_type, describe, nearest
         (np.ndarray, "<class 'numpy.ndarray'>"),
     ],
 )
-def test_describe_says_what_a_value_is(value: object, text: str) -> None:
+def test_describe_names_type_shape_and_dtype(value: object, text: str) -> None:
     assert describe(value) == text
 
 
@@ -35,7 +35,7 @@ def test_describe_keeps_long_texts_short() -> None:
     assert len(text) < 120
 
 
-def test_check_lets_a_true_condition_pass() -> None:
+def test_check_passes_if_the_condition_is_true() -> None:
     assert check(True, "threshold", "between 0 and 1", 0.5) is None
 
 
@@ -52,12 +52,12 @@ def test_check_without_a_remedy_ends_with_the_value() -> None:
 @pytest.mark.parametrize(
     ("value", "types"), [(3, int), (3, (float, int)), (True, bool), (True, (int, bool)), ("a", str)]
 )
-def test_check_type_lets_the_type_pass(value: object, types: type | tuple[type, ...]) -> None:
+def test_check_type_passes_for_the_type(value: object, types: type | tuple[type, ...]) -> None:
     assert check_type(value, types, "seed") is None
 
 
 @pytest.mark.parametrize("value", ["3", 3.0, None, True])
-def test_check_type_refuses_another_type(value: object) -> None:
+def test_check_type_raises_for_another_type(value: object) -> None:
     with pytest.raises(TypeError, match=r"^seed must be of type int, but is .+\. Give a whole number\.$"):
         check_type(value, int, "seed", "Give a whole number.")
 
@@ -74,17 +74,17 @@ def test_nearest_name(name: object, nearest: str | None) -> None:
     assert nearest_name(name, ["robust", "paper"]) == nearest  # type: ignore[arg-type]
 
 
-def test_check_choice_lets_a_choice_pass() -> None:
+def test_check_choice_passes_for_a_choice() -> None:
     assert check_choice("paper", iter(["robust", "paper"]), "method") is None
 
 
-def test_check_choice_names_the_choices_and_the_nearest() -> None:
+def test_check_choice_names_the_choices_and_the_most_similar() -> None:
     with pytest.raises(
         ValueError, match=r"^method must be one of 'robust', 'paper', but is 'papre'\. Did you mean 'paper'\?$"
     ):
         check_choice("papre", iter(["robust", "paper"]), "method")
 
 
-def test_check_choice_guesses_nothing_where_nothing_is_near() -> None:
+def test_check_choice_names_no_choice_if_none_is_similar() -> None:
     with pytest.raises(ValueError, match=r"but is 'zzz'\.$"):
         check_choice("zzz", ["robust", "paper"], "method")

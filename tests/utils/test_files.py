@@ -1,29 +1,32 @@
-"""A file is there as a whole or not at all."""
+"""Tests of the atomic writes and the hashes."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from monai.data import MetaTensor
 
-from monai_pylon.utils import atomic_write
+from monai_pylon.utils import atomic_write, content_hash, file_hash
 
 
-def test_the_file_appears_at_the_end_only(tmp_path: Path) -> None:
+def test_file_appears_at_the_end_only(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "a.nii.gz"
     with atomic_write(path) as part:
         part.write_text("half")
         assert not path.exists()
-        assert part.parent == path.parent, "another file system could not be moved from in one step"
+        assert part.parent == path.parent, "a move within the folder is one step"
         assert part.name.endswith("a.nii.gz"), "writers choose the format by the ending"
-        assert part.name.startswith("."), "a search for scans must not see it"
+        assert part.name.startswith("."), "a search for scans skips hidden files"
         part.write_text("whole")
     assert path.read_text() == "whole"
     assert [file.name for file in path.parent.iterdir()] == ["a.nii.gz"]
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_the_old_file_outlives_a_failure(error: type[BaseException], tmp_path: Path) -> None:
+def test_old_file_stays_after_a_failure(error: type[BaseException], tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("old")
 
@@ -38,6 +41,53 @@ def test_the_old_file_outlives_a_failure(error: type[BaseException], tmp_path: P
     assert [file.name for file in tmp_path.iterdir()] == ["a.csv"]
 
 
-def test_a_block_that_writes_nothing_is_an_error(tmp_path: Path) -> None:
+def test_block_that_writes_nothing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "a.csv"):
         pass
+
+
+def test_file_hash_is_the_start_of_its_sha_256(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    assert file_hash(tmp_path / "a") == "ba7816bf8f01"
+    assert file_hash(tmp_path) == file_hash(tmp_path / "missing") == ""
+
+
+def hashes(*values: object) -> int:
+    """Count the different hashes of values."""
+    return len({content_hash({"value": value}) for value in values})
+
+
+def test_content_hash_depends_on_name_and_value_only() -> None:
+    assert content_hash({"a": 1, "b": 2}) == content_hash({"b": 2, "a": 1})
+    assert content_hash({"a": 1}) != content_hash({"b": 1}) != content_hash({"b": 2})
+    assert hashes({"x": 1, "y": 2}, {"y": 2, "x": 1}) == 1
+    assert hashes(1, "1", 1.5, None, [1], {1: 2}) == 6
+    assert len(content_hash({})) == 32
+
+
+def test_content_hash_of_files_is_that_of_their_bytes(tmp_path: Path) -> None:
+    for name, content in (("a", b"x"), ("b", b"x"), ("c", b"y")):
+        (tmp_path / name).write_bytes(content)
+    assert hashes(tmp_path / "a", str(tmp_path / "b")) == 1
+    assert hashes(tmp_path / "a", tmp_path / "c", tmp_path / "missing") == 3
+
+
+def test_content_hash_of_a_folder_includes_names_but_no_subfolders(tmp_path: Path) -> None:
+    for folder, name in (("1", "a"), ("2", "a"), ("3", "b")):
+        (tmp_path / folder / "sub").mkdir(parents=True)
+        (tmp_path / folder / name).write_bytes(b"x")
+    (tmp_path / "2" / "sub" / "more").touch()
+    assert hashes(tmp_path / "1", tmp_path / "2") == 1
+    assert hashes(tmp_path / "1", tmp_path / "3", tmp_path / "1" / "a") == 3
+
+
+def test_content_hash_of_arrays_is_that_of_values_shape_and_affine() -> None:
+    array = np.arange(6.0)
+    assert (
+        hashes(array, torch.arange(6.0, dtype=torch.float64), torch.arange(6.0, dtype=torch.float64).requires_grad_())
+        == 1
+    )
+    assert hashes(array, array.reshape(2, 3), array.astype(np.float32), array[::-1]) == 4
+    assert hashes(np.arange(12.0).reshape(3, 4).T, np.ascontiguousarray(np.arange(12.0).reshape(3, 4).T)) == 1
+    image = torch.arange(8.0).reshape(1, 2, 2, 2)
+    assert hashes(image, *(MetaTensor(image, affine=np.diag([mm, 1, 1, 1.0])) for mm in (1.0, 2.0))) == 3

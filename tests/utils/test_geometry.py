@@ -1,4 +1,4 @@
-"""What an affine says, and the way to the RAS view and back, for every orientation a scanner may write."""
+"""Tests of the geometry: spacing, volume and orientation of affines, and RAS views of all orientations."""
 
 from __future__ import annotations
 
@@ -17,10 +17,7 @@ ORIENTATIONS = [np.column_stack([p, f]) for p in permutations(range(3)) for f in
 
 
 def turned(orientation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The volume that counts its voxels in RAS order, written in another orientation: the array and its affine.
-
-    Every voxel's value says its place in the patient, so that it shows where a voxel ends up.
-    """
+    """Return a volume in another orientation, array and affine, whose values count the voxels in RAS order."""
     order, flips = orientation[:, 0], orientation[:, 1]
     volume = np.arange(60).reshape(SHAPE)[tuple(slice(None, None, flip) for flip in flips)].transpose(order)
     start = [0 if flip > 0 else size - 1 for flip, size in zip(flips, SHAPE, strict=True)]
@@ -31,7 +28,7 @@ def turned(orientation: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def rotation(degrees: float) -> np.ndarray:
-    """A rotation (4, 4) about the patient's long axis."""
+    """Return a rotation (4, 4) about the patient's long axis."""
     c, s = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     matrix = np.eye(4)
     matrix[:2, :2] = [[c, -s], [s, c]]
@@ -39,7 +36,7 @@ def rotation(degrees: float) -> np.ndarray:
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS, ids=str)
-def test_every_orientation_is_seen_as_ras_and_restored(orientation: np.ndarray) -> None:
+def test_every_orientation_is_viewed_as_ras_and_restored(orientation: np.ndarray) -> None:
     volume, affine = turned(orientation)
     view = ras_view(volume, affine)
     np.testing.assert_array_equal(view.array, np.arange(60).reshape(SHAPE))
@@ -50,8 +47,8 @@ def test_every_orientation_is_seen_as_ras_and_restored(orientation: np.ndarray) 
 
 
 @pytest.mark.parametrize("orientation", ORIENTATIONS[::5], ids=str)
-def test_a_voxel_keeps_its_place_in_the_patient(orientation: np.ndarray) -> None:
-    """Voxel by voxel, by the affines alone, in an oblique scan."""
+def test_voxel_keeps_its_position_in_the_patient(orientation: np.ndarray) -> None:
+    """Compare the position of each voxel of an oblique scan by the affines."""
     volume, affine = turned(orientation)
     affine = rotation(20) @ affine
     view = ras_view(volume, affine)
@@ -60,7 +57,7 @@ def test_a_voxel_keeps_its_place_in_the_patient(orientation: np.ndarray) -> None
         np.testing.assert_allclose(at, affine @ (*index, 1), atol=1e-9)
 
 
-def test_the_view_agrees_with_nibabels_way_back() -> None:
+def test_view_agrees_with_nibabel() -> None:
     volume, affine = turned(ORIENTATIONS[13])
     view = ras_view(volume, affine)
     np.testing.assert_allclose(view.affine @ np.linalg.inv(inv_ornt_aff(view.forward, volume.shape)), affine)
@@ -78,26 +75,26 @@ def test_axis_codes_of_a_volume_with_its_slices_first() -> None:
     assert axis_codes(affine) == "IPL"
 
 
-def test_spacing_and_volume_follow_the_arrays_own_axes() -> None:
+def test_spacing_and_volume_follow_the_array_axes() -> None:
     _, affine = turned(np.array([[2, -1], [0, 1], [1, -1]]))
     affine = rotation(33) @ affine
     assert voxel_spacing(affine) == pytest.approx((2.5, 0.7, 0.8))
     assert voxel_volume_ml(affine) == pytest.approx(0.7 * 0.8 * 2.5 / 1000)
 
 
-def test_a_million_voxels_of_the_paper_are_512_ml() -> None:
+def test_million_voxels_of_the_paper_are_512_ml() -> None:
     assert 1_000_000 * voxel_volume_ml(np.diag([-0.8, -0.8, -0.8, 1])) == pytest.approx(512)
 
 
 @pytest.mark.parametrize("affine", [RAS.tolist(), tuple(map(tuple, RAS)), RAS.astype(np.float32), torch.tensor(RAS)])
-def test_an_affine_may_be_a_list_an_array_or_a_tensor(affine: object) -> None:
+def test_affine_may_be_a_list_an_array_or_a_tensor(affine: object) -> None:
     matrix = check_affine(affine)  # type: ignore[arg-type]
     assert matrix.dtype == np.float64
     np.testing.assert_allclose(matrix, RAS, rtol=1e-6)
 
 
 @pytest.mark.parametrize("missing", [None, "RAS", 1.0])
-def test_a_missing_affine_is_a_type_error(missing: object) -> None:
+def test_missing_affine_is_a_type_error(missing: object) -> None:
     with pytest.raises(TypeError, match=r"^affine must be of type ndarray or list or tuple, .* header"):
         check_affine(missing)  # type: ignore[arg-type]
 
@@ -119,22 +116,22 @@ BOTTOM[3, 0] = 1
         (SHEARED, r"without shear .* cosine of 0\.196.* resampled to a rectangular grid"),
     ],
 )
-def test_a_wrong_affine_is_named(affine: np.ndarray, complaint: str) -> None:
+def test_invalid_affine_is_an_error(affine: np.ndarray, complaint: str) -> None:
     with pytest.raises(ValueError, match=rf"^the_affine must be .*{complaint}"):
         check_affine(affine, "the_affine")
 
 
-def test_the_rounding_of_headers_is_no_shear() -> None:
+def test_rounding_of_headers_is_no_shear() -> None:
     affine = rotation(12) @ RAS
     affine[:3, :3] += 0.01  # a hundredth of a millimetre
     np.testing.assert_array_equal(check_affine(affine), affine)
 
 
-def test_a_left_handed_grid_is_fine() -> None:
+def test_left_handed_grid_is_valid() -> None:
     assert voxel_volume_ml(check_affine(np.diag([-1.0, 1.0, 1.0, 1.0]))) == pytest.approx(0.001)
 
 
 @pytest.mark.parametrize("shape", [(4, 5), (1, 4, 5, 6)])
-def test_the_view_is_of_volumes_only(shape: tuple[int, ...]) -> None:
+def test_view_of_other_arrays_is_an_error(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"^array must be a volume \(X, Y, Z\), but is ndarray of shape"):
         ras_view(np.zeros(shape), RAS)

@@ -1,4 +1,4 @@
-"""Half precision is widened; what is wide enough comes back as it is, without a copy."""
+"""Tests of the precision: lower precision becomes float32, the rest stays without a copy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from monai_pylon.utils import at_least_float32
         (torch.float64, torch.float64),
     ],
 )
-def test_precision(given: torch.dtype, expected: torch.dtype) -> None:
+def test_result_is_at_least_float32(given: torch.dtype, expected: torch.dtype) -> None:
     tensor = torch.tensor([0.5, -3.0], dtype=given)
     widened = at_least_float32(tensor)
     assert widened.dtype == expected

@@ -1,4 +1,4 @@
-"""The same as PyTorch's interpolation, on any number of axes, and for one label of many."""
+"""Tests of the interpolation: as in PyTorch, on any number of axes, and for one label."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SIZES = [
 
 @pytest.mark.parametrize("align_corners", [True, False])
 @pytest.mark.parametrize(("grid", "size"), SIZES)
-def test_as_interpolate(grid: tuple[int, ...], size: tuple[int, ...], align_corners: bool) -> None:
+def test_result_is_that_of_interpolate(grid: tuple[int, ...], size: tuple[int, ...], align_corners: bool) -> None:
     for dtype, tolerance in ((torch.float32, 1e-6), (torch.float64, 1e-12)):
         image = torch.randn(2, 3, *grid, dtype=dtype)
         expected = interpolate(image, size=size, mode=MODES[len(grid)], align_corners=align_corners)
@@ -37,8 +37,8 @@ def test_by_hand() -> None:
     assert resize_linear(torch.tensor([[1.0], [3.0]]), (3, 2), align_corners=True).tolist() == [[1, 1], [2, 2], [3, 3]]
 
 
-def test_laws() -> None:
-    """Flips and turns commute, a constant stays, four axes are possible, nothing is written into the input."""
+def test_flips_transposition_constants_and_four_axes() -> None:
+    """Flips and transposition commute, a constant stays, four axes work, and the input is unchanged."""
     image = torch.randn(2, 3, 4, 5)
     kept = image.clone()
     large = resize_linear(image, (9, 11))

@@ -1,4 +1,4 @@
-"""Which operations pass as affine, each by itself: the graph's word alone, without numbers to catch its mistakes."""
+"""Tests of the search for nonaffine operations in the graph, one operation at a time."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from monai_pylon.visualize.affinity import bending_operations, nodes_between
-from monai_pylon.visualize.module_trace import bending_modules, first_affine_layer, traced
+from monai_pylon.visualize.affinity import nodes_between, nonaffine_operations
 
 X = (2, 3, 4, 4)
 W = torch.randn(4, 4)
@@ -31,9 +29,9 @@ AFFINE: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "average pooling": lambda x: F.adaptive_avg_pool2d(F.avg_pool2d(x, 2), (1, 2)),
     "interpolation": lambda x: F.interpolate(F.interpolate(x, scale_factor=2, mode="bilinear"), scale_factor=2),
     "batch norm with its statistics": lambda x: F.batch_norm(x, torch.zeros(3), torch.ones(3)),
-    "dropout in evaluation": lambda x: F.dropout(x, training=False),
+    "dropout in evaluation mode": lambda x: F.dropout(x, training=False),
 }
-BENDING: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
+NONAFFINE: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "relu": F.relu,
     "gelu": F.gelu,
     "square": torch.square,
@@ -57,43 +55,32 @@ BENDING: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 }
 
 
-def bending(function: Callable[[torch.Tensor], torch.Tensor]) -> list[str]:
+def found_in(function: Callable[[torch.Tensor], torch.Tensor]) -> list[str]:
+    """Name the nonaffine operations of a function."""
     entered = torch.randn(X, requires_grad=True).clone()
     entry = entered.grad_fn
-    return bending_operations(function(entered).grad_fn, entry)
+    return nonaffine_operations(function(entered).grad_fn, entry)
 
 
 @pytest.mark.parametrize("name", AFFINE)
 def test_affine_operations(name: str) -> None:
-    assert bending(AFFINE[name]) == []
+    assert found_in(AFFINE[name]) == []
 
 
-@pytest.mark.parametrize("name", BENDING)
-def test_bending_operations(name: str) -> None:
-    assert bending(BENDING[name]) != []
+@pytest.mark.parametrize("name", NONAFFINE)
+def test_nonaffine_operations(name: str) -> None:
+    assert found_in(NONAFFINE[name]) != []
 
 
-def test_what_does_not_move_with_the_layer_counts_as_constant() -> None:
-    """A gate that hangs on something else than the layer's output, though it has a graph of its own."""
+def test_operands_independent_of_the_layer_are_constant() -> None:
+    """A gate that does not depend on the layer's output is constant, although it is part of the graph."""
     entered, other = torch.randn(X, requires_grad=True).clone(), torch.randn(X, requires_grad=True)
     entry = entered.grad_fn
     result = entered * other.sigmoid() + other.relu()
-    assert bending_operations(result.grad_fn, entry) == []
-    assert bending_operations((entered.relu() + other.sigmoid()).grad_fn, entry) == ["Relu"]
+    assert nonaffine_operations(result.grad_fn, entry) == []
+    assert nonaffine_operations((entered.relu() + other.sigmoid()).grad_fn, entry) == ["Relu"]
 
 
-def test_the_layers_output_itself_has_nothing_after_it() -> None:
+def test_no_nodes_between_a_node_and_itself() -> None:
     entered = torch.randn(X, requires_grad=True).clone()
     assert nodes_between(entered.grad_fn, entered.grad_fn) == set()
-
-
-def test_modules_are_named_and_the_hooks_taken_off() -> None:
-    block = nn.Sequential(nn.Conv2d(3, 3, 1), nn.ReLU(inplace=True))
-    net = nn.Sequential(nn.Conv2d(3, 3, 1), block, nn.AvgPool2d(2), nn.Flatten(), nn.Linear(12, 2))
-    with traced(net) as steps:
-        scores = net(torch.randn(X))
-    assert [step.name for step in steps] == ["0", "1.0", "1.1", "1", "2", "3", "4"]
-    entry = steps[0].after
-    assert [step.name for step in bending_modules(steps, scores.grad_fn, entry)] == ["1.1"]
-    assert first_affine_layer(steps, scores.grad_fn, entry) == "1"
-    assert all(not module._forward_hooks and not module._forward_pre_hooks for module in net.modules())

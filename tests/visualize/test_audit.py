@@ -1,4 +1,4 @@
-"""The verdicts over small networks, among them those that look affine and are not."""
+"""Tests of the audit on small networks, some of which look affine and are not."""
 
 from __future__ import annotations
 
@@ -10,35 +10,25 @@ import torch
 from torch import nn
 
 from monai_pylon.visualize import ExplanationAudit, HiResCAM, LayerGradCAM, audit_explanation
-from tests.visualize.nets import FEATURES, LABELS, TAILS, Folded, Mean, Net, image, make_net
+from tests.visualize.nets import FEATURES, HEADS, LABELS, Call, Folded, Mean, Net, image, make_net
 from tests.visualize.test_recording import half_trained, state
 
 CAM, AFFINE, MAX, OTHER = "CAM architecture", "affine head", "max-pooled map", "other"
 PROVABLE = {CAM: {"CAM", "Grad-CAM", "HiResCAM"}, AFFINE: {"HiResCAM"}, MAX: {"map"}, OTHER: set()}
 
 
-class Call(nn.Module):
-    """Some function as a module."""
-
-    def __init__(self, function: Callable[[torch.Tensor], torch.Tensor]) -> None:
-        super().__init__()
-        self.function = function
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.function(x)
-
-
 def flat(*layers: nn.Module) -> nn.Module:
+    """Flatten the layer's output before the given layers."""
     return nn.Sequential(nn.Flatten(), *layers)
 
 
 def after(function: Callable[[torch.Tensor], torch.Tensor]) -> nn.Module:
-    """A function of the layer's output, then the CAM architecture."""
+    """Apply a function to the layer's output, followed by a CAM architecture."""
     return nn.Sequential(Call(function), *pooled(linear(FEATURES)))
 
 
 def highest_cell(x: torch.Tensor) -> torch.Tensor:
-    """The features (N, C) of the cell that is highest in sum."""
+    """Select the features (N, C) of the grid cell with the highest sum."""
     return x.flatten(2)[:, :, x.flatten(2).sum((0, 1)).argmax()]
 
 
@@ -46,22 +36,24 @@ CELLS = FEATURES * 16
 
 
 def linear(inputs: int = CELLS, outputs: int = LABELS, bias: bool = True) -> nn.Module:
+    """Make a linear layer, by default over all features and grid cells."""
     return nn.Linear(inputs, outputs, bias=bias)
 
 
 def pooled(*layers: nn.Module) -> nn.Module:
+    """Average over the grid before the given layers."""
     return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), *layers)
 
 
 def trained(norm: nn.Module) -> nn.Module:
-    """Batch normalisation with statistics of its own."""
+    """Give a batch normalization random statistics and weights."""
     norm.running_mean.normal_()
     norm.running_var.uniform_(0.5, 2)
     norm.weight.data.normal_()
     return norm
 
 
-#: tails after a layer of 4 features on 4 x 4 cells, and the verdict
+#: Heads after a layer of 4 features on 4 x 4 grid cells, and the verdict.
 SMALL: dict[str, tuple[Callable[[], nn.Module], str]] = {
     "average, linear": (lambda: pooled(linear(FEATURES)), CAM),
     "average, dropout, linear": (lambda: pooled(nn.Dropout(0.5), linear(FEATURES)), CAM),
@@ -141,8 +133,8 @@ def test_small_networks(name: str, samples: int) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, (_, architecture) in SMALL.items() if architecture in (CAM, AFFINE)])
-def test_what_the_verdict_promises(name: str) -> None:
-    """The map's sum is the score but for a constant, whatever the image; Grad-CAM is the same on a CAM architecture."""
+def test_maps_fulfil_the_guarantee(name: str) -> None:
+    """The map's sum equals the score up to a constant for any image. Grad-CAM is equal for a CAM architecture."""
     net = Net(2, SMALL[name][0]()).double().eval()
     constants = []
     for _ in range(3):
@@ -155,8 +147,8 @@ def test_what_the_verdict_promises(name: str) -> None:
     assert same == (SMALL[name][1] == CAM)
 
 
-def test_a_sum_that_is_right_proves_nothing() -> None:
-    """Without biases a ReLU or a global maximum keeps the residual at zero, and yet nothing is guaranteed."""
+def test_zero_residual_is_no_guarantee() -> None:
+    """Without biases, a ReLU or a global maximum has a residual of zero although it is not affine."""
     for name in ("two linear without bias, ReLU", "highest features, linear", "ReLU by masking"):
         audit = audit_explanation(Net(2, SMALL[name][0]()), "layer", image())
         assert audit.residual <= 1e-5
@@ -178,7 +170,7 @@ def test_dimensions(dims: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tail", "join", "architecture"),
+    ("head", "join", "architecture"),
     [
         ("pooled", "mean", CAM),
         ("pooled", "weighted", AFFINE),
@@ -187,9 +179,9 @@ def test_dimensions(dims: int) -> None:
         ("linear", "max", OTHER),
     ],
 )
-def test_slices_folded_into_the_batch(tail: str, join: str, architecture: str) -> None:
-    """As AxialNet does: affine where the slices' scores are added, not where the highest counts."""
-    net, x = Folded(tail, join), torch.randn(2, 1, 5, 8, 8)
+def test_slices_folded_into_the_batch(head: str, join: str, architecture: str) -> None:
+    """The mean of the slice scores, as in AxialNet, is affine. The maximum is not."""
+    net, x = Folded(head, join), torch.randn(2, 1, 5, 8, 8)
     audit = audit_explanation(net, "slices.layer", x)
     assert audit.architecture == architecture
     if architecture != OTHER:
@@ -199,38 +191,38 @@ def test_slices_folded_into_the_batch(tail: str, join: str, architecture: str) -
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("two linear, ReLU", "ReLU at tail.2"),
-        ("ReLU as a function", "Call at tail.0"),
-        ("sigmoid", r"\(Sigmoid at tail.3\), so that .*; explain the score before the sigmoid that squashes it"),
+        ("two linear, ReLU", "ReLU at head.2"),
+        ("ReLU as a function", "Call at head.0"),
+        ("sigmoid", r"\(Sigmoid at head.3\), so that .*; explain the score before the sigmoid that squashes it"),
         ("softmax", "explain the score before the softmax that squashes it"),
         ("part without gradient", "a part without gradient"),
-        ("highest of the map", r"a map that the network makes \(tail.0\)"),
-        ("highest of a deep map", r"a map that the network makes \(tail.2\)"),
-        ("ReLU, average, linear", r"\(ReLU at tail.0\).*one of the layer tail.0 would be"),
+        ("highest of the map", r"a map that the network computes \(head.0\)"),
+        ("highest of a deep map", r"a map that the network computes \(head.2\)"),
+        ("ReLU, average, linear", r"\(ReLU at head.0\).*one of the layer head.0 would be"),
     ],
 )
-def test_the_reason_names_the_place(name: str, words: str) -> None:
+def test_reason_names_the_layer(name: str, words: str) -> None:
     assert re.search(words, audit_explanation(Net(2, SMALL[name][0]()), "layer", image()).reason)
 
 
-def test_functions_are_named_where_no_module_tells() -> None:
+def test_reason_names_functions_without_a_module() -> None:
     class Functional(Net):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return self.tail(torch.relu(self.layer(x)))
+            return self.head(torch.relu(self.layer(x)))
 
-    reason = audit_explanation(Functional(2, TAILS["pooled"](2)), "layer", image()).reason
+    reason = audit_explanation(Functional(2, HEADS["pooled"](2)), "layer", image()).reason
     assert "bends the evidence (relu)" in reason
 
 
-def test_the_map_itself_as_the_layer() -> None:
-    tail = SMALL["highest of the map"][0]()
-    audit = audit_explanation(Net(2, tail), "tail.0", image())
+def test_max_pooled_map_as_the_target_layer() -> None:
+    head = SMALL["highest of the map"][0]()
+    audit = audit_explanation(Net(2, head), "head.0", image())
     assert audit.architecture == MAX
     assert "this layer's output" in audit.reason
     assert audit.residual == 0
 
 
-def test_the_network_is_left_as_it_was() -> None:
+def test_restores_the_network() -> None:
     net, x = half_trained(), image()
     before = state(net)
     audit_explanation(net, "layer", x)
@@ -240,7 +232,7 @@ def test_the_network_is_left_as_it_was() -> None:
     assert state(net) == before
 
 
-def test_in_the_callers_mode_and_other_precision() -> None:
+def test_works_in_inference_mode_autocast_and_double_precision() -> None:
     net, x = make_net("linear"), image()
     with torch.inference_mode():
         assert audit_explanation(net, "layer", x).architecture == AFFINE
@@ -249,7 +241,7 @@ def test_in_the_callers_mode_and_other_precision() -> None:
     assert audit_explanation(net.double(), "layer", x.double()).residual < 1e-12
 
 
-def test_errors_are_those_of_the_visualizers() -> None:
+def test_rejects_unknown_layers_and_calls() -> None:
     with pytest.raises(ValueError, match="Did you mean 'layer'"):
         audit_explanation(make_net("pooled"), "layr", image())
     with pytest.raises(ValueError, match=r"called in .* at least 2 times"):

@@ -1,4 +1,4 @@
-"""The paper's Table 3 over whole networks: what docs/researchers/explanations.md says is what the audit says."""
+"""Tests that the audit of whole networks gives the verdicts of docs/researchers/explanations.md."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PAGE = ROOT / "docs" / "researchers" / "explanations.md"
 
 
 def vgg(*classifier: nn.Module) -> nn.Module:
-    """VGG's order of things: convolutions, ReLUs and max pooling, then a classifier of 256 features."""
+    """Make a small VGG: convolutions, ReLUs and max pooling, then a classifier of 256 features."""
     features = nn.Sequential(
         nn.Conv2d(1, 8, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(4),
         nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(inplace=True), nn.MaxPool2d(4),
@@ -34,10 +34,12 @@ def vgg(*classifier: nn.Module) -> nn.Module:
 
 
 def hidden(features: int) -> list[nn.Module]:
+    """Make a hidden layer of VGG's classifier."""
     return [nn.Linear(features, 32), nn.ReLU(inplace=True), nn.Dropout()]
 
 
 def resnet(make: Callable, dims: int = 2) -> nn.Module:
+    """Make one of MONAI's ResNets with stride 2 in the first convolution."""
     return make(spatial_dims=dims, n_input_channels=1, num_classes=LABELS, conv1_t_stride=2)
 
 
@@ -52,7 +54,7 @@ COMMON: dict[str, Callable[[], nn.Module]] = {
     "VGG-like, three linear layers": lambda: vgg(*hidden(256), *hidden(32), nn.Linear(32, LABELS)),
 }
 
-#: network, layer, verdict, and the better layer that the audit names
+#: Network, layer, verdict, and the better layer that the audit names.
 COMMON_ROWS: list[tuple[str, str, str, str | None]] = [
     ("DenseNet-121", "class_layers.relu", CAM, None),
     ("DenseNet-121", "features", OTHER, "class_layers.relu"),
@@ -76,7 +78,7 @@ MAX_POOLED = [
     *("pylon", "pylon_no_pa", "pylon_att", "pylon_1up", "pylon_2up", "backbone"),
     *("deeplab", "deeplab_no_gap", "fpn", "fpn_bn", "pan", "pan_no_gap"),
 ]
-#: the bundles' network_name, layer, verdict
+#: The bundles' network_name, layer, and verdict.
 OUR_ROWS: list[tuple[str, str, str]] = [
     *((name, "head", MAX) for name in MAX_POOLED),
     ("li2018", "head", OTHER),
@@ -94,7 +96,7 @@ OUR_ROWS: list[tuple[str, str, str]] = [
 
 
 def defined_in(bundle: str) -> dict[str, dict]:
-    """A bundle's networks by name, as its table defines them."""
+    """Read the definitions of a bundle's networks by name."""
     return json.loads((ROOT / "bundles" / bundle / "configs" / "networks.json").read_text(encoding="utf-8"))["networks"]
 
 
@@ -103,17 +105,17 @@ SCANS = defined_in("chest_ct_classification_axialnet")
 
 
 def ours(name: str) -> tuple[nn.Module, torch.Tensor]:
-    """One of the bundles' networks, made small, and an example for it."""
+    """Make a small version of one of the bundles' networks, and an example input."""
     definition = {**(RADIOGRAPHS | SCANS)[name], "num_classes": LABELS}
     size = [64, 64] if name in RADIOGRAPHS else [64, 64, 9]
     size = {"bodyconv": [162, 162, 81], "conv3d": [162, 162, 81], "ctnet": [162, 162, 9]}.get(name, size)
     if name.startswith(("axialnet", "bodycam")):
         definition["reduction_padding"] = 1
-    if name in RADIOGRAPHS or name == "ctnet":  # which needs many features: it convolves over them
+    if name in RADIOGRAPHS or name == "ctnet":  # CT-Net convolves over features and needs many of them
         definition["encoder"] = "resnet18"
     elif name != "conv3d":
         definition["encoder"] = encoder = TinyEncoder(2, 3)
-        encoder.layer4 = encoder.stages[-1]  # as a ResNet calls it
+        encoder.layer4 = encoder.stages[-1]  # the name in a ResNet
     network = ConfigParser({"image_size": size, "network": definition}).get_parsed_content("network")
     return shake_(network), torch.rand(1, 1, *size)
 
@@ -128,14 +130,14 @@ def test_common_networks(name: str, layer: str, architecture: str, better: str |
     if better is not None:
         assert f"one of the layer {better} would be" in audit.reason
         named = [row for row in COMMON_ROWS if row[:2] == (name, better)]
-        assert named, "the layer that it names is a row too"
-        assert named[0][2] != OTHER, "and better indeed"
+        assert named, "the named layer must have a row"
+        assert named[0][2] != OTHER, "the named layer must have a guarantee"
     else:
         assert "would be" not in audit.reason
 
 
 @pytest.mark.parametrize(("name", "layer", "architecture"), OUR_ROWS)
-def test_our_networks(name: str, layer: str, architecture: str) -> None:
+def test_networks_of_this_package(name: str, layer: str, architecture: str) -> None:
     network, example = ours(name)
     audit = audit_explanation(network, layer, example)
     assert audit.architecture == architecture
@@ -143,7 +145,7 @@ def test_our_networks(name: str, layer: str, architecture: str) -> None:
         assert audit.residual <= 1e-5
 
 
-def test_one_layer_further_up_axialnet_is_no_longer_affine() -> None:
+def test_axialnet_is_not_affine_after_the_encoder() -> None:
     network, example = ours("axialnet")
     audit = audit_explanation(network, "encoder.layer4", example)
     assert audit.architecture == OTHER
@@ -152,7 +154,7 @@ def test_one_layer_further_up_axialnet_is_no_longer_affine() -> None:
 
 
 def documented(heading: str) -> list[list[str]]:
-    """The cells of the rows of the table under a heading; an empty first cell is that of the row above."""
+    """Read the table under a heading. An empty first column repeats the row above."""
     text = PAGE.read_text(encoding="utf-8").split(f"### {heading}\n")[1].split("\n#")[0]
     lines = [line for line in text.splitlines() if line.startswith("|")][2:]
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
@@ -162,21 +164,22 @@ def documented(heading: str) -> list[list[str]]:
 
 
 def quoted(cell: str) -> list[str]:
+    """List the code words of a table cell."""
     return re.findall(r"`(.+?)`", cell)
 
 
-def test_the_page_says_the_same_of_common_networks() -> None:
+def test_page_agrees_for_common_networks() -> None:
     rows = [(row[0], layer, row[2]) for row in documented("Common networks") for layer in quoted(row[1])]
     assert sorted(rows) == sorted(row[:3] for row in COMMON_ROWS)
 
 
-def test_the_page_says_the_same_of_our_networks() -> None:
+def test_page_agrees_for_networks_of_this_package() -> None:
     rows = documented("The networks of this package")
-    said = [(name, layer, row[2]) for row in rows for name in quoted(row[0]) for layer in quoted(row[1])]
-    assert sorted(said) == sorted(OUR_ROWS)
-    assert {row[0] for row in said} == {*RADIOGRAPHS, *SCANS}, "every network of the bundles has its row"
+    documented_rows = [(name, layer, row[2]) for row in rows for name in quoted(row[0]) for layer in quoted(row[1])]
+    assert sorted(documented_rows) == sorted(OUR_ROWS)
+    assert {row[0] for row in documented_rows} == {*RADIOGRAPHS, *SCANS}, "every network of the bundles needs a row"
 
 
-def test_the_page_says_the_same_of_tails() -> None:
+def test_page_agrees_for_heads_in_general() -> None:
     for name, verdict in documented("Tails in general"):
         assert re.split(r" \(|:", verdict)[0] == SMALL[name][1]

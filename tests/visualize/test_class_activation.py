@@ -1,4 +1,4 @@
-"""The maps against the equations written as loops, against the authors' program, and against numbers made by hand."""
+"""Tests of HiResCAM and Grad-CAM: the equations as loops, the authors' numbers, and hand-computed values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ GRIDS = [(5,), (3, 4), (2, 3, 4)]
 
 @pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize("method", METHODS)
-def test_the_equations(method: str, grid: tuple[int, ...]) -> None:
+def test_matches_the_equations(method: str, grid: tuple[int, ...]) -> None:
     fast, loop = METHODS[method]
     activations, gradients = torch.randn(2, 2, 3, *grid, dtype=torch.float64)
     maps = fast(activations, gradients)
@@ -29,7 +29,7 @@ def test_the_equations(method: str, grid: tuple[int, ...]) -> None:
 
 @pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize("method", METHODS)
-def test_many_scores_are_one_by_one(method: str, grid: tuple[int, ...]) -> None:
+def test_many_scores_equal_single_scores(method: str, grid: tuple[int, ...]) -> None:
     fast, _ = METHODS[method]
     activations, gradients = torch.randn(2, 3, *grid), torch.randn(2, 4, 3, *grid)
     together = fast(activations, gradients)
@@ -40,7 +40,7 @@ def test_many_scores_are_one_by_one(method: str, grid: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_samples_do_not_mix_and_flips_commute(method: str) -> None:
+def test_samples_are_independent_and_flips_commute(method: str) -> None:
     fast, _ = METHODS[method]
     activations, gradients = torch.randn(2, 3, 4, 5, 6)
     maps = fast(activations, gradients)
@@ -50,17 +50,17 @@ def test_samples_do_not_mix_and_flips_commute(method: str) -> None:
     torch.testing.assert_close(maps, fast(activations[:, order], gradients[:, order]))
 
 
-def test_the_papers_figure_3_in_miniature() -> None:
-    """A feature whose gradient has both signs: HiResCAM keeps them in their places, Grad-CAM averages them away."""
+def test_gradient_of_both_signs_as_in_figure_3() -> None:
+    """HiResCAM keeps the sign of the gradient in each grid cell. Grad-CAM averages it."""
     activations = torch.tensor([[[[2.0, 2.0], [0.0, 3.0]]]])
     gradients = torch.tensor([[[[1.0, -1.0], [5.0, -1.0]]]])
     assert hires_cam(activations, gradients).tolist() == [[[2.0, -2.0], [0.0, -3.0]]]
     assert grad_cam(activations, gradients).tolist() == [[[2.0, 2.0], [0.0, 3.0]]]
 
 
-def test_where_gradients_are_even_both_are_the_same() -> None:
-    activations, even = torch.randn(2, 3, 4, 5), torch.randn(2, 6, 3, 1, 1).expand(2, 6, 3, 4, 5)
-    torch.testing.assert_close(hires_cam(activations, even), grad_cam(activations, even))
+def test_methods_agree_for_constant_gradients() -> None:
+    activations, constant = torch.randn(2, 3, 4, 5), torch.randn(2, 6, 3, 1, 1).expand(2, 6, 3, 4, 5)
+    torch.testing.assert_close(hires_cam(activations, constant), grad_cam(activations, constant))
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -73,7 +73,7 @@ def test_where_gradients_are_even_both_are_the_same() -> None:
         (torch.float16, torch.float32),
     ],
 )
-def test_precision(method: str, given: torch.dtype, result: torch.dtype) -> None:
+def test_computes_in_float32_or_better(method: str, given: torch.dtype, result: torch.dtype) -> None:
     fast, _ = METHODS[method]
     activations, gradients = torch.randn(2, 2, 3, 8, 4, 4).to(given)
     one = fast(activations[0], gradients[0])
@@ -83,7 +83,7 @@ def test_precision(method: str, given: torch.dtype, result: torch.dtype) -> None
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_autocast_costs_no_precision(method: str) -> None:
+def test_autocast_does_not_reduce_precision(method: str) -> None:
     fast, _ = METHODS[method]
     activations, gradients = torch.randn(2, 3, 64, 4, 4)
     with torch.autocast("cpu", torch.bfloat16):
@@ -92,8 +92,8 @@ def test_autocast_costs_no_precision(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_maps_can_be_trained_on(method: str) -> None:
-    """A loss on the maps sends gradients to both arguments."""
+def test_maps_are_differentiable(method: str) -> None:
+    """A loss of the maps has gradients for both arguments."""
     fast, _ = METHODS[method]
     activations, gradients = torch.randn(2, 2, 3, 4, dtype=torch.float64).unbind(0)
     inputs = (activations.requires_grad_(), gradients.requires_grad_())
@@ -101,7 +101,7 @@ def test_maps_can_be_trained_on(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_errors_name_the_argument(method: str) -> None:
+def test_rejects_invalid_arguments(method: str) -> None:
     fast, _ = METHODS[method]
     good = torch.zeros(2, 3, 4, 5)
     with pytest.raises(TypeError, match="activations must be of type Tensor"):
@@ -116,7 +116,7 @@ def test_errors_name_the_argument(method: str) -> None:
 
 
 class GoldenAxialNetHead(nn.Module):
-    """AxialNet from its encoder's output on, in the authors' axis order: slice groups are the batch."""
+    """Part of AxialNet after its encoder, in the authors' axis order: slice groups are the batch."""
 
     def __init__(self, golden: dict[str, np.ndarray]) -> None:
         super().__init__()
@@ -132,18 +132,18 @@ class GoldenAxialNetHead(nn.Module):
         self.fc.weight.data, self.fc.bias.data = weight, torch.from_numpy(golden["fc.bias"])
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Volume scores (1, M) of one volume's features (groups, 512, 14, 14)."""
+        """Compute volume scores (1, M) from one volume's features (groups, 512, 14, 14)."""
         return self.fc(self.convolutions(features).flatten(1)).mean(0, keepdim=True)
 
 
 @pytest.fixture(scope="module")
 def golden(golden_data: Path) -> dict[str, np.ndarray]:
-    """What the authors' program computed from random features and weights."""
+    """Load the results of the authors' program for random features and weights."""
     return dict(np.load(golden_data / "axialnet_head.npz"))
 
 
 @pytest.mark.parametrize(("method", "key"), [("hires", "hirescam"), ("grad", "gradcam")])
-def test_the_authors_maps(golden: dict[str, np.ndarray], method: str, key: str) -> None:
+def test_matches_the_authors_maps(golden: dict[str, np.ndarray], method: str, key: str) -> None:
     head = GoldenAxialNetHead(golden)
     z = head.convolutions(torch.from_numpy(golden["features"]).double()).detach().requires_grad_()
     scores = head.fc(z.flatten(1)).mean(0)
@@ -155,8 +155,8 @@ def test_the_authors_maps(golden: dict[str, np.ndarray], method: str, key: str) 
     assert np.abs(golden[key]).max() > 1e-3
 
 
-def test_gradients_by_differences_agree_with_autograd(golden: dict[str, np.ndarray]) -> None:
-    """The reference's own gradient, on the golden fully connected layer: its weight for that label."""
+def test_reference_gradient_equals_the_weight_of_a_linear_layer(golden: dict[str, np.ndarray]) -> None:
+    """Check the reference's gradient by differences on the golden fully connected layer."""
     weight = golden["fc.weight"][3]
     at = np.random.default_rng(0).normal(size=weight.shape)
     found = gradient_by_differences(lambda a: float((weight * a).sum() + golden["fc.bias"][3]), at)

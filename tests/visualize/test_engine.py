@@ -1,4 +1,4 @@
-"""Maps as the prediction of MONAI's evaluator, which switches gradients off and decollates what it gets."""
+"""Tests of maps as the prediction of MONAI's evaluator, which disables gradients and decollates the output."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tests.visualize.test_recording import state
 
 
 def loader(samples: int = 4, size: int = 8) -> DataLoader:
+    """Make a loader of random images in batches of two."""
     generator = torch.Generator().manual_seed(0)
     items = [
         {"image": MetaTensor(torch.randn(1, size, size, generator=generator)), "label": torch.zeros(LABELS)}
@@ -25,7 +26,7 @@ def loader(samples: int = 4, size: int = 8) -> DataLoader:
 
 
 @pytest.mark.parametrize(("method", "visualizer"), [("hirescam", HiResCAM), ("gradcam", LayerGradCAM)])
-def test_as_the_inferer_of_an_evaluator(method: str, visualizer: type) -> None:
+def test_works_as_the_inferer_of_an_evaluator(method: str, visualizer: type) -> None:
     network = make_net("deep").train()
     before = state(network)
     inferer = ActivationMapInferer("layer", method, class_idx="all")
@@ -34,7 +35,7 @@ def test_as_the_inferer_of_an_evaluator(method: str, visualizer: type) -> None:
 
     @evaluator.on(Events.ITERATION_COMPLETED)
     def keep(engine: SupervisedEvaluator) -> None:
-        assert len(engine.state.output) == 2, "decollated: an item a sample"
+        assert len(engine.state.output) == 2, "decollated: one item per sample"
         found.extend(item["pred"] for item in engine.state.output)
 
     evaluator.run()
@@ -42,11 +43,11 @@ def test_as_the_inferer_of_an_evaluator(method: str, visualizer: type) -> None:
     assert found[0].shape == (LABELS, 4, 4)
     torch.testing.assert_close(torch.stack(found), visualizer(network, "layer")(images, "all"))
     after = state(network)
-    del before["random numbers"], after["random numbers"]  # the loader draws some
+    del before["random numbers"], after["random numbers"]  # the loader draws random numbers
     assert after == before
 
 
-def test_in_a_bundles_configuration() -> None:
+def test_works_in_a_bundle_config() -> None:
     config = {
         "network": {"_target_": "DenseNet121", "spatial_dims": 2, "in_channels": 1, "out_channels": LABELS},
         "inferer": {"_target_": "ActivationMapInferer", "target_layer": "class_layers.relu", "class_idx": [2, 0]},

@@ -1,4 +1,4 @@
-"""Deletion and insertion with networks whose scores one can add up by hand."""
+"""Tests of deletion and insertion curves with scores that can be computed by hand."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.visualize.test_recording import half_trained, state
 
 
 class Sums(nn.Module):
-    """Score 0 is the sum of the image, score 1 its negative."""
+    """Network whose score 0 is the sum of the image and score 1 its negative."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         total = x.flatten(1).sum(1)
@@ -23,36 +23,50 @@ class Sums(nn.Module):
 X = torch.tensor([[[[4.0, 1.0], [3.0, 2.0]]], [[[1.0, 2.0], [3.0, 4.0]]]])
 
 
-def test_deletion_and_insertion_by_hand() -> None:
-    maps = X[:, 0]  # the map is the image: the most evidence goes first
-    gone = perturbation_curve(Sums(), X, maps, 0, steps=4)
-    assert gone.fractions.tolist() == [0, 0.25, 0.5, 0.75, 1]
-    assert gone.scores.tolist() == [[10, 6, 3, 1, 0], [10, 6, 3, 1, 0]]
-    assert gone.area.tolist() == pytest.approx([3.75, 3.75])
-    come = perturbation_curve(Sums(), X, maps, 0, mode="insertion", steps=4)
-    assert come.scores.tolist() == [[0, 4, 7, 9, 10], [0, 4, 7, 9, 10]]
+def test_hand_computed_deletion_and_insertion() -> None:
+    maps = X[:, 0]  # the map is the image: the highest pixels are deleted first
+    deletion = perturbation_curve(Sums(), X, maps, 0, steps=4)
+    assert deletion.fractions.tolist() == [0, 0.25, 0.5, 0.75, 1]
+    assert deletion.scores.tolist() == [[10, 6, 3, 1, 0], [10, 6, 3, 1, 0]]
+    assert deletion.area.tolist() == pytest.approx([3.75, 3.75])
+    insertion = perturbation_curve(Sums(), X, maps, 0, mode="insertion", steps=4)
+    assert insertion.scores.tolist() == [[0, 4, 7, 9, 10], [0, 4, 7, 9, 10]]
     worst = perturbation_curve(Sums(), X, -maps, 0, steps=4)
     assert worst.scores.tolist() == [[10, 9, 7, 4, 0], [10, 9, 7, 4, 0]]
 
 
-def test_a_label_for_each_sample_and_fewer_steps() -> None:
+def test_one_label_per_sample_and_fewer_steps() -> None:
     curve = perturbation_curve(Sums(), X, X[:, 0], [0, 1], steps=2)
     assert curve.scores.tolist() == [[10, 3, 0], [-10, -3, 0]]
 
 
+def test_number_of_steps() -> None:
+    one = perturbation_curve(Sums(), X, X[:, 0], 0, steps=1)
+    assert one.scores.tolist() == [[10, 0], [10, 0]]
+    default = perturbation_curve(Sums(), X, X[:, 0], 0)
+    torch.testing.assert_close(default.fractions, torch.linspace(0, 1, 21))
+
+
+def test_default_seed_is_0() -> None:
+    flat = torch.zeros(2, 8, 8)
+    x = image()
+    default = perturbation_curve(Sums(), x, flat, 0)
+    assert torch.equal(default.scores, perturbation_curve(Sums(), x, flat, 0, seed=0).scores)
+
+
 @pytest.mark.parametrize("baseline", [1.0, torch.ones(1, 1, 2, 2), torch.ones(2, 1, 2, 2)])
-def test_what_stands_where_nothing_is(baseline: float | torch.Tensor) -> None:
+def test_baseline_replaces_deleted_pixels(baseline: float | torch.Tensor) -> None:
     curve = perturbation_curve(Sums(), X, X[:, 0], 0, steps=4, baseline=baseline)
     assert curve.scores[0].tolist() == [10, 7, 5, 4, 4]
 
 
-def test_all_channels_of_a_place_go_together() -> None:
+def test_deletes_all_channels_of_a_pixel() -> None:
     x = torch.cat([X, 10 * X], 1)
     assert perturbation_curve(Sums(), x, X[:, 0], 0, steps=4).scores[0].tolist() == [110, 66, 33, 11, 0]
 
 
 @pytest.mark.parametrize("dims", [1, 2, 3])
-def test_coarse_maps_are_enlarged(dims: int) -> None:
+def test_enlarges_coarse_maps(dims: int) -> None:
     x = torch.zeros(1, 1, *[4] * dims)
     x[(0, 0, *[slice(2, None)] * dims)] = 1
     maps = torch.zeros(1, *[2] * dims)
@@ -63,11 +77,11 @@ def test_coarse_maps_are_enlarged(dims: int) -> None:
     assert curve.scores[0, -1] == 0
 
 
-def test_equal_values_are_taken_in_random_order() -> None:
+def test_order_of_equal_values_is_random() -> None:
     values = torch.tensor([[0.0, 1.0, 1.0, 1.0, 2.0]])
     orders = {tuple(_highest_first(values, torch.Generator().manual_seed(s))[0].tolist()) for s in range(60)}
     assert all(order[0] == 4 and order[-1] == 0 for order in orders)
-    assert len(orders) == 6  # all orders of the three
+    assert len(orders) == 6  # all orders of the three equal values
     flat = torch.zeros(2, 2, 2)
 
     def scores(seed: int | torch.Generator) -> list:
@@ -78,16 +92,15 @@ def test_equal_values_are_taken_in_random_order() -> None:
     assert any(scores(1) != scores(seed) for seed in range(2, 9))
 
 
-def test_hirescam_of_an_affine_network_beats_a_random_map() -> None:
-    """Insertion by the map raises the score faster than insertion in random order."""
+def test_insertion_by_hirescam_raises_the_score_faster_than_by_a_random_map() -> None:
     net, x = make_net("linear"), image(samples=4)
     maps = HiResCAM(net, "layer")(x, 1)[:, 0]
-    ours = perturbation_curve(net, x, maps, 1, mode="insertion").area
+    area = perturbation_curve(net, x, maps, 1, mode="insertion").area
     random = perturbation_curve(net, x, torch.rand(4, 8, 8), 1, mode="insertion").area
-    assert (ours - random).mean() > 0
+    assert (area - random).mean() > 0
 
 
-def test_the_network_is_left_as_it_was(capsys: pytest.CaptureFixture) -> None:
+def test_restores_the_network_and_the_image(capsys: pytest.CaptureFixture) -> None:
     net, x = half_trained(), image()
     before, pixels = state(net), x.clone()
     curve = perturbation_curve(net, x, x[:, 0], 0, steps=3, progress=True)
@@ -102,14 +115,14 @@ def test_the_network_is_left_as_it_was(capsys: pytest.CaptureFixture) -> None:
     [
         ({"mode": "deletoin"}, ValueError, "Did you mean 'deletion'"),
         ({"steps": 0}, ValueError, "steps must be positive, but is 0"),
-        ({"maps": X}, ValueError, r"maps must be \(N, \*grid\) with 2 axes of grid"),
+        ({"maps": X}, ValueError, r"maps must be of shape \(2, \*grid\) with 2 grid axes"),
         ({"maps": X[:1, 0]}, ValueError, "maps must be"),
         ({"class_idx": 2}, ValueError, "class_idx must be between 0 and 1, but is 2"),
         ({"class_idx": [0, -1]}, ValueError, "class_idx must be between 0 and 1"),
-        ({"network": nn.Flatten(0)}, ValueError, r"network must be one whose output is \(N, M\)"),
+        ({"network": nn.Flatten(0)}, ValueError, r"network must be a module with output \(N, M\)"),
     ],
 )
-def test_errors(change: dict, error: type[Exception], message: str) -> None:
+def test_rejects_invalid_arguments(change: dict, error: type[Exception], message: str) -> None:
     arguments = {"network": Sums(), "x": X, "maps": X[:, 0], "class_idx": 0} | change
     with pytest.raises(error, match=message):
         perturbation_curve(**arguments)

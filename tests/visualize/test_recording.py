@@ -1,4 +1,4 @@
-"""What trips up class activation maps in other libraries, a test each; and that a network is left as it was found."""
+"""Tests of recorded passes: cases in which other libraries fail, and the restored state of the network."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from torch.nn.parallel import DataParallel, DistributedDataParallel
 from torch.utils.checkpoint import checkpoint
 
 from monai_pylon.visualize import HiResCAM, LayerGradCAM
-from monai_pylon.visualize.recording import evaluating
-from tests.visualize.nets import FEATURES, LABELS, TAILS, Net, Output, image, make_net
+from monai_pylon.visualize.recording import evaluating, find_layer, record, score_gradients
+from tests.visualize.nets import FEATURES, HEADS, LABELS, Net, Output, image, make_net
 
 
 def state(network: nn.Module) -> dict[str, Any]:
-    """All that an explanation might disturb in a network."""
+    """Collect all state that an explanation might change in a network."""
     found: dict[str, Any] = {"random numbers": torch.get_rng_state().tolist(), "grad mode": torch.is_grad_enabled()}
     for name, module in network.named_modules():
         hooks = {key: list(value) for key, value in vars(module).items() if "hooks" in key and hasattr(value, "keys")}
@@ -35,18 +35,18 @@ def state(network: nn.Module) -> dict[str, Any]:
 
 
 def half_trained() -> Net:
-    """In training, with one part kept in evaluation mode, one frozen, gradients waiting, a hook of the user's."""
-    tail = nn.Sequential(nn.BatchNorm2d(FEATURES), nn.Dropout(0.5), *TAILS["in-place"](2))
-    net = Net(2, tail).train()
+    """Make a network in training, with one part in evaluation mode, one frozen, gradients, and a user's hook."""
+    head = nn.Sequential(nn.BatchNorm2d(FEATURES), nn.Dropout(0.5), *HEADS["in-place"](2))
+    net = Net(2, head).train()
     net(image()).sum().backward()
-    net.tail[0].eval()
+    net.head[0].eval()
     net.layer.weight.requires_grad_(False)
     net.layer.register_forward_hook(lambda module, args, output: output * 2)
     return net
 
 
 @pytest.mark.parametrize("class_idx", [None, 1, "all"])
-def test_the_network_is_left_as_it_was(class_idx: Any) -> None:
+def test_restores_the_network(class_idx: Any) -> None:
     net, x = half_trained(), image()
     before, pixels = state(net), x.clone()
     for cam in (HiResCAM(net, "layer"), LayerGradCAM(net, "layer")):
@@ -56,7 +56,7 @@ def test_the_network_is_left_as_it_was(class_idx: Any) -> None:
 
 
 class Broken(nn.Module):
-    """Fails on its way forward, or only on the way back."""
+    """Module that fails in the forward or in the backward pass."""
 
     def __init__(self, where: str) -> None:
         super().__init__()
@@ -70,30 +70,30 @@ class Broken(nn.Module):
 
 
 @pytest.mark.parametrize("where", ["forward", "backward", "label"])
-def test_and_so_it_is_after_an_error(where: str) -> None:
+def test_restores_the_network_after_an_error(where: str) -> None:
     net = half_trained()
     if where != "label":
-        net.tail.insert(0, Broken(where))
-        net.tail[0].eval()
+        net.head.insert(0, Broken(where))
+        net.head[0].eval()
     x, before = image(), state(net)
     with pytest.raises((RuntimeError, ZeroDivisionError, ValueError)):
         HiResCAM(net, "layer")(x, 99 if where == "label" else 0)
     assert state(net) == before
 
 
-def test_evaluation_mode_does_not_go_through_train_and_eval() -> None:
-    """Networks that do more in ``train`` (merge weights, refuse) are not asked to."""
+def test_does_not_call_train_or_eval() -> None:
+    """Some networks do more in ``train``, such as merging weights."""
 
     class Particular(Net):
         def train(self, mode: bool = True) -> Net:
             raise AssertionError("must not be called")
 
-    net = Particular(2, TAILS["pooled"](2))
+    net = Particular(2, HEADS["pooled"](2))
     assert HiResCAM(net, "layer")(image()).shape == (2, 1, 4, 4)
     assert net.training
 
 
-def test_dropout_and_batch_norm_are_in_evaluation_mode_meanwhile() -> None:
+def test_runs_dropout_and_batch_norm_in_evaluation_mode() -> None:
     net, x = half_trained(), image()
     maps = HiResCAM(net, "layer")(x, "all")
     torch.testing.assert_close(HiResCAM(net, "layer")(x, "all"), maps)
@@ -103,38 +103,38 @@ def test_dropout_and_batch_norm_are_in_evaluation_mode_meanwhile() -> None:
 CALLERS = {"no_grad": torch.no_grad, "inference_mode": torch.inference_mode, "enable_grad": torch.enable_grad}
 
 
-@pytest.mark.parametrize("kind", TAILS)
+@pytest.mark.parametrize("kind", HEADS)
 @pytest.mark.parametrize("caller", CALLERS)
-def test_in_any_mode_of_the_caller(caller: str, kind: str) -> None:
+def test_works_in_any_grad_mode_of_the_caller(caller: str, kind: str) -> None:
     net, x = make_net(kind), image()
     expected = HiResCAM(net, "layer")(x, "all")
     with CALLERS[caller]():
-        made_inside = x.clone()
-        maps = HiResCAM(net, "layer")(made_inside, "all")
+        clone = x.clone()  # an inference tensor in inference mode
+        maps = HiResCAM(net, "layer")(clone, "all")
         assert torch.is_grad_enabled() == (caller == "enable_grad")
         assert torch.is_inference_mode_enabled() == (caller == "inference_mode")
     torch.testing.assert_close(maps, expected)
 
 
-def test_a_network_that_was_made_in_inference_mode() -> None:
-    kept = half_trained()
+def test_works_on_a_network_created_in_inference_mode() -> None:
+    original = half_trained()
     with torch.inference_mode():
-        net = copy.deepcopy(kept)
-        assert net.tail[0].running_mean.is_inference()
+        net = copy.deepcopy(original)
+        assert net.head[0].running_mean.is_inference()
         maps = HiResCAM(net, "layer")(image(), "all")
     torch.manual_seed(0)
     assert maps.abs().sum() > 0
 
 
-def test_images_from_inference_mode_in_networks_that_use_them_again() -> None:
-    """What was made in inference mode may neither be changed nor kept for a gradient outside of it."""
+def test_network_may_reuse_images_created_in_inference_mode() -> None:
+    """Outside of inference mode, an inference tensor can neither be changed nor saved for a gradient."""
 
     class Again(Net):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             x.mul_(1)
-            return self.tail(self.layer(x) * x[..., ::2, ::2])
+            return self.head(self.layer(x) * x[..., ::2, ::2])
 
-    net, x = Again(2, TAILS["deep"](2)), image()
+    net, x = Again(2, HEADS["deep"](2)), image()
     expected = HiResCAM(net, "layer")(x, "all")
     with torch.inference_mode():
         maps = HiResCAM(net, "layer")(x.clone(), "all")
@@ -142,36 +142,36 @@ def test_images_from_inference_mode_in_networks_that_use_them_again() -> None:
 
 
 @pytest.mark.parametrize("trunk_only", [True, False])
-def test_networks_that_switch_gradients_off_themselves(trunk_only: bool) -> None:
+def test_networks_that_disable_gradients_themselves(trunk_only: bool) -> None:
     class Off(Net):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             with torch.no_grad():
                 features = self.layer(x)
-                return self.tail(features) if not trunk_only else self.tail[1:](self.tail[0](features))
+                return self.head(features) if not trunk_only else self.head[1:](self.head[0](features))
 
     class TrunkOff(Net):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             with torch.no_grad():
                 features = self.layer(x)
-            return self.tail(features)
+            return self.head(features)
 
     net, x = make_net("deep"), image()
-    off = (TrunkOff if trunk_only else Off)(2, TAILS["deep"](2)).eval()
+    off = (TrunkOff if trunk_only else Off)(2, HEADS["deep"](2)).eval()
     off.load_state_dict(net.state_dict())
     torch.testing.assert_close(HiResCAM(off, "layer")(x, "all"), HiResCAM(net, "layer")(x, "all"))
 
 
-@pytest.mark.parametrize("kind", TAILS)
-def test_frozen_networks(kind: str) -> None:
+@pytest.mark.parametrize("kind", HEADS)
+def test_works_on_frozen_networks(kind: str) -> None:
     net, x = make_net(kind), image()
     expected = HiResCAM(net, "layer")(x, "all")
     torch.testing.assert_close(HiResCAM(net.requires_grad_(False), "layer")(x, "all"), expected)
     assert not any(parameter.requires_grad for parameter in net.parameters())
 
 
-@pytest.mark.parametrize("kind", TAILS)
+@pytest.mark.parametrize("kind", HEADS)
 @pytest.mark.parametrize("method", [HiResCAM, LayerGradCAM])
-def test_autocast(method: type, kind: str) -> None:
+def test_autocast_gives_float32_maps(method: type, kind: str) -> None:
     net, x = make_net(kind), image()
     exact = method(net, "layer")(x, "all")
     with torch.autocast("cpu", torch.bfloat16):
@@ -180,8 +180,8 @@ def test_autocast(method: type, kind: str) -> None:
     torch.testing.assert_close(maps, exact, atol=0.03 * float(exact.abs().max()), rtol=0)
 
 
-def test_autocast_weights_for_training_are_not_spoiled() -> None:
-    """Autocast keeps the cast weights: had ours no graph, the training step after it would not train."""
+def test_training_after_an_explanation_within_autocast() -> None:
+    """Autocast caches cast weights. Weights cached without a graph would break the next training step."""
     net, x = make_net("linear"), image()
     with torch.autocast("cpu", torch.bfloat16):
         HiResCAM(net, "layer")(x, "all")
@@ -190,7 +190,7 @@ def test_autocast_weights_for_training_are_not_spoiled() -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
-def test_networks_of_other_precision(dtype: torch.dtype) -> None:
+def test_works_on_networks_of_other_precision(dtype: torch.dtype) -> None:
     net, x = make_net("linear"), image()
     exact = HiResCAM(net, "layer")(x, "all")
     maps = HiResCAM(net.to(dtype), "layer")(x.to(dtype), "all")
@@ -200,8 +200,7 @@ def test_networks_of_other_precision(dtype: torch.dtype) -> None:
 
 @pytest.mark.parametrize("kind", ["tuple", "list", "NamedTuple"])
 @pytest.mark.parametrize("of", ["network", "layer"])
-def test_outputs_of_several_parts(of: str, kind: str) -> None:
-    """The scores, or the activations, are the first tensor."""
+def test_uses_the_first_tensor_of_an_output(of: str, kind: str) -> None:
 
     def parts(first: torch.Tensor, second: torch.Tensor) -> Any:
         return {"tuple": (first, second), "list": [first, second], "NamedTuple": Output(first, second)}[kind]
@@ -213,13 +212,13 @@ def test_outputs_of_several_parts(of: str, kind: str) -> None:
 
     class Parts(Net):
         def __init__(self) -> None:
-            super().__init__(2, TAILS["deep"](2))
+            super().__init__(2, HEADS["deep"](2))
             self.layer = PartsLayer(1, FEATURES, 3, stride=2, padding=1)
 
         def forward(self, x: torch.Tensor) -> Any:
             output = self.layer(x)
             assert isinstance(output, type(parts(x, x)))
-            scores = self.tail(output[0])
+            scores = self.head(output[0])
             return parts(scores, output[0]) if of == "network" else scores
 
     net, x = Parts().eval(), image()
@@ -229,13 +228,13 @@ def test_outputs_of_several_parts(of: str, kind: str) -> None:
 
 
 class Reused(nn.Module):
-    """One activation module for two places, as MONAI's ResNet blocks have it, with a bypass in between."""
+    """Network that calls one activation module twice, as MONAI's ResNet blocks do, with a bypass in between."""
 
     def __init__(self) -> None:
         super().__init__()
         self.first, self.second = nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
         self.act = nn.ReLU(inplace=True)
-        self.head = TAILS["deep"](2)
+        self.head = HEADS["deep"](2)
         self.shrink = nn.AvgPool2d(2)
 
     def between(self, a: torch.Tensor) -> torch.Tensor:
@@ -246,7 +245,7 @@ class Reused(nn.Module):
 
 
 @pytest.mark.parametrize("call", [None, 0, 1])
-def test_a_layer_that_is_called_twice(call: int | None) -> None:
+def test_selects_a_call_of_a_layer_that_is_called_twice(call: int | None) -> None:
     net, x = Reused().double().eval(), image().double()
     maps = HiResCAM(net, "act", call=call)(x, "all")
     first = net.first(x).relu().detach().requires_grad_()
@@ -259,31 +258,121 @@ def test_a_layer_that_is_called_twice(call: int | None) -> None:
         torch.testing.assert_close(maps[:, label], (gradient * at).sum(1).detach())
 
 
-def test_calls_side_by_side_are_not_taken_for_one_another() -> None:
-    """A network that takes its slices in chunks: the last call saw only some of them."""
+def test_rejects_independent_calls_of_a_layer() -> None:
+    """In a network that processes chunks, the last call has only a part of the samples."""
 
     class Chunked(Net):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return torch.cat([self.tail(self.layer(chunk)) for chunk in x.split(2)])
+            return torch.cat([self.head(self.layer(chunk)) for chunk in x.split(2)])
 
-    net, x = Chunked(2, TAILS["deep"](2)), image(samples=4)
-    with pytest.raises(ValueError, match=r"a layer whose calls follow from one another, .*side by side'\. Say"):
+    net, x = Chunked(2, HEADS["deep"](2)), image(samples=4)
+    with pytest.raises(ValueError, match=r"a layer whose calls depend on each other, .*independently'\. Select"):
         HiResCAM(net, "layer")(x)
     one_piece = HiResCAM(net, "layer")(x[:2], "all")
     torch.testing.assert_close(HiResCAM(net, "layer", call=0)(x[:2], "all"), one_piece)
 
 
-def test_calls_that_do_not_happen() -> None:
+def test_rejects_calls_that_do_not_happen() -> None:
     with pytest.raises(ValueError, match=r"called in .* forward pass at least 3 times, but is 'called 2 times'"):
         HiResCAM(Reused(), "act", call=2)(image())
-    with pytest.raises(ValueError, match="call must be 0 or more, or None for the last, but is -1"):
+    with pytest.raises(ValueError, match="call must be 0 or more, or None for the last call, but is -1"):
         HiResCAM(Reused(), "act", call=-1)
     with pytest.raises(TypeError, match="call must be of type int"):
         HiResCAM(Reused(), "act", call="last")
 
 
+@pytest.mark.parametrize(("call", "recorded"), [(None, 1), (0, 0), (1, 1)])
+def test_records_activations_scores_and_the_call(call: int | None, recorded: int) -> None:
+    net, x = Reused().eval(), image()
+    with evaluating(net):
+        recording = record(net, net.act, (x,), {}, call)
+    assert recording.call == recorded
+    torch.testing.assert_close(recording.logits, net(x))
+    assert recording.activations.is_leaf
+    assert recording.activations.grad_fn is None
+    (gradient,) = torch.autograd.grad(recording.logits.sum(), recording.activations)
+    assert gradient.any()
+
+
+def test_replaces_the_activations_of_the_recorded_call() -> None:
+    net, x = make_net("linear"), image()
+    other = torch.randn(2, FEATURES, 4, 4, dtype=torch.float64)  # converted to the network's type
+    with evaluating(net):
+        recording = record(net, net.layer, (x,), {}, None, other)
+    assert torch.equal(recording.activations, other.float())
+    torch.testing.assert_close(recording.logits, net.head(other.float()))
+
+
+def test_first_tensor_may_follow_other_parts() -> None:
+    class Parts(nn.Conv2d):
+        def forward(self, x: torch.Tensor) -> tuple:
+            features = super().forward(x)
+            return None, features, features.mean()
+
+    class PartsNet(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = Parts(1, 3, 3)
+
+        def forward(self, x: torch.Tensor) -> tuple:
+            nothing, features, mean = self.layer(x)
+            assert nothing is None
+            assert mean.ndim == 0
+            return "scores", features.square().mean((2, 3)), mean
+
+    net, x = PartsNet(), image()
+    expected = 2 * net.layer(x)[1].square() / 36
+    torch.testing.assert_close(HiResCAM(net, "layer")(x, "all").sum(1), expected.sum(1).detach())
+
+
+@pytest.mark.parametrize("output", [torch.ones(2, 3, 4, dtype=torch.int64), torch.ones(2, 3), None])
+def test_rejects_layers_without_maps(output: torch.Tensor | None) -> None:
+    class Constant(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor | None:
+            return output
+
+    net = nn.Sequential(Constant())
+    shown = "NoneType" if output is None else r"Tensor of shape \(2, 3"
+    with pytest.raises(ValueError, match=rf"a layer with output \(N, C, \*grid\), but is '?{shown}"):
+        HiResCAM(net, "0")(image())
+
+
+def test_accepts_maps_with_one_grid_axis() -> None:
+    assert HiResCAM(make_net("pooled", 1), "layer")(image(1)).shape == (2, 1, 4)
+
+
+def test_finds_layers_by_each_of_their_names() -> None:
+    shared = nn.ReLU()
+    net = nn.Sequential()
+    net.add_module("first", shared)
+    net.add_module("second", shared)
+    assert find_layer(net, "second") is shared
+    assert find_layer(net, shared) is shared
+
+
+def test_suggests_at_most_three_similar_layers() -> None:
+    blocks = nn.ModuleDict({f"block{i}": nn.Sequential(nn.ReLU(), nn.ReLU()) for i in range(4)})
+    with pytest.raises(ValueError, match=r"Did you mean 'block\d' or 'block\d' or 'block\d'\?$"):
+        find_layer(blocks, "blok")
+    with pytest.raises(ValueError, match=r"Did you mean 'block0.1' or 'block1.1' or 'block2.1'\?$"):
+        find_layer(blocks, "1")
+    with pytest.raises(ValueError, match=r"Its parts are block0, block1, block2, block3\.$"):
+        find_layer(blocks, "x")
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_gradients_of_weighted_sums_of_scores(count: int) -> None:
+    x = torch.randn(2, 3, 4, requires_grad=True)
+    weight = torch.arange(4.0)
+    logits = (x * weight).sum(2)
+    cotangents = torch.randn(count, 2, 3)
+    found = score_gradients(logits, x, cotangents)
+    torch.testing.assert_close(found, cotangents[..., None] * weight)
+    torch.testing.assert_close(score_gradients(logits, x, cotangents), found)  # the graph is kept
+
+
 class Unbatched(torch.autograd.Function):
-    """An operator whose gradient asks for numbers, which a batched gradient cannot give."""
+    """Operator whose gradient depends on a comparison, which a batched gradient does not support."""
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
@@ -297,30 +386,34 @@ class Unbatched(torch.autograd.Function):
 
 
 class Sine(nn.Module):
+    """Module that calls the operator without batched gradient."""
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return Unbatched.apply(x)
 
 
 class Checkpointed(nn.Sequential):
+    """Sequence that recomputes its activations in the backward pass."""
+
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return checkpoint(super().forward, x, use_reentrant=False)
 
 
 @pytest.mark.parametrize("trait", [Sine, Checkpointed])
-def test_tails_that_cannot_be_differentiated_in_a_batch(trait: type) -> None:
+def test_works_on_heads_without_batched_gradients(trait: type) -> None:
     net, x = make_net("deep").double(), image().double()
-    net.tail = Checkpointed(*net.tail) if trait is Checkpointed else nn.Sequential(Sine(), *net.tail)
+    net.head = Checkpointed(*net.head) if trait is Checkpointed else nn.Sequential(Sine(), *net.head)
     maps = HiResCAM(net, "layer")(x, "all")
     leaf = net.layer(x).detach().requires_grad_()
-    for label, score in enumerate(net.tail(leaf).sum(0)):
+    for label, score in enumerate(net.head(leaf).sum(0)):
         (gradient,) = torch.autograd.grad(score, leaf, retain_graph=True)
         torch.testing.assert_close(maps[:, label], (gradient * leaf).sum(1).detach())
 
 
 def whole_graph_maps(network: nn.Module, layer: str, x: torch.Tensor) -> torch.Tensor:
-    """HiResCAM (N, M, *grid) the plain way: a graph of the whole pass, one sample and one label at a time.
+    """Compute HiResCAM (N, M, *grid) from a graph of the whole pass, one sample and one label at a time.
 
-    Activation modules work out of place here, so that what the hook sees stays as it is.
+    Activation modules are set to work out of place, so that they do not change the hooked output.
     """
     network = copy.deepcopy(network).eval()
     for module in network.modules():
@@ -357,14 +450,14 @@ MONAI_CASES = {
 
 
 @pytest.mark.parametrize(("name", "layer"), [(name, layer) for name, (_, ls) in MONAI_CASES.items() for layer in ls])
-def test_monais_networks(name: str, layer: str) -> None:
+def test_matches_the_whole_graph_of_monais_networks(name: str, layer: str) -> None:
     network, x = MONAI_CASES[name][0]().eval(), torch.randn(2, 1, 64, 64)
     maps = HiResCAM(network, layer)(x, "all")
     expected = whole_graph_maps(network, layer, x)
     torch.testing.assert_close(maps, expected, atol=1e-5 * float(expected.abs().max()), rtol=1e-4)
 
 
-def test_a_monai_resnet_in_three_dimensions() -> None:
+def test_matches_the_whole_graph_of_a_3d_resnet() -> None:
     network = ResNet(
         "basic", [1, 1, 1, 1], [4, 8, 8, 8], spatial_dims=3, n_input_channels=1, num_classes=LABELS
     ).train()
@@ -378,14 +471,14 @@ def test_a_monai_resnet_in_three_dimensions() -> None:
 
 @pytest.fixture
 def one_process(tmp_path: Path) -> Iterator[None]:
-    """A process group of this process alone."""
+    """Create a process group of this process alone."""
     torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path}/rendezvous", rank=0, world_size=1)
     yield
     torch.distributed.destroy_process_group()
 
 
-def test_within_distributed_training(one_process: None) -> None:
-    """Explained between two training steps, DistributedDataParallel goes on."""
+def test_does_not_disturb_distributed_training(one_process: None) -> None:
+    """DistributedDataParallel continues after an explanation between two training steps."""
     net, x = make_net("pooled").train(), image()
     parallel = DistributedDataParallel(net)
     expected = HiResCAM(net, "layer")(x, "all")
@@ -395,7 +488,7 @@ def test_within_distributed_training(one_process: None) -> None:
         parallel.zero_grad()
 
 
-def test_out_of_other_wrappers() -> None:
+def test_unwraps_data_parallel_and_compiled_networks() -> None:
     net, x = make_net("pooled"), image()
     expected = HiResCAM(net, "layer")(x, "all")
     for wrapped in (DataParallel(net), torch.compile(net, backend="eager")):
@@ -403,7 +496,7 @@ def test_out_of_other_wrappers() -> None:
 
 
 @pytest.mark.parametrize("context", [nullcontext(), torch.no_grad()])
-def test_evaluating_is_for_the_inside_only(context: AbstractContextManager) -> None:
+def test_evaluating_restores_the_network_on_exit(context: AbstractContextManager) -> None:
     net = half_trained()
     before = state(net)
     with context, evaluating(net):

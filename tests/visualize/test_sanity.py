@@ -1,4 +1,4 @@
-"""Randomization: networks whose maps one knows before and after their parameters are shuffled."""
+"""Tests of randomization on networks with known maps before and after their parameters are shuffled."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.visualize.test_recording import half_trained, state
 
 
 @pytest.mark.parametrize("grid", [(7,), (4, 5), (2, 3, 4)])
-def test_rank_correlation_as_scipys(grid: tuple[int, ...]) -> None:
+def test_rank_correlation_matches_scipy(grid: tuple[int, ...]) -> None:
     maps, others = torch.randint(0, 6, (2, 2, 3, *grid)).float()  # with ties
     found = rank_correlation(maps, others)
     assert found.shape == (2, 3)
@@ -29,7 +29,7 @@ def test_rank_correlation_as_scipys(grid: tuple[int, ...]) -> None:
         assert found[n, k].item() == pytest.approx(expected, abs=1e-12)
 
 
-def test_rank_correlation_by_hand() -> None:
+def test_hand_computed_rank_correlation() -> None:
     rising = torch.tensor([[[1.0, 2.0, 3.0]]])
     assert rank_correlation(rising, rising.exp()).item() == pytest.approx(1)
     assert rank_correlation(rising, -rising).item() == pytest.approx(-1)
@@ -42,38 +42,38 @@ def test_rank_correlation_by_hand() -> None:
 
 
 def explain_by_weight(x: torch.Tensor, network: nn.Module) -> torch.Tensor:
-    """A map (N, 1, 4): the weight of the network's last layer, whatever x is."""
+    """Return the weight of the network's last layer as map (N, 1, 4)."""
     return network[-1].weight[None, :1].expand(len(x), -1, -1).detach()
 
 
 def explain_by_image(x: torch.Tensor, network: nn.Module) -> torch.Tensor:
-    """A map that knows nothing of the network."""
+    """Return a map that does not depend on the network."""
     return x[:, :1]
 
 
 def stack() -> nn.Sequential:
+    """Make two linear layers. The first has a constant bias."""
     net = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4))
     nn.init.ones_(net[0].bias)
     return net
 
 
-def test_cascading_goes_from_the_output_back() -> None:
+def test_randomizes_from_the_output_backwards() -> None:
     network, x = stack(), torch.rand(2, 1, 4)
     curve = parameter_randomization(network, explain_by_weight, x, seed=1)
     assert curve.layers == ("2", "0")
     assert curve.similarity.shape == (2, 2, 1)
     assert (curve.similarity[0] < 1).all()
-    assert torch.equal(
-        curve.similarity[1], curve.similarity[0]
-    )  # the first layer does not change the last one's weight
-    turned = parameter_randomization(network, explain_by_weight, x, layers=["0", "2"], seed=1)
-    assert torch.allclose(turned.similarity[0], torch.ones(2, 1).double())
-    assert (turned.similarity[1] < 1).all()
-    blind = parameter_randomization(network, explain_by_image, x)
-    assert torch.allclose(blind.similarity, torch.ones(2, 2, 1).double())
+    # Shuffling the first layer does not change the last layer's weight.
+    assert torch.equal(curve.similarity[1], curve.similarity[0])
+    forwards = parameter_randomization(network, explain_by_weight, x, layers=["0", "2"], seed=1)
+    assert torch.allclose(forwards.similarity[0], torch.ones(2, 1).double())
+    assert (forwards.similarity[1] < 1).all()
+    constant = parameter_randomization(network, explain_by_image, x)
+    assert torch.allclose(constant.similarity, torch.ones(2, 2, 1).double())
 
 
-def test_values_are_shuffled_in_the_copy_only() -> None:
+def test_shuffles_values_in_a_copy() -> None:
     network, x = half_trained(), image()
     seen: list[nn.Module] = []
 
@@ -93,10 +93,10 @@ def test_values_are_shuffled_in_the_copy_only() -> None:
         assert torch.equal(other, parameter) == bool((parameter == parameter.flatten()[0]).all())
 
 
-def test_the_seed_decides() -> None:
+def test_seed_determines_the_shuffling() -> None:
     network, x = make_net("linear"), image()
     explain = ActivationMapInferer("layer", class_idx="all")
-    numbers = torch.get_rng_state()
+    state_before = torch.get_rng_state()
 
     def similarity(seed: int | torch.Generator) -> torch.Tensor:
         return parameter_randomization(network, explain, x, seed=seed).similarity
@@ -104,10 +104,16 @@ def test_the_seed_decides() -> None:
     assert torch.equal(similarity(3), similarity(3))
     assert torch.equal(similarity(3), similarity(torch.Generator().manual_seed(3)))
     assert not torch.equal(similarity(3), similarity(4))
-    assert torch.equal(torch.get_rng_state(), numbers)
+    assert torch.equal(torch.get_rng_state(), state_before)
 
 
-def test_of_monais_resnet_all_layers_in_their_order() -> None:
+def test_default_seed_is_0() -> None:
+    network, x = stack(), torch.rand(2, 1, 4)
+    default = parameter_randomization(network, explain_by_weight, x)
+    assert torch.equal(default.similarity, parameter_randomization(network, explain_by_weight, x, seed=0).similarity)
+
+
+def test_randomizes_all_layers_of_monais_resnet_in_order() -> None:
     network = resnet10(spatial_dims=2, n_input_channels=1, num_classes=LABELS)
     explain = ActivationMapInferer("layer4", class_idx=[0, 2])
     curve = parameter_randomization(network, explain, torch.rand(1, 1, 32, 32))
@@ -117,7 +123,7 @@ def test_of_monais_resnet_all_layers_in_their_order() -> None:
     assert curve.similarity.shape == (len(curve.layers), 1, 2)
 
 
-def test_a_progress_bar(capsys: pytest.CaptureFixture) -> None:
+def test_shows_a_progress_bar(capsys: pytest.CaptureFixture) -> None:
     parameter_randomization(stack(), explain_by_image, torch.rand(1, 1, 4), progress=True)
     assert "randomized layers: 100%" in capsys.readouterr().err
     parameter_randomization(stack(), explain_by_image, torch.rand(1, 1, 4))
@@ -131,9 +137,12 @@ def test_label_randomization_compares_two_networks() -> None:
     assert (label_randomization(network, other, explain, x) < 0.9).all()
 
 
-def test_errors() -> None:
+def test_rejects_invalid_arguments() -> None:
     with pytest.raises(ValueError, match=r"layers must be names of layers with parameters of their own, but is '1'"):
         parameter_randomization(stack(), explain_by_image, torch.rand(1, 1, 4), layers=["1"])
+    blocks = nn.Sequential(stack(), nn.Linear(4, 4))
+    with pytest.raises(ValueError, match=r"parameters of their own, but is '0'. For a block, name its layers"):
+        parameter_randomization(blocks, explain_by_image, torch.rand(1, 1, 4), layers=["0"])
     with pytest.raises(ValueError, match="target_layer must be the name of a layer"):
         parameter_randomization(stack(), explain_by_image, torch.rand(1, 1, 4), layers=["fc"])
     with pytest.raises(TypeError, match="seed must be of type int"):

@@ -1,4 +1,4 @@
-"""Maps of networks against a slow reference, in every way to ask for them, and the errors for asking wrongly."""
+"""Tests of HiResCAM and Grad-CAM of networks: a slow reference, all forms of class_idx, and error messages."""
 
 from __future__ import annotations
 
@@ -10,19 +10,17 @@ from monai.data import MetaTensor
 from torch import nn
 
 from monai_pylon.visualize import ActivationMapInferer, HiResCAM, LabelMaps, LayerGradCAM, explain_by_methods
-from monai_pylon.visualize.heads import GeneralHead, LinearHead, PooledHead, head_of
-from monai_pylon.visualize.recording import evaluating, record
 from tests.references.class_activation import grad_cam_loop, gradient_by_differences, hires_cam_loop
-from tests.visualize.nets import LABELS, TAILS, Folded, Net, image, make_net
+from tests.visualize.nets import HEADS, LABELS, Folded, Net, gradients_by_autograd, image, make_net
 
 METHODS = {"hires": (HiResCAM, hires_cam_loop), "grad": (LayerGradCAM, grad_cam_loop)}
 
 
 def slow_maps(net: Net, x: torch.Tensor, method: str) -> np.ndarray:
-    """The maps (N, M, *grid) of every label: one sample at a time, gradients by differences."""
+    """Compute the maps (N, M, *grid) of all labels, one sample at a time, with gradients by differences."""
 
     def score(a: np.ndarray, label: int) -> float:
-        return net.tail(torch.from_numpy(a.copy())[None])[0, label].item()
+        return net.head(torch.from_numpy(a.copy())[None])[0, label].item()
 
     maps = []
     with torch.no_grad():
@@ -33,8 +31,8 @@ def slow_maps(net: Net, x: torch.Tensor, method: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("kind", [kind for kind in TAILS if kind != "residual"])
-def test_all_labels_as_the_slow_reference(kind: str, method: str) -> None:
+@pytest.mark.parametrize("kind", [kind for kind in HEADS if kind != "residual"])
+def test_matches_the_slow_reference(kind: str, method: str) -> None:
     net, x = make_net(kind).double(), image().double()
     maps = METHODS[method][0](net, "layer")(x, "all")
     assert maps.shape == (2, LABELS, 4, 4)
@@ -42,20 +40,9 @@ def test_all_labels_as_the_slow_reference(kind: str, method: str) -> None:
     np.testing.assert_allclose(maps, slow_maps(net, x, method), atol=1e-7)
 
 
-def gradients_by_autograd(net: Net, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Activations (N, C, *grid) and gradients (N, M, C, *grid), label by label and sample by sample."""
-    activations = net.layer(x).detach()
-    rows = []
-    for a in activations:
-        leaf = a[None].clone().requires_grad_()
-        scores = net.tail(leaf.clone())[0]
-        rows.append(torch.cat([torch.autograd.grad(s, leaf, retain_graph=True)[0] for s in scores]))
-    return activations, torch.stack(rows)
-
-
 @pytest.mark.parametrize("dims", [1, 2, 3])
-@pytest.mark.parametrize("kind", TAILS)
-def test_one_two_and_three_dimensions(kind: str, dims: int) -> None:
+@pytest.mark.parametrize("kind", HEADS)
+def test_works_in_one_two_and_three_dimensions(kind: str, dims: int) -> None:
     net, x = make_net(kind, dims).double(), image(dims).double()
     activations, gradients = gradients_by_autograd(net, x)
     expected = (activations[:, None] * gradients).sum(2)
@@ -66,115 +53,57 @@ def test_one_two_and_three_dimensions(kind: str, dims: int) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("kind", TAILS)
-def test_every_way_to_ask_gives_the_same_maps(kind: str, method: str) -> None:
+@pytest.mark.parametrize("kind", HEADS)
+def test_all_forms_of_class_idx_give_the_same_maps(kind: str, method: str) -> None:
     net, x = make_net(kind), image()
     cam = METHODS[method][0](net, net.layer)
-    every, labels, logits = cam.explain(x)
+    all_maps, labels, logits = cam.explain(x)
     torch.testing.assert_close(logits, net(x).detach())
     assert labels.tolist() == [[0, 1, 2], [0, 1, 2]]
-    torch.testing.assert_close(cam(x, 1), every[:, [1]])
-    torch.testing.assert_close(cam(x, np.int64(1)), every[:, [1]])
-    torch.testing.assert_close(cam(x, [2, 0, 2]), every[:, [2, 0, 2]])
-    torch.testing.assert_close(cam(x, range(2)), every[:, :2])
+    torch.testing.assert_close(cam(x, 1), all_maps[:, [1]])
+    torch.testing.assert_close(cam(x, np.int64(1)), all_maps[:, [1]])
+    torch.testing.assert_close(cam(x, [2, 0, 2]), all_maps[:, [2, 0, 2]])
+    torch.testing.assert_close(cam(x, range(2)), all_maps[:, :2])
     own = torch.tensor([[2, 0], [1, 2]])
-    for given in (own, own.numpy(), own.tolist()):
-        torch.testing.assert_close(cam(x, given), torch.stack([every[0, [2, 0]], every[1, [1, 2]]]))
+    for class_idx in (own, own.numpy(), own.tolist()):
+        torch.testing.assert_close(cam(x, class_idx), torch.stack([all_maps[0, [2, 0]], all_maps[1, [1, 2]]]))
     best = logits.argmax(1)
-    torch.testing.assert_close(cam(x), every[[0, 1], best][:, None])
+    torch.testing.assert_close(cam(x), all_maps[[0, 1], best][:, None])
     assert cam.explain(x, None).labels.tolist() == best[:, None].tolist()
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("kind", TAILS)
-def test_a_batch_is_its_samples_one_by_one(kind: str, method: str) -> None:
+@pytest.mark.parametrize("kind", HEADS)
+def test_batch_equals_single_samples(kind: str, method: str) -> None:
     net, x = make_net(kind), image(samples=3)
     cam = METHODS[method][0](net, "layer")
     torch.testing.assert_close(cam(x, "all"), torch.cat([cam(one[None], "all") for one in x]))
     torch.testing.assert_close(cam(x), torch.cat([cam(one[None]) for one in x]))
 
 
-@pytest.mark.parametrize(
-    ("kind", "form"),
-    [("pooled", PooledHead), ("linear", LinearHead), ("in-place", GeneralHead), ("deep", GeneralHead)],
-)
-def test_the_closed_form_is_found(kind: str, form: type) -> None:
-    net = make_net(kind)
-    with evaluating(net):
-        assert type(head_of(record(net, net.layer, (image(),), {}))) is form
-
-
-@pytest.mark.parametrize("kind", ["pooled", "linear"])
-def test_no_closed_form_where_it_would_not_hold(kind: str) -> None:
-    """The same modules, but the tail uses the activations a second time."""
-
-    class Twice(Net):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            activations = self.layer(x)
-            return self.tail(activations) + activations.square().flatten(1).sum(1, keepdim=True)
-
-    net, x = Twice(2, TAILS[kind](2)).double(), image().double()
-    with evaluating(net):
-        assert type(head_of(record(net, net.layer, (x,), {}))) is GeneralHead
-    activations, gradients = gradients_by_autograd(net, x)
-    expected = (activations[:, None] * (gradients + 2 * activations[:, None])).sum(2)
-    torch.testing.assert_close(HiResCAM(net, "layer")(x, "all"), expected)
-
-
-def test_a_linear_layer_over_the_cells_of_each_feature_is_not_taken_for_one_over_all() -> None:
-    """The layer takes rows of 16 cells, not whole samples: two scores a feature."""
-    tail = nn.Sequential(nn.Flatten(2), nn.Linear(16, 2), nn.Flatten())
-    net, x = Net(2, tail).double(), image().double()
-    with evaluating(net):
-        assert type(head_of(record(net, net.layer, (x,), {}))) is GeneralHead
-    activations, gradients = gradients_by_autograd(net, x)
-    torch.testing.assert_close(HiResCAM(net, "layer")(x, "all"), (activations[:, None] * gradients).sum(2))
-
-
-@pytest.mark.parametrize("axes", [(1,), (2,), (1, 2), (2, 3), (1, 2, 3), (0, 2, 3), (-1, -2), (3, 2)])
-def test_means_over_other_axes_are_not_taken_for_a_global_average(axes: tuple[int, ...]) -> None:
-    """Features and grid of one size, so that shapes alone would not tell."""
-
-    class MeanNet(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.layer = nn.Conv2d(1, 4, 3, stride=2, padding=1)
-
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            means = self.layer(x).mean(axes, keepdim=True)
-            return (means * torch.arange(16.0).reshape(4, 4)).sum((1, 2))  # (N, 4)
-
-    net, x = MeanNet().double(), image(samples=1).double()
-    leaf = net.layer(x).detach().requires_grad_()
-    means = leaf.mean(axes, keepdim=True)
-    scores = (means * torch.arange(16.0).reshape(4, 4)).sum((1, 2))[0]
-    expected = torch.cat([(torch.autograd.grad(s, leaf, retain_graph=True)[0] * leaf).sum(1) for s in scores])
-    torch.testing.assert_close(HiResCAM(net, "layer")(x, "all")[0], expected.detach())
-
-
 @pytest.mark.parametrize("join", ["mean", "max"])
-@pytest.mark.parametrize("tail", ["pooled", "linear", "deep"])
-def test_slices_folded_into_the_batch(tail: str, join: str) -> None:
-    """The grid is (S, *grid): each slice's map times the share of its score in the sample's."""
-    net, x = Folded(tail, join).double(), torch.randn(2, 1, 5, 8, 8, dtype=torch.float64)
+@pytest.mark.parametrize("head", ["pooled", "linear", "deep"])
+def test_slices_folded_into_the_batch(head: str, join: str) -> None:
+    """The grid is (S, *grid). Each slice's map is multiplied by the weight of its score in the sample's score."""
+    net, x = Folded(head, join).double(), torch.randn(2, 1, 5, 8, 8, dtype=torch.float64)
     maps = HiResCAM(net, "slices.layer")(x, "all")
     assert maps.shape == (2, LABELS, 5, 4, 4)
     slices = x.transpose(1, 2).flatten(0, 1)
     alone = HiResCAM(net.slices, "layer")(slices, "all").unflatten(0, (2, 5)).transpose(1, 2)
     scores = net.slices(slices).unflatten(0, (2, 5)).transpose(1, 2)
-    share = torch.full_like(scores, 1 / 5) if join == "mean" else (scores == scores.amax(-1, keepdim=True)).double()
-    torch.testing.assert_close(maps, alone * share[..., None, None].detach())
+    weight = torch.full_like(scores, 1 / 5) if join == "mean" else (scores == scores.amax(-1, keepdim=True)).double()
+    torch.testing.assert_close(maps, alone * weight[..., None, None].detach())
     torch.testing.assert_close(maps[1:], HiResCAM(net, "slices.layer")(x[1:], "all"))
 
 
 @pytest.mark.parametrize("join", ["mean", "max"])
-@pytest.mark.parametrize("tail", ["pooled", "linear", "deep"])
-def test_gradcam_of_folded_slices_averages_over_the_volume(tail: str, join: str) -> None:
-    net, x = Folded(tail, join).double(), torch.randn(2, 1, 5, 8, 8, dtype=torch.float64)
+@pytest.mark.parametrize("head", ["pooled", "linear", "deep"])
+def test_gradcam_averages_gradients_over_folded_slices(head: str, join: str) -> None:
+    net, x = Folded(head, join).double(), torch.randn(2, 1, 5, 8, 8, dtype=torch.float64)
     slices = x.transpose(1, 2).flatten(0, 1)
     activations, _ = gradients_by_autograd(net.slices, slices)
     volume = activations.unflatten(0, (2, 5)).requires_grad_()  # (N, S, C, h, w)
-    scores = net.slices.tail(volume.flatten(0, 1)).unflatten(0, (2, 5))
+    scores = net.slices.head(volume.flatten(0, 1)).unflatten(0, (2, 5))
     scores = scores.mean(1) if join == "mean" else scores.amax(1)
     for label in range(LABELS):
         (gradient,) = torch.autograd.grad(scores[:, label].sum(), volume, retain_graph=True)
@@ -182,31 +111,29 @@ def test_gradcam_of_folded_slices_averages_over_the_volume(tail: str, join: str)
         torch.testing.assert_close(LayerGradCAM(net, "slices.layer")(x, label)[:, 0], expected)
 
 
-def test_slices_folded_the_other_way_are_an_error_not_a_mixture() -> None:
+def test_rejects_layers_with_another_number_of_rows() -> None:
+    class Averaged(Net):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.head(self.layer(x[:2])).mean(0).expand(len(x), -1)
+
+    with pytest.raises(ValueError, match="one row for each of the 3 samples, or S rows for S slices, but is Tensor"):
+        HiResCAM(Averaged(2, HEADS["pooled"](2)), "layer")(image(samples=3))
+
+
+def test_rejects_slices_that_are_mixed_in_the_batch() -> None:
     class SlicesFirst(Folded):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             samples, _, depth = x.shape[:3]
             return self.slices(x.permute(2, 0, 1, 3, 4).flatten(0, 1)).unflatten(0, (depth, samples)).mean(0)
 
     net, x = SlicesFirst(), torch.randn(2, 1, 5, 8, 8)
-    with pytest.raises(ValueError, match=r"side by side.*Explain one sample at a time"):
+    with pytest.raises(ValueError, match=r"the slices of one sample after the other.*Explain one sample at a time"):
         HiResCAM(net, "slices.layer")(x)
     assert HiResCAM(net, "slices.layer")(x[:1]).shape == (1, 1, 5, 4, 4)
 
 
-def test_many_labels_of_a_large_layer_are_taken_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    net, x = make_net("deep"), image()
-    cam = HiResCAM(net, "layer")
-    whole = cam(x, "all")
-    taken, grad = [], torch.autograd.grad
-    monkeypatch.setattr(torch.autograd, "grad", lambda *args, **how: taken.append(1) or grad(*args, **how))
-    monkeypatch.setattr("monai_pylon.visualize.heads._NUMBERS_AT_ONCE", 1)
-    torch.testing.assert_close(cam(x, "all"), whole)
-    assert len(taken) == LABELS
-
-
 @pytest.mark.parametrize("channels_last", [False, True])
-def test_memory_formats(channels_last: bool) -> None:
+def test_channels_last_gives_the_same_maps(channels_last: bool) -> None:
     net, x = make_net("linear"), image()
     expected = HiResCAM(net, "layer")(x, "all")
     if channels_last:
@@ -214,20 +141,20 @@ def test_memory_formats(channels_last: bool) -> None:
     torch.testing.assert_close(HiResCAM(net, "layer")(x, "all"), expected)
 
 
-def test_metadata_of_the_image_do_not_stick_to_the_map() -> None:
+def test_maps_do_not_keep_the_images_metadata() -> None:
     net, x = make_net("pooled"), image()
     maps = HiResCAM(net, "layer")(MetaTensor(x, affine=np.diag([2.0, 2, 2, 1])), "all")
     assert type(maps) is torch.Tensor
     torch.testing.assert_close(maps, HiResCAM(net, "layer")(x, "all"))
 
 
-def test_maps_carry_no_graph() -> None:
-    for kind in TAILS:
+def test_results_have_no_graph() -> None:
+    for kind in HEADS:
         maps = HiResCAM(make_net(kind), "layer").explain(image().requires_grad_())
         assert not any(part.requires_grad for part in maps)
 
 
-def test_nor_one_of_weights_that_are_no_parameters() -> None:
+def test_maps_have_no_graph_of_weights_outside_parameters() -> None:
     class Loose(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -242,26 +169,26 @@ def test_nor_one_of_weights_that_are_no_parameters() -> None:
         assert net.weight.requires_grad
 
 
-def test_more_arguments_go_to_the_network() -> None:
+def test_passes_further_arguments_to_the_network() -> None:
     class Scaled(Net):
         def forward(self, x: torch.Tensor, scale: float, shift: float = 0.0) -> torch.Tensor:
-            return scale * self.tail(self.layer(x) + shift)
+            return scale * self.head(self.layer(x) + shift)
 
-    net, x = Scaled(2, TAILS["pooled"](2)), image()
+    net, x = Scaled(2, HEADS["pooled"](2)), image()
     cam = HiResCAM(net, "layer")
     torch.testing.assert_close(cam(x, "all", 3.0), 3 * cam(x, "all", 1.0))
     torch.testing.assert_close(cam(x, "all", scale=3.0, shift=7.0), 3 * cam(x, "all", 1.0))
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_inferer_gives_the_same_maps(method: str) -> None:
+def test_inferer_returns_the_same_maps(method: str) -> None:
     net, x = make_net("deep"), image()
     inferer = ActivationMapInferer("layer", f"{method}cam", class_idx=[1, 2])
     torch.testing.assert_close(inferer(x, net), METHODS[method][0](net, "layer")(x, [1, 2]))
 
 
-@pytest.mark.parametrize("kind", TAILS)
-def test_both_methods_out_of_one_forward_pass(kind: str) -> None:
+@pytest.mark.parametrize("kind", HEADS)
+def test_explain_by_methods_uses_one_forward_pass(kind: str) -> None:
     net, x, passes = make_net(kind), image(), []
     hook = net.register_forward_hook(lambda *_: passes.append(1))
     found = explain_by_methods(net, "layer", x, [2, 0])
@@ -274,42 +201,42 @@ def test_both_methods_out_of_one_forward_pass(kind: str) -> None:
 
 
 @pytest.mark.parametrize("methods", [[], ["hirescam", "cam"]])
-def test_methods_that_there_are_not(methods: list[str]) -> None:
+def test_explain_by_methods_rejects_unknown_methods(methods: list[str]) -> None:
     with pytest.raises(ValueError, match="methods must be"):
         explain_by_methods(make_net("deep"), "layer", image(), methods=methods)
 
 
 @pytest.mark.parametrize("visualizer", [HiResCAM, LayerGradCAM])
-@pytest.mark.parametrize("kind", TAILS)
-def test_all_labels_by_one_gradient(kind: str, visualizer: type, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Label by label is what makes other libraries slow."""
-    taken, grad = [], torch.autograd.grad
-    monkeypatch.setattr(torch.autograd, "grad", lambda *args, **how: taken.append(1) or grad(*args, **how))
+@pytest.mark.parametrize("kind", HEADS)
+def test_computes_all_labels_with_one_gradient(kind: str, visualizer: type, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One gradient per label would be slow."""
+    calls, grad = [], torch.autograd.grad
+    monkeypatch.setattr(torch.autograd, "grad", lambda *args, **how: calls.append(1) or grad(*args, **how))
     visualizer(make_net(kind), "layer")(image(), "all")
-    assert len(taken) == 1
+    assert len(calls) == 1
 
 
-def test_what_comes_before_the_layer_keeps_no_graph() -> None:
-    """Neither its parameters nor the image ask for gradients meanwhile: a whole graph takes much memory."""
+def test_part_before_the_layer_has_no_graph() -> None:
+    """Neither its parameters nor the image require gradients. A graph of the whole network would need much memory."""
 
     class Trunk(Net):
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             trunk = x.sin()
             graphs.append(trunk.requires_grad or self.layer.weight.mul(1).requires_grad)
-            return self.tail(self.layer(trunk))
+            return self.head(self.layer(trunk))
 
     graphs: list[bool] = []
-    HiResCAM(Trunk(2, TAILS["deep"](2)), "layer")(image().requires_grad_(), "all")
+    HiResCAM(Trunk(2, HEADS["deep"](2)), "layer")(image().requires_grad_(), "all")
     assert graphs == [False]
 
 
-def test_a_bundle_can_ask_for_it() -> None:
+def test_inferer_can_be_created_from_a_bundle_config() -> None:
     parser = ConfigParser({"inferer": {"_target_": "ActivationMapInferer", "target_layer": "layer", "class_idx": 0}})
     assert parser.get_parsed_content("inferer")(image(), make_net("pooled")).shape == (2, 1, 4, 4)
 
 
 class Asked(nn.Module):
-    """A network with layers that cannot be explained."""
+    """Network with layers that cannot be explained."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -331,23 +258,25 @@ class Asked(nn.Module):
         ("encodr.1", r"the name of a layer of Asked, but is 'encodr.1'. Did you mean 'encoder.1'"),
         ("quatsch", r"the name of a layer of Asked, but is 'quatsch'. Its parts are encoder, pool, unused, aside, out"),
         ("", r"the name of a layer of Asked, but is ''"),
-        ("unused", r"called in the network's forward pass, but is 'never called'. Take a layer that"),
+        ("unused", r"called in the network's forward pass, but is 'never called'. Choose a layer that"),
         ("aside", r"a layer on which the scores depend, but is 'without effect on them'"),
         ("out", r"a layer with output \(N, C, \*grid\), but is Tensor of shape \(2, 2\).*before the pooling"),
     ],
 )
-def test_layers_that_cannot_be_explained(layer: str, message: str) -> None:
+def test_rejects_layers_that_cannot_be_explained(layer: str, message: str) -> None:
     with pytest.raises(ValueError, match=f"target_layer must be {message}"):
         HiResCAM(Asked(), layer)(image())
 
 
-def test_a_name_deep_inside_is_found_by_its_end() -> None:
-    with pytest.raises(ValueError, match=r"Did you mean 'slices.tail.1'"):
-        HiResCAM(Folded(), "tail.1")
+def test_suggests_layers_with_the_same_last_part_of_the_name() -> None:
+    with pytest.raises(ValueError, match=r"Did you mean 'slices.head.1'"):
+        HiResCAM(Folded(), "head.1")
 
 
-def test_modules_of_another_network_and_no_layers_at_all() -> None:
-    with pytest.raises(ValueError, match=r"target_layer must be a layer of Net, but is 'Conv2d'\. Name it instead"):
+def test_rejects_modules_of_another_network_and_wrong_types() -> None:
+    with pytest.raises(
+        ValueError, match=r"target_layer must be a layer of Net, but is 'Conv2d'\. Pass its name instead"
+    ):
         HiResCAM(make_net("pooled"), make_net("pooled").layer)
     with pytest.raises(TypeError, match="target_layer must be of type str or Module"):
         HiResCAM(make_net("pooled"), 3)
@@ -363,32 +292,36 @@ def test_modules_of_another_network_and_no_layers_at_all() -> None:
         (3, ValueError, "class_idx must be between 0 and 2, but is 3. The network has 3 labels, counted from 0"),
         (-1, ValueError, "class_idx must be between 0 and 2"),
         ([0, 7], ValueError, "class_idx must be between 0 and 2"),
-        ([], ValueError, "class_idx must be whole numbers, at least one"),
-        ([0.5], ValueError, "class_idx must be whole numbers"),
-        ([[0], [1], [2]], ValueError, "class_idx must be one row for each of the 2 samples"),
-        ([[0, 1], [2]], ValueError, "class_idx must be whole numbers"),
-        ("every", ValueError, 'class_idx must be a number, numbers, "all" or None'),
+        ([], ValueError, "class_idx must be one or more integers"),
+        ([0.5], ValueError, "class_idx must be one or more integers"),
+        ([[0], [1], [2]], ValueError, "class_idx must be of 2 rows, one per sample"),
+        ([[0, 1], [2]], ValueError, "class_idx must be one or more integers"),
+        (torch.tensor([0.0]), ValueError, "class_idx must be one or more integers"),
+        (torch.tensor([True]), ValueError, "class_idx must be one or more integers"),
+        (torch.tensor([1j]), ValueError, "class_idx must be one or more integers"),
+        (torch.zeros(2, 1, 1, dtype=torch.int64), ValueError, "class_idx must be one or more integers"),
+        ("every", ValueError, 'class_idx must be an integer, integers, "all" or None'),
         (1.0, TypeError, "class_idx must be of type int"),
         (True, TypeError, "class_idx must be of type int"),
     ],
 )
-def test_labels_that_are_not_there(class_idx: object, error: type[Exception], message: str) -> None:
+def test_rejects_invalid_class_idx(class_idx: object, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         HiResCAM(make_net("pooled"), "layer")(image(), class_idx)
 
 
 @pytest.mark.parametrize("wrong", ["map", "vector", "dictionary"])
-def test_networks_without_scores(wrong: str) -> None:
+def test_rejects_networks_without_scores(wrong: str) -> None:
     class Wrong(Net):
         def forward(self, x: torch.Tensor) -> object:
             features = self.layer(x)
             return {"map": features, "vector": features.mean((1, 2, 3)), "dictionary": {"logits": features}}[wrong]
 
-    with pytest.raises(ValueError, match=r"network must be one whose output is \(N, M\), but is .*Wrap the network"):
+    with pytest.raises(ValueError, match=r"network must be a module with output \(N, M\), but is .*Wrap the network"):
         HiResCAM(Wrong(2, nn.Identity()), "layer")(image())
 
 
-def test_wrong_inferers_are_refused_when_they_are_made() -> None:
+def test_inferer_checks_its_arguments_when_created() -> None:
     with pytest.raises(ValueError, match="method must be one of 'hirescam', 'gradcam', but is 'hirecam'"):
         ActivationMapInferer("layer", "hirecam")
     with pytest.raises(TypeError, match="target_layer must be of type str"):
@@ -397,6 +330,6 @@ def test_wrong_inferers_are_refused_when_they_are_made() -> None:
         ActivationMapInferer("layer", class_idx="every")
 
 
-def test_label_maps_are_a_tuple() -> None:
+def test_label_maps_are_a_named_tuple() -> None:
     maps, labels, logits = LabelMaps(*torch.zeros(3, 1, 1))
     assert maps.shape == labels.shape == logits.shape

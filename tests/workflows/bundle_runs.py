@@ -1,8 +1,9 @@
-"""Bundles as their users run them: within this process, which is faster, or by the command line itself."""
+"""Runs of bundles: within this process, which is faster, or by the command line itself."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -11,9 +12,9 @@ from typing import Any
 
 import pytest
 import torch
-from monai.bundle import ConfigWorkflow, ckpt_export
+from monai.bundle import ckpt_export
 
-from monai_pylon.workflows.bundle import bundle_folder, root_cause
+from monai_pylon.workflows.bundle import CheckedWorkflow, bundle_folder, root_cause
 
 __all__ = ["BundleRuns", "cause", "two_processes"]
 
@@ -32,31 +33,48 @@ class BundleRuns:
     def file(self, config: str) -> Path:
         return self.configs / f"{config}.json"
 
-    def parse(self, config: str, **overrides: Any) -> ConfigWorkflow:
-        """A workflow that is initialized but does not run."""
-        kind = "train" if config == "train" else "infer"
-        given = {**self.always, **overrides}
-        workflow = ConfigWorkflow(str(self.file(config)), logging_file=False, workflow_type=kind, **given)
+    def files(self, config: str) -> list[str]:
+        """Return the files of one or several configurations (joined by "+"); "evaluate" is an overlay of "train"."""
+        names = config.split("+")
+        names = ["train", *names] if names[0] == "evaluate" else names
+        return [str(self.file(name)) for name in names]
+
+    def workflow(self, config: str, **overrides: Any) -> CheckedWorkflow:
+        """Return a workflow that is not initialized."""
+        files, given = self.files(config), {**self.always, **overrides}
+        kind = "train" if Path(files[0]).stem == "train" else "infer"
+        return CheckedWorkflow(files, logging_file=False, workflow_type=kind, **given)
+
+    def parse(self, config: str, **overrides: Any) -> CheckedWorkflow:
+        """Return a workflow that is initialized but does not run."""
+        workflow = self.workflow(config, **overrides)
         workflow.initialize()
         return workflow
 
-    def run(self, config: str, **overrides: Any) -> ConfigWorkflow:
-        """What the command line does, within this process."""
+    def run(self, config: str, **overrides: Any) -> CheckedWorkflow:
+        """Run a configuration within this process, as the command line does."""
         workflow = self.parse(config, **overrides)
         workflow.run()
         return workflow
 
+    def copy(self, folder: Path, checkpoint: Path) -> Path:
+        """Copy the bundle into a folder, with a checkpoint, as if it were downloaded."""
+        bundle = folder / self.configs.parent.name
+        shutil.copytree(self.configs, bundle / "configs", ignore=shutil.ignore_patterns("logging.conf"))
+        (bundle / "models").mkdir()
+        shutil.copyfile(checkpoint, bundle / "models" / "model.pt")
+        return bundle
+
     def export_by_trace(
         self, checkpoint: Path, file: Path, shape: list[int], **overrides: Any
     ) -> torch.jit.ScriptModule:
-        """What MONAI's ckpt_export makes of a checkpoint for images of a shape (N, C, *spatial), loaded again."""
+        """Export a checkpoint by MONAI's ckpt_export for images of a shape (N, C, *spatial), and load the result."""
         ckpt_export(
             net_id="network_def",
             filepath=str(file),
             ckpt_file=str(checkpoint),
             meta_file=str(self.file("metadata")),
             config_file=str(self.file("inference")),
-            key_in_ckpt="model",
             use_trace=True,
             input_shape=shape,
             **overrides,
@@ -66,8 +84,8 @@ class BundleRuns:
     def command_line(
         self, config: str, *arguments: str | Path, launch: tuple[str, ...] = (sys.executable,)
     ) -> subprocess.CompletedProcess[str]:
-        """The command itself; several configurations are joined by a plus sign."""
-        files = [str(self.file(name)) for name in config.split("+")]
+        """Run the command itself; several configurations are joined by a plus sign."""
+        files = self.files(config)
         always = [part for key, value in self.always.items() for part in (f"--{key}", str(value))]
         file = files[0] if len(files) == 1 else str(files)
         command = [*launch, "-m", "monai.bundle", "run", "--config_file", file, *always, *map(str, arguments)]
@@ -76,7 +94,7 @@ class BundleRuns:
 
 
 def two_processes() -> tuple[str, ...]:
-    """What launches a command in two processes of this machine."""
+    """Return the command that starts two processes on this machine."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -84,5 +102,5 @@ def two_processes() -> tuple[str, ...]:
 
 
 def cause(error: pytest.ExceptionInfo[BaseException]) -> str:
-    """What an error of a run is about; see :func:`root_cause`."""
+    """Return the cause of a run's error; see :func:`root_cause`."""
     return root_cause(error.value)

@@ -1,12 +1,12 @@
-"""A short report for each public chest CT, and the labels and places that it means.
+"""Short reports for the public chest CTs, with the labels and locations that they state.
 
-Written for these tests by those who wrote the program, from the pictures of the organ masks; no radiologist saw them.
-They say nothing about the patients that one may rely on.
+The authors of this package wrote them for the tests, from figures of the organ masks. No radiologist saw them, so they
+are no reliable statement about the patients.
 """
 
 from __future__ import annotations
 
-#: By the scan's path in the folder of public scans.
+#: Report by the scan's path in the folder of public scans.
 REPORTS = {
     "nsclc_radiomics/LUNG1-001_ct.nii.gz": (
         "CLINICAL HISTORY: Radiotherapy is planned. Rule out effusion.\n"
@@ -31,7 +31,7 @@ REPORTS = {
 
 RIGHT, LEFT = (True, False, False), (False, False, True)
 
-#: By the scan's name: the labels that the report means, each with its organs (right lung, mediastinum, left lung).
+#: Labels of each report with their organs (right lung, mediastinum, left lung), by the scan's name.
 MEANT = {
     "LUNG1-001_ct": {
         "lung mass": LEFT,

@@ -1,6 +1,6 @@
-"""The bundle chest_ct_classification_axialnet as its users run it: train, go on, evaluate, explain scans, fail clearly.
+"""The bundle chest_ct_classification_axialnet in use: train, resume, evaluate, explain scans, fail clearly.
 
-The network is small and the scans are phantoms of 64 x 64 x 12 voxels, so that all of it takes seconds on a CPU.
+The network is small and the scans are phantoms of 64 x 64 x 12 voxels, so each run takes seconds on a CPU.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import nibabel
 import numpy as np
 import pytest
 import torch
-from monai.bundle import ConfigWorkflow
+from monai.bundle import ConfigWorkflow, load
 from monai.bundle.scripts import verify_net_in_out
 from monai.data import MetaTensor
 from PIL import Image
 
 from monai_pylon.data import phantom_chest_ct, read_volume
 from monai_pylon.networks import Explained, read_checkpoint
+from monai_pylon.networks.checkpoints import read_description
 from monai_pylon.networks.nets import AxialNet
 from monai_pylon.reports import save_label_nifti, save_map_nifti
 from monai_pylon.taxonomy import CHEST_CT_LABELS
@@ -38,7 +39,7 @@ SMALL = {
 FAST = {**SMALL, "phantoms": 4, "num_workers": 0, "progress": False, "tensorboard": False, "downsampling": "area"}
 EVALUATE = {key: value for key, value in FAST.items() if key != "tensorboard"} | {"num_resamples": 20}
 BUNDLE = BundleRuns(NAME)
-CARD = {"name": "axialnet", "encoder": "resnet18", "image_size": [64, 64, 12], "reduction_padding": 1}
+NETWORK_SPEC = {"name": "axialnet", "encoder": "resnet18", "image_size": [64, 64, 12], "reduction_padding": 1}
 
 
 def train(folder: Path, **overrides: Any) -> ConfigWorkflow:
@@ -97,9 +98,9 @@ def scans(tmp_path: Path) -> Path:
 
 
 def test_training_leaves_checkpoints_a_history_and_regions(trained: Path) -> None:
-    assert {file.name for file in (trained / "models").iterdir()} == {"model.pt", "last.pt"}
-    best = read_checkpoint(trained / "models" / "model.pt")
-    assert best["network"] == CARD
+    assert {file.name for file in (trained / "models").iterdir()} == {"model.pt", "model.json", "last.pt"}
+    best = read_description(trained / "models" / "model.pt")
+    assert best["network"] == NETWORK_SPEC
     assert best["inputs"] == {"spacing": SMALL["spacing"], "hu_range": [-1000, 800]}
     assert best["metric"] == "val_loss"
     (row,) = read_rows(trained / "logs" / "history.csv")
@@ -111,8 +112,8 @@ def test_training_leaves_checkpoints_a_history_and_regions(trained: Path) -> Non
 def test_the_loss_is_that_of_labels_and_regions(trained: Path) -> None:
     """An independent loop over the validation scans, with the formula written out."""
     workflow = BUNDLE.parse("train", **FAST, bundle_root=str(trained))
-    network = make_network(CARD, bundle=NAME, num_classes=80).eval()
-    network.load_state_dict(read_checkpoint(trained / "models" / "model.pt")["model"])
+    network = make_network(NETWORK_SPEC, bundle=NAME, num_classes=80).eval()
+    network.load_state_dict(read_checkpoint(trained / "models" / "model.pt"))
     losses = []
     for item in workflow.parser.get_parsed_content("validate#dataset"):
         with torch.no_grad():
@@ -176,9 +177,9 @@ def test_a_folder_of_ones_own_trains_although_one_scan_is_broken(
     batches = list(workflow.parser.get_parsed_content("train#dataloader"))
     assert sorted(batch["name"][0] for batch in batches) == ["s0", "s0", "s1"], "s0 takes the place of s2"
     assert all(batch["image"].std() > 0.1 for batch in batches), "batch norms see scans only"
-    best = read_checkpoint(tmp_path / "run" / "models" / "model.pt")
-    assert best["network"]["labels"] == labels
-    assert best["model"]["head.weight"].shape[0] == 2
+    best = tmp_path / "run" / "models" / "model.pt"
+    assert read_description(best)["network"]["labels"] == labels
+    assert read_checkpoint(best)["head.weight"].shape[0] == 2
     assert len(list((tmp_path / "run" / "cache").iterdir())) == 3
 
 
@@ -308,7 +309,7 @@ def test_thresholds_are_tuned_once_and_for_this_checkpoint(
     before = file.read_text()
     with caplog.at_level("INFO"):
         BUNDLE.run("evaluate", **EVALUATE, bundle_root=str(trained), output=str(tmp_path))
-    assert "tuned on the validation part before" in caplog.text
+    assert "tuned on the validation section before" in caplog.text
     assert file.read_text() == before
     assert (tmp_path / "evaluation.csv").read_text() == (evaluated / "evaluation.csv").read_text()
 
@@ -317,7 +318,7 @@ def test_a_broken_scan_is_left_out_of_an_evaluation(folder: Path, trained: Path,
     text = (folder / "labels.csv").read_text().replace("training", "test")
     (folder / "labels.csv").write_text(text)
     labels = ["lung mass", "pneumonia"]
-    network = make_network({**CARD, "labels": labels}, bundle=NAME, num_classes=2)
+    network = make_network({**NETWORK_SPEC, "labels": labels}, bundle=NAME, num_classes=2)
     torch.save(network.state_dict(), tmp_path / "two.pt")
     given = {"dataset_dir": str(folder), "labels": labels, "checkpoint": str(tmp_path / "two.pt")}
     given |= {"bundle_root": str(tmp_path), "output": str(tmp_path / "out")}
@@ -370,7 +371,7 @@ def test_a_broken_scan_does_not_stop_the_others(trained: Path, scans: Path, tmp_
 def test_the_same_patient_as_nifti_and_as_npz_gets_the_same_scores(trained: Path, scans: Path, tmp_path: Path) -> None:
     """The file of RAD-ChestCT has no spacing of its own: here its voxels are taken for 0.8 mm, so it is padded."""
     bare = tmp_path / "bare.pt"  # weights alone say nothing of the spacing in which they were trained
-    torch.save(read_checkpoint(trained / "models" / "model.pt")["model"], bare)
+    shutil.copyfile(trained / "models" / "model.pt", bare)
     given = {"spacing": [2.0, 2.0, 8.0], "checkpoint": str(bare), "nifti": False, "overlay": False}
     made = phantom_chest_ct(5, shape=(60, 60, 60), spacing=(0.8, 0.8, 0.8), noise=0)
     save_map_nifti(tmp_path / "x.nii.gz", np.rint(made.image), made.affine)
@@ -466,7 +467,7 @@ def test_scans_made_in_another_way_than_in_training_are_refused(
     ],
 )
 def test_wrong_values_are_errors_that_help(overrides: dict[str, Any], message: str, tmp_path: Path) -> None:
-    with pytest.raises((RuntimeError, NotImplementedError)) as error:
+    with pytest.raises((RuntimeError, NotImplementedError, ValueError)) as error:
         train(tmp_path, **{"phantoms": 1, **overrides})
     assert message in cause(error)
     assert not (tmp_path / "models").exists()
@@ -477,7 +478,7 @@ def test_wrong_values_are_errors_that_help(overrides: dict[str, Any], message: s
     [
         (lambda ct: np.where(ct > 100, np.nan, ct), "must be finite"),
         (lambda ct: np.full_like(ct, -1000), "-1000 HU everywhere"),
-        (lambda ct: ct[..., :1], "It is a single slice"),
+        (lambda ct: ct[..., :1], "at least 2 slices"),
         (lambda ct: ct + 1024, "1024 higher"),
     ],
 )
@@ -494,6 +495,16 @@ def test_scans_that_are_none_get_a_row_with_the_reason(
 
 
 # --- what MONAI's model zoo checks
+
+
+def test_monai_loads_the_trained_network(trained: Path, tmp_path: Path) -> None:
+    """`monai.bundle.load` with the installed configurations: every variable is the trained one."""
+    bundle = BUNDLE.copy(tmp_path, trained / "models" / "model.pt")
+    override = {key: value for key, value in NETWORK_SPEC.items() if key != "name"}
+    network = load(NAME, bundle_dir=tmp_path, device="cpu", net_override=override)
+    state = torch.load(bundle / "models" / "model.pt", weights_only=True)
+    assert network.state_dict().keys() == state.keys()
+    assert all(torch.equal(value, state[key]) for key, value in network.state_dict().items())
 
 
 @pytest.mark.parametrize("name", sorted(network_table(bundle=NAME)))
@@ -542,8 +553,8 @@ def test_a_checkpoint_is_exported_by_trace(trained: Path, tmp_path: Path) -> Non
     shape = [1, 1, *SMALL["image_size"]]
     checkpoint = trained / "models" / "model.pt"
     exported = BUNDLE.export_by_trace(checkpoint, tmp_path / "model.ts", shape, **SMALL)
-    network = make_network(CARD, bundle=NAME, num_classes=80).eval()
-    network.load_state_dict(read_checkpoint(checkpoint)["model"])
+    network = make_network(NETWORK_SPEC, bundle=NAME, num_classes=80).eval()
+    network.load_state_dict(read_checkpoint(checkpoint))
     image = torch.randn(2, 1, *SMALL["image_size"])
     with torch.no_grad():
         torch.testing.assert_close(exported(image), network(image), rtol=1e-5, atol=1e-5)

@@ -153,7 +153,7 @@ def test_a_misspelt_override_names_the_nearest_key(cohort: Path, tmp_path: Path)
         ({"input": "/there/is/no/such/folder"}, "such/folder"),
         ({"min_lung_ml": -1}, "min_lung_ml"),
         ({"fallback": "centre_half"}, "Did you mean 'center_half'?"),
-        ({}, "Name it: --input PATH"),
+        ({}, "Give --input PATH."),
     ],
 )
 def test_wrong_values_are_errors_before_anything_runs(overrides: dict[str, Any], message: str, tmp_path: Path) -> None:
@@ -182,11 +182,11 @@ def test_the_demo_says_where_the_results_lie(ct: str, cohort: Path, tmp_path: Pa
     ]
     result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     name = "good" if ct else "phantom_ct"
-    assert f"The results lie in {tmp_path}" in result.stdout
+    assert f"The results are in {tmp_path}" in result.stdout
     for file in (f"{name}_organs.nii.gz", f"{name}_overlay.png", "quality.csv"):
         assert file in result.stdout
         assert (tmp_path / file).is_file()
-    assert ("Dice against the phantom's known organs" in result.stdout) == (not ct)
+    assert ("Dice against the phantom's true organs" in result.stdout) == (not ct)
     assert ("point localization" in result.stdout) == (tmp_path / "pylon_demo.png").is_file() == (not ct)
     assert ("with the mask loss" in result.stdout) == (tmp_path / "axialnet_demo.png").is_file() == (not ct)
 

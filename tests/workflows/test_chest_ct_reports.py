@@ -105,7 +105,7 @@ def test_the_labels_of_generated_reports_are_the_phantoms(cohort, phantoms) -> N
 
 def test_the_page_names_what_was_left_out(cohort) -> None:
     page = (cohort[0] / "summary.html").read_text()
-    for words in ("nobody", "lonely", "broken", "no identifier", "<b>5</b> scans can train", "chest_ct_classification"):
+    for words in ("nobody", "lonely", "broken", "no identifier", "<b>5</b> scans ready", "chest_ct_classification"):
         assert words in page
 
 
@@ -190,7 +190,7 @@ def test_labels_from_elsewhere_make_a_folder_to_train_from(labeled_cohort, phant
             *(("", name, "no masks" if name == "broken" else "no report") for name in others),
         ]
     )
-    assert "the table of labels tells nothing of it" in (output / "summary.html").read_text()
+    assert "all labels of this scan are unknown in the table" in (output / "summary.html").read_text()
     assert len(list((output / "regions").iterdir())) == 4
 
 
@@ -198,7 +198,7 @@ def test_reports_that_fit_no_scan_end_with_a_page(phantoms, tmp_path: Path) -> N
     table = write_reports(tmp_path / "r.csv", [("somebody", "Left mass.")])
     with pytest.raises(RuntimeError) as error:
         run_here(input=str(phantoms[0] / "p0"), reports=str(table), output=str(tmp_path / "out"))
-    assert "no two of which make a pair" in cause(error)
+    assert "No scan has both labels and masks" in cause(error)
     assert "somebody" in (tmp_path / "out" / "summary.html").read_text()
 
 
@@ -209,7 +209,7 @@ def test_reports_that_fit_no_scan_end_with_a_page(phantoms, tmp_path: Path) -> N
         ({"reports": "/there/is/no/such.csv"}, "no/such.csv"),
         ({"labels": "/there/is/no/such.csv"}, "no/such.csv"),
         ({"labels": str(BUNDLE.file("reports"))}, "a table with the columns report,abnormality"),
-        ({"labels": "labels.csv", "reports": "reports.csv"}, "labels must be None where reports are given"),
+        ({"labels": "labels.csv", "reports": "reports.csv"}, "labels must be None if reports are given"),
         ({"duplicates": "joined"}, "Did you mean 'join'?"),
         ({"silent": "absnt"}, "Did you mean 'absent'?"),
         ({"keep_scans": "move"}, "'link', 'copy'"),

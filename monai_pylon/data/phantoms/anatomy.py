@@ -1,7 +1,7 @@
-"""One chest, described in millimetres: the shapes that the CT phantom renders and the radiograph phantom projects.
+"""Anatomy of one chest in millimetres: the shapes that the CT phantom renders and the radiograph phantom projects.
 
-The origin lies in the middle of the chest, the axes point to the patient's right, front and head (RAS). Every number
-varies a little from seed to seed; the lungs are asymmetric because the heart and the aorta take room on the left.
+The origin is the middle of the chest; the axes point to the patient's right, front and head (RAS). Every number varies
+a little from seed to seed. The lungs are asymmetric because heart and aorta lie more to the left.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from monai_pylon.data.phantoms.shapes import Tube, superellipse_depth, superelli
 
 __all__ = ["Anatomy", "make_anatomy"]
 
-#: How far below the top of the cupola the lungs' outline has widened by its own radius, mm.
+#: Drop of the lung's outline below the top of the cupola at a distance of one radius, mm.
 _CUPOLA_DROP = 38.0
 
 
 class Anatomy(NamedTuple):
-    """The shapes of one patient. Sides are +1 for the right lung and -1 for the left one.
+    """Shapes of one patient. The argument ``side`` is +1 for the right and -1 for the left lung.
 
     Attributes:
-        chest: half width, half depth of the chest cavity, mm.
-        apex: height of the top of the lungs, mm.
-        domes: height of the right and of the left diaphragm, mm.
-        body: half width, half depth of the body at the chest, mm.
-        fat: thickness of the fat under the skin, mm.
-        mediastinum: heart, vessels and airways, and the surfaces where the lungs meet them.
-        rib_phase: height of the first rib, mm.
-        rib_gap: distance between ribs, mm.
+        chest: Half width and half depth of the chest cavity, mm.
+        apex: Height of the top of the lungs, mm.
+        domes: Height of the right and the left diaphragm, mm.
+        body: Half width and half depth of the body at the chest, mm.
+        fat: Thickness of the subcutaneous fat, mm.
+        mediastinum: Heart, vessels and airways, and the surfaces where the lungs meet them.
+        rib_phase: Height of the first rib, mm.
+        rib_gap: Distance between ribs, mm.
         lung_hu: HU of lung without its vessels.
         arms: "up" or "down".
 
@@ -52,7 +52,7 @@ class Anatomy(NamedTuple):
     arms: str
 
     def thorax_depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Depth (...) inside the inner surface of the ribs, without a floor: the diaphragm is not part of it."""
+        """Return the depth (...) inside the inner surface of the ribs, mm; the diaphragm is not part of it."""
         width, depth = self.chest
         taper = 1.0 - 0.06 * ((z + 40.0) / 100.0) ** 2
         wall = superellipse_depth(x, y, width * taper, depth * taper)
@@ -60,16 +60,16 @@ class Anatomy(NamedTuple):
         return np.minimum(wall, self._cupola(np.maximum(np.abs(x) - 48.0, 0.0) / 42.0, y, z))
 
     def _cupola(self, u: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Depth (...) under the top of a lung, ``u`` radii beside its middle."""
+        """Return the depth (...) below the top of a lung, at ``u`` radii beside its middle, mm."""
         radius = np.where(y > -20.0, 50.0, 60.0).astype(np.float32)
         v = (y + 20.0) / radius
         roof = self.apex - _CUPOLA_DROP * (u * u + v * v) - z
         return roof / np.sqrt(1.0 + (2 * _CUPOLA_DROP) ** 2 * ((u / 42.0) ** 2 + (v / radius) ** 2))
 
     def thorax_faces(self, x: np.ndarray, z: np.ndarray, grow: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
-        """Where a line from back to front at (x, z) enters and leaves the thorax, grown by some mm: y (...) of both.
+        """Return the y (...) at which a line from back to front at (x, z) enters and leaves the thorax.
 
-        Both lie at the middle of the cupola where the line misses the thorax.
+        The thorax is enlarged by ``grow`` mm. If the line misses it, both are the y of the middle of the cupola.
         """
         taper = 1.0 - 0.06 * ((z + 40.0) / 100.0) ** 2
         reach = superellipse_reach(x, self.chest[0] * taper + grow, self.chest[1] * taper + grow)
@@ -81,23 +81,26 @@ class Anatomy(NamedTuple):
     def lung_spans(
         self, y: np.ndarray, z: np.ndarray, side: int, gap: np.ndarray | float = 0.0
     ) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Where a line from left to right at (y, z) runs in the pleural cavity of one side: ``lung_depth`` above 0.
+        """Return the spans of a line from left to right at (y, z) inside one pleural cavity.
+
+        Inside means that ``lung_depth`` is positive.
 
         Args:
-            y, z: coordinates that broadcast to ``(...)``, mm.
+            y, z: Coordinates that broadcast to ``(...)``, mm.
             side: +1 right, -1 left.
-            gap: how far the lung has come off wall and cupola, mm, broadcasting likewise; 60 at most.
+            gap: Distance of the lung from chest wall and cupola, as in a pneumothorax, mm, broadcasting likewise; 60 at
+                most.
 
         Returns:
-            two spans, beside and beyond the diaphragm's dome; each the lower and the higher x (...), empty where the
-            first is not the lower one.
+            Two spans, medial and lateral to the dome of the diaphragm. Each is the lower and the higher x (...), empty
+            if the first is not the lower one.
         """
         taper = 1.0 - 0.06 * ((z + 40.0) / 100.0) ** 2
         wall = superellipse_reach(y, self.chest[1] * taper - gap, self.chest[0] * taper - gap)
         v = (y + 20.0) / np.where(y > -20.0, np.float32(50.0), np.float32(60.0))
         above = (self.apex - z) / _CUPOLA_DROP - v * v
         under = above - gap / _CUPOLA_DROP
-        # beside the mediastinum the lung stays where it is
+        # the gap does not move the medial border
         inner = 48.0 - 62.0 * np.sqrt(np.maximum(above, 0.0))
         first = np.maximum(side * self.mediastinum.surface(y, z, side), inner)
         cupola = 48.0 + (42.0 - 0.6 * gap) * np.sqrt(np.maximum(under, 0.0))
@@ -108,17 +111,17 @@ class Anatomy(NamedTuple):
         return [(low, high) if side > 0 else (-high, -low) for low, high in spans]
 
     def trunk_chord(self, x: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """How far a line from back to front at (x, z) runs within trunk and neck (...), mm."""
+        """Return the length (...) of a line from back to front at (x, z) inside trunk and neck, mm."""
         width, depth, _ = self._body_section(z)
         return 2.0 * superellipse_reach(x, width, depth)
 
     def fissure_depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray, side: int) -> np.ndarray:
-        """Millimetres (...) behind the oblique fissure of one side: positive in the lower lobe."""
+        """Return the distance (...) behind the oblique fissure of one side, mm; positive in the lower lobe."""
         bow = 0.0012 * (side * x - 70.0) ** 2
         return -0.62 * (y + 8.0) - 0.78 * (z + 12.0) - 0.1 * (side * x - 60.0) - bow
 
     def floor_depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Millimetres (...) above the diaphragm, a dome on either side."""
+        """Return the distance (...) above the diaphragm, which has a dome on either side, mm."""
         top = self.domes[1] + (self.domes[0] - self.domes[1]) / (1.0 + np.exp(-x / 12.0))
         u, v = np.abs(x) - 58.0, y - 22.0
         u = u / np.where(u > 0, np.float32(62.0), np.float32(130.0))
@@ -126,17 +129,17 @@ class Anatomy(NamedTuple):
         return (z - top + 32.0 * (u * u + v * v)) / np.sqrt(1.0 + (u * u + v * v))
 
     def medial_depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray, side: int) -> np.ndarray:
-        """Millimetres (...) beside the mediastinum and under the medial slope of the cupola of one side."""
+        """Return the distance (...) from the mediastinum and the medial slope of the cupola of one side, mm."""
         cupola = self._cupola(np.minimum(side * x - 48.0, 0.0) / 62.0, y, z)
         return np.minimum(cupola, self.mediastinum.beside(x, y, z, side))
 
     def lung_depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray, side: int) -> np.ndarray:
-        """Depth (...) inside the pleural cavity of one side: wall, diaphragm, cupola and mediastinum."""
+        """Return the depth (...) inside the pleural cavity of one side, mm."""
         depth = np.minimum(self.thorax_depth(x, y, z), self.floor_depth(x, y, z))
         return np.minimum(depth, self.medial_depth(x, y, z, side))
 
     def arm(self, side: int) -> Tube:
-        """The upper arm of one side, raised beside the head or lying along the body."""
+        """Return the upper arm of one side, raised beside the head or along the body."""
         if self.arms == "up":
             return Tube(np.array([[side * 132, -25, 100], [side * 118, -10, 260.0]]), np.array([56.0, 46.0]))
         beside = self.body[0] + 2.0
@@ -144,7 +147,7 @@ class Anatomy(NamedTuple):
         return Tube(ends, np.array([52.0, 40.0]))
 
     def long_bones(self) -> list[Tube]:
-        """Both clavicles and both upper arm bones."""
+        """Return both clavicles and both humeri."""
         bones = []
         for side in (1, -1):
             arm = self.arm(side)
@@ -155,24 +158,24 @@ class Anatomy(NamedTuple):
         return bones
 
     def body_depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Depth (...) inside the skin of trunk and neck, without the arms."""
+        """Return the depth (...) inside the skin of trunk and neck, without the arms, mm."""
         width, depth, back = self._body_section(z)
         return superellipse_depth(x, y - back, width, depth)
 
     def _body_section(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Half width, half depth and middle (y) of the trunk at heights (...)."""
+        """Return half width, half depth and middle (y) of the trunk at heights (...), mm."""
         heights = [-400.0, -180.0, -60.0, 40.0, 95.0, 128.0, 146.0, 158.0, 180.0, 400.0]
         widths = [0.93, 0.93, 0.97, 1.0, 1.08, 1.02, 0.72, 0.42, 0.36, 0.36]
         depths = [0.95, 0.96, 1.0, 0.98, 0.86, 0.72, 0.6, 0.53, 0.52, 0.52]
         width, depth = (np.interp(z, heights, share).astype(np.float32) for share in (widths, depths))
-        # the back stays on the table: a thinner section moves backwards
+        # the back lies on the table, so that a thinner section lies further back
         back = self.body[1] * (depth - 1.0) * 0.75 - 6.0
         return self.body[0] * width, self.body[1] * depth, back
 
     def rib_depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray, wall: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Depth (...) inside the ribs, and how far round from spine (0) to sternum (1), given the thorax depth."""
+        """Return the depth (...) inside the ribs, mm, and the share of the way round from spine (0) to sternum (1)."""
         round_ = np.arctan2(np.abs(x), -(y + 0.0 * z)) / np.pi
-        # ribs fall from spine to breastbone, the lower ones more
+        # ribs descend from spine to sternum, the lower ones more
         fall = 52.0 + 46.0 * np.clip((70.0 - z) / 120.0, 0.0, 1.0)
         slant = z + fall * np.sin(np.pi * 0.72 * round_) - self.rib_phase
         number = np.clip(np.round(slant / self.rib_gap), -11, 0)
@@ -191,14 +194,14 @@ def make_anatomy(
     """Draw one patient.
 
     Args:
-        rng: the source of every variation.
+        rng: Random numbers for every variation.
         arms: "up" or "down".
-        heart_scale: 1 for a heart of ordinary size, 1.3 and more for an enlarged one.
-        shift: how far the heart and the vessels are pushed towards the right, mm.
-        dome_rise: how far the right and the left diaphragm stand too high, mm.
+        heart_scale: 1 for a heart of normal size, 1.3 and more for an enlarged one.
+        shift: Displacement of heart and vessels towards the right, mm.
+        dome_rise: Elevation of the right and the left diaphragm, mm.
 
     Returns:
-        the patient.
+        The patient.
 
     Example:
         >>> make_anatomy(np.random.default_rng(3)).arms

@@ -1,4 +1,4 @@
-"""A chest CT with known organs, lesions, labels and report, rendered from one analytic anatomy."""
+"""Chest CT with known organs, lesions, labels and report, rendered from one analytic anatomy."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from monai_pylon.utils import check, check_choice, check_type
 
 __all__ = ["ChestCTPhantom", "phantom_chest_ct"]
 
-#: Voxels rendered at once, so that the working memory stays small on the finest grids.
+#: Voxels rendered at once; limits the memory on fine grids.
 _SLAB_VOXELS = 2_500_000
 
 
 class ChestCTPhantom(NamedTuple):
-    """A phantom chest CT and everything that is known about it. ``MetaTensor(image[None], affine=affine)`` works.
+    """Phantom chest CT with its truth. ``MetaTensor(image[None], affine=affine)`` works.
 
-    The lungs in ``organs`` are what PARTITION's regions are for, the places where a lung's abnormalities may be: the
-    whole pleural cavity of a side, with parenchyma, vessels and bronchi, nodules and masses, consolidated, fibrotic and
-    collapsed lung, and with fluid or air in the pleural space (effusion and pneumothorax are lung labels in Table 5).
-    Trachea and main bronchi are mediastinum. ``structures`` tells lung from fluid and air.
+    The lungs in ``organs`` are the regions in which PARTITION allows lung abnormalities: the whole pleural cavity of a
+    side, with parenchyma, vessels and bronchi, nodules and masses, consolidated, fibrotic and collapsed lung, and fluid
+    or air in the pleural space (effusion and pneumothorax are lung labels in Table 5). Trachea and main bronchi are
+    mediastinum. ``structures`` separates lung from fluid and air.
 
     Attributes:
-        image: float32 (X, Y, Z), HU (plus the offset asked for).
-        affine: float64 (4, 4), voxel indices to RAS mm; array axes are left, posterior, superior as in most CT.
+        image: float32 (X, Y, Z), HU plus ``hu_offset``.
+        affine: float64 (4, 4), voxel indices to RAS mm; the array axes are left, posterior, superior as in most CTs.
         organs: uint8 (X, Y, Z), 0 background, 1 right lung, 2 mediastinum, 3 left lung.
         structures: uint8 (X, Y, Z), values as in ``PHANTOM_STRUCTURES``.
-        lesions: name -> bool (X, Y, Z), one entry for each kind of finding drawn: "nodule", "mass", "effusion",
-            "collapse", "consolidation", "ild", "pneumothorax". Empty without findings.
+        lesions: bool (X, Y, Z) by kind of finding: "nodule", "mass", "effusion", "collapse", "consolidation", "ild",
+            "pneumothorax". Empty without findings.
         labels: uint8 (80,), in the order of ``CHEST_CT_LABELS``.
         locations: bool (80, 3): right lung, mediastinum, left lung.
-        report: the findings section of a report that says the same.
+        report: Findings section of a report with the same content.
 
     Example:
         >>> phantom_chest_ct(0, shape=(48, 40, 40), spacing=(8, 8, 8)).organs.shape
@@ -84,34 +84,34 @@ def phantom_chest_ct(
     hu_offset: float = 0.0,
     noise: float = 20.0,
 ) -> ChestCTPhantom:
-    """Make a chest CT of a patient who does not exist.
+    """Render a synthetic chest CT.
 
     Args:
-        seed: the patient: another seed is another patient, the same seed the same one bit by bit. The switches
-            change only what they name.
+        seed: The patient. The same seed gives the same CT bit by bit. A finding or setting changes only what it names.
         shape: (X, Y, Z) voxels.
         spacing: (x, y, z) mm.
-        nodules: how many lung nodules, 3 to 12 mm in radius, every third on the pleura.
-        mass: a lung mass: "right", "left", "both", True (the seed chooses the side), False or None. Likewise:
-        effusion: pleural fluid at the back, with the lung pressed airless beside it.
-        collapse: an airless lower lobe; the whole lung at severity 0.9 and more.
-        consolidation: airspace filled, with air bronchograms, reaching the pleura.
-        ild: interstitial lung disease: reticulation and honeycombing under the pleura.
-        pneumothorax: air in front of a lung that has come off the wall.
-        severity: 0 to 1, the size of every finding.
-        off_centre: how far the patient lies from the scanner's centre, RAS mm.
-        rotation: how far the patient is turned about the long axis, degrees, towards the left side.
+        nodules: Number of lung nodules, 3 to 12 mm in radius; every third one lies on the pleura.
+        mass: Lung mass: "right", "left", "both", True (the seed chooses the side), False or None. The same values apply
+            to the following findings.
+        effusion: Pleural fluid at the back, with compressed lung beside it.
+        collapse: Airless lower lobe; the whole lung from severity 0.9 on.
+        consolidation: Filled airspace with air bronchograms that reaches the pleura.
+        ild: Interstitial lung disease: reticulation and honeycombing under the pleura.
+        pneumothorax: Air in front of a lung that is detached from the chest wall.
+        severity: Size of every finding, 0 to 1.
+        off_centre: Position of the patient relative to the scanner's center, RAS mm.
+        rotation: Rotation of the patient about the long axis towards the left side, degrees.
         arms: "up" beside the head, or "down" along the body.
-        cropped: cut the field of view at the sides 6 mm inside the lungs' outer edge; X is then smaller.
-        hu_offset: added to every voxel (1024 for raw scanner values).
-        noise: standard deviation of the noise, HU.
+        cropped: If True, the field of view ends 6 mm inside the lateral border of the lungs, and X is smaller.
+        hu_offset: Added to every voxel (1024 for raw scanner values).
+        noise: Standard deviation of the noise, HU.
 
     Returns:
-        the image with its truth.
+        The image with its truth.
 
     Raises:
-        TypeError: where an argument has the wrong type.
-        ValueError: where an argument has a value that makes no chest.
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of its range.
 
     Example:
         >>> phantom = phantom_chest_ct(1, shape=(48, 40, 40), spacing=(8, 8, 8), effusion="left")
@@ -166,7 +166,7 @@ def _render_slabs(
 
 
 def _add_noise(image: np.ndarray, rng: np.random.Generator, noise: float) -> None:
-    """Noise as a scanner makes it, a little smoothed within the slice; nothing below -1024 HU."""
+    """Add noise, slightly smoothed within each slice as in scanners, and clip at -1024 HU."""
     for z in range(image.shape[2] if noise > 0 else 0):
         grain = gaussian_filter(rng.standard_normal(image.shape[:2], dtype=np.float32), 0.6)
         image[..., z] += grain * (noise / grain.std())

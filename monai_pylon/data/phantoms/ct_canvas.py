@@ -1,4 +1,4 @@
-"""The volume that a CT phantom is painted on: HU with soft edges, and the names of what was painted."""
+"""Volume that a CT phantom is painted on: HU with soft edges, and the structure and organ of each voxel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from monai_pylon.data.phantoms.shapes import Box, Grid, cone_depth, cover
 
 __all__ = ["PHANTOM_STRUCTURES", "Canvas"]
 
-#: The values of the structures map, by name. Later structures lie over earlier ones.
+#: Values of the map of structures, by name. Later structures are painted over earlier ones.
 PHANTOM_STRUCTURES: dict[str, int] = {
     name: value
     for value, name in enumerate(
@@ -24,11 +24,11 @@ PHANTOM_STRUCTURES: dict[str, int] = {
 
 
 class Canvas:
-    """A slab of a volume while it is painted.
+    """Slab of a volume while it is painted.
 
     Args:
-        grid: the voxel centres.
-        edge: width of the soft edge, mm; about a voxel.
+        grid: The voxel centers.
+        edge: Width of the soft edge, about one voxel, mm.
 
     Example:
         >>> canvas = Canvas(Grid((np.arange(3.0), np.arange(3.0), np.arange(3.0))), edge=1.0)
@@ -49,13 +49,13 @@ class Canvas:
         name: str,
         where: tuple[slice, slice, slice] = (slice(None),) * 3,
     ) -> None:
-        """Lay a shape over what is there.
+        """Paint a shape over the present content.
 
         Args:
-            depth: (x, y, z) mm inside the shape on the part ``where`` of the grid.
-            hu: its HU, a number or (x, y, z).
-            name: what it is, one of ``PHANTOM_STRUCTURES``.
-            where: the part of the grid.
+            depth: (x, y, z), depth inside the shape on the part ``where`` of the grid, mm.
+            hu: HU of the shape, a number or (x, y, z).
+            name: Its structure, one of ``PHANTOM_STRUCTURES``.
+            where: The part of the grid.
         """
         share = cover(depth, self.edge)
         part = self.image[where]
@@ -63,7 +63,7 @@ class Canvas:
         self.structures[where][np.broadcast_to(depth > 0, part.shape)] = PHANTOM_STRUCTURES[name]
 
     def paint_in(self, box: Box, depth: Callable[..., np.ndarray], hu: float, name: str) -> None:
-        """Paint a shape, given as a function of (x, y, z), within a box."""
+        """Paint a shape, given as a depth function of (x, y, z), inside a box."""
         part = self.grid.crop(box)
         if part is not None:
             where, grid = part
@@ -77,7 +77,7 @@ class Canvas:
         grow: float = 0.0,
         inside: np.ndarray | None = None,
     ) -> None:
-        """Paint round cones (S, 8), widened by ``grow`` mm, where ``inside`` (X, Y, Z), a depth, is positive."""
+        """Paint round cones (S, 8), widened by ``grow`` mm, where the depth ``inside`` (X, Y, Z) is positive."""
         reach = segments[:, 6:8].max(axis=1) + grow + self.edge
         lows = np.minimum(segments[:, :3], segments[:, 3:6]) - reach[:, None]
         highs = np.maximum(segments[:, :3], segments[:, 3:6]) + reach[:, None]
@@ -89,6 +89,6 @@ class Canvas:
             where, grid = part
             segment = segments[index] + (0, 0, 0, 0, 0, 0, grow, grow)
             depth, radius = cone_depth(segment, grid.x, grid.y, grid.z)
-            # a tube thinner than the voxel fills only its own share of it
+            # a tube thinner than a voxel fills only a share of it
             depth = np.minimum(depth, np.pi * radius**2 / self.edge - 0.5 * self.edge)
             self.paint(depth if inside is None else np.minimum(depth, inside[where]), hu, name, where)

@@ -1,4 +1,4 @@
-"""Findings of the CT phantom: what is drawn for each switch, and how it changes the lung it lies in."""
+"""Findings of the CT phantom: their position and size, and the change of the lung that each causes."""
 
 from __future__ import annotations
 
@@ -12,22 +12,21 @@ from monai_pylon.data.phantoms.shapes import Ellipsoid, cover
 
 __all__ = ["CT_FINDINGS", "PhantomFinding", "LungFields", "Texture", "WHOLE_LUNG", "alter_lung", "draw_findings"]
 
-#: The findings in the order in which they are drawn and reported.
+#: Findings in the order of drawing and reporting.
 CT_FINDINGS = ("nodule", "mass", "effusion", "collapse", "consolidation", "ild", "pneumothorax")
 
-
-#: From this severity on, the whole lung is collapsed rather than its lower lobe.
+#: Severity from which the whole lung is collapsed instead of its lower lobe.
 WHOLE_LUNG = 0.9
 
 
 class PhantomFinding(NamedTuple):
-    """One finding of one lung.
+    """Finding of one lung.
 
     Attributes:
-        name: one of ``CT_FINDINGS``.
+        name: One of ``CT_FINDINGS``.
         side: +1 right lung, -1 left lung.
-        balls: the ellipsoids of a nodule, a mass or a consolidation.
-        severity: 0 to 1, how large.
+        balls: Ellipsoids of a nodule, a mass or a consolidation.
+        severity: Size, 0 to 1.
         lobe: "upper", "middle" or "lower".
 
     Example:
@@ -43,11 +42,11 @@ class PhantomFinding(NamedTuple):
 
 
 class Texture:
-    """Smooth random values in space: a coarse lattice of them, interpolated.
+    """Smooth random values in space, interpolated from a coarse lattice.
 
     Args:
-        rng: the source.
-        step: distance of the lattice's nodes, mm.
+        rng: Random numbers.
+        step: Distance between the nodes of the lattice, mm.
 
     Example:
         >>> texture = Texture(np.random.default_rng(0), step=20.0)
@@ -61,24 +60,24 @@ class Texture:
         self.values = rng.standard_normal(nodes, dtype=np.float32)
 
     def __call__(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Values of about unit spread (...) at patient coordinates in mm that broadcast to ``(...)``."""
+        """Return values (...) of about unit standard deviation at coordinates in mm that broadcast to ``(...)``."""
         where = np.stack(np.broadcast_arrays((x + 170) / self.step, (y + 130) / self.step, (z + 170) / self.step))
         return map_coordinates(self.values, where, order=1, mode="grid-wrap", output=np.float32)
 
 
 class LungFields(NamedTuple):
-    """One lung on a grid while it is being changed: what is lung, what else fills the pleural cavity, and its HU.
+    """Lung on a grid while findings change it: its extent, its HU, and the other content of the pleural cavity.
 
     Attributes:
-        x, y, z: coordinates that broadcast to (X, Y, Z), mm.
-        up: height against gravity, mm; the same as y unless the patient is turned.
+        x, y, z: Coordinates that broadcast to (X, Y, Z), mm.
+        up: Height against gravity, mm; equal to y unless the patient is rotated.
         side: +1 right, -1 left.
-        wall: (X, Y, Z) depth from the chest wall, mm.
-        lung: (X, Y, Z) depth inside the lung, mm.
-        hu: (X, Y, Z) HU of the lung.
-        air: depth inside pleural air, mm, or None.
-        fluid: depth inside pleural fluid, mm, or None.
-        masks: name -> depth inside the finding, mm.
+        wall: (X, Y, Z), depth from the chest wall, mm.
+        lung: (X, Y, Z), depth inside the lung, mm.
+        hu: (X, Y, Z), HU of the lung.
+        air: Depth inside pleural air, mm, or None.
+        fluid: Depth inside pleural fluid, mm, or None.
+        masks: Depth inside each finding by name, mm.
 
     Example:
         >>> LungFields._fields[:4]
@@ -106,7 +105,7 @@ def _lobe(centre: np.ndarray, side: int, anatomy: Anatomy) -> str:
 
 
 def _place(rng: np.random.Generator, anatomy: Anatomy, side: int, low: float, high: float) -> np.ndarray:
-    """A point (3,) whose depth inside the lung lies between two values, mm."""
+    """Return a point (3,) with a depth inside the lung between two values, mm."""
     points = rng.uniform((12, -100, -115), (140, 95, anatomy.apex), size=(1500, 3)) * (side, 1, 1)
     depth = anatomy.lung_depth(points[:, 0], points[:, 1], points[:, 2], side)
     fit = (depth > low) & (depth < high)
@@ -116,16 +115,16 @@ def _place(rng: np.random.Generator, anatomy: Anatomy, side: int, low: float, hi
 def draw_findings(
     rng: np.random.Generator, anatomy: Anatomy, wanted: dict[str, tuple[int, ...]], severity: float
 ) -> list[PhantomFinding]:
-    """Place the findings that a phantom was asked for.
+    """Place the findings that were requested for a phantom.
 
     Args:
-        rng: the source.
-        anatomy: the patient.
-        wanted: name -> sides (+1 right, -1 left), one finding for each.
+        rng: Random numbers.
+        anatomy: The patient.
+        wanted: Sides (+1 right, -1 left) by name of the finding; one finding for each side.
         severity: 0 to 1.
 
     Returns:
-        the findings, in the order of ``CT_FINDINGS``.
+        The findings, in the order of ``CT_FINDINGS``.
 
     Example:
         >>> from monai_pylon.data.phantoms.anatomy import make_anatomy
@@ -159,7 +158,7 @@ def draw_findings(
 
 
 def _pneumothorax(lung: LungFields, finding: PhantomFinding, anatomy: Anatomy) -> LungFields:
-    # the patient lies on the back: air collects in front and at the apex
+    # the patient lies on the back, so that air collects in front and at the apex
     front = np.clip((lung.up + 40.0) / 110.0, 0.0, 1.0) + np.clip((lung.z - anatomy.apex + 70.0) / 90.0, 0.0, 0.8)
     gap = (8.0 + 44.0 * finding.severity) * np.minimum(front, 1.0)
     air = np.minimum(lung.lung, gap - lung.wall)
@@ -167,11 +166,11 @@ def _pneumothorax(lung: LungFields, finding: PhantomFinding, anatomy: Anatomy) -
 
 
 def _effusion(lung: LungFields, finding: PhantomFinding, anatomy: Anatomy) -> LungFields:
-    # fluid lies at the back, higher towards the base, and creeps up along the wall
+    # fluid collects at the back, higher towards the base and along the wall
     level = -105.0 + 115.0 * finding.severity - 0.16 * (lung.z + 20.0) + 16.0 * np.exp(-np.maximum(lung.wall, 0) / 9.0)
     above = (lung.up - level) * 0.95
     fluid = np.minimum(lung.lung, -above)
-    # the lung that floats on it is pressed airless
+    # the lung next to it is compressed and airless
     pressed = cover(10.0 + 10.0 * finding.severity - above, 5.0)
     hu = lung.hu + pressed * (38.0 - lung.hu) * np.clip((10.0 - lung.z) / 60.0, 0.0, 1.0)
     rest = np.minimum(lung.lung, above)
@@ -179,7 +178,7 @@ def _effusion(lung: LungFields, finding: PhantomFinding, anatomy: Anatomy) -> Lu
 
 
 def _collapse(lung: LungFields, finding: PhantomFinding, anatomy: Anatomy) -> LungFields:
-    # the lower lobe, folded back against the spine and the diaphragm; the whole lung where severity is near 1
+    # the lower lobe, retracted towards spine and diaphragm
     behind = anatomy.fissure_depth(lung.x, lung.y, lung.z, lung.side) + 0.35 * (48.0 - lung.side * lung.x)
     within = np.minimum(behind - 46.0 + 40.0 * finding.severity, lung.lung)
     if finding.severity >= WHOLE_LUNG:
@@ -197,7 +196,7 @@ def _consolidation(lung: LungFields, finding: PhantomFinding, texture: Texture) 
 
 
 def _ild(lung: LungFields, finding: PhantomFinding, textures: dict[str, Texture]) -> LungFields:
-    # a mesh of thickened septa and small cysts under the pleura, patchy, worst behind and at the bases
+    # thickened septa and small cysts under the pleura, patchy, most severe at the back and at the bases
     worse = np.clip((50.0 - lung.z - 0.5 * lung.y) / 130.0, 0.05, 1.0)
     reach = (6.0 + 44.0 * finding.severity) * worse + 5.0 * textures["patchy"](lung.x, lung.y, lung.z)
     within = np.minimum(lung.lung, reach - lung.wall)
@@ -210,16 +209,16 @@ def _ild(lung: LungFields, finding: PhantomFinding, textures: dict[str, Texture]
 def alter_lung(
     lung: LungFields, findings: list[PhantomFinding], anatomy: Anatomy, textures: dict[str, Texture]
 ) -> LungFields:
-    """Put every finding that changes the lung as a whole into it; nodules and masses are painted later.
+    """Apply every finding that changes the lung as a whole; nodules and masses are painted later.
 
     Args:
-        lung: one lung on a grid.
-        findings: all findings; those of the other side are left alone.
-        anatomy: the patient.
-        textures: "patchy" and "fine".
+        lung: One lung on a grid.
+        findings: All findings; those of the other side are skipped.
+        anatomy: The patient.
+        textures: "patchy" and, with ILD, "fine".
 
     Returns:
-        the lung, changed.
+        The changed lung.
 
     Example:
         >>> alter_lung(LungFields(*[np.zeros(1)] * 4, 1, *[np.zeros(1)] * 3, None, None, {}), [], None, {}).masks

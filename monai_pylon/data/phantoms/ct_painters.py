@@ -1,4 +1,4 @@
-"""The painters of the CT phantom, in the order in which they cover each other."""
+"""Painters of the CT phantom, in painting order: later ones paint over earlier ones."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["render"]
 
 
 class _Fields(NamedTuple):
-    """What several painters need: coordinates, height against gravity, depth in skin and ribs, diaphragm."""
+    """Arrays that several painters need: coordinates, height against gravity, depth in skin and ribs, diaphragm."""
 
     x: np.ndarray
     y: np.ndarray
@@ -36,7 +36,7 @@ def _skin(anatomy: Anatomy, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.n
 
 
 def _paint_table(canvas: Canvas, scene: Scene) -> None:
-    # the table stays level when the patient is turned: the scanner's own axes
+    # the table follows the scanner's axes and stays level if the patient is rotated
     level = Grid(canvas.grid.axes, 0.0, (0.0, canvas.grid.shift[1], 0.0))
     half, thick = 130.0 + 90.0 * scene.chances[0], 16.0 + 8.0 * scene.chances[1]
     sag = 0.0006 * (scene.chances[2] > 0.5) * level.x**2
@@ -54,7 +54,7 @@ def _paint_body(canvas: Canvas, f: _Fields, scene: Scene) -> None:
     fat = anatomy.fat * np.where(f.wall > -60.0, 0.8, 0.6)
     grain = scene.textures["soft"](f.x, f.y, f.z)
     canvas.paint(f.skin - fat, 50.0 + 9.0 * grain, "muscle")
-    # fat between the layers of muscle
+    # fat between muscle layers
     canvas.paint(np.minimum(f.skin - fat - 3.0, 1.2 - np.abs(f.wall + 13.0 + 3.0 * grain)), -80.0, "fat")
 
 
@@ -63,9 +63,9 @@ def _paint_bones(canvas: Canvas, f: _Fields, scene: Scene) -> None:
     x, y, z = f.x, f.y, f.z
     ribs, round_ = anatomy.rib_depth(x, y, z, f.wall)
     ribs = np.minimum(ribs, f.skin - 5.0)
-    gristle = round_ > 0.74
-    canvas.paint(ribs, np.where(gristle, 105.0, 520.0), "bone")
-    canvas.paint(np.where(gristle, -9.0, ribs - 1.6), 190.0, "bone")
+    cartilage = round_ > 0.74
+    canvas.paint(ribs, np.where(cartilage, 105.0, 520.0), "bone")
+    canvas.paint(np.where(cartilage, -9.0, ribs - 1.6), 190.0, "bone")
     plate = np.minimum(3.2 - np.abs(-f.wall - 20.0), (0.11 - np.abs(round_ - 0.33)) * 300.0)
     plate = np.minimum(np.minimum(plate, f.skin - 6.0), 52.0 - np.abs(z - 52.0))
     canvas.paint(np.where(np.abs(x) > 55.0, plate, -9.0), 420.0, "bone")
@@ -140,11 +140,11 @@ def _paint_abdomen(canvas: Canvas, f: _Fields, scene: Scene) -> None:
     organ((-88, -42, left - 58), (38, 44, 46), 50.0, "abdomen")
     stomach = (-62.0, 22.0, left - 36.0 - 8.0 * chances[6]), (46.0, 42.0, 38.0)
     organ(*stomach, 30.0, "stomach")
-    # the patient lies on the back: gas rises to the front wall of the stomach
+    # the patient lies on the back, so that gas rises to the front wall of the stomach
     level = stomach[0][1] - 8.0 + 26.0 * chances[7]
     gas = np.minimum(Ellipsoid(*stomach).depth(f.x, f.y, f.z), hollow - 3.5) - 2.0
     canvas.paint(np.minimum(gas, f.up - level), -985.0, "stomach gas")
-    # the colon: its left bend close under the diaphragm, its right bend under the liver
+    # the colon: its left flexure close to the diaphragm, its right flexure below the liver
     for wall, hu, name in ((0.0, 40.0, "abdomen"), (2.0, -960.0, "bowel gas")):
         for number in range(6):
             turn, size = 1.1 * number, 11.0 + 9.0 * chances[9 + number % 4] - wall
@@ -154,7 +154,7 @@ def _paint_abdomen(canvas: Canvas, f: _Fields, scene: Scene) -> None:
 
 
 def _paint_lung(canvas: Canvas, f: _Fields, scene: Scene, side: int, inside: np.ndarray) -> dict[str, np.ndarray]:
-    """Paint one pleural cavity, write the depth inside its lung into ``inside``, return a mask for each finding."""
+    """Paint one pleural cavity, write the depth inside its lung to ``inside``, and return a mask for each finding."""
     anatomy = scene.anatomy
     masks = {finding.name: np.zeros(canvas.grid.shape, dtype=bool) for finding in scene.findings}
     part = canvas.grid.crop(Box((-30 if side > 0 else -170, -130, -200), (170 if side > 0 else 30, 130, 140)))
@@ -200,11 +200,11 @@ def render(canvas: Canvas, scene: Scene) -> dict[str, np.ndarray]:
     """Paint a scene on a slab.
 
     Args:
-        canvas: the slab, still empty.
-        scene: what there is to paint.
+        canvas: The slab, still empty.
+        scene: The scene.
 
     Returns:
-        finding -> bool (X, Y, Z), one entry for each kind of finding in the scene; empty where the slab holds none.
+        bool (X, Y, Z) by finding, for each kind of finding in the scene; all False if the slab holds none.
 
     Example:
         >>> from monai_pylon.data.phantoms.ct_scene import make_scene
@@ -228,7 +228,7 @@ def render(canvas: Canvas, scene: Scene) -> dict[str, np.ndarray]:
         lesions[name] |= mask
     canvas.paint_tubes(scene.vessels, 40.0, "lung vessel", inside=lung - 1.0)
     _paint_balls(canvas, scene, lung, lesions)
-    # bronchi come through the mediastinum, but never lie bare in pleural fluid or air
+    # bronchi pass through the mediastinum, but not through pleural fluid or air
     names = PHANTOM_STRUCTURES["pleural fluid"], PHANTOM_STRUCTURES["pleural air"]
     dry = np.where(np.isin(canvas.structures, names), np.float32(-9.0), np.float32(9.0))
     canvas.paint_tubes(scene.bronchi, -120.0, "lung vessel", grow=0.8, inside=dry)

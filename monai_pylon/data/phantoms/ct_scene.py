@@ -1,4 +1,4 @@
-"""Everything that a CT phantom is drawn from, except the noise: the patient, the findings, the trees, the textures."""
+"""Scene of a CT phantom: patient, findings, trees and textures; everything random except the noise."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["Scene", "make_scene"]
 
 
 class Scene(NamedTuple):
-    """What there is to render.
+    """Content of one CT before rendering.
 
     Attributes:
-        anatomy: the patient.
-        findings: the findings drawn.
-        vessels: (B, 8) branches of both lungs' arteries and veins.
-        bronchi: (B, 8) branches of both bronchial trees, beyond the main bronchi.
+        anatomy: The patient.
+        findings: The findings.
+        vessels: (B, 8), branches of the arteries and veins of both lungs.
+        bronchi: (B, 8), branches of both bronchial trees beyond the main bronchi.
         textures: "soft" (lung), "patchy" (consolidation) and, with ILD, "fine".
-        chances: (16,) uniform numbers for whatever else varies (table, stomach, bowel).
+        chances: (16,) uniform numbers for everything else that varies (table, stomach, bowel).
 
     Example:
         >>> make_scene(0, {}, severity=0.5, arms="up").findings
@@ -38,28 +38,30 @@ class Scene(NamedTuple):
 
 
 def make_scene(seed: int, sides: dict[str, tuple[int, ...]], severity: float, arms: str) -> Scene:
-    """Draw a patient, each part from its own random stream, so that a switch leaves the rest of the chest as it is.
+    """Draw a patient.
+
+    Each part has a random stream of its own, so that a finding does not change the rest of the chest.
 
     Args:
-        seed: the patient.
-        sides: finding -> sides (+1 right, -1 left), one finding for each.
+        seed: The patient.
+        sides: Sides (+1 right, -1 left) by name of the finding; one finding for each side.
         severity: 0 to 1.
         arms: "up" or "down".
 
     Returns:
-        the scene.
+        The scene.
 
     Example:
         >>> make_scene(0, {"effusion": (-1,)}, severity=0.5, arms="up").findings[0].name
         'effusion'
     """
-    patient, places, growth, speckle = (np.random.default_rng([seed, part]) for part in range(4))
+    patient, positions, growth, speckle = (np.random.default_rng([seed, part]) for part in range(4))
     collapsed = sides.get("collapse", ())
-    # a collapsed lung pulls the heart towards it and the diaphragm up
+    # a collapsed lung draws the heart towards it and raises the diaphragm
     pull = 16.0 * severity * (collapsed[0] if len(collapsed) == 1 else 0)
     right, left = (24.0 * severity * (side in collapsed) for side in (1, -1))
     anatomy = make_anatomy(patient, arms=arms, shift=pull, dome_rise=(right, left))
-    findings = draw_findings(places, anatomy, sides, severity)
+    findings = draw_findings(positions, anatomy, sides, severity)
     vessels, bronchi = [], []
     for side in (1, -1):
         vessels += [grow_lung_tree(growth, anatomy, side, kind) for kind in ("arteries", "veins")]

@@ -1,4 +1,4 @@
-"""Phantom datasets: patients rendered on request, with nothing to download and nothing on disk."""
+"""Phantom datasets: patients rendered on request, without downloads and without files."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ __all__ = ["PhantomChestCTs", "PhantomRadiographs"]
 
 
 class SeededPhantoms(Dataset):
-    """Patients who are made anew, each from a seed of its own, whenever they are asked for.
+    """Base class of datasets whose items are rendered from a seed on each access.
 
     Args:
-        count: how many.
-        first_seed: of the first; the others count on from there.
+        count: Number of items.
+        first_seed: Seed of the first item; the seeds of the others follow it.
     """
 
     def __init__(self, count: int, first_seed: int) -> None:
@@ -41,32 +41,32 @@ class SeededPhantoms(Dataset):
         return self.make(self.first_seed + index % self.count)
 
     def make(self, seed: int) -> dict[str, Any]:
-        """The item of a seed."""
+        """Render the item of a seed."""
         raise NotImplementedError
 
 
-#: What a phantom covers along (x, y, z), in mm.
+#: Extent of a phantom along (x, y, z), mm.
 _EXTENT_MM = (360.0, 320.0, 320.0)
-#: How often each finding is drawn.
+#: Probability of each finding.
 _SHARE = 0.35
 _FINDINGS = ("mass", "effusion", "collapse", "consolidation", "ild", "pneumothorax")
 
 
 class PhantomChestCTs(SeededPhantoms):
-    """CTs of patients who do not exist, as the items of `rad_chestct_datalist` are once their scan is read.
+    """Dataset of phantom chest CTs, with the items of `rad_chestct_datalist` after reading.
 
     Each item has image, MetaTensor (1, X, Y, Z) in HU; organs, MetaTensor (1, X, Y, Z) uint8; label (80,) float32;
-    locations (80, 3) bool; patient_id, its seed as text; name. Every finding is drawn in about a third of the patients,
-    by the seed, and nodules in half of them; the same seed gives the same patient every time.
+    locations (80, 3) bool; patient_id, the seed as text; and name. Depending on the seed, each finding is drawn in
+    about a third of the patients, and nodules in half of them. The same seed gives the same patient.
 
     Args:
-        count: how many.
+        count: Number of patients.
         spacing: (x, y, z) in mm; a phantom covers 360 x 320 x 320 mm.
-        first_seed: of the first patient; the others count on from there. Give training and test sets seeds of their
-            own.
+        first_seed: Seed of the first patient; the seeds of the others follow it. Give training and test sets different
+            seeds.
 
     Raises:
-        ValueError: for no patient at all, a negative seed, a spacing that makes no chest.
+        ValueError: If count is not positive, the seed is negative, or the spacing leaves too few voxels.
 
     Example:
         >>> scans = PhantomChestCTs(2, spacing=(8, 8, 8), first_seed=7)
@@ -81,7 +81,7 @@ class PhantomChestCTs(SeededPhantoms):
         self.shape = tuple(max(1, round(mm / step)) for mm, step in zip(_EXTENT_MM, self.spacing, strict=True))
 
     def phantom(self, seed: int) -> ChestCTPhantom:
-        """The patient of a seed with all that is known of him: image and organs (X, Y, Z), lesions, and the report."""
+        """Render the patient of a seed, with image and organs (X, Y, Z), lesions and report."""
         draw = np.random.default_rng([seed, 200])
         findings: dict[str, Any] = {name: bool(draw.random() < _SHARE) for name in _FINDINGS}
         nodules = int(draw.integers(1, 4)) if draw.random() < 0.5 else 0
@@ -89,7 +89,7 @@ class PhantomChestCTs(SeededPhantoms):
         return phantom_chest_ct(seed, self.shape, self.spacing, nodules=nodules, severity=severity, **findings)
 
     def make(self, seed: int) -> dict[str, Any]:
-        """The item of a seed."""
+        """Render the item of a seed."""
         phantom = self.phantom(seed)
         return {
             "image": MetaTensor(torch.from_numpy(phantom.image)[None], affine=torch.from_numpy(phantom.affine)),
@@ -102,21 +102,20 @@ class PhantomChestCTs(SeededPhantoms):
 
 
 class PhantomRadiographs(SeededPhantoms):
-    """Radiographs of patients who do not exist, as the items of `chest_xray14_datalist` are once their image is read.
+    """Dataset of phantom radiographs, with the items of `chest_xray14_datalist` after reading.
 
-    Each item has image, MetaTensor (1, H, W) between 0 and 1; label (14,) uint8; boxes (K, 5) float32
-    [x1, y1, x2, y2, class]; patient_id, its seed; view; name. A radiograph takes some hundredths of a second, so none
-    is
-    kept; the same seed gives the same radiograph every time.
+    Each item has image, MetaTensor (1, H, W) between 0 and 1; label (14,) uint8; boxes (K, 5) float32 [x1, y1, x2, y2,
+    class]; patient_id, the seed; view; and name. The same seed gives the same radiograph. Rendering takes a few
+    hundredths of a second, so nothing is cached.
 
     Args:
-        count: how many.
-        size: rows and columns.
-        first_seed: of the first radiograph; the others count on from there. Give training and test sets seeds of
-        their own.
+        count: Number of radiographs.
+        size: Number of rows and of columns.
+        first_seed: Seed of the first radiograph; the seeds of the others follow it. Give training and test sets
+            different seeds.
 
     Raises:
-        ValueError: for no radiograph at all, or a negative seed.
+        ValueError: If count is not positive, or the seed is negative.
 
     Example:
         >>> radiographs = PhantomRadiographs(2, size=64, first_seed=7)
@@ -130,7 +129,7 @@ class PhantomRadiographs(SeededPhantoms):
         self.size = size
 
     def make(self, seed: int) -> dict[str, Any]:
-        """The item of a seed."""
+        """Render the item of a seed."""
         radiograph = phantom_radiograph(seed, size=self.size)
         return {
             "image": MetaTensor(torch.from_numpy(radiograph.image), affine=torch.eye(4, dtype=torch.float64)),

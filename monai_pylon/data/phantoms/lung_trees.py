@@ -1,4 +1,4 @@
-"""Trees of vessels and bronchi that fill a lung: every branch heads for the middle of the tissue it serves."""
+"""Trees of vessels and bronchi that fill a lung; every branch points to the middle of the tissue it supplies."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ def grow_tree(
 ) -> np.ndarray:
     """Grow a tree from a hilum into a lung.
 
-    The lung's points are halved again and again; each half is served by one branch, half as much flow each
+    The points of the lung are divided in half at each generation. One branch supplies each half with half of the flow
     (Murray's law with exponent 2.7).
 
     Args:
-        rng: draws the 2^levels points that the tree must reach.
+        rng: Random numbers for the 2^levels points that the tree must reach.
         root: (3,), where the tree enters, mm.
-        inside: depth (K,) of points in the lung, mm.
-        box: lowest and highest corner (3,) of the lung.
-        levels: number of generations.
-        radius: radius of the first branch, mm.
+        inside: Function that returns the depth (K,) of points in the lung, mm.
+        box: Lowest and highest corner (3,) of the lung.
+        levels: Number of generations.
+        radius: Radius of the first branch, mm.
 
     Returns:
         (B, 8): both ends (3 + 3) and both radii of each branch, thickest first.
@@ -70,11 +70,11 @@ def grow_lung_tree(
     """Grow the arteries, the veins or the bronchi of one lung.
 
     Args:
-        rng: the source.
-        anatomy: the patient.
+        rng: Random numbers.
+        anatomy: The patient.
         side: +1 right, -1 left.
         kind: "arteries", "veins" or "bronchi" (beyond the main bronchus).
-        levels: number of generations; as many as a CT shows where None.
+        levels: Number of generations; None for as many as a CT shows.
 
     Returns:
         (B, 8): both ends (3 + 3) and both radii of each branch.

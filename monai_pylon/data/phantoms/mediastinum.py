@@ -1,7 +1,7 @@
-"""Heart, great vessels, airways and gullet in millimetres, and the two surfaces where the lungs meet them.
+"""Heart, great vessels, airways and oesophagus in millimetres, and the two surfaces where the lungs meet them.
 
-Each surface is a height field: at every (front, head) position, how far to the right or to the left the lung begins.
-Where no organ lies between the lungs they nearly touch: the anterior and posterior junction lines.
+Each surface is a height field: for every (anterior, superior) position it holds the x at which the right or the left
+lung begins. If no organ lies between the lungs, they nearly touch, as at the anterior and posterior junction lines.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ from monai_pylon.data.phantoms.shapes import Ellipsoid, Tube
 
 __all__ = ["Mediastinum", "make_mediastinum"]
 
-#: The height fields' grid: first node and step of the front and head axes, and the number of nodes, mm.
+#: Grid of the height fields over the anterior and superior axes: first node and step in mm, number of nodes.
 _ORIGIN, _STEP, _NODES = (-126.0, -180.0), 3.0, (85, 121)
 
 
 class Mediastinum(NamedTuple):
-    """The organs between the lungs.
+    """Organs between the lungs.
 
     Attributes:
-        heart: the chambers, as ellipsoids.
-        vessels: name -> tube ("aorta", "pulmonary artery", "vena cava", ...).
-        airways: trachea, right and left main bronchus.
-        oesophagus: the gullet.
-        hila: right and left hilum (3,) each, where the trees of vessels and bronchi enter.
-        surfaces: (2, A, S), right and left lung surface: x in mm over the front and head axes.
-        slopes: (2, A, S), length of the surfaces' normal, to turn x distances into true ones.
+        heart: Chambers, as ellipsoids.
+        vessels: Tubes by name ("aorta", "pulmonary trunk", ...).
+        airways: Trachea, right and left main bronchus.
+        oesophagus: Oesophagus.
+        hila: Right and left hilum, (3,) each, where vessels and bronchi enter the lung.
+        surfaces: (2, A, S), right and left lung surface: x in mm over the anterior and superior axes.
+        slopes: (2, A, S), length of the surfaces' normals, which converts distances along x to true distances.
 
     Example:
         >>> organs = make_mediastinum(np.random.default_rng(0))
@@ -46,11 +46,11 @@ class Mediastinum(NamedTuple):
     slopes: np.ndarray
 
     def surface(self, y: np.ndarray, z: np.ndarray, side: int) -> np.ndarray:
-        """The x (...) at which the lung of one side begins, at coordinates that broadcast to ``(...)``, mm."""
+        """Return the x (...) at which the lung of one side begins, mm, at coordinates that broadcast to ``(...)``."""
         return _look_up(self.surfaces[0 if side > 0 else 1], y, z)
 
     def beside(self, x: np.ndarray, y: np.ndarray, z: np.ndarray, side: int) -> np.ndarray:
-        """Millimetres (...) from the mediastinum into the lung of one side; negative within the mediastinum."""
+        """Return the distance (...) from the mediastinum into one lung, mm; negative inside the mediastinum."""
         slope = _look_up(self.slopes[0 if side > 0 else 1], y, z)
         return side * (x - self.surface(y, z, side)) / slope
 
@@ -61,9 +61,9 @@ def _look_up(field: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
 
 
 def _tube(rng: np.random.Generator, points: list[tuple[float, float, float]], radii: list[float] | float) -> Tube:
-    places = np.array(points, float)
-    places += rng.normal(0.0, 1.0, places.shape) * (1.2, 1.2, 2.0)
-    return Tube(places, np.broadcast_to(np.asarray(radii, float), len(points)).copy())
+    moved = np.array(points, float)
+    moved += rng.normal(0.0, 1.0, moved.shape) * (1.2, 1.2, 2.0)
+    return Tube(moved, np.broadcast_to(np.asarray(radii, float), len(points)).copy())
 
 
 def make_mediastinum(
@@ -72,13 +72,13 @@ def make_mediastinum(
     """Draw the organs between the lungs.
 
     Args:
-        rng: the source of every variation.
-        heart_scale: scale of the heart's radii.
-        shift: how far everything but the spine is pushed towards the right, mm.
-        floor: height of the higher diaphragm, on which the heart rests, mm.
+        rng: Random numbers for every variation.
+        heart_scale: Scale of the heart's radii.
+        shift: Displacement of everything but the spine towards the right, mm.
+        floor: Height of the higher diaphragm, on which the heart rests, mm.
 
     Returns:
-        the organs and the lung surfaces.
+        The organs and the lung surfaces.
 
     Example:
         >>> make_mediastinum(np.random.default_rng(0)).surfaces.shape
@@ -117,24 +117,24 @@ def make_mediastinum(
         "left subclavian": _tube(rng, [(s - 16, -26, c + 26), (-24, -28, c + 58), (-52, -20, c + 82)], [6, 5, 5]),
     }
     t = float(rng.uniform(7.5, 9.5))
-    windpipe = [(0, -2, c + 150), (0, -8, c + 100), (1, -16, c + 50), tuple(carina)]
+    trachea = [(0, -2, c + 150), (0, -8, c + 100), (1, -16, c + 50), tuple(carina)]
     right = [tuple(carina), (s + 20, -23, c - 14), (s + 36, -25, c - 26)]
     left = [tuple(carina), (s - 22, -24, c - 18), (s - 44, -28, c - 34)]
     airways = (
-        Tube(np.array(windpipe, float), np.full(4, t)),
+        Tube(np.array(trachea, float), np.full(4, t)),
         _tube(rng, right, [0.85 * t, 0.8 * t, 0.7 * t]),
         _tube(rng, left, [0.75 * t, 0.7 * t, 0.6 * t]),
     )
-    gullet = _tube(rng, [(-3, -32, c + 150), (-5, -36, c + 40), (-4, -40, c - 40), (-12, -36, c - 110)], 6.5)
+    oesophagus = _tube(rng, [(-3, -32, c + 150), (-5, -36, c + 40), (-4, -40, c - 40), (-12, -36, c - 110)], 6.5)
     hila = (airways[1].points[-1], airways[2].points[-1])
-    surfaces = _surfaces(rng, heart, [*vessels.values(), *airways, gullet], c)
+    surfaces = _surfaces(rng, heart, [*vessels.values(), *airways, oesophagus], c)
     gradients = [np.gradient(surface, _STEP) for surface in surfaces]
     slopes = np.stack([np.sqrt(1.0 + np.minimum(g[0] ** 2 + g[1] ** 2, 15.0)) for g in gradients])
-    return Mediastinum(heart, vessels, airways, gullet, hila, surfaces, slopes)
+    return Mediastinum(heart, vessels, airways, oesophagus, hila, surfaces, slopes)
 
 
 def _hold_balls(right: np.ndarray, left: np.ndarray, balls: np.ndarray) -> None:
-    """Move the surfaces (A, S) outwards to hold balls (B, 4), each a centre and a radius; looks only around each."""
+    """Move the surfaces (A, S) outwards so that they enclose spheres (B, 4), each a center and a radius."""
     x, radius = balls[:, 0, None, None], balls[:, 3, None, None]
     reach = np.arange(int(2.0 * balls[:, 3].max() / _STEP) + 2)
     first = np.ceil((balls[:, 1:3] - balls[:, 3:] - _ORIGIN) / _STEP).astype(int)
@@ -150,7 +150,7 @@ def _hold_balls(right: np.ndarray, left: np.ndarray, balls: np.ndarray) -> None:
 
 
 def _surfaces(rng: np.random.Generator, heart: tuple[Ellipsoid, ...], tubes: list[Tube], carina: float) -> np.ndarray:
-    """Both lung surfaces (2, A, S): the organs' outlines, with fat in their angles."""
+    """Compute both lung surfaces (2, A, S): the outline of the organs, with fat in the angles between them."""
     y = _ORIGIN[0] + _STEP * np.arange(_NODES[0], dtype=np.float32)[:, None]
     z = _ORIGIN[1] + _STEP * np.arange(_NODES[1], dtype=np.float32)[None, :]
     half = float(rng.uniform(1.0, 1.8))
@@ -163,7 +163,7 @@ def _surfaces(rng: np.random.Generator, heart: tuple[Ellipsoid, ...], tubes: lis
     balls = np.concatenate([tube.spheres(9.0) for tube in tubes])
     _hold_balls(right, left, balls + np.array([0.0, 0.0, 0.0, 3.0]))
     for lobe in heart:
-        # a turned ellipsoid, replaced by the upright one of the same extent
+        # replace the rotated ellipsoid by an upright one of the same extent
         co, si = np.cos(lobe.angle), np.sin(lobe.angle)
         (x, front, up), (a, b, h) = lobe.centre, lobe.radii
         a, b, h = np.hypot(a * co, b * si) + 4, np.hypot(a * si, b * co) + 4, h + 4

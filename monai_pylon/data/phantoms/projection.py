@@ -1,9 +1,8 @@
-"""The radiograph of a radiograph phantom: where the beam casts each point, and how thick a shape is along each ray.
+"""Projection of the anatomy onto a flat detector: positions of points, and thickness of shapes along each ray.
 
-Three ways to project, none of which needs a volume. A solid is cut into sheets across the beam; on every row of the
-radiograph a sheet is one span from its first to its last millimetre, and spans add up by their two ends alone. A tube
-is
-a cloud of points with the tube's own mass. Whatever else there is has a closed form.
+Three projections avoid a volume. A solid is cut into sheets across the beam: on each row of the detector, a sheet
+covers one span, and spans are added by their two ends. A tube becomes a cloud of points with the mass of the tube.
+Other shapes have a closed form.
 """
 
 from __future__ import annotations
@@ -20,20 +19,22 @@ __all__ = ["Detector", "PatientPose"]
 
 
 class PatientPose(NamedTuple):
-    """How the patient stands between source and radiograph. Detector coordinates (u, v) point to the patient's right
-    and head.
+    """Pose of the patient between X-ray source and detector.
+
+    Detector coordinates (u, v) in mm point to the patient's right and to the head.
 
     Attributes:
-        turn: rotation about the long axis, radians.
-        tip: how far the front of the chest is cast above the back, mm/mm; lordotic where positive.
-        lean: sideways lean of the long axis, mm/mm.
-        bend: sideways bow of the spine, mm at 150 mm from the middle.
-        shift: (u, v) of the patient's origin on the radiograph, mm.
-        radiograph_at: the front (positive: PA view) or back coordinate y at which the radiograph stands, mm.
-        distance: from the source to the radiograph, mm.
+        turn: Rotation about the long axis, radians.
+        tip: Upward shift of the front of the chest against the back, mm/mm; positive is lordotic.
+        lean: Sideways lean of the long axis, mm/mm.
+        bend: Sideways curvature of the spine, mm at 150 mm from the middle.
+        shift: (u, v) of the patient's origin on the detector, mm.
+        detector_at: Coordinate y of the detector, mm: positive in front of the patient (PA view), negative behind (AP
+            view).
+        distance: Distance from source to detector, mm.
 
     Example:
-        >>> pose = PatientPose(radiograph_at=100.0, distance=1000.0)
+        >>> pose = PatientPose(detector_at=100.0, distance=1000.0)
         >>> [float(round(value, 3)) for value in pose.cast(80.0, -100.0, 40.0)]
         [100.0, 50.0]
     """
@@ -43,48 +44,49 @@ class PatientPose(NamedTuple):
     lean: float = 0.0
     bend: float = 0.0
     shift: tuple[float, float] = (0.0, 0.0)
-    radiograph_at: float = 120.0
+    detector_at: float = 120.0
     distance: float = 1800.0
 
     def enlargement(self, y: Any) -> Any:
-        """How much larger than life the radiograph shows what lies at ``y`` (...)."""
-        return self.distance / (self.distance - abs(self.radiograph_at - y))
+        """Return the magnification (...) of structures at depth ``y`` (...)."""
+        return self.distance / (self.distance - abs(self.detector_at - y))
 
     def sway(self, v: Any) -> Any:
-        """How far lean and bend move a row (...) to the right, mm."""
+        """Return the shift (...) of row ``v`` to the right by lean and bend, mm."""
         return self.lean * v + self.bend * (v / 150.0) ** 2
 
     def cast(self, x: Any, y: Any, z: Any) -> tuple[Any, Any]:
-        """Where points (...) of the patient fall on the radiograph: u, v (...), mm."""
+        """Project points (...) of the patient onto the detector: u, v (...), mm."""
         large = self.enlargement(y)
         v = large * (z + self.tip * y) + self.shift[1]
         return large * (math.cos(self.turn) * x + math.sin(self.turn) * y) + self.shift[0] + self.sway(v), v
 
     def height(self, v: np.ndarray, y: np.ndarray | float) -> np.ndarray:
-        """The height z (...) above the patient's origin that row ``v`` shows at depth ``y``."""
+        """Return the height z (...) above the patient's origin that row ``v`` shows at depth ``y``."""
         return (v - self.shift[1]) / self.enlargement(y) - self.tip * y
 
     def beside(self, u: np.ndarray, v: np.ndarray, y: np.ndarray | float) -> np.ndarray:
-        """The patient's x (...) that the radiograph point (u, v) shows at depth ``y``."""
+        """Return the patient's x (...) that the detector point (u, v) shows at depth ``y``."""
         across = (u - self.shift[0] - self.sway(v)) / self.enlargement(y)
         return (across - math.sin(self.turn) * y) / math.cos(self.turn)
 
 
 class Detector:
-    """A square radiograph. Rows run from head to foot, columns from the patient's right to the left.
+    """Square detector. Rows run from head to foot, columns from the patient's right to the left.
 
     Args:
-        size: pixels a side.
-        width: mm a side.
-        pose: how the patient stands before it.
+        size: Number of pixels of a side.
+        width: Length of a side, mm.
+        pose: Pose of the patient in front of it.
 
     Attributes:
-        u: (1, W) mm to the patient's right of the radiograph's middle; ``v``: (H, 1) mm above it.
-        pixel: mm a pixel.
+        u: (1, W), mm to the patient's right of the detector's middle.
+        v: (H, 1), mm above the detector's middle.
+        pixel: Edge of a pixel, mm.
 
     Example:
-        >>> radiograph = Detector(4, 40.0, PatientPose())
-        >>> radiograph.u.tolist(), float(radiograph.v[0, 0])
+        >>> detector = Detector(4, 40.0, PatientPose())
+        >>> detector.u.tolist(), float(detector.v[0, 0])
         ([[15.0, 5.0, -5.0, -15.0]], 15.0)
     """
 
@@ -95,30 +97,30 @@ class Detector:
         self.u, self.v = centres[None, :].astype(np.float32), centres[:, None].astype(np.float32)
 
     def columns(self, u: np.ndarray | float) -> np.ndarray:
-        """The place (...) of ``u`` among the columns' borders: 0 the radiograph's left border, W its right one."""
+        """Return the position (...) of ``u`` along the columns: 0 at the left border, W at the right one."""
         return self.size / 2 - np.asarray(u) / self.pixel
 
     def rows(self, v: np.ndarray | float) -> np.ndarray:
-        """The place (...) of ``v`` among the rows' borders: 0 the radiograph's upper border, H its lower one."""
+        """Return the position (...) of ``v`` along the rows: 0 at the upper border, H at the lower one."""
         return self.size / 2 - np.asarray(v) / self.pixel
 
     def part(self, low: Sequence[float] | np.ndarray, high: Sequence[float] | np.ndarray) -> tuple[slice, slice]:
-        """Pixel rows and columns that touch the box of two corners (u, v); empty if it lies off the detector."""
+        """Return the rows and columns that touch a box (u, v); empty if it is off the detector."""
         borders = [self.rows(high[1]), self.rows(low[1]) + 1, self.columns(high[0]), self.columns(low[0]) + 1]
         top, bottom, first, last = np.clip(borders, 0, self.size).astype(int).tolist()
         return slice(top, bottom), slice(first, last)
 
     def sum_spans(self, spans: Sequence[tuple[np.ndarray, np.ndarray]], y: np.ndarray, thickness: float) -> np.ndarray:
-        """Project a solid that was cut into sheets across the beam.
+        """Project a solid that is cut into sheets across the beam.
 
         Args:
-            spans: pairs of (H, K): where the solid begins and ends on each row of each sheet, the patient's x in mm;
-                nothing where the end does not lie above the beginning.
-            y: (K,) the sheets' depths, mm.
-            thickness: of each sheet, mm.
+            spans: Pairs of (H, K): begin and end of the solid on each row of each sheet, in the patient's x, mm; empty
+                unless the end is larger than the begin.
+            y: (K,), depth of each sheet, mm.
+            thickness: Thickness of a sheet, mm.
 
         Returns:
-            float32 (H, W), mm along the ray; a pixel cut by an edge counts by its share.
+            float32 (H, W), mm along each ray; a pixel at an edge has its share.
         """
         total = np.zeros((self.size, self.size), np.float32)
         filled = np.flatnonzero(np.any([(high > low).any(axis=1) for low, high in spans], axis=0))
@@ -131,13 +133,13 @@ class Detector:
         width = self.size + 2
         rows = np.arange(0, len(zero) * width, width)[:, None]
         steps = np.zeros(len(zero) * width)
-        # what lies higher lies further to the left: there the span begins on the radiograph
+        # a larger x is further to the left on the detector, so that a span begins at its higher end
         ends = [(end[part], sign) for low, high in spans for end, sign in ((np.maximum(high, low), 1.0), (low, -1.0))]
         for end, sign in ends:
-            place = np.clip(zero + scale * end, 0.0, self.size, dtype=np.float32)
-            first = place.astype(np.int64)
-            # where a span begins within a pixel, the next pixel takes the rest
-            rest = place - first.astype(np.float32)
+            position = np.clip(zero + scale * end, 0.0, self.size, dtype=np.float32)
+            first = position.astype(np.int64)
+            # if a span begins within a pixel, the next pixel receives the rest
+            rest = position - first.astype(np.float32)
             index = (first + rows).ravel()
             steps += sign * np.bincount(index, (1.0 - rest).ravel(), minlength=steps.size)
             steps[1:] += sign * np.bincount(index, rest.ravel(), minlength=steps.size)[:-1]
@@ -149,11 +151,12 @@ class Detector:
         """Project one tube, whose segments do not add up where they meet.
 
         Args:
-            tube: in the patient's mm.
-            shell: thickness of its wall, mm; all of it where it has no hollow.
+            tube: Tube in the patient's mm.
+            shell: Thickness of its wall, mm; infinite for a solid tube.
 
         Returns:
-            the part of the radiograph on which it falls, (h, w) mm of tube along the ray, and (h, w) mm of its hollow.
+            The part of the detector that the tube covers, (h, w) mm of the tube along each ray, and (h, w) mm of its
+            hollow.
         """
         points = np.stack(self.pose.cast(*np.asarray(tube.points, float).T), axis=1)
         radii = tube.radii * self.pose.enlargement(tube.points[:, 1])
@@ -171,27 +174,27 @@ class Detector:
         """Project many thin round cones as clouds of points less than a pixel apart; cones that meet add up.
 
         Args:
-            segments: (B, 8) both ends (3 + 3) and both radii, the patient's mm.
+            segments: (B, 8), both ends (3 + 3) and both radii, in the patient's mm.
 
         Returns:
-            float32 (H, W), mm along the ray.
+            float32 (H, W), mm along each ray.
         """
         start, end = (np.stack(self.pose.cast(*part.T), axis=1) for part in (segments[:, :3], segments[:, 3:6]))
         large = self.pose.enlargement(0.5 * (segments[:, 1] + segments[:, 4]))
-        # a tube that runs along the beam is longer than its picture
+        # a tube along the beam is longer than its projection
         length = np.linalg.norm(segments[:, 3:6] - segments[:, :3], axis=1) * large
         return self.sum_strokes(start, end, segments[:, 6:8] * large[:, None], length)
 
     def sum_strokes(self, start: np.ndarray, end: np.ndarray, radii: np.ndarray, length: np.ndarray) -> np.ndarray:
-        """Project round cones that are given by their ends on the radiograph.
+        """Project round cones that are given by their ends on the detector.
 
         Args:
-            start, end: (B, 2) radiograph coordinates, mm.
-            radii: (B, 2) at either end, mm.
-            length: (B,) mm, times whatever a millimetre of each counts.
+            start, end: (B, 2), detector coordinates (u, v), mm.
+            radii: (B, 2), radius at either end, mm.
+            length: (B,), length in mm, multiplied by the weight of each cone.
 
         Returns:
-            float32 (H, W), weighted mm along the ray.
+            float32 (H, W), weighted mm along each ray.
         """
         along = (start - end) / self.pixel
         drawn = np.hypot(*along.T)
@@ -215,7 +218,7 @@ class Detector:
         return self._scatter(column + right * t - down * across, row + down * t + right * across, mass)
 
     def _scatter(self, column: np.ndarray, row: np.ndarray, mass: np.ndarray) -> np.ndarray:
-        """Share each point's mass (P,) among the four pixels around it; what misses the radiograph is lost."""
+        """Distribute the mass (P,) of each point to the four pixels around it, and drop points off the detector."""
         kept = (column > -1) & (column < self.size) & (row > -1) & (row < self.size)
         column, row, mass = column[kept] + 1.0, row[kept] + 1.0, mass[kept]
         i, j = row.astype(np.int64), column.astype(np.int64)
@@ -235,7 +238,7 @@ class Detector:
         return total.reshape(width, width)[1:-1, 1:-1].astype(np.float32)
 
     def spread(self, values: np.ndarray) -> np.ndarray:
-        """Spread a coarse lattice of values (n, m) over the radiograph: float32 (H, W), linear in between."""
+        """Interpolate a coarse lattice of values (n, m) linearly over the detector: float32 (H, W)."""
         for _ in range(2):
             at = np.linspace(0.0, values.shape[0] - 1.0, self.size, dtype=np.float32)
             low = np.minimum(at.astype(int), values.shape[0] - 2)

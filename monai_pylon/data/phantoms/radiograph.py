@@ -27,24 +27,23 @@ __all__ = ["ChestRadiographPhantom", "expose", "phantom_radiograph"]
 
 
 def expose(
-    radiograph: Detector,
+    detector: Detector,
     layers: ChestLayers,
     absorption: np.ndarray,
     looks: np.random.Generator,
     grain: np.random.Generator,
     view: str,
 ) -> np.ndarray:
-    """Make the picture.
+    """Convert absorption to the gray values of a radiograph.
 
-    Exposure is set by the patient as he would be without findings, so that a finding changes the picture only where
-    it lies.
+    The exposure is set for the patient without findings, so that a finding changes the image only at its position.
 
     Args:
-        radiograph: the radiograph.
-        layers: the chest without findings.
-        absorption: (H, W) mm of soft tissue that each ray meets, with findings and overlays.
-        looks: draws contrast, brightness and borders.
-        grain: draws the noise.
+        detector: The detector.
+        layers: The chest without findings.
+        absorption: (H, W), mm of soft tissue along each ray, with findings and overlays.
+        looks: Random numbers for contrast, brightness and borders.
+        grain: Random numbers for the noise.
         view: "PA" or "AP"; an AP radiograph has less contrast and more noise.
 
     Returns:
@@ -58,18 +57,18 @@ def expose(
         (64, 64)
     """
     bare = layers.solid - layers.gas.sum(axis=0)
-    quarter = radiograph.size // 4
+    quarter = detector.size // 4
     lung = float(np.median(bare[layers.lungs.max(axis=0) > CLEAR_MM]))
     soft = float(np.median(bare[-quarter // 2 :, quarter:-quarter]))
     portable = view == "AP"
     dark = looks.uniform(0.28, 0.5) if portable else looks.uniform(0.2, 0.42)
     light = looks.uniform(0.68, 0.84) if portable else looks.uniform(0.78, 0.92)
     low, high = (float(np.log(gray / (1.0 - gray))) for gray in (dark, light))
-    speckle = grain.standard_normal((radiograph.size, radiograph.size), dtype=np.float32)
+    speckle = grain.standard_normal((detector.size, detector.size), dtype=np.float32)
     speckle = gaussian_filter(speckle, 0.5) if portable else speckle
     speckle *= looks.uniform(0.02, 0.05) if portable else looks.uniform(0.01, 0.03)
     contrast = max(soft - lung, 30.0)
-    # the fewer quanta come through, the more they scatter
+    # fewer quanta mean more noise
     noise = speckle * np.clip(0.7 + 0.5 * (bare - lung) / contrast, 0.4, 1.5)
     image = 1.0 / (1.0 + np.exp(-(low + (high - low) * ((absorption - lung) / contrast + noise))))
     if looks.random() < 0.25:
@@ -78,29 +77,29 @@ def expose(
 
 
 def _collimate(image: np.ndarray, looks: np.random.Generator) -> None:
-    """Blacken up to four borders, as shutters before the tube do."""
+    """Blacken up to four borders, as the collimator of an X-ray tube does."""
     size = image.shape[0]
     for turn in range(4):
         edge = int(size * max(0.0, looks.uniform(-0.05, 0.05)))
         np.rot90(image, turn)[:edge] = 0.02
 
 
-#: A radiograph of 43 cm, of which more or less is shown.
+#: Edge of the detector, mm; a radiograph shows 88 % to 100 % of it.
 _DETECTOR_MM = 430.0
 
 
 class ChestRadiographPhantom(NamedTuple):
-    """A phantom radiograph and everything that is known about it. Rows run from head to foot.
+    """Phantom radiograph with its truth. Rows run from head to foot.
 
     Attributes:
-        image: float32 (1, H, W), 0 to 1; the patient's right is on the picture's left.
+        image: float32 (1, H, W), 0 to 1; the patient's right is on the left of the image.
         labels: uint8 (14,), in the order of ``CHEST_XRAY14_LABELS``.
-        boxes: float32 (K, 5), [x1, y1, x2, y2, class] in pixels, K possibly 0; class counts as ``labels`` does. One
-            box for each finding: everything it changes lies inside.
-        lungs: bool (2, H, W), the fields of the right and of the left lung without findings; what lies behind heart
-            and diaphragm does not belong to them where little lung is in front of it.
+        boxes: float32 (K, 5), [x1, y1, x2, y2, class] in pixels, K possibly 0; class is an index of ``labels``. One box
+            for each finding, around everything that it changes.
+        lungs: bool (2, H, W), fields of the right and the left lung without findings. Lung behind heart and diaphragm
+            is excluded if little lung lies along the ray.
         view: "PA" or "AP".
-        report: the findings section of a report that says the same.
+        report: Findings section of a report with the same content.
 
     Example:
         >>> phantom = phantom_radiograph(0, size=64, findings=["Mass"])
@@ -117,40 +116,39 @@ class ChestRadiographPhantom(NamedTuple):
 
 
 def _pose(rng: np.random.Generator, view: str) -> PatientPose:
-    """Stand a patient before a radiograph; who lies on it is closer to the tube, which enlarges the heart."""
+    """Draw the pose of a patient; AP enlarges the heart by a shorter distance from the source."""
     turn, tip, lean, bend = rng.normal(0.0, (0.05, 0.06, 0.025, 5.0))
     across, up = rng.normal((0.0, 18.0), 9.0)
-    radiograph_at, distance = (125.0, 1800.0) if view == "PA" else (-125.0, 1050.0)
+    detector_at, distance = (125.0, 1800.0) if view == "PA" else (-125.0, 1050.0)
     return PatientPose(
-        float(turn), float(tip), float(lean), float(bend), (float(across), float(up)), radiograph_at, distance
+        float(turn), float(tip), float(lean), float(bend), (float(across), float(up)), detector_at, distance
     )
 
 
 def phantom_radiograph(
     seed: int = 0, size: int = 256, *, findings: Sequence[str] | None = None, view: str | None = None
 ) -> ChestRadiographPhantom:
-    """Make a frontal chest radiograph of a patient who does not exist.
+    """Render a synthetic frontal chest radiograph.
 
-    The rays run through the anatomy of the patient of ``phantom_chest_ct(seed)``, with the arms down and a deeper
-    breath. View, exposure, contrast, noise, pose, breasts, wires and markers vary from seed to seed and tell nothing
-    about the findings.
+    The rays cross the anatomy of the patient of ``phantom_chest_ct(seed)``, with the arms down and a deeper breath.
+    View, exposure, contrast, noise, pose, breasts, wires and markers vary with the seed and do not depend on the
+    findings.
 
     Args:
-        seed: patient and radiograph: the same seed gives the same radiograph bit by bit. Asking for other findings
-        changes the
+        seed: Patient and radiograph. The same seed gives the same radiograph bit by bit. Other findings change the
             radiograph only where a finding lies.
         size: H and W in pixels, at least 32.
-        findings: class names of ``RADIOGRAPH_FINDINGS``, one finding for each entry; an empty list for a normal
-        radiograph; None
-            lets the seed choose as often as readers boxed them, with nearly half of the radiographs normal.
+        findings: Class names of ``RADIOGRAPH_FINDINGS``, one finding for each entry; an empty list for a normal
+            radiograph. With None, the seed draws them with the frequencies of published boxes, and nearly half of the
+            radiographs are normal.
         view: "PA", "AP", or None to let the seed choose.
 
     Returns:
-        the image with its truth.
+        The image with its truth.
 
     Raises:
-        TypeError: where an argument has the wrong type.
-        ValueError: where a class has no boxes here, or the radiograph is too small.
+        TypeError: If an argument has the wrong type.
+        ValueError: If a finding is not in ``RADIOGRAPH_FINDINGS``, or the size is too small.
 
     Example:
         >>> phantom = phantom_radiograph(1, size=64, findings=["Nodule", "Effusion"])
@@ -170,7 +168,7 @@ def phantom_radiograph(
         check_choice(view, ("PA", "AP"), "view")
 
     def stream(part: int) -> np.random.Generator:
-        # parts below 200 are the CT phantom's: the same patient with the same vessels
+        # parts below 200 belong to the CT phantom: the same patient with the same vessels
         return np.random.default_rng([int(seed), part])
 
     labels = draw_radiograph_findings(stream(204)) if findings is None else list(findings)
@@ -178,7 +176,7 @@ def phantom_radiograph(
     drawn = "AP" if rng.random() < 0.35 else "PA"
     view = drawn if view is None else view
     pose, width = _pose(rng, view), _DETECTOR_MM * float(rng.uniform(0.88, 1.0))
-    # standing, a patient breathes in more deeply than lying on the back
+    # a standing patient inhales more deeply than one on the back
     low = float(rng.uniform(-30.0, -18.0) if view == "PA" else rng.uniform(-14.0, 4.0))
     scale = float(rng.uniform(1.2, 1.42))
     anatomy = make_anatomy(stream(0), arms="down", dome_rise=(low, low))
@@ -186,16 +184,16 @@ def phantom_radiograph(
     if "Cardiomegaly" in labels:
         larger = make_anatomy(stream(0), arms="down", dome_rise=(low, low), heart_scale=scale)
     growth, kinds = stream(2), ("arteries", "veins")
-    # the finest generation of a CT's vessels is lost in the noise of a radiograph
+    # the last generation of a CT's vessels is below the noise of a radiograph
     vessels = [grow_lung_tree(growth, anatomy, side, kind, levels=7) for side in (1, -1) for kind in kinds]
-    radiograph = Detector(int(size), width, pose)
+    detector = Detector(int(size), width, pose)
     lung_grain = stream(201)
-    grain = radiograph.spread(lung_grain.standard_normal((80, 80), dtype=np.float32))
-    chest = project_chest(radiograph, anatomy, np.concatenate(vessels), grain, lung_grain.uniform(size=16))
-    painted = PaintedRadiograph(radiograph, anatomy, chest, chest.gas.copy())
+    grain = detector.spread(lung_grain.standard_normal((80, 80), dtype=np.float32))
+    chest = project_chest(detector, anatomy, np.concatenate(vessels), grain, lung_grain.uniform(size=16))
+    painted = PaintedRadiograph(detector, anatomy, chest, chest.gas.copy())
     found = paint_radiograph_findings(painted, larger, labels, int(seed))
-    absorption = chest.solid - painted.gas.sum(axis=0) + add_overlays(radiograph, stream(202), view)
-    image = expose(radiograph, chest, absorption, stream(205), stream(203), view)
+    absorption = chest.solid - painted.gas.sum(axis=0) + add_overlays(detector, stream(202), view)
+    image = expose(detector, chest, absorption, stream(205), stream(203), view)
 
     classes = [CHEST_XRAY14_LABELS.index(finding.label) for finding in found]
     present = np.isin(np.arange(len(CHEST_XRAY14_LABELS)), classes).astype(np.uint8)

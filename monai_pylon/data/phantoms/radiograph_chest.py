@@ -12,50 +12,50 @@ from monai_pylon.data.phantoms.shapes import cover, superellipse_reach
 
 __all__ = ["CLEAR_MM", "ChestLayers", "lung_chords", "project_bones", "project_chest"]
 
-#: What a millimetre of compact and of spongy bone adds to the millimetre of soft tissue it replaces.
+#: Absorption that a millimetre of compact and of spongy bone adds, in mm of the soft tissue that it replaces.
 _COMPACT, _SPONGY = 1.0, 0.4
 
 
-def _thorax_wall(radiograph: Detector, anatomy: Anatomy, part: tuple[slice, slice]) -> np.ndarray:
-    """Ribs and shoulder blades on a part of the radiograph: a ray crosses a shell of bone at the back and in front."""
-    u, v = radiograph.u[:, part[1]], radiograph.v[part[0]]
+def _thorax_wall(detector: Detector, anatomy: Anatomy, part: tuple[slice, slice]) -> np.ndarray:
+    """Project ribs, at the back and in front, and shoulder blades onto a part of the detector."""
+    u, v = detector.u[:, part[1]], detector.v[part[0]]
     total = np.zeros(np.broadcast_shapes(u.shape, v.shape), np.float32)
     for front in (0, 1):
-        # a first guess of where the ray meets the wall says how far the beam has spread there
+        # the depth of the wall is guessed first, because the magnification depends on it
         guess = (-70.0, 62.0)[front]
-        x, z = radiograph.pose.beside(u, v, guess), radiograph.pose.height(v, guess)
+        x, z = detector.pose.beside(u, v, guess), detector.pose.height(v, guess)
         inner, outer = (anatomy.thorax_faces(x, z, grow)[front] for grow in (1.0, 9.0))
         y = 0.5 * (inner + outer)
-        x, z = radiograph.pose.beside(u, v, y), radiograph.pose.height(v, y)
+        x, z = detector.pose.beside(u, v, y), detector.pose.height(v, y)
         depth, round_ = anatomy.rib_depth(x, y, z, np.float32(-5.0))
-        # seen edge on, a rib is as long as its bend allows
+        # the curvature of a rib limits its length along a tangential ray
         path = np.minimum(np.abs(outer - inner), 15.0)
-        compact, spongy = cover(depth, radiograph.pixel), cover(depth - 1.6, radiograph.pixel)
+        compact, spongy = cover(depth, detector.pixel), cover(depth - 1.6, detector.pixel)
         bone = _COMPACT * compact - (_COMPACT - _SPONGY) * spongy
         total += path * bone * cover(0.74 - round_, 0.05)
         if not front:
-            total += path * _shoulder_blades(z, round_, radiograph.pixel)
+            total += path * _shoulder_blades(z, round_, detector.pixel)
     return total
 
 
 def _shoulder_blades(z: np.ndarray, round_: np.ndarray, edge: float) -> np.ndarray:
-    """Bone per mm of rib (H, W): a triangle behind the ribs that stands on its tip, its borders thickest."""
+    """Return bone per mm of rib (H, W): a triangle with its tip down and the thickest bone at its border."""
     height = (z - 2.0) / 95.0
     inside = np.minimum(round_ - (0.36 - 0.12 * height), 0.47 - round_) * 300.0
     inside = np.minimum(inside, np.minimum(z - 2.0, 97.0 - z))
     return cover(inside, 2.0 * edge) * (0.15 + 0.25 * cover(4.0 - inside, 4.0))
 
 
-def _spine(radiograph: Detector, anatomy: Anatomy, part: tuple[slice, slice]) -> np.ndarray:
-    """Vertebral bodies with discs, pedicles, spinous and transverse processes, on a part of the detector."""
-    u, v = radiograph.u[:, part[1]], radiograph.v[part[0]]
-    x, z = radiograph.pose.beside(u, v, -80.0), radiograph.pose.height(v, -80.0)
+def _spine(detector: Detector, anatomy: Anatomy, part: tuple[slice, slice]) -> np.ndarray:
+    """Project vertebral bodies with discs, pedicles, spinous and transverse processes onto a part of the detector."""
+    u, v = detector.u[:, part[1]], detector.v[part[0]]
+    x, z = detector.pose.beside(u, v, -80.0), detector.pose.height(v, -80.0)
     gap = anatomy.rib_gap
     rise = (z - anatomy.rib_phase) / gap
     rise = np.abs(rise - np.round(rise)) * gap
-    # necks are narrower than loins
+    # vertebrae become wider from the neck downwards
     wide = 1.0 - 0.0016 * np.clip(z, -120.0, 120.0)
-    soft = radiograph.pixel + 1.0
+    soft = detector.pixel + 1.0
     disc = cover(gap / 2 - 2.6 - rise, soft)
     rim = disc - cover(gap / 2 - 4.8 - rise, soft)
     total = superellipse_reach(x, 18.5 * wide, 31.0) * (0.1 + (_SPONGY - 0.1) * disc + 0.2 * rim)
@@ -67,22 +67,22 @@ def _spine(radiograph: Detector, anatomy: Anatomy, part: tuple[slice, slice]) ->
     return total + 14.0 * _SPONGY * cover(thorn, soft)
 
 
-def _breastbone(radiograph: Detector, part: tuple[slice, slice]) -> np.ndarray:
-    u, v = radiograph.u[:, part[1]], radiograph.v[part[0]]
-    x, z = radiograph.pose.beside(u, v, 70.0), radiograph.pose.height(v, 70.0)
+def _breastbone(detector: Detector, part: tuple[slice, slice]) -> np.ndarray:
+    u, v = detector.u[:, part[1]], detector.v[part[0]]
+    x, z = detector.pose.beside(u, v, 70.0), detector.pose.height(v, 70.0)
     edge = np.minimum(np.where(z > 52.0, np.float32(24.0), np.float32(16.0)) - np.abs(x), 68.0 - np.abs(z - 20.0))
     return 11.0 * _SPONGY * cover(edge, 3.0)
 
 
-def project_bones(radiograph: Detector, anatomy: Anatomy) -> np.ndarray:
-    """Project every bone.
+def project_bones(detector: Detector, anatomy: Anatomy) -> np.ndarray:
+    """Project all bones.
 
     Args:
-        radiograph: the radiograph and the pose before it.
-        anatomy: the patient.
+        detector: Detector with the pose of the patient.
+        anatomy: The patient.
 
     Returns:
-        float32 (H, W), mm of soft tissue.
+        float32 (H, W), mm of soft tissue with the same absorption.
 
     Example:
         >>> from monai_pylon.data.phantoms.anatomy import make_anatomy
@@ -90,37 +90,36 @@ def project_bones(radiograph: Detector, anatomy: Anatomy) -> np.ndarray:
         >>> project_bones(Detector(64, 400.0, PatientPose()), make_anatomy(np.random.default_rng(0))).shape
         (64, 64)
     """
-    total = np.zeros((radiograph.size, radiograph.size), np.float32)
+    total = np.zeros((detector.size, detector.size), np.float32)
     wide, top = anatomy.chest[0] + 12.0, anatomy.apex + 12.0
-    corners = [radiograph.pose.cast(x, y, top) for x in (-wide, wide) for y in (-120.0, 120.0)]
-    sway = 0.1 * radiograph.width
+    corners = [detector.pose.cast(x, y, top) for x in (-wide, wide) for y in (-120.0, 120.0)]
+    sway = 0.1 * detector.width
     low, high = np.min(corners, axis=0), np.max(corners, axis=0)
-    part = radiograph.part((low[0] - sway, -radiograph.width), (high[0] + sway, high[1]))
-    total[part] += _thorax_wall(radiograph, anatomy, part)
-    middle = radiograph.pose.shift[0]
-    part = radiograph.part((middle - 75.0, -radiograph.width), (middle + 75.0, radiograph.width))
-    total[part] += _spine(radiograph, anatomy, part) + _breastbone(radiograph, part)
+    part = detector.part((low[0] - sway, -detector.width), (high[0] + sway, high[1]))
+    total[part] += _thorax_wall(detector, anatomy, part)
+    middle = detector.pose.shift[0]
+    part = detector.part((middle - 75.0, -detector.width), (middle + 75.0, detector.width))
+    total[part] += _spine(detector, anatomy, part) + _breastbone(detector, part)
     for bone in anatomy.long_bones():
-        part, shaft, marrow = radiograph.tube_chord(bone, shell=3.0)
+        part, shaft, marrow = detector.tube_chord(bone, shell=3.0)
         total[part] += _COMPACT * shaft - (_COMPACT - _SPONGY) * marrow
     return total
 
 
-#: A ray that runs longer than this in a lung shows it dark, mm. Behind the domes of the diaphragm rays run shorter.
+#: Length in a lung from which on a ray shows it dark, mm; rays behind the domes of the diaphragm are shorter.
 CLEAR_MM = 62.0
 
-#: Thickest sheet into which a lung is cut, mm; thinner on radiographs so fine that the steps between sheets would show.
+#: Largest thickness of the sheets into which a lung is cut, mm; thinner for small pixels, to hide the steps.
 _SHEET = 2.5
 
 
 class ChestLayers(NamedTuple):
-    """What the rays of a radiograph meet, right and left lung apart. ``solid - gas.sum(axis=0)`` is what stops the
-    beam.
+    """Lengths along each ray of a radiograph. ``solid - gas.sum(axis=0)`` is what absorbs the beam.
 
     Attributes:
-        gas: float32 (2, H, W), mm of gas in each lung, its vessels and tissue not counted.
+        gas: float32 (2, H, W), mm of gas in the right and the left lung, without vessels and tissue.
         lungs: float32 (2, H, W), mm inside each pleural cavity.
-        solid: float32 (H, W), mm of soft tissue that would stop the beam as much as all that is there, lungs filled.
+        solid: float32 (H, W), mm of soft tissue with the same absorption as the chest with filled lungs.
 
     Example:
         >>> ChestLayers._fields
@@ -132,14 +131,14 @@ class ChestLayers(NamedTuple):
     solid: np.ndarray
 
 
-def lung_chords(radiograph: Detector, anatomy: Anatomy, side: int, gap: np.ndarray | float = 0.0) -> np.ndarray:
-    """How far each ray runs in one pleural cavity.
+def lung_chords(detector: Detector, anatomy: Anatomy, side: int, gap: np.ndarray | float = 0.0) -> np.ndarray:
+    """Return the length of each ray inside one pleural cavity.
 
     Args:
-        radiograph: the radiograph.
-        anatomy: the patient.
+        detector: Detector with the pose of the patient.
+        anatomy: The patient.
         side: +1 right, -1 left.
-        gap: how far the lung has come off the wall, mm; a number or one for each row (H, 1).
+        gap: Distance of the lung from the chest wall, mm; a number, or one for each row (H, 1).
 
     Returns:
         float32 (H, W), mm.
@@ -151,34 +150,32 @@ def lung_chords(radiograph: Detector, anatomy: Anatomy, side: int, gap: np.ndarr
         >>> bool(right[:, :32].sum() > 100 * right[:, 40:].sum())
         True
     """
-    sheet = min(_SHEET, 1.6 * radiograph.pixel)
+    sheet = min(_SHEET, 1.6 * detector.pixel)
     y = np.arange(sheet / 2 - anatomy.chest[1], anatomy.chest[1], sheet, dtype=np.float32)
-    return radiograph.sum_spans(anatomy.lung_spans(y, radiograph.pose.height(radiograph.v, y), side, gap), y, sheet)
+    return detector.sum_spans(anatomy.lung_spans(y, detector.pose.height(detector.v, y), side, gap), y, sheet)
 
 
-def _ball(radiograph: Detector, centre: np.ndarray, radii: np.ndarray) -> tuple[tuple[slice, slice], np.ndarray]:
-    """Chord of an upright ellipsoid and the part of the radiograph on which it falls."""
-    (u, v), large = radiograph.pose.cast(*centre), radiograph.pose.enlargement(centre[1])
-    part = radiograph.part((u - large * radii[0], v - large * radii[2]), (u + large * radii[0], v + large * radii[2]))
-    r = ((radiograph.u[:, part[1]] - u) / (large * radii[0])) ** 2 + (
-        (radiograph.v[part[0]] - v) / (large * radii[2])
-    ) ** 2
+def _ball(detector: Detector, centre: np.ndarray, radii: np.ndarray) -> tuple[tuple[slice, slice], np.ndarray]:
+    """Return the part of the detector that an upright ellipsoid covers, and its chord there, mm."""
+    (u, v), large = detector.pose.cast(*centre), detector.pose.enlargement(centre[1])
+    part = detector.part((u - large * radii[0], v - large * radii[2]), (u + large * radii[0], v + large * radii[2]))
+    r = ((detector.u[:, part[1]] - u) / (large * radii[0])) ** 2 + ((detector.v[part[0]] - v) / (large * radii[2])) ** 2
     return part, 2.0 * radii[1] * np.sqrt(np.maximum(1.0 - r, 0.0))
 
 
-def _body(radiograph: Detector, anatomy: Anatomy) -> np.ndarray:
-    """Chord (H, W) of trunk and arms, where an arm lies beside the trunk the longer of both."""
+def _body(detector: Detector, anatomy: Anatomy) -> np.ndarray:
+    """Return the chord (H, W) of trunk and arms, mm; where both overlap, the longer one."""
     chord = anatomy.trunk_chord(
-        radiograph.pose.beside(radiograph.u, radiograph.v, 0.0), radiograph.pose.height(radiograph.v, 0.0)
+        detector.pose.beside(detector.u, detector.v, 0.0), detector.pose.height(detector.v, 0.0)
     )
     for side in (1, -1):
-        part, arm, _ = radiograph.tube_chord(anatomy.arm(side))
+        part, arm, _ = detector.tube_chord(anatomy.arm(side))
         chord[part] = np.maximum(chord[part], arm)
     return chord
 
 
 def _belly_gas(anatomy: Anatomy, chances: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Centre and radii of the gas in the stomach, under the left dome, and in the colon."""
+    """Return center and radii of the gas in the stomach, below the left dome, and in the colon."""
     right, left = anatomy.domes
     size = 8.0 + 22.0 * chances[0]
     balls = [((-58.0, 20.0, left - 12.0 - 0.7 * size), (1.3 * size, 12.0 + 10.0 * chances[1], 0.7 * size))]
@@ -190,40 +187,40 @@ def _belly_gas(anatomy: Anatomy, chances: np.ndarray) -> list[tuple[np.ndarray, 
 
 
 def project_chest(
-    radiograph: Detector, anatomy: Anatomy, trees: np.ndarray, grain: np.ndarray, chances: np.ndarray
+    detector: Detector, anatomy: Anatomy, trees: np.ndarray, grain: np.ndarray, chances: np.ndarray
 ) -> ChestLayers:
-    """Project a chest.
+    """Project a chest without findings.
 
     Args:
-        radiograph: the radiograph and the pose before it.
-        anatomy: the patient.
-        trees: (B, 8) branches of the lungs' vessels.
-        grain: (H, W), unevenness of the lungs' density, of unit spread.
+        detector: Detector with the pose of the patient.
+        anatomy: The patient.
+        trees: (B, 8), branches of the lungs' vessels.
+        grain: (H, W), unevenness of the lungs' density, of unit standard deviation.
         chances: (16,) uniform numbers for gas in stomach and bowel.
 
     Returns:
-        the layers.
+        The layers.
 
     Example:
         >>> from monai_pylon.data.phantoms.anatomy import make_anatomy
         >>> from monai_pylon.data.phantoms.projection import PatientPose
-        >>> radiograph, patient = Detector(64, 400.0, PatientPose()), make_anatomy(np.random.default_rng(0))
-        >>> project_chest(radiograph, patient, np.zeros((0, 8)), np.zeros((64, 64)), np.zeros(16)).gas.shape
+        >>> detector, patient = Detector(64, 400.0, PatientPose()), make_anatomy(np.random.default_rng(0))
+        >>> project_chest(detector, patient, np.zeros((0, 8)), np.zeros((64, 64)), np.zeros(16)).gas.shape
         (2, 64, 64)
     """
-    lungs = np.stack([lung_chords(radiograph, anatomy, side) for side in (1, -1)])
-    solid = _body(radiograph, anatomy) + project_bones(radiograph, anatomy)
+    lungs = np.stack([lung_chords(detector, anatomy, side) for side in (1, -1)])
+    solid = _body(detector, anatomy) + project_bones(detector, anatomy)
     for airway in anatomy.mediastinum.airways:
-        part, chord, _ = radiograph.tube_chord(airway)
+        part, chord, _ = detector.tube_chord(airway)
         solid[part] -= chord
     for centre, radii in _belly_gas(anatomy, chances):
-        part, chord = _ball(radiograph, centre, radii)
+        part, chord = _ball(detector, centre, radii)
         solid[part] -= 0.8 * chord
-    # vessels too fine to be drawn add to the tissue; standing, the bases are denser than the apices
-    basal = 1.0 - 0.0018 * radiograph.pose.height(radiograph.v, 0.0)
+    # vessels too thin to be drawn add to the tissue; in a standing patient the bases are denser than the apices
+    basal = 1.0 - 0.0018 * detector.pose.height(detector.v, 0.0)
     tissue = (1.07 + anatomy.lung_hu / 1000.0) * basal + 0.018 * grain
-    # a radiograph shows arteries, veins and walls of bronchi as one, and the finest of them more than their width tells
+    # vessels are widened, because a radiograph superimposes them with the walls of bronchi
     seen = np.concatenate([trees[:, :6], 0.75 * trees[:, 6:] + 0.75], axis=1)
-    vessels = radiograph.sum_tubes(seen)
+    vessels = detector.sum_tubes(seen)
     gas = np.maximum(lungs * (1.0 - tissue) - vessels, 0.0)
     return ChestLayers(np.asarray(gas, np.float32), lungs, np.asarray(solid, np.float32))

@@ -1,4 +1,4 @@
-"""Lung fields of the radiograph phantom, and box sizes as readers drew them on real radiographs."""
+"""Lung fields of the radiograph phantom, and box sizes distributed as in published boxes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ __all__ = ["FindingBox", "LungField", "draw_extent"]
 
 
 class FindingBox(NamedTuple):
-    """A box on the radiograph, mm.
+    """Box on the detector, mm.
 
     Attributes:
-        u, v: its middle.
-        width, height: its sides.
+        u, v: Center.
+        width, height: Length of the sides.
 
     Example:
         >>> FindingBox(10.0, 0.0, 4.0, 8.0).corners()
@@ -30,24 +30,24 @@ class FindingBox(NamedTuple):
     height: float
 
     def corners(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """The lowest and the highest (u, v)."""
+        """Return the lowest and the highest (u, v)."""
         half = self.width / 2, self.height / 2
         return (self.u - half[0], self.v - half[1]), (self.u + half[0], self.v + half[1])
 
 
 class LungField(NamedTuple):
-    """The dark field of one lung.
+    """Dark field of one lung on the detector.
 
     Attributes:
         side: +1 right, -1 left.
-        top, bottom: v of its highest and its lowest row, mm.
-        v: (R,) its rows from top to bottom, mm.
-        outer, inner: (R,) u of its border in each row, beside the ribs and beside the mediastinum, mm.
+        top, bottom: v of the highest and the lowest row, mm.
+        v: (R,), rows from top to bottom, mm.
+        outer, inner: (R,), u of the border at the ribs and at the mediastinum in each row, mm.
 
     Example:
         >>> from monai_pylon.data.phantoms.projection import PatientPose
-        >>> radiograph = Detector(4, 40.0, PatientPose())
-        >>> LungField.of(radiograph, np.full((4, 4), 99.0), side=1).outer.tolist()
+        >>> detector = Detector(4, 40.0, PatientPose())
+        >>> LungField.of(detector, np.full((4, 4), 99.0), side=1).outer.tolist()
         [20.0, 20.0, 20.0, 20.0]
     """
 
@@ -59,40 +59,40 @@ class LungField(NamedTuple):
     inner: np.ndarray
 
     @classmethod
-    def of(cls, radiograph: Detector, chord: np.ndarray, side: int) -> LungField:
-        """The field of a lung from mm of lung along each ray (H, W)."""
+    def of(cls, detector: Detector, chord: np.ndarray, side: int) -> LungField:
+        """Compute the field of a lung from mm of lung along each ray (H, W)."""
         inside = chord > CLEAR_MM
         rows = np.flatnonzero(inside.any(axis=1))
         inside = inside[rows]
         first = inside.argmax(axis=1)
-        last = radiograph.size - inside[:, ::-1].argmax(axis=1)
-        right, left = (radiograph.width / 2 - border * radiograph.pixel for border in (first, last))
+        last = detector.size - inside[:, ::-1].argmax(axis=1)
+        right, left = (detector.width / 2 - border * detector.pixel for border in (first, last))
         outer, inner = (right, left) if side > 0 else (left, right)
-        v = radiograph.v[rows, 0]
+        v = detector.v[rows, 0]
         return cls(side, float(v[0]), float(v[-1]), v, outer, inner)
 
     def at(self, down: float, across: float) -> tuple[float, float]:
-        """The point (u, v) at a share of the way from top to bottom, and from the ribs to the mediastinum."""
+        """Return the point (u, v) at a share of the way from top to bottom, and from ribs to mediastinum."""
         v = self.top + down * (self.bottom - self.top)
         outer, inner = (float(np.interp(-v, -self.v, border)) for border in (self.outer, self.inner))
         return outer + across * (inner - outer), v
 
 
 def draw_extent(
-    rng: np.random.Generator, radiograph: Detector, share: float, spread: float, aspect: float, aspect_spread: float
+    rng: np.random.Generator, detector: Detector, share: float, spread: float, aspect: float, aspect_spread: float
 ) -> tuple[float, float]:
-    """Draw width and height of a finding as the real boxes vary.
+    """Draw width and height of a finding with the distribution of published boxes.
 
     Args:
-        rng: the source.
-        radiograph: the radiograph.
-        share: median area, % of the picture.
-        spread: standard deviation of the area's logarithm.
-        aspect: median of width over height.
-        aspect_spread: standard deviation of its logarithm.
+        rng: Random numbers.
+        detector: The detector.
+        share: Median area, % of the radiograph.
+        spread: Standard deviation of the logarithm of the area.
+        aspect: Median of width over height.
+        aspect_spread: Standard deviation of its logarithm.
 
     Returns:
-        width and height in mm, not wider than a lung.
+        Width and height, mm; at most 0.26 and 0.55 of the detector's width.
 
     Example:
         >>> from monai_pylon.data.phantoms.projection import PatientPose
@@ -100,7 +100,7 @@ def draw_extent(
         >>> [round(side, 3) for side in draw_extent(np.random.default_rng(0), detector, 1, 0, 1, 0)]
         [40.0, 40.0]
     """
-    area = share / 100.0 * radiograph.width**2 * np.exp(np.clip(rng.normal(0.0, spread), -2.0 * spread, 2.0 * spread))
+    area = share / 100.0 * detector.width**2 * np.exp(np.clip(rng.normal(0.0, spread), -2.0 * spread, 2.0 * spread))
     ratio = aspect * np.exp(np.clip(rng.normal(0.0, aspect_spread), -2.0 * aspect_spread, 2.0 * aspect_spread))
     width, height = float(np.sqrt(area * ratio)), float(np.sqrt(area / ratio))
-    return min(width, 0.26 * radiograph.width), min(height, 0.55 * radiograph.width)
+    return min(width, 0.26 * detector.width), min(height, 0.55 * detector.width)

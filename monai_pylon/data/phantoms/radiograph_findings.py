@@ -1,4 +1,4 @@
-"""Findings of the radiograph phantom: which there are, where each lies, and the box that holds all of its change."""
+"""Findings of the radiograph phantom: choice, position, and the box that contains all of the change."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from monai_pylon.data.phantoms.radiograph_painters import RADIOGRAPH_PAINTERS, P
 
 __all__ = ["RADIOGRAPH_FINDINGS", "RadiographFinding", "draw_radiograph_findings", "paint_radiograph_findings"]
 
-#: The eight classes of the published boxes, in the order in which they are painted, and how many boxes of each there
-#: are in a thousand.
+#: The eight classes of the published boxes in painting order, with the number of boxes of each in a thousand.
 _FREQUENCIES = {
     "Cardiomegaly": 142,
     "Pneumothorax": 108,
@@ -28,15 +27,15 @@ _FREQUENCIES = {
 }
 RADIOGRAPH_FINDINGS: tuple[str, ...] = tuple(_FREQUENCIES)
 
-#: How often a second one of the same class lies in the other lung.
+#: Probability of a second finding of the same class in the other lung.
 _TWICE = {"Effusion": 0.2, "Nodule": 0.2, "Infiltration": 0.15, "Atelectasis": 0.1, "Pneumonia": 0.1}
 
-#: Mm of soft tissue from which on a change counts as seen.
+#: Smallest visible change, mm of soft tissue.
 _SEEN = 1.0
 
 
 class _Kind(NamedTuple):
-    """Where a class lies, as shares of the way down the lung, and how its boxes vary: see ``draw_extent``."""
+    """Position of a class, as shares of the way down the lung, and distribution of its boxes: see ``draw_extent``."""
 
     high: float
     low: float
@@ -58,13 +57,13 @@ _KINDS = {
 
 
 class RadiographFinding(NamedTuple):
-    """One finding on a radiograph.
+    """Finding on a radiograph.
 
     Attributes:
-        label: one of the eight classes.
+        label: One of the eight classes.
         side: +1 right lung, -1 left lung, 0 the heart.
         zone: "upper", "middle" or "lower" third of the lung.
-        extent: how large it is, 0 to 1 of what its class may be.
+        extent: Size relative to the class, 0 to 1.
         box: x1, y1, x2, y2 in pixels.
 
     Example:
@@ -80,13 +79,13 @@ class RadiographFinding(NamedTuple):
 
 
 def draw_radiograph_findings(rng: np.random.Generator) -> list[str]:
-    """Draw what a radiograph shows: nothing on nearly every second, else classes as often as readers boxed them.
+    """Draw the classes of a radiograph: none in nearly half of the cases, else as frequent as in published boxes.
 
     Args:
-        rng: the source.
+        rng: Random numbers.
 
     Returns:
-        class names; one that lies in both lungs comes twice.
+        Class names; a class that lies in both lungs is listed twice.
 
     Example:
         >>> draw_radiograph_findings(np.random.default_rng(2))
@@ -101,42 +100,42 @@ def draw_radiograph_findings(rng: np.random.Generator) -> list[str]:
     return [name for name in names for _ in range(1 + int(rng.random() < _TWICE.get(name, 0.0)))]
 
 
-def _propose(radiograph: Detector, rng: np.random.Generator, label: str, field: LungField) -> FindingBox:
+def _propose(detector: Detector, rng: np.random.Generator, label: str, field: LungField) -> FindingBox:
     kind, tall = _KINDS[label], field.top - field.bottom
-    width, height = draw_extent(rng, radiograph, kind.share, kind.spread, kind.aspect, kind.aspect_spread)
+    width, height = draw_extent(rng, detector, kind.share, kind.spread, kind.aspect, kind.aspect_spread)
     if label == "Pneumothorax":
-        # less than that would not be seen
-        height = min(max(height, 0.09 * radiograph.width), 0.8 * tall)
+        # a lower one would be invisible
+        height = min(max(height, 0.09 * detector.width), 0.8 * tall)
         return FindingBox(field.at(0.1, 0.3)[0], field.top - height / 2, width, height)
     if label == "Effusion":
         height = min(height, 0.8 * tall)
         outer = float(np.interp(-(field.bottom + 0.3 * height), -field.v, field.outer))
         return FindingBox(outer - field.side * width / 2, field.bottom + height / 2 - 4.0, width, height)
-    # half of the box may lie beyond the lung's border where it is small, less where it is large
+    # up to half of a small box, and less of a large one, may lie beyond the lung's border
     reach = min(0.9, width / 150.0)
     middle = field.at(rng.uniform(kind.high, kind.low), rng.uniform(0.5 * reach, 1.0 - 0.4 * reach))
     return FindingBox(*middle, width, height)
 
 
 def _place(on: PaintedRadiograph, rng: np.random.Generator, label: str, field: LungField) -> FindingBox:
-    """Draw a box where the lung is deep, and not yet filled, enough to show what is painted there."""
+    """Choose a box in which the lung is deep, and not yet filled, enough to show the finding."""
     index = 0 if field.side > 0 else 1
-    best = box = _propose(on.radiograph, rng, label, field)
+    best = box = _propose(on.detector, rng, label, field)
     clearest = -1.0
     for _ in range(12):
-        part = on.radiograph.part(*box.corners())
+        part = on.detector.part(*box.corners())
         empty, now = float(on.chest.gas[index][part].mean()), float(on.gas[index][part].mean())
         clear = now / max(empty, 1.0) * min(empty / 60.0, 1.0)
         if clear > clearest:
             best, clearest = box, clear
         if clear > 0.8 or _KINDS[label].high == _KINDS[label].low:
             break
-        box = _propose(on.radiograph, rng, label, field)
+        box = _propose(on.detector, rng, label, field)
     return best
 
 
 def _seen_box(change: np.ndarray) -> tuple[float, float, float, float] | None:
-    """Around all pixels of (H, W) that changed by what an eye may see; None where none did."""
+    """Return the box around all pixels (H, W) with a visible change, or None if there is none."""
     seen = change > _SEEN
     rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
     if len(rows) == 0:
@@ -145,10 +144,10 @@ def _seen_box(change: np.ndarray) -> tuple[float, float, float, float] | None:
 
 
 def _paint_heart(on: PaintedRadiograph, larger: Anatomy) -> RadiographFinding:
-    radiograph, box = on.radiograph, paint_large_heart(on, larger)
+    detector, box = on.detector, paint_large_heart(on, larger)
     (u0, v0), (u1, v1) = box.corners()
     edges = np.clip(
-        [radiograph.columns(u1), radiograph.rows(v1), radiograph.columns(u0), radiograph.rows(v0)], 0.0, radiograph.size
+        [detector.columns(u1), detector.rows(v1), detector.columns(u0), detector.rows(v0)], 0.0, detector.size
     )
     return RadiographFinding("Cardiomegaly", 0, "lower", 0.5, tuple(edges.tolist()))
 
@@ -164,7 +163,7 @@ def _paint_one(
         if seen is not None:
             down = (field.top - box.v) / (field.top - field.bottom)
             zone = "upper" if down < 0.36 else "middle" if down < 0.64 else "lower"
-            area = box.width * box.height / on.radiograph.width**2
+            area = box.width * box.height / on.detector.width**2
             extent = float(np.clip(area / (2.5 * _KINDS[label].share / 100.0), 0.0, 1.0))
             return RadiographFinding(label, field.side, zone, extent, seen)
     return None
@@ -176,14 +175,13 @@ def paint_radiograph_findings(
     """Paint findings into the lungs of a radiograph.
 
     Args:
-        on: the radiograph; its gas is changed.
-        larger: the same patient with an enlarged heart; needed for "Cardiomegaly".
-        labels: the classes to paint, one finding for each entry; of several of a class every other lies in the
-            other lung.
-        seed: each class has its own random numbers, so that one finding does not change another.
+        on: The radiograph; its gas is changed.
+        larger: The same patient with an enlarged heart; required for "Cardiomegaly".
+        labels: Classes to paint, one finding for each entry. Repeated findings of a class alternate between the lungs.
+        seed: Seed of the patient. Each class has random numbers of its own, so that a finding does not change another.
 
     Returns:
-        the findings, in the order painted.
+        The findings, in painting order.
 
     Example:
         >>> paint_radiograph_findings(PaintedRadiograph(None, None, None, np.zeros((2, 8, 8))), None, [], seed=0)
@@ -192,7 +190,7 @@ def paint_radiograph_findings(
     found: list[RadiographFinding] = []
     if not labels:
         return found
-    right, left = (LungField.of(on.radiograph, on.chest.lungs[index], side) for index, side in enumerate((1, -1)))
+    right, left = (LungField.of(on.detector, on.chest.lungs[index], side) for index, side in enumerate((1, -1)))
     for number, label in enumerate(RADIOGRAPH_FINDINGS):
         rng = np.random.default_rng([seed, 210 + number])
         fields = (right, left) if rng.random() < 0.5 else (left, right)

@@ -1,4 +1,4 @@
-"""Report sentences of the phantoms, and the labels and locations that they state."""
+"""Labels, locations and report sentences of the phantoms' findings."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def _radiograph_sentence(finding: RadiographFinding) -> str:
 
 
 def radiograph_report(findings: Sequence[RadiographFinding]) -> str:
-    """The findings section of a report.
+    """Write the findings section of a radiograph report.
 
     Args:
-        findings: what was painted; may be empty.
+        findings: The findings; may be empty.
 
     Returns:
-        one sentence a finding, then the usual sentences about what is absent.
+        One sentence for each finding, then the usual sentences about absent findings.
 
     Example:
         >>> radiograph_report([RadiographFinding("Mass", -1, "upper", 0.5, (0, 0, 9, 9))]).split(". ")[0]
@@ -56,7 +56,7 @@ def radiograph_report(findings: Sequence[RadiographFinding]) -> str:
     return " ".join(sentences + [text for name, text in _RADIOGRAPH_NORMAL.items() if name not in names])
 
 
-#: The labels of Table 5 that each finding means.
+#: Labels of Table 5 for each finding.
 _CT_LABELS = {
     "nodule": ("lung nodule",),
     "mass": ("lung mass",),
@@ -102,13 +102,13 @@ def _ct_sentence(finding: PhantomFinding) -> str:
 
 
 def ct_report(findings: list[PhantomFinding]) -> str:
-    """The findings section of a report.
+    """Write the findings section of a CT report.
 
     Args:
-        findings: what was drawn; may be empty.
+        findings: The findings; may be empty.
 
     Returns:
-        one sentence a finding, then the usual sentences about what is absent.
+        One sentence for each finding, then the usual sentences about absent findings.
 
     Example:
         >>> ct_report([PhantomFinding("pneumothorax", -1)]).split(". ")[0]
@@ -121,13 +121,13 @@ def ct_report(findings: list[PhantomFinding]) -> str:
 
 
 def ct_labels(findings: list[PhantomFinding]) -> tuple[np.ndarray, np.ndarray]:
-    """The 80 labels and where each lies.
+    """Return the 80 labels and their locations.
 
     Args:
-        findings: what was drawn; may be empty.
+        findings: The findings; may be empty.
 
     Returns:
-        uint8 (80,) and bool (80, 3), columns right lung, mediastinum, left lung.
+        uint8 (80,), and bool (80, 3) with the columns right lung, mediastinum, left lung.
 
     Example:
         >>> labels, locations = ct_labels([PhantomFinding("pneumothorax", -1)])

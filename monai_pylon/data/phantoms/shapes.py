@@ -1,7 +1,7 @@
-"""Analytic shapes in millimetres: how deep a point lies inside of each, and the grid on which they are asked.
+"""Analytic shapes in millimetres: depth of a point inside each shape, and the grid of points.
 
-A depth is positive inside, negative outside and close to the true distance near the surface, so that a soft edge one
-voxel wide is the partial volume a scanner would see.
+A depth is positive inside, negative outside, and close to the true distance near the surface. A soft edge one voxel
+wide therefore equals the partial volume that a scanner measures.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ __all__ = ["Box", "Ellipsoid", "Grid", "Tube", "cone_depth", "cover", "superelli
 
 
 class Box(NamedTuple):
-    """A box in patient millimetres: (right, anterior, superior) of its lowest and its highest corner.
+    """Box in patient millimetres: (right, anterior, superior) of its lowest and its highest corner.
 
     Example:
         >>> Box((0, 0, 0), (1, 2, 3)).high
@@ -27,14 +27,14 @@ class Box(NamedTuple):
 
 
 class Grid:
-    """The voxel centres of a volume in patient millimetres (right, anterior, superior), ready to broadcast.
+    """Voxel centers of a volume in patient millimetres (right, anterior, superior), ready to broadcast.
 
-    ``x`` and ``y`` are (X, 1, 1) and (1, Y, 1), or (X, Y, 1) where the patient is turned; ``z`` is (1, 1, Z).
+    ``x`` and ``y`` are (X, 1, 1) and (1, Y, 1), or (X, Y, 1) if the patient is rotated; ``z`` is (1, 1, Z).
 
     Args:
-        axes: three arrays (X,), (Y,), (Z,) of scanner millimetres.
-        angle: how far the patient is turned about the long axis, radians.
-        shift: where the patient's own origin lies in the scanner (3,), mm.
+        axes: Three arrays (X,), (Y,), (Z,) of scanner millimetres.
+        angle: Rotation of the patient about the long axis, radians.
+        shift: Position (3,) of the patient's origin in the scanner, mm.
 
     Example:
         >>> grid = Grid((np.arange(3.0), np.arange(2.0), np.arange(4.0)))
@@ -53,7 +53,7 @@ class Grid:
 
     @property
     def up(self) -> np.ndarray:
-        """Height against gravity (X or 1, Y, 1), mm: y, unless the patient on the table is turned."""
+        """Height against gravity (X or 1, Y, 1), mm: y, unless the patient on the table is rotated."""
         return (
             self.y
             if self.angle == 0
@@ -62,11 +62,11 @@ class Grid:
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """(X, Y, Z)."""
+        """Shape (X, Y, Z)."""
         return tuple(len(axis) for axis in self.axes)
 
     def crop(self, box: Box) -> tuple[tuple[slice, slice, slice], Grid] | None:
-        """The part of the grid that holds a box, with its slices; None where they do not meet."""
+        """Return the slices of the voxels in a box and their grid, or None if the box holds none."""
         (x0, y0, z0), (x1, y1, z1) = box
         c, s = np.cos(self.angle), np.sin(self.angle)
         corners = [(c * x - s * y, s * x + c * y) for x in (x0, x1) for y in (y0, y1)]
@@ -85,14 +85,14 @@ class Grid:
 
 
 def cover(depth: np.ndarray, edge: float) -> np.ndarray:
-    """The share of a voxel that a shape covers: 0 to 1 across an edge as wide as the voxel.
+    """Return the share of a voxel that a shape covers, from 0 to 1 across a soft edge.
 
     Args:
-        depth: any shape ``(...)``, mm.
-        edge: width of the edge, mm.
+        depth: Depth inside the shape ``(...)``, mm.
+        edge: Width of the edge, mm.
 
     Returns:
-        the share, shape of ``depth``.
+        The share, of the shape of ``depth``.
 
     Example:
         >>> cover(np.array([-2.0, 0.0, 0.5, 2.0]), edge=2.0).tolist()
@@ -102,12 +102,12 @@ def cover(depth: np.ndarray, edge: float) -> np.ndarray:
 
 
 class Ellipsoid(NamedTuple):
-    """An ellipsoid, turned about the patient's long axis.
+    """Ellipsoid, rotated about the patient's long axis.
 
     Attributes:
         centre: (3,) mm.
         radii: (3,) mm.
-        angle: radians about the superior axis.
+        angle: Rotation about the superior axis, radians.
 
     Example:
         >>> ball = Ellipsoid((0, 0, 0), (10, 10, 10))
@@ -120,7 +120,7 @@ class Ellipsoid(NamedTuple):
     angle: float = 0.0
 
     def depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Millimetres inside, for coordinates that broadcast to ``(...)``."""
+        """Return the depth inside (...), mm, at coordinates that broadcast to ``(...)``."""
         x, y, z = x - self.centre[0], y - self.centre[1], z - self.centre[2]
         if self.angle:
             c, s = float(np.cos(self.angle)), float(np.sin(self.angle))
@@ -132,7 +132,7 @@ class Ellipsoid(NamedTuple):
         return r * (1.0 - r) / np.maximum(slope, 1e-6) + np.where(r < 1e-6, min(self.radii), 0.0)
 
     def box(self, margin: float = 4.0) -> Box:
-        """The box around it (of the ball of its largest radius in the plane where it is turned)."""
+        """Return the box around it; if rotated, around a circle of its larger radius in the axial plane."""
         rx, ry, rz = self.radii
         if self.angle:
             rx = ry = max(rx, ry)
@@ -141,7 +141,7 @@ class Ellipsoid(NamedTuple):
 
 
 class Tube(NamedTuple):
-    """A chain of round cones through points: airway, aorta, clavicle.
+    """Chain of round cones through points, such as an airway, the aorta or a clavicle.
 
     Attributes:
         points: (K, 3) mm.
@@ -157,16 +157,16 @@ class Tube(NamedTuple):
     radii: np.ndarray
 
     def depth(self, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
-        """Millimetres inside, for coordinates that broadcast to ``(...)``."""
+        """Return the depth inside (...), mm, at coordinates that broadcast to ``(...)``."""
         return np.max([cone_depth(segment, x, y, z)[0] for segment in self.segments()], axis=0)
 
     def segments(self) -> np.ndarray:
-        """(K - 1, 8): both ends (3 + 3) and both radii of each cone."""
+        """Return the cones (K - 1, 8): both ends (3 + 3) and both radii of each."""
         p, r = np.asarray(self.points, float), np.asarray(self.radii, float)
         return np.concatenate([p[:-1], p[1:], r[:-1, None], r[1:, None]], axis=1)
 
     def spheres(self, step: float) -> np.ndarray:
-        """(S, 4): centre and radius of balls along the tube, about ``step`` mm apart."""
+        """Return spheres along the tube (S, 4), center and radius, about ``step`` mm apart."""
         p, r = np.asarray(self.points, float), np.asarray(self.radii, float)
         length = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(p, axis=0), axis=1))])
         at = np.linspace(0.0, length[-1], max(2, round(length[-1] / step) + 1))
@@ -174,14 +174,14 @@ class Tube(NamedTuple):
 
 
 def cone_depth(segment: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Depth within one round cone with round ends.
+    """Return the depth inside a round cone with round ends.
 
     Args:
         segment: (8,), both ends (3 + 3) and both radii, mm.
-        x, y, z: coordinates that broadcast to ``(...)``, mm.
+        x, y, z: Coordinates that broadcast to ``(...)``, mm.
 
     Returns:
-        mm inside (...), and the cone's radius (...) at the nearest point of its axis.
+        Depth (...), mm, and radius (...) of the cone at the nearest point of its axis, mm.
 
     Example:
         >>> depth, radius = cone_depth(np.array([0, 0, 0, 10, 0, 0, 2, 4.0]), *np.array([[5.0], [1.0], [0.0]]))
@@ -197,14 +197,14 @@ def cone_depth(segment: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray)
 
 
 def superellipse_depth(x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Depth within an upright cylinder whose cross-section is |x/a|^2.5 + |y/b|^2.5 = 1: rounder than a box.
+    """Return the depth inside an upright cylinder with the cross-section |x/a|^2.5 + |y/b|^2.5 = 1.
 
     Args:
-        x, y: coordinates about the centre, broadcasting to ``(...)``, mm.
-        a, b: half width and half depth, broadcasting likewise, mm.
+        x, y: Coordinates about the center that broadcast to ``(...)``, mm.
+        a, b: Half width and half depth, broadcasting likewise, mm.
 
     Returns:
-        mm inside, negative outside, ``(...)``.
+        Depth (...), mm, negative outside.
 
     Example:
         >>> float(superellipse_depth(np.float64(90), np.float64(0), np.float64(100), np.float64(50)).round(3))
@@ -218,14 +218,14 @@ def superellipse_depth(x: np.ndarray, y: np.ndarray, a: np.ndarray, b: np.ndarra
 
 
 def superellipse_reach(x: np.ndarray, a: np.ndarray | float, b: np.ndarray | float) -> np.ndarray:
-    """How far a section |x/a|^2.5 + |y/b|^2.5 = 1 reaches along y at each x: the other way to ask for its border.
+    """Return the border of the section |x/a|^2.5 + |y/b|^2.5 = 1 along y at each x.
 
     Args:
-        x: coordinate about the centre, mm, broadcasting to ``(...)``.
-        a, b: half width and half depth, broadcasting likewise, mm; nothing where either is not positive.
+        x: Coordinate about the center that broadcasts to ``(...)``, mm.
+        a, b: Half width and half depth, broadcasting likewise, mm; the section is empty if either is not positive.
 
     Returns:
-        y of the border (...), mm, 0 beyond the section.
+        The positive y of the border (...), mm; 0 beyond the section.
 
     Example:
         >>> superellipse_reach(np.array([0.0, 80.0, 100.0, 120.0]), 100.0, 50.0).round(1).tolist()

@@ -1,4 +1,4 @@
-"""The parts that the networks are built of."""
+"""Building blocks of the networks."""
 
 from monai_pylon.networks.blocks.channel_attention import ChannelGate
 from monai_pylon.networks.blocks.multi_instance_pool import NoisyOrPool, mean_probability_logit, noisy_or_logit

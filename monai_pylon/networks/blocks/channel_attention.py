@@ -1,4 +1,4 @@
-"""Gates over channels out of a global average: PAN's GAU, and the ablation of PYLON that the paper calls ATT."""
+"""Channel gates from a global average: PAN's GAU, and the ablation ATT of PYLON."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ __all__ = ["ChannelGate"]
 
 
 class ChannelGate(nn.Module):
-    """sigmoid(BN(Conv1x1(GAP(x)))): how much of each channel to let through.
+    """A weight between 0 and 1 for each channel: sigmoid(BN(Conv1x1(GAP(x)))).
 
-    A global average says nothing of *where*; the paper blames it for poor localization (section 2.2).
+    A global average has no position. The PYLON paper blames it for poor localization (section 2.2).
 
     Args:
         spatial_dims: 2 or 3.
-        channels: C of the features (N, C, *grid).
+        channels: Channels C of the features (N, C, *grid).
 
-    Returns (N, C, 1, …), to be multiplied with features.
+    The output (N, C, 1, …) is multiplied with features.
 
     Raises:
-        ValueError: in training on one image.
+        ValueError: If it is trained on a single image.
 
     Example:
         >>> ChannelGate(2, channels=8).eval()(torch.zeros(1, 8, 5, 7)).shape
@@ -36,6 +36,6 @@ class ChannelGate(nn.Module):
         self.conv = conv_norm_act(spatial_dims, channels, channels, relu=False)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The gates of features (N, C, *grid)."""
+        """Compute the gates (N, C, 1, …) of features (N, C, *grid)."""
         check_cells(self, x, factor=None)
         return torch.sigmoid(self.conv(self.pool(x)))

@@ -1,4 +1,4 @@
-"""Convolution, norm and ReLU as every decoder here has them, and resizing to a sibling's size."""
+"""Convolution with norm and ReLU for all decoders, and resampling of a map to the size of another."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from monai_pylon.networks.tracing import is_eager
 from monai_pylon.utils import check
 
 __all__ = ["check_cells", "conv_norm_act", "upsample_to"]
@@ -25,23 +26,23 @@ def conv_norm_act(
     bias: bool = True,
     dilation: int = 1,
 ) -> nn.Module:
-    """MONAI's convolution, padded to keep the size, with a norm and by default a ReLU.
+    """Make MONAI's convolution with a norm and an optional ReLU, padded to keep the size.
 
     Args:
         spatial_dims: 2 or 3.
-        in_channels: C of the input (N, C, *spatial).
-        out_channels: C of the output.
-        kernel_size: odd.
-        relu: whether a ReLU follows.
-        norm: as MONAI names norms.
-        bias: whether the convolution has a bias (the authors' have, though a batch norm takes it away again).
-        dilation: distance of the kernel's taps.
+        in_channels: Channels of the input (N, C, *grid).
+        out_channels: Channels of the output.
+        kernel_size: Size of the kernel, odd.
+        relu: Whether a ReLU follows.
+        norm: Normalization as MONAI names it.
+        bias: Whether the convolution has a bias. The authors' convolutions have one, although a batch norm cancels it.
+        dilation: Distance between the kernel's elements, in cells.
 
     Returns:
-        the block.
+        Block that keeps the grid.
 
     Raises:
-        ValueError: where the kernel has an even size.
+        ValueError: If the kernel size is even.
 
     Example:
         >>> conv_norm_act(2, 3, 8, kernel_size=5)(torch.zeros(1, 3, 6, 6)).shape
@@ -61,15 +62,15 @@ def conv_norm_act(
 
 
 def upsample_to(x: torch.Tensor, size: Sequence[int], align_corners: bool = True) -> torch.Tensor:
-    """Resize a map (bi- or trilinear) to another's size, whatever the factor.
+    """Resample a map to a given size by bilinear or trilinear interpolation.
 
     Args:
-        x: (N, C, *grid).
-        size: the grid wanted.
-        align_corners: whether the outermost cells' centres meet.
+        x: Map (N, C, *grid).
+        size: Size of the new grid.
+        align_corners: Whether the centers of the corner cells of both grids coincide.
 
     Returns:
-        (N, C, *size).
+        Map (N, C, *size).
 
     Example:
         >>> upsample_to(torch.tensor([[[[0.0, 2.0]]]]), (1, 3))
@@ -80,15 +81,19 @@ def upsample_to(x: torch.Tensor, size: Sequence[int], align_corners: bool = True
 
 
 def check_cells(block: nn.Module, x: torch.Tensor, factor: int | None) -> None:
-    """Refuse to train a batch norm on a single value per channel: it would be normalised to nothing.
+    """Raise an error if a batch norm would be trained on a single value per channel.
+
+    Normalizing a single value gives zero, whatever the value. Nothing is checked while the block is traced, compiled or
+    exported.
 
     Args:
-        block: what is about to run.
-        x: (N, C, *grid), its input.
-        factor: how much smaller its smallest map is (rounded up); None where it pools the whole map to one cell.
+        block: Block that is about to run.
+        x: Its input (N, C, *grid).
+        factor: Ratio of the input's edge to that of the block's smallest map, which is rounded up. None if the block
+            pools the whole map to one cell.
 
     Raises:
-        ValueError: where a batch norm in training mode would see one image of one cell.
+        ValueError: If a batch norm in training mode would see one image of one cell.
 
     Example:
         >>> check_cells(nn.BatchNorm2d(1), torch.zeros(1, 1, 8, 8), factor=8)
@@ -96,15 +101,13 @@ def check_cells(block: nn.Module, x: torch.Tensor, factor: int | None) -> None:
         ...
         ValueError: batch size must be at least 2 in training at this image size, but is 1. ...
     """
-    if torch.compiler.is_compiling() or torch.jit.is_tracing() or not block.training or x.shape[0] != 1:
+    if not is_eager() or not block.training or x.shape[0] != 1:
         return
     if factor is not None and any(size > factor for size in x.shape[2:]):
         return
-    check(
-        not any(isinstance(module, _BatchNorm) and module.training for module in block.modules()),
-        "batch size",
-        "at least 2 in training at this image size",
-        1,
-        f"{type(block).__name__} normalises over one cell there: give more images, or larger ones where it does not "
-        "pool globally, or put the batch norms into eval mode.",
+    remedy = (
+        f"{type(block).__name__} would normalize over a single cell. Increase the batch size, put the batch norms into "
+        "eval mode or, unless the block pools globally, use larger images."
     )
+    trained = any(isinstance(module, _BatchNorm) and module.training for module in block.modules())
+    check(not trained, "batch size", "at least 2 in training at this image size", 1, remedy)

@@ -14,20 +14,21 @@ _KERNELS = (7, 5, 3)
 
 
 class PyramidAttention(nn.Module):
-    """One attention map for the deepest features, out of three coarser levels of themselves.
+    """One attention map for the deepest features, computed from three coarser levels of these features.
 
-    Three times max pooling and a convolution (7, 5, 3) to one channel; then on the way back a convolution (3, 5, 7) on
-    each level, each enlarged and added to the next finer one. Pooling rounds sizes up, so that any size works.
+    Going down, each level is a max pooling and a convolution (7, 5, 3) to one channel. Going up, each level is
+    convolved again (3, 5, 7), upsampled and added to the next finer level. Pooling rounds sizes up, so that any size
+    works.
 
     Args:
         spatial_dims: 2 or 3.
-        in_channels: C of the features (N, C, *grid).
-        align_corners: of the enlargements.
+        in_channels: Channels C of the features (N, C, *grid).
+        align_corners: Whether upsampling aligns the centers of the corner cells.
 
-    Returns (N, 1, *grid), to be multiplied with the features.
+    The output (N, 1, *grid) is multiplied with the features.
 
     Raises:
-        ValueError: in training, where its smallest level is one cell of one image.
+        ValueError: If it is trained on a single image whose smallest level is one cell.
 
     Example:
         >>> PyramidAttention(2, in_channels=8).eval()(torch.zeros(1, 8, 5, 7)).shape
@@ -45,7 +46,7 @@ class PyramidAttention(nn.Module):
         self.up = nn.ModuleList(conv_norm_act(spatial_dims, 1, 1, kernel) for kernel in _KERNELS)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Attend to features (N, C, *grid)."""
+        """Compute the attention (N, 1, *grid) of features (N, C, *grid)."""
         check_cells(self, x, factor=2 ** len(_KERNELS))
         levels = [x]
         for down in self.down:

@@ -1,4 +1,4 @@
-"""Axial slices as images: neighbours grouped as channels, and one image encoder over all groups (section 3.2)."""
+"""Axial slices as images: groups of neighboring slices as channels of one image encoder (section 3.2)."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from monai_pylon.networks.explanation import is_traced_or_exported
+from monai_pylon.networks.tracing import is_traced_or_exported
 
 __all__ = ["encode_slices", "group_slices", "map_cells", "without_weights"]
 
 
 def group_slices(volume: torch.Tensor, slices_per_group: int = 3) -> torch.Tensor:
-    """Axial slices in groups of neighbours, each group one image whose channels are the slices.
+    """Split a volume into groups of neighboring axial slices; each group is an image with the slices as channels.
 
-    Where the last group is incomplete, the last slice is repeated to fill it: nothing is lost, and no air is made up.
+    If the last group is incomplete, copies of the last slice fill it, so that no slice is lost and no air is added.
 
     Args:
-        volume: (N, 1, X, Y, Z), axial slices on the last axis.
-        slices_per_group: S.
+        volume: Volume (N, 1, X, Y, Z) with the axial slices on the last axis.
+        slices_per_group: Slices S in a group.
 
     Returns:
-        (N, G, S, rows = Y, columns = X) with G = Z / S, rounded up.
+        Images (N, G, S, rows = Y, columns = X) with G = Z / S, rounded up.
 
     Example:
         >>> group_slices(torch.arange(4.0).expand(1, 1, 2, 2, 4))[0, :, :, 0, 0]
@@ -44,7 +44,7 @@ def group_slices(volume: torch.Tensor, slices_per_group: int = 3) -> torch.Tenso
 
 
 def _number(size: int) -> int:
-    """A size as a number, while a network is traced too: a trace is for the slices of its example."""
+    """Return a size as a plain number, also while tracing: a trace holds for the number of slices of its example."""
     if not torch.jit.is_tracing():
         return size
     with warnings.catch_warnings():
@@ -53,22 +53,22 @@ def _number(size: int) -> int:
 
 
 def encode_slices(encoder: nn.Module, images: torch.Tensor, chunk_size: int | None = None) -> torch.Tensor:
-    """The encoder's deepest map of each image, a chunk of the images at a time.
+    """Compute the encoder's deepest map of each image, one chunk of images at a time.
 
-    Where gradients are wanted a chunk's inner activations are not kept but computed again on the way back (gradient
-    checkpointing), so that memory grows with the chunk and not with the volume. In training a chunk takes images from
-    all over the volume, so that batch norms see a fair sample of it.
+    If gradients are needed, the backward pass computes a chunk's inner activations again instead of keeping them
+    (gradient checkpointing), so that memory grows with the chunk and not with the volume. In training, a chunk holds
+    images from the whole volume, so that batch norms see a representative sample.
 
-    Within ``torch.compile`` nothing is computed again; in a traced or exported program all images go at once, for it
-    would hold for one number of images only.
+    Under ``torch.compile`` nothing is computed again. A traced or exported program processes all images at once,
+    because a program with chunks would hold for one number of images only.
 
     Args:
-        encoder: from images (G, S, H, W) to a list of maps, shallow to deep.
-        images: (G, S, H, W).
-        chunk_size: images at a time; None for all at once.
+        encoder: Module from images (G, S, H, W) to a list of maps, shallow to deep.
+        images: Images (G, S, H, W).
+        chunk_size: Images in a chunk, or None for all at once.
 
     Returns:
-        (G, C, h, w).
+        Deepest maps (G, C, rows, columns).
 
     Example:
         >>> from monai_pylon.networks import make_encoder
@@ -82,28 +82,30 @@ def encode_slices(encoder: nn.Module, images: torch.Tensor, chunk_size: int | No
     def deepest(chunk: torch.Tensor) -> torch.Tensor:
         return encoder(chunk)[-1]
 
-    def again(chunk: torch.Tensor) -> torch.Tensor:
+    def checkpointed(chunk: torch.Tensor) -> torch.Tensor:
         return checkpoint(deepest, chunk, use_reentrant=False, context_fn=contexts)
 
     def contexts() -> tuple[contextlib.AbstractContextManager, contextlib.AbstractContextManager]:
         return contextlib.nullcontext(), _without_counting(encoder)
 
-    run = again if _wants_gradients(encoder, images) and not torch.compiler.is_compiling() else deepest
+    recompute = _needs_gradients(encoder, images) and not torch.compiler.is_compiling()
+    run = checkpointed if recompute else deepest
     if not encoder.training:
         return torch.cat([run(chunk) for chunk in images.tensor_split(chunks)])
     maps = torch.cat([run(images[i::chunks]) for i in range(chunks)])
-    taken = torch.arange(len(images), device=images.device)
-    return maps[torch.cat([taken[i::chunks] for i in range(chunks)]).argsort()]
+    numbers = torch.arange(len(images), device=images.device)
+    return maps[torch.cat([numbers[i::chunks] for i in range(chunks)]).argsort()]
 
 
-def _wants_gradients(encoder: nn.Module, images: torch.Tensor) -> bool:
+def _needs_gradients(encoder: nn.Module, images: torch.Tensor) -> bool:
+    """Return whether a gradient can flow to the images or to the encoder's parameters."""
     tensors = itertools.chain([images], encoder.parameters())
     return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in tensors)
 
 
 @contextlib.contextmanager
 def _without_counting(encoder: nn.Module) -> Iterator[None]:
-    """Batch norms normalise as before but do not count the same images into their running statistics again."""
+    """Let batch norms normalize without updating their running statistics, which have seen the same images before."""
     norms = [module for module in encoder.modules() if isinstance(module, _BatchNorm) and module.training]
     kept = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     try:
@@ -116,13 +118,13 @@ def _without_counting(encoder: nn.Module) -> Iterator[None]:
 
 
 def without_weights(encoder: nn.Module) -> nn.Module:
-    """A copy of an encoder that knows shapes but no numbers: it takes no memory, and running it costs next to nothing.
+    """Copy an encoder without its weights: the copy computes shapes only, almost without memory and time.
 
     Args:
-        encoder: from images (G, S, H, W) to a list of maps.
+        encoder: Module from images (G, S, H, W) to a list of maps.
 
     Returns:
-        the copy, on PyTorch's meta device, in eval mode.
+        Copy on PyTorch's meta device, in eval mode.
 
     Example:
         >>> without_weights(nn.Conv2d(1, 1, 3)).weight.device
@@ -132,15 +134,15 @@ def without_weights(encoder: nn.Module) -> nn.Module:
 
 
 def map_cells(shapes: nn.Module, in_channels: int, size: Sequence[int]) -> tuple[int, int]:
-    """The cells of an encoder's deepest map for an image of a size.
+    """Compute the grid of an encoder's deepest map for a given image size.
 
     Args:
-        shapes: of :func:`without_weights`.
-        in_channels: S of the image (G, S, H, W).
-        size: (H, W).
+        shapes: Encoder from :func:`without_weights`.
+        in_channels: Channels S of the image (G, S, H, W).
+        size: Size (H, W) of the image.
 
     Returns:
-        (h, w).
+        Rows and columns of the map.
 
     Example:
         >>> from monai_pylon.networks import make_encoder

@@ -1,4 +1,4 @@
-"""From a slice's features to its scores: unpadded convolutions, and one fully connected layer that can show its map."""
+"""Head from a slice's features to its scores: unpadded convolutions and a fully connected layer with a map."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ __all__ = ["MappedLinear", "slice_reduction"]
 
 
 def slice_reduction(in_channels: int, channels: Sequence[int] = (64, 32, 16, 16), padding: int = 0) -> nn.Sequential:
-    """The paper's custom convolutions: 3x3 and ReLU, again and again, down to few features.
+    """Make the paper's custom convolutions: 3x3 convolutions with ReLU that reduce the number of features.
 
     Args:
-        in_channels: C of the encoder's deepest map (G, C, h, w).
-        channels: after each convolution; none at all leaves the map as it is.
-        padding: 0 takes a cell off each side at every convolution, 1 keeps the size.
+        in_channels: Channels C of the encoder's deepest map (G, C, rows, columns).
+        channels: Channels after each convolution. An empty sequence leaves the map unchanged.
+        padding: 0 removes a cell from each side at every convolution, 1 keeps the size.
 
     Returns:
-        the convolutions, to (G, F, rows, columns).
+        Convolutions with output (G, F, rows, columns).
 
     Example:
         >>> slice_reduction(512)(torch.zeros(1, 512, 14, 14)).shape
@@ -36,15 +36,15 @@ def slice_reduction(in_channels: int, channels: Sequence[int] = (64, 32, 16, 16)
 
 
 class MappedLinear(nn.Linear):
-    """A fully connected layer on features with a place, which can also tell what each place gave to a score.
+    """A fully connected layer on a feature map that can also return each cell's contribution to a score.
 
     Args:
-        features: F of its input (G, F, rows, columns).
-        cells: (rows, columns).
-        num_classes: labels M.
+        features: Channels F of the input (G, F, rows, columns).
+        cells: Size of the input, (rows, columns).
+        num_classes: Number of labels M.
 
-    Called with features (G, F, rows, columns) it returns scores (G, M), at least in float32, autocast or not: a sum
-    over cells of half-precision numbers would not equal the map's.
+    The layer turns features (G, F, rows, columns) into scores (G, M). It computes in float32 at least, also under
+    autocast: a sum over cells in half precision would differ from the sum of the map.
 
     Example:
         >>> head, z = MappedLinear(2, (3, 4), num_classes=5).double(), torch.rand(1, 2, 3, 4, dtype=torch.float64)
@@ -57,16 +57,22 @@ class MappedLinear(nn.Linear):
         self.shape = (features, *cells)
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
-        """The scores (G, M) of features (G, F, rows, columns)."""
+        """Compute the scores (G, M) of features (G, F, rows, columns)."""
         z = at_least_float32(z)
         with torch.autocast(z.device.type, enabled=False):
             return F.linear(z.flatten(1), self.weight.to(z.dtype), self.bias.to(z.dtype))
 
     def maps(self, z: torch.Tensor) -> torch.Tensor:
-        """What each cell gives to each score: (G, M, rows, columns), the features summed, the bias left out.
+        """Compute the contribution of each cell to each score, without the bias.
 
-        A layer made for one cell is laid over every cell of features (G, F, rows, columns) with more.
-        The products of all features are never kept: it is one matrix product a cell.
+        A layer made for one cell is applied to every cell of features with more cells. The products are summed over the
+        features by one matrix product per cell, so that they are never stored.
+
+        Args:
+            z: Features (G, F, rows, columns).
+
+        Returns:
+            Contributions (G, M, rows, columns).
         """
         z = at_least_float32(z)
         with torch.autocast(z.device.type, enabled=False):

@@ -1,4 +1,4 @@
-"""Context from far away: the image's average, and convolutions with holes at several rates (DeepLab's ASPP)."""
+"""Wide context: the image's average, and dilated convolutions at several rates (the ASPP of DeepLab)."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ __all__ = ["AtrousSpatialPyramid", "ImagePooling", "separable_conv"]
 
 
 class ImagePooling(nn.Module):
-    """The global average of a map through Conv1x1, BN and ReLU, to be laid over every cell.
+    """The global average of a map, followed by a 1x1 convolution, BN and ReLU.
 
-    This is the global average pooling that the paper advises against (section 2.2).
+    The PYLON paper advises against this global average pooling (section 2.2).
 
     Args:
         spatial_dims: 2 or 3.
-        in_channels: C of the map (N, C, *grid).
-        out_channels: D of the result (N, D, 1, …).
+        in_channels: Channels C of the map (N, C, *grid).
+        out_channels: Channels D of the output (N, D, 1, …).
 
     Raises:
-        ValueError: in training on one image.
+        ValueError: If it is trained on a single image.
 
     Example:
         >>> ImagePooling(2, 8, 12).eval()(torch.zeros(1, 8, 5, 7)).shape
@@ -37,22 +37,22 @@ class ImagePooling(nn.Module):
         self.conv = conv_norm_act(spatial_dims, in_channels, out_channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Pool a map (N, C, *grid)."""
+        """Pool a map (N, C, *grid) to (N, D, 1, …)."""
         check_cells(self, x, factor=None)
         return self.conv(self.pool(x))
 
 
 def separable_conv(spatial_dims: int, in_channels: int, out_channels: int, dilation: int = 1) -> nn.Module:
-    """A 3x3 convolution per channel, a 1x1 convolution over the channels, BN and ReLU.
+    """Make a 3x3 convolution of each channel and a 1x1 convolution over the channels, with BN and ReLU.
 
     Args:
         spatial_dims: 2 or 3.
-        in_channels: C of the input (N, C, *grid).
-        out_channels: C of the output.
-        dilation: of the first convolution.
+        in_channels: Channels of the input (N, C, *grid).
+        out_channels: Channels of the output.
+        dilation: Dilation of the first convolution.
 
     Returns:
-        the block, which keeps the size.
+        Block that keeps the grid.
 
     Example:
         >>> separable_conv(2, 8, 12, dilation=4)(torch.zeros(2, 8, 5, 7)).shape
@@ -65,18 +65,19 @@ def separable_conv(spatial_dims: int, in_channels: int, out_channels: int, dilat
 
 
 class AtrousSpatialPyramid(nn.Module):
-    """DeepLabV3+'s ASPP with separable convolutions: a 1x1 convolution, three dilated ones, the image's average.
+    """The ASPP of DeepLabV3+ with separable convolutions: a 1x1 and three dilated ones, and the image's average.
 
     Args:
         spatial_dims: 2 or 3.
-        in_channels: C of the map (N, C, *grid).
-        out_channels: D of the result (N, D, *grid).
-        rates: dilations.
-        image_pooling: whether the image's average is one of the branches; "No GAP" in the paper is without.
-        dropout: probability, after the branches are joined.
+        in_channels: Channels C of the map (N, C, *grid).
+        out_channels: Channels D of the output (N, D, *grid).
+        rates: Dilations.
+        image_pooling: Whether the image's average is one of the branches. Without it the block is "No GAP" in the
+            paper.
+        dropout: Probability of the dropout after the branches are joined.
 
     Raises:
-        ValueError: in training on one image, where the average is one of the branches.
+        ValueError: If it has the image's average and is trained on a single image.
 
     Example:
         >>> AtrousSpatialPyramid(2, 8, 12).eval()(torch.zeros(1, 8, 5, 7)).shape
@@ -102,8 +103,8 @@ class AtrousSpatialPyramid(nn.Module):
         self.project = nn.Sequential(conv_norm_act(spatial_dims, joined, out_channels, bias=False), nn.Dropout(dropout))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Look at a map (N, C, *grid) at every rate."""
-        found = [branch(x) for branch in self.branches]
+        """Compute the context (N, D, *grid) of a map (N, C, *grid)."""
+        context = [branch(x) for branch in self.branches]
         if self.pooling is not None:
-            found.append(self.pooling(x).expand_as(found[0]))
-        return self.project(torch.cat(found, dim=1))
+            context.append(self.pooling(x).expand_as(context[0]))
+        return self.project(torch.cat(context, dim=1))

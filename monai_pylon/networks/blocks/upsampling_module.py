@@ -1,4 +1,4 @@
-"""PYLON's upsampling module (section 2.3), and the decoder of PAN and PYLON that is built of them."""
+"""PYLON's upsampling module (section 2.3), and the decoder of PAN and PYLON that stacks it."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ __all__ = ["PyramidDecoder", "UpsamplingModule"]
 
 
 class UpsamplingModule(nn.Module):
-    """Enlarge a deep map to the size of a finer one and add what the finer one has to say.
+    """An upsampling of a deep map to the grid of a finer map, plus convolutions of the finer map.
 
     Args:
         spatial_dims: 2 or 3.
-        in_channels: C of the finer map.
-        out_channels: D of the deep map.
-        layers: 2 for C→C→D convolutions, 1 for C→D.
-        kernel_size: of these convolutions, odd.
-        gate: whether to weigh the finer map's channels by the deep map's global average (ATT; PAN's GAU).
-        align_corners: of the enlargement.
+        in_channels: Channels C of the finer map.
+        out_channels: Channels D of the deep map.
+        layers: 2 for convolutions C→C→D, 1 for C→D.
+        kernel_size: Kernel size of these convolutions, odd.
+        gate: Whether the deep map's global average weighs the channels of the finer map (ATT; PAN's GAU).
+        align_corners: Whether upsampling aligns the centers of the corner cells.
 
-    Called with the finer map (N, C, *grid) and the deep map (N, D, *coarse grid) it returns (N, D, *grid).
+    The module turns the finer map (N, C, *grid) and the deep map (N, D, *coarse grid) into (N, D, *grid).
 
     Raises:
-        ValueError: where layers is neither 1 nor 2, or the kernel even.
+        ValueError: If layers is neither 1 nor 2, or the kernel size is even.
 
     Example:
         >>> up = UpsamplingModule(2, in_channels=8, out_channels=12).eval()
@@ -52,7 +52,8 @@ class UpsamplingModule(nn.Module):
     ) -> None:
         super().__init__()
         check(layers in (1, 2), "up_layers", "1 or 2", layers)
-        check(kernel_size % 2 == 1, "up_kernel_size", "odd", kernel_size, "An even one shifts the map by half a cell.")
+        remedy = "An even kernel shifts the map by half a cell."
+        check(kernel_size % 2 == 1, "up_kernel_size", "odd", kernel_size, remedy)
         self.align_corners = align_corners
         widths = [in_channels] * layers + [out_channels]
         self.layers = nn.Sequential(
@@ -61,7 +62,7 @@ class UpsamplingModule(nn.Module):
         self.gate = ChannelGate(spatial_dims, out_channels) if gate else None
 
     def forward(self, fine: torch.Tensor, deep: torch.Tensor) -> torch.Tensor:
-        """Add a finer map (N, C, *grid) to a deep one (N, D, *coarse grid)."""
+        """Add a finer map (N, C, *grid) to a deep map (N, D, *coarse grid)."""
         detail = self.layers(fine)
         if self.gate is not None:
             detail = detail * self.gate(deep)
@@ -69,24 +70,25 @@ class UpsamplingModule(nn.Module):
 
 
 class PyramidDecoder(nn.Module):
-    """Pyramid attention on the deepest map, then upsampling modules: PYLON's decoder, and with global pooling PAN's.
+    """The decoder of PYLON and, with global pooling, of PAN: pyramid attention, then upsampling modules.
 
     Args:
         spatial_dims: 2 or 3.
-        channels: of the encoder's maps, shallow to deep.
-        width: channels D of the decoded map.
-        num_up: upsampling modules, 1 to 3: the decoded map has the stride 16, 8 or 4.
-        pyramid_attention: whether the deepest map is multiplied with :class:`PyramidAttention`.
-        image_pooling: whether its global average is added to it (PAN).
-        channel_attention: whether the upsampling modules have a gate (ATT; PAN).
-        up_layers: convolutions in an upsampling module, 1 or 2.
-        up_kernel_size: of these.
-        align_corners: of all enlargements.
+        channels: Channels of the encoder's feature maps, shallow to deep.
+        width: Channels D of the decoded map.
+        num_up: Number of upsampling modules, 1 to 3. The decoded map has stride 16, 8 or 4.
+        pyramid_attention: Whether the deepest map is multiplied with :class:`PyramidAttention`.
+        image_pooling: Whether the global average of the deepest map is added to it (PAN).
+        channel_attention: Whether the upsampling modules have a gate (ATT; PAN).
+        up_layers: Convolutions in an upsampling module, 1 or 2.
+        up_kernel_size: Kernel size of these convolutions, odd.
+        align_corners: Whether all upsampling aligns the centers of the corner cells.
 
-    Called with the encoder's maps (N, C, *grid), shallow to deep, it returns the decoded map (N, D, *grid).
+    The decoder turns the encoder's maps (N, C, *grid), shallow to deep, into the decoded map (N, D, *grid). Its
+    attribute ``out_channels`` is D.
 
     Raises:
-        ValueError: where a number is out of its range.
+        ValueError: If a number is out of range.
 
     Example:
         >>> maps = [torch.zeros(1, c, 64 // s, 64 // s) for c, s in ((2, 2), (3, 4), (4, 8), (5, 16), (6, 32))]
@@ -108,9 +110,9 @@ class PyramidDecoder(nn.Module):
         align_corners: bool = True,
     ) -> None:
         super().__init__()
-        check(num_up in (1, 2, 3), "num_up", "1, 2 or 3", num_up, "It is the number of upsampling modules.")
+        check(num_up in (1, 2, 3), "num_up", "1, 2 or 3", num_up, "num_up counts the upsampling modules.")
         check(width > 0, "decoder_channels", "positive", width)
-        deepest = channels[-1]
+        self.out_channels, deepest = width, channels[-1]
         self.mid = conv_norm_act(spatial_dims, deepest, width)
         self.attention = PyramidAttention(spatial_dims, deepest, align_corners) if pyramid_attention else None
         self.pooling = ImagePooling(spatial_dims, deepest, width) if image_pooling else None
@@ -120,7 +122,7 @@ class PyramidDecoder(nn.Module):
         )
 
     def deepest(self, x: torch.Tensor) -> torch.Tensor:
-        """The deepest map (N, C, *grid) with its attention, (N, D, *grid)."""
+        """Reduce the deepest map (N, C, *grid) to (N, D, *grid) and apply attention and pooling."""
         mid = self.mid(x)
         if self.attention is not None:
             mid = mid * self.attention(x)
@@ -129,7 +131,7 @@ class PyramidDecoder(nn.Module):
         return mid
 
     def forward(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-        """Decode the encoder's maps (N, C, *grid), shallow to deep."""
+        """Decode the encoder's maps (N, C, *grid), shallow to deep, into (N, D, *grid)."""
         decoded = self.deepest(maps[-1])
         for up, fine in zip(self.up, reversed(maps[:-1]), strict=False):
             decoded = up(fine, decoded)

@@ -1,4 +1,4 @@
-"""How the networks for chest CT before AxialNet end: 3D convolutions, then three fully connected layers."""
+"""Head of BodyConv, CTNet and Conv3DNet: 3D convolutions and three fully connected layers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ __all__ = ["dense_classifier", "volume_convolutions"]
 
 
 def volume_convolutions(in_channels: int, channels: Sequence[int] = (64, 32, 16)) -> nn.Sequential:
-    """CTNet's reducing convolutions, each with a ReLU: in plane slowly, along the last axis by three each time.
+    """Make CTNet's three reducing convolutions, each with a ReLU.
+
+    Each convolution divides the last axis by three. In plane, the first two remove a cell from each side and the last
+    halves the size.
 
     Args:
-        in_channels: C of the input (N, C, x, y, z).
-        channels: after each of the three.
+        in_channels: Channels C of the input (N, C, x, y, z).
+        channels: Channels after each of the three convolutions.
 
     Returns:
-        the convolutions, to (N, channels[-1], (x - 4) // 2, (y - 4) // 2, z // 27).
+        Convolutions with output (N, channels[-1], (x - 4) // 2, (y - 4) // 2, z // 27).
 
     Example:
         >>> import torch
@@ -33,15 +36,15 @@ def volume_convolutions(in_channels: int, channels: Sequence[int] = (64, 32, 16)
 
 
 def dense_classifier(features: int, num_classes: int, dropout: float) -> nn.Sequential:
-    """Fully connected layers to 128, 96 and the labels, with ReLU and dropout between.
+    """Make fully connected layers to 128, 96 and M features with ReLU and dropout between them.
 
     Args:
-        features: how many numbers of a sample (N, C, *grid) there are.
-        num_classes: labels M.
-        dropout: probability with which a number is dropped in training.
+        features: Number of values in a sample of the input (N, C, *grid).
+        num_classes: Number of labels M.
+        dropout: Probability with which a value is dropped in training.
 
     Returns:
-        the layers, to (N, M).
+        Layers with output (N, M).
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""AxialNet (HiResCAM paper, section 3.2), and by its arguments every ablation of Table 1."""
+"""AxialNet (HiResCAM paper, section 3.2) and the ablations of Table 1 as arguments."""
 
 from __future__ import annotations
 
@@ -12,53 +12,55 @@ from monai_pylon.networks.blocks.multi_instance_pool import mean_probability_log
 from monai_pylon.networks.blocks.slice_head import MappedLinear
 from monai_pylon.networks.explanation import Explanation
 from monai_pylon.networks.nets.slice_network import ReducedSliceNetwork, check_volume
-from monai_pylon.networks.nets.volume_size import check_positive, check_same_cells, head_cells, is_checked, size_along
+from monai_pylon.networks.nets.volume_size import check_positive, check_same_cells, head_cells, size_along
+from monai_pylon.networks.tracing import is_eager
 from monai_pylon.utils import check, check_choice, check_type
 
 __all__ = ["AxialNet"]
 
-#: From the scores of a volume's slice groups (N, M, S) to the volume's logits (N, M).
+#: Functions from the scores of a volume's slice groups (N, M, S) to the volume's logits (N, M).
 _POOLINGS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "mean": lambda scores: scores.mean(-1),
-    "max": lambda scores: scores.max(-1).values,  # of equals one: the gradient goes to a single slice
+    "max": lambda scores: scores.max(-1).values,  # a tie sends its gradient to a single slice
     "sigmoid_mean": mean_probability_logit,
 }
 
 
 class AxialNet(ReducedSliceNetwork):
-    """A classifier of chest CT that scores axial slices, and whose slice scores are sums over places.
+    """A classifier of chest CT that scores groups of axial slices; each slice score is a sum over grid cells.
 
-    An image encoder looks at groups of neighbouring slices; convolutions reduce its deepest map to few features; one
-    fully connected layer, the same for all groups, gives each group's scores; their mean is the volume's. So what a
-    place gave to a score is the features there times the layer's weights there: that is the attention. Its sum within
-    a slice and the bias are the slice score. HiResCAM of the volume's logit at the last convolution is the attention
-    divided by the number of groups.
+    An image encoder processes groups of neighboring slices. Convolutions reduce its deepest map to few features. One
+    fully connected layer, shared by all groups, computes each group's slice scores. Their mean is the volume's logit.
+    The attention of a grid cell is the product of its features and the layer's weights for the cell, summed over the
+    features. The sum of a slice's attention plus the bias is the slice score. HiResCAM of the volume's logit at the
+    last convolution is the attention divided by the number of groups.
 
     The ablations of Table 1 are arguments: ``slice_pooling="max"`` (MaxPool), ``weights=None`` instead of "imagenet"
-    (RandInitResNet), ``reduction_channels=()`` (NoCustomConv); "sigmoid_mean" is the authors' mean of probabilities,
-    here returned as its logit.
+    (RandInitResNet), ``reduction_channels=()`` (NoCustomConv). "sigmoid_mean" is the mean of probabilities in the
+    authors' program, returned as a logit.
 
     Args:
-        num_classes: labels M.
-        encoder: a name of :func:`~monai_pylon.networks.make_encoder`, or a module with ``channels`` and ``strides``.
-        slices_per_group: neighbouring slices that are the channels of one image. An incomplete last group is filled by
-            repeating the last slice.
-        in_plane_size: (X, Y) of the volumes. The fully connected layer is made for the cells that come of it; volumes
-            of other sizes are taken if as many cells come of theirs.
-        reduction_channels: after each of the convolutions (3x3, ReLU) behind the encoder.
-        reduction_padding: of these, 0 or 1; with 0, as in the paper, each takes a cell off every side.
+        num_classes: Number of labels M.
+        encoder: Name for :func:`~monai_pylon.networks.make_encoder`, or a module with ``channels`` and ``strides``.
+        slices_per_group: Neighboring slices that are the channels of one image. Copies of the last slice fill an
+            incomplete last group.
+        in_plane_size: Size (X, Y) for which the fully connected layer is made. The network accepts volumes of other
+            sizes with the same number of grid cells.
+        reduction_channels: Channels after each of the 3x3 convolutions with ReLU that follow the encoder.
+        reduction_padding: Padding of these convolutions. 0, as in the paper, removes a cell from each side at every
+            convolution; 1 keeps the size.
         slice_pooling: "mean", "max" or "sigmoid_mean".
-        chunk_size: groups that pass the encoder at once; None for all. With a number, training keeps the activations of
-            that many groups only and computes the others again (gradient checkpointing). Batch norms in training then
-            normalise over a chunk, which is a sample of the whole volume.
-        weights: None, "imagenet" for the encoder, or a file with weights of the encoder or the whole network.
+        chunk_size: Groups that pass the encoder at once, or None for all. With a number, training keeps the activations
+            of that many groups only and computes the others again (gradient checkpointing). Batch norms in training
+            then normalize over a chunk, which holds slices from the whole volume.
+        weights: None, "imagenet" for the encoder, or a file with weights of the encoder or of the whole network.
 
-    ``net(x)`` takes volumes (N, 1, X, Y, Z) of any number of slices and gives the logits (N, M); ``net.explain(x)``
-    these, the attention (N, M, x, y, groups) and the slice scores (N, M, groups).
+    ``net(x)`` returns the logits (N, M) of volumes (N, 1, X, Y, Z) with any number of slices. ``net.explain(x)`` also
+    returns the attention (N, M, x, y, groups) and the slice scores (N, M, groups).
 
     Raises:
-        TypeError: where an argument is of another type.
-        ValueError: where one is out of its range, or no cell is left after the convolutions; the message names the
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range, or the convolutions leave no grid cell. The message then names the
             smallest size.
 
     Example:
@@ -92,18 +94,29 @@ class AxialNet(ReducedSliceNetwork):
         self.load(weights)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The logits (N, M) of volumes (N, 1, X, Y, Z)."""
+        """Compute the logits (N, M) of volumes (N, 1, X, Y, Z)."""
         return _POOLINGS[self.slice_pooling](self._slice_scores(self.reduced(self.features(x))))
 
     def explain(self, x: torch.Tensor) -> Explanation:
-        """Logits (N, M), attention (N, M, x, y, groups) and slice scores (N, M, groups) of volumes (N, 1, X, Y, Z)."""
+        """Compute the logits, attention and slice scores of volumes (N, 1, X, Y, Z).
+
+        Returns:
+            Logits (N, M), attention (N, M, x, y, groups) and slice scores (N, M, groups).
+        """
         return self._explain(self.features(x))
 
     def explain_features(self, features: torch.Tensor) -> Explanation:
-        """The same from the encoder's deepest map of one volume (groups, C, rows, columns), or of N: (N, groups, ...).
+        """Compute the explanation from the encoder's deepest maps.
+
+        Args:
+            features: Maps of one volume (groups, C, rows, columns) or of several (N, groups, C, rows, columns).
+
+        Returns:
+            Logits (N, M), attention (N, M, x, y, groups) and slice scores (N, M, groups).
 
         Raises:
-            ValueError: where the features are not of the encoder's shape.
+            TypeError: If the features are not a tensor.
+            ValueError: If their shape does not fit the encoder.
         """
         check_type(features, torch.Tensor, "features")
         shape = (self.encoder.channels[-1], *(n + self.cells_lost for n in self.head.shape[1:]))
@@ -112,19 +125,19 @@ class AxialNet(ReducedSliceNetwork):
         return self._explain(features if features.ndim == 5 else features[None])
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        """The deepest map of each group of a volume's slices: (N, 1, X, Y, Z) to (N, G, C, rows, columns)."""
+        """Compute the deepest maps (N, G, C, rows, columns) of the slice groups of a volume (N, 1, X, Y, Z)."""
         check_volume(x)
-        if is_checked() and tuple(x.shape[2:4]) not in self._fitting:
+        if is_eager() and tuple(x.shape[2:4]) not in self._fitting:
             check_same_cells(x, self.in_plane_size, self.plane_cells(), "in_plane_size")
             self._fitting.add(tuple(x.shape[2:4]))
         return super().features(x)
 
     def _slice_scores(self, z: torch.Tensor) -> torch.Tensor:
-        """The scores (N, M, G) of reduced features (N, G, F, rows, columns)."""
+        """Compute the slice scores (N, M, G) of reduced features (N, G, F, rows, columns)."""
         return self.head(z.flatten(0, 1)).unflatten(0, z.shape[:2]).transpose(1, 2)
 
     def _explain(self, features: torch.Tensor) -> Explanation:
-        """From features (N, G, C, rows, columns)."""
+        """Compute the explanation of features (N, G, C, rows, columns)."""
         z = self.reduced(features)
         scores = self._slice_scores(z)
         maps = self.head.maps(z.flatten(0, 1)).unflatten(0, z.shape[:2])  # (N, G, M, rows, columns)

@@ -1,4 +1,4 @@
-"""The paper's baseline: an encoder whose last map is turned into one map a label and pooled."""
+"""Baseline of the PYLON paper: an encoder whose deepest map becomes one heatmap per label and is pooled."""
 
 from __future__ import annotations
 
@@ -9,39 +9,47 @@ import torch
 from monai.networks.layers.factories import Pool
 from torch import nn
 
-from monai_pylon.networks.encoders import as_encoder
-from monai_pylon.networks.nets.heatmap import HeatmapNetwork, map_head
-from monai_pylon.utils import check_choice
+from monai_pylon.networks.nets.heatmap import HeatmapNetwork
+from monai_pylon.utils import check, check_choice
 
 __all__ = ["MaxPoolBackbone"]
 
 
 class DeepestMap(nn.Module):
-    """The decoder that does nothing: of the encoder's maps it takes the last."""
+    """A decoder without layers that returns the deepest of the encoder's feature maps.
+
+    Args:
+        channels: Channels of the encoder's feature maps, shallow to deep.
+    """
+
+    def __init__(self, channels: Sequence[int]) -> None:
+        super().__init__()
+        self.out_channels = channels[-1]
 
     def forward(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-        """The last of maps (N, C, *grid)."""
+        """Return the last of the maps (N, C, *grid)."""
         return maps[-1]
 
 
 class MaxPoolBackbone(HeatmapNetwork):
-    """A plain encoder with a 1x1 convolution and a global pooling ("Backbone" in Table 2).
+    """A plain encoder with a 1x1 convolution and a global pooling ("Backbone" in Table 2 of the PYLON paper).
 
-    With the maximum, the paper's choice, ``max(attention) == logits``. With the average it is the classic network for
-    class activation maps: ``mean(attention) == logits``, and the attention is that map, bias included.
+    With the maximum, the paper's choice, ``max(attention) == logits``. With the average the network is the classic
+    network for class activation maps: ``mean(attention) == logits``, and the attention is the class activation map
+    including the bias.
 
     Args:
         spatial_dims: 2 or 3.
-        in_channels: C of the image (N, C, *spatial).
-        num_classes: labels M.
-        encoder: a name of :func:`~monai_pylon.networks.make_encoder`, or a module with ``channels`` and ``strides``.
+        in_channels: Channels C of the image (N, C, *spatial).
+        num_classes: Number of labels M.
+        encoder: Name for :func:`~monai_pylon.networks.make_encoder`, or a module with ``channels`` and ``strides``.
         pooling: "max" or "average".
-        weights: None, "imagenet" for the encoder, or a file with weights of the encoder or the whole network.
+        weights: None, "imagenet" for the encoder, or a file with weights of the encoder or of the whole network.
 
-    ``net(x)`` gives the logits (N, M), ``net.explain(x)`` these and the map (N, M, *grid) of stride 32.
+    ``net(x)`` returns the logits (N, M). ``net.explain(x)`` also returns the heatmap (N, M, *grid) at stride 32.
 
     Raises:
-        ValueError: where an argument is out of its range, or the weights are another network's.
+        ValueError: If an argument is out of range, or the weights do not fit the network.
 
     Example:
         >>> MaxPoolBackbone(encoder="resnet18").eval()(torch.zeros(2, 1, 64, 64)).shape
@@ -58,7 +66,6 @@ class MaxPoolBackbone(HeatmapNetwork):
         weights: str | Path | None = None,
     ) -> None:
         check_choice(pooling, ("max", "average"), "pooling")
-        made = as_encoder(encoder, spatial_dims, in_channels)
-        head = map_head(spatial_dims, made.channels[-1], num_classes)
+        check(spatial_dims in (2, 3), "spatial_dims", "2 or 3", spatial_dims)
         pool = Pool["adaptivemax" if pooling == "max" else "adaptiveavg", spatial_dims](1)
-        super().__init__(spatial_dims, in_channels, made, DeepestMap(), head, pool, weights)
+        super().__init__(spatial_dims, in_channels, num_classes, encoder, DeepestMap, pool=pool, weights=weights)

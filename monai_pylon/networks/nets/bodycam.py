@@ -1,4 +1,4 @@
-"""BodyCAM (HiResCAM paper, section 7): AxialNet with a global average in the place of its slice scores."""
+"""BodyCAM (HiResCAM paper, section 7): AxialNet with a global average instead of its slice scores."""
 
 from __future__ import annotations
 
@@ -11,35 +11,37 @@ from torch import nn
 from monai_pylon.networks.blocks.slice_head import MappedLinear
 from monai_pylon.networks.explanation import Explanation
 from monai_pylon.networks.nets.slice_network import ReducedSliceNetwork, check_volume
-from monai_pylon.networks.nets.volume_size import check_positive, head_cells, is_checked
+from monai_pylon.networks.nets.volume_size import check_positive, head_cells
+from monai_pylon.networks.tracing import is_eager
 from monai_pylon.utils import at_least_float32
 
 __all__ = ["BodyCAM"]
 
 
 class BodyCAM(ReducedSliceNetwork):
-    """A classifier of chest CT of the CAM architecture: a global average of the features, one fully connected layer.
+    """A classifier of chest CT with the CAM architecture: a global average of the features and one linear layer.
 
-    Encoder and convolutions are AxialNet's. As the average forgets where a feature was, every place counts alike: CAM,
-    Grad-CAM and HiResCAM are the same map, and that map is the attention. It sums to the logit less the bias.
+    Encoder and convolutions are AxialNet's. The average weighs all positions equally, so CAM, Grad-CAM and HiResCAM
+    give the same map. This map is the attention. Its sum plus the bias is the logit.
 
     Args:
-        num_classes: labels M.
-        encoder: a name of :func:`~monai_pylon.networks.make_encoder`, or a module with ``channels`` and ``strides``.
-        slices_per_group: neighbouring slices that are the channels of one image. An incomplete last group is filled by
-            repeating the last slice.
-        reduction_channels: after each of the convolutions (3x3, ReLU) behind the encoder.
-        reduction_padding: of these, 0 or 1; with 0, as in the paper, each takes a cell off every side.
-        chunk_size: groups that pass the encoder at once, as in :class:`~monai_pylon.networks.nets.AxialNet`.
-        weights: None, "imagenet" for the encoder, or a file with weights of the encoder or the whole network.
+        num_classes: Number of labels M.
+        encoder: Name for :func:`~monai_pylon.networks.make_encoder`, or a module with ``channels`` and ``strides``.
+        slices_per_group: Neighboring slices that are the channels of one image. Copies of the last slice fill an
+            incomplete last group.
+        reduction_channels: Channels after each of the 3x3 convolutions with ReLU that follow the encoder.
+        reduction_padding: Padding of these convolutions. 0, as in the paper, removes a cell from each side at every
+            convolution; 1 keeps the size.
+        chunk_size: Groups that pass the encoder at once, as in :class:`~monai_pylon.networks.nets.AxialNet`.
+        weights: None, "imagenet" for the encoder, or a file with weights of the encoder or of the whole network.
 
-    ``net(x)`` takes volumes (N, 1, X, Y, Z) of any number of slices, and of any size in plane that leaves a cell (with
-    ResNet and four unpadded convolutions 257 x 257); ``net.explain(x)`` gives the logits (N, M) and the attention
-    (N, M, x, y, groups).
+    ``net(x)`` returns the logits (N, M) of volumes (N, 1, X, Y, Z) with any number of slices. Slices may have any size
+    that leaves a grid cell: at least 257 x 257 with a ResNet and four unpadded convolutions. ``net.explain(x)`` also
+    returns the attention (N, M, x, y, groups).
 
     Raises:
-        TypeError: where an argument is of another type.
-        ValueError: where one is out of its range.
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range.
 
     Example:
         >>> net = BodyCAM(encoder="resnet18", num_classes=4, reduction_padding=1).eval()
@@ -65,24 +67,24 @@ class BodyCAM(ReducedSliceNetwork):
         self.load(weights)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The logits (N, M) of volumes (N, 1, X, Y, Z)."""
+        """Compute the logits (N, M) of volumes (N, 1, X, Y, Z)."""
         return self._logits(self.reduced(self.features(x)))
 
     def explain(self, x: torch.Tensor) -> Explanation:
-        """Logits (N, M) and attention (N, M, x, y, groups) of volumes (N, 1, X, Y, Z)."""
+        """Compute logits (N, M) and attention (N, M, x, y, groups) of volumes (N, 1, X, Y, Z)."""
         z = self.reduced(self.features(x))
         maps = self.head.maps(z.flatten(0, 1)).unflatten(0, z.shape[:2])  # (N, G, M, rows, columns)
         cells = z.shape[1] * z.shape[3] * z.shape[4]
         return Explanation(self._logits(z), maps.permute(0, 2, 4, 3, 1) / cells)
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        """The deepest map of each group of a volume's slices: (N, 1, X, Y, Z) to (N, G, C, rows, columns)."""
+        """Compute the deepest maps (N, G, C, rows, columns) of the slice groups of a volume (N, 1, X, Y, Z)."""
         check_volume(x)
-        if is_checked() and tuple(x.shape[2:4]) not in self._fitting:
+        if is_eager() and tuple(x.shape[2:4]) not in self._fitting:
             head_cells(x.shape[2:4], self.plane_cells(), "volume", self.remedy)
             self._fitting.add(tuple(x.shape[2:4]))
         return super().features(x)
 
     def _logits(self, z: torch.Tensor) -> torch.Tensor:
-        """The logits (N, M) of reduced features (N, G, F, rows, columns)."""
+        """Compute the logits (N, M) of reduced features (N, G, F, rows, columns)."""
         return self.head(at_least_float32(z).mean((1, 3, 4))[..., None, None])

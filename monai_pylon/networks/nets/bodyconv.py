@@ -1,13 +1,10 @@
-"""BodyConv (Table 1 of the HiResCAM paper): AxialNet's encoder, then 3D convolutions over places."""
+"""BodyConv (Table 1 of the HiResCAM paper): AxialNet's encoder, then 3D convolutions over x, y and slice groups."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import NoReturn
 
 import torch
-from torch import nn
 
 from monai_pylon.networks.nets.convolved_slices import ConvolvedSliceNetwork
 from monai_pylon.networks.nets.slice_network import refuse_to_explain
@@ -19,46 +16,32 @@ class BodyConv(ConvolvedSliceNetwork):
     """A classifier of chest CT with 3D convolutions over the slices' features and three fully connected layers.
 
     Args:
-        num_classes: labels M.
-        encoder: a name of :func:`~monai_pylon.networks.make_encoder`, or a module with ``channels`` and ``strides``.
-        slices_per_group: neighbouring slices that are the channels of one image. An incomplete last group is filled by
-            repeating the last slice.
-        volume_size: (X, Y, Z) of the volumes. The fully connected layers are made for the cells that come of it;
-            volumes of other sizes are taken if as many cells come of theirs.
-        dropout: probability, between the fully connected layers.
-        chunk_size: groups that pass the encoder at once, as in :class:`~monai_pylon.networks.nets.AxialNet`.
-        weights: None, "imagenet" for the encoder, or a file with weights of the encoder or the whole network.
+        num_classes: Number of labels M.
+        encoder: Name for :func:`~monai_pylon.networks.make_encoder`, or a module with ``channels`` and ``strides``.
+        slices_per_group: Neighboring slices that are the channels of one image. Copies of the last slice fill an
+            incomplete last group.
+        volume_size: Size (X, Y, Z) for which the fully connected layers are made. The network accepts volumes of other
+            sizes with the same number of grid cells.
+        dropout: Probability of the dropout between the fully connected layers.
+        chunk_size: Groups that pass the encoder at once, as in :class:`~monai_pylon.networks.nets.AxialNet`.
+        weights: None, "imagenet" for the encoder, or a file with weights of the encoder or of the whole network.
 
-    ``net(x)`` gives the logits (N, M) of volumes (N, 1, X, Y, Z). There is no explanation in closed form; HiResCAM at
-    ``net.convolutions`` gives maps (N, M, x, y, z) without a guarantee.
+    ``net(x)`` returns the logits (N, M) of volumes (N, 1, X, Y, Z). The network has no explanation in closed form.
+    HiResCAM at ``net.convolutions`` gives maps (N, M, x, y, z) without a guarantee.
 
     Raises:
-        TypeError: where an argument is of another type.
-        ValueError: where one is out of its range, or the size too small; the message names the smallest.
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range, or the size is too small. The message names the smallest size.
 
     Example:
         >>> BodyConv(4, volume_size=(161, 161, 27), slices_per_group=1).eval()(torch.zeros(1, 1, 161, 161, 27)).shape
         torch.Size([1, 4])
     """
 
-    def __init__(
-        self,
-        num_classes: int = 80,
-        encoder: str | nn.Module = "resnet18",
-        slices_per_group: int = 3,
-        volume_size: Sequence[int] = (420, 420, 405),
-        dropout: float = 0.5,
-        chunk_size: int | None = None,
-        weights: str | Path | None = None,
-    ) -> None:
-        super().__init__(
-            num_classes, encoder, slices_per_group, volume_size, dropout, chunk_size, weights, groups_are_channels=False
-        )
-
     def explain(self, x: torch.Tensor) -> NoReturn:
-        """There is none for volumes (N, 1, X, Y, Z).
+        """Raise an error: volumes (N, 1, X, Y, Z) have no explanation in closed form.
 
         Raises:
-            NotImplementedError: always; the message says why and what to use.
+            NotImplementedError: Always. The message gives the reason and an alternative.
         """
-        refuse_to_explain(self, "its scores come of three fully connected layers with ReLUs between", "convolutions")
+        refuse_to_explain(self, "three fully connected layers with ReLUs compute its scores", "convolutions")

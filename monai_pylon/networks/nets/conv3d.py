@@ -13,8 +13,9 @@ from torch import nn
 
 from monai_pylon.networks.blocks.volume_head import dense_classifier
 from monai_pylon.networks.nets.slice_network import check_volume, refuse_to_explain
-from monai_pylon.networks.nets.volume_size import check_positive, check_same_cells, head_cells, is_checked, size_along
+from monai_pylon.networks.nets.volume_size import check_positive, check_same_cells, head_cells, size_along
 from monai_pylon.networks.pretrained import load_weights
+from monai_pylon.networks.tracing import is_eager
 
 __all__ = ["Conv3DNet"]
 
@@ -23,21 +24,21 @@ _SHRINK = 3 ** (len(_WIDTHS) - 1)
 
 
 class Conv3DNet(nn.Module):
-    """A classifier of chest CT of 3D convolutions alone, each on a third of the size, and three fully connected layers.
+    """A classifier of chest CT with 3D convolutions of stride 3 and three fully connected layers.
 
     Args:
-        num_classes: labels M.
-        volume_size: (X, Y, Z) of the volumes. The fully connected layers are made for the cells that come of it, one of
-            81 voxels each; volumes of other sizes are taken if as many cells come of theirs.
-        dropout: probability, between the fully connected layers.
+        num_classes: Number of labels M.
+        volume_size: Size (X, Y, Z) for which the fully connected layers are made. A grid cell is 81 voxels long. The
+            network accepts volumes of other sizes with the same number of grid cells.
+        dropout: Probability of the dropout between the fully connected layers.
         weights: None, or a file with weights of the whole network.
 
-    ``net(x)`` gives the logits (N, M) of volumes (N, 1, X, Y, Z). There is no explanation in closed form; HiResCAM at
-    ``net.convolutions`` gives maps (N, M, x, y, z) without a guarantee.
+    ``net(x)`` returns the logits (N, M) of volumes (N, 1, X, Y, Z). The network has no explanation in closed form.
+    HiResCAM at ``net.convolutions`` gives maps (N, M, x, y, z) without a guarantee.
 
     Raises:
-        TypeError: where an argument is of another type.
-        ValueError: where one is out of its range, or the size too small; the message names the smallest.
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range, or the size is too small. The message names the smallest size.
 
     Example:
         >>> Conv3DNet(4, volume_size=(81, 162, 81)).eval()(torch.zeros(1, 1, 90, 162, 81)).shape
@@ -54,7 +55,7 @@ class Conv3DNet(nn.Module):
         super().__init__()
         check_positive(num_classes=num_classes)
         self.volume_size = size_along("XYZ", volume_size, "volume_size")
-        remedy = "The convolutions leave no cell of a smaller volume: enlarge or pad it."
+        remedy = "The convolutions leave no cell of a smaller volume. Enlarge or pad it."
         x, y, z = head_cells(self.volume_size, self._cells(), "volume_size", remedy)
         layers: list[nn.Module] = []
         for a, b in itertools.pairwise(_WIDTHS):
@@ -67,23 +68,23 @@ class Conv3DNet(nn.Module):
             load_weights(self, weights)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The logits (N, M) of volumes (N, 1, X, Y, Z)."""
+        """Compute the logits (N, M) of volumes (N, 1, X, Y, Z)."""
         check_volume(x)
-        if is_checked():
+        if is_eager():
             check_same_cells(x, self.volume_size, self._cells(), "volume_size")
         if isinstance(x, MetaTensor):
             x = x.as_tensor()
         return self.classifier(self.convolutions(x))
 
     def explain(self, x: torch.Tensor) -> NoReturn:
-        """There is none for volumes (N, 1, X, Y, Z).
+        """Raise an error: volumes (N, 1, X, Y, Z) have no explanation in closed form.
 
         Raises:
-            NotImplementedError: always; the message says why and what to use.
+            NotImplementedError: Always. The message gives the reason and an alternative.
         """
-        refuse_to_explain(self, "its scores come of three fully connected layers with ReLUs between", "convolutions")
+        refuse_to_explain(self, "three fully connected layers with ReLUs compute its scores", "convolutions")
 
     @staticmethod
     def _cells() -> list:
-        """How many cells come of how many voxels along x, y and z."""
+        """Return the functions from voxels to grid cells along x, y and z."""
         return [lambda edge: edge // _SHRINK] * 3

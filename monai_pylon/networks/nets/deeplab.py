@@ -1,7 +1,8 @@
-"""DeepLabV3+ (Chen et al. 2018) with the paper's max-pooled map, with and without its global average."""
+"""DeepLabV3+ (Chen et al. 2018) with max-pooled heatmaps, with and without its global average pooling."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,59 +11,69 @@ from torch import nn
 
 from monai_pylon.networks.blocks.convolution import conv_norm_act, upsample_to
 from monai_pylon.networks.blocks.spatial_pyramid import AtrousSpatialPyramid, separable_conv
-from monai_pylon.networks.encoders import as_encoder
-from monai_pylon.networks.nets.heatmap import HeatmapNetwork, map_head
+from monai_pylon.networks.encoders import DILATED_STRIDES
+from monai_pylon.networks.nets.heatmap import HeatmapNetwork
 
 __all__ = ["DeepLabV3Plus"]
 
 
 class DeepLabDecoder(nn.Module):
-    """ASPP on the deepest map, enlarged to stride 4 and joined with what the encoder saw there."""
+    """Atrous spatial pyramid pooling (ASPP) on the deepest map, upsampled and joined with the map of stride 4.
+
+    Args:
+        spatial_dims: 2 or 3.
+        channels: Channels of the encoder's feature maps, shallow to deep.
+        out_channels: Channels D of the decoded map.
+        low_level: Channels to which the map of stride 4 is reduced.
+        rates: Dilations of the pyramid.
+        image_pooling: Whether the image's global average is a branch of the pyramid.
+    """
 
     def __init__(
         self,
         spatial_dims: int,
         channels: Sequence[int],
-        width: int,
+        out_channels: int,
         low_level: int,
         rates: Sequence[int],
         image_pooling: bool,
     ) -> None:
         super().__init__()
+        self.out_channels = out_channels
         self.context = nn.Sequential(
-            AtrousSpatialPyramid(spatial_dims, channels[-1], width, rates, image_pooling),
-            separable_conv(spatial_dims, width, width),
+            AtrousSpatialPyramid(spatial_dims, channels[-1], out_channels, rates, image_pooling),
+            separable_conv(spatial_dims, out_channels, out_channels),
         )
         self.low_level = conv_norm_act(spatial_dims, channels[1], low_level, bias=False)
-        self.join = separable_conv(spatial_dims, width + low_level, width)
+        self.join = separable_conv(spatial_dims, out_channels + low_level, out_channels)
 
     def forward(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-        """From the encoder's maps (N, C, *grid) to (N, D, *grid) of stride 4."""
+        """Decode the encoder's maps (N, C, *grid) into (N, D, *grid) at stride 4."""
         fine = self.low_level(maps[1])
         return self.join(torch.cat([upsample_to(self.context(maps[-1]), fine.shape[2:]), fine], dim=1))
 
 
 class DeepLabV3Plus(HeatmapNetwork):
-    """A segmentation network with a dilated encoder, used as PYLON is: the maximum of each map is the logit.
+    """A segmentation network with a dilated encoder, used as a classifier: each logit is its heatmap's maximum.
 
-    ``image_pooling=False`` is "No GAP" in Table 2.
+    ``image_pooling=False`` is "No GAP" in Table 2 of the PYLON paper.
 
     Args:
         spatial_dims: 2 or 3.
-        in_channels: C of the image (N, C, *spatial).
-        num_classes: labels M.
+        in_channels: Channels C of the image (N, C, *spatial).
+        num_classes: Number of labels M.
         encoder: "resnet18", "resnet34" or "resnet50", whose last stage is then dilated, or a module with ``channels``
             and ``strides`` (2, 4, 8, 16, 16).
-        decoder_channels: width of the decoder.
-        low_level_channels: to which the map of stride 4 is reduced.
-        rates: dilations of the pyramid.
-        image_pooling: whether the image's global average is a branch of the pyramid.
-        weights: None, "imagenet" for the encoder, or a file with weights of the encoder or the whole network.
+        decoder_channels: Channels of the decoder.
+        low_level_channels: Channels to which the map of stride 4 is reduced.
+        rates: Dilations of the pyramid.
+        image_pooling: Whether the image's global average is a branch of the pyramid.
+        weights: None, "imagenet" for the encoder, or a file with weights of the encoder or of the whole network.
 
-    ``net(x)`` gives the logits (N, M), ``net.explain(x)`` these and the map (N, M, *grid) of stride 4.
+    ``net(x)`` returns the logits (N, M). ``net.explain(x)`` also returns the heatmap (N, M, *grid) at stride 4.
 
     Raises:
-        ValueError: where an argument is out of its range, or the weights are another network's.
+        ValueError: If an argument is out of range, or the weights do not fit the network.
 
     Example:
         >>> DeepLabV3Plus(encoder="resnet18").eval().explain(torch.zeros(1, 1, 64, 64)).attention.shape
@@ -81,9 +92,14 @@ class DeepLabV3Plus(HeatmapNetwork):
         image_pooling: bool = True,
         weights: str | Path | None = None,
     ) -> None:
-        made = as_encoder(encoder, spatial_dims, in_channels, strides=(2, 4, 8, 16, 16))
-        decoder = DeepLabDecoder(
-            spatial_dims, made.channels, decoder_channels, low_level_channels, rates, image_pooling
+        decoder = functools.partial(
+            DeepLabDecoder,
+            spatial_dims,
+            out_channels=decoder_channels,
+            low_level=low_level_channels,
+            rates=rates,
+            image_pooling=image_pooling,
         )
-        head = map_head(spatial_dims, decoder_channels, num_classes)
-        super().__init__(spatial_dims, in_channels, made, decoder, head, weights=weights)
+        super().__init__(
+            spatial_dims, in_channels, num_classes, encoder, decoder, strides=DILATED_STRIDES, weights=weights
+        )

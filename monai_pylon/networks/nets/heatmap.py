@@ -1,34 +1,41 @@
-"""What the networks of this comparison share: their map of evidence is computed first and the scores out of it."""
+"""Base class of the networks that compute one heatmap per label and pool it into the logits."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from monai.networks.layers.factories import Conv, Pool
 from torch import nn
 
+from monai_pylon.networks.encoders import STRIDES, as_encoder
 from monai_pylon.networks.explanation import Explanation
 from monai_pylon.networks.pretrained import load_weights
+from monai_pylon.networks.tracing import is_eager
 from monai_pylon.utils import at_least_float32, check, check_type
 
 __all__ = ["HeatmapNetwork", "check_image", "map_head"]
 
-#: Two cells at the deepest stride: less leaves nothing to localize.
+#: Smallest edge of an image: two grid cells at stride 32. A single cell leaves nothing to localize.
 LEAST_SIZE = 64
 
 
 def check_image(x: torch.Tensor, spatial_dims: int, in_channels: int) -> None:
-    """Refuse an image that a network is not made for. While it is traced, compiled or exported nothing is checked.
+    """Raise an error if an image does not fit the network.
+
+    Nothing is checked while the network is traced, compiled or exported.
 
     Args:
-        x: the image (N, C, *spatial).
-        spatial_dims: how many spatial axes it must have.
-        in_channels: its C.
+        x: Image (N, C, *spatial).
+        spatial_dims: Required number of spatial axes.
+        in_channels: Required number of channels C.
 
     Raises:
-        TypeError: where it is no tensor of floating point numbers.
-        ValueError: where axes or channels are others, or it is smaller than 64 along an axis.
+        TypeError: If the image is not a tensor.
+        ValueError: If axes or channels do not fit, an edge is shorter than 64, the batch is empty, or the values are
+            integers.
 
     Example:
         >>> check_image(torch.zeros(1, 3, 64, 64), 2, 1)
@@ -36,13 +43,13 @@ def check_image(x: torch.Tensor, spatial_dims: int, in_channels: int) -> None:
         ...
         ValueError: image must be of 1 channel, (N, C, H, W), but is Tensor of shape (1, 3, 64, 64), float32. ...
     """
-    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+    if not is_eager():
         return
     check_type(x, torch.Tensor, "image")
     shape = "(N, C, H, W)" if spatial_dims == 2 else "(N, C, X, Y, Z)"
     check(x.ndim == spatial_dims + 2, "image", f"of shape {shape}", x, "Add a batch axis to a single image: x[None].")
-    check(x.shape[0] > 0, "image", "at least one, (N, ...)", x)
-    remedy = "Convert it, or make the network with in_channels=" + str(x.shape[1]) + "."
+    check(x.shape[0] > 0, "image", "a batch of at least one image, (N, ...)", x)
+    remedy = f"Convert the image, or make the network with in_channels={x.shape[1]}."
     plural = "s" if in_channels > 1 else ""
     check(x.shape[1] == in_channels, "image", f"of {in_channels} channel{plural}, {shape}", x, remedy)
     small = min(x.shape[2:]) < LEAST_SIZE
@@ -51,19 +58,22 @@ def check_image(x: torch.Tensor, spatial_dims: int, in_channels: int) -> None:
 
 
 def map_head(spatial_dims: int, in_channels: int, num_classes: int, kernel_size: int = 1) -> nn.Module:
-    """The convolution from a decoded map to a map of every label: no activation, so that the map is signed.
+    """Make the convolution that turns decoded features into one heatmap per label.
+
+    No activation follows, so that the heatmap is signed.
 
     Args:
         spatial_dims: 2 or 3.
-        in_channels: D of the decoded map (N, D, *grid).
-        num_classes: labels M.
-        kernel_size: odd.
+        in_channels: Channels D of the decoded features (N, D, *grid).
+        num_classes: Number of labels M.
+        kernel_size: Size of the kernel, odd.
 
     Returns:
-        the convolution, to (N, M, *grid).
+        Convolution with output (N, M, *grid).
 
     Raises:
-        ValueError: where a number is out of its range.
+        TypeError: If num_classes is not an integer.
+        ValueError: If num_classes is not positive or the kernel size is even.
 
     Example:
         >>> map_head(2, 128, 14)
@@ -76,19 +86,27 @@ def map_head(spatial_dims: int, in_channels: int, num_classes: int, kernel_size:
 
 
 class HeatmapNetwork(nn.Module):
-    """Encoder, decoder and head make a map of every label; a global pooling of that map makes the logits.
+    """A network of encoder, decoder and head whose heatmaps are pooled into the logits.
 
-    So the map *is* the explanation. With the global maximum, the default, a logit is the map's value at its peak.
+    The heatmap is the explanation. With the default pooling, the global maximum, each logit is the largest value of its
+    heatmap.
 
     Args:
         spatial_dims: 2 or 3.
-        in_channels: C of the image (N, C, *spatial).
-        encoder: from the image to maps at several strides.
-        decoder: from these maps to one map (N, D, *grid).
-        head: from that to the map of the M labels (N, M, *grid).
-        pool: from that to (N, M, ...) with one value a label; None for the maximum, which sends the gradient of a tie
-            to one cell.
+        in_channels: Channels C of the image (N, C, *spatial).
+        num_classes: Number of labels M.
+        encoder: Name for :func:`~monai_pylon.networks.make_encoder`, or a module with ``channels`` and ``strides``.
+        make_decoder: Function from the encoder's channels, shallow to deep, to the decoder. The decoder turns the
+            encoder's feature maps into one map (N, D, *grid) and has the attribute ``out_channels`` (D).
+        head_kernel_size: Kernel size of the convolution that computes the heatmap, odd.
+        pool: Module from the heatmap (N, M, *grid) to one value per label (N, M, ...). None is the global maximum,
+            which sends the gradient of a tie to one cell.
+        strides: Required strides of the encoder's feature maps. If the last stride is 16, a named encoder is dilated.
         weights: None, "imagenet" for the encoder, or a file with weights of the encoder or of the whole network.
+
+    Raises:
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range, or the weights do not fit the network.
 
     Example:
         >>> from monai_pylon.networks.nets import PYLON
@@ -100,26 +118,30 @@ class HeatmapNetwork(nn.Module):
         self,
         spatial_dims: int,
         in_channels: int,
-        encoder: nn.Module,
-        decoder: nn.Module,
-        head: nn.Module,
+        num_classes: int,
+        encoder: str | nn.Module,
+        make_decoder: Callable[[Sequence[int]], Any],
+        head_kernel_size: int = 1,
         pool: nn.Module | None = None,
+        strides: tuple[int, ...] = STRIDES,
         weights: str | Path | None = None,
     ) -> None:
         super().__init__()
         self.spatial_dims, self.in_channels = spatial_dims, in_channels
-        self.encoder, self.decoder, self.head = encoder, decoder, head
+        self.encoder = as_encoder(encoder, spatial_dims, in_channels, strides)
+        self.decoder = make_decoder(self.encoder.channels)
+        self.head = map_head(spatial_dims, self.decoder.out_channels, num_classes, head_kernel_size)
         self.pool = Pool["adaptivemax", spatial_dims](1) if pool is None else pool
         if weights is not None:
             load_weights(self, weights)
 
     def explain(self, x: torch.Tensor) -> Explanation:
-        """Scores and maps of an image (N, C, *spatial) in one forward pass."""
+        """Compute the logits (N, M) and heatmaps (N, M, *grid) of an image (N, C, *spatial) in one forward pass."""
         check_image(x, self.spatial_dims, self.in_channels)
-        # A half's few digits make ties, and poor losses.
+        # Half precision has few digits, so cells would tie for the maximum and losses would be inexact.
         heatmap = at_least_float32(self.head(self.decoder(self.encoder(x))))
         return Explanation(self.pool(heatmap).flatten(1), heatmap)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The logits (N, M) of an image (N, C, *spatial)."""
+        """Compute the logits (N, M) of an image (N, C, *spatial)."""
         return self.explain(x).logits

@@ -1,7 +1,8 @@
-"""Li et al. 2018 as the PYLON paper compares with it: a map of 20 x 20 cells, pooled as instances of a bag."""
+"""Li et al. 2018 as compared in the PYLON paper: a heatmap of 20 x 20 patches and multiple instance pooling."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,44 +11,51 @@ from torch import nn
 
 from monai_pylon.networks.blocks.convolution import conv_norm_act, upsample_to
 from monai_pylon.networks.blocks.multi_instance_pool import NoisyOrPool
-from monai_pylon.networks.encoders import as_encoder
-from monai_pylon.networks.nets.heatmap import HeatmapNetwork, map_head
+from monai_pylon.networks.nets.heatmap import HeatmapNetwork
 from monai_pylon.utils import check
 
 __all__ = ["Li2018"]
 
 
 class PatchGrid(nn.Module):
-    """The deepest map on a grid of patches, and one convolution over it."""
+    """The deepest map resampled to a grid of patches, followed by one convolution.
 
-    def __init__(self, spatial_dims: int, in_channels: int, out_channels: int, grid_size: int) -> None:
+    Args:
+        spatial_dims: 2 or 3.
+        channels: Channels of the encoder's feature maps, shallow to deep.
+        out_channels: Channels D of the convolution.
+        grid_size: Patches along each axis.
+    """
+
+    def __init__(self, spatial_dims: int, channels: Sequence[int], out_channels: int, grid_size: int) -> None:
         super().__init__()
+        self.out_channels = out_channels
         self.size = (grid_size,) * spatial_dims
-        self.conv = conv_norm_act(spatial_dims, in_channels, out_channels, kernel_size=3)
+        self.conv = conv_norm_act(spatial_dims, channels[-1], out_channels, kernel_size=3)
 
     def forward(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
-        """From the encoder's maps (N, C, *grid) to (N, D, *patches)."""
+        """Compute (N, D, *patches) from the encoder's maps (N, C, *grid)."""
         return self.conv(upsample_to(maps[-1], self.size))
 
 
 class Li2018(HeatmapNetwork):
-    """Every patch of a fixed grid is classified; the image is positive unless all its patches are negative.
+    """A classifier of the patches of a fixed grid; the image is positive unless all its patches are negative.
 
     The logit is that of p = 1 - prod(q) over the patches, q = minimum + (1 - minimum) (1 - sigmoid(x)): see
-    :func:`~monai_pylon.networks.blocks.noisy_or_logit`. The map holds the patches' logits x.
+    :func:`~monai_pylon.networks.blocks.noisy_or_logit`. The heatmap holds the patches' logits x.
 
     Args:
         spatial_dims: 2 or 3.
-        in_channels: C of the image (N, C, *spatial).
-        num_classes: labels M.
-        encoder: a name of :func:`~monai_pylon.networks.make_encoder`, or a module with ``channels`` and ``strides``.
-        grid_size: patches along each axis; the map is (N, M, 20, 20) by default.
-        hidden_channels: of the convolution over the patches.
-        minimum: of the factors q.
-        weights: None, "imagenet" for the encoder, or a file with weights of the encoder or the whole network.
+        in_channels: Channels C of the image (N, C, *spatial).
+        num_classes: Number of labels M.
+        encoder: Name for :func:`~monai_pylon.networks.make_encoder`, or a module with ``channels`` and ``strides``.
+        grid_size: Patches along each axis. The default gives heatmaps (N, M, 20, 20).
+        hidden_channels: Channels of the convolution over the patches.
+        minimum: Lower bound of the factors q, between 0 and 1.
+        weights: None, "imagenet" for the encoder, or a file with weights of the encoder or of the whole network.
 
     Raises:
-        ValueError: where an argument is out of its range, or the weights are another network's.
+        ValueError: If an argument is out of range, or the weights do not fit the network.
 
     Example:
         >>> Li2018(encoder="resnet18").eval().explain(torch.zeros(1, 1, 64, 64)).attention.shape
@@ -66,7 +74,6 @@ class Li2018(HeatmapNetwork):
         weights: str | Path | None = None,
     ) -> None:
         check(grid_size > 0, "grid_size", "positive", grid_size)
-        made = as_encoder(encoder, spatial_dims, in_channels)
-        decoder = PatchGrid(spatial_dims, made.channels[-1], hidden_channels, grid_size)
-        head = map_head(spatial_dims, hidden_channels, num_classes)
-        super().__init__(spatial_dims, in_channels, made, decoder, head, NoisyOrPool(minimum), weights)
+        decoder = functools.partial(PatchGrid, spatial_dims, out_channels=hidden_channels, grid_size=grid_size)
+        pool = NoisyOrPool(minimum)
+        super().__init__(spatial_dims, in_channels, num_classes, encoder, decoder, pool=pool, weights=weights)

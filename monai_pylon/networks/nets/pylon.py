@@ -1,46 +1,47 @@
-"""PYLON, the Pyramid Localization Network (Preechakul et al., section 2.3), and by its arguments every ablation."""
+"""PYLON, the Pyramid Localization Network (Preechakul et al., section 2.3), and its ablations as arguments."""
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from torch import nn
 
 from monai_pylon.networks.blocks.upsampling_module import PyramidDecoder
-from monai_pylon.networks.encoders import as_encoder
-from monai_pylon.networks.nets.heatmap import HeatmapNetwork, map_head
+from monai_pylon.networks.nets.heatmap import HeatmapNetwork
 
 __all__ = ["PYLON"]
 
 
 class PYLON(HeatmapNetwork):
-    """A classifier whose fine heatmap is its explanation: the maximum of each label's map is that label's logit.
+    """A classifier that explains itself by a fine heatmap: the maximum of each label's heatmap is the label's logit.
 
-    Pyramid attention on an encoder's deepest map, upsampling modules up to stride 4, one 1x1 convolution; nowhere a
-    global average, so that what the map shows at a place was seen there. The ablations of Table 2 are arguments:
-    ``pyramid_attention=False`` (No PA), ``channel_attention=True`` (ATT), ``num_up=1`` and ``2`` (1UP, 2UP).
+    The decoder applies pyramid attention to the encoder's deepest map and upsampling modules up to stride 4. A 1x1
+    convolution computes the heatmaps. The network has no global average, so the heatmap shows evidence where the
+    network found it. The ablations of Table 2 are arguments: ``pyramid_attention=False`` (No PA),
+    ``channel_attention=True`` (ATT), ``num_up=1`` and ``2`` (1UP, 2UP).
 
     Args:
         spatial_dims: 2, or 3 for volumes.
-        in_channels: C of the image (N, C, *spatial).
-        num_classes: labels M.
-        encoder: a name of :func:`~monai_pylon.networks.make_encoder`, or a module with ``channels`` and ``strides``
+        in_channels: Channels C of the image (N, C, *spatial).
+        num_classes: Number of labels M.
+        encoder: Name for :func:`~monai_pylon.networks.make_encoder`, or a module with ``channels`` and ``strides``
             (2, 4, 8, 16, 32).
-        decoder_channels: width of the decoder.
-        num_up: upsampling modules, 1 to 3; the map (N, M, *grid) has the stride 16, 8 or 4.
-        pyramid_attention: whether the deepest map is attended to.
-        channel_attention: whether upsampling modules weigh channels by a global average.
-        up_layers: convolutions in an upsampling module, 1 or 2.
-        up_kernel_size: their size.
-        head_kernel_size: size of the last convolution.
-        align_corners: of the bilinear enlargements.
-        weights: None, "imagenet" for the encoder, or a file with weights of the encoder or the whole network
-            (torchvision, timm, the authors', ours).
+        decoder_channels: Channels of the decoder.
+        num_up: Number of upsampling modules, 1 to 3. The heatmap (N, M, *grid) has stride 16, 8 or 4.
+        pyramid_attention: Whether pyramid attention weighs the deepest map.
+        channel_attention: Whether the upsampling modules weigh channels by a global average.
+        up_layers: Convolutions in an upsampling module, 1 or 2.
+        up_kernel_size: Kernel size of these convolutions, odd.
+        head_kernel_size: Kernel size of the last convolution, odd.
+        align_corners: Whether bilinear upsampling aligns the centers of the corner cells.
+        weights: None, "imagenet" for the encoder, or a file with weights of the encoder or of the whole network (from
+            torchvision, timm, the PYLON authors or this package).
 
-    ``net(x)`` gives the logits (N, M), ``net.explain(x)`` these and the map. Images of any size from 64 on.
+    ``net(x)`` returns the logits (N, M). ``net.explain(x)`` also returns the heatmap. Images may have any size from 64.
 
     Raises:
-        ValueError: where an argument is out of its range, or the weights are another network's.
+        ValueError: If an argument is out of range, or the weights do not fit the network.
 
     Example:
         >>> import torch
@@ -65,11 +66,10 @@ class PYLON(HeatmapNetwork):
         align_corners: bool = True,
         weights: str | Path | None = None,
     ) -> None:
-        made = as_encoder(encoder, spatial_dims, in_channels)
-        decoder = PyramidDecoder(
+        decoder = functools.partial(
+            PyramidDecoder,
             spatial_dims,
-            made.channels,
-            decoder_channels,
+            width=decoder_channels,
             num_up=num_up,
             pyramid_attention=pyramid_attention,
             channel_attention=channel_attention,
@@ -77,5 +77,4 @@ class PYLON(HeatmapNetwork):
             up_kernel_size=up_kernel_size,
             align_corners=align_corners,
         )
-        head = map_head(spatial_dims, decoder_channels, num_classes, head_kernel_size)
-        super().__init__(spatial_dims, in_channels, made, decoder, head, weights=weights)
+        super().__init__(spatial_dims, in_channels, num_classes, encoder, decoder, head_kernel_size, weights=weights)

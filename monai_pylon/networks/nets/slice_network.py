@@ -1,4 +1,4 @@
-"""What the networks for chest CT share: a volume's axial slices through one image encoder."""
+"""Base classes of the networks for chest CT: one image encoder for all axial slices of a volume."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from torch import nn
 from monai_pylon.networks.blocks.convolution import check_cells
 from monai_pylon.networks.blocks.slice_encoder import encode_slices, group_slices, map_cells, without_weights
 from monai_pylon.networks.blocks.slice_head import slice_reduction
-from monai_pylon.networks.encoders import as_encoder
-from monai_pylon.networks.nets.volume_size import check_positive, is_checked
+from monai_pylon.networks.encoders import STRIDES, as_encoder
+from monai_pylon.networks.nets.volume_size import check_positive
 from monai_pylon.networks.pretrained import load_weights
+from monai_pylon.networks.tracing import is_eager
 from monai_pylon.utils import check, check_type
 
 __all__ = ["ReducedSliceNetwork", "SliceNetwork", "check_volume", "refuse_to_explain"]
 
-_STRIDES = (2, 4, 8, 16, 32)
-
 
 def check_volume(x: torch.Tensor) -> None:
-    """Refuse what is no batch of volumes. While a network is traced, compiled or exported nothing is checked.
+    """Raise an error if a tensor is not a batch of volumes.
+
+    Nothing is checked while the network is traced, compiled or exported.
 
     Args:
-        x: the volume (N, 1, X, Y, Z).
+        x: Volume (N, 1, X, Y, Z).
 
     Raises:
-        TypeError: where it is no tensor.
-        ValueError: where it has other axes or channels, is empty, or of whole numbers.
+        TypeError: If the volume is not a tensor.
+        ValueError: If axes or channels do not fit, the volume is empty, or its values are integers.
 
     Example:
         >>> check_volume(torch.zeros(1, 3, 64, 64, 9))
@@ -39,55 +40,55 @@ def check_volume(x: torch.Tensor) -> None:
         ...
         ValueError: volume must be of 1 channel, (N, 1, X, Y, Z), but is Tensor of shape (1, 3, 64, 64, 9), float32. ...
     """
-    if not is_checked():
+    if not is_eager():
         return
     check_type(x, torch.Tensor, "volume")
     remedy = "Add batch and channel axes to a single volume: x[None, None]."
     check(x.ndim == 5, "volume", "of shape (N, 1, X, Y, Z)", x, remedy)
-    remedy = "Axial slices lie on the last axis; the network groups them itself."
+    remedy = "The last axis must hold the axial slices. The network groups them itself."
     check(x.shape[1] == 1, "volume", "of 1 channel, (N, 1, X, Y, Z)", x, remedy)
     check(x.numel() > 0, "volume", "of at least one slice, (N, 1, X, Y, Z)", x)
     check(x.is_floating_point(), "volume", "of floating point numbers", x, "Scale intensities first.")
 
 
 def refuse_to_explain(network: nn.Module, reason: str, layer: str) -> NoReturn:
-    """Say why a network's scores are no sum over places, and what to use instead.
+    """Raise an error that says why a network has no explanation in closed form and names an alternative.
 
     Args:
-        network: whose ``explain`` was called with a volume (N, 1, X, Y, Z).
-        reason: a clause.
-        layer: where HiResCAM can be computed.
+        network: Network whose ``explain`` was called with a volume (N, 1, X, Y, Z).
+        reason: Clause with the reason.
+        layer: Layer for HiResCAM.
 
     Raises:
-        NotImplementedError: always.
+        NotImplementedError: Always.
 
     Example:
-        >>> refuse_to_explain(nn.Identity(), "it does nothing", "")
+        >>> refuse_to_explain(nn.Identity(), "it has no scores", "")
         Traceback (most recent call last):
         ...
-        NotImplementedError: Identity has no explanation in closed form: it does nothing. Use monai_pylon.visualize...
+        NotImplementedError: Identity has no explanation in closed form: it has no scores. Use monai_pylon.visualize...
     """
     raise NotImplementedError(
         f"{type(network).__name__} has no explanation in closed form: {reason}. "
-        f'Use monai_pylon.visualize.HiResCAM(net, "{layer}") and keep in mind that its map need not sum to the score; '
-        "AxialNet and BodyCAM have maps that do."
+        f'Use monai_pylon.visualize.HiResCAM(net, "{layer}"), whose map need not sum to the score, or use AxialNet or '
+        "BodyCAM, whose maps do."
     )
 
 
 class SliceNetwork(nn.Module):
-    """An image encoder over the axial slices of a volume, a group of neighbours at a time.
+    """An image encoder for the axial slices of a volume, applied to groups of neighboring slices.
+
+    Subclasses compute scores from :meth:`features`.
 
     Args:
-        encoder: a name of :func:`~monai_pylon.networks.make_encoder`, or a module with ``channels`` and ``strides``.
-        slices_per_group: S neighbouring slices are the channels of one image.
-        chunk_size: groups that pass the encoder at once; None for all. With a number, training keeps the activations
-            of that many groups only (gradient checkpointing), for about a third more time.
-
-    Subclasses make scores of :meth:`features`.
+        encoder: Name for :func:`~monai_pylon.networks.make_encoder`, or a module with ``channels`` and ``strides``.
+        slices_per_group: Number S of neighboring slices that are the channels of one image.
+        chunk_size: Groups that pass the encoder at once, or None for all. With a number, training keeps the activations
+            of that many groups only (gradient checkpointing) and takes about a third more time.
 
     Raises:
-        TypeError: where an argument is of another type.
-        ValueError: where one is out of its range.
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range.
 
     Example:
         >>> net = SliceNetwork("resnet18").eval()
@@ -100,15 +101,15 @@ class SliceNetwork(nn.Module):
         check_positive(slices_per_group=slices_per_group)
         if chunk_size is not None:
             check_positive(chunk_size=chunk_size)
-        strides = tuple(getattr(encoder, "strides", _STRIDES))  # whichever: only the last map is used
+        strides = tuple(getattr(encoder, "strides", STRIDES))  # any strides fit, because only the last map is used
         self.encoder = as_encoder(encoder, 2, slices_per_group, strides)
         self.slices_per_group, self.chunk_size = slices_per_group, chunk_size
-        self._shapes = (without_weights(self.encoder),)  # in a tuple, so that it is no part of the network
+        self._shapes = (without_weights(self.encoder),)  # the tuple keeps it out of the network's state
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        """The deepest map of each group of a volume's slices: (N, 1, X, Y, Z) to (N, G, C, rows, columns)."""
+        """Compute the deepest maps (N, G, C, rows, columns) of the slice groups of a volume (N, 1, X, Y, Z)."""
         check_volume(x)
-        if isinstance(x, MetaTensor):  # what is computed lies on another grid than its affine says
+        if isinstance(x, MetaTensor):  # its affine does not hold for the maps
             x = x.as_tensor()
         images = group_slices(x, self.slices_per_group)
         groups = images.flatten(0, 1)
@@ -116,7 +117,7 @@ class SliceNetwork(nn.Module):
         return encode_slices(self.encoder, groups, self.chunk_size).unflatten(0, images.shape[:2])
 
     def plane_cells(self) -> list[Callable[[int], int]]:
-        """For x and for y: how many cells the encoder's deepest map has for how many voxels."""
+        """Return the functions from voxels to grid cells of the encoder's deepest map along x and y."""
 
         def cells(edge: int, axis: int) -> int:
             return map_cells(self._shapes[0], self.slices_per_group, (edge, edge))[axis]
@@ -124,24 +125,24 @@ class SliceNetwork(nn.Module):
         return [lambda edge: cells(edge, 1), lambda edge: cells(edge, 0)]
 
     def load(self, weights: str | Path | None) -> None:
-        """Load weights, if any are named; see :func:`~monai_pylon.networks.pretrained.load_weights`."""
+        """Load weights unless they are None; see :func:`~monai_pylon.networks.pretrained.load_weights`."""
         if weights is not None:
             load_weights(self, weights)
 
 
 class ReducedSliceNetwork(SliceNetwork):
-    """An image encoder over the axial slices, and convolutions behind it: what AxialNet and BodyCAM share.
+    """Base class of AxialNet and BodyCAM: an image encoder for the axial slices, followed by convolutions.
 
     Args:
-        encoder: as in :class:`SliceNetwork`.
-        slices_per_group: as there.
-        chunk_size: as there.
-        reduction_channels: after each of the 3x3 convolutions.
-        reduction_padding: of these, 0 or 1.
+        encoder: Encoder as in :class:`SliceNetwork`.
+        slices_per_group: Slices in a group as in :class:`SliceNetwork`.
+        chunk_size: Groups in a chunk as in :class:`SliceNetwork`.
+        reduction_channels: Channels after each of the 3x3 convolutions.
+        reduction_padding: Padding of these convolutions, 0 or 1.
 
     Raises:
-        TypeError: where an argument is of another type.
-        ValueError: where one is out of its range.
+        TypeError: If an argument has the wrong type.
+        ValueError: If an argument is out of range.
 
     Example:
         >>> net = ReducedSliceNetwork("resnet18", 3, None, (64, 16), reduction_padding=1).eval()
@@ -149,9 +150,9 @@ class ReducedSliceNetwork(SliceNetwork):
         torch.Size([1, 3, 16, 3, 2])
     """
 
-    #: What to do where the convolutions leave nothing.
+    #: End of the error message for slices that are too small.
     remedy = (
-        "The unpadded convolutions leave no cell of a smaller slice: enlarge or pad it, use reduction_padding=1 or "
+        "The unpadded convolutions leave no cell of a smaller slice. Enlarge or pad it, or use reduction_padding=1 or "
         "fewer reduction_channels."
     )
 
@@ -174,10 +175,10 @@ class ReducedSliceNetwork(SliceNetwork):
         self.cells_lost = 0 if reduction_padding else 2 * len(reduction_channels)
 
     def reduced(self, features: torch.Tensor) -> torch.Tensor:
-        """Features (N, G, C, rows, columns) to few, in fewer cells: (N, G, F, rows, columns)."""
+        """Reduce features (N, G, C, rows, columns) to (N, G, F, rows, columns) with fewer channels and cells."""
         return self.reduction(features.flatten(0, 1)).unflatten(0, features.shape[:2])
 
     def plane_cells(self) -> list[Callable[[int], int]]:
-        """For x and for y: how many cells the reduced features have for how many voxels."""
+        """Return the functions from voxels to grid cells of the reduced features along x and y."""
         x, y = super().plane_cells()
         return [lambda edge: x(edge) - self.cells_lost, lambda edge: y(edge) - self.cells_lost]

@@ -1,4 +1,4 @@
-"""Which volumes a network with a fully connected layer takes: those of which as many cells come as it was made for."""
+"""Input sizes accepted by networks with a fully connected layer."""
 
 from __future__ import annotations
 
@@ -9,22 +9,23 @@ import torch
 
 from monai_pylon.utils import check, check_type
 
-__all__ = ["check_positive", "check_same_cells", "head_cells", "is_checked", "least_edge", "size_along"]
+__all__ = ["check_positive", "check_same_cells", "head_cells", "least_edge", "size_along"]
 
-#: How many cells come of a number of voxels along an axis; a RuntimeError where there are too few for a kernel.
+#: Function from the voxels to the grid cells along an axis. It may raise a RuntimeError if the axis is shorter than a
+#: kernel.
 Cells = Callable[[int], int]
 _LARGEST_EDGE = 2**14
 
 
 def check_positive(**numbers: Any) -> None:
-    """Refuse arguments that are not positive integers.
+    """Raise an error if an argument is not a positive integer.
 
     Args:
-        numbers: by the arguments' names.
+        numbers: Values by the names of the arguments.
 
     Raises:
-        TypeError: where one is no integer.
-        ValueError: where one is not positive.
+        TypeError: If a value is not an integer.
+        ValueError: If a value is not positive.
 
     Example:
         >>> check_positive(num_classes=0)
@@ -37,30 +38,20 @@ def check_positive(**numbers: Any) -> None:
         check(number > 0, name, "positive", number)
 
 
-def is_checked() -> bool:
-    """Whether inputs are to be checked: not while a network is traced, compiled or exported.
-
-    Example:
-        >>> is_checked()
-        True
-    """
-    return not (torch.compiler.is_compiling() or torch.jit.is_tracing())
-
-
 def size_along(axes: str, size: Sequence[int], argument: str) -> tuple[int, ...]:
-    """A size as a tuple of positive integers, one for each axis.
+    """Convert a size to a tuple with one positive integer for each axis.
 
     Args:
-        axes: their letters.
-        size: to be checked.
-        argument: its name.
+        axes: Letters of the axes.
+        size: Size to check.
+        argument: Name of the argument that holds the size.
 
     Returns:
-        the tuple.
+        The size as a tuple.
 
     Raises:
-        TypeError: where it is no sequence of integers.
-        ValueError: where there are more or fewer, or one is not positive.
+        TypeError: If the size is not a tuple or list of integers.
+        ValueError: If its length differs from the number of axes, or a value is not positive.
 
     Example:
         >>> size_along("XY", [420, 400], "in_plane_size")
@@ -74,14 +65,14 @@ def size_along(axes: str, size: Sequence[int], argument: str) -> tuple[int, ...]
 
 
 def least_edge(cells: Cells, wanted: int) -> int:
-    """The fewest voxels along an axis of which so many cells come.
+    """Find the smallest number of voxels along an axis that gives a number of grid cells.
 
     Args:
-        cells: how many come of how many; never fewer of more.
-        wanted: number of cells.
+        cells: Function from voxels to grid cells, non-decreasing.
+        wanted: Number of grid cells, at least 1.
 
     Returns:
-        the number of voxels.
+        Number of voxels.
 
     Example:
         >>> least_edge(lambda voxels: voxels // 32, 3)
@@ -97,26 +88,27 @@ def least_edge(cells: Cells, wanted: int) -> int:
 
 
 def _count(cells: Cells, edge: int) -> int:
+    """Count the grid cells along an edge: 0 if it is shorter than a kernel."""
     try:
         return cells(edge)
-    except RuntimeError:  # smaller than a kernel
+    except RuntimeError:  # PyTorch's error for an input smaller than a kernel
         return 0
 
 
 def head_cells(size: Sequence[int], cells: Sequence[Cells], argument: str, remedy: str) -> tuple[int, ...]:
-    """The cells that come of a volume's size, or an error that names the smallest size with any.
+    """Compute the grid cells of a volume's size, or raise an error that names the smallest accepted size.
 
     Args:
-        size: voxels along each axis.
-        cells: how many cells come of them, axis by axis.
-        argument: the size's name.
-        remedy: what to do about it.
+        size: Voxels along each axis.
+        cells: Function from voxels to grid cells for each axis.
+        argument: Name of the argument that holds the size.
+        remedy: Sentence that ends the error message.
 
     Returns:
-        the cells along each axis.
+        Grid cells along each axis.
 
     Raises:
-        ValueError: where there are none along an axis.
+        ValueError: If an axis has no cells.
 
     Example:
         >>> head_cells((64, 95), [lambda voxels: voxels // 32] * 2, "in_plane_size", "")
@@ -130,16 +122,16 @@ def head_cells(size: Sequence[int], cells: Sequence[Cells], argument: str, remed
 
 
 def check_same_cells(x: torch.Tensor, size: Sequence[int], cells: Sequence[Cells], argument: str) -> None:
-    """Refuse a volume of which other cells come than of the size that a network was made for.
+    """Raise an error if a volume has another number of grid cells than the network was made for.
 
     Args:
-        x: the volume (N, 1, X, Y, Z).
-        size: voxels along the first spatial axes, for which the network was made.
-        cells: how many cells come of how many voxels, for these axes.
-        argument: the name of the network's argument that says the size.
+        x: Volume (N, 1, X, Y, Z).
+        size: Voxels along the first spatial axes for which the network was made.
+        cells: Function from voxels to grid cells for each of these axes.
+        argument: Name of the network's argument that holds the size.
 
     Raises:
-        ValueError: where other cells come; the message says which sizes fit.
+        ValueError: If the numbers of cells differ. The message names the accepted sizes.
 
     Example:
         >>> check_same_cells(torch.zeros(1, 1, 63, 65, 2), (64, 64), [lambda voxels: voxels // 32] * 2, "size")
@@ -156,6 +148,6 @@ def check_same_cells(x: torch.Tensor, size: Sequence[int], cells: Sequence[Cells
     where = "voxels in plane" if len(size) == 2 else "voxels"
     remedy = (
         f"Crop or pad it (monai.transforms.ResizeWithPadOrCrop), or make the network with {argument}={given}. "
-        "Axial slices lie on the last axis."
+        "The last axis must hold the axial slices."
     )
     check(fits, "volume", f"of {ranges} {where}, (N, 1, X, Y, Z)", x, remedy)

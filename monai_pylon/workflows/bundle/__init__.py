@@ -1,4 +1,4 @@
-"""Components shared by all bundles: networks by name, override checks, evaluation reports, error reporting."""
+"""Components shared by all bundles: networks by name, loaders, handlers with a switch, override checks, reports."""
 
 from monai_pylon.workflows.bundle.errors import install_excepthook, root_cause
 from monai_pylon.workflows.bundle.evaluation import (
@@ -8,28 +8,67 @@ from monai_pylon.workflows.bundle.evaluation import (
     report_rows,
 )
 from monai_pylon.workflows.bundle.folders import bundle_folder, bundle_names
+from monai_pylon.workflows.bundle.loaders import join_transforms, make_dataloader
 from monai_pylon.workflows.bundle.networks import (
+    default_weights,
     explained_layer,
     make_network,
+    network_specification,
     network_table,
 )
-from monai_pylon.workflows.bundle.outputs import logits_and_labels
-from monai_pylon.workflows.bundle.overrides import check_overrides, running_workflow, unknown_keys
+from monai_pylon.workflows.bundle.outputs import (
+    logits_and_labels,
+    loss_of_output,
+    lower_is_better,
+    metric_of_engine,
+)
+from monai_pylon.workflows.bundle.overrides import (
+    CheckedWorkflow,
+    check_command_line,
+    check_overrides,
+    unknown_keys,
+)
+from monai_pylon.workflows.bundle.processes import (
+    distributed_network,
+    process_device,
+    share_of_batch,
+    start_processes,
+    stop_processes,
+)
+from monai_pylon.workflows.bundle.sections import absolute_dataset_dir
+from monai_pylon.workflows.bundle.tracking import mlflow_handler, progress_handler, tensorboard_handler
 
 __all__ = [
+    "CheckedWorkflow",
     "EvaluationReport",
+    "absolute_dataset_dir",
     "auroc_intervals",
     "bundle_folder",
     "bundle_names",
+    "check_command_line",
     "check_overrides",
+    "default_weights",
+    "distributed_network",
     "explained_layer",
     "install_excepthook",
+    "join_transforms",
     "localization_intervals",
     "logits_and_labels",
+    "loss_of_output",
+    "lower_is_better",
+    "make_dataloader",
     "make_network",
+    "metric_of_engine",
+    "mlflow_handler",
+    "network_specification",
     "network_table",
+    "process_device",
+    "progress_handler",
     "report_rows",
     "root_cause",
-    "running_workflow",
+    "share_of_batch",
+    "start_processes",
+    "stop_processes",
+    "tensorboard_handler",
     "unknown_keys",
 ]

@@ -1,4 +1,4 @@
-"""Errors at the command line that end with their cause."""
+"""Command-line errors that end with their cause."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from types import TracebackType
 
 __all__ = ["root_cause", "install_excepthook"]
 
-#: How MONAI's own errors begin that only say where another one came from.
+#: Beginnings of MONAI's errors that only wrap another one.
 _WRAPPERS = ("Failed to evaluate", "Failed to instantiate", "applying transform")
 
 
 def root_cause(error: BaseException) -> str:
-    """What an error of MONAI is about, on one line: it wraps errors in the name of the expression they came from.
+    """Describe the cause of an error on one line. MONAI wraps errors in the expression that failed.
 
     Args:
-        error: the last error of the chain.
+        error: The last error of the chain.
 
     Returns:
-        type and text of the first error that is more than such a wrapper. What caused that one is left out: its text
-        was written for the user.
+        Type and text of the first error that is not such a wrapper. Its own cause is left out, since its text was
+        written for the user.
 
     Example:
         >>> error = RuntimeError("Failed to evaluate '$@evaluator.run()'")
@@ -40,10 +40,10 @@ def _hook(kind: type[BaseException], error: BaseException, where: TracebackType 
 
 
 def install_excepthook() -> None:
-    """Let an error of ``python -m monai.bundle`` (and of the demo) end with its cause; for a bundle's `initialize`.
+    """Print the cause last when ``python -m monai.bundle`` or the demo fails; for a bundle's `initialize`.
 
-    People read the last line first, and there MONAI says that an expression failed, not why. In any other program
-    nothing is changed.
+    People read the last line first, and MONAI's last line names the expression, not the reason. Other programs are not
+    changed.
 
     Example:
         >>> install_excepthook()

@@ -1,4 +1,4 @@
-"""What an evaluation finds, with how sure it is: AUROC and localization, per class and on average."""
+"""Evaluation reports: AUROC and localization with bootstrap intervals, per class and on average."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.metrics import Cumulative, CumulativeIterationMetric
+from monai.metrics import Cumulative
 from monai.utils import optional_import
 
 import monai_pylon
@@ -29,7 +29,7 @@ _MEANS = ("macro", "weighted")
 
 
 def _entry(interval: Interval, count: int) -> dict[str, Any]:
-    """A number with its ends and how many it rests on; undefined is None, as JSON has no NaN."""
+    """Return an estimate with its interval and count as JSON values; undefined is None, since JSON has no NaN."""
     numbers = {name: float(value) for name, value in interval._asdict().items()}
     return {**{name: None if np.isnan(value) else round(value, 5) for name, value in numbers.items()}, "n": int(count)}
 
@@ -41,16 +41,16 @@ def _split(interval: Interval, number: int) -> Interval:
 def localization_intervals(
     hits: np.ndarray, patients: Sequence[Any], labels: Sequence[str], num_resamples: int = 1000
 ) -> dict[str, dict[str, Any]]:
-    """Shares of hits with bootstrap intervals by patient.
+    """Compute shares of hits with bootstrap intervals by patient.
 
     Args:
-        hits: (N, M) of 1, 0 and NaN, as the metrics of localization keep them.
-        patients: (N,), who is drawn together.
-        labels: names of the M classes.
-        num_resamples: draws of the bootstrap.
+        hits: Array (N, M) of 1, 0 and NaN, as the localization metrics keep them.
+        patients: Patients (N,); the images of one patient are drawn together.
+        labels: Names of the M classes.
+        num_resamples: Bootstrap samples.
 
     Returns:
-        by "macro", "weighted" and class: estimate, low, high (None where undefined) and n, the instances.
+        For "macro", "weighted" and each class: estimate, low, high (None if undefined) and n, the number of instances.
 
     Example:
         >>> hits = np.array([[1.0, np.nan], [0.0, 1.0], [1.0, np.nan]])
@@ -67,17 +67,18 @@ def localization_intervals(
 def auroc_intervals(
     scores: np.ndarray, truth: np.ndarray, patients: Sequence[Any], labels: Sequence[str], num_resamples: int = 1000
 ) -> dict[str, dict[str, Any]]:
-    """Areas under the ROC curve with bootstrap intervals by patient.
+    """Compute areas under the ROC curve with bootstrap intervals by patient.
 
     Args:
-        scores: (N, M), logits or probabilities.
-        truth: (N, M) of 1, 0 and NaN.
-        patients: (N,), who is drawn together.
-        labels: names of the M classes.
-        num_resamples: draws of the bootstrap.
+        scores: Logits or probabilities (N, M).
+        truth: Labels (N, M) of 1, 0 and NaN.
+        patients: Patients (N,); the images of one patient are drawn together.
+        labels: Names of the M classes.
+        num_resamples: Bootstrap samples.
 
     Returns:
-        by "macro", "weighted" (by positives) and class: estimate, low, high (None where undefined) and n, positives.
+        For "macro", "weighted" (by positives) and each class: estimate, low, high (None if undefined) and n, the number
+        of positives.
 
     Example:
         >>> scores, truth = np.array([[0.1], [0.8], [0.4], [0.9]]), np.array([[0], [1], [0], [1]])
@@ -103,13 +104,13 @@ def auroc_intervals(
 
 
 def report_rows(report: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:
-    """The intervals of several metrics as rows of a table.
+    """Arrange the intervals of several metrics as rows of a table.
 
     Args:
-        report: by metric and class, estimate, low, high and n.
+        report: For each metric and class estimate, low, high and n.
 
     Returns:
-        one row a metric and class.
+        One row for each metric and class.
 
     Example:
         >>> report_rows({"auroc": {"macro": {"estimate": 0.8, "low": 0.7, "high": 0.9, "n": 5}}})
@@ -123,26 +124,26 @@ def report_rows(report: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[d
 
 
 def _number_of(patient: Any) -> int:
-    """A patient as a number that a float holds exactly: numbers as they are, names by a hash."""
+    """Return a patient as a number that a float holds exactly: a number itself, a name by its hash."""
     if isinstance(patient, str):
         return int(hashlib.sha256(patient.encode()).hexdigest()[:12], 16)
     return int(patient)
 
 
 class EvaluationReport:
-    """Writes `evaluation.json` and `evaluation.csv` when an evaluation is over: AUROC, and what its metrics say.
+    """Ignite handler of an evaluator that writes AUROC and other metrics to `evaluation.json` and `evaluation.csv`.
 
-    An ignite handler for an evaluator; its batches have "patient_id" too. In several processes the numbers are of all
-    images. What a batch has an "error" for is left out and counted.
+    Its batches have "patient_id" too. In several processes the numbers are those of all images. Items with an "error"
+    are left out and counted.
 
     Args:
-        output: the folder to write to.
-        metrics: by name, metrics that are attached to the evaluator: their values, (N, M) with NaN where undefined, are
-            taken from them. Of one that tunes thresholds, the values at those, and the thresholds.
-        labels: names of the M classes.
-        about: what else the JSON says, such as network, checkpoint and data.
-        num_resamples: draws of the bootstrap.
-        unit: what is counted, "images" or "scans".
+        output: Folder to write to.
+        metrics: Metrics by name, or their handlers, that are attached to the evaluator. Their values (N, M), NaN if
+            undefined, are evaluated. Of a metric with tuned thresholds, the values at these and the thresholds.
+        labels: Names of the M classes.
+        about: Further entries of the JSON file, such as network, checkpoint and data.
+        num_resamples: Bootstrap samples.
+        unit: Name of the items, "images" or "scans".
 
     Example:
         >>> EvaluationReport("results", metrics={}, labels=["Mass"]).report is None
@@ -152,16 +153,17 @@ class EvaluationReport:
     def __init__(
         self,
         output: str | PathLike[str],
-        metrics: Mapping[str, CumulativeIterationMetric],
+        metrics: Mapping[str, Any],
         labels: Sequence[str],
         about: Mapping[str, Any] | None = None,
         num_resamples: int = 1000,
         unit: str = "images",
     ) -> None:
-        self.output, self.metrics, self.labels = Path(output).expanduser(), dict(metrics), tuple(labels)
+        self.output, self.labels = Path(output).expanduser(), tuple(labels)
+        self.metrics = {name: getattr(metric, "metric_fn", metric) for name, metric in metrics.items()}
         self.about, self.num_resamples, self.unit = dict(about or {}), num_resamples, unit
         self._scores = Cumulative()  # type: ignore[abstract]
-        #: What was found, once the evaluation is over.
+        #: The report, once the evaluation is over.
         self.report: dict[str, Any] | None = None
 
     def attach(self, engine: Any) -> None:
@@ -172,11 +174,11 @@ class EvaluationReport:
         engine.add_event_handler(events.EPOCH_COMPLETED, self.write)
 
     def start(self, engine: Any) -> None:
-        """Called by the evaluator when it starts."""
+        """Forget an earlier evaluation; called when the evaluator starts."""
         self._scores.reset()
 
     def collect(self, engine: Any) -> None:
-        """Called by the evaluator after each batch."""
+        """Collect scores and labels; called after each batch."""
         logits, labels = logits_and_labels(engine.state.output)
         numbers = [_number_of(patient) for patient in engine.state.batch["patient_id"]]
         patients = torch.tensor(numbers, dtype=torch.float64, device=logits.device)
@@ -184,7 +186,7 @@ class EvaluationReport:
         self._scores.extend(logits, labels, torch.stack([patients, failed.to(patients)], 1))
 
     def _values(self, metric: Any) -> tuple[np.ndarray, Any]:
-        """A metric's values (N, M), and the thresholds that they hold for, or None."""
+        """Return a metric's values (N, M), and its tuned thresholds, or None."""
         kept, thresholds = metric.get_buffer(), getattr(metric, "thresholds", None)
         if kept.ndim == 3:
             thresholds = metric.aggregate()["thresholds"]
@@ -192,7 +194,7 @@ class EvaluationReport:
         return kept.cpu().numpy(), thresholds
 
     def write(self, engine: Any) -> None:
-        """Called by the evaluator when it has seen all images."""
+        """Write the report; called after the last batch."""
         scores, truth, who = (part.cpu().numpy() for part in self._scores.get_buffer())
         values = {name: self._values(metric) for name, metric in self.metrics.items()}
         if engine.state.rank > 0:
@@ -201,8 +203,8 @@ class EvaluationReport:
         check(fits, "metrics", "attached to this evaluator", list(values))
         sound = who[:, 1] == 0
         scores, truth, groups = scores[sound], truth[sound], who[sound, 0].astype(np.int64)
-        remedy = "The log says what was wrong with each."
-        check(len(scores) > 0, self.unit, "at least one that can be read", f"none of {len(who)}", remedy)
+        if not len(scores):
+            raise ValueError(f"None of the {len(who)} {self.unit} can be read. The log gives the reason for each.")
         _LOGGER.info("%d %s; drawing %d bootstrap samples of patients.", len(scores), self.unit, self.num_resamples)
         found = {"auroc": auroc_intervals(scores, truth, groups, self.labels, self.num_resamples)}
         thresholds = {}
@@ -220,15 +222,15 @@ class EvaluationReport:
             part_file.write_text(json.dumps(self.report, indent=2, default=str) + "\n", encoding="utf-8")
         write_rows(self.output / "evaluation.csv", report_rows(found))
         self._draw()
-        self._tell(found)
+        self._log(found)
 
     def _draw(self) -> None:
-        """Draw pictures, if there are any."""
+        """Draw pictures; a subclass may."""
 
-    def _tell(self, found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+    def _log(self, found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
         for metric, each in found.items():
             for kind in _MEANS:
                 numbers = {k: "undefined" if v is None else f"{v:.3f}" for k, v in each[kind].items() if k != "n"}
                 line = "{estimate} ({low} to {high})".format(**numbers)
                 _LOGGER.info("%s, %s mean: %s", metric, kind, line)
-        _LOGGER.info("The results lie in %s", self.output)
+        _LOGGER.info("The results are in %s", self.output)

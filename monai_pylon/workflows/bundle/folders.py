@@ -9,14 +9,14 @@ from monai_pylon.utils import check_choice
 __all__ = ["bundle_folder", "bundle_names"]
 
 _PACKAGE = Path(__file__).resolve().parents[2]
-#: A wheel installs the bundles inside the package. In a checkout they lie beside it.
-_PLACES = (_PACKAGE / "bundles", _PACKAGE.parent / "bundles")
+#: A wheel installs the bundles inside the package. A checkout keeps them beside it.
+_CANDIDATES = (_PACKAGE / "bundles", _PACKAGE.parent / "bundles")
 
 
 def _folder_of_bundles() -> Path:
-    found = next((place for place in _PLACES if (place / "chest_ct_partition").is_dir()), None)
+    found = next((folder for folder in _CANDIDATES if (folder / "chest_ct_partition").is_dir()), None)
     if found is None:
-        raise FileNotFoundError(f"The bundles are missing: {_PLACES[0]} does not exist. Install monai_pylon again.")
+        raise FileNotFoundError(f"The bundles are missing: {_CANDIDATES[0]} does not exist. Install monai_pylon again.")
     return found
 
 
@@ -24,7 +24,7 @@ def bundle_names() -> list[str]:
     """List the installed bundles.
 
     Returns:
-        Their names, sorted.
+        The names, sorted.
 
     Raises:
         FileNotFoundError: If the installation holds no bundles.
@@ -40,16 +40,16 @@ def bundle_names() -> list[str]:
 def bundle_folder(name: str) -> Path:
     """Find the folder of an installed bundle.
 
-    The folder may be read-only: results belong into a ``bundle_root`` of your own.
+    The folder may be read-only. Write results to another ``bundle_root``.
 
     Args:
         name: Name of the bundle, such as "chest_ct_partition".
 
     Returns:
-        The folder that holds its ``configs`` and ``docs``.
+        The folder that holds the bundle's ``configs`` and ``docs``.
 
     Raises:
-        ValueError: If there is no such bundle; the error names the nearest one.
+        ValueError: If no bundle has this name. The message names the nearest bundle.
         FileNotFoundError: If the installation holds no bundles.
 
     Example:

@@ -1,9 +1,9 @@
-"""Networks by name: a bundle's `networks.json` is the table of the paper's comparison, as data."""
+"""Networks by name: a bundle's `networks.json` is the table of the paper's comparison."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -11,33 +11,31 @@ from typing import Any
 from monai.bundle import ConfigParser
 from torch import nn
 
+from monai_pylon.taxonomy import CHEST_CT_LABELS, CHEST_XRAY14_LABELS
 from monai_pylon.utils import check_choice, check_type
 from monai_pylon.workflows.bundle.folders import bundle_folder
-from monai_pylon.workflows.bundle.overrides import running_workflow
 
-__all__ = ["explained_layer", "make_network", "network_table"]
+__all__ = ["default_weights", "explained_layer", "make_network", "network_specification", "network_table"]
 
 
 def _networks_file(bundle_root: str | PathLike[str], bundle: str) -> dict[str, Any]:
-    running = running_workflow()
-    places = [Path(bundle_root).expanduser() / "configs", *([running.config_root_path] if running else [])]
-    file = next((place / "networks.json" for place in places if (Path(place) / "networks.json").is_file()), None)
-    file = bundle_folder(bundle) / "configs" / "networks.json" if file is None else file
-    return json.loads(Path(file).read_text(encoding="utf-8"))
+    """Read `configs/networks.json` of the bundle root if it is there, otherwise that of the installed bundle."""
+    folders = (Path(bundle_root).expanduser(), bundle_folder(bundle))
+    files = [folder / "configs" / "networks.json" for folder in folders]
+    return json.loads(next(file for file in files if file.is_file()).read_text(encoding="utf-8"))
 
 
 def network_table(
     bundle_root: str | PathLike[str] = ".", bundle: str = "chest_xray_classification_pylon"
 ) -> dict[str, dict[str, Any]]:
-    """The networks that a bundle knows: `configs/networks.json` of the bundle root, else of the running bundle, else
-    of the bundle in this package's checkout.
+    """Read the networks of a bundle.
 
     Args:
-        bundle_root: the bundle's folder.
-        bundle: its name.
+        bundle_root: Folder whose `configs/networks.json` is read. If it has none, the installed bundle's is read.
+        bundle: Name of the installed bundle.
 
     Returns:
-        by name, the network's class (``_target_``) and arguments.
+        For each name the network's class (``_target_``) and arguments.
 
     Example:
         >>> network_table()["pylon_no_pa"]["pyramid_attention"]
@@ -49,18 +47,18 @@ def network_table(
 def explained_layer(
     name: str, bundle_root: str | PathLike[str] = ".", bundle: str = "chest_ct_classification_axialnet"
 ) -> str | None:
-    """The layer at which a network of a bundle is explained by HiResCAM and Grad-CAM: its last convolution.
+    """Return the layer at which HiResCAM and Grad-CAM explain a network: its last convolution.
 
     Args:
-        name: in the bundle's table.
-        bundle_root: the bundle's folder; see :func:`network_table`.
-        bundle: its name.
+        name: Name in the bundle's table.
+        bundle_root: See :func:`network_table`.
+        bundle: See :func:`network_table`.
 
     Returns:
-        the layer's name; None where places are lost before it, so that no map can be made.
+        The layer's name; None if positions are lost before it, so that no map exists.
 
     Raises:
-        ValueError: where the table has no such network.
+        ValueError: If the table has no such network.
 
     Example:
         >>> explained_layer("axialnet"), explained_layer("ctnet")
@@ -71,30 +69,77 @@ def explained_layer(
     return content["layers"].get(name)
 
 
+def network_specification(
+    name: str,
+    encoder: str,
+    settings: Mapping[str, Any] | None = None,
+    image_size: Sequence[int] | None = None,
+    labels: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """Describe a network by its name and arguments, as checkpoints keep it.
+
+    Args:
+        name: Name in the bundle's table.
+        encoder: Name of the encoder.
+        settings: Further arguments of the network.
+        image_size: Image size, if the network depends on it.
+        labels: Names of the labels; left out if they are those of the paper.
+
+    Returns:
+        "name" and arguments, as plain JSON values.
+
+    Example:
+        >>> network_specification("pylon", "resnet18", {"decoder_channels": 8})
+        {'name': 'pylon', 'encoder': 'resnet18', 'decoder_channels': 8}
+    """
+    specification: dict[str, Any] = {"name": name, "encoder": encoder}
+    if image_size is not None:
+        specification["image_size"] = list(image_size)
+    if labels is not None and tuple(labels) not in (CHEST_CT_LABELS, CHEST_XRAY14_LABELS):
+        specification["labels"] = list(labels)
+    return {**specification, **(settings or {})}
+
+
+def default_weights(dataset_dir: str | PathLike[str], network_name: str = "", untrained: Sequence[str] = ()) -> str:
+    """Choose the weights from which a training starts if none are named.
+
+    Args:
+        dataset_dir: Folder of the dataset, or "phantom".
+        network_name: Name of the network.
+        untrained: Names of the networks that start from random weights.
+
+    Returns:
+        "scratch" for phantoms and untrained networks, otherwise "imagenet".
+
+    Example:
+        >>> default_weights("phantom"), default_weights("ChestX-ray14")
+        ('scratch', 'imagenet')
+    """
+    return "scratch" if str(dataset_dir) == "phantom" or network_name in untrained else "imagenet"
+
+
 def make_network(
     network_spec: Mapping[str, Any],
     bundle_root: str | PathLike[str] = ".",
     bundle: str = "chest_xray_classification_pylon",
     **more: Any,
 ) -> nn.Module:
-    """Make a network out of its network_spec: its name in the bundle's table, and the arguments that differ from the
-    table's.
+    """Make a network from its specification.
 
     Args:
-        network_spec: "name", and arguments such as "encoder" or "num_classes". Where the table lists "inputs", such
-        as an image
-            size that each class of network takes under another name, it fills them in wherever the table refers to
-            them.
-        bundle_root: the bundle's folder; see :func:`network_table`.
-        bundle: its name.
-        more: arguments that do not tell networks apart, such as ``chunk_size``; None for the network's own.
+        network_spec: "name" in the bundle's table, and arguments that differ from the table's, such as "encoder". If
+            the table lists "inputs", such as an image size that each class takes under another name, they are filled
+            in where the table refers to them.
+        bundle_root: See :func:`network_table`.
+        bundle: See :func:`network_table`.
+        more: Arguments that override the specification, such as ``chunk_size``; None keeps the network's default.
 
     Returns:
-        the network: an image (N, C, *spatial) to logits (N, M).
+        The network: image (N, C, *spatial) to logits (N, M).
 
     Raises:
-        ValueError: where the table has no such network; the error names the nearest one.
-        TypeError: for an argument that this network does not have.
+        ValueError: If the table has no such network. The message names the nearest one.
+        TypeError: If the network has no such argument.
 
     Example:
         >>> net = make_network({"name": "backbone", "encoder": "resnet18", "num_classes": 3})

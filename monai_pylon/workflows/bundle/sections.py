@@ -1,4 +1,4 @@
-"""What a run's data sets have in common: their sections, the phantoms that stand in, the folder that must be there."""
+"""Dataset sections, phantoms per section, and dataset folders."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ from pathlib import Path
 
 from monai_pylon.utils import check_choice, nearest_name
 
-__all__ = ["SECTIONS", "dataset_folder", "phantoms_of_section"]
+__all__ = ["SECTIONS", "absolute_dataset_dir", "dataset_folder", "phantoms_of_section"]
 
-#: The sections of a data set.
+#: Sections of a dataset.
 SECTIONS = ("training", "validation", "test")
 #: Seeds of the phantoms: no two sections share a patient.
 _FIRST_SEEDS = {"training": 0, "validation": 1_000_000, "test": 2_000_000}
 
 
 def phantoms_of_section(section: str, phantoms: int) -> tuple[int, int]:
-    """How many phantoms a section has, and the seed of its first.
+    """Return the number of phantoms of a section, and the seed of its first one.
 
     Args:
         section: "training", "validation" or "test".
-        phantoms: how many train; a quarter as many, at least four, validate and as many test.
+        phantoms: Phantoms for training. Validation and test have a quarter as many each, at least four.
 
     Returns:
-        their number, and the seed.
+        The number and the seed.
 
     Raises:
-        ValueError: for another section.
+        ValueError: If there is no such section.
 
     Example:
         >>> phantoms_of_section("test", 64)
@@ -37,16 +37,16 @@ def phantoms_of_section(section: str, phantoms: int) -> tuple[int, int]:
 
 
 def dataset_folder(dataset_dir: str | PathLike[str]) -> Path:
-    """The folder of a data set that is no phantom.
+    """Return the folder of a dataset.
 
     Args:
-        dataset_dir: its path.
+        dataset_dir: Its path.
 
     Returns:
-        the folder, "~" written out.
+        The folder, with "~" expanded.
 
     Raises:
-        FileNotFoundError: where there is none.
+        FileNotFoundError: If it does not exist.
 
     Example:
         >>> dataset_folder("phantoms")
@@ -54,9 +54,25 @@ def dataset_folder(dataset_dir: str | PathLike[str]) -> Path:
         ...
         FileNotFoundError: dataset_dir must be a folder or 'phantom', but is 'phantoms'. Did you mean 'phantom'?
     """
-    place = Path(dataset_dir).expanduser()
-    if not place.is_dir():
+    folder = Path(dataset_dir).expanduser()
+    if not folder.is_dir():
         near = nearest_name(str(dataset_dir), ["phantom"])
         hint = f" Did you mean {near!r}?" if near else ""
         raise FileNotFoundError(f"dataset_dir must be a folder or 'phantom', but is {str(dataset_dir)!r}.{hint}")
-    return place
+    return folder
+
+
+def absolute_dataset_dir(dataset_dir: str | PathLike[str]) -> str:
+    """Return the absolute path of a dataset, to compare it between runs in different folders.
+
+    Args:
+        dataset_dir: Path of the dataset, or "phantom".
+
+    Returns:
+        The absolute path; "phantom" stays.
+
+    Example:
+        >>> absolute_dataset_dir("phantom")
+        'phantom'
+    """
+    return str(Path(dataset_dir).absolute()) if Path(dataset_dir).is_dir() else str(dataset_dir)

@@ -7,6 +7,7 @@ from monai_pylon.workflows.chest_ct.data import (
     SkipUnreadableDataset,
     attention_grid,
     chest_ct_data,
+    evaluation_grid,
 )
 from monai_pylon.workflows.chest_ct.explainer import (
     ExplainScan,
@@ -16,11 +17,25 @@ from monai_pylon.workflows.chest_ct.explainer import (
     maps_on_axes,
 )
 from monai_pylon.workflows.chest_ct.organ_writer import OrganWriter
+from monai_pylon.workflows.chest_ct.preprocessing import (
+    cached_regions,
+    rotation_probability,
+    scan_transforms,
+    unknown_scan,
+)
 from monai_pylon.workflows.chest_ct.regions import (
     RegionsInCache,
     RegionWriter,
     regions_of_training,
     training_command,
+)
+from monai_pylon.workflows.chest_ct.training import (
+    default_mask_loss,
+    explained_network,
+    organ_iou_handler,
+    organ_iou_handlers,
+    organ_iou_metrics,
+    scan_loss,
 )
 from monai_pylon.workflows.chest_ct.writer import ScanWriter, map_on_scan, slice_heights
 
@@ -36,14 +51,25 @@ __all__ = [
     "ScanWriter",
     "SkipUnreadableDataset",
     "attention_grid",
+    "cached_regions",
     "chest_ct_data",
+    "default_mask_loss",
+    "evaluation_grid",
+    "explained_network",
     "known_samples",
     "map_on_scan",
     "maps_and_regions",
     "maps_on_axes",
+    "organ_iou_handler",
+    "organ_iou_handlers",
+    "organ_iou_metrics",
     "prepare_scans",
     "regions_of_training",
+    "rotation_probability",
+    "scan_loss",
+    "scan_transforms",
     "scans_of_cohort",
     "slice_heights",
     "training_command",
+    "unknown_scan",
 ]

@@ -1,4 +1,4 @@
-"""What a batch of chest CTs is to a trainer and an evaluator."""
+"""Batches of chest CTs for MONAI's engines."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ __all__ = ["known_samples", "prepare_scans"]
 def prepare_scans(
     batch: Mapping[str, Any], device: torch.device | str | None = None, non_blocking: bool = False, **kwargs: Any
 ) -> tuple[torch.Tensor, Any]:
-    """Take a batch of CTs apart for a trainer or evaluator: the targets are labels, and allowed regions where known.
+    """Split a batch of CTs into image and targets, for an engine's ``prepare_batch``.
 
     Args:
-        batch: "image" (N, 1, X, Y, Z), "label" (N, M), and perhaps "allowed" (N, M, *grid).
-        device: where they go.
-        non_blocking: as of ``torch.Tensor.to``.
-        kwargs: of ``torch.Tensor.to``.
+        batch: "image" (N, 1, X, Y, Z), "label" (N, M), and optionally "allowed" (N, M, *grid).
+        device: Device for all of them.
+        non_blocking: See ``torch.Tensor.to``.
+        kwargs: Further arguments of ``torch.Tensor.to``.
 
     Returns:
-        the image, and the pair (labels, allowed), or the labels alone.
+        The image, and the pair (labels, allowed), or the labels alone.
 
     Example:
         >>> batch = {"image": torch.zeros(1, 1, 8, 8, 3), "label": torch.zeros(1, 80)}
@@ -35,13 +35,13 @@ def prepare_scans(
 
 
 def known_samples(targets: Any) -> int:
-    """How many scans of a batch have a known label: what a mean over scans must count.
+    """Count the scans of a batch with at least one known label, for a mean over scans.
 
     Args:
-        targets: labels (N, M), NaN for unknown, or the pair (labels, allowed).
+        targets: Labels (N, M), NaN for unknown, or the pair (labels, allowed).
 
     Returns:
-        the number, 0 to N.
+        The number, 0 to N.
 
     Example:
         >>> known_samples(torch.tensor([[0.0, 1.0], [torch.nan, torch.nan]]))

@@ -1,4 +1,4 @@
-"""Scans beside their results, so that one folder is all that a training needs: by a link where that is enough."""
+"""Links or copies of scans beside their results, so that a training needs one folder only."""
 
 from __future__ import annotations
 
@@ -9,29 +9,28 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import nibabel
-import numpy as np
 from monai.data import MetaTensor
 from monai.transforms import Transform
 
 from monai_pylon.data import ORGANS_ENDING, VOLUME_SUFFIXES
+from monai_pylon.reports.nifti import save_volume_nifti
 from monai_pylon.utils import atomic_write, check_choice, check_type
 
 __all__ = ["CopyScan", "scans_of_cohort"]
 
 _HOW = ("link", "copy")
-#: Endings of headers whose voxels lie in another file: a link to the header alone would lose them.
+#: Endings of headers with their voxels in another file: a link to the header alone would lose them.
 _DETACHED = (".nhdr", ".mhd")
 
 
 def scans_of_cohort(scans: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Scans with their "source", without the files that are organ masks of other scans.
+    """Add "source" to scans, and leave out organ masks of other scans.
 
     Args:
-        scans: from :func:`list_scans`.
+        scans: Scans of :func:`list_scans`.
 
     Returns:
-        the scans, and the names of those left out: `a_organs` where there is a scan `a`.
+        The scans, and the names of those left out: `a_organs` if there is a scan `a`.
 
     Example:
         >>> scans_of_cohort([{"scan": "a", "image": "a.nii"}, {"scan": "a_organs", "image": "a_organs.nii"}])
@@ -44,31 +43,19 @@ def scans_of_cohort(scans: Sequence[Mapping[str, Any]]) -> tuple[list[dict[str, 
     return [{**scan, "source": scan["image"]} for scan in scans if scan["scan"] not in masks], masks
 
 
-def _save_volume(path: Path, image: MetaTensor) -> None:
-    """A scan (1, X, Y, Z) as NIfTI, in whole HU as scanners give them."""
-    hu = np.rint(image[0].cpu().numpy()).clip(-32768, 32767).astype(np.int16)
-    affine = np.asarray(image.affine, dtype=np.float64)
-    nifti = nibabel.Nifti1Image(hu, affine)
-    nifti.header.set_xyzt_units("mm")
-    nifti.set_sform(affine, code=1)
-    nifti.set_qform(affine, code=1)
-    with atomic_write(path) as part:
-        nibabel.save(nifti, part)
-
-
 class CopyScan(Transform):
-    """Put a scan beside its results, after another writer has written these.
+    """Transform that links or copies a scan into the folder of its results.
 
-    DICOM folders and headers with their voxels in another file become a NIfTI file; so does every scan where the
-    system has no symbolic links.
+    DICOM folders and headers with their voxels in another file become a NIfTI file. So does every scan if the system
+    has no symbolic links.
 
     Args:
-        writer: writes the results of an item; gives it with "row" and "files".
-        output: the folder for the scan, named as the item's "scan" says.
-        how: "link" makes a symbolic link to the item's "source", which must then stay where it is; "copy" copies it.
+        writer: Function that writes the results of an item first, and adds "row" and "files" to it.
+        output: Folder for the scan, whose file is named by the item's "scan".
+        how: "link" for a symbolic link to the item's "source", which must not be moved afterwards; "copy" for a copy.
 
     Raises:
-        ValueError: where `how` is no choice.
+        ValueError: If `how` is unknown.
 
     Example:
         >>> CopyScan(dict, "results", how="move")
@@ -82,7 +69,7 @@ class CopyScan(Transform):
         self.writer, self.output, self.how = writer, Path(output).expanduser(), how
         self.columns = tuple(getattr(writer, "columns", ()))
 
-    def _keep(self, item: Mapping[str, Any]) -> str:
+    def _copy(self, item: Mapping[str, Any]) -> str:
         source = Path(item["source"])
         ending = next((suffix for suffix in VOLUME_SUFFIXES if source.name.lower().endswith(suffix)), "")
         if source.is_file() and ending and ending not in _DETACHED:
@@ -98,12 +85,12 @@ class CopyScan(Transform):
             except (OSError, NotImplementedError):
                 if self.how == "copy":
                     raise
-        check_type(item["image"], MetaTensor, "image", "Its affine says where it lies: read it by ReadVolumed.")
+        check_type(item["image"], MetaTensor, "image", "Read it by ReadVolumed, which keeps its affine.")
         name = f"{item['scan']}.nii.gz"
-        _save_volume(self.output / name, item["image"])
+        save_volume_nifti(self.output / name, item["image"][0].cpu().numpy(), item["image"].affine)
         return name
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Write an item's results and keep its scan, whose file comes first in "files"."""
+        """Write an item's results and its scan, whose file comes first in "files"."""
         item = self.writer(dict(data))
-        return {**item, "files": [self._keep(item), *item["files"]]}
+        return {**item, "files": [self._copy(item), *item["files"]]}

@@ -1,12 +1,11 @@
-"""Which chest CTs a run works on, and what becomes of a scan that is broken: the others go on, it counts for
-nothing."""
+"""Chest CT datasets of a run, which log and skip unreadable scans, and their organ masks."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from os import PathLike
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -25,16 +24,16 @@ from monai_pylon.utils import check, check_choice, check_type
 from monai_pylon.workflows.bundle.errors import root_cause
 from monai_pylon.workflows.bundle.sections import SECTIONS, dataset_folder, phantoms_of_section
 
-__all__ = ["SkipUnreadableDataset", "OrgansOfScand", "attention_grid", "chest_ct_data"]
+__all__ = ["SkipUnreadableDataset", "OrgansOfScand", "attention_grid", "chest_ct_data", "evaluation_grid"]
 
 _LOGGER = logging.getLogger(__name__)
-#: Finer phantoms take long to draw and show no more.
+#: Finer phantoms take longer to render and show nothing more.
 _FINEST_PHANTOM_MM = 2.0
 _STRICT_ITEMS = 3
 
 
-def _without_places(item: Mapping[str, Any], labels: Sequence[str]) -> dict[str, Any]:
-    """An item with locations: where its table names none, each present label may lie wherever Table 5 says."""
+def _with_locations(item: Mapping[str, Any], labels: Sequence[str]) -> dict[str, Any]:
+    """Return an item with locations. If its table names none, a present label may lie in each organ of Table 5."""
     if "locations" in item:
         return dict(item)
     known = dict(zip(CHEST_CT_LABELS, possible_locations(), strict=True))
@@ -52,25 +51,24 @@ def chest_ct_data(
     phantoms: int = 32,
     spacing: Sequence[float] = (2.0, 2.0, 2.0),
 ) -> Dataset:
-    """The scans of a section, read, with labels and places: the data of a bundle's data set.
+    """Make the dataset of a section's scans, with labels and locations.
 
     Args:
         dataset_dir: RAD-ChestCT, or a folder with `labels.csv` (see :func:`rad_chestct_datalist`), or "phantom" for
-            patients who are made on the fly.
+            phantoms rendered on demand.
         section: "training", "validation" or "test".
-        labels: names of the M labels; for phantoms those of Table 5.
-        missing: "error" or "skip" for scans of the table that are not there.
-        missing_side: "drop" or "both" for lung abnormalities whose place has no side.
-        phantoms: how many train; a quarter as many, at least four, validate and as many test.
-        spacing: of the phantoms, in mm; never finer than 2 mm.
+        labels: Names of the M labels; for phantoms those of Table 5.
+        missing: "error" or "skip" for scans of the table without a file.
+        missing_side: "drop" or "both" for lung abnormalities whose location has no side.
+        phantoms: Phantoms for training. Validation and test have a quarter as many each, at least four.
+        spacing: Spacing of the phantoms in mm; not finer than 2 mm.
 
     Returns:
-        a data set with items of image, MetaTensor (1, X, Y, Z) in HU; label (M,) float32; locations (M, 3) bool, where
-        the table names no places those of Table 5; patient_id; name; organs, a path or MetaTensor (1, X, Y, Z), where
-        known.
+        A dataset of items with image, MetaTensor (1, X, Y, Z) in HU; label (M,) float32; locations (M, 3) bool, those
+        of Table 5 if the table names none; patient_id; name; organs, a path or MetaTensor (1, X, Y, Z), if known.
 
     Raises:
-        ValueError: for another section, or data that do not fit together.
+        ValueError: If there is no such section, or the data do not fit together.
 
     Example:
         >>> len(chest_ct_data("phantom", "training", phantoms=20)), len(chest_ct_data("phantom", "test"))
@@ -82,35 +80,34 @@ def chest_ct_data(
         remedy = "Phantoms have these; name a folder for others: --dataset_dir PATH"
         check(tuple(labels) == CHEST_CT_LABELS, "labels", "the 80 of RAD-ChestCT", tuple(labels), remedy)
         count, first_seed = phantoms_of_section(section, phantoms)
-        _LOGGER.warning("No data set was named (--dataset_dir PATH): %d phantom CTs for %s.", count, section)
+        _LOGGER.warning("No dataset is given (--dataset_dir PATH): using %d phantom CTs for %s.", count, section)
         return PhantomChestCTs(count, [max(_FINEST_PHANTOM_MM, mm) for mm in spacing], first_seed)
-    place = dataset_folder(dataset_dir)
-    items = rad_chestct_datalist(place, section, labels, missing_side, missing)
+    folder = dataset_folder(dataset_dir)
+    items = rad_chestct_datalist(folder, section, labels, missing_side, missing)
     unknown = [name for k, name in enumerate(labels) if all(np.isnan(item["label"][k]) for item in items)]
-    _LOGGER.info("%d scans of %s for %s.", len(items), place, section)
+    _LOGGER.info("%d scans of %s for %s.", len(items), folder, section)
     if unknown:
-        _LOGGER.warning("Of %d labels nothing is known, such as %s: they are left out.", len(unknown), unknown[0])
-    return MonaiDataset([_without_places(item, labels) for item in items], ReadVolumed("image"))
+        _LOGGER.warning("%d labels are unknown in all scans and left out, such as %s.", len(unknown), unknown[0])
+    return MonaiDataset([_with_locations(item, labels) for item in items], ReadVolumed("image"))
 
 
 class SkipUnreadableDataset(MonaiDataset):
-    """A data set in which a broken scan does not end the run: another scan takes its place, or what is given for it.
+    """Dataset that logs and skips unreadable scans.
 
-    For training another scan, the next that can be read: a batch keeps its size, and nothing that is no scan passes
-    through the statistics of batch norms. For validation and evaluation an empty volume without known labels, which
-    losses and metrics leave out: no scan counts twice. The log says once which scan is broken and why. Where none of
-    the first scans can be read, the settings are wrong rather than a scan: that is an error.
+    In training, the next readable scan replaces an unreadable one: the batch keeps its size, and batch norms see scans
+    only. In validation and evaluation, an empty volume without known labels replaces it: losses and metrics leave it
+    out, and no scan is counted twice. Each unreadable scan is logged once with the reason.
 
     Args:
-        data: the scans, read or not.
-        transform: what makes an item of the network's input of them.
-        stand_in: "image" (1, X, Y, Z), "label" (M,) and whatever else an item has, for a broken one; None for another
-            scan of the data set.
+        data: The scans, read or not.
+        transform: Transform from a scan to an item of the network's input.
+        stand_in: Item that replaces an unreadable scan: "image" (1, X, Y, Z), "label" (M,) and all other entries. None
+            takes the next readable scan.
 
-    Items are those of the transform and "error": empty, or why it is an empty stand-in.
+    Items are those of the transform, and "error": the reason if it is a stand-in, otherwise empty.
 
     Raises:
-        ValueError: without a stand-in, where no scan at all can be read.
+        ValueError: Without a stand-in, if no scan can be read.
 
     Example:
         >>> def invert(item):
@@ -128,22 +125,22 @@ class SkipUnreadableDataset(MonaiDataset):
     ) -> None:
         super().__init__(data, transform)
         self.stand_in = None if stand_in is None else dict(stand_in)
-        self._told = torch.zeros(len(data), dtype=torch.bool).share_memory_()  # by whichever process met it first
+        self._logged = torch.zeros(len(data), dtype=torch.bool).share_memory_()  # shared by the loading processes
 
     def _facts(self, index: int) -> dict[str, str]:
-        """Whose scan it is, as far as that is known without reading it."""
+        """Return patient and name of a scan, as far as they are known without reading it."""
         source = getattr(self.data, "data", self.data)
         raw = source[index] if isinstance(source, Sequence) else {}
         return {key: str(raw.get(key, f"scan {index}")) for key in ("patient_id", "name")}
 
     def _read(self, index: int) -> tuple[dict[str, Any] | None, str]:
-        """An item, or None and why there is none, which is told once."""
+        """Return an item and "", or None and the reason, which is logged once."""
         try:
             return {**super().__getitem__(index), "error": ""}, ""
         except (OSError, RuntimeError, ValueError, TypeError) as problem:
             error = root_cause(problem)
-            if not self._told[index]:
-                self._told[index] = True
+            if not self._logged[index]:
+                self._logged[index] = True
                 _LOGGER.error("%s is left out. %s", self._facts(index)["name"], error)
             return None, error
 
@@ -153,11 +150,12 @@ class SkipUnreadableDataset(MonaiDataset):
             return {**self.stand_in, **self._facts(index), "error": error}
         others = range(index + 1, index + len(self)) if item is None else ()
         found = next((other for other in (self._read(k % len(self))[0] for k in others) if other is not None), item)
-        check(found is not None, "data", f"scans of which one can be read, out of {len(self)}", error)
-        return cast(dict[str, Any], found)
+        if found is None:
+            raise ValueError(f"None of the {len(self)} scans can be read. The last error was: {error}")
+        return found
 
     def check_first(self) -> None:
-        """Raise the error of the first scan where none of the first three can be read."""
+        """Raise the first scan's error if none of the first three can be read: then the settings are wrong."""
         problem: Exception | None = None
         for index in range(min(_STRICT_ITEMS, len(self))):
             try:
@@ -170,17 +168,17 @@ class SkipUnreadableDataset(MonaiDataset):
 
 
 class OrgansOfScand(Transform):
-    """Organ masks of a scan: those that came with it, checked to lie on its grid, else by PARTITION.
+    """Transform that reads a scan's organ masks and checks them against its grid, or computes them by PARTITION.
 
     Args:
-        image_key: the scan, MetaTensor (1, X, Y, Z) in HU.
-        organs_key: where masks are, or are put: a path, or labels (1, X, Y, Z) of 0 background, 1 right lung,
-            2 mediastinum, 3 left lung.
-        method: of PARTITION.
-        fallback: of PARTITION, where the lungs are not found.
+        image_key: Item with the scan, MetaTensor (1, X, Y, Z) in HU.
+        organs_key: Item with the masks: a path, or labels (1, X, Y, Z) of 0 background, 1 right lung, 2 mediastinum,
+            3 left lung. Without it PARTITION adds them there.
+        method: Method of PARTITION.
+        fallback: Fallback of PARTITION if the lungs are not found.
 
     Raises:
-        ValueError: where masks lie on another grid or hold other values, or no organ was found.
+        ValueError: If masks have another grid or other values, or no organ is found.
 
     Example:
         >>> image = MetaTensor(torch.zeros(1, 4, 4, 4), affine=torch.eye(4))
@@ -211,11 +209,12 @@ class OrgansOfScand(Transform):
                 _LOGGER.warning(
                     "%s: doubtful organ masks (%s).", item.get("name", "A scan"), "; ".join(quality.reasons)
                 )
-            why = f"PARTITION says: {'; '.join(quality.reasons)}. Put masks <scan>_organs.nii.gz beside the scan."
-            check(bool((item[self.organs_key] > 0).any()), "organs", "found in the scan", "none", why)
+            if not (item[self.organs_key] > 0).any():
+                reasons = "; ".join(quality.reasons)
+                raise ValueError(f"PARTITION finds no organs ({reasons}). Put <scan>_organs.nii.gz beside the scan.")
             return item
         organs = read_volume(given) if isinstance(given, str | PathLike) else given
-        remedy = "Organ masks lie on the grid of their scan: make them of this very scan."
+        remedy = "Organ masks must have their scan's grid: compute them from this scan."
         check(organs.shape == image.shape, "organs", f"of the scan's shape {tuple(image.shape)}", organs, remedy)
         if isinstance(organs, MetaTensor) and isinstance(image, MetaTensor):
             same = torch.allclose(organs.affine.double(), image.affine.double(), atol=0.05)
@@ -230,19 +229,19 @@ class OrgansOfScand(Transform):
 def attention_grid(
     network: nn.Module, image_size: Sequence[int], otherwise: Sequence[int] | None = None
 ) -> tuple[int, int, int]:
-    """The grid of a network's attention, on which its allowed regions must lie.
+    """Return the grid of a network's attention, which is that of its allowed regions.
 
     Args:
-        network: for volumes (N, 1, X, Y, Z).
-        image_size: (X, Y, Z).
-        otherwise: the cells (x, y) instead of the network's own. Networks without an attention of their own have the
-            paper's 6 x 6, in groups of three slices.
+        network: Network for volumes (N, 1, X, Y, Z).
+        image_size: Voxels (X, Y, Z).
+        otherwise: Grid cells (x, y) instead of the network's own. A network without attention has the paper's 6 x 6, in
+            groups of three slices.
 
     Returns:
-        (x, y, groups).
+        The grid (x, y, groups).
 
     Raises:
-        ValueError: where the slices do not make whole groups: regions and groups would not lie on each other.
+        ValueError: If the slices are no multiple of the group size: regions and groups would not match.
 
     Example:
         >>> from monai_pylon.networks.nets import BodyCAM
@@ -258,3 +257,25 @@ def attention_grid(
         columns, rows = network.plane_cells()
         x, y = columns(image_size[0]), rows(image_size[1])
     return x, y, groups
+
+
+def evaluation_grid(network: nn.Module, image_size: Sequence[int]) -> tuple[int, int, int]:
+    """Return the grid on which OrganIoU evaluates a network.
+
+    It is the grid of the network's attention. For AxialNet without its convolutions (NoCustomConv) it is the paper's
+    6 x 6, to which the authors bring the maps of 14 x 14.
+
+    Args:
+        network: Network for volumes (N, 1, X, Y, Z).
+        image_size: Voxels (X, Y, Z).
+
+    Returns:
+        The grid (x, y, groups).
+
+    Example:
+        >>> from monai_pylon.networks.nets import AxialNet
+        >>> evaluation_grid(AxialNet(reduction_channels=()), (420, 420, 405))
+        (6, 6, 135)
+    """
+    reduction = getattr(network, "reduction", None)
+    return attention_grid(network, image_size, (6, 6) if reduction is not None and len(reduction) == 0 else None)

@@ -1,4 +1,4 @@
-"""From chest CTs to scores and maps of evidence, for every network of the paper's Table 1."""
+"""Scores and class activation maps of chest CTs, for every network of the paper's Table 1."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _SLICES_FIRST = ("encoder", "reduction")
 
 
 class ScanMaps(NamedTuple):
-    """A network's scores of M labels, and where two methods see their evidence.
+    """Logits of M labels with their HiResCAM and Grad-CAM.
 
     Attributes:
-        logits: (N, M).
-        hirescam: (N, M, x, y, groups), signed; None for a network of which no map can be made.
-        gradcam: the same of Grad-CAM.
+        logits: Logits (N, M).
+        hirescam: Signed maps (N, M, x, y, groups); None for a network without maps.
+        gradcam: The same of Grad-CAM.
 
     Example:
         >>> ScanMaps(torch.zeros(1, 80), None, None).hirescam is None
@@ -40,14 +40,14 @@ class ScanMaps(NamedTuple):
 
 
 def maps_on_axes(maps: torch.Tensor, layer: str) -> torch.Tensor:
-    """Bring maps to the volume's axes (x, y, groups): layers that look at slices give (groups, rows, columns).
+    """Permute maps to the volume's axes (x, y, groups). Layers that process slices have (groups, rows, columns).
 
     Args:
-        maps: (N, M, *grid), of HiResCAM or Grad-CAM at a layer.
-        layer: its name; of encoder or reduction it looks at slices, otherwise at the volume.
+        maps: Maps (N, M, *grid) of HiResCAM or Grad-CAM at a layer.
+        layer: Name of the layer. Those of encoder and reduction process slices, all others the volume.
 
     Returns:
-        (N, M, x, y, groups).
+        Maps (N, M, x, y, groups).
 
     Example:
         >>> maps_on_axes(torch.zeros(1, 80, 135, 6, 7), "reduction").shape
@@ -58,10 +58,10 @@ def maps_on_axes(maps: torch.Tensor, layer: str) -> torch.Tensor:
 
 
 class ScanMapsInferer(Inferer):
-    """HiResCAM and Grad-CAM of every label, out of one forward pass, for MONAI's evaluators.
+    """Inferer for MONAI's evaluators that computes HiResCAM and Grad-CAM of every label in one forward pass.
 
     Args:
-        layer: the layer's name; None for scores alone.
+        layer: Name of the layer; None for scores only.
 
     Called with volumes (N, 1, X, Y, Z) and a network it returns :class:`ScanMaps`.
 
@@ -77,7 +77,7 @@ class ScanMapsInferer(Inferer):
         self.layer = layer
 
     def __call__(self, inputs: torch.Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> ScanMaps:  # type: ignore[override]
-        """Scores (N, M) and maps (N, M, x, y, groups) of volumes (N, 1, X, Y, Z)."""
+        """Compute scores (N, M) and maps (N, M, x, y, groups) of volumes (N, 1, X, Y, Z)."""
         if self.layer is None:
             return ScanMaps(network(inputs), None, None)
         found = explain_by_methods(network, self.layer, inputs)
@@ -86,16 +86,16 @@ class ScanMapsInferer(Inferer):
 
 
 def maps_and_regions(method: str) -> Callable[[Mapping[str, Any]], tuple[list[torch.Tensor], list[Any]]]:
-    """Of an evaluator's output, what OrganIoU compares: relative maps on the regions' grid, labels and regions.
+    """Make the ``output_transform`` of OrganIoU: relative maps on the regions' grid, labels and regions.
 
-    As the authors do, maps of another grid are divided by their maximum first and interpolated then; the metric must be
-    ``OrganIoUMetric(relative=True)``.
+    As the authors do, maps of another grid are divided by their maximum before they are interpolated. The metric must
+    be ``OrganIoUMetric(relative=True)``.
 
     Args:
         method: "hirescam" or "gradcam" of :class:`ScanMaps`, or "attention" of an `Explanation`.
 
     Returns:
-        an ``output_transform``: "pred", one of these, and "label", the pair of :func:`prepare_scans`, to lists of
+        Function from an output with "pred", one of these, and "label", the pair of :func:`prepare_scans`, to lists of
         maps (M, *grid) and of pairs (labels (M,), regions (M, *grid)).
 
     Example:
@@ -119,23 +119,23 @@ def maps_and_regions(method: str) -> Callable[[Mapping[str, Any]], tuple[list[to
 
 
 class ExplainScan:
-    """A network for a single scan instead of a batch, with HiResCAM: what `CohortRunner` calls.
+    """Function that explains a single scan by HiResCAM, for `CohortRunner`.
 
-    HiResCAM of a label's logit: in closed form where the network has one (AxialNet with its mean, BodyCAM), else at the
-    layer. Of AxialNet it is the attention divided by the number of slice groups.
+    HiResCAM of a logit has a closed form for AxialNet with its mean and for BodyCAM; otherwise it is computed at
+    a layer. For AxialNet it is the attention divided by the number of slice groups.
 
     Args:
-        network: a volume (N, 1, X, Y, Z) to logits (N, M).
-        layer: where HiResCAM is computed otherwise; None for no maps.
-        labels: names of the M labels.
-        top: how many maps, of the most probable labels.
-        findings: the labels to map instead, by name.
-        amp: whether to compute in mixed precision, on CUDA.
-        optimize: whether to use `optimize_for_inference` where the closed form is: twice as fast on CPUs in a fraction
-            of the memory, the same numbers but for rounding.
+        network: Network for volumes (N, 1, X, Y, Z) with logits (N, M).
+        layer: Layer for HiResCAM without a closed form; None for no maps.
+        labels: Names of the M labels.
+        top: Number of maps, of the most probable labels.
+        findings: Names of the labels to map instead.
+        amp: Whether to compute in mixed precision, on CUDA.
+        optimize: Whether to use `optimize_for_inference` with the closed form: twice as fast on CPUs in a fraction of
+            the memory, with numbers that differ by rounding only.
 
     Raises:
-        ValueError: for a finding that is no label; it names the nearest one.
+        ValueError: If a finding is no label. The message names the nearest one.
 
     Example:
         >>> explain = ExplainScan(BodyCAM(num_classes=2, reduction_padding=1), None, ["mass", "nodule"], top=1)
@@ -169,7 +169,7 @@ class ExplainScan:
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Add "logits" (M,), "mapped" (K labels), "maps" (K, x, y, groups) and "slice_scores" (M, S) to an item."""
-        if self.optimize and self._fast is None:  # only now: weights may have been loaded since
+        if self.optimize and self._fast is None:  # not in the constructor: weights may be loaded later
             self._fast = optimize_for_inference(self.network)
         self.network.eval()
         precision = torch.autocast("cuda") if self.amp else contextlib.nullcontext()

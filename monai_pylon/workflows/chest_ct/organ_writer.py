@@ -1,4 +1,4 @@
-"""What the bundle chest_ct_partition writes for a scan: the organs as NIfTI, a picture of them, a row of numbers."""
+"""Organ masks of a scan as NIfTI, as a picture, and as a row of numbers."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ __all__ = ["OrganWriter"]
 
 
 class OrganWriter(Transform):
-    """Write the organs of a scan beside each other: ``<scan>_organs.nii.gz`` and ``<scan>_overlay.png``.
+    """Transform that writes the organs of a scan as ``<scan>_organs.nii.gz`` and ``<scan>_overlay.png``.
 
     Args:
-        output: the folder to write to.
-        image_key: the item's CT, MetaTensor (1, X, Y, Z) in HU.
-        output_key: the item's organ labels, MetaTensor (1, X, Y, Z).
-        quality_key: the item's `MaskQuality`.
-        overlay: whether to draw the picture.
+        output: Folder to write to.
+        image_key: Item with the CT, MetaTensor (1, X, Y, Z) in HU.
+        output_key: Item with the organ labels, MetaTensor (1, X, Y, Z).
+        quality_key: Item with the `MaskQuality`.
+        overlay: Whether to draw the picture.
 
     Example:
         >>> OrganWriter("results").columns
         ('ok', 'reasons', 'heuristic', 'right_lung_ml', 'mediastinum_ml', 'left_lung_ml')
     """
 
-    #: The columns of the row that it gives.
+    #: Columns of the row.
     columns = ("ok", "reasons", "heuristic", *(f"{organ.replace(' ', '_')}_ml" for organ in ORGANS))
 
     def __init__(
@@ -48,9 +48,9 @@ class OrganWriter(Transform):
         self.image_key, self.output_key, self.quality_key, self.overlay = image_key, output_key, quality_key, overlay
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Write an item's results; gives the item with "row" (values by column) and "files" (their names)."""
+        """Write an item's results, and add "row" (values by column) and "files" (file names) to it."""
         image, organs, quality = (data[key] for key in (self.image_key, self.output_key, self.quality_key))
-        check_type(image, MetaTensor, self.image_key, "Its affine says where the organs lie: read it by ReadVolumed.")
+        check_type(image, MetaTensor, self.image_key, "Read it by ReadVolumed, which keeps its affine.")
         affine = np.asarray(image.affine, dtype=np.float64)
         labels = organs[0].cpu().numpy()
         files = [f"{data['scan']}_organs.nii.gz"]

@@ -1,4 +1,4 @@
-"""Allowed regions ahead of a training: made by the very transforms of the bundle that trains, into its own cache."""
+"""Allowed regions made before a training, with the training bundle's own transform and cache."""
 
 from __future__ import annotations
 
@@ -13,36 +13,41 @@ import numpy as np
 from monai.bundle import ConfigParser
 from monai.transforms import Compose, Transform
 
-from monai_pylon.transforms.disk_cache import CacheToDiskd
+from monai_pylon.transforms import CacheToDiskd, CheckVolumed
 from monai_pylon.utils import check, nearest_name
+from monai_pylon.workflows.bundle.folders import bundle_folder
 
 __all__ = ["RegionWriter", "RegionsInCache", "regions_of_training", "training_command"]
 
 
-def _keeper_of(config: Mapping[str, Any]) -> int:
-    """Where in the list of deterministic transforms the regions are made."""
-    steps = config["train"]["deterministic_transforms"]
-    names = [str(step.get("_target_", "")).split(".")[-1] if isinstance(step, Mapping) else "" for step in steps]
-    return names.index(CacheToDiskd.__name__)
+def _train_config(config_file: str | PathLike[str] | None) -> Path:
+    """Return a training configuration; by default that of the installed AxialNet bundle."""
+    if config_file is None:
+        return bundle_folder("chest_ct_classification_axialnet") / "configs" / "train.json"
+    return Path(config_file).expanduser()
 
 
 def regions_of_training(
-    config_file: str | PathLike[str], folder: str | PathLike[str], settings: Mapping[str, Any] | None = None
-) -> Compose:
-    """What makes the allowed regions of a scan in a training: the bundle's own steps, so that its cache fits.
+    config_file: str | PathLike[str] | None,
+    folder: str | PathLike[str],
+    settings: Mapping[str, Any] | None = None,
+    needed: bool = True,
+) -> Compose | None:
+    """Make the transforms that compute a scan's allowed regions as a training does, so that its cache fits.
 
     Args:
-        config_file: `train.json` of the bundle that will train.
-        folder: for the cache, its `cache_dir`.
-        settings: what the training will override, such as {"image_size": [210, 210, 135]}. Regions depend on the size,
+        config_file: `train.json` of the training bundle; None for the installed AxialNet bundle's.
+        folder: Folder of the cache, the training's `cache_dir`.
+        settings: Overrides of the training, such as {"image_size": [210, 210, 135]}. Regions depend on the image size,
             the spacing, the network's grid and the downsampling.
+        needed: Whether regions are wanted.
 
     Returns:
-        transforms of items with "image", MetaTensor (1, X, Y, Z) in HU, "organs" and "locations" (80, 3); the last of
-        them is :class:`CacheToDiskd`.
+        Transforms of items with "image", MetaTensor (1, X, Y, Z) in HU, "organs" and "locations" (80, 3). The last one
+        is :class:`CacheToDiskd`. None if no regions are wanted.
 
     Raises:
-        ValueError: where the configuration has no such key, or the training needs no regions.
+        ValueError: If the configuration has no such key, or the training needs no regions.
 
     Example:
         >>> from monai_pylon.workflows.bundle import bundle_folder
@@ -52,60 +57,57 @@ def regions_of_training(
         ...
         ValueError: training must be settings of train.json, but is 'imagesize'. Did you mean 'image_size'?
     """
-    file = Path(config_file).expanduser()
+    if not needed:
+        return None
+    file = _train_config(config_file)
     config = json.loads(file.read_text(encoding="utf-8"))
     for key in settings or {}:
         near = nearest_name(key, config)
         check(key in config, "training", f"settings of {file.name}", key, f"Did you mean {near!r}?" if near else "")
-    told = {"bundle_root": str(file.resolve().parents[1]), **(settings or {}), "cache_dir": str(folder)}
-    parser = ConfigParser({**config, **told})
-    index = _keeper_of(config)
-    check(
-        bool(parser.get_parsed_content("needs_regions")),
-        "training",
-        "settings of a training with the mask loss",
-        dict(settings or {}),
-        "Without it no regions are needed: '--regions False'.",
-    )
-    steps = [parser.get_parsed_content(f"train::deterministic_transforms::{k}") for k in range(index + 1)]
-    return Compose(steps)
+    overrides = {"bundle_root": str(file.resolve().parents[1]), **(settings or {}), "cache_dir": str(folder)}
+    parser = ConfigParser({**config, **overrides})
+    if not parser.get_parsed_content("regions::needed"):
+        raise ValueError(f"The training {dict(settings or {})} has no mask loss and needs no regions: --regions False.")
+    return Compose([CheckVolumed("image"), parser.get_parsed_content("regions::transform")])
 
 
 def training_command(
-    config_file: str | PathLike[str],
+    config_file: str | PathLike[str] | None,
     dataset_dir: str | PathLike[str],
     cache_dir: str | PathLike[str] | None = None,
     settings: Mapping[str, Any] | None = None,
+    regions: bool = True,
 ) -> str:
-    """The command that trains on a folder.
+    """Write the command that trains on a folder.
 
     Args:
-        config_file: `train.json` of a bundle.
-        dataset_dir: the folder.
-        cache_dir: where its regions are; None leaves the bundle's own.
-        settings: the overrides.
+        config_file: `train.json` of a bundle; None for the installed AxialNet bundle's.
+        dataset_dir: The folder.
+        cache_dir: Cache with the folder's regions; None leaves the bundle's own.
+        settings: Overrides of the training.
+        regions: Whether the cache has regions; if not, it is not named.
 
     Returns:
-        one line for a shell.
+        One line for a shell.
 
     Example:
         >>> training_command("/b/configs/train.json", "/out", settings={"max_epochs": 1}).split("--", 2)[2]
         'bundle_root /b --dataset_dir /out --max_epochs 1'
     """
-    file = Path(config_file).expanduser().resolve()
-    told = {"config_file": file, "bundle_root": file.parents[1], "dataset_dir": Path(dataset_dir).absolute()}
-    told |= {} if cache_dir is None else {"cache_dir": Path(cache_dir).absolute()}
-    words = [word for key, value in {**told, **(settings or {})}.items() for word in (f"--{key}", str(value))]
+    file = _train_config(config_file).resolve()
+    flags = {"config_file": file, "bundle_root": file.parents[1], "dataset_dir": Path(dataset_dir).absolute()}
+    flags |= {"cache_dir": Path(cache_dir).absolute()} if regions and cache_dir is not None else {}
+    words = [word for key, value in {**flags, **(settings or {})}.items() for word in (f"--{key}", str(value))]
     return shlex.join(["python", "-m", "monai.bundle", "run", *words])
 
 
 class RegionWriter(Transform):
-    """The line of a table about a scan's allowed regions, once they are in the cache.
+    """Summary of a scan's cached allowed regions, as a row of a table.
 
     Items have "labels" (80, 3), as in :class:`LabeledReports`, "allowed" (80, X, Y, Z) and "entry", the cache's file.
 
     Args:
-        output: the folder to which "files" are relative.
+        output: Folder to which "files" are relative.
 
     Example:
         >>> item = {"labels": np.eye(80, 3), "allowed": np.zeros((80, 6, 6, 45)), "entry": "out/regions/1.pt"}
@@ -113,7 +115,7 @@ class RegionWriter(Transform):
         {'labels': 3, 'allowed_nowhere': 3, 'allowed_share': nan}
     """
 
-    #: The columns of the row that it gives.
+    #: Columns of the row.
     columns = ("labels", "allowed_nowhere", "allowed_share")
 
     def __init__(self, output: str | PathLike[str]) -> None:
@@ -132,23 +134,23 @@ class RegionWriter(Transform):
 
 
 class RegionsInCache(Transform):
-    """Run :func:`regions_of_training` on an item and say which file of the cache has the result.
+    """Transform that computes an item's allowed regions into the cache and names the cache's file.
 
     Args:
-        recipe: from :func:`regions_of_training`.
+        transforms: Transforms of :func:`regions_of_training`.
 
     Example:
-        >>> RegionsInCache(Compose([])).keeper is None
+        >>> RegionsInCache(Compose([])).cache is None
         True
     """
 
-    def __init__(self, recipe: Callable[[Any], Any]) -> None:
-        self.recipe = recipe
-        steps = recipe.transforms if isinstance(recipe, Compose) else ()
-        self.keeper = steps[-1] if steps and isinstance(steps[-1], CacheToDiskd) else None
+    def __init__(self, transforms: Callable[[Any], Any]) -> None:
+        self.transforms = transforms
+        steps = transforms.transforms if isinstance(transforms, Compose) else ()
+        self.cache = steps[-1] if steps and isinstance(steps[-1], CacheToDiskd) else None
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Add "allowed" and "entry" to an item."""
-        item = self.recipe(dict(data))
-        entry = None if self.keeper is None else self.keeper.file_of(item)
+        item = self.transforms(dict(data))
+        entry = None if self.cache is None else self.cache.file_of(item)
         return {**item, "entry": "" if entry is None else str(entry)}

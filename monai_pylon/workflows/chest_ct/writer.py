@@ -1,4 +1,4 @@
-"""What the inference of chest_ct_classification_axialnet writes for a scan: maps, slice scores, a picture, a row."""
+"""Maps, slice scores, a picture and a table row of an explained scan."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ __all__ = ["ScanWriter", "map_on_scan", "slice_heights"]
 
 
 def map_on_scan(map: torch.Tensor, image: MetaTensor, scan: MetaTensor) -> np.ndarray:
-    """Bring a map from the network's grid to that of the scan as it was read.
+    """Resample a map from the network's grid to that of the scan as it was read.
 
-    The cells are stretched evenly over the volume that the network saw, as for the allowed regions, and interpolated;
-    then that volume is turned and resampled back. What the network did not see has 0: it gave nothing to the score.
+    The grid cells are stretched evenly over the network's input, as for the allowed regions, and interpolated; then
+    that volume is reoriented and resampled. Voxels outside the network's input are 0: they do not change the score.
 
     Args:
-        map: (x, y, groups), signed.
-        image: (1, X', Y', Z'), what the network saw, with its affine.
-        scan: (1, X, Y, Z), as it was read, with its affine.
+        map: Signed map (x, y, groups).
+        image: The network's input (1, X', Y', Z') with its affine.
+        scan: The scan (1, X, Y, Z) as it was read, with its affine.
 
     Returns:
-        (X, Y, Z) float32.
+        The map (X, Y, Z), float32.
 
     Example:
         >>> image = MetaTensor(torch.zeros(1, 8, 8, 8), affine=torch.diag(torch.tensor([-2.0, -2, -2, 1])))
@@ -47,16 +47,16 @@ def map_on_scan(map: torch.Tensor, image: MetaTensor, scan: MetaTensor) -> np.nd
 
 
 def slice_heights(groups: int, image: MetaTensor, scan: MetaTensor) -> tuple[np.ndarray, np.ndarray]:
-    """Where the slice groups of the network's input lie in the scan.
+    """Return height and slice of the scan for each slice group of the network's input.
 
     Args:
-        groups: their number S.
-        image: (1, X', Y', Z'), what the network saw, with its affine.
-        scan: (1, X, Y, Z), as it was read.
+        groups: Number of groups S.
+        image: The network's input (1, X', Y', Z') with its affine.
+        scan: The scan (1, X, Y, Z) as it was read.
 
     Returns:
-        heights (S,) in mm, from RAS's zero towards the head; and the scan's slices (S,) along its axis nearest to that
-        direction, NaN for groups outside of it (padding).
+        Heights (S,) in mm, in the superior direction of RAS; and the scan's slices (S,) along its axis nearest to that
+        direction, NaN for groups outside the scan (padding).
 
     Example:
         >>> image = MetaTensor(torch.zeros(1, 4, 4, 6), affine=torch.diag(torch.tensor([1.0, 1, -1, 1])))
@@ -77,20 +77,20 @@ def slice_heights(groups: int, image: MetaTensor, scan: MetaTensor) -> tuple[np.
 
 
 def _file_part(label: str) -> str:
-    """A label as a part of a file's name."""
+    """Return a label as part of a file name."""
     return re.sub(r"\W+", "_", label).strip("_")
 
 
 class ScanWriter(Transform):
-    """Write what a network says of a scan: HiResCAM as NIfTI, slice scores as a table, a picture of both.
+    """Transform that writes HiResCAM of a scan as NIfTI, slice scores as a table, and a picture of both.
 
     Args:
-        output: the folder to write to.
-        labels: names of the M labels.
-        overlay: whether to draw the picture, ``<scan>_overlay.png``.
-        nifti: whether to write the maps, ``<scan>_<label>_hirescam.nii.gz``, on the scan's own grid.
-        slice_scores: whether to write the table ``<scan>_slice_scores.csv``, where the network scores slices.
-        scan_key: the item's scan as it was read, MetaTensor (1, X, Y, Z) in HU.
+        output: Folder to write to.
+        labels: Names of the M labels.
+        overlay: Whether to draw the picture, ``<scan>_overlay.png``.
+        nifti: Whether to write the maps, ``<scan>_<label>_hirescam.nii.gz``, on the scan's own grid.
+        slice_scores: Whether to write the table ``<scan>_slice_scores.csv``, if the network scores slices.
+        scan_key: Item with the scan as it was read, MetaTensor (1, X, Y, Z) in HU.
 
     Example:
         >>> ScanWriter("results", labels=["lung mass", "lung nodule"]).columns
@@ -108,14 +108,13 @@ class ScanWriter(Transform):
     ) -> None:
         self.output, self.labels = Path(output).expanduser(), tuple(labels)
         self.overlay, self.nifti, self.slice_scores, self.scan_key = overlay, nifti, slice_scores, scan_key
-        #: The columns of the row that it gives: probabilities, the labels with a map, and the voxels (x y z) where
-        #: their evidence is strongest.
+        #: Columns of the row: probabilities, the labels with a map, and the voxels (x y z) of their strongest evidence.
         self.columns = (*self.labels, "mapped", "peaks")
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Write an item's results; gives the item with "row" (values by column) and "files" (their names)."""
+        """Write an item's results, and add "row" (values by column) and "files" (file names) to it."""
         image, scan, logits = data["image"], data[self.scan_key], data["logits"].cpu()
-        check_type(scan, MetaTensor, self.scan_key, "Its affine says where the map lies: read it by ReadVolumed.")
+        check_type(scan, MetaTensor, self.scan_key, "Read it by ReadVolumed, which keeps its affine.")
         check(bool(logits.isfinite().all()), "logits", "finite", logits, "The network gave NaN: see its training.")
         chances, name = logits.sigmoid().tolist(), data["scan"]
         files, findings = [], []
@@ -145,11 +144,11 @@ class ScanWriter(Transform):
         return {**data, "row": row, "files": files}
 
     def _write_scores(self, file: Path, scores: np.ndarray, heights: np.ndarray, slices: np.ndarray) -> None:
-        """One row a slice group: its height in mm, the scan's slice, and every label's score (M, S)."""
+        """Write a row for each slice group: its height in mm, the scan's slice, and the scores (M, S) of all labels."""
         rows = []
-        for group, (height, place) in enumerate(zip(heights, slices, strict=True)):
+        for group, (height, slice_index) in enumerate(zip(heights, slices, strict=True)):
             facts = {"group": group, "height_mm": round(float(height), 1)}
-            facts["slice"] = None if np.isnan(place) else int(place)  # type: ignore[assignment]
+            facts["slice"] = None if np.isnan(slice_index) else int(slice_index)  # type: ignore[assignment]
             rows.append(
                 {**facts, **{n: round(float(s), 5) for n, s in zip(self.labels, scores[:, group], strict=True)}}
             )

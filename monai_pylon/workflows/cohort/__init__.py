@@ -1,5 +1,14 @@
-"""Long jobs over many scans: inputs, the runner, report matching and the summary page."""
+"""Long jobs over many scans.
 
+- :mod:`~monai_pylon.workflows.cohort.inputs` lists the scans or radiographs of an input.
+- :mod:`~monai_pylon.workflows.cohort.runner` processes them one after another; ``resume`` has the rule that decides
+  which scans an earlier run finished, ``memory`` measures peak memory.
+- ``report_cohort`` turns scans and reports into masks, labels and allowed regions for a training: ``report_matching``
+  assigns reports to scans, ``report_labels`` labels them, ``summary_page`` writes a page about the result.
+- ``phantom_archive`` writes synthetic scans and reports to try this without data.
+"""
+
+from monai_pylon.workflows.cohort.archive import scans_and_reports
 from monai_pylon.workflows.cohort.inputs import list_radiographs, list_scans
 from monai_pylon.workflows.cohort.memory import peak_memory_mb, restart_peak_memory
 from monai_pylon.workflows.cohort.phantom_archive import write_phantom_archive
@@ -45,5 +54,6 @@ __all__ = [
     "restart_peak_memory",
     "save_cohort_page",
     "scan_key",
+    "scans_and_reports",
     "write_phantom_archive",
 ]

@@ -1,121 +1,153 @@
-"""Inputs of a long job: one file, a DICOM folder, a folder with many of both, or a MONAI data list."""
+"""Inputs of a cohort: one file, a DICOM folder, a folder with many of them, or a MONAI data list."""
 
 from __future__ import annotations
 
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from monai_pylon.data import ORGANS_ENDING, VOLUME_SUFFIXES, is_dicom_file, volume_name
-from monai_pylon.utils import check, check_type
+from monai_pylon.utils import check, check_type, describe
 
 __all__ = ["list_radiographs", "list_scans"]
 
-#: Endings of pictures; DICOM files count as radiographs whatever their ending.
-_RADIOGRAPH_SUFFIXES = (".png", ".jpg", ".jpeg")
-
 
 def _ending(path: Path, suffixes: Sequence[str]) -> str:
+    """Return the longest of some endings that a file name has, or an empty text."""
     longest_first = sorted(suffixes, key=len, reverse=True)
     return next((suffix for suffix in longest_first if path.name.lower().endswith(suffix)), "")
 
 
-def _walk(folder: Path, leave_out: Path | None, suffixes: Sequence[str], dicom_folders: bool) -> Iterator[Path]:
-    """Files with an ending, and DICOM folders or files, in and below a folder, sorted; hidden ones are left out."""
-    for place, folders, files in os.walk(folder):
-        here = Path(place)
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and (here / name) != leave_out)
-        seen = sorted(here / name for name in files if not name.startswith("."))
-        if not dicom_folders:
-            yield from (file for file in seen if _ending(file, suffixes) or is_dicom_file(file))
-            continue
-        if any(is_dicom_file(file) for file in seen if not _ending(file, suffixes)):
-            yield here
-        volumes = [file for file in seen if _ending(file, suffixes)]
-        names = {volume_name(file) for file in volumes}
-        masks = {name + ORGANS_ENDING for name in names}  # what lies beside its scan is none
-        yield from (file for file in volumes if volume_name(file) not in masks)
+def _scans_in(folder: Path, files: Sequence[Path]) -> Iterator[Path]:
+    """Yield the folder itself if it has DICOM files, then its volumes without the organ masks beside their scan."""
+    if any(is_dicom_file(file) for file in files if not _ending(file, VOLUME_SUFFIXES)):
+        yield folder
+    volumes = [file for file in files if _ending(file, VOLUME_SUFFIXES)]
+    masks = {volume_name(file) + ORGANS_ENDING for file in volumes}
+    yield from (file for file in volumes if volume_name(file) not in masks)
+
+
+def _radiographs_in(folder: Path, files: Sequence[Path]) -> Iterator[Path]:
+    """Yield the images and DICOM files of a folder."""
+    yield from (file for file in files if _ending(file, _RADIOGRAPHS.suffixes) or is_dicom_file(file))
+
+
+class _Kind(NamedTuple):
+    """Kind of input.
+
+    Attributes:
+        name: Singular, for error messages.
+        suffixes: Endings that are not part of the name of a result.
+        description: Files and folders of this kind, for error messages.
+        find: Function from a folder and its files to the inputs of this kind.
+    """
+
+    name: str
+    suffixes: Sequence[str]
+    description: str
+    find: Callable[[Path, Sequence[Path]], Iterator[Path]]
+
+
+_SCANS = _Kind("scan", VOLUME_SUFFIXES, "folders with DICOM files", _scans_in)
+_RADIOGRAPHS = _Kind("radiograph", (".png", ".jpg", ".jpeg", ".dcm"), "DICOM files", _radiographs_in)
+
+
+def _search(folder: Path, leave_out: Path | None, kind: _Kind) -> Iterator[Path]:
+    """Yield the inputs in and below a folder in sorted order, without hidden files and folders."""
+    for parent, folders, files in os.walk(folder):
+        current = Path(parent)
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and current / name != leave_out)
+        yield from kind.find(current, sorted(current / name for name in files if not name.startswith(".")))
 
 
 def _read_data_list(path: Path) -> list[dict[str, Any]]:
-    """The items of a data list; of a dictionary of sections, "testing" or, where it has none, all of them."""
+    """Return the items of a data list; of one with sections those of "testing" or, without it, of all sections."""
     content = json.loads(path.read_text(encoding="utf-8"))
     if isinstance(content, dict):
-        sections = (
-            [content["testing"]] if "testing" in content else [v for v in content.values() if isinstance(v, list)]
-        )
-        content = [item for section in sections for item in section]
+        sections = [content["testing"]] if "testing" in content else content.values()
+        content = [item for section in sections if isinstance(section, list) for item in section]
     check(isinstance(content, list), "input", "a data list (a JSON list, or sections of lists)", str(path))
     items = [{"image": item} if isinstance(item, str) else item for item in content]
     for item in items:
-        good = isinstance(item, dict) and isinstance(item.get("image"), str)
-        check(good, "data list", 'a list of paths or of items with a path as "image"', item, f"In {path}.")
-    # a path in a data list is meant relative to the list; joining leaves absolute paths as they are
+        if not (isinstance(item, dict) and isinstance(item.get("image"), str)):
+            requirement = 'Each item must be a path or a dictionary with a path as "image".'
+            raise ValueError(f"{path} has the item {describe(item)}. {requirement}")
+    # A path is relative to the data list; joining leaves an absolute path unchanged.
     return [item | {"image": str(path.parent / Path(item["image"]).expanduser())} for item in items]
 
 
-def _names(paths: Sequence[Path], root: Path, suffixes: Sequence[str]) -> list[str]:
-    """A file name for each scan, unique: its path below the root, else with its ending, else with a number."""
+def _unique_names(paths: Sequence[Path], root: Path, suffixes: Sequence[str]) -> list[str]:
+    """Return a unique file name for each path: its path below the root, then with its ending, then with a number."""
     relative = [
         path.relative_to(root) if path != root and path.is_relative_to(root) else Path(path.name) for path in paths
     ]
     endings = [_ending(path, suffixes) for path in relative]
     stems = [path.name[: len(path.name) - len(ending)] for path, ending in zip(relative, endings, strict=True)]
-    short = ["__".join((*path.parts[:-1], stem)) for path, stem in zip(relative, stems, strict=True)]
-    safe = [re.sub(r"[^\w.+-]+", "_", name).strip("_") or "scan" for name in short]
-    twice = {name for name in safe if safe.count(name) > 1}
-    names: list[str] = []
+    joined = ["__".join((*path.parts[:-1], stem)) for path, stem in zip(relative, stems, strict=True)]
+    safe = [re.sub(r"[^\w.+-]+", "_", name).strip("_") or "scan" for name in joined]
+    counts = Counter(safe)
+    names: dict[str, None] = {}
     for ending, name in zip(endings, safe, strict=True):
-        name = name + ending.replace(".", "_") if name in twice else name
-        same = sum(other == name or re.fullmatch(re.escape(name) + r"_\d+", other) is not None for other in names)
-        names.append(f"{name}_{same + 1}" if name in names else name)
-    return names
+        name = name + ending.replace(".", "_") if counts[name] > 1 else name
+        unique, number = name, 2
+        while unique in names:
+            unique, number = f"{name}_{number}", number + 1
+        names[unique] = None
+    return list(names)
 
 
-def _list(
-    source: str | PathLike[str], leave_out: str | PathLike[str] | None, suffixes: Sequence[str], dicom_folders: bool
+def _list_inputs(
+    source: str | PathLike[str] | None, leave_out: str | PathLike[str] | None, kind: _Kind
 ) -> list[dict[str, Any]]:
-    check_type(source, (str, PathLike), "input", "Write ./7 for a folder with the name 7.")
-    place = Path(source).expanduser().absolute()
-    if not place.exists():
+    """List the inputs of a kind that a source has, each with a unique name."""
+    if source is None:
+        return []
+    check_type(source, (str, PathLike), "input", "For a folder with the name 7, write ./7.")
+    path = Path(source).expanduser().absolute()
+    if not path.exists():
         raise FileNotFoundError(f"input must be a file or folder that exists, but is {str(source)!r}.")
-    if place.suffix.lower() == ".json":
-        items, root = _read_data_list(place), place.parent
-    elif place.is_dir():
-        spared = Path(leave_out).expanduser().absolute() if leave_out is not None else None
-        items, root = [{"image": str(path)} for path in _walk(place, spared, suffixes, dicom_folders)], place
+    if path.suffix.lower() == ".json":
+        items, root = _read_data_list(path), path.parent
+    elif path.is_dir():
+        skipped = Path(leave_out).expanduser().absolute() if leave_out is not None else None
+        items, root = [{"image": str(found)} for found in _search(path, skipped, kind)], path
     else:
-        items, root = [{"image": str(place)}], place.parent
-    what, dicom = ("scan", "folders with DICOM files") if dicom_folders else ("radiograph", "DICOM files")
-    remedy = f"Files ending in {', '.join(suffixes)} and {dicom} are taken for {what}s."
-    check(bool(items), "input", f"a file, folder or data list with at least one {what}", str(source), remedy)
-    names = _names([Path(item["image"]) for item in items], root, suffixes)
+        items, root = [{"image": str(path)}], path.parent
+    remedy = f"Each {kind.name} is one of: files ending in {', '.join(kind.suffixes)}; {kind.description}."
+    check(bool(items), "input", f"a file, folder or data list with at least one {kind.name}", str(source), remedy)
+    names = _unique_names([Path(item["image"]) for item in items], root, kind.suffixes)
     return [item | {"scan": name} for item, name in zip(items, names, strict=True)]
 
 
 def list_scans(
     source: str | PathLike[str] | None, leave_out: str | PathLike[str] | None = None
 ) -> list[dict[str, Any]]:
-    """List the scans that an input names, each with a name of its own for its results.
+    """List the scans of an input, each with a unique name for its results.
 
     Args:
-        source: a NIfTI, NRRD, MHA or NPZ file; a folder with a DICOM series; a folder in and below which such files and
-            folders lie (organ masks ``<scan>_organs`` beside their scan are left out); a JSON data list (a list of
-            paths or of ``{"image": path}``, or sections of such lists, of which "testing" is taken where there is one;
-            an item may name a DICOM ``"series_uid"``). None lists nothing.
-        leave_out: a folder to leave out, such as the one for the results.
+        source: One of the following. None gives an empty list.
+
+            - A NIfTI, NRRD, MHA or NPZ file.
+            - A folder with a DICOM series.
+            - A folder with such files and folders at any depth. Organ masks ``<scan>_organs`` beside their scan are
+              left out.
+            - A JSON data list: a list of paths or of ``{"image": path}``, or sections of such lists. If there is a
+              section "testing", only this is taken. An item may name a DICOM ``"series_uid"``.
+        leave_out: Folder to skip, such as the one for the results.
 
     Returns:
-        items with "image" (the absolute path), "scan" (a unique name: the path below the folder searched, joined by
-        two underscores, without ending) and whatever else a data list says of it.
+        Items with "image" (the absolute path), "scan" (the name) and all other entries of a data list. The name is the
+        path below the folder without ending, joined by two underscores.
 
     Raises:
-        FileNotFoundError: where the source does not exist.
-        ValueError: where it holds no scan.
+        TypeError: If the source is not a path.
+        FileNotFoundError: If the source does not exist.
+        ValueError: If the source has no scan, or the data list has an item without path.
 
     Example:
         >>> import tempfile
@@ -125,29 +157,31 @@ def list_scans(
         ...     [item["scan"] for item in list_scans(folder)]
         ['a', 'b']
     """
-    if source is None:
-        return []
-    return _list(source, leave_out, VOLUME_SUFFIXES, dicom_folders=True)
+    return _list_inputs(source, leave_out, _SCANS)
 
 
 def list_radiographs(
     source: str | PathLike[str] | None, leave_out: str | PathLike[str] | None = None
 ) -> list[dict[str, Any]]:
-    """List the radiographs that an input names, each with a name of its own for its results.
+    """List the radiographs of an input, each with a unique name for its results.
 
     Args:
-        source: a PNG, JPEG or DICOM file; a folder in and below which such files lie; a JSON data list as of
-            :func:`list_scans`, whose items may have "boxes", a list of [x1, y1, x2, y2, class] in pixels of the file.
-            None lists nothing.
-        leave_out: a folder to leave out, such as the one for the results.
+        source: One of the following. None gives an empty list.
+
+            - A PNG, JPEG or DICOM file.
+            - A folder with such files at any depth.
+            - A JSON data list as for :func:`list_scans`. An item may have "boxes", a list of [x1, y1, x2, y2, class]
+              in pixels of the file.
+        leave_out: Folder to skip, such as the one for the results.
 
     Returns:
-        items with "image" (the absolute path), "scan" (a unique name: the path below the folder searched, joined by
-        two underscores, without ending) and whatever else a data list says of it.
+        Items with "image" (the absolute path), "scan" (the name) and all other entries of a data list. The name is the
+        path below the folder without ending, joined by two underscores.
 
     Raises:
-        FileNotFoundError: where the source does not exist.
-        ValueError: where it holds no radiograph.
+        TypeError: If the source is not a path.
+        FileNotFoundError: If the source does not exist.
+        ValueError: If the source has no radiograph, or the data list has an item without path.
 
     Example:
         >>> import tempfile
@@ -157,7 +191,4 @@ def list_radiographs(
         ...     [item["scan"] for item in list_radiographs(folder)]
         ['a', 'b']
     """
-    if source is None:
-        return []
-    # DICOM files often have an ending, which is no part of the name
-    return _list(source, leave_out, (*_RADIOGRAPH_SUFFIXES, ".dcm"), dicom_folders=False)
+    return _list_inputs(source, leave_out, _RADIOGRAPHS)

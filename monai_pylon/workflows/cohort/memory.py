@@ -1,4 +1,4 @@
-"""How much memory a piece of work takes at its peak."""
+"""Peak memory of the process."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _PROC = Path("/proc/self")
 
 
 def restart_peak_memory() -> bool:
-    """Let the peak count from now on. Linux can; elsewhere the peak stays that of the whole process.
+    """Reset the peak memory of the process, which only Linux supports.
 
     Returns:
-        whether the system could.
+        Whether the peak was reset; if not, the peak stays that of the whole process.
 
     Example:
         >>> isinstance(restart_peak_memory(), bool)
@@ -30,10 +30,10 @@ def restart_peak_memory() -> bool:
 
 
 def peak_memory_mb() -> float:
-    """The most resident memory that this process had, libraries included, since the last restart of the count.
+    """Return the peak resident memory of the process, libraries included, since the last reset.
 
     Returns:
-        MB of a million bytes; NaN on a system that does not tell (Windows).
+        Peak memory in MB (a million bytes); NaN if the system does not report it (Windows).
 
     Example:
         >>> 10 < peak_memory_mb() < 1_000_000
@@ -46,5 +46,5 @@ def peak_memory_mb() -> float:
     resource, found = optional_import("resource")
     if not found:
         return float("nan")
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return float(most) * (1 if sys.platform == "darwin" else 1024) / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS, else KiB
+    return float(peak) * (1 if sys.platform == "darwin" else 1024) / 1e6

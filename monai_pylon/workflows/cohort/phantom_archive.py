@@ -1,4 +1,4 @@
-"""A small archive of scans and reports of patients who do not exist, to try everything without data."""
+"""Small archive of synthetic scans and reports, to try a cohort without data."""
 
 from __future__ import annotations
 
@@ -7,40 +7,39 @@ from os import PathLike
 from pathlib import Path
 
 import nibabel
-import numpy as np
 
 from monai_pylon.data import PhantomChestCTs
+from monai_pylon.reports.nifti import save_volume_nifti
 from monai_pylon.utils import write_rows
-from monai_pylon.utils.files import atomic_write
 
 __all__ = ["write_phantom_archive"]
 
 
 def _section(number: int) -> str:
-    """Of six patients four train."""
+    """Return the section of a patient: of six patients four are for training."""
     return {4: "validation", 5: "test"}.get(number % 6, "training")
 
 
-def _is_there(file: Path, shape: tuple[int, ...]) -> bool:
+def _exists_with_shape(file: Path, shape: tuple[int, ...]) -> bool:
     return file.is_file() and nibabel.nifti1.Nifti1Image.from_filename(file).shape == shape
 
 
 def write_phantom_archive(
     folder: str | PathLike[str], patients: int = 12, spacing: Sequence[float] = (3.0, 3.0, 3.0)
 ) -> tuple[Path, Path]:
-    """Write chest CTs and reports as an archive would give them: a scan and a free-text report for each patient.
+    """Write a phantom chest CT and a free-text report for each patient.
 
     Args:
-        folder: where to; scans that are there already are left as they are.
-        patients: how many.
-        spacing: of the voxels (x, y, z), in mm.
+        folder: Folder for the archive; existing scans of the same shape are kept.
+        patients: Number of patients.
+        spacing: Voxel spacing (x, y, z) in mm.
 
     Returns:
-        the folder with the scans, `phantom_0.nii.gz` and so on; and the table of reports, with the columns id, patient,
-        section (four of six patients train) and report.
+        The folder with the scans `phantom_0.nii.gz`, `phantom_1.nii.gz` and so on, and the table of reports with the
+        columns id, patient, section (four of six patients are for training) and report.
 
     Raises:
-        ValueError: for no patient at all, or a spacing that makes no chest.
+        ValueError: If the number of patients is not positive, or the spacing is invalid or too coarse.
 
     Example:
         >>> import tempfile
@@ -49,16 +48,14 @@ def write_phantom_archive(
         ...     sorted(file.name for file in scans.iterdir()), reports.name
         (['phantom_0.nii.gz', 'phantom_1.nii.gz'], 'reports.csv')
     """
-    drawn = PhantomChestCTs(patients, spacing)
-    place = Path(folder).expanduser()
-    scans, table = place / "scans", place / "reports.csv"
+    phantoms = PhantomChestCTs(patients, spacing)
+    archive = Path(folder).expanduser()
+    scans, table = archive / "scans", archive / "reports.csv"
     rows = []
-    for number in range(len(drawn)):
-        phantom, name = drawn.phantom(number), f"phantom_{number}"
-        if not _is_there(scans / f"{name}.nii.gz", phantom.image.shape):
-            image = nibabel.Nifti1Image(np.rint(phantom.image).astype(np.int16), phantom.affine)
-            with atomic_write(scans / f"{name}.nii.gz") as part:
-                nibabel.save(image, part)
+    for number in range(len(phantoms)):
+        phantom, name = phantoms.phantom(number), f"phantom_{number}"
+        if not _exists_with_shape(scans / f"{name}.nii.gz", phantom.image.shape):
+            save_volume_nifti(scans / f"{name}.nii.gz", phantom.image, phantom.affine)
         rows.append({"id": name, "patient": name, "section": _section(number), "report": phantom.report})
     write_rows(table, rows)
     return scans, table

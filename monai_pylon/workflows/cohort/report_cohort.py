@@ -1,4 +1,4 @@
-"""The whole of PARTITION: scans and reports or labels in; masks, labels, allowed regions and a page about them out."""
+"""Cohort of scans with reports or labels: makes organ masks, labels, allowed regions and a summary page."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ _LOGGER = logging.getLogger(__name__)
 
 
 class ReportCohortSummary(NamedTuple):
-    """How a cohort turned out, in numbers.
+    """Result of a cohort in numbers.
 
     Attributes:
-        scans: of the input.
-        reports: of the input, broken ones included.
-        ready: scans with masks and labels, which can train.
-        left_out: lines of `matches.csv` that came to no labels.
-        failed: scans whose masks or regions failed.
+        scans: Scans of the input.
+        reports: Reports of the input, unusable ones included.
+        ready: Scans with masks and labels, ready for training.
+        left_out: Lines of `matches.csv` that did not lead to labels.
+        failed: Scans whose masks or regions failed.
 
     Example:
         >>> print(ReportCohortSummary(scans=5, reports=6, ready=4, left_out=3, failed=1))
-        4 of 5 scans can train, by 6 reports; left out: 3, failed: 1
+        4 of 5 scans are ready for training, from 6 reports; left out: 3, failed: 1
     """
 
     scans: int
@@ -57,38 +57,38 @@ class ReportCohortSummary(NamedTuple):
 
     def __str__(self) -> str:
         numbers = f"left out: {self.left_out}, failed: {self.failed}"
-        return f"{self.ready} of {self.scans} scans can train, by {self.reports} reports; {numbers}"
+        return f"{self.ready} of {self.scans} scans are ready for training, from {self.reports} reports; {numbers}"
 
 
 class ReportCohort:
-    """Make of scans and reports, or a table of labels, a folder from which a network trains, and a page about it.
+    """Prepare a folder for training from scans and reports, or from scans and a table of labels.
 
-    First every report is read, matched and labeled, then every scan is given its masks, then every scan with labels its
-    allowed regions. The two long parts are resumable (see :class:`CohortRunner`); what is broken is named in
-    `matches.csv` and on the page and stops nothing.
+    The steps are: read, match and label the reports; make the organ masks of all scans; make the allowed regions of
+    all scans with labels; write the summary page. The two long steps, masks and regions, resume after an interruption
+    (see :class:`CohortRunner`). Broken scans and reports are listed in `matches.csv` and on the page and do not stop
+    the others.
 
     Args:
-        masks: makes the organ masks; its output folder is the cohort's, and it keeps the scans there.
-        reports: see :func:`~monai_pylon.labeler.read_reports`.
-        labeler: for the reports.
-        recipe: makes the allowed regions, from :func:`regions_of_training`; None makes none.
-        settings: what the regions depend on.
-        id_column: of a table of reports.
-        report_column: likewise.
-        duplicates: see :func:`match_reports`.
-        silent: see :func:`label_matched_reports`.
-        masks_of: names of files that were taken for masks rather than scans, for the page.
-        command: how to train, for the page.
-        progress: whether to show progress bars.
-        labels: in place of the reports a table of labels, wherever they come from: see
-            :func:`~monai_pylon.labeler.read_label_table`.
+        masks: Runner that makes the organ masks and keeps the scans in its output folder, the folder of the cohort.
+        reports: Table or folder of reports for :func:`~monai_pylon.labeler.read_reports`.
+        labeler: Labeler for the reports.
+        recipe: Transform from :func:`regions_of_training` that makes the allowed regions; None makes none.
+        settings: Settings that the regions depend on.
+        id_column: Column of the identifiers in a table of reports.
+        report_column: Column of the texts in a table of reports.
+        duplicates: Rule for several reports of one scan, see :func:`match_reports`.
+        silent: Rule for reports without recognized findings, see :func:`label_matched_reports`.
+        masks_of: Names of input files that were taken for organ masks instead of scans, for the page.
+        command: Training command, for the page.
+        progress: Whether to show progress bars.
+        labels: Table of labels for :func:`~monai_pylon.labeler.read_label_table`, instead of reports.
 
     Example:
         >>> runner = CohortRunner(Dataset([]), network=dict, inferer=None, postprocessing=None, output="results")
         >>> ReportCohort(runner, None).run()
         Traceback (most recent call last):
         ...
-        TypeError: reports must be of type str or PathLike, but is None. Give --reports PATH, or --labels TABLE
+        TypeError: reports must be of type str or PathLike, but is None. Give --reports PATH or --labels TABLE.
     """
 
     def __init__(
@@ -118,7 +118,8 @@ class ReportCohort:
         self.summary: ReportCohortSummary | None = None
 
     @contextlib.contextmanager
-    def _steps(self, total: int) -> Iterator[Callable[[], Any] | None]:
+    def _progress_bar(self, total: int) -> Iterator[Callable[[], Any] | None]:
+        """Yield the update function of a progress bar, or None if it is switched off or tqdm is missing."""
         tqdm, found = optional_import("tqdm", name="tqdm")
         if not (self.progress and found):
             yield None
@@ -127,33 +128,33 @@ class ReportCohort:
             yield bar.update
 
     def _read(self) -> tuple[list[ReportText], LabelTable | None]:
-        """Every report of the source, or every row of the table of labels; those of a cohort fit into memory."""
+        """Return all reports, or the rows of the table of labels as reports and the table."""
         name, source = ("reports", self.reports) if self.labels is None else ("labels", self.labels)
-        check_type(source, (str, os.PathLike), name, "Give --reports PATH, or --labels TABLE")
-        alone = self.reports is None or self.labels is None
-        check(alone, "labels", "None where reports are given", self.labels, "Give one of them.")
-        place = Path(source)  # type: ignore[arg-type]  # checked above
-        table = None if self.labels is None else read_label_table(place)
+        check_type(source, (str, os.PathLike), name, "Give --reports PATH or --labels TABLE.")
+        only_one = self.reports is None or self.labels is None
+        check(only_one, "labels", "None if reports are given", self.labels, "Give only one of them.")
+        path = Path(source)  # type: ignore[arg-type]  # checked above
+        table = None if self.labels is None else read_label_table(path)
         if table is None:
-            told = list(read_reports(place, self.id_column, self.report_column))
+            reports = list(read_reports(path, self.id_column, self.report_column))
         else:
-            told = reports_of_table(table, place.name)
-        check(bool(told), name, "a table or folder with at least one report", str(place))
-        return known_sections(told), table
+            reports = reports_of_table(table, path.name)
+        check(bool(reports), name, "a table or folder with at least one report", str(path))
+        return known_sections(reports), table
 
     def _label(self, matches: ReportMatches, table: LabelTable | None) -> LabeledReports:
         if table is not None:
             return labels_of_table(table, matches.lines)
-        with self._steps(len(matches.reports)) as step:
+        with self._progress_bar(len(matches.reports)) as step:
             return label_matched_reports(matches.reports, self.labeler, self.silent, step)
 
-    def _kept(self) -> dict[str, dict[str, str]]:
-        """The rows of the masks that were made of this run's scans, by scan."""
+    def _mask_rows(self) -> dict[str, dict[str, str]]:
+        """Return the rows of `quality.csv` that belong to scans of this run, by scan name."""
         scans = {item["scan"] for item in self.masks.dataset.data}
         return {row["scan"]: row for row in read_rows(self.masks.table) if row["scan"] in scans}
 
     def _make_regions(self, cells: Mapping[str, np.ndarray], quality: Mapping[str, Mapping[str, str]]) -> list[dict]:
-        """Bring the regions of all labeled scans into the cache; gives the rows of its table."""
+        """Write the allowed regions of all labeled scans to the cache and return the rows of `regions.csv`."""
         if self.recipe is None or not cells:
             return []
         items = []
@@ -178,27 +179,28 @@ class ReportCohort:
         return [row for row in read_rows(runner.table) if row["scan"] in cells]
 
     def _write_labels(self, cells: Mapping[str, np.ndarray], reports: Mapping[str, ReportText]) -> None:
-        """Write `labels.csv`; it has the columns of patients and sections where the reports tell any."""
+        """Write `labels.csv`, with the columns patient and section if any report has them."""
         facts = {name: [getattr(reports[scan], name) for scan in cells] for name in ("patient", "section")}
-        told = {name: values for name, values in facts.items() if any(values)}
+        known = {name: values for name, values in facts.items() if any(values)}
         stack = np.stack(list(cells.values())) if cells else np.zeros((0, len(CHEST_CT_LABELS), len(ORGANS)))
-        write_rows(self.output / "labels.csv", scan_label_rows(list(cells), stack, **told))
+        write_rows(self.output / "labels.csv", scan_label_rows(list(cells), stack, **known))
 
     def run(self) -> ReportCohortSummary:
-        """Work through reports and scans.
+        """Process reports and scans.
 
         Returns:
-            the numbers.
+            The numbers of scans and reports.
 
         Raises:
-            ValueError: where there is no scan, no report, or none of the reports belongs to a scan.
+            TypeError: If neither reports nor labels are given.
+            ValueError: If there is no scan, no report, or no scan with both masks and labels.
         """
-        told, table = self._read()
-        matches = match_reports(told, self.masks.dataset.data, self.duplicates)
+        reports, table = self._read()
+        matches = match_reports(reports, self.masks.dataset.data, self.duplicates)
         labeled = self._label(matches, table)
         self.masks.run()
-        quality = self._kept()
-        problems = {scan: why for scan, row in quality.items() if (why := _no_masks(row))}
+        quality = self._mask_rows()
+        problems = {scan: reason for scan, row in quality.items() if (reason := _mask_problem(row))}
         cells = {scan: one for scan, one in labeled.cells.items() if scan in quality and scan not in problems}
         self._write_labels(cells, matches.reports)
         regions = self._make_regions(cells, quality)
@@ -213,33 +215,27 @@ class ReportCohort:
         save_cohort_page(self.output / "summary.html", facts, self.command)
         left_out = sum(line["state"] != "matched" for line in lines)
         failed = sum(bool(row["error"]) for row in (*quality.values(), *regions))
-        self.summary = ReportCohortSummary(len(quality), len(told), len(ready), left_out, failed)
+        self.summary = ReportCohortSummary(len(quality), len(reports), len(ready), left_out, failed)
         page = os.fspath(self.output / "summary.html")
-        _LOGGER.info("%s. Look at %s", self.summary, page)
-        remedy = f"{page} says why. Identifiers are names or paths of scans."
-        found = f"{len(told)} reports for {len(quality)} scans, no two of which make a pair"
-        check(
-            bool(ready),
-            "reports" if table is None else "labels",
-            "such that at least one scan has labels and masks",
-            found,
-            remedy,
-        )
+        _LOGGER.info("%s. Summary page: %s", self.summary, page)
+        if not ready:
+            numbers = f"No scan has both labels and masks ({len(reports)} reports, {len(quality)} scans)."
+            raise ValueError(f"{numbers} {page} says why. Use names or paths of scans as identifiers.")
         return self.summary
 
     def finish(self) -> None:
-        """End the program with exit code 1 where a scan failed, so that a job queue sees it; for ``finalize``.
+        """Exit the program with code 1 if a scan failed, so that a job queue notices; use it in ``finalize``.
 
         Raises:
-            SystemExit: where a scan failed, with the number and the table's path.
+            SystemExit: If a scan failed, with the number of failed scans and the path of the page.
         """
         if self.summary is not None and self.summary.failed:
-            where = self.output / "summary.html"
-            raise SystemExit(f"Scans whose masks or regions failed: {self.summary.failed}. {where} says why.")
+            page = self.output / "summary.html"
+            raise SystemExit(f"Scans whose masks or regions failed: {self.summary.failed}. {page} says why.")
 
 
-def _no_masks(row: Mapping[str, str]) -> str:
-    """Why a scan has no masks, or an empty text."""
+def _mask_problem(row: Mapping[str, str]) -> str:
+    """Return why a scan has no masks, or an empty text."""
     if row["error"]:
         return row["error"]
     volumes = [row.get(f"{organ.replace(' ', '_')}_ml") or "0" for organ in ORGANS]
@@ -249,7 +245,7 @@ def _no_masks(row: Mapping[str, str]) -> str:
 def _final_lines(
     lines: list[dict[str, str]], without_labels: Mapping[str, str], without_masks: Mapping[str, str]
 ) -> list[dict[str, str]]:
-    """The lines of `matches.csv` once labels and masks are made."""
+    """Update the lines of `matches.csv` after labels and masks have been made."""
     final = []
     for line in lines:
         scan, state, remark = line["scan"], line["state"], line["remark"]

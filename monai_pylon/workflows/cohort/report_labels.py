@@ -1,4 +1,4 @@
-"""From matched reports, or a table of labels, to labels at places in the form that the bundles which train read."""
+"""Label matrices (labels by organs) of scans, from matched reports or from a table of labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from monai_pylon.labeler import (
     table_rows,
     without_markup,
 )
-from monai_pylon.labeler.cohort import NOT_ENGLISH
+from monai_pylon.labeler.report_checks import NOT_ENGLISH
 from monai_pylon.utils import check_choice
 
 __all__ = ["LabeledReports", "label_matched_reports", "labels_of_table", "reports_of_table"]
@@ -27,12 +27,12 @@ _SILENT = ("leave_out", "absent")
 
 
 class LabeledReports(NamedTuple):
-    """The labels of each scan's report, and the reports that gave none.
+    """Labels of each scan's report, and the reports without labels.
 
     Attributes:
-        cells: by scan, float32 (80, 3): 1 where the report places the label in the organ, 0 where not, NaN where it
-            does not tell.
-        problems: by scan, why its report gave no labels.
+        cells: Label matrix (80, 3), float32, by scan name: 1 if the report places the label in the organ, 0 if not,
+            NaN if unknown.
+        problems: Reason for missing labels, by scan name.
 
     Example:
         >>> label_matched_reports({"a": ReportText("a", "Left effusion.", "line 2")}, ReportLabeler()).problems
@@ -49,27 +49,28 @@ def label_matched_reports(
     silent: str = "leave_out",
     step: Callable[[], Any] | None = None,
 ) -> LabeledReports:
-    """Label the report of each scan; one that the labeler cannot read does not stop the others.
+    """Label the report of each scan; a report that the labeler fails on does not stop the others.
 
-    HTML is taken out. A report whose words are mostly unknown is in another language, in which a negation would be
-    missed. One in which nothing of the vocabulary is found, not even a negated finding, is an empty template perhaps.
+    HTML tags are removed first. A report with mostly unknown words is skipped: it is in another language, and its
+    negations would be missed. A report without any recognized finding, not even a negated one, is "silent": it may be
+    an empty template.
 
     Args:
-        reports: by scan.
-        labeler: for the texts.
-        silent: what becomes of such a report: "leave_out", or "absent" for all labels absent.
-        step: called after each report, as by a progress bar.
+        reports: Reports by scan name.
+        labeler: Labeler for the texts.
+        silent: Rule for silent reports: "leave_out" skips them, "absent" takes all labels as absent.
+        step: Function to call after each report, such as the update of a progress bar.
 
     Returns:
-        labels and problems.
+        Label matrices (80, 3) and problems.
 
     Raises:
-        ValueError: where `silent` is no choice.
+        ValueError: If `silent` has another value.
 
     Example:
         >>> labeled = label_matched_reports({"a": ReportText("a", "Kein Erguss.", "line 2")}, ReportLabeler())
         >>> labeled.problems
-        {'a': 'nothing was recognised in the report: is it in English, and more than a template?'}
+        {'a': 'no finding was recognized; the report may be an empty template, or not in English'}
     """
     check_choice(silent, _SILENT, "silent")
     cells, problems = {}, {}
@@ -79,12 +80,12 @@ def label_matched_reports(
             foreign = NOT_ENGLISH in report_problems(text, labeler)
             findings = [] if foreign else labeler.label(text)
             if foreign:
-                problems[scan] = "the report is not in English, it seems"
+                problems[scan] = "the report seems not to be in English"
             elif not findings and silent == "leave_out" and not labeler.trace(text):
-                problems[scan] = "nothing was recognised in the report: is it in English, and more than a template?"
+                problems[scan] = "no finding was recognized; the report may be an empty template, or not in English"
             else:
                 cells[scan] = label_cells(findings)
-        except Exception as error:  # its text may quote the report: the type alone is told
+        except Exception as error:  # the message may quote the report, so only the type is reported
             problems[scan] = f"the labeler failed on this report ({type(error).__name__})"
             _LOGGER.error("The labeler failed on the report of %s (%s).", scan, type(error).__name__)
         if step is not None:
@@ -93,53 +94,54 @@ def label_matched_reports(
 
 
 def reports_of_table(table: LabelTable, source: str = "table") -> list[ReportText]:
-    """The reports of a table of labels, so that they are matched to scans as texts are: what they say are their rows.
+    """Convert a table of labels to reports for :func:`match_reports`; the rows of a report become its text.
 
     Args:
-        table: from :func:`~monai_pylon.labeler.read_label_table` or an adapter.
-        source: what it is called.
+        table: Table from :func:`~monai_pylon.labeler.read_label_table` or an adapter, with values (N, 80, 3).
+        source: Name of the table, for `matches.csv`.
 
     Returns:
-        a report for each of the table's.
+        One report for each report of the table.
 
     Example:
         >>> reports_of_table(LabelTable(["a"], np.zeros((1, 80, 3), bool), {}), "labels.csv")[0].source
         'labels.csv'
     """
     facts = table.facts or {}
-    told = []
+    reports = []
     for name, cells in zip(table.reports, table.values, strict=True):
         text = "\n".join(",".join(row[1:]) for row in table_rows(name, cells))
-        told.append(ReportText(name, text, source, **facts.get(name, {})))
-    return told
+        reports.append(ReportText(name, text, source, **facts.get(name, {})))
+    return reports
 
 
 def labels_of_table(table: LabelTable, lines: Iterable[Mapping[str, str]]) -> LabeledReports:
-    """The labels that a table has for each scan.
+    """Return the labels of a table for each scan.
 
     Args:
-        table: from :func:`~monai_pylon.labeler.read_label_table` or an adapter.
-        lines: of :func:`match_reports` for :func:`reports_of_table`.
+        table: Table from :func:`~monai_pylon.labeler.read_label_table` or an adapter, with values (N, 80, 3).
+        lines: Lines from :func:`match_reports` for :func:`reports_of_table`.
 
     Returns:
-        labels and problems. Where several rows are joined, a label is present if it is in one of them, and unknown if
-        it is so in one and present in none.
+        Label matrices (80, 3) and problems. If several rows belong to one scan, a label is present if any row has it
+        present, else unknown if any row has it unknown.
 
     Example:
         >>> table = LabelTable(["a"], np.zeros((1, 80, 3), bool), {})
         >>> list(labels_of_table(table, [{"identifier": "a", "scan": "p__a", "state": "matched"}]).cells)
         ['p__a']
     """
-    values, number = table.values, {name: k for k, name in enumerate(table.reports)}
+    values, row_of = table.values, {name: row for row, name in enumerate(table.reports)}
     parts: dict[str, list[np.ndarray]] = {}
     for line in lines:
         if line["state"] == "matched":
-            parts.setdefault(line["scan"], []).append(values[number[line["identifier"]]])
+            parts.setdefault(line["scan"], []).append(values[row_of[line["identifier"]]])
     cells, problems = {}, {}
-    for scan, mine in parts.items():
-        stack = np.stack(mine)
+    for scan, matrices in parts.items():
+        stack = np.stack(matrices)
         if np.isnan(stack).all():
-            problems[scan] = "the table of labels tells nothing of it"
+            problems[scan] = "all labels of this scan are unknown in the table"
         else:
+            # max() propagates NaN, so a label that is present nowhere and unknown in one row stays unknown
             cells[scan] = np.where((stack == 1).any(axis=0), 1, stack.max(axis=0)).astype(np.float32)
     return LabeledReports(cells, problems)

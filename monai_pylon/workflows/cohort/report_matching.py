@@ -1,4 +1,4 @@
-"""Which report belongs to which scan: every report and every scan gets a line that says what became of it."""
+"""Report matching: assigns each report to its scan and records the outcome for every report and every scan."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _SECTIONS = {
 
 
 class ReportMatches(NamedTuple):
-    """What belongs together, and one line for every report and for every scan without one.
+    """Reports by scan, and one line for every report and for every scan without a report.
 
     Attributes:
-        reports: by scan, its report.
-        lines: dictionaries of "identifier", "source", "scan", "state" and "remark". The states: "matched", "no scan",
-            "several scans", "duplicate", "unusable", "no report".
+        reports: The report of each matched scan, by scan name.
+        lines: Dictionaries with "identifier", "source", "scan", "state" and "remark". The states are "matched",
+            "no scan", "several scans", "duplicate", "unusable" and "no report".
 
     Example:
         >>> match_reports([ReportText("b", "Normal.", "line 2")], [{"scan": "a", "image": "a.nii"}]).lines[1]["state"]
@@ -42,13 +42,13 @@ class ReportMatches(NamedTuple):
 
 
 def scan_key(name: str) -> str:
-    """A scan's name in the form in which names are compared: no ending of a file, folders joined by two underscores.
+    """Normalize a scan's name for comparison: without file ending, folders joined by two underscores.
 
     Args:
-        name: an identifier in a table, or a path.
+        name: Identifier in a table, or a path.
 
     Returns:
-        the key; :func:`list_scans` names its scans so.
+        The key, in the form of the names from :func:`list_scans`.
 
     Example:
         >>> scan_key("ward 7/scan.nii.gz"), scan_key(" scan ")
@@ -61,57 +61,59 @@ def scan_key(name: str) -> str:
 
 
 def _scans_by_key(scans: Sequence[Mapping[str, Any]]) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
-    """Scans by their whole name, and by the last part of their path."""
-    whole: dict[str, set[str]] = {}
-    last: dict[str, set[str]] = {}
+    """Return the scans by their full name, and by the last part of their path."""
+    by_name: dict[str, set[str]] = {}
+    by_last_part: dict[str, set[str]] = {}
     for scan in scans:
-        whole.setdefault(str(scan["scan"]), set()).add(str(scan["scan"]))
-        last.setdefault(scan_key(volume_name(str(scan["image"]))), set()).add(str(scan["scan"]))
-    return whole, last
+        by_name.setdefault(str(scan["scan"]), set()).add(str(scan["scan"]))
+        by_last_part.setdefault(scan_key(volume_name(str(scan["image"]))), set()).add(str(scan["scan"]))
+    return by_name, by_last_part
 
 
 def _line(report: ReportText, scan: str, state: str, remark: str = "") -> dict[str, str]:
     remarks = "; ".join(part for part in (report.problem, remark, report.remark) if part)
-    named = {"identifier": report.identifier, "source": report.source, "scan": scan}
-    return {**named, "state": state, "remark": remarks}
+    return {"identifier": report.identifier, "source": report.source, "scan": scan, "state": state, "remark": remarks}
 
 
-def _of_one_scan(scan: str, told: list[ReportText], duplicates: str) -> tuple[ReportText | None, list[dict[str, str]]]:
-    """The report to take of those for one scan, and their lines."""
-    texts = list(dict.fromkeys(report.text.strip() for report in told))
+def _select_report(
+    scan: str, reports: list[ReportText], duplicates: str
+) -> tuple[ReportText | None, list[dict[str, str]]]:
+    """Return the report to use of those for one scan, or None, and a line for each of them."""
+    texts = list(dict.fromkeys(report.text.strip() for report in reports))
     if len(texts) == 1:
-        again = [_line(report, scan, "duplicate", "the same report again: counted once") for report in told[1:]]
-        return told[0], [_line(told[0], scan, "matched"), *again]
+        remark = "identical to another report of this scan; used once"
+        repeated = [_line(report, scan, "duplicate", remark) for report in reports[1:]]
+        return reports[0], [_line(reports[0], scan, "matched"), *repeated]
     if duplicates == "join":
-        joined = told[0]._replace(text="\n\n".join(texts))
-        remark = f"joined: one of {len(told)} reports of this scan"
-        return joined, [_line(report, scan, "matched", remark) for report in told]
-    remark = f"one of {len(told)} different reports of this scan: none is taken"
-    return None, [_line(report, scan, "duplicate", remark) for report in told]
+        joined = reports[0]._replace(text="\n\n".join(texts))
+        remark = f"joined with the other reports of this scan, {len(reports)} in total"
+        return joined, [_line(report, scan, "matched", remark) for report in reports]
+    remark = f"one of {len(reports)} different reports of this scan; none is used"
+    return None, [_line(report, scan, "duplicate", remark) for report in reports]
 
 
 def known_sections(reports: Sequence[ReportText]) -> list[ReportText]:
-    """Give every report's section its own name, and a problem to those whose section is none.
+    """Replace each report's section by its standard name, and add a problem if it has none.
 
     Args:
-        reports: from :func:`~monai_pylon.labeler.read_reports`.
+        reports: Reports from :func:`~monai_pylon.labeler.read_reports`.
 
     Returns:
-        the reports; where some have a section, those without one have a problem too.
+        The reports. If any report has a section, a report without section has a problem too.
 
     Example:
         >>> [r.section or r.problem for r in known_sections([ReportText("a", "Normal.", "line 2", section="Train")])]
         ['training']
     """
-    told = any(report.section for report in reports)
+    required = any(report.section for report in reports)
     checked = []
     for report in reports:
         section = _SECTIONS.get(report.section.lower())
         problem = ""
         if section is None:
-            problem = f"the section is none of {', '.join(SECTIONS)}"
-        elif told and not section:
-            problem = "no section, where other rows have one"
+            problem = f"the section is not one of {', '.join(SECTIONS)}"
+        elif required and not section:
+            problem = "the section is missing, but other rows have one"
         checked.append(report._replace(section=section or "", problem=report.problem or problem))
     return checked
 
@@ -119,22 +121,22 @@ def known_sections(reports: Sequence[ReportText]) -> list[ReportText]:
 def match_reports(
     reports: Sequence[ReportText], scans: Sequence[Mapping[str, Any]], duplicates: str = "leave_out"
 ) -> ReportMatches:
-    """Find the report of each scan.
+    """Assign reports to scans by the reports' identifiers.
 
-    A report's identifier is its scan's name or path, with or without ending; or the last part of the path alone, where
-    no other scan has the same.
+    An identifier is the name or path of a scan, with or without file ending. The last part of the path is enough if no
+    other scan has the same.
 
     Args:
-        reports: from :func:`~monai_pylon.labeler.read_reports`, with checked sections.
-        scans: items with "scan" and "image", from :func:`list_scans`.
-        duplicates: where a scan has several different reports: "leave_out" takes none of them, "join" takes them as one
-            (as of a report and its addendum).
+        reports: Reports from :func:`~monai_pylon.labeler.read_reports` with sections from :func:`known_sections`.
+        scans: Items with "scan" and "image" from :func:`list_scans`.
+        duplicates: Rule for several different reports of one scan. "leave_out" uses none of them; "join" joins them,
+            for example a report and its addendum.
 
     Returns:
-        the reports by scan, and a line for each report and each scan without one.
+        The reports by scan, and a line for each report and each scan without a report.
 
     Raises:
-        ValueError: where `duplicates` is no choice.
+        ValueError: If `duplicates` has another value.
 
     Example:
         >>> scans = [{"scan": "p1__ct", "image": "/in/p1/ct.nii.gz"}]
@@ -142,31 +144,30 @@ def match_reports(
         {'p1__ct': ReportText('p1/ct', 7 characters, 'line 2')}
     """
     check_choice(duplicates, _DUPLICATES, "duplicates")
-    whole, last = _scans_by_key(scans)
-    told: dict[str, list[ReportText]] = {}
+    by_name, by_last_part = _scans_by_key(scans)
+    candidates: dict[str, list[ReportText]] = {}
     lines = []
-    named = set()
+    mentioned = set()
     for report in reports:
         key = scan_key(report.identifier)
-        found = whole.get(key) or last.get(key) or set()
-        named |= found
+        found = by_name.get(key) or by_last_part.get(key) or set()
+        mentioned |= found
         scan = next(iter(found)) if len(found) == 1 else ""
         if report.problem:
             lines.append(_line(report, scan, "unusable"))
         elif not found:
             lines.append(_line(report, "", "no scan"))
         elif not scan:
-            remark = f"fits {len(found)} scans: name the folder too"
-            lines.append(_line(report, "", "several scans", remark))
+            lines.append(_line(report, "", "several scans", f"matches {len(found)} scans; add the folder"))
         else:
-            told.setdefault(scan, []).append(report)
+            candidates.setdefault(scan, []).append(report)
     matched = {}
-    for scan, mine in told.items():
-        taken, more = _of_one_scan(scan, mine, duplicates)
-        lines += more
-        if taken is not None:
-            matched[scan] = taken
+    for scan, scan_reports in candidates.items():
+        selected, scan_lines = _select_report(scan, scan_reports, duplicates)
+        lines += scan_lines
+        if selected is not None:
+            matched[scan] = selected
     for item in scans:
-        if item["scan"] not in named:
+        if item["scan"] not in mentioned:
             lines.append(_line(ReportText("", "", ""), str(item["scan"]), "no report"))
     return ReportMatches(matched, lines)

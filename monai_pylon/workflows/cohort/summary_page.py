@@ -1,4 +1,4 @@
-"""The page that says how a cohort of scans and reports turned out: what a person looks at before training."""
+"""Summary page of a cohort of scans and reports, to read before training."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
 
 __all__ = ["CohortFacts", "label_counts", "mask_verdicts", "save_cohort_page"]
 
-_MOST_LINES, _MOST_DOUBTFUL, _MOST_GOOD = 200, 60, 12
+_MAX_LINES, _MAX_DOUBTFUL, _MAX_GOOD = 200, 60, 12
 _OVERLAY = "_overlay.png"
 _STATES = {
-    "no report": "Scans without a report: they have masks, but no labels",
+    "no report": "Scans without a report (masks, but no labels)",
     "no scan": "Reports without a scan",
-    "several scans": "Reports that fit several scans",
-    "duplicate": "Reports that are there more than once",
-    "unusable": "Reports that could not be used",
-    "no labels": "Reports that gave no labels",
+    "several scans": "Reports that match several scans",
+    "duplicate": "Duplicate reports",
+    "unusable": "Unusable reports",
+    "no labels": "Reports without labels",
     "no masks": "Scans whose masks or regions failed",
 }
 
 
 class CohortFacts(NamedTuple):
-    """What a page tells of a cohort.
+    """Content of the summary page.
 
     Attributes:
-        lines: of each report, and each scan without one: "identifier", "source", "scan", "state", "remark".
-        quality: the rows of `quality.csv`.
-        regions: the rows of `regions.csv`.
-        cells: by scan that can train, its labels at places (80, 3); NaN is unknown.
-        masks: files among the scans that were taken for masks of other scans.
-        patients: how many those scans are of.
+        lines: Rows of `matches.csv` with "identifier", "source", "scan", "state" and "remark".
+        quality: Rows of `quality.csv`.
+        regions: Rows of `regions.csv`.
+        cells: Label matrix (80, 3) of each scan that is ready for training, by scan name; NaN is unknown.
+        masks: Input files that were taken for organ masks instead of scans.
+        patients: Number of patients with a scan that is ready for training.
 
     Example:
         >>> CohortFacts([], [], [], {}, [], 0).patients
@@ -53,13 +53,14 @@ class CohortFacts(NamedTuple):
 
 
 def label_counts(cells: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
-    """In how many scans each label is present, and in which organs; the most frequent first, absent ones left out.
+    """Count the scans with each label, in total and by organ.
 
     Args:
-        cells: by scan, (80, 3).
+        cells: Label matrix (80, 3) by scan name; NaN is unknown.
 
     Returns:
-        dictionaries of "label", the organs, "scans" and "unknown".
+        Dictionaries with "label", the organs, "scans" and "unknown" (scans in which the label is not present anywhere
+        and unknown somewhere), most frequent first. Labels without any count are omitted.
 
     Example:
         >>> one = np.zeros((80, 3))
@@ -81,13 +82,13 @@ def label_counts(cells: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
 
 
 def mask_verdicts(quality: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
-    """How many masks passed their quality control, and the reasons against the others.
+    """Count the masks that passed the quality control, and the reasons of the others.
 
     Args:
-        quality: the rows of `quality.csv`.
+        quality: Rows of `quality.csv`.
 
     Returns:
-        dictionaries of "verdict" and "scans"; a scan with several reasons counts for each.
+        Dictionaries with "verdict" and "scans"; a scan with several reasons counts for each of them.
 
     Example:
         >>> mask_verdicts([{"ok": "yes", "reasons": "", "heuristic": "no", "error": ""}])
@@ -98,30 +99,31 @@ def mask_verdicts(quality: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
         if row.get("error"):
             counts["failed: no masks"] += 1
             continue
-        counts["ok" if row["ok"] == "yes" else "not ok: look at the picture"] += 1
+        counts["ok" if row["ok"] == "yes" else "not ok: check the image by eye"] += 1
         counts.update(f"reason or remark: {reason}" for reason in row["reasons"].split("; ") if reason)
-        counts["heuristic boxes in place of masks"] += row["heuristic"] == "yes"
+        counts["heuristic boxes instead of masks"] += row["heuristic"] == "yes"
     return [{"verdict": verdict, "scans": number} for verdict, number in counts.items() if number]
 
 
 def _left_out(lines: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    """What did not come to labels, by the reason."""
-    for state, words in _STATES.items():
-        mine = [line for line in lines if line["state"] == state]
-        if not mine:
+    """Yield tables of scans and reports that were left out, by reason, and of reports with a remark."""
+    for state, title in _STATES.items():
+        selected = [line for line in lines if line["state"] == state]
+        if not selected:
             continue
-        yield f"# {words}: {len(mine)}"
-        columns = [name for name in ("identifier", "source", "scan", "remark") if any(line[name] for line in mine)]
-        yield html_table(mine[:_MOST_LINES], columns)
-        if len(mine) > _MOST_LINES:
-            yield f"... and {len(mine) - _MOST_LINES} more: see matches.csv."
-    mended = [line for line in lines if line["state"] == "matched" and line["remark"]]
-    if mended:
-        yield f"# Reports that were taken with a remark: {len(mended)}"
-        yield html_table(mended[:_MOST_LINES], ["identifier", "source", "scan", "remark"])
+        yield f"# {title}: {len(selected)}"
+        columns = [name for name in ("identifier", "source", "scan", "remark") if any(line[name] for line in selected)]
+        yield html_table(selected[:_MAX_LINES], columns)
+        if len(selected) > _MAX_LINES:
+            yield f"... and {len(selected) - _MAX_LINES} more: see matches.csv."
+    remarked = [line for line in lines if line["state"] == "matched" and line["remark"]]
+    if remarked:
+        yield f"# Reports used with a remark: {len(remarked)}"
+        yield html_table(remarked[:_MAX_LINES], ["identifier", "source", "scan", "remark"])
 
 
 def _labels(cells: Mapping[str, np.ndarray]) -> Iterator[str]:
+    """Yield the table of labels by organ, with bars."""
     counts = label_counts(cells)
     yield "# Labels by organ"
     if not counts:
@@ -130,31 +132,32 @@ def _labels(cells: Mapping[str, np.ndarray]) -> Iterator[str]:
     most = max(row["scans"] for row in counts) or 1
     yield html_table([{**row, "": html_bar(row["scans"] / most)} for row in counts])
     without = len(CHEST_CT_LABELS) - sum(row["scans"] > 0 for row in counts)
-    yield f"Of {len(CHEST_CT_LABELS)} labels {without} are present in no scan: nothing can be learned of these here."
+    yield f"{without} of {len(CHEST_CT_LABELS)} labels are present in no scan and cannot be learned from this cohort."
 
 
 def _pictures(facts: CohortFacts) -> Iterator[str]:
-    drawn = [(row, name) for row in facts.quality for name in row["files"].split("; ") if name.endswith(_OVERLAY)]
-    for words, doubtful, most in (("to look at first", True, _MOST_DOUBTFUL), ("that passed", False, _MOST_GOOD)):
-        mine = [(row, name) for row, name in drawn if (row["ok"] != "yes") == doubtful]
-        if mine:
-            yield f"# Masks {words}: {len(mine)}" + (f", {most} of them here" if len(mine) > most else "")
-            yield html_pictures((name, f"{row['scan']}  {row['reasons']}".strip()) for row, name in mine[:most])
+    """Yield the overlays of masks that failed the quality control, then some of those that passed."""
+    overlays = [(row, name) for row in facts.quality for name in row["files"].split("; ") if name.endswith(_OVERLAY)]
+    for title, failed, most in (("to check by eye", True, _MAX_DOUBTFUL), ("that passed", False, _MAX_GOOD)):
+        selected = [(row, name) for row, name in overlays if (row["ok"] != "yes") == failed]
+        if selected:
+            yield f"# Masks {title}: {len(selected)}" + (f", {most} of them shown" if len(selected) > most else "")
+            yield html_pictures((name, f"{row['scan']}  {row['reasons']}".strip()) for row, name in selected[:most])
 
 
 def save_cohort_page(path: str | PathLike[str], facts: CohortFacts, command: str = "") -> None:
-    """Write `summary.html`; no text of a report is on it.
+    """Write the summary page, which contains no text of a report.
 
     Args:
-        path: where to write; pictures are beside it.
-        facts: what it tells.
-        command: how to train from this folder.
+        path: Path of the page, `summary.html`, in the folder of the overlay images.
+        facts: Content of the page, with label matrices (80, 3).
+        command: Command that trains from this folder.
 
     Example:
         >>> import tempfile, pathlib
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     save_cohort_page(pathlib.Path(folder, "summary.html"), CohortFacts([], [], [], {}, [], 0))
-        ...     "scans can train" in pathlib.Path(folder, "summary.html").read_text()
+        ...     "scans ready for training" in pathlib.Path(folder, "summary.html").read_text()
         True
     """
     states = Counter(line["state"] for line in facts.lines)
@@ -162,24 +165,29 @@ def save_cohort_page(path: str | PathLike[str], facts: CohortFacts, command: str
     numbers = {
         "scans": len(facts.quality),
         "reports": sum(line["source"] != "" for line in facts.lines),
-        "scans can train": len(facts.cells),
-        "patients of those": facts.patients,
-        "masks to look at": doubtful,
-        "left out or doubled": sum(states[state] for state in _STATES),
+        "scans ready for training": len(facts.cells),
+        "patients with such scans": facts.patients,
+        "masks to check by eye": doubtful,
+        "left out or duplicate": sum(states[state] for state in _STATES),
     }
     parts: list[str] = [html_numbers(numbers)]
-    parts.append("What became of each scan and each report stands in matches.csv, of each mask in quality.csv.")
-    parts.append("What is left out has no labels: no scan counts as healthy because its report is missing or broken.")
+    parts.append("matches.csv lists every scan and every report with its state, quality.csv every mask.")
+    parts.append(
+        "A scan that is left out has no labels. A missing or broken report never makes a scan count as normal."
+    )
     parts += ["# Masks", html_table(mask_verdicts(facts.quality))]
     nowhere = [row for row in facts.regions if row.get("allowed_nowhere") not in ("", "0", None)]
     if nowhere:
         parts.append(f"# Scans with a label that is allowed nowhere: {len(nowhere)}")
-        parts.append("The masks lack its organ, or the downsampling lost it; in training it counts as forbidden.")
-        parts.append(html_table(nowhere[:_MOST_LINES], ["scan", "labels", "allowed_nowhere"]))
+        parts.append(
+            "The label's organ is missing in the masks or lost by downsampling. In training, all attention to such a "
+            "label counts as outside the allowed region."
+        )
+        parts.append(html_table(nowhere[:_MAX_LINES], ["scan", "labels", "allowed_nowhere"]))
     parts += list(_left_out(facts.lines))
     if facts.masks:
-        parts.append(f"# Files taken for organ masks, not for scans: {len(facts.masks)}")
-        parts.append(html_table([{"file": name} for name in facts.masks[:_MOST_LINES]]))
+        parts.append(f"# Input files taken for organ masks instead of scans: {len(facts.masks)}")
+        parts.append(html_table([{"file": name} for name in facts.masks[:_MAX_LINES]]))
     parts += list(_labels(facts.cells))
     parts += list(_pictures(facts))
     if command:

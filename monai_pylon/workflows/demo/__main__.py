@@ -1,4 +1,4 @@
-"""Run the demo: ``python -m monai_pylon.workflows.demo``."""
+"""Command line of the demo: ``python -m monai_pylon.workflows.demo``."""
 
 from monai_pylon.workflows.demo.run import main
 

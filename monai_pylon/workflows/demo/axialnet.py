@@ -1,18 +1,17 @@
-"""The third part of the demo: AxialNet on phantom CTs whose nodules and masses go with body fat, and the mask loss.
+"""Third part of the demo: AxialNet with and without the mask loss, on phantom CTs confounded by body fat.
 
-Fat causes no nodule, but in this cohort the stouter patients have more of both nodules and masses, as in the paper's
-hospital patients with more fat have more atherosclerosis. A network may then score what it can hardly see by the fat
-that it sees well. The mask loss, which knows in which organ a report places a finding, speaks against that; OrganIoU
-tells whether it was heard. The test patients come from elsewhere: there fat and findings have nothing to do with each
-other.
+In this cohort, patients with more fat have more nodules and masses, although fat does not cause them. In the paper's
+hospital cohort, likewise, patients with more fat have more atherosclerosis. A network may then score a finding that it
+hardly sees by the fat that it sees well. The mask loss knows in which organ a report places a finding and penalizes
+this; OrganIoU measures the effect. In the test patients fat and findings are independent.
 
-It is a demonstration of three minutes on one core, no experiment: one seed, voxels of 5 mm, three findings. How its
-settings were chosen: patients and voxels by the time that a demo may take; the learning rate is the one that the
-experiment of docs/researchers/axialnet_evidence.md took by the cross entropy of validation patients, without the mask
-loss; the weight of the mask loss is the paper's, for the number of cells. With 12 epochs, as it was first, OrganIoU was
-.31 without and .25 with the mask loss (HiResCAM). Then the experiment showed that the mask loss takes time, and the
-epochs became 40, tried once: .29 without, .45 with it, by the effusions above all (.75 and .97). With Grad-CAM, whose
-map the loss is not about, it is .07 and .06.
+This is a demonstration of three minutes on one core, not an experiment: one seed, voxels of 5 mm, three findings. The
+settings were chosen as follows. Patients and voxels fit the time of a demo. The learning rate is that of the experiment
+in docs/researchers/axialnet_evidence.md, which chose it by the cross entropy of validation patients, without the mask
+loss. The weight of the mask loss is the paper's, scaled by the number of grid cells. The first version had 12 epochs:
+OrganIoU (HiResCAM) was .31 without and .25 with the mask loss. The experiment then showed that the mask loss needs
+longer training, so the epochs became 40. This was tried once: .29 without, .45 with the mask loss, mostly due to the
+effusions (.75 and .97). With Grad-CAM, whose map the loss does not act on, it is .07 and .06.
 """
 
 from __future__ import annotations
@@ -45,13 +44,11 @@ __all__ = ["SmallSliceEncoder", "axialnet_demo"]
 
 
 class SmallSliceEncoder(nn.Module):
-    """An encoder of five convolutions with strides 2, 4 and 8, for small slices and short trainings.
+    """Encoder of five convolutions with strides 2, 4 and 8, for small slices and short trainings.
 
     Args:
-        widths: features of its three maps.
-        in_channels: of the images.
-
-    ``encoder(x)`` turns images (N, C, H, W) into the list of the three maps, shallow to deep.
+        widths: Channels of the three maps.
+        in_channels: Channels of the images.
 
     Example:
         >>> [tuple(map.shape) for map in SmallSliceEncoder()(torch.zeros(1, 3, 80, 80))]
@@ -75,7 +72,7 @@ class SmallSliceEncoder(nn.Module):
         self.stages = nn.ModuleList(nn.Sequential(*stage) for stage in stages)
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """The maps of images (N, C, H, W)."""
+        """Return the three maps of images (N, C, H, W), shallow to deep."""
         maps = []
         for stage in self.stages:
             x = stage(x)
@@ -83,15 +80,15 @@ class SmallSliceEncoder(nn.Module):
         return maps
 
 
-def _scaled(hu: torch.Tensor) -> torch.Tensor:
-    """The authors' numbers: -1000 to 800 HU as 0 to 1, less ImageNet's mean."""
+def _normalize(hu: torch.Tensor) -> torch.Tensor:
+    """Scale HU as the authors do: -1000 to 800 HU to 0 to 1, minus the mean of ImageNet."""
     return (hu.clip(-1000, 800) + 1000) / 1800 - 0.449
 
 
 def _train(network: nn.Module, data: DemoCTs, loss: Any, epochs: int, rate: float) -> None:
-    """Adam with a rate that rises and falls once, a volume at a time; mirrored at random, and its cells with it.
+    """Train with Adam, a one-cycle learning rate, batches of one volume and random mirroring.
 
-    The loss is called with what the network gives, labels, allowed regions and tissues.
+    The loss is called with the output of the network, labels, allowed regions and tissues.
     """
     generator = torch.Generator().manual_seed(0)
     network.to(memory_format=torch.channels_last).train()  # type: ignore[call-overload]
@@ -103,13 +100,13 @@ def _train(network: nn.Module, data: DemoCTs, loss: Any, epochs: int, rate: floa
             if torch.rand(1, generator=generator) < 0.5:
                 parts = [part.flip(2) if part.ndim == 5 else part for part in parts]
             optimizer.zero_grad()
-            loss(network(_scaled(parts[0])), *parts[1:]).backward()
+            loss(network(_normalize(parts[0])), *parts[1:]).backward()
             optimizer.step()
             schedule.step()
 
 
-class _TissueReader(nn.Module):
-    """An encoder that tells which tissues lie in each cell of a volume: (N, 1, X, Y, Z) to (N, T, *grid)."""
+class _TissueClassifier(nn.Module):
+    """Classifier of the tissues in each grid cell of a volume: (N, 1, X, Y, Z) to (N, T, *grid)."""
 
     def __init__(self, encoder: SmallSliceEncoder) -> None:
         super().__init__()
@@ -117,35 +114,35 @@ class _TissueReader(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         images = group_slices(x, 3)
-        found = self.head(self.encoder(images.flatten(0, 1))[-1]).unflatten(0, images.shape[:2])
-        return found.permute(0, 2, 4, 3, 1)
+        logits = self.head(self.encoder(images.flatten(0, 1))[-1]).unflatten(0, images.shape[:2])
+        return logits.permute(0, 2, 4, 3, 1)
 
 
-def _first_weights(data: DemoCTs, epochs: int, rate: float) -> dict[str, torch.Tensor]:
-    """The encoder that both networks begin with, as the paper's begins with ImageNet: it knows tissues, no label."""
-    reader = _TissueReader(SmallSliceEncoder())
+def _pretrain_encoder(data: DemoCTs, epochs: int, rate: float) -> dict[str, torch.Tensor]:
+    """Return the encoder weights that both networks start from: trained on tissues, as the paper's on ImageNet."""
+    classifier = _TissueClassifier(SmallSliceEncoder())
     entropy = functional.binary_cross_entropy_with_logits
-    _train(reader, data, lambda found, labels, allowed, tissues: entropy(found, tissues.float()), epochs, rate)
-    return reader.encoder.state_dict()
+    _train(classifier, data, lambda logits, labels, allowed, tissues: entropy(logits, tissues.float()), epochs, rate)
+    return classifier.encoder.state_dict()
 
 
 def _organ_ious(network: AxialNet, method: type, validation: DemoCTs, test: DemoCTs) -> dict[str, Any]:
-    """OrganIoU of test patients, with thresholds tuned on validation patients."""
+    """Return OrganIoU on test patients, with thresholds tuned on validation patients."""
     cam, metric = method(network, "reduction"), OrganIoUMetric()
     for data in (validation, test):
         metric.reset()
         for x, labels, allowed in zip(*(p.split(8) for p in (data.hu, data.labels, data.allowed)), strict=True):
-            metric(maps_on_axes(cam(_scaled(x), "all"), "reduction"), (labels, allowed))
+            metric(maps_on_axes(cam(_normalize(x), "all"), "reduction"), (labels, allowed))
         if data is validation:
             metric = OrganIoUMetric(metric.tune_thresholds())
     return metric.aggregate()
 
 
-def _judge(network: AxialNet, validation: DemoCTs, test: DemoCTs) -> dict[str, float]:
-    """AUROC and OrganIoU of patients not seen in training."""
+def _evaluate(network: AxialNet, validation: DemoCTs, test: DemoCTs) -> dict[str, float]:
+    """Return AUROC and OrganIoU on test patients."""
     areas = PerClassAUROCMetric()
     with torch.no_grad():
-        areas(torch.cat([network(_scaled(x)) for x in test.hu.split(8)]), test.labels)
+        areas(torch.cat([network(_normalize(x)) for x in test.hu.split(8)]), test.labels)
     hires = _organ_ious(network, HiResCAM, validation, test)
     row = {"AUROC": areas.aggregate()["macro"]}
     row["OrganIoU Grad-CAM"] = _organ_ious(network, LayerGradCAM, validation, test)["weighted"]
@@ -154,33 +151,33 @@ def _judge(network: AxialNet, validation: DemoCTs, test: DemoCTs) -> dict[str, f
 
 
 def _draw(axes: Any, data: DemoCTs, patient: int, label: int, network: AxialNet, title: str) -> None:
-    """HiResCAM over the slice through a finding's middle, with the outline of the organs in which it may be."""
-    explained = HiResCAM(network, "reduction").explain(_scaled(data.hu[[patient]]), label)
-    found = maps_on_axes(explained.maps, "reduction").clamp_min(0)
-    slice_ = int(data.heights[patient, label])
-    heat = upsample(found, tuple(data.hu.shape[2:]), 0)[0, ..., slice_] / found.max().clamp_min(1e-12)
-    gray = window_to_gray(data.hu[patient, 0, ..., slice_].numpy())
+    """Draw HiResCAM on the slice through the middle of a finding, with the outline of its allowed region."""
+    explained = HiResCAM(network, "reduction").explain(_normalize(data.hu[[patient]]), label)
+    positive = maps_on_axes(explained.maps, "reduction").clamp_min(0)
+    height = int(data.heights[patient, label])
+    heat = upsample(positive, tuple(data.hu.shape[2:]), 0)[0, ..., height] / positive.max().clamp_min(1e-12)
+    gray = window_to_gray(data.hu[patient, 0, ..., height].numpy())
     axes.imshow(paint_heatmap(gray.T, heat.numpy().T.clip(0, 1)), interpolation="bilinear")
-    region = data.regions[patient, label, ..., slice_].numpy().T
+    region = data.regions[patient, label, ..., height].numpy().T
     if region.any():
         axes.contour(region, levels=[0.5], colors="#56b4e9", linewidths=1.2)
     axes.set_title(f"{title}: {float(explained.logits[0, label].sigmoid()):.2f}", color=TEXT, fontsize=9)
     axes.set_axis_off()
 
 
-def _picture(data: DemoCTs, networks: dict[str, AxialNet]) -> Any:
-    """A row a network, a column a finding: of each the first patient of the data who has it."""
+def _figure(data: DemoCTs, networks: dict[str, AxialNet]) -> Any:
+    """Create a figure with a row per network and a column per finding, each of the first patient with the finding."""
     figure = optional_import("matplotlib.figure", name="Figure")[0](figsize=(10, 6.6), facecolor=BACKGROUND, dpi=110)
     columns = [label for label in range(len(CT_DEMO_FINDINGS)) if data.labels[:, label].any()]
     panels = figure.subplots(len(networks), max(1, len(columns)), squeeze=False)
     for axes, (name, network) in zip(panels, networks.items(), strict=True):
-        for one, label in zip(axes, columns, strict=False):
+        for panel, label in zip(axes, columns, strict=False):
             patient = int(data.labels[:, label].argmax())
-            _draw(one, data, patient, label, network, f"{list(CT_DEMO_FINDINGS.values())[label]}, {name}")
+            _draw(panel, data, patient, label, network, f"{list(CT_DEMO_FINDINGS.values())[label]}, {name}")
     note = (
-        "First patients who have each finding, and the networks' probabilities. Colour: HiResCAM, positive part, "
-        "relative to its\nmaximum in the volume. Line: the organ in which the finding may be. In training nodules and "
-        "masses go with body fat."
+        "First patient with each finding, and the networks' probabilities. Color: positive part of HiResCAM, divided "
+        "by its\nmaximum in the volume. Line: the finding's allowed region. In training, nodules and masses are "
+        "correlated with body fat."
     )
     figure.text(0.5, 0.015, note, color=FAINT, fontsize=7.5, ha="center")
     return figure
@@ -189,21 +186,22 @@ def _picture(data: DemoCTs, networks: dict[str, AxialNet]) -> Any:
 def axialnet_demo(
     output: str | PathLike[str], patients: int = 100, test_patients: int = 48, epochs: int = 40, rate: float = 1e-3
 ) -> list[dict[str, float | str]]:
-    """Train AxialNet without and with the mask loss on phantom CTs, and write where each finds its evidence.
+    """Train AxialNet without and with the mask loss on phantom CTs and compare where the evidence lies.
 
     Args:
-        output: the folder for `axialnet_demo.csv` and `axialnet_demo.png`.
-        patients: how many train; fat goes with nodules and masses.
-        test_patients: how many test, of whom fat tells nothing; half as many of the first kind tune thresholds.
-        epochs: of each of the three trainings: of the encoder, and of each network.
-        rate: the highest learning rate.
+        output: Folder for `axialnet_demo.csv` and `axialnet_demo.png`.
+        patients: Number of training patients, whose nodules and masses depend on fat.
+        test_patients: Number of test patients, whose findings are independent of fat. Half as many validation
+            patients, drawn as the training patients, are used to tune thresholds.
+        epochs: Epochs of each of the three trainings: of the encoder and of each network.
+        rate: Maximum learning rate.
 
     Returns:
-        a row for each network: AUROC, OrganIoU with Grad-CAM and with HiResCAM, that of each finding, seconds of its
-        training; and one for evidence that is the same everywhere.
+        A row for each network with AUROC, OrganIoU with Grad-CAM and with HiResCAM, OrganIoU of each finding and
+        training seconds, and a row for uniform evidence.
 
     Raises:
-        ValueError: for no epoch or no patient.
+        ValueError: If the number of patients, test patients or epochs is not positive.
 
     Example:
         >>> import tempfile
@@ -214,17 +212,18 @@ def axialnet_demo(
     """
     for name, value in (("patients", patients), ("test_patients", test_patients), ("epochs", epochs)):
         check(value > 0, name, "positive", value)
-    place = Path(output).expanduser()
+    folder = Path(output).expanduser()
     training = demo_cts(patients, 0, confounded=True)
     validation = demo_cts(max(1, test_patients // 2), 1_000_000, confounded=True)
     test = demo_cts(test_patients, 2_000_000, confounded=False)
-    # a label's loss moves each cell's evidence by itself, the mask loss by its mean over cells: the paper has 6 x 6
+    # The mask loss is a mean over grid cells, so its gradient on one cell falls with their number; the gradient of the
+    # classification loss does not. Scale the paper's weight, which is for 6 x 6 cells.
     weight = (training.allowed.shape[2] * training.allowed.shape[3]) / (6 * 6) / 3
     rows: list[dict[str, float | str]] = []
     networks = {}
     with torch.random.fork_rng(devices=[]), one_thread():
         torch.manual_seed(0)
-        first = _first_weights(training, epochs, rate)
+        encoder_weights = _pretrain_encoder(training, epochs, rate)
         for name in ("labels alone", "with the mask loss"):
             torch.manual_seed(1)
             networks[name] = network = AxialNet(
@@ -234,16 +233,16 @@ def axialnet_demo(
                 reduction_channels=(16,),
                 reduction_padding=1,
             )
-            network.encoder.load_state_dict(first)
+            network.encoder.load_state_dict(encoder_weights)
             penalty = MaskLoss(weight if name == "with the mask loss" else 0.0)
             start = time.perf_counter()
             _train(Explained(network), training, lambda e, y, allowed, _, p=penalty: p(e, y, allowed), epochs, rate)
             seconds = time.perf_counter() - start
-            numbers = _judge(network.eval(), validation, test)
+            numbers = _evaluate(network.eval(), validation, test)
             rows.append({"network": name, **{key: round(value, 3) for key, value in numbers.items()}})
             rows[-1] |= {"training seconds": round(seconds, 1)}
     shares = test.allowed.float().mean((2, 3, 4))[test.labels == 1]
     rows.append({"network": "evidence everywhere", "OrganIoU HiResCAM": round(float(shares.mean()), 3)})
-    write_rows(place / "axialnet_demo.csv", rows)
-    save_figure(place / "axialnet_demo.png", _picture(test, networks))
+    write_rows(folder / "axialnet_demo.csv", rows)
+    save_figure(folder / "axialnet_demo.png", _figure(test, networks))
     return rows

@@ -1,12 +1,12 @@
-"""The second half of the demo: PYLON and the plain backbone learn on phantom radiographs where findings lie.
+"""Second part of the demo: PYLON and a backbone without decoder point at findings on phantom radiographs.
 
-First one encoder is trained as a plain classifier, as the paper's networks start from one that has learned before. From
-it PYLON and the backbone go on, on the same radiographs with labels alone, for the same number of steps, and are then
-asked to point at findings on radiographs that they have not seen. It is a demonstration of a minute or two, no
-experiment:
-one seed, small radiographs, three findings that are easy to see, a small encoder. Its settings were chosen after
-about eight
-trials in which PYLON's share ranged from .14 to .39 and the backbone's from .00 to .43: it is no evidence for either.
+First an encoder is trained as a plain classifier, because the networks of the paper start from pretrained encoders.
+From this encoder, PYLON and the backbone are trained on the same radiographs, with labels only and for the same number
+of steps. Both then point at findings on new radiographs.
+
+This is a demonstration of one to two minutes, not an experiment: one seed, small radiographs, three findings that are
+easy to see, a small encoder. Its settings were chosen after about eight trials, in which PYLON's share ranged from .14
+to .39 and the backbone's from .00 to .43, so it is no evidence for either network.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ _MEAN, _DEVIATION = 0.4984, 0.2483
 
 
 class DemoRadiographs(NamedTuple):
-    """Radiographs with what is known about them.
+    """Phantom radiographs with labels and boxes.
 
     Attributes:
-        images: (N, 1, H, W), 0 to 1.
-        labels: (N, 14).
-        boxes: N tensors (K, 5).
+        images: Images (N, 1, H, W), 0 to 1.
+        labels: Labels (N, 14).
+        boxes: N tensors (K, 5) of [x1, y1, x2, y2, class].
 
     Example:
         >>> len(DemoRadiographs(torch.zeros(2, 1, 64, 64), torch.zeros(2, 14), [torch.zeros(0, 5)] * 2).boxes)
@@ -54,15 +54,15 @@ class DemoRadiographs(NamedTuple):
 
 
 def demo_radiographs(count: int, size: int, first_seed: int) -> DemoRadiographs:
-    """Phantom radiographs, each with any of three findings, by chance.
+    """Draw phantom radiographs with a random selection of three findings each.
 
     Args:
-        count: N, how many.
-        size: rows and columns.
-        first_seed: of the first one.
+        count: Number N of radiographs.
+        size: Number of rows and of columns.
+        first_seed: Seed of the first radiograph; the others follow.
 
     Returns:
-        images (N, 1, H, W), labels (N, 14) and boxes.
+        Images (N, 1, H, W), labels (N, 14) and boxes.
 
     Example:
         >>> demo_radiographs(2, 64, first_seed=0).images.shape
@@ -70,8 +70,8 @@ def demo_radiographs(count: int, size: int, first_seed: int) -> DemoRadiographs:
     """
     radiographs = []
     for seed in range(first_seed, first_seed + count):
-        chance = np.random.default_rng(seed).random(len(_FINDINGS))
-        findings = [name for name, drawn in zip(_FINDINGS, chance, strict=True) if drawn < 0.35]
+        numbers = np.random.default_rng(seed).random(len(_FINDINGS))
+        findings = [name for name, number in zip(_FINDINGS, numbers, strict=True) if number < 0.35]
         radiographs.append(phantom_radiograph(seed, size=size, findings=findings))
     images = torch.from_numpy(np.stack([radiograph.image for radiograph in radiographs]))
     labels = torch.from_numpy(np.stack([radiograph.labels for radiograph in radiographs])).float()
@@ -79,7 +79,7 @@ def demo_radiographs(count: int, size: int, first_seed: int) -> DemoRadiographs:
 
 
 def _train(network: nn.Module, radiographs: DemoRadiographs, steps: int, batch: int, rate: float) -> None:
-    """Adam with a rate that rises and falls once; radiographs are mirrored at random."""
+    """Train with Adam, a one-cycle learning rate and random mirroring."""
     generator = torch.Generator().manual_seed(0)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
@@ -96,8 +96,8 @@ def _train(network: nn.Module, radiographs: DemoRadiographs, steps: int, batch: 
         schedule.step()
 
 
-def _judge(network: nn.Module, radiographs: DemoRadiographs) -> tuple[dict[str, float], torch.Tensor, torch.Tensor]:
-    """Point localization and AUROC of radiographs not seen in training; with the logits (N, M) and the maps."""
+def _evaluate(network: nn.Module, radiographs: DemoRadiographs) -> tuple[dict[str, float], torch.Tensor, torch.Tensor]:
+    """Return point localization and AUROC on test radiographs, the probabilities (N, M) and the maps (N, M, h, w)."""
     points, areas = PointLocalizationMetric(radiographs.images.shape[-1]), PerClassAUROCMetric()
     network.eval()
     with torch.inference_mode():
@@ -112,28 +112,27 @@ def _judge(network: nn.Module, radiographs: DemoRadiographs) -> tuple[dict[str, 
 
 
 def _chance(radiographs: DemoRadiographs) -> float:
-    """The share of the radiograph that a finding's box covers, on average: what a point chosen at random would hit."""
+    """Return the mean share of the radiograph that a box covers, the expected result of a random point."""
     rows, columns = radiographs.images.shape[-2:]
     boxes = torch.cat(radiographs.boxes)
     area = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     return float(area.mean()) / (rows * columns) if len(boxes) else float("nan")
 
 
-def _page(
+def _panels(
     radiographs: DemoRadiographs, results: dict[str, tuple[torch.Tensor, torch.Tensor]], number: int
 ) -> list[RadiographFindingMap]:
-    """The first radiographs with a finding, and what each network points at on them: networks side by side."""
+    """Return the first radiographs with a finding, each with the heatmap of every network."""
     panels = []
     with_box = [k for k, boxes in enumerate(radiographs.boxes) if len(boxes)]
-    for place, radiograph in enumerate(with_box[:number]):
-        boxes = radiographs.boxes[radiograph]
-        label = int(boxes[place % len(boxes), 4])
-        size = radiographs.images.shape[-2:]
-        for name, (chances, maps) in results.items():
-            heat = heatmap_on_image(maps[radiograph, [label]], size)[0].numpy()
-            mine = boxes[boxes[:, 4] == label, :4].numpy()
-            gray, chance = radiographs.images[radiograph, 0].numpy(), float(chances[radiograph, label])
-            panels.append(RadiographFindingMap(CHEST_XRAY14_LABELS[label], chance, heat, mine, gray, title=name))
+    for position, index in enumerate(with_box[:number]):
+        boxes, gray = radiographs.boxes[index], radiographs.images[index, 0].numpy()
+        label = int(boxes[position % len(boxes), 4])
+        label_boxes = boxes[boxes[:, 4] == label, :4].numpy()
+        for network, (probabilities, maps) in results.items():
+            heat = heatmap_on_image(maps[index, [label]], gray.shape)[0].numpy()
+            probability, name = float(probabilities[index, label]), CHEST_XRAY14_LABELS[label]
+            panels.append(RadiographFindingMap(name, probability, heat, label_boxes, gray, title=network))
     return panels
 
 
@@ -146,23 +145,23 @@ def localization_demo(
     batch: int = 16,
     rate: float = 1e-3,
 ) -> list[dict[str, float | str]]:
-    """Train PYLON and the backbone on phantom radiographs, and write how well each points at findings.
+    """Train PYLON and the backbone on phantom radiographs and compare how well each points at findings.
 
     Args:
-        output: the folder for `pylon_demo.csv` and `pylon_demo.png`.
-        size: rows and columns of the radiographs.
-        radiographs: how many train.
-        test_radiographs: how many test.
-        steps: of each training: of the encoder, and of each network.
-        batch: radiographs in a step.
-        rate: the highest learning rate.
+        output: Folder for `pylon_demo.csv` and `pylon_demo.png`.
+        size: Number of rows and of columns of the radiographs.
+        radiographs: Number of radiographs for training.
+        test_radiographs: Number of radiographs for testing.
+        steps: Steps of each training: of the encoder and of each network.
+        batch: Radiographs per step.
+        rate: Maximum learning rate.
 
     Returns:
-        a row for each network: point localization (weighted and of each finding), AUROC, seconds of its training; and
-        one for a point chosen at random.
+        A row for each network with point localization (weighted and per finding), AUROC and training seconds, and a
+        row for a random point.
 
     Raises:
-        ValueError: for no step.
+        ValueError: If `steps` is not positive.
 
     Example:
         >>> import tempfile
@@ -172,7 +171,7 @@ def localization_demo(
         (['PYLON', 'backbone', 'a random point'], ['pylon_demo.csv', 'pylon_demo.png'])
     """
     check(steps > 0, "steps", "positive", steps)
-    place = Path(output).expanduser()
+    folder = Path(output).expanduser()
     training, test = (
         demo_radiographs(radiographs, size, first_seed=0),
         demo_radiographs(test_radiographs, size, first_seed=2_000_000),
@@ -191,14 +190,14 @@ def localization_demo(
         with one_thread():
             _train(network, training, steps, batch, rate)
         seconds = time.perf_counter() - start
-        numbers, *maps = _judge(network, test)
+        numbers, probabilities, maps = _evaluate(network, test)
         rows.append({"network": name, **{key: round(value, 3) for key, value in numbers.items()}})
-        rows[-1] |= {"map cells": f"{maps[1].shape[-2]} x {maps[1].shape[-1]}", "training seconds": round(seconds, 1)}
-        results[name] = (maps[0], maps[1])
+        grid = f"{maps.shape[-2]} x {maps.shape[-1]}"
+        rows[-1] |= {"map size": grid, "training seconds": round(seconds, 1)}
+        results[name] = (probabilities, maps)
     rows.append({"network": "a random point", "point localization": round(_chance(test), 3)})
-    write_rows(place / "pylon_demo.csv", rows)
-    page = radiograph_page_figure(
-        _page(test, results, number=9), columns=6, title="PYLON beside the backbone, phantom radiographs"
-    )
-    save_figure(place / "pylon_demo.png", page)
+    write_rows(folder / "pylon_demo.csv", rows)
+    title = "PYLON and the backbone on phantom radiographs"
+    page = radiograph_page_figure(_panels(test, results, number=9), columns=6, title=title)
+    save_figure(folder / "pylon_demo.png", page)
     return rows

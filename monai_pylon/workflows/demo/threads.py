@@ -1,4 +1,4 @@
-"""How many threads a small computation takes."""
+"""Number of threads for small computations."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ __all__ = ["one_thread"]
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """One thread for what runs within; afterwards as many as before.
+    """Run a block with one thread, then restore the number of threads.
 
-    Steps of small networks gain little from several threads, and where other work is going on these wait for each
-    other. And sums come out the same on every machine with the same kind of processor.
+    Small networks gain little from several threads, which wait for each other on a busy machine. With one thread, sums
+    are also equal on all machines with the same kind of processor.
 
     Example:
         >>> with one_thread():

@@ -2,13 +2,19 @@
 
 from monai_pylon.workflows.radiographs.batches import maps_and_boxes, prepare_radiographs
 from monai_pylon.workflows.radiographs.data import radiograph_data, read_folds, section_of_folds
-from monai_pylon.workflows.radiographs.evaluation import RadiographEvaluationReport
+from monai_pylon.workflows.radiographs.evaluation import (
+    RadiographEvaluationReport,
+    describe_evaluation,
+    localization_handler,
+)
 from monai_pylon.workflows.radiographs.writer import ExplainItem, RadiographWriter
 
 __all__ = [
     "ExplainItem",
     "RadiographEvaluationReport",
     "RadiographWriter",
+    "describe_evaluation",
+    "localization_handler",
     "maps_and_boxes",
     "prepare_radiographs",
     "radiograph_data",

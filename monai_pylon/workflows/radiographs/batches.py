@@ -1,34 +1,28 @@
-"""Small pieces of a training by ignite that MONAI does not have: when to stop, what to log, what a batch is."""
+"""Batches of radiographs for MONAI's engines."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
-__all__ = [
-    "maps_and_boxes",
-    "prepare_radiographs",
-]
-
-_LOGGER = logging.getLogger(__name__)
+__all__ = ["maps_and_boxes", "prepare_radiographs"]
 
 
 def prepare_radiographs(
     batch: Mapping[str, Any], device: torch.device | str | None = None, non_blocking: bool = False, **kwargs: Any
 ) -> tuple[torch.Tensor, dict[str, Any]]:
-    """Take a batch of radiographs apart for an evaluator: the targets are labels and boxes.
+    """Split a batch of radiographs into image and targets, for an evaluator's ``prepare_batch``.
 
     Args:
         batch: "image" (N, C, H, W), "label" (N, M), and "boxes", a list of N tensors (K, 5).
-        device: where image and labels go.
-        non_blocking: as of ``torch.Tensor.to``.
-        kwargs: of ``torch.Tensor.to``.
+        device: Device for image and labels.
+        non_blocking: See ``torch.Tensor.to``.
+        kwargs: Further arguments of ``torch.Tensor.to``.
 
     Returns:
-        the image, and a dictionary of "label" and "boxes".
+        The image, and a dictionary of "label" and "boxes".
 
     Example:
         >>> batch = {"image": torch.zeros(1, 1, 8, 8), "label": torch.zeros(1, 14), "boxes": [torch.zeros(0, 5)]}
@@ -40,13 +34,13 @@ def prepare_radiographs(
 
 
 def maps_and_boxes(output: Mapping[str, Any]) -> tuple[torch.Tensor, list[torch.Tensor]]:
-    """Of an evaluator's output, what metrics of localization compare.
+    """Return maps and boxes of an evaluator's output, for localization metrics.
 
     Args:
         output: "pred", an `Explanation`, and "label", of :func:`prepare_radiographs`.
 
     Returns:
-        heatmap logits (N, M, h, w) and a list of N tensors (K, 5).
+        Heatmap logits (N, M, h, w) and a list of N tensors (K, 5).
 
     Example:
         >>> from monai_pylon.networks import Explanation

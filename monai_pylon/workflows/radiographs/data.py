@@ -1,8 +1,7 @@
-"""Which radiographs a run works on: the official sections of ChestX-ray14, folds of one's own, or phantoms."""
+"""Radiograph datasets of a run: the official sections of ChestX-ray14, your own folds, or phantoms."""
 
 from __future__ import annotations
 
-import csv
 import logging
 from collections.abc import Mapping, Sequence
 from os import PathLike
@@ -14,6 +13,7 @@ from torch.utils.data import Dataset
 
 from monai_pylon.data import PhantomRadiographs, ReadRadiographd, chest_xray14_datalist
 from monai_pylon.utils import check, check_choice, check_type
+from monai_pylon.utils.tables import open_table
 from monai_pylon.workflows.bundle.sections import SECTIONS, dataset_folder, phantoms_of_section
 
 __all__ = ["radiograph_data", "read_folds", "section_of_folds"]
@@ -22,17 +22,17 @@ _LOGGER = logging.getLogger(__name__)
 
 
 def read_folds(file: str | PathLike[str]) -> dict[str, int]:
-    """Read a table that says which fold each image belongs to.
+    """Read a table of folds.
 
     Args:
-        file: a CSV with the columns "file" (an image's file name; its ending does not matter) and "fold" (a number).
+        file: CSV file with the columns "file" (an image's file name, with any ending) and "fold" (a number).
 
     Returns:
-        the fold of each image, by its name without ending.
+        The fold of each image, by its name without ending.
 
     Raises:
-        FileNotFoundError: where there is no such file.
-        ValueError: for a missing column, or a fold that is no number; it names the line.
+        FileNotFoundError: If there is no such file.
+        ValueError: If a column is missing, or a fold is no number. The message names the line.
 
     Example:
         >>> import tempfile
@@ -42,19 +42,15 @@ def read_folds(file: str | PathLike[str]) -> dict[str, int]:
         ...     read_folds(table)
         {'00000001_000': 0, '00000002_000': 3}
     """
-    place = Path(file).expanduser()
-    if not place.is_file():
+    path = Path(file).expanduser()
+    if not path.is_file():
         raise FileNotFoundError(f"folds must be a CSV file that exists, but is {str(file)!r}.")
     folds = {}
-    with place.open(encoding="utf-8-sig", newline="") as text:
-        reader = csv.DictReader(text)
-        for column in ("file", "fold"):
-            check(column in (reader.fieldnames or ()), "folds", f"a table with a column {column!r}", reader.fieldnames)
-        for row in reader:
-            number = str(row["fold"]).strip()
-            check(number.isdecimal(), f"{place}, line {reader.line_num}: fold", "a whole number", row["fold"])
-            folds[Path(row["file"]).stem] = int(number)
-    check(bool(folds), "folds", "a table with a row for each image", str(place))
+    for line, row in open_table(path, required=("file", "fold"))[1]:
+        number = row["fold"].strip()
+        check(number.isdecimal(), f"{path}, line {line}: fold", "a whole number", row["fold"])
+        folds[Path(row["file"]).stem] = int(number)
+    check(bool(folds), "folds", "a table with a row for each image", str(path))
     return folds
 
 
@@ -65,21 +61,21 @@ def section_of_folds(
     fold: int = 0,
     validation_fold: int | None = None,
 ) -> list[dict[str, Any]]:
-    """The images of a section, where one fold is left out of training.
+    """Select the images of a section by folds.
 
     Args:
-        items: with "image", a path, and "patient_id".
-        folds: the fold of each image, by its name without ending; images without a fold belong to no section.
+        items: Items with "image", a path, and "patient_id".
+        folds: The fold of each image, by its name without ending. Images without a fold belong to no section.
         section: "training", "validation" or "test".
-        fold: the one that is left out: it tests.
-        validation_fold: the one that validates, left out too; None for the same. Then the best checkpoint is chosen
-            with the images that test it, so that its scores are a little too good.
+        fold: The test fold, left out of training.
+        validation_fold: The validation fold, left out of training; None for the test fold. Then the best checkpoint is
+            chosen with the images that test it, and its scores are slightly too high.
 
     Returns:
-        the items of the section, in their order.
+        The items of the section, in their order.
 
     Raises:
-        ValueError: for a fold that does not occur, or a patient in several folds: training would know who tests it.
+        ValueError: If a fold does not occur, or a patient is in several folds: the test would not be independent.
 
     Example:
         >>> items = [{"image": f"{n}.png", "patient_id": n} for n in range(4)]
@@ -94,21 +90,27 @@ def section_of_folds(
         check_type(value, int, name)
         check(value in known, name, f"one of the table's folds {known}", value)
     chosen: list[dict[str, Any]] = []
-    home: dict[Any, int] = {}
+    fold_of_patient: dict[Any, int] = {}
     for item in items:
-        place = folds.get(Path(item["image"]).stem)
-        if place is None:
+        own = folds.get(Path(item["image"]).stem)
+        if own is None:
             continue
         patient = item["patient_id"]
-        remedy = f"Patient {patient} is in folds {home.get(patient)} and {place}."
-        check(home.setdefault(patient, place) == place, "folds", "disjoint by patient", "not", remedy)
-        wanted = place not in (fold, validating)
+        first = fold_of_patient.setdefault(patient, own)
+        if first != own:
+            raise ValueError(
+                f"Patient {patient} is in folds {first} and {own}. Keep all images of a patient in one fold."
+            )
+        wanted = own not in (fold, validating)
         if section != "training":
-            wanted = place == (validating if section == "validation" else fold)
+            wanted = own == (validating if section == "validation" else fold)
         if wanted:
             chosen.append(dict(item))
-    remedy = "Are the table's file names those of the images?"
-    check(bool(chosen), "folds", f"a table with {section} images of the data set", f"one with {len(folds)}", remedy)
+    if not chosen:
+        raise ValueError(
+            f"None of the {len(folds)} files in the table of folds is a {section} image of the dataset. "
+            "Use the file names of the images."
+        )
     return chosen
 
 
@@ -121,24 +123,24 @@ def radiograph_data(
     phantoms: int = 64,
     phantom_size: int = 256,
 ) -> Dataset:
-    """The radiographs of a section, read, with labels and boxes: the data of a bundle's data set.
+    """Make the dataset of a section's radiographs, with labels and boxes.
 
     Args:
-        dataset_dir: a folder with the official files of ChestX-ray14 (see :func:`chest_xray14_datalist`), or "phantom"
-            for radiographs that are made on the fly.
+        dataset_dir: A folder with the official files of ChestX-ray14 (see :func:`chest_xray14_datalist`), or "phantom"
+            for phantoms rendered on demand.
         section: "training", "validation" or "test".
-        folds: a table of folds (see :func:`read_folds`), for data without the official lists of images.
-        fold: the fold that is left out and tests.
-        validation_fold: the fold that validates; None for the same.
-        phantoms: how many phantoms train; a quarter as many, at least four, validate and as many test.
-        phantom_size: their rows and columns.
+        folds: A table of folds (see :func:`read_folds`), for data without the official lists of images.
+        fold: The test fold.
+        validation_fold: The validation fold; None for the test fold.
+        phantoms: Phantoms for training. Validation and test have a quarter as many each, at least four.
+        phantom_size: Rows and columns of the phantoms.
 
     Returns:
-        a data set with items of image, MetaTensor (1, H, W) between 0 and 1, label (14,), boxes (K, 5), patient_id,
-        name and view.
+        A dataset of items with image, MetaTensor (1, H, W) between 0 and 1, label (14,), boxes (K, 5), patient_id, name
+        and view.
 
     Raises:
-        ValueError: for another section, or data that do not fit together.
+        ValueError: If there is no such section, or the data do not fit together.
 
     Example:
         >>> len(radiograph_data("phantom", "training", phantoms=20)), len(radiograph_data("phantom", "test"))
@@ -148,15 +150,17 @@ def radiograph_data(
     check_type(dataset_dir, (str, PathLike), "dataset_dir", "Name it: --dataset_dir PATH")
     if str(dataset_dir) == "phantom":
         count, first_seed = phantoms_of_section(section, phantoms)
-        _LOGGER.warning("No data set was named (--dataset_dir PATH): %d phantom radiographs for %s.", count, section)
+        _LOGGER.warning(
+            "No dataset is given (--dataset_dir PATH): using %d phantom radiographs for %s.", count, section
+        )
         return PhantomRadiographs(count, phantom_size, first_seed)
-    place = dataset_folder(dataset_dir)
+    folder = dataset_folder(dataset_dir)
     if folds is None:
-        items = chest_xray14_datalist(place, section)
+        items = chest_xray14_datalist(folder, section)
     else:
-        everything = chest_xray14_datalist(place, "all")
+        everything = chest_xray14_datalist(folder, "all")
         items = section_of_folds(everything, read_folds(folds), section, fold, validation_fold)
-    _LOGGER.info("%d radiographs of %s for %s.", len(items), place, section)
+    _LOGGER.info("%d radiographs of %s for %s.", len(items), folder, section)
     kept = ("image", "label", "boxes", "patient_id", "view")
     data = [{**{key: item[key] for key in kept}, "name": Path(item["image"]).stem} for item in items]
     return MonaiDataset(data, ReadRadiographd("image"))

@@ -1,4 +1,4 @@
-"""What the inference of chest_xray_classification_pylon does with a radiograph: explain it, and write what was seen."""
+"""Explanation of a radiograph, and its result files."""
 
 from __future__ import annotations
 
@@ -15,14 +15,8 @@ from monai.transforms import Transform
 from torch import nn
 
 from monai_pylon.data import PIXEL_SPACING
-from monai_pylon.reports import (
-    RadiographFindingMap,
-    heatmap_on_image,
-    heatmap_peak,
-    radiograph_overlay_figure,
-    save_figure,
-    save_radiograph_nifti,
-)
+from monai_pylon.reports import RadiographFindingMap
+from monai_pylon.reports.radiograph_files import save_radiograph_files
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.utils import check, check_type
 
@@ -30,12 +24,12 @@ __all__ = ["ExplainItem", "RadiographWriter"]
 
 
 class ExplainItem:
-    """A network with ``explain`` for a single item instead of a batch: what `CohortRunner` calls.
+    """Function that explains a single radiograph, for `CohortRunner`.
 
     Args:
-        network: an image (N, C, H, W) to an `Explanation`.
-        key: the item's image (C, H, W).
-        amp: whether to compute in mixed precision, on CUDA.
+        network: Network with ``explain`` for images (N, C, H, W).
+        key: Item with the image (C, H, W).
+        amp: Whether to compute in mixed precision, on CUDA.
 
     Example:
         >>> from monai_pylon.networks.nets import MaxPoolBackbone
@@ -57,21 +51,20 @@ class ExplainItem:
 
 
 class RadiographWriter(Transform):
-    """Write what a network says of a radiograph: a picture of its most probable findings, and their maps as NIfTI.
+    """Transform that writes a picture of a radiograph's most probable findings, and their maps as NIfTI.
 
-    The maps lie on the radiograph's own grid and are signed: logits, whose largest value before the enlargement is the
-    finding's logit. In the picture they are probabilities, and their peak is the point that point localization judges.
+    The maps have the radiograph's own grid and are signed logits. Their largest value before upsampling is the
+    finding's logit. The picture shows probabilities; their peak is the point that point localization evaluates.
 
     Args:
-        output: the folder to write to.
-        labels: the names of the M findings.
-        top: how many findings, the most probable first, are drawn and written as NIfTI; those with boxes come after
-            them, and are drawn alone.
-        overlay: whether to draw the picture, ``<radiograph>_overlay.png``.
-        nifti: whether to write the maps, ``<radiograph>_<finding>.nii.gz``.
-        radiograph_key: the item's radiograph as it was read, (1, H, W) between 0 and 1; with its meta data, the maps
-        have its
-            pixels' spacing in mm.
+        output: Folder to write to.
+        labels: Names of the M findings.
+        top: Number of findings, the most probable first, to draw and to write as NIfTI. Further findings with boxes are
+            drawn only.
+        overlay: Whether to draw the picture, ``<radiograph>_overlay.png``.
+        nifti: Whether to write the maps, ``<radiograph>_<finding>.nii.gz``.
+        radiograph_key: Item with the radiograph as it was read, (1, H, W) between 0 and 1. If it has metadata, the maps
+            have its pixel spacing in mm.
 
     Example:
         >>> RadiographWriter("results", labels=["Mass", "Nodule"], top=1).columns
@@ -91,8 +84,7 @@ class RadiographWriter(Transform):
         check(1 <= top <= len(labels), "top", f"from 1 to {len(labels)}", top)
         self.output, self.labels = Path(output).expanduser(), tuple(labels)
         self.top, self.overlay, self.nifti, self.radiograph_key = top, overlay, nifti, radiograph_key
-        #: The columns of the row that it gives: probabilities, the most probable findings, and the pixels (x y) of
-        #: their peaks.
+        #: Columns of the row: probabilities, the most probable findings, and the pixels (x y) of their peaks.
         self.columns = (*self.labels, "top", "peaks")
 
     def _boxes(self, data: Mapping[str, Any]) -> np.ndarray:
@@ -105,7 +97,7 @@ class RadiographWriter(Transform):
         return boxes
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Write an item's results; gives the item with "row" (values by column) and "files" (their names)."""
+        """Write an item's results, and add "row" (values by column) and "files" (file names) to it."""
         radiograph, logits, boxes = data[self.radiograph_key], data["logits"].cpu(), self._boxes(data)
         check(len(logits) == len(self.labels), "labels", f"{len(logits)} names, one for each logit", self.labels)
         check(bool(logits.isfinite().all()), "logits", "finite", logits, "The network gave NaN: see its training.")
@@ -113,26 +105,20 @@ class RadiographWriter(Transform):
         order = logits.argsort(descending=True, stable=True).tolist()
         chosen = order[: self.top]
         drawn = chosen + [k for k in order[self.top :] if k in boxes[:, 4]]
-        size = tuple(radiograph.shape[-2:])
-        attention = data["attention"].cpu()
-        heat = heatmap_on_image(attention[drawn], size).numpy()
-        files = []
-        spacing = radiograph.meta.get(PIXEL_SPACING) if isinstance(radiograph, MetaTensor) else None
-        if self.nifti:
-            for k in chosen:
-                files.append(f"{data['scan']}_{self.labels[k]}.nii.gz")
-                signed = heatmap_on_image(attention[[k]], size, probabilities=False)
-                save_radiograph_nifti(self.output / files[-1], signed[0].numpy(), spacing)
-        if self.overlay:
-            files.append(f"{data['scan']}_overlay.png")
-            findings = [
-                RadiographFindingMap(self.labels[k], chances[k], map, boxes[boxes[:, 4] == k, :4])
-                for k, map in zip(drawn, heat, strict=True)
-            ]
-            gray = np.clip(torch.as_tensor(radiograph)[0].cpu().numpy(), 0, 1)
-            save_figure(self.output / files[-1], radiograph_overlay_figure(gray, findings, data["scan"]))
-        peaks = [heatmap_peak(map) for map in heat[: self.top]]
+        attention = data["attention"].cpu().float().numpy()
+        findings = [
+            RadiographFindingMap(self.labels[k], chances[k], attention[k], boxes[boxes[:, 4] == k, :4]) for k in drawn
+        ]
+        files, peaks = save_radiograph_files(
+            self.output,
+            data["scan"],
+            np.clip(torch.as_tensor(radiograph)[0].cpu().numpy(), 0, 1),
+            findings,
+            num_maps=self.top if self.nifti else 0,
+            overlay=self.overlay,
+            spacing=radiograph.meta.get(PIXEL_SPACING) if isinstance(radiograph, MetaTensor) else None,
+        )
         row = {name: round(chance, 5) for name, chance in zip(self.labels, chances, strict=True)}
         row |= {"top": "; ".join(self.labels[k] for k in chosen)}
-        row |= {"peaks": "; ".join(f"{peak.column} {peak.row}" for peak in peaks)}
+        row |= {"peaks": "; ".join(f"{peak.column} {peak.row}" for peak in peaks[: self.top])}
         return {**data, "row": row, "files": files}

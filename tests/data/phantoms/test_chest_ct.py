@@ -1,4 +1,4 @@
-"""The CT phantom: its truth agrees with its HU, its sides with its affine, and each switch changes only its own."""
+"""Tests of the CT phantom: truth and HU agree, sides and affine agree, each argument changes only what it names."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGAN_VALUES
 
 GRID = {"shape": (58, 52, 50), "spacing": (6.0, 6.0, 6.0)}
 RIGHT, LEFT = ORGAN_VALUES["right lung"], ORGAN_VALUES["left lung"]
-#: What a median voxel of each finding must measure, HU.
+#: Range of the median HU of each finding.
 FINDINGS = {
     "mass": (20, 45),
     "effusion": (5, 12),
@@ -27,10 +27,10 @@ def make(seed=1, **arguments):
 
 
 def ras(phantom):
-    """RAS mm (3, X, Y, Z) of every voxel."""
+    """Return the RAS mm (3, X, Y, Z) of every voxel."""
     index = np.indices(phantom.image.shape).reshape(3, -1)
-    place = phantom.affine[:3, :3] @ index + phantom.affine[:3, 3:]
-    return place.reshape(3, *phantom.image.shape)
+    position = phantom.affine[:3, :3] @ index + phantom.affine[:3, 3:]
+    return position.reshape(3, *phantom.image.shape)
 
 
 def centre(phantom, organ):
@@ -62,11 +62,11 @@ def name(request):
 
 @pytest.fixture(scope="module")
 def found(name):
-    """The same patient as ``plain`` with one finding in the right lung."""
+    """Render the patient of ``plain`` with one finding in the right lung."""
     return make(**{name: "right"})
 
 
-def test_the_same_seed_is_the_same_patient_bit_by_bit(plain):
+def test_same_seed_gives_same_patient_bit_by_bit(plain):
     np.random.seed(99)
     assert same(make(), plain)
     assert same(make(np.int64(3), mass=True, noise=15.0), make(3, mass=True, noise=15.0))
@@ -80,19 +80,19 @@ def test_shapes_types_and_affine(plain):
     assert (plain.labels.dtype, plain.labels.shape, plain.labels.sum()) == (np.uint8, (80,), 0)
     assert (plain.locations.dtype, plain.locations.shape, plain.locations.any()) == (bool, (80, 3), False)
     assert plain.lesions == {}
-    # array axes are left, posterior, superior; the middle of the grid is the scanner's origin
+    # array axes are left, posterior, superior; the origin is the middle of the grid
     expected = np.diag([-6.0, -6.0, 6.0, 1.0])
     expected[:3, 3] = 171.0, 153.0, -147.0
     np.testing.assert_array_equal(plain.affine, expected)
 
 
-def test_it_is_a_monai_volume(plain):
+def test_image_and_affine_make_a_metatensor(plain):
     image = MetaTensor(plain.image[None], affine=plain.affine)
     assert image.shape == (1, *GRID["shape"])
     assert image.pixdim.tolist() == [6.0, 6.0, 6.0]
 
 
-def test_every_structure_has_a_value_of_its_own(plain):
+def test_structures_have_distinct_values(plain):
     assert sorted(PHANTOM_STRUCTURES.values()) == list(range(len(PHANTOM_STRUCTURES)))
     assert set(np.unique(plain.structures)) <= set(PHANTOM_STRUCTURES.values())
     seen = set(np.unique(plain.structures))
@@ -100,7 +100,7 @@ def test_every_structure_has_a_value_of_its_own(plain):
     assert missing == {"lesion", "pleural air", "pleural fluid"}
 
 
-def test_the_lungs_lie_on_their_sides_and_differ(plain):
+def test_left_lung_is_smaller_and_on_the_left(plain):
     assert centre(plain, RIGHT)[0] > 30
     assert centre(plain, LEFT)[0] < -30
     assert ras(plain)[0][plain.organs == RIGHT].min() > -10
@@ -123,21 +123,21 @@ def test_the_lungs_lie_on_their_sides_and_differ(plain):
         (("spinal canal",), 10, 30),
     ],
 )
-def test_structures_measure_what_they_are(plain, names, low, high):
+def test_median_hu_of_structures(plain, names, low, high):
     assert low < np.median(plain.image[is_a(plain, *names)]) < high
 
 
-def test_organs_are_made_of_their_structures(plain):
+def test_organs_consist_of_their_structures(plain):
     lungs = np.isin(plain.organs, (RIGHT, LEFT))
     assert is_a(plain, "lung", "lung vessel", "bronchus", "airway wall")[lungs].all()
     assert lungs[is_a(plain, "lung")].all()
     between = plain.organs == ORGAN_VALUES["mediastinum"]
     assert not is_a(plain, "lung", "bone", "air", "table", "stomach gas", "abdomen")[between].any()
-    # above the chest the airway belongs to no organ
+    # the airway above the chest belongs to no organ
     assert not lungs[is_a(plain, "airway")].any()
     for organ in ("heart", "oesophagus"):
         assert between[is_a(plain, organ)].mean() > 0.85
-    # left and right of the same heart
+    # the heart reaches further to the left
     heart = ras(plain)[0][is_a(plain, "heart")]
     assert heart.mean() < -5 < 5 < heart.max()
 
@@ -149,7 +149,7 @@ def test_the_patient_lies_on_the_table(plain):
     assert y[is_a(plain, "spinal canal")].mean() < centre(plain, RIGHT)[1] - 40
 
 
-def test_a_finding_is_drawn_on_its_side_with_its_hu(found, name):
+def test_finding_has_its_side_and_hu(found, name):
     assert list(found.lesions) == [name]
     mask = found.lesions[name]
     assert (mask.dtype, mask.shape) == (bool, GRID["shape"])
@@ -159,26 +159,26 @@ def test_a_finding_is_drawn_on_its_side_with_its_hu(found, name):
     assert low <= np.median(found.image[mask]) <= high
 
 
-def test_fluid_and_air_lie_in_the_pleural_space_which_is_the_lungs_own():
+def test_pleural_fluid_and_air_belong_to_the_lung():
     for name, structure in (("effusion", "pleural fluid"), ("pneumothorax", "pleural air")):
         phantom = make(**{name: "left"})
         mask = phantom.lesions[name]
         np.testing.assert_array_equal(is_a(phantom, structure), mask)
         assert (phantom.organs[mask] == LEFT).all()
         rises = ras(phantom)[1][mask].mean() - centre(phantom, LEFT)[1]
-        # on the back, fluid sinks and air rises
+        # in a patient on the back, fluid sinks and air rises
         assert rises < -20 if name == "effusion" else rises > 20
 
 
-def test_diseased_lung_is_still_lung(found, name):
+def test_lesions_belong_to_the_lung(found, name):
     if name in ("effusion", "pneumothorax"):
-        pytest.skip("is no lung")
+        pytest.skip("fluid and air are tested above")
     assert (found.organs[found.lesions[name]] == RIGHT).mean() > 0.97
 
 
-def test_a_finding_leaves_the_rest_as_it_is(found, plain, name):
+def test_finding_does_not_change_the_rest(found, plain, name):
     if name == "collapse":
-        pytest.skip("a collapsed lung pulls heart and diaphragm")
+        pytest.skip("a collapsed lung moves heart and diaphragm")
     changed = np.abs(found.image - plain.image) > 0.5
     # a thin fringe of lung is not in the mask, and an edge is two voxels wide
     near = ndimage.binary_dilation(found.lesions[name] | (plain.organs == RIGHT), np.ones((3, 3, 3)), iterations=2)
@@ -192,7 +192,7 @@ def test_a_finding_leaves_the_rest_as_it_is(found, plain, name):
         assert change[~close].sum() < 0.01 * change.sum()
 
 
-def test_a_collapsed_lung_pulls_the_heart_and_lifts_the_diaphragm(plain):
+def test_collapsed_lung_moves_heart_and_diaphragm(plain):
     phantom = make(collapse="right", severity=0.95)
     assert phantom.report.startswith("There is complete atelectasis of the right lung.")
     hearts = [ras(p)[0][is_a(p, "heart")].mean() for p in (plain, phantom)]
@@ -201,7 +201,7 @@ def test_a_collapsed_lung_pulls_the_heart_and_lifts_the_diaphragm(plain):
     np.testing.assert_array_equal(phantom.lesions["collapse"], phantom.organs == RIGHT)
 
 
-def test_labels_places_and_report_agree(found, name):
+def test_labels_locations_and_report_agree(found, name):
     expected = {
         "mass": {"lung mass"},
         "effusion": {"pleural effusion", "atelectasis"},
@@ -227,14 +227,14 @@ def test_the_report_of_a_healthy_patient(plain):
 
 
 @pytest.mark.parametrize(("value", "places"), [("right", [1, 0, 0]), ("left", [0, 0, 1]), ("both", [1, 0, 1])])
-def test_sides_are_chosen_by_name(value, places):
+def test_side_is_chosen_by_name(value, places):
     phantom = make(effusion=value)
     assert phantom.locations[CHEST_CT_LABELS.index("pleural effusion")].tolist() == places
     x = ras(phantom)[0][phantom.lesions["effusion"]]
     assert ((x > 10).any(), (x < -10).any()) == (places[0] == 1, places[2] == 1)
 
 
-def test_true_lets_the_seed_choose_a_side_and_false_draws_nothing():
+def test_true_draws_a_random_side_and_false_nothing():
     small = {"shape": (16, 12, 12), "spacing": (24.0, 24.0, 24.0)}
     place = CHEST_CT_LABELS.index("pneumothorax")
     sides = [make(seed, pneumothorax=True, **small).locations[place].tolist() for seed in range(7)]
@@ -242,8 +242,8 @@ def test_true_lets_the_seed_choose_a_side_and_false_draws_nothing():
     assert make(0, pneumothorax=False, mass=None, **small).lesions == {}
 
 
-def test_switches_do_not_disturb_each_other():
-    """A mass stays where it is when a pneumothorax comes into the other lung."""
+def test_findings_do_not_change_each_other():
+    """A mass does not change if the other lung gets a pneumothorax."""
     one, two = make(mass="left"), make(mass="left", pneumothorax="right")
     np.testing.assert_array_equal(one.lesions["mass"], two.lesions["mass"])
     left = one.organs == LEFT
@@ -252,21 +252,21 @@ def test_switches_do_not_disturb_each_other():
     assert two.labels.sum() == 2
 
 
-def test_nodules_are_counted_placed_and_measured():
+def test_nodules_agree_with_report_and_labels():
     fine = make(6, nodules=3, shape=(150, 110, 120), spacing=(2.2, 2.2, 2.2))
     mask = fine.lesions["nodule"]
     spots, count = ndimage.label(mask, np.ones((3, 3, 3)))
     assert count == 3
     assert fine.report.count("nodule of") == 3
-    # diameters in the report are those of the masks, of which the lung cuts off what reaches the pleura
-    told = sorted(int(word) for word in fine.report.replace("mm", "").split() if word.isdigit())
+    # the report has the diameters of whole nodules, the masks end at the pleura
+    reported = sorted(int(word) for word in fine.report.replace("mm", "").split() if word.isdigit())
     volumes = ndimage.sum_labels(mask, spots, range(1, 4)) * 2.2**3
     measured = sorted((6 * volumes / np.pi) ** (1 / 3))
-    assert 6 <= told[0] <= told[-1] <= 24
-    assert max(measured) <= max(told) + 2.2
-    assert min(measured) > 0.5 * min(told)
+    assert 6 <= reported[0] <= reported[-1] <= 24
+    assert max(measured) <= max(reported) + 2.2
+    assert min(measured) > 0.5 * min(reported)
     assert fine.labels[CHEST_CT_LABELS.index("lung nodule")] == 1
-    assert fine.labels[CHEST_CT_LABELS.index("lung nodulegr1cm")] == (max(told) > 10)
+    assert fine.labels[CHEST_CT_LABELS.index("lung nodulegr1cm")] == (max(reported) > 10)
     sides = {word for word in ("right", "left") if f"{word} upper" in fine.report or f"{word} lower" in fine.report}
     places = fine.locations[CHEST_CT_LABELS.index("lung nodule")]
     x = ras(fine)[0][mask]
@@ -280,11 +280,11 @@ def test_a_more_severe_finding_is_larger(name):
     assert sizes[0] < sizes[1] < sizes[2]
 
 
-def test_an_offset_is_added_to_every_voxel(plain):
+def test_offset_is_added_to_every_voxel(plain):
     np.testing.assert_allclose(make(hu_offset=1024.0).image, plain.image + 1024.0, atol=1e-3)
 
 
-def test_noise_has_the_deviation_asked_for_and_nothing_falls_below_the_scale(plain):
+def test_noise_has_its_deviation_and_is_clipped_at_minus_1024(plain):
     noisy = make(noise=30.0)
     deep = ndimage.binary_erosion(is_a(plain, "heart", "muscle"), iterations=1)
     assert (noisy.image - plain.image)[deep].std() == pytest.approx(30.0, rel=0.15)
@@ -302,11 +302,11 @@ def test_off_centre_moves_the_patient_in_ras_mm(plain, off_centre):
     assert (moved.organs == rolled)[inner].mean() > 0.998
 
 
-def test_rotation_turns_the_patient_to_the_left_and_leaves_gravity(plain):
+def test_rotation_turns_the_patient_but_not_gravity(plain):
     turned = make(rotation=20.0)
     vectors = [centre(p, RIGHT)[:2] - centre(p, LEFT)[:2] for p in (plain, turned)]
     angles = [np.degrees(np.arctan2(y, x)) for x, y in vectors]
-    # anticlockwise seen from the head: what lay to the right comes to the front
+    # anticlockwise seen from the head: the right side moves to the front
     assert angles[1] - angles[0] == pytest.approx(20.0, abs=1.5)
     volumes = [np.count_nonzero(p.organs == RIGHT) for p in (plain, turned)]
     assert volumes[1] == pytest.approx(volumes[0], rel=0.02)
@@ -318,7 +318,7 @@ def test_rotation_turns_the_patient_to_the_left_and_leaves_gravity(plain):
     np.testing.assert_array_equal(is_a(turned, "table")[bare], is_a(plain, "table")[bare])
 
 
-def test_a_cropped_view_cuts_both_lungs_and_keeps_the_rest_in_place(plain):
+def test_cropped_view_cuts_both_lungs(plain):
     cropped = make(cropped=True)
     assert cropped.image.shape[0] < plain.image.shape[0]
     assert (cropped.organs[0] == RIGHT).any()
@@ -329,7 +329,7 @@ def test_a_cropped_view_cuts_both_lungs_and_keeps_the_rest_in_place(plain):
     np.testing.assert_array_equal(cropped.organs, plain.organs[part])
 
 
-def test_arms_change_what_lies_beside_the_chest_alone(plain):
+def test_arms_change_only_the_sides(plain):
     down = make(arms="down")
     np.testing.assert_array_equal(down.organs, plain.organs)
     changed = down.structures != plain.structures

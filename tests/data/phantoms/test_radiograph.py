@@ -1,13 +1,16 @@
-"""The radiograph phantom: what is asked for is there, lies in its box, changes nothing else, and cannot be guessed."""
+"""Tests of the radiograph phantom: findings, their boxes, exposure, and no shortcut from image to label."""
 
 import numpy as np
 import pytest
 
 from monai_pylon.data import RADIOGRAPH_FINDINGS, phantom_radiograph
+from monai_pylon.data.phantoms.projection import Detector, PatientPose
+from monai_pylon.data.phantoms.radiograph import expose
+from monai_pylon.data.phantoms.radiograph_chest import ChestLayers
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 
 SIZE = 96
-#: Median area of the published boxes, % of the picture.
+#: Median area of the published boxes, % of the radiograph.
 REAL_AREAS = {
     "Atelectasis": 1.9,
     "Cardiomegaly": 17.0,
@@ -21,18 +24,18 @@ REAL_AREAS = {
 
 
 def inside(box, size):
-    """(H, W), True in every pixel that a box touches."""
+    """Return (H, W), True in every pixel that a box touches."""
     rows, columns = np.mgrid[0:size, 0:size]
     return (columns + 1 > box[0]) & (columns < box[2]) & (rows + 1 > box[1]) & (rows < box[3])
 
 
 def share(boxes, size):
-    """Area of boxes in % of the picture."""
+    """Return the area of boxes, % of the radiograph."""
     return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1]) / size**2 * 100
 
 
 def auc(values, positive):
-    """Chance that a positive lies above a negative."""
+    """Return the probability that a positive has a larger value than a negative."""
     above = values[positive][:, None] - values[~positive][None, :]
     return (above > 0).mean() + 0.5 * (above == 0).mean()
 
@@ -53,7 +56,7 @@ def name(request):
 
 @pytest.fixture(scope="module")
 def radiographs(name):
-    """48 radiographs with one finding of a class."""
+    """Render 48 radiographs with one finding of a class."""
     return [phantom_radiograph(seed, SIZE, findings=[name]) for seed in range(48)]
 
 
@@ -77,14 +80,14 @@ def test_shapes_types_and_range(normal):
         assert (radiograph.lungs.dtype, radiograph.lungs.shape) == (bool, (2, SIZE, SIZE))
 
 
-def test_the_same_seed_is_the_same_radiograph_bit_by_bit(normal):
+def test_same_seed_gives_same_radiograph_bit_by_bit(normal):
     np.random.seed(12345)
     assert same(phantom_radiograph(5, SIZE, findings=[]), normal[5])
     assert same(phantom_radiograph(np.int64(7), 64), phantom_radiograph(7, 64))
     assert not np.array_equal(normal[5].image, normal[6].image)
 
 
-def test_what_is_asked_for_is_labelled_and_boxed_once(radiographs, name):
+def test_requested_finding_has_one_label_and_one_box(radiographs, name):
     wanted = CHEST_XRAY14_LABELS.index(name)
     for radiograph in radiographs:
         assert np.flatnonzero(radiograph.labels).tolist() == [wanted]
@@ -94,19 +97,19 @@ def test_what_is_asked_for_is_labelled_and_boxed_once(radiographs, name):
         assert 0 <= y1 < y2 <= SIZE
 
 
-def test_a_box_holds_all_that_its_finding_changes(radiographs, normal, name):
+def test_box_contains_the_whole_change_of_its_finding(radiographs, normal, name):
     for radiograph, before in zip(radiographs, normal, strict=True):
         change = np.abs(radiograph.image - before.image)[0]
         within = inside(radiograph.boxes[0], SIZE)
         assert change[~within].max() < 0.012
         assert change[within].sum() > 0.97 * change.sum()
-        # and it can be seen
+        # and the change is visible
         assert change.max() > 0.025
 
 
-def test_a_box_is_not_larger_than_its_finding(radiographs, normal, name):
+def test_box_is_not_larger_than_its_finding(radiographs, normal, name):
     if name == "Cardiomegaly":
-        pytest.skip("the box holds the whole heart, not its growth alone")
+        pytest.skip("the box contains the whole heart, not its enlargement only")
     for radiograph, before in zip(radiographs, normal, strict=True):
         change = np.abs(radiograph.image - before.image)[0]
         rows, columns = np.nonzero(change > 0.002)
@@ -129,20 +132,20 @@ def test_side_and_report_agree(radiographs, name):
         assert ("right" in first, "left" in first) == (right > left, left > right)
 
 
-def test_an_enlarged_heart_lies_in_the_middle_and_to_the_left(normal):
+def test_enlarged_heart_lies_left_of_the_middle(normal):
     for seed, before in enumerate(normal[:8]):
         radiograph = phantom_radiograph(seed, SIZE, findings=["Cardiomegaly"])
         assert radiograph.report.startswith("The heart is enlarged")
         x1, _, x2, y2 = radiograph.boxes[0, :4]
         columns = np.flatnonzero(before.lungs.any(axis=(0, 1)))
         middle, width = columns.mean(), np.ptp(columns)
-        # the patient's left is the picture's right
+        # the patient's left is on the right of the image
         assert x1 < middle < 0.5 * (x1 + x2) < middle + 0.25 * width
         assert 0.5 < (x2 - x1) / width < 0.9
         assert y2 > np.flatnonzero(before.lungs.any(axis=(0, 2))).mean()
 
 
-def test_both_sides_come(radiographs, name):
+def test_both_sides_occur(radiographs, name):
     if name != "Cardiomegaly":
         sides = ["right" in radiograph.report.split(". ")[0] for radiograph in radiographs]
         assert 0.2 < np.mean(sides) < 0.8
@@ -165,7 +168,7 @@ def test_the_report_of_a_normal_radiograph(normal):
     }
 
 
-def test_a_finding_leaves_the_others_as_they_are():
+def test_finding_does_not_change_the_others():
     for seed in range(6):
         one = phantom_radiograph(seed, SIZE, findings=["Pneumothorax"])
         two = phantom_radiograph(seed, SIZE, findings=["Nodule", "Pneumothorax"])
@@ -180,7 +183,7 @@ def test_the_order_of_findings_does_not_matter():
     assert same(phantom_radiograph(3, 64, findings=names), phantom_radiograph(3, 64, findings=tuple(names[::-1])))
 
 
-def test_two_of_a_class_are_two_boxes():
+def test_repeated_finding_has_a_box_in_each_lung():
     radiograph = phantom_radiograph(4, SIZE, findings=["Effusion", "Effusion"])
     assert radiograph.boxes.shape == (2, 5)
     assert (
@@ -191,7 +194,7 @@ def test_two_of_a_class_are_two_boxes():
     assert radiograph.labels.sum() == 1
 
 
-def test_no_finding_is_lost_among_others():
+def test_all_findings_fit_into_one_radiograph():
     for seed in range(6):
         radiograph = phantom_radiograph(seed, 64, findings=RADIOGRAPH_FINDINGS)
         assert radiograph.labels[:8].all()
@@ -199,7 +202,7 @@ def test_no_finding_is_lost_among_others():
 
 
 @pytest.mark.parametrize("size", [64, 250, 512])
-def test_boxes_and_lungs_scale_with_the_picture(size):
+def test_boxes_and_lungs_scale_with_the_size(size):
     for seed, names in ((2, ["Mass", "Effusion"]), (3, ["Cardiomegaly", "Pneumonia"])):
         small, large = (phantom_radiograph(seed, pixels, findings=names) for pixels in (128, size))
         np.testing.assert_allclose(large.boxes[:, :4] / size, small.boxes[:, :4] / 128, atol=0.035)
@@ -215,7 +218,7 @@ def test_lungs_lie_on_their_sides_and_are_dark(normal):
         assert (right & left).sum() < 0.02 * right.sum()
         assert 0.07 < right.mean() < 0.25
         assert 0.05 < left.mean() < 0.25
-        # the belly below them is brighter
+        # the abdomen below them is brighter
         assert np.median(radiograph.image[0][right]) + 0.15 < np.median(
             radiograph.image[0, -SIZE // 8 :, SIZE // 4 : -SIZE // 4]
         )
@@ -233,7 +236,7 @@ def test_the_view_can_be_chosen():
     assert same(phantom_radiograph(8, SIZE, findings=["Mass"]), {"AP": ap, "PA": pa}[phantom_radiograph(8, 64).view])
 
 
-def test_the_seed_draws_normal_radiographs_and_radiographs_with_one_or_more(mixed):
+def test_seed_draws_no_one_or_several_findings(mixed):
     counts = np.array([radiograph.labels.sum() for radiograph in mixed])
     assert 0.35 < (counts == 0).mean() < 0.55
     assert 0.05 < (counts > 1).mean() < 0.3
@@ -242,19 +245,19 @@ def test_the_seed_draws_normal_radiographs_and_radiographs_with_one_or_more(mixe
 
 
 @pytest.mark.parametrize("measure", [np.mean, np.median, np.std])
-def test_a_finding_cannot_be_read_from_the_gray_values_as_a_whole(radiographs, normal, measure):
-    """The same patients with and without: only the finding itself can tell them apart."""
+def test_global_gray_values_do_not_reveal_a_finding(radiographs, normal, measure):
+    """The same patients with and without a finding differ only in the finding itself."""
     values = np.array([measure(radiograph.image) for radiograph in [*radiographs, *normal]])
     assert 0.35 < auc(values, np.arange(len(values)) < len(radiographs)) < 0.65
 
 
 @pytest.mark.parametrize("measure", [np.mean, np.median, np.std])
-def test_sick_from_well_cannot_be_read_from_the_gray_values_as_a_whole(mixed, measure):
+def test_global_gray_values_do_not_reveal_whether_there_is_a_finding(mixed, measure):
     values = np.array([measure(radiograph.image) for radiograph in mixed])
     assert 0.4 < auc(values, np.array([radiograph.labels.any() for radiograph in mixed])) < 0.6
 
 
-def test_labels_cannot_be_read_from_the_view(mixed):
+def test_view_does_not_reveal_labels(mixed):
     portable = np.array([radiograph.view == "AP" for radiograph in mixed])
     sick = np.array([radiograph.labels.any() for radiograph in mixed])
     assert abs(portable[sick].mean() - portable[~sick].mean()) < 0.12
@@ -278,3 +281,43 @@ def test_labels_cannot_be_read_from_the_view(mixed):
 def test_bad_arguments_are_named(arguments, error, message):
     with pytest.raises(error, match=message):
         phantom_radiograph(**arguments)
+
+
+@pytest.fixture
+def chest():
+    """Two lungs, squares of 100 mm of gas, in 200 mm of soft tissue."""
+    lungs = np.zeros((2, 64, 64), np.float32)
+    lungs[0, 10:40, 8:28] = lungs[1, 10:40, 36:56] = 100.0
+    return ChestLayers(lungs, lungs, np.full((64, 64), 200.0, np.float32))
+
+
+def exposed(chest, absorption, view="PA", seed=0, noise=1):
+    dice = np.random.default_rng(seed), np.random.default_rng(noise)
+    return expose(Detector(64, 400.0, PatientPose()), chest, absorption, *dice, view)
+
+
+def test_more_tissue_is_brighter(chest):
+    bare = chest.solid - chest.gas.sum(axis=0)
+    image = exposed(chest, bare)
+    assert image[:40][bare[:40] == 100].max() < image[50:, 20:40].min()
+    assert np.median(exposed(chest, bare + 20.0) - image) > 0.01
+
+
+@pytest.mark.parametrize("view", ["PA", "AP"])
+def test_gray_values_of_lungs_and_abdomen_depend_on_the_view(chest, view):
+    bare = chest.solid - chest.gas.sum(axis=0)
+    images = [exposed(chest, bare, view, seed)[16:-16] for seed in range(30)]
+    lung, soft = ([np.median(image[bare[16:-16] == value]) for image in images] for value in (100.0, 200.0))
+    low, high = ((0.2, 0.42), (0.78, 0.92)) if view == "PA" else ((0.28, 0.5), (0.68, 0.84))
+    assert low[0] - 0.01 < min(lung) < max(lung) < low[1] + 0.01
+    assert high[0] - 0.01 < min(soft) < max(soft) < high[1] + 0.01
+
+
+def test_finding_brightens_its_own_pixels_only(chest):
+    bare = chest.solid - chest.gas.sum(axis=0)
+    filled = bare.copy()
+    filled[20:30, 12:20] += 60.0
+    change = exposed(chest, filled) - exposed(chest, bare)
+    assert change[20:30, 12:20].min() > 0.05
+    change[20:30, 12:20] = 0
+    assert not change.any()

@@ -1,4 +1,4 @@
-"""Shapes in millimetres, against numbers worked out by hand and the nearest point of a densely drawn surface."""
+"""Tests of the shapes, against hand-computed depths and the nearest point of a densely sampled surface."""
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from monai_pylon.data.phantoms.shapes import (
 
 
 def at(*points):
-    """Points as three arrays (K,) of coordinates."""
+    """Return points as three arrays (K,) of coordinates."""
     return np.array(points, dtype=float).T
 
 
@@ -30,12 +30,12 @@ def test_cover_by_hand(depth, edge, share):
 def test_depth_in_an_ellipsoid_by_hand():
     ball = Ellipsoid((10, 20, 30), (4, 6, 8))
     points = at((14, 20, 30), (10, 26, 30), (10, 20, 38), (11, 20, 30), (10, 20, 40), (16, 20, 30))
-    # on an axis the depth is the distance to the surface, at the centre the smallest radius
+    # on an axis the depth is the distance to the surface, at the center the smallest radius
     np.testing.assert_allclose(ball.depth(*points), [0, 0, 0, 3, -2, -2], atol=1e-6)
     assert ball.depth(*at((10, 20, 30)))[0] == 4
 
 
-def test_a_turned_ellipsoid_turns_anticlockwise_seen_from_the_head():
+def test_ellipsoid_rotates_anticlockwise_seen_from_the_head():
     ball = Ellipsoid((0, 0, 0), (10, 2, 2), angle=np.pi / 2)
     np.testing.assert_allclose(ball.depth(*at((0, 10, 0), (0, 9, 0), (2, 0, 0))), [0, 1, 0], atol=1e-6)
     aslant = Ellipsoid((0, 0, 0), (10, 2, 2), angle=np.pi / 4)
@@ -44,7 +44,7 @@ def test_a_turned_ellipsoid_turns_anticlockwise_seen_from_the_head():
     assert aslant.depth(*at((end, -end, 0))) < -3
 
 
-def test_depth_near_a_surface_is_nearly_the_distance():
+def test_depth_near_the_surface_is_nearly_the_distance():
     radii = np.array([20.0, 30.0, 45.0])
     rng = np.random.default_rng(0)
     surface = rng.normal(size=(200_000, 3))
@@ -57,7 +57,7 @@ def test_depth_near_a_surface_is_nearly_the_distance():
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.6])
-def test_a_box_holds_its_ellipsoid(angle):
+def test_box_contains_its_ellipsoid(angle):
     ball = Ellipsoid((5, -3, 2), (10, 4, 7), angle)
     low, high = ball.box(margin=1.0)
     points = np.random.default_rng(1).uniform(-30, 30, (5000, 3))
@@ -74,7 +74,7 @@ def test_depth_in_a_cone_by_hand():
     np.testing.assert_allclose(radius, [3, 3, 2, 2, 4, 4, 4], atol=1e-6)
 
 
-def test_a_cone_without_length_is_a_ball():
+def test_cone_without_length_is_a_sphere():
     depth, _ = cone_depth(np.array([1, 2, 3, 1, 2, 3, 5, 5.0]), *at((1, 2, 3), (1, 2, 9)))
     np.testing.assert_allclose(depth, [5, -1])
 
@@ -85,7 +85,7 @@ def test_a_tube_is_as_deep_as_the_deepest_of_its_cones():
     np.testing.assert_allclose(tube.depth(*at((5, 0, 0), (10, 5, 0), (10, 5, 3))), [1.5, 2.0, -1.0], atol=1e-6)
 
 
-def test_balls_along_a_tube():
+def test_spheres_along_a_tube():
     tube = Tube(np.array([[0, 0, 0], [30, 0, 0], [30, 40, 0.0]]), np.array([1.0, 4.0, 4.0]))
     balls = tube.spheres(step=10.0)
     assert balls.shape == (8, 4)
@@ -100,7 +100,7 @@ def test_a_superellipse_by_hand():
     assert superellipse_depth(np.array(corner), np.array(corner), 100, 100) == pytest.approx(0, abs=1e-9)
 
 
-def test_reach_and_depth_of_a_superellipse_tell_of_the_same_border():
+def test_reach_and_depth_of_a_superellipse_agree():
     x = np.linspace(-99, 99, 41)
     border = superellipse_reach(x, 100.0, 60.0)
     np.testing.assert_allclose(superellipse_depth(x, border, 100.0, 60.0), 0, atol=1e-9)
@@ -109,7 +109,7 @@ def test_reach_and_depth_of_a_superellipse_tell_of_the_same_border():
     assert superellipse_reach(np.array(5.0), 100.0, -1.0) == 0.0
 
 
-def test_a_grid_says_where_its_voxels_lie_in_the_patient():
+def test_grid_has_patient_coordinates():
     grid = Grid([np.arange(3.0), np.arange(2.0), np.arange(4.0)], shift=(1.0, 0.0, -2.0))
     assert grid.shape == (3, 2, 4)
     assert grid.x.ravel().tolist() == [-1, 0, 1]
@@ -117,17 +117,17 @@ def test_a_grid_says_where_its_voxels_lie_in_the_patient():
     assert grid.up is grid.y
 
 
-def test_a_turned_grid_turns_the_patient_to_the_left():
+def test_angle_turns_the_patient_to_the_left():
     quarter = Grid([np.array([0.0, 5.0]), np.array([0.0, 7.0]), np.zeros(1)], angle=np.pi / 2)
-    # what lies in front in the scanner is the right side of a patient who is turned to the left
+    # the front of the scanner is the right side of a patient who is turned to the left
     np.testing.assert_allclose(quarter.x[0, :, 0], [0, 7], atol=1e-5)
     np.testing.assert_allclose(quarter.y[:, 0, 0], [0, -5], atol=1e-5)
-    # gravity stays the scanner's
+    # gravity follows the scanner
     np.testing.assert_allclose(quarter.up[:, :, 0], [[0, 7], [0, 7]], atol=1e-5)
 
 
 @pytest.mark.parametrize("angle", [0.0, 0.5])
-def test_a_crop_holds_all_voxels_in_a_box(angle):
+def test_crop_contains_all_voxels_in_a_box(angle):
     rng = np.random.default_rng(3)
     grid = Grid([np.arange(-20.0, 20, 2), np.arange(20.0, -20, -2), np.arange(-9.0, 9, 3)], angle, (2.0, -1.0, 0.5))
     for _ in range(20):
@@ -145,5 +145,5 @@ def test_a_crop_holds_all_voxels_in_a_box(angle):
         np.testing.assert_array_equal(cropped.x + 0 * cropped.y, (grid.x + 0 * grid.y)[where[:2]])
 
 
-def test_a_crop_beside_the_grid_is_nothing():
+def test_crop_beside_the_grid_is_none():
     assert Grid([np.arange(3.0)] * 3).crop(Box((50, 0, 0), (60, 1, 1))) is None

@@ -1,1 +1,1 @@
-"""The comparison of the PYLON paper (Table 2) in miniature: ``python -m tests.experiments.pylon_evidence``."""
+"""Table 2 of the PYLON paper in miniature: ``python -m tests.experiments.pylon_evidence``."""

@@ -1,7 +1,7 @@
-"""``python -m tests.experiments.pylon_evidence phantoms`` and then ``real``: train, test, write the results as JSON.
+"""Command line of the comparison: ``python -m tests.experiments.pylon_evidence phantoms``, then the same with ``real``.
 
-It can be stopped and goes on where it was: each run that is done lies in the folder of runs. The tables and plots of
-docs/researchers/pylon_evidence.md are made from the JSON.
+It trains and tests the networks and writes the results as JSON. A new start resumes after the finished runs, which are
+kept in a folder. The tables and plots of docs/researchers/pylon_evidence.md are made from the JSON.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _state_of(run: Run, runs: Path) -> Path:
 
 
 def _do(run: Run, radiographs: Radiographs, runs: Path, weights: Path | None) -> None:
-    """One run, and before it the one that it starts from, unless they are done."""
+    """Do a run, and before it the run that it starts from, unless they are finished."""
     done = runs / f"{run.key}.json"
     if done.is_file():
         return
@@ -40,7 +40,7 @@ def _do(run: Run, radiographs: Radiographs, runs: Path, weights: Path | None) ->
     if before is not None and before.data == run.data:
         _do(before, radiographs, runs, weights)
     if before is not None and not _state_of(before, runs).is_file():
-        raise SystemExit(f"{run.key} starts from {before.key}: do that first, by {COMMAND} {before.data}")
+        raise SystemExit(f"{run.key} starts from {before.key}. First run {COMMAND} {before.data}")
     state = torch.load(_state_of(before, runs), weights_only=True) if before else None
     start = time.perf_counter()
 
@@ -49,19 +49,19 @@ def _do(run: Run, radiographs: Radiographs, runs: Path, weights: Path | None) ->
 
     left_out = radiographs.folds == run.fold
     figures, network = do_run(
-        run.recipe, radiographs.of(~left_out), radiographs.of(left_out), run.seed, state, weights, progress
+        run.settings, radiographs.of(~left_out), radiographs.of(left_out), run.seed, state, weights, progress
     )
     if before is None:
         torch.save(network.encoder.state_dict(), _state_of(run, runs))  # type: ignore[union-attr]
     elif run.name in ("backbone", "pylon"):
-        torch.save(network.state_dict(), _state_of(run, runs))  # to look at
-    record = {"name": run.name, "fold": run.fold, "seed": run.seed, "recipe": asdict(run.recipe), **figures}
+        torch.save(network.state_dict(), _state_of(run, runs))  # for inspection
+    record = {"name": run.name, "fold": run.fold, "seed": run.seed, "recipe": asdict(run.settings), **figures}
     done.write_text(json.dumps(record), encoding="utf-8")
     progress(f"point localization {figures['point']:.3f}, AUROC {figures['auroc']:.3f}")
 
 
 def _instances(radiographs: Radiographs) -> list[dict[str, object]]:
-    """By fold: patient (a running number) and class of every instance, in the order of the runs' hits."""
+    """Return patient (a running number) and class of every instance by fold, in the order of the runs' hits."""
     folds, numbers = [], {name: number for number, name in enumerate(dict.fromkeys(radiographs.patients))}
     for fold in sorted(set(radiographs.folds.tolist())):
         part = radiographs.of(radiographs.folds == fold)
@@ -75,7 +75,7 @@ def _instances(radiographs: Radiographs) -> list[dict[str, object]]:
 
 
 def _lines(result: dict[str, Any]) -> str:
-    """JSON with a line for each entry, and for each item of a list of tables: a change shows as a few lines."""
+    """Format JSON with one line per entry and per item of a list of tables, so that a diff shows few lines."""
     entries = []
     for name, value in result.items():
         rows = isinstance(value, list) and value and isinstance(value[0], dict)
@@ -85,34 +85,36 @@ def _lines(result: dict[str, Any]) -> str:
 
 
 def main() -> None:
-    """Read the arguments, do the runs, gather the results."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", choices=("real", "phantoms"))
-    parser.add_argument("--folds", type=int, nargs="+", help="left out in turn; all four, or one of the phantoms'")
+    parser.add_argument(
+        "--folds", type=int, nargs="+", help="folds to test on; default: all four, or the first of the phantoms"
+    )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--phantoms", type=int, default=2000)
     parser.add_argument("--weights", type=Path, default=DATA / "weights" / "resnet18_imagenet_partial.npz")
-    parser.add_argument("--runs", type=Path, default=Path("evidence_runs"), help="folder of single runs")
+    parser.add_argument("--runs", type=Path, default=Path("evidence_runs"), help="folder of the finished runs")
     parser.add_argument("--output", type=Path, default=RESULTS)
-    parser.add_argument("--quick", action="store_true", help="one epoch at 64 pixels: to see that it runs")
-    chosen = parser.parse_args()
+    parser.add_argument("--quick", action="store_true", help="one epoch at 64 pixels, as a trial")
+    args = parser.parse_args()
     torch.set_num_threads(1)
-    chosen.runs.mkdir(parents=True, exist_ok=True)
-    folds = tuple(chosen.folds or ((0, 1, 2, 3) if chosen.data == "real" else (0,)))
-    todo = plan(chosen.data, folds, tuple(chosen.seeds))
-    if chosen.quick:
-        todo = [run._replace(recipe=run.recipe.but(epochs=1, first_epochs=1, size=64)) for run in todo]
-    size = todo[0].recipe.size
-    radiographs = real_radiographs(size) if chosen.data == "real" else phantom_radiographs(chosen.phantoms, size)
+    args.runs.mkdir(parents=True, exist_ok=True)
+    folds = tuple(args.folds or ((0, 1, 2, 3) if args.data == "real" else (0,)))
+    todo = plan(args.data, folds, tuple(args.seeds))
+    if args.quick:
+        todo = [run._replace(settings=run.settings.but(epochs=1, first_epochs=1, size=64)) for run in todo]
+    size = todo[0].settings.size
+    radiographs = real_radiographs(size) if args.data == "real" else phantom_radiographs(args.phantoms, size)
     for run in todo:
-        _do(run, radiographs, chosen.runs, chosen.weights)
-    done = sorted(chosen.runs.glob(f"{chosen.data}-*.json"))
+        _do(run, radiographs, args.runs, args.weights)
+    done = sorted(args.runs.glob(f"{args.data}-*.json"))
     records = [json.loads(file.read_text(encoding="utf-8")) for file in done]
     boxes = torch.cat(radiographs.boxes)
     areas = (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
     versions = {"torch": torch.__version__, "monai": monai.__version__, "numpy": np.__version__}
     result = {
-        "command": f"{COMMAND} {chosen.data}",
+        "command": f"{COMMAND} {args.data}",
         "device": f"CPU, one thread, bfloat16 where a convolution can ({platform.machine()})",
         "versions": {**versions, "python": platform.python_version()},
         "chance": float(areas.mean()) / size**2,
@@ -120,8 +122,8 @@ def main() -> None:
         "instances": _instances(radiographs),
         "runs": records,
     }
-    chosen.output.mkdir(parents=True, exist_ok=True)
-    (chosen.output / f"pylon_{chosen.data}.json").write_text(_lines(result), encoding="utf-8")
+    args.output.mkdir(parents=True, exist_ok=True)
+    (args.output / f"pylon_{args.data}.json").write_text(_lines(result), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""Which runs the comparison is made of, in the order in which they are done."""
+"""Runs of the comparison, in their order."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from tests.experiments.pylon_evidence.training import Recipe
+from tests.experiments.pylon_evidence.training import TrainingSettings
 
-#: The networks that are compared, by their names in the bundle's networks.json; others are set against the first.
+#: Networks of the comparison by their names in the bundle's networks.json; the first is the baseline.
 NETWORKS = ("backbone", "pylon", "pan_no_gap", "pan", "pylon_2up", "pylon_1up", "fpn_bn", "fpn", "li2018")
 
 
@@ -14,40 +14,40 @@ class Run(NamedTuple):
     """One training.
 
     Attributes:
-        name: of the row it belongs to.
+        name: Row that the run belongs to.
         data: "real" or "phantoms".
-        fold: which is left out of training and tests.
-        seed: of weights, order and augmentation.
-        recipe: everything else.
+        fold: Fold that is left out of training, for testing.
+        seed: Seed of weights, order and augmentation.
+        settings: All other settings.
     """
 
     name: str
     data: str
     fold: int
     seed: int
-    recipe: Recipe
+    settings: TrainingSettings
 
     @property
     def key(self) -> str:
-        """A file name."""
+        """Name of the run in files."""
         return f"{self.data}-{self.name}-fold{self.fold}-seed{self.seed}"
 
 
 def first(run: Run) -> Run | None:
-    """The run whose encoder or network this one starts from."""
-    if run.recipe.start in ("imagenet", "scratch"):
+    """Return the run whose encoder or network this run starts from; None without one."""
+    if run.settings.start in ("imagenet", "scratch"):
         return None
-    if run.recipe.start == "phantoms":
-        return next(before for before in plan("phantoms", (0,), (run.seed,)) if before.name == run.recipe.network)
-    own = run.recipe
-    alone = Recipe("backbone", epochs=own.first_epochs, size=own.size, batch=own.batch, decoder_rate=own.rate)
-    return run._replace(name=own.start, recipe=alone)
+    if run.settings.start == "phantoms":
+        return next(before for before in plan("phantoms", (0,), (run.seed,)) if before.name == run.settings.network)
+    own = run.settings
+    alone = TrainingSettings("backbone", epochs=own.first_epochs, size=own.size, batch=own.batch, decoder_rate=own.rate)
+    return run._replace(name=own.start, settings=alone)
 
 
 def plan(data: str, folds: tuple[int, ...], seeds: tuple[int, ...]) -> list[Run]:
-    """The runs of the table, and on real radiographs those that ask what helps PYLON."""
+    """List the runs of the table, and on real radiographs those that vary the training of PYLON."""
     epochs, first_epochs = (3, 6) if data == "real" else (1, 3)
-    main = Recipe("backbone", start="encoder", epochs=epochs, first_epochs=first_epochs)
+    main = TrainingSettings("backbone", start="encoder", epochs=epochs, first_epochs=first_epochs)
     runs = []
     for seed in seeds:
         for fold in folds:
@@ -62,5 +62,5 @@ def plan(data: str, folds: tuple[int, ...], seeds: tuple[int, ...]) -> list[Run]
             "pylon, twice as long": pylon.but(epochs=2 * epochs),
             "pylon, phantoms first": pylon.but(start="phantoms", epochs=first_epochs + epochs),
         }
-        runs += [Run(name, data, folds[0], seed, recipe) for seed in seeds for name, recipe in helps.items()]
+        runs += [Run(name, data, folds[0], seed, settings) for seed in seeds for name, settings in helps.items()]
     return runs

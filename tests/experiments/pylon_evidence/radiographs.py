@@ -1,4 +1,4 @@
-"""Radiographs as tensors in memory, and the paper's augmentation done for a whole batch at once."""
+"""Radiographs as tensors in memory, and the paper's augmentation for a whole batch."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from monai_pylon.workflows.radiographs import read_folds
 DATA = Path(os.environ.get("MONAI_PYLON_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
 MEAN, DEVIATION = 0.4984, 0.2483
 
-#: Radiographs are kept a quarter larger than networks see them, so that a crop still has details.
+#: Factor of the stored size over the input size of the networks, so that a crop keeps its details.
 SPARE = 1.25
 
 
 class Radiographs(NamedTuple):
-    """Radiographs with their truth.
+    """Radiographs with labels and boxes.
 
     Attributes:
-        images: uint8 (N, 1, H, W), larger than what networks see.
-        labels: float32 (N, 14).
-        boxes: N tensors (K, 5), in pixels of the size that networks see.
-        folds: int64 (N,); a patient is in one alone.
+        images: Images uint8 (N, 1, H, W), larger than the networks' input.
+        labels: Labels (N, 14), float32.
+        boxes: N tensors (K, 5) in pixels of the networks' input.
+        folds: Fold (N,) of each radiograph, int64; each patient is in one fold.
         patients: N names, for the bootstrap.
     """
 
@@ -39,20 +39,20 @@ class Radiographs(NamedTuple):
     patients: list[str]
 
     def of(self, chosen: Tensor) -> Radiographs:
-        """Some of the radiographs, chosen (N,) bool."""
+        """Select radiographs by a mask (N,), bool."""
         rows = chosen.nonzero().flatten().tolist()
         boxes, patients = [self.boxes[k] for k in rows], [self.patients[k] for k in rows]
         return Radiographs(self.images[chosen], self.labels[chosen], boxes, self.folds[chosen], patients)
 
 
 def _shrink(image: Tensor, size: int) -> Tensor:
-    """(1, H, W) between 0 and 1 to uint8 (1, size, size)."""
+    """Resize (1, H, W) between 0 and 1 to uint8 (1, size, size)."""
     small = functional.interpolate(image[None].float(), (size, size), mode="bicubic", antialias=True)[0]
     return (small.clamp(0, 1) * 255).round().byte()
 
 
 def real_radiographs(size: int, root: Path = DATA / "nih_chestxray14") -> Radiographs:
-    """The public radiographs, with image-level labels for training, boxes for testing, and the published folds."""
+    """Read the public radiographs with labels for training, boxes for testing, and the published folds."""
     items, folds = chest_xray14_datalist(root, "all"), read_folds(root / "folds.csv")
     read = ReadRadiographd("image")
     images, boxes = [], []
@@ -69,7 +69,7 @@ def real_radiographs(size: int, root: Path = DATA / "nih_chestxray14") -> Radiog
 
 
 def phantom_radiographs(count: int, size: int, num_folds: int = 5) -> Radiographs:
-    """Phantom radiographs with findings as often as readers boxed them; each is a patient of its own."""
+    """Make phantom radiographs with findings as frequent as readers boxed them, one per patient."""
     larger, images, labels, boxes = round(size * SPARE), [], [], []
     for seed in range(count):
         radiograph = phantom_radiograph(seed, size=larger)
@@ -83,16 +83,16 @@ def phantom_radiographs(count: int, size: int, num_folds: int = 5) -> Radiograph
 
 
 def normalize(images: Tensor, size: int) -> Tensor:
-    """uint8 (N, 1, H, W) as a network sees them in a test: (N, 1, size, size)."""
+    """Convert uint8 (N, 1, H, W) to the networks' input (N, 1, size, size) without augmentation."""
     small = functional.interpolate(images.float() / 255, (size, size), mode="bilinear", antialias=True)
     return (small - MEAN) / DEVIATION
 
 
 def augment(images: Tensor, size: int, max_rotation: float, generator: torch.Generator) -> Tensor:
-    """The paper's random transforms in its order and with its strengths, in one resampling.
+    """Apply the paper's random transforms in its order and with its strengths, in one resampling.
 
-    Rotation up to `max_rotation` degrees (p .5, black outside), a crop of 0.7 to 1.0 of the area with sides 3/4 to
-    4/3, mirrored (p .5), brightness and contrast up to 0.5 (p .5), normalised.
+    These are rotation up to `max_rotation` degrees (p .5, black outside), a crop of 0.7 to 1.0 of the area with aspect
+    3/4 to 4/3, a horizontal flip (p .5), brightness and contrast up to 0.5 (p .5), and normalization.
     """
     number = len(images)
 
@@ -108,7 +108,7 @@ def augment(images: Tensor, size: int, max_rotation: float, generator: torch.Gen
     left, top = uniform(-1, 1) * (1 - wide), uniform(-1, 1) * (1 - high)
     mirror = 1 - 2 * sometimes()
     cos, sin = angle.cos(), angle.sin()
-    # from a pixel of the result through mirror and crop to the rotated radiograph, and from there to the radiograph
+    # Map a pixel of the result through flip and crop to the rotated radiograph, and from there to the radiograph.
     crop = torch.stack([wide * mirror, torch.zeros(number), left, torch.zeros(number), high, top], 1).view(-1, 2, 3)
     turn = torch.stack([cos, -sin, sin, cos], 1).view(-1, 2, 2)
     grid = functional.affine_grid(turn @ crop, [number, 1, size, size], align_corners=False)

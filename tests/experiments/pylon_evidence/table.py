@@ -1,6 +1,6 @@
-"""From the results' JSON to the tables of docs/researchers/pylon_evidence.md.
+"""Tables of docs/researchers/pylon_evidence.md from the JSON results.
 
-``python -m tests.experiments.pylon_evidence.table`` writes them into the page, between its marks; a test compares.
+``python -m tests.experiments.pylon_evidence.table`` writes them into the page between HTML comments; a test compares.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from monai_pylon.metrics import Interval, bootstrap_interval
 RESEARCHERS = Path(__file__).resolve().parents[3] / "docs" / "researchers"
 PAGE = RESEARCHERS / "pylon_evidence.md"
 
-#: Rows of the page, by their names in the results.
+#: Titles of the rows by their names in the results.
 TITLES = {
     "backbone": "Backbone",
     "li2018": "Li2018",
@@ -44,7 +44,7 @@ PAPER = {
 
 
 class Row(NamedTuple):
-    """A network over folds and seeds: hits pooled over instances, drawn by patients for the intervals."""
+    """A network over folds and seeds: hits pooled over instances, intervals by resampling patients."""
 
     name: str
     point: Interval
@@ -57,12 +57,12 @@ class Row(NamedTuple):
 
 
 def load(data: str) -> dict[str, Any]:
-    """The results of "real" or "phantoms"."""
+    """Read the results of "real" or "phantoms"."""
     return json.loads((RESEARCHERS / "results" / f"pylon_{data}.json").read_text(encoding="utf-8"))
 
 
 def _hits(runs: list[dict[str, Any]], patients: dict[int, list[int]]) -> tuple[np.ndarray, list[int]]:
-    """Of every instance of the runs' folds, the share of seeds that hit it; and whose it is."""
+    """Return, for every instance of the runs' folds, the share of seeds that hit it, and its patient."""
     values, owners = [], []
     for fold in sorted({run["fold"] for run in runs}):
         seeds = [[int(hit) for hit in run["hits"]] for run in runs if run["fold"] == fold]
@@ -72,7 +72,7 @@ def _hits(runs: list[dict[str, Any]], patients: dict[int, list[int]]) -> tuple[n
 
 
 def summarize(result: dict[str, Any], names: list[str], against: str = "backbone") -> list[Row]:
-    """A row for each name that has runs; differences on the folds and seeds that both have."""
+    """Return a row for each name with runs; differences use the folds and seeds that both networks have."""
     patients = {part["fold"]: part["patients"] for part in result["instances"]}
     rows = []
     for name in names:
@@ -118,7 +118,7 @@ def _interval(found: Interval | None, sign: bool = False) -> str:
 
 
 def comparison(result: dict[str, Any]) -> str:
-    """The table of all networks, in Markdown."""
+    """Return the table of all networks in Markdown."""
     lines = [
         "| network | map | point localization (95 %) | folds | less Backbone (95 %) | boxes | AUROC | the paper |",
         "|---|---|---|---|---|---|---|---|",
@@ -133,7 +133,7 @@ def comparison(result: dict[str, Any]) -> str:
 
 
 def changes(result: dict[str, Any]) -> str:
-    """The table of what was changed for PYLON, on the folds where it was, in Markdown."""
+    """Return the table of changes to the training of PYLON in Markdown, on the folds with such runs."""
     names = sorted({run["name"] for run in result["runs"]} - set(TITLES) - {"encoder"})
     folds = {(run["fold"], run["seed"]) for run in result["runs"] if run["name"] in names}
     part = {**result, "runs": [run for run in result["runs"] if (run["fold"], run["seed"]) in folds]}
@@ -146,7 +146,7 @@ def changes(result: dict[str, Any]) -> str:
 
 
 def filled(page: str) -> str:
-    """The page with its tables made anew."""
+    """Return the page with new tables."""
     real, phantoms = load("real"), load("phantoms")
     tables = {"real": comparison(real), "phantoms": comparison(phantoms), "changes": changes(real)}
     for name, table in tables.items():

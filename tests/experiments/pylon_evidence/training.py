@@ -1,4 +1,4 @@
-"""One training run of the comparison: start an encoder, train on image-level labels, point at findings."""
+"""One training run of the comparison: starting weights, training on image-level labels, and evaluation."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ OVERLAPS = (0.1, 0.25, 0.5)
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How a network is trained; what differs from the paper's recipe has a name.
+class TrainingSettings:
+    """Settings of a training; differences from the paper have a field of their own.
 
     Attributes:
-        network: of the bundle's networks.json.
-        start: "imagenet" (the encoder from the file of partial weights), "scratch", "phantoms" (the whole network as
-            it was trained on phantoms), or the name of an earlier run that trains the encoder as a backbone.
-        epochs: over the training radiographs (the paper: up to 40).
-        first_epochs: of the earlier run.
-        encoder: of all networks.
-        size: rows and columns that networks see.
-        batch: radiographs in a step.
-        rate: the encoder's highest learning rate, in one cycle of Adam (the paper: 1e-4, lowered where it stalls).
-        decoder_rate: that of decoder and head, which start anew (the paper: as the encoder's).
-        max_rotation: of the augmentation, in degrees (the paper: 90).
-        normals: the share of radiographs without finding that an epoch sees, others in the next (the paper: all).
-        softness: a logit in training is the soft maximum (1/r) log mean exp(r x) of its map, with r from 1 to
-            1/softness over the run; 0 is the paper's maximum. Tests take the maximum always.
-        prior_bias: whether the head's bias starts so that the mean logit is that of the label's frequency (the paper
-            does not; it saves the first epoch).
+        network: Network of the bundle's networks.json.
+        start: "imagenet" (encoder from the file of partial weights), "scratch", "phantoms" (whole network as trained on
+            phantoms), or the name of an earlier run that trains the encoder as a backbone.
+        epochs: Epochs over the training radiographs (the paper: up to 40).
+        first_epochs: Epochs of the earlier run.
+        encoder: Encoder of all networks.
+        size: Rows and columns of the networks' input.
+        batch: Radiographs per step.
+        rate: Maximum learning rate of the encoder, in one cycle of Adam (the paper: 1e-4, lowered on a plateau).
+        decoder_rate: Maximum learning rate of decoder and head, which start untrained (the paper: as the encoder's).
+        max_rotation: Maximum rotation of the augmentation in degrees (the paper: 90).
+        normals: Share of the radiographs without finding per epoch, others in the next epoch (the paper: all).
+        softness: In training, a logit is the soft maximum (1/r) log mean exp(r x) of its map, with r from 1 to
+            1/softness over the run. 0 is the paper's maximum. Tests always use the maximum.
+        prior_bias: Whether the bias of the head starts so that the mean logit is that of the label's frequency. The
+            paper does not do this; it saves the first epoch.
     """
 
     network: str
@@ -58,17 +58,18 @@ class Recipe:
     softness: float = 0.0
     prior_bias: bool = True
 
-    def but(self, **changes: Any) -> Recipe:
-        """The same with some changes."""
+    def but(self, **changes: Any) -> TrainingSettings:
+        """Return a copy with some changes."""
         return replace(self, **changes)
 
 
 def start_from_folded(encoder: nn.Module, file: Path, images: Tensor) -> None:
-    """Load a ResNet whose norms were folded into its convolutions, and unfold them on images (N, 1, H, W).
+    """Load a ResNet with norms folded into its convolutions, and unfold them on images (N, 1, H, W).
 
-    A norm gets the mean and variance of what reaches it, and a weight and bias with which it changes nothing but adds
-    the folded bias: so the network computes what the file's does. Convolutions that the file lacks stay as they are,
-    and so do their norms but for their statistics. The three colours' weights are summed: the radiograph is gray.
+    Each norm gets the mean and variance of its input, and a weight and bias that change nothing but add the folded
+    bias, so that the network computes the same as that of the file. Convolutions that the file lacks stay unchanged,
+    and so do their norms except for the statistics. The weights of the three color channels are summed, because
+    radiographs are gray.
     """
     arrays = {name: torch.from_numpy(array) for name, array in np.load(file, allow_pickle=False).items()}
     arrays["conv1.weight"] = arrays["conv1.weight"].sum(1, keepdim=True)
@@ -103,28 +104,28 @@ def start_from_folded(encoder: nn.Module, file: Path, images: Tensor) -> None:
 
 
 def soft_maximum(maps: Tensor, sharpness: float) -> Tensor:
-    """(N, M, h, w) to (N, M): (1/r) log mean exp(r x), between the mean (r to 0) and the maximum (r to infinity)."""
+    """Map (N, M, h, w) to (N, M) by (1/r) log mean exp(r x), between the mean (r to 0) and the maximum."""
     flat = sharpness * maps.flatten(2)
     return (flat.logsumexp(2) - math.log(flat.shape[2])) / sharpness
 
 
 def _start_at_frequency(
-    network: nn.Module, radiographs: Radiographs, recipe: Recipe, score: Callable[[Tensor], Tensor]
+    network: nn.Module, radiographs: Radiographs, settings: TrainingSettings, score: Callable[[Tensor], Tensor]
 ) -> None:
     """Shift the head's bias until the mean logit of some radiographs is the logit of each label's frequency."""
     head = [part for part in network.head.modules() if isinstance(part, nn.Conv2d)][-1]  # type: ignore[union-attr]
     network.train()
     with torch.no_grad():
         chosen = torch.linspace(0, len(radiographs.images) - 1, 64).long()
-        mean = score(normalize(radiographs.images[chosen], recipe.size)).mean(0)
+        mean = score(normalize(radiographs.images[chosen], settings.size)).mean(0)
         frequency = radiographs.labels.mean(0).clamp(1e-3, 1 - 1e-3)
         head.bias.data += frequency.logit() - mean  # type: ignore[union-attr]
 
 
 def train(
-    network: nn.Module, radiographs: Radiographs, recipe: Recipe, seed: int, progress: Callable[[str], None]
+    network: nn.Module, radiographs: Radiographs, settings: TrainingSettings, seed: int, progress: Callable[[str], None]
 ) -> list[float]:
-    """Train in place; the mean loss of each epoch. bfloat16 where a convolution can, float32 else."""
+    """Train in place, in bfloat16 where possible, and return the mean loss of each epoch."""
     generator = torch.Generator().manual_seed(seed)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     encoder = list(network.encoder.parameters())  # type: ignore[union-attr, operator]
@@ -133,31 +134,31 @@ def train(
     optimizer = torch.optim.Adam(groups, fused=True)
     finding = radiographs.labels.any(1)
     found, normal = finding.nonzero().flatten(), (~finding).nonzero().flatten()
-    seen = round(recipe.normals * len(normal))
-    steps = (len(found) + seen) // recipe.batch
+    seen = round(settings.normals * len(normal))
+    steps = (len(found) + seen) // settings.batch
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, [recipe.rate, recipe.decoder_rate], total_steps=recipe.epochs * steps
+        optimizer, [settings.rate, settings.decoder_rate], total_steps=settings.epochs * steps
     )
     sharpness = 1.0
 
     def score(x: Tensor) -> Tensor:
         with torch.autocast("cpu", torch.bfloat16):
             found = network.explain(x)  # type: ignore[operator]
-        return soft_maximum(found.attention, sharpness) if recipe.softness else found.logits.float()
+        return soft_maximum(found.attention, sharpness) if settings.softness else found.logits.float()
 
-    if recipe.prior_bias:
-        _start_at_frequency(network, radiographs, recipe, score)
+    if settings.prior_bias:
+        _start_at_frequency(network, radiographs, settings, score)
     losses = []
     network.train()
-    for epoch in range(recipe.epochs):
+    for epoch in range(settings.epochs):
         some = normal[torch.randperm(len(normal), generator=generator)[:seen]]
         order, total = torch.cat([found, some]), 0.0
         order = order[torch.randperm(len(order), generator=generator)]
         for step in range(steps):
-            chosen = order[step * recipe.batch : (step + 1) * recipe.batch]
-            if recipe.softness:
-                sharpness = recipe.softness ** -((epoch * steps + step) / (recipe.epochs * steps))
-            x = augment(radiographs.images[chosen], recipe.size, recipe.max_rotation, generator)
+            chosen = order[step * settings.batch : (step + 1) * settings.batch]
+            if settings.softness:
+                sharpness = settings.softness ** -((epoch * steps + step) / (settings.epochs * steps))
+            x = augment(radiographs.images[chosen], settings.size, settings.max_rotation, generator)
             loss = functional.binary_cross_entropy_with_logits(score(x), radiographs.labels[chosen])
             optimizer.zero_grad()
             loss.backward()
@@ -165,12 +166,12 @@ def train(
             schedule.step()
             total += loss.item()
         losses.append(total / steps)
-        progress(f"epoch {epoch + 1} of {recipe.epochs}, loss {losses[-1]:.4f}")
+        progress(f"epoch {epoch + 1} of {settings.epochs}, loss {losses[-1]:.4f}")
     return losses
 
 
 def judge(network: nn.Module, radiographs: Radiographs, size: int) -> dict[str, Any]:
-    """Measure as the paper does on unseen radiographs; `hits` per instance, ordered by radiograph and class."""
+    """Evaluate a network as the paper does on test radiographs; `hits` are ordered by radiograph and class."""
     points, areas = PointLocalizationMetric(size), PerClassAUROCMetric()
     overlaps = {overlap: BoxLocalizationMetric(size, overlap=overlap) for overlap in OVERLAPS}
     network.eval()
@@ -196,7 +197,7 @@ def judge(network: nn.Module, radiographs: Radiographs, size: int) -> dict[str, 
 
 
 def run(
-    recipe: Recipe,
+    settings: TrainingSettings,
     training: Radiographs,
     test: Radiographs,
     seed: int,
@@ -204,17 +205,21 @@ def run(
     weights: Path | None,
     progress: Callable[[str], None],
 ) -> tuple[dict[str, Any], nn.Module]:
-    """Make, start (from the state of an encoder or a whole network), train and judge: the figures, and the network."""
+    """Make, start, train and evaluate a network; return the figures and the network.
+
+    ``state`` is the state of an encoder or a whole network to start from.
+    """
     torch.manual_seed(seed)
-    network = make_network({"name": recipe.network, "encoder": recipe.encoder})
+    network = make_network({"name": settings.network, "encoder": settings.encoder})
     if state is not None:
         whole = any(name.startswith("head.") for name in state)
         (network if whole else network.encoder).load_state_dict(state)  # type: ignore[union-attr]
-    elif recipe.start == "imagenet":
+    elif settings.start == "imagenet":
         assert weights is not None
         some = torch.linspace(0, len(training.images) - 1, 128).long()
-        start_from_folded(network.encoder, weights, normalize(training.images[some], recipe.size))  # type: ignore[arg-type]
+        images = normalize(training.images[some], settings.size)
+        start_from_folded(network.encoder, weights, images)  # type: ignore[arg-type]
     wall, cpu = time.perf_counter(), time.process_time()
-    losses = train(network, training, recipe, seed, progress)
+    losses = train(network, training, settings, seed, progress)
     spent = {"seconds": round(time.perf_counter() - wall, 1), "cpu_seconds": round(time.process_time() - cpu, 1)}
-    return {"losses": [round(loss, 5) for loss in losses], **judge(network, test, recipe.size), **spent}, network
+    return {"losses": [round(loss, 5) for loss in losses], **judge(network, test, settings.size), **spent}, network

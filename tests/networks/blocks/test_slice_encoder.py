@@ -1,4 +1,4 @@
-"""Slices to images and back: what goes where, chunks that change nothing, and sizes found without computing."""
+"""Slice groups as images: the order of axes, chunks with the same results, and sizes without computation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.networks.tiny import TinyEncoder, shake_
 
 
 class CountingEncoder(TinyEncoder):
-    """Writes down how many images it saw at a time."""
+    """An encoder that records the number of images in each call."""
 
     def __init__(self) -> None:
         super().__init__(in_channels=3)
@@ -24,7 +24,7 @@ class CountingEncoder(TinyEncoder):
         return super().forward(x)
 
 
-def test_a_slice_lies_in_rows_y_and_columns_x():
+def test_rows_are_y_and_columns_are_x():
     volume = torch.arange(2 * 3 * 4 * 5).reshape(2, 1, 3, 4, 5)  # N = 2, X = 3, Y = 4, Z = 5
     groups = group_slices(volume, 2)
     assert groups.shape == (2, 3, 2, 4, 3)
@@ -33,7 +33,7 @@ def test_a_slice_lies_in_rows_y_and_columns_x():
 
 
 @pytest.mark.parametrize(("slices", "of_last"), [(6, [3, 4, 5]), (5, [3, 4, 4]), (4, [3, 3, 3]), (1, [0, 0, 0])])
-def test_the_last_slice_fills_the_last_group(slices, of_last):
+def test_copies_of_the_last_slice_fill_the_last_group(slices, of_last):
     groups = group_slices(torch.arange(float(slices)).expand(1, 1, 2, 2, slices))
     assert groups.shape[1] == -(-slices // 3)
     assert groups[0, -1, :, 0, 0].tolist() == of_last
@@ -63,54 +63,58 @@ def test_gradients_of_chunks_are_those_of_the_whole(chunk):
     assert sum(encoder.seen) == 14, "not computed again"
 
 
-def test_nothing_is_computed_again_where_no_gradient_is_wanted():
+def test_nothing_is_computed_again_without_gradients():
     encoder, images = shake_(CountingEncoder()).requires_grad_(False), torch.randn(7, 3, 64, 32)
-    assert not encode_slices(encoder, images, 3).requires_grad
-    assert encoder.seen == [3, 2, 2]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr("monai_pylon.networks.blocks.slice_encoder.checkpoint")  # a call would raise a NameError
+        assert not encode_slices(encoder, images, 3).requires_grad
+        assert encoder.seen == [3, 2, 2]
+        with torch.no_grad():
+            encode_slices(shake_(CountingEncoder()), images, 3)
     (gradient,) = torch.autograd.grad(encode_slices(encoder, images.requires_grad_(), 3).sum(), images)
     assert gradient.abs().sum() > 0
     assert sum(encoder.seen) == 21
 
 
-def test_one_chunk_in_training_normalises_and_counts_as_the_plain_encoder_does():
-    """Though it is computed twice, the running statistics count each image once."""
+def test_one_chunk_in_training_updates_batch_norms_as_the_plain_encoder():
+    """The chunk is computed twice, but the running statistics count each image once."""
     encoder, images = TinyEncoder(in_channels=3).train(), torch.randn(4, 3, 64, 64)
     plain = TinyEncoder(in_channels=3).train()
     plain.load_state_dict(encoder.state_dict())
     plain(images)[-1].sum().backward()
     encode_slices(encoder, images, chunk_size=4).sum().backward()
     torch.testing.assert_close(encoder.state_dict(), plain.state_dict())
-    for mine, its in zip(encoder.parameters(), plain.parameters(), strict=True):
-        torch.testing.assert_close(mine.grad, its.grad)
+    for given, expected in zip(encoder.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(given.grad, expected.grad)
     assert all(module.momentum == 0.1 for module in encoder.modules() if isinstance(module, nn.BatchNorm2d))
 
 
 @pytest.mark.parametrize(("training", "chunks"), [(True, [[0, 2, 4], [1, 3, 5]]), (False, [[0, 1, 2], [3, 4, 5]])])
-def test_chunks_in_training_are_samples_of_the_whole_volume(training, chunks):
-    """Were they neighbours, a batch norm would see the shoulders alone, then the belly alone."""
+def test_chunks_in_training_hold_images_of_the_whole_volume(training, chunks):
+    """With chunks of neighboring slices, a batch norm would normalize the shoulders and the abdomen separately."""
     brightness = torch.arange(6.0)[:, None, None, None].expand(6, 3, 8, 8)
     seen = []
 
-    class Watching(nn.Module):
+    class Recorder(nn.Module):
         def forward(self, x):
             seen.append(x[:, 0, 0, 0].tolist())
             return [x]
 
     with torch.no_grad():
-        torch.testing.assert_close(encode_slices(Watching().train(training), brightness, 3), brightness)
+        torch.testing.assert_close(encode_slices(Recorder().train(training), brightness, 3), brightness)
     assert seen == chunks
 
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121", "efficientnet_b0"])
 @pytest.mark.parametrize("size", [(64, 97), (127, 66)])
-def test_cells_are_those_of_the_map(name, size):
+def test_map_cells_are_those_of_the_computed_map(name, size):
     encoder = make_encoder(name, 2, 3).eval()
     with torch.no_grad():
         computed = encoder(torch.zeros(1, 3, *size))[-1].shape[2:]
     assert map_cells(without_weights(encoder), 3, size) == tuple(computed)
 
 
-def test_the_copy_without_weights_leaves_the_encoder_as_it_is():
+def test_copying_without_weights_leaves_the_encoder_unchanged():
     encoder = TinyEncoder(in_channels=3).train()
     before = {key: value.clone() for key, value in encoder.state_dict().items()}
     shapes = without_weights(encoder)

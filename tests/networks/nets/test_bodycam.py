@@ -1,4 +1,4 @@
-"""BodyCAM: its map sums to the logit less the bias, and is what CAM, Grad-CAM and HiResCAM would give."""
+"""BodyCAM: its map sums to the logit minus the bias and equals CAM, Grad-CAM and HiResCAM."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def tiny_bodycam(**arguments):
 @pytest.mark.parametrize(
     ("size", "grid"), [((64, 96, 8), (2, 3, 3)), ((33, 64, 3), (2, 2, 1)), ((90, 32, 1), (3, 1, 1))]
 )
-def test_the_map_sums_to_the_logit_less_the_bias(size, grid):
+def test_map_sums_to_the_logit_minus_the_bias(size, grid):
     net, x = tiny_bodycam().double(), torch.randn(2, 1, *size, dtype=torch.float64)
     logits, attention, slice_scores = net.explain(x)
     assert attention.shape == (2, 5, *grid)
@@ -27,13 +27,13 @@ def test_the_map_sums_to_the_logit_less_the_bias(size, grid):
     torch.testing.assert_close(net(x), logits, rtol=0, atol=0)
 
 
-def test_the_logit_is_one_layer_on_the_average_of_all_places():
+def test_logit_is_a_linear_layer_on_the_average_of_all_cells():
     net, x = tiny_bodycam(), torch.randn(2, 1, 64, 96, 6)
     average = net.reduced(net.features(x)).mean((1, 3, 4))
     torch.testing.assert_close(net(x), torch.nn.functional.linear(average, net.head.weight, net.head.bias))
 
 
-def test_the_map_is_hirescam_and_grad_cam_at_the_reduced_features():
+def test_map_is_hirescam_and_grad_cam_at_the_reduced_features():
     net, x = tiny_bodycam().double(), torch.randn(1, 1, 64, 96, 6, dtype=torch.float64)
     z = net.reduced(net.features(x)).detach().requires_grad_()  # (1, G, F, rows, columns)
     attention = net.explain(x).attention
@@ -45,7 +45,7 @@ def test_the_map_is_hirescam_and_grad_cam_at_the_reduced_features():
         torch.testing.assert_close(attention[0, label], grad_cam)
 
 
-def test_attention_lies_along_x_y_and_slices():
+def test_attention_has_the_axes_x_y_and_groups():
     net, x = tiny_bodycam(reduction_channels=()), torch.randn(1, 1, 256, 320, 9)
     changed = x.clone()
     changed[0, 0, :32, -32:, 7] += 3
@@ -56,7 +56,7 @@ def test_attention_lies_along_x_y_and_slices():
     assert (difference[:, :5] == 0).all()
 
 
-def test_a_batch_is_its_volumes_one_by_one():
+def test_a_batch_gives_the_results_of_its_volumes():
     net, x = tiny_bodycam(chunk_size=2), torch.randn(3, 1, 64, 96, 6)
     together = net.explain(x)
     for number in range(3):
@@ -65,7 +65,7 @@ def test_a_batch_is_its_volumes_one_by_one():
         torch.testing.assert_close(alone.logits[0], together.logits[number], rtol=1e-4, atol=1e-5)
 
 
-def test_half_precision_gives_maps_in_single_precision_that_sum_to_the_logits():
+def test_half_precision_gives_float32_maps_that_sum_to_the_logits():
     net, x = tiny_bodycam(), torch.randn(1, 1, 64, 96, 6)
     with torch.autocast("cpu", dtype=torch.bfloat16), torch.inference_mode():
         logits, attention, _ = net.explain(x)
@@ -73,7 +73,7 @@ def test_half_precision_gives_maps_in_single_precision_that_sum_to_the_logits():
     torch.testing.assert_close(attention.sum((2, 3, 4)) + net.head.bias, logits)
 
 
-def test_slices_of_which_nothing_is_left_are_refused_with_the_smallest_size():
+def test_slices_that_leave_no_cell_are_refused_with_the_smallest_size():
     net = tiny_bodycam(reduction_channels=(4, 4, 4, 4), reduction_padding=0)
     assert net(torch.randn(1, 1, 257, 257, 3)).shape == (1, 5)
     with pytest.raises(ValueError, match=r"volume must be at least \(257, 257\) voxels, but is \(257, 256\)"):

@@ -1,4 +1,4 @@
-"""Which scans an input names, and what their results are called."""
+"""Inputs of a cohort: which scans and radiographs are listed, and their names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monai_pylon.workflows.cohort import list_scans
+from monai_pylon.workflows.cohort import list_radiographs, list_scans
 
 
 def make(root: Path, *names: str) -> Path:
@@ -18,22 +18,22 @@ def make(root: Path, *names: str) -> Path:
 
 
 def listed(source: Path, **options: Path) -> dict[str, str]:
-    """Path below the source by scan name."""
+    """Return the path below the source by scan name."""
     return {item["scan"]: str(Path(item["image"]).relative_to(source)) for item in list_scans(source, **options)}
 
 
-def test_one_file(tmp_path: Path) -> None:
+def test_lists_one_file(tmp_path: Path) -> None:
     make(tmp_path, "p 7/CT thorax.nii.gz")
     (item,) = list_scans(str(tmp_path / "p 7" / "CT thorax.nii.gz"))
     assert item == {"image": str(tmp_path / "p 7" / "CT thorax.nii.gz"), "scan": "CT_thorax"}
 
 
-def test_a_dicom_folder_is_one_scan(tmp_path: Path) -> None:
+def test_lists_a_dicom_folder_as_one_scan(tmp_path: Path) -> None:
     make(tmp_path, "A0002/1-01.dcm", "A0002/1-02.dcm", "A0002/LICENSE")
     assert list_scans(tmp_path / "A0002") == [{"image": str(tmp_path / "A0002"), "scan": "A0002"}]
 
 
-def test_a_folder_with_many(tmp_path: Path) -> None:
+def test_lists_a_folder_with_many_scans(tmp_path: Path) -> None:
     make(tmp_path, "b.nii.gz", "a.NRRD", "x/c.mha", "y/s1/1.dcm", "y/s1/2.dcm", "y/s2/IM0", "z/notes.txt", "z/p.png")
     (tmp_path / "y/s2/IM0").write_bytes(b"\0" * 128 + b"DICM")
     make(tmp_path, ".cache/d.nii", "x/._c.mha")
@@ -41,7 +41,7 @@ def test_a_folder_with_many(tmp_path: Path) -> None:
     assert listed(tmp_path) == wanted
 
 
-def test_names_are_unique_also_where_files_are_called_alike(tmp_path: Path) -> None:
+def test_names_are_unique_for_files_with_the_same_name(tmp_path: Path) -> None:
     make(
         tmp_path, "p1/ct.nii.gz", "p2/ct.nii.gz", "q/a.nii", "q/a.mha", "q/a b.nii", "q/a_b.nii", "r/s.nii", "r/s/1.dcm"
     )
@@ -54,7 +54,24 @@ def test_names_are_unique_also_where_files_are_called_alike(tmp_path: Path) -> N
     assert {found["q__a_b_nii"], found["q__a_b_nii_2"]} == {"q/a b.nii", "q/a_b.nii"}
 
 
-def test_earlier_results_are_no_scans(tmp_path: Path) -> None:
+def test_repeated_items_get_numbers(tmp_path: Path) -> None:
+    (tmp_path / "list.JSON").write_text(json.dumps(["a.nii", "a.nii", "a_nii_2", "a.nii"]))
+    names = [item["scan"] for item in list_scans(tmp_path / "list.JSON")]
+    assert names == ["a_nii", "a_nii_2", "a_nii_2_2", "a_nii_3"]
+    (tmp_path / "list.JSON").write_text(json.dumps(["?.nii"]))
+    assert list_scans(tmp_path / "list.JSON")[0]["scan"] == "scan"
+
+
+def test_lists_radiographs_and_single_dicom_files(tmp_path: Path) -> None:
+    make(tmp_path, "b.png", "a.JPG", "c.jpeg", "x/d.dcm", "x/e.DCM", "x/IM0", "x/notes.txt", "x/ct.nii", ".e.png")
+    (tmp_path / "x/IM0").write_bytes(b"\0" * 128 + b"DICM")
+    assert [item["scan"] for item in list_radiographs(tmp_path)] == ["a", "b", "c", "x__IM0", "x__d", "x__e"]
+    assert list_radiographs(None) == []
+    with pytest.raises(ValueError, match=r"at least one radiograph.*ending in .png, .jpg, .jpeg, .dcm; DICOM files"):
+        list_radiographs(make(tmp_path / "y", "notes.txt"))
+
+
+def test_leaves_out_the_folder_of_results(tmp_path: Path) -> None:
     make(tmp_path, "a.nii", "out/a_organs.nii.gz")
     assert listed(tmp_path, leave_out=tmp_path / "out") == {"a": "a.nii"}
     assert len(listed(tmp_path)) == 2
@@ -65,23 +82,24 @@ def test_earlier_results_are_no_scans(tmp_path: Path) -> None:
     [
         (["a.nii", {"image": "sub/b.nii", "series_uid": "1.2"}], ["a", "sub__b"]),
         ({"training": ["sub/b.nii"], "testing": ["a.nii"], "name": "x"}, ["a"]),
+        ({"training": ["sub/b.nii"], "name": "x"}, ["sub__b"]),
         ({"fold0": ["sub/b.nii"], "fold1": [{"image": "a.nii"}]}, ["sub__b", "a"]),
     ],
 )
-def test_a_data_list(content: object, names: list[str], tmp_path: Path) -> None:
+def test_lists_a_data_list(content: object, names: list[str], tmp_path: Path) -> None:
     (tmp_path / "list.json").write_text(json.dumps(content))
     items = list_scans(tmp_path / "list.json")
     assert [item["scan"] for item in items] == names
     assert all(Path(item["image"]).parent in (tmp_path, tmp_path / "sub") for item in items)
 
 
-def test_a_data_list_may_name_series_and_absolute_paths(tmp_path: Path) -> None:
+def test_data_list_may_have_series_and_absolute_paths(tmp_path: Path) -> None:
     content = [{"image": "/far/away/ct.nii", "series_uid": "1.2.3"}]
     (tmp_path / "list.json").write_text(json.dumps(content))
     assert list_scans(tmp_path / "list.json") == [{"image": "/far/away/ct.nii", "scan": "ct", "series_uid": "1.2.3"}]
 
 
-def test_what_is_no_input_is_named(tmp_path: Path) -> None:
+def test_rejects_wrong_inputs(tmp_path: Path) -> None:
     assert list_scans(None) == []
     with pytest.raises(FileNotFoundError, match="absent"):
         list_scans(tmp_path / "absent")
@@ -89,12 +107,16 @@ def test_what_is_no_input_is_named(tmp_path: Path) -> None:
         list_scans(make(tmp_path, "notes.txt"))
     with pytest.raises(TypeError, match=r"input must be of type str.*\./7"):
         list_scans(7)  # type: ignore[arg-type]
-    (tmp_path / "bad.json").write_text('[{"path": "a.nii"}]')
-    with pytest.raises(ValueError, match='items with a path as "image"'):
+    for text in ('[{"path": "a.nii"}]', "[7]", '[{"image": 7}]'):
+        (tmp_path / "bad.json").write_text(text)
+        with pytest.raises(ValueError, match='dictionary with a path as "image"'):
+            list_scans(tmp_path / "bad.json")
+    (tmp_path / "bad.json").write_text('"a.nii"')
+    with pytest.raises(ValueError, match="input must be a data list"):
         list_scans(tmp_path / "bad.json")
 
 
-def test_organ_masks_beside_their_scan_are_no_scans(tmp_path: Path) -> None:
+def test_leaves_out_organ_masks_beside_their_scan(tmp_path: Path) -> None:
     for name in ("a.nii.gz", "a_organs.nii.gz", "b.nrrd", "b_organs.nii.gz", "c_organs.nii.gz", "d.npz"):
         (tmp_path / name).touch()
     assert [item["scan"] for item in list_scans(tmp_path)] == ["a", "b", "c_organs", "d"]

@@ -1,6 +1,6 @@
-"""The peak of memory rises with what is used, and can start anew.
+"""Peak memory of the process and its reset.
 
-Asked in a process of its own: in one that has worked before, new arrays may lie in memory that it still holds.
+The tests start a new process, because a process that has run other code may reuse memory that it still holds.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ print(restarted, before, after, peak_memory_mb())
 
 @pytest.fixture(scope="module")
 def peaks() -> tuple[bool, float, float, float]:
-    """Whether the count can start anew, and the peaks before and after an array, and after another start."""
+    """Return whether the peak was reset, and the peaks before an array, after it, and after another reset."""
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     restarted, *numbers = done.stdout.split()
-    before, after, anew = map(float, numbers)
-    return restarted == "True", before, after, anew
+    before, after, again = map(float, numbers)
+    return restarted == "True", before, after, again
 
 
-def test_the_peak_sees_an_array_that_is_gone(peaks: tuple[bool, float, float, float]) -> None:
+def test_peak_includes_freed_memory(peaks: tuple[bool, float, float, float]) -> None:
     restarted, before, after, _ = peaks
     if restarted:
         assert 190 < after - before < 260
@@ -39,8 +39,8 @@ def test_the_peak_sees_an_array_that_is_gone(peaks: tuple[bool, float, float, fl
         assert after >= before
 
 
-def test_it_starts_anew(peaks: tuple[bool, float, float, float]) -> None:
-    restarted, _, after, anew = peaks
+def test_reset_lowers_the_peak(peaks: tuple[bool, float, float, float]) -> None:
+    restarted, _, after, again = peaks
     if not restarted:
-        pytest.skip("this system cannot restart the count")
-    assert anew < after - 150
+        pytest.skip("this system cannot reset the peak")
+    assert again < after - 150

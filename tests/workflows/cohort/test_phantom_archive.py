@@ -1,4 +1,4 @@
-"""The archive of patients who do not exist: what lies in it, and that it is made once."""
+"""Archive of synthetic scans and reports."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from monai_pylon.workflows.cohort import write_phantom_archive
 SPACING = (9.0, 9.0, 12.0)
 
 
-def test_each_patient_has_a_scan_and_his_report(tmp_path: Path) -> None:
+def test_each_patient_has_a_scan_and_a_report(tmp_path: Path) -> None:
     scans, table = write_phantom_archive(tmp_path, 6, SPACING)
-    drawn = PhantomChestCTs(6, SPACING)
+    phantoms = PhantomChestCTs(6, SPACING)
     rows = read_rows(table)
     assert [row["id"] for row in rows] == [file.name.removesuffix(".nii.gz") for file in sorted(scans.iterdir())]
     assert [row["section"] for row in rows] == ["training"] * 4 + ["validation", "test"]
     for number, row in enumerate(rows):
-        phantom, image = drawn.phantom(number), nibabel.load(scans / f"{row['id']}.nii.gz")
+        phantom, image = phantoms.phantom(number), nibabel.load(scans / f"{row['id']}.nii.gz")
         np.testing.assert_allclose(image.affine, phantom.affine, atol=1e-6)
         np.testing.assert_allclose(image.get_fdata(), phantom.image, atol=0.5)
         assert row["report"] == phantom.report
-        assert drawn[number]["label"].sum() == phantom.labels.sum()
+        assert phantoms[number]["label"].sum() == phantom.labels.sum()
     assert len({row["report"] for row in rows}) > 1
 
 
-def test_what_is_there_is_left_and_what_is_of_another_size_is_made_anew(tmp_path: Path) -> None:
+def test_keeps_scans_of_the_same_shape_only(tmp_path: Path) -> None:
     scans, _ = write_phantom_archive(tmp_path, 2, SPACING)
     kept, other = scans / "phantom_0.nii.gz", scans / "phantom_1.nii.gz"
     nibabel.save(nibabel.Nifti1Image(np.zeros((2, 2, 2), np.int16), np.eye(4)), other)
@@ -40,7 +40,7 @@ def test_what_is_there_is_left_and_what_is_of_another_size_is_made_anew(tmp_path
     assert nibabel.load(other).shape == (40, 36, 27)
 
 
-def test_no_patient_is_refused(tmp_path: Path) -> None:
+def test_rejects_an_archive_without_patients(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="count must be positive"):
         write_phantom_archive(tmp_path, 0)
     assert not list(tmp_path.iterdir())

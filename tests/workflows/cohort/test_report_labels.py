@@ -1,4 +1,4 @@
-"""Labels at places from matched reports, and the table that a training reads."""
+"""Label matrices from matched reports and from tables of labels."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ from monai_pylon.workflows.cohort import label_matched_reports, labels_of_table,
 EFFUSION, NODULE = CHEST_CT_LABELS.index("pleural effusion"), CHEST_CT_LABELS.index("lung nodule")
 
 
-def told(**texts: str) -> dict[str, ReportText]:
-    return {scan: ReportText(scan, text, "line 2") for scan, text in texts.items()}
+def texts(**by_scan: str) -> dict[str, ReportText]:
+    return {scan: ReportText(scan, text, "line 2") for scan, text in by_scan.items()}
 
 
 @pytest.mark.parametrize(
     ("side_unknown", "effusion"), [("both", [1, 0, 1]), ("none", [0, 0, 0]), ("unknown", [np.nan, 0, np.nan])]
 )
-def test_a_side_that_is_not_told(side_unknown: str, effusion: list[float]) -> None:
+def test_finding_without_side(side_unknown: str, effusion: list[float]) -> None:
     labeler = ReportLabeler(side_unknown=side_unknown)
     np.testing.assert_array_equal(label_cells(labeler.label("There is a pleural effusion."))[EFFUSION], effusion)
     np.testing.assert_array_equal(label_cells(labeler.label("Right pleural effusion."))[EFFUSION], [1, 0, 0])
 
 
-def test_a_report_in_which_nothing_is_recognised_is_no_healthy_one() -> None:
-    reports = told(german="Das Herz ist normal.", normal="No effusion. No nodule.", template="FINDINGS:\nIMPRESSION:")
+def test_report_without_recognized_findings_is_not_normal() -> None:
+    reports = texts(german="Das Herz ist normal.", normal="No effusion. No nodule.", template="FINDINGS:\nIMPRESSION:")
     labeled = label_matched_reports(reports, ReportLabeler())
     assert set(labeled.problems) == {"german", "template"}
     assert not labeled.cells["normal"].any()
     assert set(label_matched_reports(reports, ReportLabeler(), silent="absent").cells) == set(reports)
 
 
-def test_another_language_is_left_out_though_it_names_a_finding() -> None:
-    """Its "kein" is no negation to us: the pneumothorax would be taken for present."""
+def test_leaves_out_another_language_even_with_a_finding() -> None:
+    """The labeler does not know the negation "kein" and would label the pneumothorax as present."""
     german = "Kein Pneumothorax. Das Herz ist normal gross, die Lunge ist beidseits frei von Infiltraten."
     labeled = label_matched_reports(
-        told(german=german, english="No pneumothorax. The heart is normal."), ReportLabeler()
+        texts(german=german, english="No pneumothorax. The heart is normal."), ReportLabeler()
     )
-    assert labeled.problems == {"german": "the report is not in English, it seems"}
+    assert labeled.problems == {"german": "the report seems not to be in English"}
     assert not labeled.cells["english"].any()
 
 
-def test_markup_is_taken_out() -> None:
+def test_removes_markup() -> None:
     labeled = label_matched_reports(
-        told(html="<p>Right pleural <b>effusion</b>.</p><p>No nodule &lt; 5 mm.</p>"), ReportLabeler()
+        texts(html="<p>Right pleural <b>effusion</b>.</p><p>No nodule &lt; 5 mm.</p>"), ReportLabeler()
     )
     np.testing.assert_array_equal(labeled.cells["html"][EFFUSION], [1, 0, 0])
     assert not labeled.cells["html"][NODULE].any()
 
 
-def test_a_labeler_that_fails_stops_nothing_and_tells_no_text(caplog: pytest.LogCaptureFixture) -> None:
+def test_failing_labeler_does_not_stop_or_reveal_text(caplog: pytest.LogCaptureFixture) -> None:
     class Failing(ReportLabeler):
         def label(self, text: str) -> list:
             if "secret" in text:
@@ -63,7 +63,7 @@ def test_a_labeler_that_fails_stops_nothing_and_tells_no_text(caplog: pytest.Log
     steps: list[int] = []
     with caplog.at_level(logging.DEBUG):
         labeled = label_matched_reports(
-            told(a="A secret.", b="Left effusion."), Failing(), step=lambda: steps.append(1)
+            texts(a="A secret.", b="Left effusion."), Failing(), step=lambda: steps.append(1)
         )
     assert labeled.problems == {"a": "the labeler failed on this report (ValueError)"}
     assert labeled.cells["b"][EFFUSION].tolist() == [0, 0, 1]
@@ -72,8 +72,8 @@ def test_a_labeler_that_fails_stops_nothing_and_tells_no_text(caplog: pytest.Log
     assert "a" in caplog.text
 
 
-def test_rows_of_one_scan_in_a_table_of_labels_are_joined() -> None:
-    """Present in one row is present; unknown in one and present in none is unknown."""
+def test_joins_rows_of_one_scan_in_a_table() -> None:
+    """A label is present if one row has it, else unknown if one row has it unknown."""
     values = np.zeros((2, 80, 3), dtype=np.float32)
     values[0, EFFUSION], values[1, EFFUSION] = [1, 0, 0], [0, 0, 1]
     values[0, NODULE], values[1, NODULE] = [0, 0, 1], [np.nan, 0, np.nan]

@@ -1,10 +1,10 @@
-"""The long job: resumable, whole or not at all, and no scan stops another."""
+"""Runner of a cohort: resuming, failed scans, table and summary."""
 
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,12 +17,13 @@ from monai_pylon.workflows.cohort import CohortRunner, CohortSummary
 
 
 class Job:
-    """A job over text files: reads a number, doubles it, writes it. It counts what it did."""
+    """Job over text files that reads a number, doubles it and writes it, and records the scans it processed."""
 
     columns = ("ok", "number")
 
     def __init__(self, root: Path, **files: str) -> None:
         self.root, self.done = root, []
+        self.options: dict[str, Any] = {"progress": False, "output": root / "out", "settings": {"factor": 2}}
         for name, text in files.items():
             (root / name).write_text(text)
 
@@ -35,14 +36,14 @@ class Job:
 
     def write(self, item: dict[str, Any]) -> dict[str, Any]:
         number, file = int(item["number"]), f"{item['scan']}.out"
-        (self.root / "out" / file).write_text(str(number))
+        (self.output / file).write_text(str(number))
         return {**item, "row": {"ok": number < 100, "number": number}, "files": [file]}
 
     def runner(self, **options: Any) -> CohortRunner:
         items = [{"image": str(f), "scan": f.name} for f in sorted(self.root.iterdir()) if f.is_file()]
+        self.output = Path((self.options | options)["output"])
         write = type("Write", (), {"columns": self.columns, "__call__": lambda _, item: self.write(item)})()
-        options = {"progress": False, "output": self.root / "out", "settings": {"factor": 2}, **options}
-        return CohortRunner(Dataset(items, self.read), self.double, SimpleInferer(), write, **options)
+        return CohortRunner(Dataset(items, self.read), self.double, SimpleInferer(), write, **self.options | options)
 
     def table(self) -> dict[str, dict[str, str]]:
         return {row["scan"]: row for row in read_rows(self.root / "out" / "quality.csv")}
@@ -53,7 +54,7 @@ def job(tmp_path: Path) -> Job:
     return Job(tmp_path, a="1", b="2", c="60")
 
 
-def test_every_scan_is_done_and_told(job: Job, caplog: pytest.LogCaptureFixture) -> None:
+def test_processes_and_records_every_scan(job: Job, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         assert job.runner().run() == CohortSummary(done=3, skipped=0, flagged=1, failed=0)
     assert job.done == ["a", "b", "c"]
@@ -66,7 +67,7 @@ def test_every_scan_is_done_and_told(job: Job, caplog: pytest.LogCaptureFixture)
     assert "3 scans done, 0 finished before, 0 failed; 1 to check by eye" in caplog.text
 
 
-def test_a_second_run_does_nothing_again(job: Job) -> None:
+def test_second_run_skips_finished_scans(job: Job) -> None:
     job.runner().run()
     before = (job.root / "out" / "quality.csv").read_bytes()
     assert job.runner().run() == CohortSummary(done=0, skipped=3, flagged=1, failed=0)
@@ -74,14 +75,29 @@ def test_a_second_run_does_nothing_again(job: Job) -> None:
     assert (job.root / "out" / "quality.csv").read_bytes() == before
 
 
-def test_new_scans_join(job: Job) -> None:
+def test_table_has_seconds_and_memory(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([10.0, 11.2345, 20.0, 20.5, 30.0, 30.0])
+    monkeypatch.setattr("monai_pylon.workflows.cohort.runner.time", SimpleNamespace(perf_counter=lambda: next(times)))
+    monkeypatch.setattr("monai_pylon.workflows.cohort.runner.peak_memory_mb", lambda: 123.6)
+    job.runner().run()
+    assert [row["seconds"] for row in job.table().values()] == ["1.23", "0.5", "0"]
+    assert {row["peak_memory_mb"] for row in job.table().values()} == {"124"}
+
+
+def test_job_without_quality_control_flags_nothing(job: Job) -> None:
+    job.columns = ("number",)
+    assert job.runner(output=job.root / "new" / "out").run().flagged is None
+    assert str(CohortSummary(done=1, skipped=0, flagged=None, failed=0)) == "1 scan done, 0 finished before, 0 failed"
+
+
+def test_adds_new_scans(job: Job) -> None:
     job.runner().run()
     (job.root / "aa").write_text("5")
     assert job.runner().run() == CohortSummary(done=1, skipped=3, flagged=1, failed=0)
     assert list(job.table()) == ["a", "b", "c", "aa"]
 
 
-def test_a_stopped_job_goes_on_where_it_was(job: Job) -> None:
+def test_resumes_after_an_interruption(job: Job) -> None:
     work = job.double
 
     def stop_at_b(item: dict[str, Any]) -> dict[str, Any]:
@@ -98,26 +114,29 @@ def test_a_stopped_job_goes_on_where_it_was(job: Job) -> None:
     assert job.done == ["a", "b", "c"]
 
 
-def test_one_unreadable_scan_does_not_stop_the_rest(job: Job) -> None:
+def test_unreadable_scan_does_not_stop_the_others(job: Job, caplog: pytest.LogCaptureFixture) -> None:
     (job.root / "b").write_text("no number")
     runner = job.runner()
-    assert runner.run() == CohortSummary(done=2, skipped=0, flagged=1, failed=1)
+    with caplog.at_level(logging.DEBUG):
+        assert runner.run() == CohortSummary(done=2, skipped=0, flagged=1, failed=1)
+    levels = [(record.levelname, bool(record.exc_info)) for record in caplog.records if record.levelname != "INFO"]
+    assert levels == [("ERROR", False), ("DEBUG", True)], "the traceback is for debugging only"
     row = job.table()["b"]
     assert row["error"] == "ValueError: invalid literal for int() with base 10: 'no number'"
     assert (row["ok"], row["files"]) == ("", "")
     with pytest.raises(SystemExit, match="Scans that failed: 1") as end:
         runner.finish()
-    assert end.value.code, "a job queue must see that something failed"
+    assert end.value.code, "a job queue must notice the failure"
 
 
-def test_the_columns_keep_their_order_where_the_first_scan_fails(job: Job) -> None:
+def test_keeps_the_order_of_columns_if_the_first_scan_fails(job: Job) -> None:
     (job.root / "a").write_text("no number")
     job.runner().run()
     columns = ["scan", "ok", "number", "seconds", "peak_memory_mb", "error", "files", "source", "settings_hash"]
     assert list(job.table()["a"]) == columns
 
 
-def test_a_failed_scan_is_tried_again(job: Job) -> None:
+def test_tries_failed_scans_again(job: Job) -> None:
     (job.root / "b").write_text("no number")
     job.runner().run()
     assert job.runner().run().failed == 1
@@ -129,7 +148,7 @@ def test_a_failed_scan_is_tried_again(job: Job) -> None:
 
 
 @pytest.mark.parametrize("change", ["settings", "scan", "output", "version"])
-def test_what_is_out_of_date_is_done_again(change: str, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_outdated_scans_again(change: str, job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     job.runner().run()
     options = {}
     if change == "settings":
@@ -139,26 +158,13 @@ def test_what_is_out_of_date_is_done_again(change: str, job: Job, monkeypatch: p
     elif change == "output":
         (job.root / "out" / "a.out").unlink()
     else:
-        monkeypatch.setattr("monai_pylon.__version__", "99")
+        monkeypatch.setattr("monai_pylon.workflows.cohort.resume.__version__", "99")
     expected = 3 if change in ("settings", "version") else 1
     assert job.runner(**options).run().done == expected
 
 
-def test_the_fingerprint_sees_a_change_within_a_folder(tmp_path: Path, job: Job) -> None:
-    folder = tmp_path / "series"
-    folder.mkdir()
-    (folder / "1.dcm").write_bytes(b"123")
-    runner, item = job.runner(), {"image": str(folder), "scan": "series"}
-    before = runner.settings_hash(item)
-    assert runner.settings_hash(item) == before
-    os.utime(folder / "1.dcm", ns=(1, 1))
-    changed = runner.settings_hash(item)
-    (folder / "2.dcm").write_bytes(b"")
-    assert len({before, changed, runner.settings_hash(item)}) == 3
-
-
-def test_the_rows_of_other_scans_stay(job: Job) -> None:
-    """Slices of a cohort may be run one after the other into one folder."""
+def test_keeps_the_rows_of_other_scans(job: Job) -> None:
+    """Parts of a cohort may be run one after another into the same folder."""
     job.runner().run()
     (job.root / "a").unlink()
     (job.root / "d").write_text("9")
@@ -166,13 +172,17 @@ def test_the_rows_of_other_scans_stay(job: Job) -> None:
     assert list(job.table()) == ["a", "b", "c", "d"]
 
 
-def test_no_scan_at_all_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="Name it: --input PATH"):
+def test_rejects_an_empty_dataset(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="Give --input PATH"):
         Job(tmp_path).runner().run()
 
 
-def test_the_progress_bar_names_the_scan(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
-    job.runner(progress=True).run()
+def test_progress_bar_names_the_scan(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+    job.runner().run()
+    assert "100%" not in capsys.readouterr().err, "switched off"
+    del job.options["progress"]
+    (job.root / "d").write_text("4")
+    job.runner().run()
     shown = capsys.readouterr().err
-    assert "c: 100%" in shown
-    assert "3/3" in shown
+    assert "d: 100%" in shown
+    assert "4/4" in shown

@@ -1,4 +1,4 @@
-"""The page about a cohort: what was left out is on it by name, and no report."""
+"""Summary page of a cohort: counts, lists of what was left out, and overlays."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def quality(scan: str, ok: str = "yes", reasons: str = "", error: str = "", heur
     return {"scan": scan, "ok": ok, "reasons": reasons, "heuristic": heuristic, "error": error, "files": files}
 
 
-def test_labels_are_counted_by_organ_the_most_frequent_first() -> None:
+def test_counts_labels_by_organ_most_frequent_first() -> None:
     cells = {name: np.zeros((80, 3), dtype=np.float32) for name in "abc"}
     cells["a"][5] = cells["b"][5] = 1, 0, 1
     cells["c"][5] = np.nan, 0, np.nan
@@ -30,22 +30,22 @@ def test_labels_are_counted_by_organ_the_most_frequent_first() -> None:
     ]
 
 
-def test_verdicts_are_counted_by_reason() -> None:
+def test_counts_verdicts_by_reason() -> None:
     rows = [quality("a"), quality("b", "no", "no_lung; no_trachea", heuristic="yes"), quality("c", error="broken")]
     assert {row["verdict"]: row["scans"] for row in mask_verdicts(rows)} == {
         "ok": 1,
-        "not ok: look at the picture": 1,
+        "not ok: check the image by eye": 1,
         "reason or remark: no_lung": 1,
         "reason or remark: no_trachea": 1,
-        "heuristic boxes in place of masks": 1,
+        "heuristic boxes instead of masks": 1,
         "failed: no masks": 1,
     }
 
 
-def test_everything_left_out_is_named(tmp_path: Path) -> None:
+def test_lists_everything_left_out(tmp_path: Path) -> None:
     states = ("no report", "no scan", "several scans", "duplicate", "unusable", "no labels", "no masks")
     lines = [line(state, f"id-{k}", f"scan-{k}", f"<remark {k}>") for k, state in enumerate(states)]
-    lines.append(line("matched", "mended", "scan", "not UTF-8"))
+    lines.append(line("matched", "repaired", "scan", "not UTF-8"))
     facts = CohortFacts(lines, [quality("scan")], [], {}, ["scan_organs"], 0)
     save_cohort_page(tmp_path / "summary.html", facts, "python -m <command>")
     page = (tmp_path / "summary.html").read_text()
@@ -53,11 +53,17 @@ def test_everything_left_out_is_named(tmp_path: Path) -> None:
         assert f"id-{k}" in page
         assert f"scan-{k}" in page
         assert f"&lt;remark {k}&gt;" in page
-    for words in ("mended", "not UTF-8", "scan_organs", "python -m &lt;command&gt;", "<b>7</b> left out or doubled"):
+    for words in (
+        "repaired",
+        "not UTF-8",
+        "scan_organs",
+        "python -m &lt;command&gt;",
+        "<b>7</b> left out or duplicate",
+    ):
         assert words in page
 
 
-def test_a_long_list_says_how_much_more_there_is(tmp_path: Path) -> None:
+def test_long_list_is_cut_with_a_count(tmp_path: Path) -> None:
     lines = [line("no scan", f"id-{k}") for k in range(250)]
     save_cohort_page(tmp_path / "summary.html", CohortFacts(lines, [], [], {}, [], 0))
     page = (tmp_path / "summary.html").read_text()
@@ -66,7 +72,7 @@ def test_a_long_list_says_how_much_more_there_is(tmp_path: Path) -> None:
     assert "... and 50 more" in page
 
 
-def test_doubtful_masks_come_first_and_all_are_linked(tmp_path: Path) -> None:
+def test_shows_failed_masks_first(tmp_path: Path) -> None:
     rows = [quality(f"good{k}") for k in range(20)] + [quality("bad", "no", "no_lung"), quality("gone", error="x")]
     save_cohort_page(tmp_path / "summary.html", CohortFacts([], rows, [], {}, [], 0))
     page = (tmp_path / "summary.html").read_text()
@@ -76,7 +82,7 @@ def test_doubtful_masks_come_first_and_all_are_linked(tmp_path: Path) -> None:
     assert "gone_overlay.png" not in page
 
 
-def test_labels_that_are_allowed_nowhere_are_told(tmp_path: Path) -> None:
+def test_lists_labels_that_are_allowed_nowhere(tmp_path: Path) -> None:
     rows = [{"scan": "a", "labels": "3", "allowed_nowhere": "1"}, {"scan": "b", "labels": "2", "allowed_nowhere": "0"}]
     save_cohort_page(tmp_path / "summary.html", CohortFacts([], [], rows, {}, [], 0))
     assert "allowed nowhere: 1<" in (tmp_path / "summary.html").read_text()

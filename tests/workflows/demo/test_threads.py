@@ -1,4 +1,4 @@
-"""How many threads run."""
+"""Number of threads in a block."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ import torch
 from monai_pylon.workflows.demo.threads import one_thread
 
 
-def _fail_within() -> None:
+def _raise_with_one_thread() -> None:
     with one_thread():
         assert torch.get_num_threads() == 1
         raise KeyError
 
 
-def test_as_many_threads_as_before_after_an_exception_too() -> None:
+def test_restores_the_number_of_threads_after_an_exception() -> None:
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(2)
         with pytest.raises(KeyError):
-            _fail_within()
+            _raise_with_one_thread()
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)

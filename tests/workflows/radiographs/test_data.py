@@ -46,7 +46,7 @@ def test_a_fold_that_does_not_occur_is_an_error(how: dict[str, int]) -> None:
 
 
 def test_a_table_of_other_images_is_an_error() -> None:
-    with pytest.raises(ValueError, match="Are the table's file names those of the images"):
+    with pytest.raises(ValueError, match="Use the file names of the images"):
         section_of_folds(ITEMS, {"x": 0, "y": 1}, "training")
 
 

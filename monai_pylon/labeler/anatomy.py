@@ -1,4 +1,4 @@
-"""The places that a sentence names, whatever lies there."""
+"""Anatomical terms of a sentence: organs and sides, independent of its findings."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from monai_pylon.labeler.rules import PlaceEntry
 __all__ = ["Place", "find_places"]
 
 _FAR = -99
+_WORDS_NOT_THERE = 4  # words from the end of a "not there" cue to the start of the place that it excludes, at most
+_WORDS_OVERLIES = 8  # the same for an "overlies" cue
+_WORDS_BESIDE = 6  # the same for a "beside" cue
 
 
 class Place(NamedTuple):
-    """A place named in words ``first`` to ``last`` - 1; organ or side may be empty.
+    """Anatomical term in words ``first`` to ``last`` - 1; organ or side may be empty.
 
-    ``beside`` marks one that the finding only touches: it counts where no other is told. ``second`` is the organ for a
-    finding that has no label in the first: a granuloma of the hilum is one of the lung.
+    If ``beside`` is true, the finding only touches this place, so the place is used only if the finding has no other.
+    ``second`` is the organ for a finding that has no label in the first: a granuloma of the hilum is one of the lung.
 
     Example:
         >>> Place("lung", "left", 3, 5).side
@@ -32,14 +35,14 @@ class Place(NamedTuple):
 
 
 def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
-    """The places that a sentence names.
+    """Find the anatomical terms of a sentence.
 
     Args:
-        parsed: the sentence.
-        skip: how many characters at its beginning are a heading, whose words are no places here.
+        parsed: The sentence.
+        skip: Length in characters of a heading at its start, in which no place is searched.
 
     Returns:
-        the places in their order. What a finding merely lies over ("projecting over the rib") is none.
+        The places in their order. A place that a finding only projects over ("projecting over the rib") is left out.
 
     Example:
         >>> from monai_pylon.labeler import parse_sentence
@@ -60,12 +63,14 @@ def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
         while parsed.has(number, "not there before") and places and match.first - places[-1].last <= 1:
             places.pop()
         entry = next((entry for entry in match.entries if isinstance(entry, PlaceEntry)), None)
-        if entry is None or parsed.words[match.first].start < skip or match.first - not_there <= 4:
+        excluded = match.first - not_there <= _WORDS_NOT_THERE
+        if entry is None or parsed.words[match.first].start < skip or excluded:
             continue
-        if entry.organ == "elsewhere" and match.first - overlies <= 8:
+        overlaid = match.first - overlies <= _WORDS_OVERLIES
+        if entry.organ == "elsewhere" and overlaid:
             continue
-        touched = match.first - beside <= 6
-        aside = touched or match.first - overlies <= 8
-        organ = "" if aside and entry.side and entry.second else entry.organ  # beside a hilum: the lung of its side
+        touched = match.first - beside <= _WORDS_BESIDE
+        near_hilum = (touched or overlaid) and entry.side and entry.second
+        organ = "" if near_hilum else entry.organ  # beside a hilum: in the lung of its side
         places.append(Place(organ, entry.side, match.first, match.last, touched, entry.second))
     return places

@@ -1,0 +1,68 @@
+"""Result files of a radiograph: the heatmap of each finding as NIfTI, and a picture of all findings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from monai_pylon.reports.figure_style import save_figure
+from monai_pylon.reports.heatmap import Peak, heatmap_on_image, heatmap_peak
+from monai_pylon.reports.nifti import save_radiograph_nifti
+from monai_pylon.reports.radiograph_figure import RadiographFindingMap, radiograph_overlay_figure
+from monai_pylon.utils import check
+
+__all__ = ["save_radiograph_files"]
+
+
+def save_radiograph_files(
+    folder: str | PathLike[str],
+    name: str,
+    radiograph: np.ndarray,
+    findings: Sequence[RadiographFindingMap],
+    num_maps: int = 0,
+    overlay: bool = True,
+    spacing: tuple[float, float] | None = None,
+) -> tuple[list[str], list[Peak]]:
+    """Save the heatmaps of findings as NIfTI, and a picture of the radiograph with all findings.
+
+    Args:
+        folder: Folder to write to.
+        name: Name of the radiograph, with which each file name begins.
+        radiograph: Image (H, W), 0 to 1.
+        findings: Findings with their heatmap logits (h, w) as `heat`, on the network's grid.
+        num_maps: Number of findings, the first ones, to save as ``<name>_<finding>.nii.gz``: signed logits on the
+            radiograph's grid.
+        overlay: Whether to draw the picture, ``<name>_overlay.png``.
+        spacing: Millimeters between rows and between columns, for the NIfTI files. None if unknown.
+
+    Returns:
+        The names of the files, and the peak of each finding on the radiograph's grid.
+
+    Raises:
+        ValueError: If the radiograph is not 2D.
+
+    Example:
+        >>> import tempfile
+        >>> found = RadiographFindingMap("Mass", 0.7, np.eye(4), np.zeros((0, 4)))
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     files, peaks = save_radiograph_files(folder, "a", np.zeros((8, 8)), [found], num_maps=1, overlay=False)
+        >>> files, (peaks[0].row, peaks[0].column)
+        (['a_Mass.nii.gz'], (0, 0))
+    """
+    check(radiograph.ndim == 2, "radiograph", "of shape (H, W)", radiograph)
+    files, shown = [], []
+    for number, finding in enumerate(findings):
+        logits = torch.as_tensor(np.asarray(finding.heat))[None]
+        if number < num_maps:
+            files.append(f"{name}_{finding.name}.nii.gz")
+            signed = heatmap_on_image(logits, radiograph.shape, probabilities=False)[0].numpy()
+            save_radiograph_nifti(Path(folder) / files[-1], signed, spacing)
+        shown.append(finding._replace(heat=heatmap_on_image(logits, radiograph.shape)[0].numpy()))
+    if overlay:
+        files.append(f"{name}_overlay.png")
+        save_figure(Path(folder) / files[-1], radiograph_overlay_figure(radiograph, shown, name))
+    return files, [heatmap_peak(finding.heat) for finding in shown]

@@ -1,0 +1,114 @@
+"""Lexicon: word splitting, plurals and endings, longest matches."""
+
+from __future__ import annotations
+
+import pytest
+
+from monai_pylon.labeler import Lexicon
+from monai_pylon.labeler import lexicon as module
+from monai_pylon.labeler.lexicon import read_words
+
+
+def lexicon_of(*phrases: str) -> Lexicon:
+    """Make a lexicon in which each phrase is its own entry."""
+    lexicon = Lexicon()
+    for phrase in phrases:
+        lexicon.add(phrase, phrase)
+    return lexicon
+
+
+def test_words_know_their_characters() -> None:
+    text = "A 1.2 cm Right-sided nodule: new/old?"
+    words = read_words(text)
+    assert [word.text for word in words] == ["a", "1.2", "cm", "right", "sided", "nodule", ":", "new", "/", "old", "?"]
+    assert all(text[word.start : word.end].lower() == word.text for word in words)
+
+
+def test_two_fused_words_are_split() -> None:
+    lexicon = lexicon_of("atelectasis", "infiltrate")
+    words = read_words("an atelectasisinfiltrate", lexicon)[1:]
+    assert [tuple(word) for word in words] == [
+        ("atelectasis", 3, 14),
+        ("/", 14, 14),
+        ("infiltrate", 14, 24),
+    ]
+
+
+def test_where_fused_words_are_split() -> None:
+    cases = [
+        ("opacitycalcified", 7),
+        ("distribution", 0),
+        ("pleuraeffusion", 6),
+        ("edemaeffusion", 5),  # each part needs five letters
+        ("effusionedema", 8),
+        ("effusionabcde", 0),
+        ("abcdeeffusion", 0),
+        ("cysteffusion", 0),
+        ("effusioncyst", 0),
+        ("pleuraopacity", 6),
+        ("edemapleura", 0),  # eleven letters
+        ("edemaopacity", 5),  # twelve
+        ("calcifiededema", 0),  # "calcif*" matches the whole word
+        ("edema" + "calcif" + "x" * 49, 5),  # sixty letters
+        ("edema" + "calcif" + "x" * 50, 0),
+    ]
+    for word, letters in cases:
+        assert lexicon_of("opacity", "calcif*", "pleura", "effusion", "edema", "cyst").parted(word) == letters, word
+
+
+def test_a_known_long_word_is_not_split() -> None:
+    lexicon = lexicon_of("pleura", "effusion", "pleuraeffusion")
+    assert lexicon.parted("pleuraeffusion") == 0
+
+
+def test_the_longest_whole_phrase_matches() -> None:
+    lexicon = lexicon_of("rib", "lung", "lung base", "calcif*", "opacity")
+    words = ["distribution", "of", "the", "lung", "bases", "calcifications", "opacities", "lung", "ribs", "calc"]
+    found = lexicon.find(words)
+    assert [match.entries for match in found] == [["lung base"], ["calcif*"], ["opacity"], ["lung"], ["rib"]]
+    assert [(match.first, match.last) for match in found] == [(3, 5), (5, 6), (6, 7), (7, 8), (8, 9)]
+
+
+def test_a_phrase_that_is_not_completed_leaves_the_shorter_match() -> None:
+    lexicon = lexicon_of("lung", "lung base scar")
+    assert [match.entries for match in lexicon.find(["lung", "base", "mass", "lung"])] == [["lung"], ["lung"]]
+    assert lexicon.find(["base", "scar"]) == []
+
+
+def test_plurals() -> None:
+    lexicon = lexicon_of("mass", "rib", "opacity", "is", "bus")
+    assert all(lexicon.knows(word) for word in ("masses", "ribs", "opacities", "is", "bus"))
+    assert not any(lexicon.knows(word) for word in ("rib s", "opacitie", "iss", "bu", "mas", "ri"))
+    assert not lexicon_of("i").knows("is")  # a word of two letters is no plural
+    assert not lexicon_of("ga").knows("gas")
+    assert lexicon_of("line").knows("lines")
+
+
+def test_endings() -> None:
+    lexicon = lexicon_of("calcif*")
+    assert [lexicon.knows(word) for word in ("calcif", "calcified", "calcium", "decalcified")] == [
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_the_entries_of_the_exact_form_come_first() -> None:
+    lexicon = lexicon_of("calcif*", "calcification", "calcifications")
+    (match,) = lexicon.find(["calcifications"])
+    assert match.entries == ["calcifications", "calcification", "calcif*"]
+
+
+def test_a_new_phrase_is_found_at_once() -> None:
+    lexicon = lexicon_of("rib")
+    assert not lexicon.knows("lung")
+    lexicon.add("lung", "lung")
+    assert lexicon.knows("lung")
+
+
+def test_the_cache_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MAX_CACHED_WORDS", 2)
+    lexicon = lexicon_of("rib")
+    assert [lexicon.knows(word) for word in ("a", "b", "ribs", "a")] == [False, False, True, False]
+    assert set(lexicon._cache) == {"a", "b"}

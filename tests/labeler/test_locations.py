@@ -1,0 +1,182 @@
+"""Location search: the places of each finding, and the organs and sides that follow from them."""
+
+from __future__ import annotations
+
+from monai_pylon.labeler import ReportLabeler, default_rules, find_mentions, organs_of, pair_places, parse_sentence
+from monai_pylon.labeler.anatomy import Place
+from monai_pylon.labeler.rules import PlaceEntry
+from monai_pylon.taxonomy import ORGANS
+from tests.labeler.sentences import labels_and_locations
+
+RIGHT, MIDDLE, LEFT = ORGANS
+NO_HEADING = PlaceEntry("", "")
+
+
+def paired(text: str, *skip: int) -> list[list[str]]:
+    """Return the words of the places of each mention of a sentence."""
+    parsed = parse_sentence(text)
+    pairs = pair_places(parsed, find_mentions(parsed, default_rules()), default_rules(), *skip)
+    return [[" ".join(word.text for word in parsed.words[p.first : p.last]) for p in places] for places in pairs]
+
+
+def test_the_places_of_each_mention() -> None:
+    cases = [
+        # before and after its finding
+        ("right effusion", [["right"]]),
+        ("nodule in the lingula", [["lingula"]]),
+        ("right effusion, left nodule", [["right"], ["left"]]),
+        ("right effusion left nodule", [["right", "left"]] * 2),
+        ("effusion right nodule left", [["right", "left"]] * 2),
+        ("effusion in the lingula right nodule", [["lingula", "right"]] * 2),
+        ("effusion of the right, nodule", [["right"], ["right"]]),
+        ("effusion and right and left nodule", [["right"], ["left"]]),
+        ("effusion in the right and left and nodule", [["right", "left"], ["right", "left"]]),
+        ("nodule and left bronchi are dilated", [["left", "bronchi"]] * 3),
+        ("effusion in the right but left nodule", [["right"], ["left"]]),
+        ("effusion in the right, left; apex, nodule", [["right", "left"], ["apex"]]),
+        # barriers
+        ("right; nodule", [[]]),
+        ("right but nodule", [[]]),
+        ("nodule; right", [[]]),
+        ("nodule ? right", [[]]),
+        ("nodule, right", [["right"]]),
+        # a finding without a place takes that of its neighbor
+        ("nodule and right effusion", [["right"], ["right"]]),
+        ("nodule; right effusion", [[], ["right"]]),
+        ("right effusion; nodule", [["right"], []]),
+        ("left mass and right effusion with nodule", [["left"], ["right"], ["right"]]),
+        ("left mass and effusion and right nodule", [["left"], ["left"], ["right"]]),
+        ("no nodule and right effusion", [[], ["right"]]),
+        ("right effusion without nodule", [["right"], []]),
+        ("no right effusion or nodule", [["right"], ["right"]]),
+        ("aorta clear, nodule", [["aorta"]]),
+        ("heart mass and pneumonia", [["heart"], []]),
+        ("right hilar mass and granuloma", [["right hilar"], []]),
+        ("cardiomegaly lingula in effusion", [[], ["lingula"]]),
+        # a place that is part of the finding
+        ("heart is enlarged", [["heart"]]),
+        ("lead in the right atrium", [["right atrium"]]),
+        # an unknown term after "with"
+        ("effusion with aortic xx", [[]]),
+        ("effusion with a large aortic xx", [[]]),
+        ("mass with aortic xx and nodule", [["aortic"], ["aortic"]]),
+        ("effusion with one in the right", [["right"]]),
+        ("effusion in the right with one", [["right"]]),
+        # a touched place
+        ("nodule abutting the aorta", [["aorta"]]),
+        ("right nodule abutting the aorta", [["right"]]),
+        ("right mass, nodule abutting the aorta", [["right"], ["right"]]),
+        ("nodule abutting the aorta but right mass", [["aorta"], ["right"]]),
+        # a place in the lung without a side
+        ("right effusion and basal atelectasis", [["right"], ["basal", "right"]]),
+        ("left effusion and left basal atelectasis", [["left"], ["left", "basal"]]),
+        ("right effusion and LLL atelectasis", [["right"], ["lll"]]),
+        ("right effusion and mass of the heart", [["right"], ["heart"]]),
+        ("basal effusion and apical atelectasis", [["basal"], ["apical"]]),
+        ("effusion in the aorta and basal atelectasis", [["aorta"], ["basal"]]),
+        ("calcification of the aorta and basal atelectasis", [["aorta"], ["basal"]]),
+        # the same place
+        ("left mass; nodule in the same lobe", [["left"], ["left"]]),
+        ("left mass; same lobe one nodule", [["left"], ["left"]]),
+        ("left mass; same lobe one two nodule", [["left"], []]),
+        ("left mass; nodule; cyst in the same lobe", [["left"], [], ["left"]]),
+        ("left mass; nodule in the same lobe; xx cyst", [["left"], ["left"], []]),
+        ("nodule in the same lobe; left mass", [[], ["left"]]),
+        # places that are negated
+        ("nodule, left has resolved", [["left"]]),
+        # the sentence says what a lesion is
+        ("The lesion of the liver is a cyst", [["liver"], ["liver"]]),
+        ("Lesion of the liver and cyst", [["liver"], []]),
+        ("Lesion of the liver cyst is xx", [["liver"], []]),
+        ("Lesion of the liver is, cyst", [["liver"], []]),
+        ("Cyst is lesion of the liver", [[], ["liver"]]),
+        ("Lesion cyst of the liver", [["liver"], ["liver"]]),
+    ]
+    for text, expected in cases:
+        assert paired(text) == expected, text
+
+
+def test_the_places_of_a_heading_are_skipped() -> None:
+    assert paired("Heart: nodule", 7) == [[]]
+    assert paired("Heart: nodule") == [["heart"]]
+
+
+def test_the_location_of_a_finding() -> None:
+    cases = [
+        # a hilum belongs to the mediastinum, or to the lung for a finding without a label there; beside it is the lung
+        ("Right hilar mass", {"mediastinum mass": {MIDDLE}}),
+        ("Right hilar granuloma", {"lung granuloma": {RIGHT}}),
+        ("Mass abutting the left hilum", {"lung mass": {LEFT}}),
+        ("Mass projecting over the left hilum", {"lung mass": {LEFT}}),
+        ("Right lung mass narrowing the left hilum", {"lung mass": {RIGHT}}),
+        # spared regions, and regions where a finding is only worse
+        ("Consolidation throughout the left lung with sparing of the right", {"consolidation": {LEFT}}),
+        ("Consolidation in the left lung, the right lung is spared", {"consolidation": {LEFT}}),
+        ("Bibasal atelectasis, worse on the left", {"atelectasis": {RIGHT, LEFT}}),
+        ("Mass in the left upper lobe and a nodule in the same lobe", {"lung mass": {LEFT}, "lung nodule": {LEFT}}),
+        ("Left mass; effusion on the same side", {"lung mass": {LEFT}, "pleural effusion": {LEFT}}),
+        ("Left mass; effusion", {"lung mass": {LEFT}, "pleural effusion": {RIGHT, LEFT}}),
+        # a place is shared across "but" with a later finding, never with an earlier one
+        ("Left mass but effusion is new", {"lung mass": {LEFT}, "pleural effusion": {LEFT}}),
+        ("Effusion is old but the left mass is new", {"lung mass": {LEFT}, "pleural effusion": {RIGHT, LEFT}}),
+        ("The lesion of the liver is a cyst", {}),
+        ("Lesion of the liver and a cyst", {"lung cyst": {RIGHT, LEFT}}),
+        ("Lesion of the liver is stable, there is a cyst", {"lung cyst": {RIGHT, LEFT}}),
+        # a place that is touched or has no side: the place of the earlier finding
+        (
+            "Anterior mediastinal mass with calcification, displacing the aorta",
+            {"mediastinum mass": {MIDDLE}, "mediastinum calcification": {MIDDLE}},
+        ),
+        ("Right effusion and basal atelectasis", {"pleural effusion": {RIGHT}, "atelectasis": {RIGHT}}),
+        ("Basal atelectasis and a right effusion", {"pleural effusion": {RIGHT}, "atelectasis": {RIGHT, LEFT}}),
+        # phrases that leave out the finding
+        ("No emphysema except in the right apex", {"emphysema": {RIGHT}}),
+        ("No emphysema or fibrosis except in the right apex", {}),  # ambiguous
+        ("Bilateral effusions have resolved except for a trace on the left", {"pleural effusion": {LEFT}}),
+        ("Emphysema but no lesion except in the right apex", {"emphysema": {RIGHT, LEFT}}),
+        ("Pneumonia has cleared on the right and persists on the left", {"pneumonia": {LEFT}}),
+        ("Left effusion has increased and the right has resolved", {"pleural effusion": {LEFT}}),
+        ("Left consolidation persists and the right lung has cleared", {"consolidation": {LEFT}}),
+        (
+            "The nodule in the left lung persists but is stable, the one in the right lung has resolved",
+            {"lung nodule": {LEFT}},
+        ),
+        ("Left nodule is unchanged, and the one at the right apex has resolved", {"lung nodule": {LEFT}}),
+        ("The nodule in the left lung and right lung has resolved", {}),
+    ]
+    for sentence, expected in cases:
+        assert labels_and_locations(ReportLabeler(), sentence) == expected, sentence
+
+
+def place(organ: str, side: str = "", second: str = "") -> Place:
+    return Place(organ, side, 0, 0, second=second)
+
+
+def test_organs_and_sides() -> None:
+    cases = [
+        ("nodule", [], NO_HEADING, (("lung",), (), "implied by the finding")),
+        ("nodule", [place("", "left")], NO_HEADING, (("lung",), ("left",), "implied by the finding")),
+        ("nodule", [place("lung", "both")], NO_HEADING, (("lung",), ("right", "left"), "named")),
+        ("nodule", [place("lung", "both"), place("", "left")], NO_HEADING, (("lung",), ("left",), "named")),
+        ("nodule", [place("lung"), place("", "both")], NO_HEADING, (("lung",), ("right", "left"), "named")),
+        (
+            "nodule",
+            [place("", "left"), place("", "right")],
+            NO_HEADING,
+            (("lung",), ("right", "left"), "implied by the finding"),
+        ),
+        ("nodule", [place("lung"), place("heart")], NO_HEADING, (("lung", "heart"), (), "named")),
+        ("granuloma", [place("mediastinum", "left", "lung")], NO_HEADING, (("lung",), ("left",), "named")),
+        ("pneumonia", [place("heart")], NO_HEADING, (("lung",), (), "implied by the finding")),
+        ("granuloma", [place("heart")], NO_HEADING, ((), (), "in the heart, where it has no label")),
+        ("nodule", [place("elsewhere")], NO_HEADING, ((), (), "elsewhere")),
+        ("granuloma", [place("heart"), place("elsewhere")], NO_HEADING, ((), (), "elsewhere")),
+        ("nodule", [], PlaceEntry("elsewhere", ""), ((), (), "elsewhere, by the heading")),
+        ("nodule", [], PlaceEntry("heart", ""), (("heart",), (), "by the heading")),
+        ("granuloma", [], PlaceEntry("heart", ""), (("lung",), (), "implied by the finding")),
+        ("nodule", [], PlaceEntry("lung", "left"), (("lung",), ("left",), "by the heading")),
+        ("nodule", [place("", "right")], PlaceEntry("lung", "left"), (("lung",), ("right",), "by the heading")),
+        ("clip", [], NO_HEADING, ((), (), "no place is named")),
+    ]
+    for finding, places, heading, expected in cases:
+        assert organs_of(default_rules().findings[finding], places, heading) == expected, finding

@@ -1,0 +1,59 @@
+"""CSV files of the rules: lines, comments, and errors that name file and line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from monai_pylon.labeler.rule_table import RuleTable
+
+HEADER = "finding,measure,above_mm,gives\n"
+
+
+def table(folder: Path, content: str | bytes) -> RuleTable:
+    (folder / "sizes.csv").write_bytes(content.encode() if isinstance(content, str) else content)
+    return RuleTable(folder, "sizes")
+
+
+def test_rows_know_their_lines(tmp_path: Path) -> None:
+    rows = table(tmp_path, f"# comment\n{HEADER}\n# comment\nnodule, longest ,10\n ,,\nb,c,1,d,,\n").rows
+    assert rows == [
+        (5, {"finding": "nodule", "measure": "longest", "above_mm": "10", "gives": ""}),
+        (7, {"finding": "b", "measure": "c", "above_mm": "1", "gives": "d"}),
+    ]
+
+
+def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
+    assert len(table(tmp_path, "\ufeff" + HEADER + "a,b,c,d").rows) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (HEADER.encode() + b"nod\xfcle,longest,1,nodule\n", ", line 2: the text is not in UTF-8"),
+        ("finding,measure\n", "line 1 must have the columns finding,measure,above_mm,gives, but has 'finding,measure'"),
+        ("# nothing\n", "line 1 must have the columns finding,measure,above_mm,gives, but has 'nothing'"),
+        (HEADER + "\na,b,c,d,e\n", "line 3 must have 4 columns, but has '5'"),
+    ],
+)
+def test_an_error_names_file_and_line(tmp_path: Path, content: str | bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=f"sizes.csv ?{message}"):
+        table(tmp_path, content)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"a folder with sizes\.csv"):
+        RuleTable(tmp_path, "sizes")
+
+
+def test_a_choice_is_checked(tmp_path: Path) -> None:
+    rules = table(tmp_path, HEADER)
+    assert rules.choice(3, "left", ["left", "right"], "a side") == "left"
+    with pytest.raises(ValueError, match=r"line 3 must have a side from 'left', 'right', but has 'lefd'. Did you mean"):
+        rules.choice(3, "lefd", ["left", "right"], "a side")
+    with pytest.raises(ValueError, match=r"'k', 'l', but has 'zz'\.$"):
+        rules.choice(3, "zz", list("abcdefghijkl"), "a letter")
+    with pytest.raises(ValueError, match=r"'k', 'l', …, but has 'zz'\.$"):
+        rules.choice(3, "zz", list("abcdefghijklm"), "a letter")
+    assert rules.rule(3) == "sizes.csv line 3"

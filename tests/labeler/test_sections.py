@@ -1,0 +1,94 @@
+"""Sections and sentences of a report."""
+
+from __future__ import annotations
+
+import pytest
+
+from monai_pylon.labeler import split_report
+
+
+def test_sentences_and_whether_they_are_read() -> None:
+    cases = [
+        ("One. Two.", [("One", True), ("Two", True)]),
+        ("A 1.2 cm nodule. End", [("A 1.2 cm nodule", True), ("End", True)]),
+        ("Up to 3 mm. Next one", [("Up to 3 mm", True), ("Next one", True)]),
+        ("A line\nthat goes on.", [("A line\nthat goes on", True)]),
+        ("History: Old.\n\nNew text.", [("Old", False), ("New text", True)]),
+        ("HISTORY:\n\nOld. FINDINGS: New", [("Old", False), ("New", True)]),
+        ("PMHx: Old. Previous imaging: Old too.\nReport: New", [("Old", False), ("Old too", False), ("New", True)]),
+        ("TECHNIQUE: Axial.\nIMPRESSION: New", [("Axial", False), ("New", True)]),
+        ("FINDINGS\nNew", [("New", True)]),
+        ("HISTORY\r\nOld", [("Old", False)]),
+        ("1. One\n2) Two\n- Three", [("One", True), ("Two", True), ("Three", True)]),
+        ("Effusion: none", [("Effusion: none", True)]),
+        ("", []),
+        # a heading without colon must be in capitals and alone on its line, with text after it
+        ("History\nMass", [("History", True), ("Mass", True)]),
+        ("HISTORY mass", [("HISTORY mass", True)]),
+        ("HISTORY. Mass", [("HISTORY", True), ("Mass", True)]),
+        ("FINDINGS:New", [("New", True)]),
+        ("HISTORY", [("HISTORY", True)]),
+        ("HISTORY ", []),
+        # a section that is not read ends at a blank line after its text, also one with spaces; a read one goes on
+        ("History: Old.\n \t\r\nNew", [("Old", False), ("New", True)]),
+        ("History: Old.\nOld too", [("Old", False), ("Old too", False)]),
+        ("History: Old. Old too.\n\nNew", [("Old", False), ("Old too", False), ("New", True)]),
+        # a known heading in capitals within a line begins a sentence, with the longest name that is known
+        ("MASS FINDINGS: New", [("MASS", True), ("New", True)]),
+        ("Old CLINICAL HISTORY: Old", [("Old", True), ("Old", False)]),
+        ("A MASS: New", [("A MASS: New", True)]),
+        ("It is A HISTORY: FINDINGS: New", [("It is A", True), ("New", True)]),
+        # list marks
+        ("- ", [("-", True)]),
+        ("-One", [("One", True)]),
+    ]
+    for report, expected in cases:
+        sentences = split_report(report)
+        assert [(sentence.text, sentence.read) for sentence in sentences] == expected, report
+        for sentence in sentences:
+            assert report[sentence.start :].startswith(sentence.text)
+
+
+def test_a_blank_line_resets_section_and_place() -> None:
+    before, after = split_report("HISTORY: Old.\n\nNew")
+    assert (before.section, after.section) == ("history", "")
+    lungs, also = split_report("LUNGS: One.\n\nTwo")
+    assert (lungs.section, also.section, also.place.organ) == ("lungs", "lungs", "lung")
+
+
+def test_the_heading_of_an_organ_is_kept_and_locates_what_follows() -> None:
+    first, second = split_report("RIGHT LUNG: One. Two.")
+    assert (first.text, first.skip, second.text, second.skip) == ("RIGHT LUNG: One", 12, "Two", 0)
+    assert [(s.place.organ, s.place.side) for s in (first, second)] == [("lung", "right")] * 2
+    (other,) = split_report("FINDINGS: One")
+    assert (other.text, other.start, other.skip) == ("One", 10, 0)
+
+
+def test_of_several_headings_the_last_is_kept() -> None:
+    (sentence,) = split_report("FINDINGS: HEART: Enlarged")
+    assert (sentence.text, sentence.start, sentence.skip) == ("HEART: Enlarged", 10, 7)
+
+
+def test_a_long_heading_within_a_line_is_found_up_to_45_characters() -> None:
+    name = "CARDIAC AND MEDIASTINAL SILHOUETTES"
+    for words, found in ((0, True), (1, True), (3, True)):
+        sentences = split_report("One. " + "MASS " * words + f"{name}: Two")
+        assert (sentences[-1].section == name.lower()) is found
+
+
+@pytest.mark.parametrize("text", ["nodule and " * 1000, "x" * 9000, " " * 9000 + "nodule", "x" * 1001])
+def test_a_long_sentence_is_cut_between_words(text: str) -> None:
+    sentences = split_report(text)
+    assert max(len(sentence.text) for sentence in sentences) <= 1000
+    assert sum(sentence.text.count("nodule") for sentence in sentences) == text.count("nodule")
+    assert sum(sentence.text.count("x") for sentence in sentences) == text.count("x")
+
+
+def test_where_a_long_sentence_is_cut() -> None:
+    assert [len(sentence.text) for sentence in split_report("x" * 1000)] == [1000]
+    assert [len(sentence.text) for sentence in split_report("xx " * 333 + "y")] == [1000]
+    assert [len(sentence.text) for sentence in split_report("x" * 1001)] == [1000, 1]
+    assert [sentence.text for sentence in split_report("x" * 600 + " " + "y" * 600)] == ["x" * 600, "y" * 600]
+    assert [sentence.start for sentence in split_report("x" * 600 + " " + "y" * 600)] == [0, 601]
+    assert [sentence.text for sentence in split_report("x " + "y" * 1001)] == ["x", "y" * 1000, "y"]
+    assert [len(sentence.text) for sentence in split_report(" " + "y" * 1200)] == [999, 201]

@@ -1,0 +1,84 @@
+"""Term search: mentions of findings, patterns, replacements and exceptions."""
+
+from __future__ import annotations
+
+from monai_pylon.labeler import default_rules, find_mentions, parse_sentence
+from monai_pylon.labeler.terms import Mention
+
+
+def mentions(text: str) -> list[Mention]:
+    return find_mentions(parse_sentence(text), default_rules())
+
+
+def test_findings() -> None:
+    cases = [
+        ("The heart is mildly enlarged", ["cardiomegaly"]),
+        # at most six words between the parts
+        ("heart one two three four five six enlarged", ["cardiomegaly"]),
+        ("heart one two three four five six seven enlarged", []),
+        ("heart, enlarged", []),
+        ("heart; enlarged", []),
+        ("heart but enlarged", []),
+        ("heart with enlarged", []),
+        ("with heart enlarged", ["cardiomegaly"]),
+        ("enlarged in the heart", []),
+        ("heart heart enlarged", ["cardiomegaly", "cardiomegaly"]),
+        ("heart enlarged enlarged", ["cardiomegaly"]),
+        ("heart; heart enlarged", ["cardiomegaly"]),
+        # a term may replace others or be none
+        ("calcified lymph nodes", ["calcified lymph node"]),
+        ("lymph nodes are calcified", ["calcified lymph node"]),
+        ("calcified lymph nodes; calcified lung", ["calcified lymph node", "calcification"]),
+        ("calcified lung, lymph node", ["calcification", "lymph node"]),
+        ("lymph node; calcified lymph nodes", ["lymph node", "calcified lymph node"]),
+        ("cystic fibrosis", []),
+        # mentions are ordered by their words
+        ("mass and calcified nodule", ["mass", "calcification", "nodule"]),
+        ("pericardial and pleural effusion", ["pericardial effusion", "pleural effusion"]),
+    ]
+    for text, expected in cases:
+        assert [mention.finding for mention in mentions(text)] == expected, text
+
+
+def test_a_mention_knows_its_words() -> None:
+    (large,) = mentions("the heart is enlarged")
+    assert (large.first, large.last, large.matched) == (1, 4, (1, 3))
+    (lymph,) = mentions("a ground glass")
+    assert (lymph.first, lymph.last, lymph.matched) == (1, 3, (1, 2))
+    assert large.rule.startswith("terms.csv line ")
+
+
+def test_a_mention_takes_the_highest_status_of_its_words() -> None:
+    (large,) = mentions("heart possibly enlarged")
+    assert large.status.name == "possible"
+    (large,) = mentions("heart never enlarged")
+    assert large.status.name == "absent"
+
+
+def test_exceptions() -> None:
+    cases = [
+        ("No edema except at the left base", [("pulmonary edema", "absent"), ("pulmonary edema", "stated")]),
+        (
+            "No edema and no edema except at the left base",
+            [("pulmonary edema", "absent")] * 2 + [("pulmonary edema", "stated")],
+        ),
+        ("No edema or fibrosis except at the left base", [("pulmonary edema", "absent"), ("fibrosis", "absent")]),
+        ("Edema except at the left base", [("pulmonary edema", "stated")]),
+        ("No edema except left", [("pulmonary edema", "absent"), ("pulmonary edema", "stated")]),
+        ("No edema except", [("pulmonary edema", "absent")]),
+        ("No edema left except", [("pulmonary edema", "absent")]),
+        ("No edema except possibly at the left base", [("pulmonary edema", "absent")]),
+        ("Except at the left base, no edema", [("pulmonary edema", "absent")]),
+        ("At the left base no edema except", [("pulmonary edema", "absent")]),
+        ("except", []),
+    ]
+    for text, expected in cases:
+        assert [(mention.finding, mention.status.name) for mention in mentions(text)] == expected, text
+
+
+def test_an_exception_knows_its_words_and_rules() -> None:
+    negated, excepted = mentions("No edema except at the left base")
+    assert (excepted.first, excepted.last, excepted.matched) == (2, 3, negated.matched)
+    entries = default_rules().lexicon.find(["except"])[0].entries
+    assert [excepted.status.rule] == [entry.rule for entry in entries if entry.kind == "exception"]
+    assert excepted.rule == negated.rule

@@ -1,0 +1,65 @@
+"""Preprocessing of chest CTs; the tests of the bundle check intensities, axes and regions in place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from monai.data import MetaTensor
+from monai.transforms import Compose
+
+from monai_pylon.data import phantom_chest_ct
+from monai_pylon.transforms import CacheToDiskd
+from monai_pylon.workflows.chest_ct import cached_regions, rotation_probability, scan_transforms, unknown_scan
+
+
+def test_values_and_axes_by_hand() -> None:
+    """RAS voxels of 2 mm become LPI voxels of 2 mm: both axes are flipped, -1000 HU is -0.449, 800 HU is 0.551."""
+    scan = torch.full((1, 4, 4, 4), -1000.0)
+    scan[0, 0, 0, 0], scan[0, 3, 3, 3] = 800, -100
+    image = MetaTensor(scan, affine=torch.diag(torch.tensor([2.0, 2, 2, 1])))
+    found = scan_transforms([4, 4, 6], [2.0, 2.0, 2.0])({"image": image})["image"][0]
+    assert found.shape == (4, 4, 6)
+    torch.testing.assert_close(found[3, 3, 4].item(), 0.551)
+    torch.testing.assert_close(found[0, 0, 1].item(), 0.5 - 0.449, atol=1e-6, rtol=0)
+    assert torch.allclose(found[:, :, [0, 5]], torch.tensor(-0.449)), "padded with air"
+
+
+def test_regions_are_cached_by_their_settings(tmp_path: Path) -> None:
+    made = phantom_chest_ct(0, shape=(32, 28, 16), spacing=(11.2, 11.2, 20))
+    affine = torch.from_numpy(made.affine)
+    item = {
+        "image": MetaTensor(torch.from_numpy(made.image)[None], affine=affine),
+        "organs": MetaTensor(torch.from_numpy(made.organs)[None], affine=affine),
+        "locations": torch.eye(3, dtype=torch.bool).numpy(),
+    }
+    settings = {"image_size": [32, 32, 12], "spacing": [11.2, 11.2, 27.0], "downsampling": "area"}
+    for grid, entries in (([4, 4, 4], 1), ([4, 4, 4], 1), ([2, 2, 4], 2)):
+        transform = cached_regions(tmp_path, grid=grid, **settings)
+        assert isinstance(transform, CacheToDiskd)
+        allowed = transform(dict(item))["allowed"]
+        assert allowed.shape == (3, *grid)
+        assert allowed.dtype == torch.bool
+        assert len(list(tmp_path.iterdir())) == entries
+    left, right = allowed[2].nonzero()[:, 0].float().mean(), allowed[0].nonzero()[:, 0].float().mean()
+    assert left > right, "x runs to the patient's left"
+
+
+def test_without_regions_nothing_changes() -> None:
+    transform = cached_regions("cache", [32, 32, 12], [1, 1, 1], [2, 2, 2], needed=False)
+    assert isinstance(transform, Compose)
+    assert transform({"image": 1}) == {"image": 1}
+    assert "allowed" not in unknown_scan([4, 4, 3], ["a"], [1, 1, 1], with_regions=False)
+
+
+def test_an_unknown_scan_is_air_without_labels() -> None:
+    item = unknown_scan([4, 4, 3], ["a", "b"], [2, 2, 1])
+    assert (item["image"] == torch.tensor(-0.449)).all()
+    assert item["image"].shape == (1, 4, 4, 3)
+    assert item["label"].isnan().tolist() == [True, True]
+    assert item["allowed"].all(), "no cell is forbidden, so the mask loss is 0"
+
+
+def test_only_square_slices_are_rotated() -> None:
+    assert rotation_probability([8, 8, 3], 0.3) == 0.3
+    assert rotation_probability([8, 9, 8], 0.3) == 0
