@@ -1,8 +1,7 @@
 """Reader for CTs: a NIfTI, NRRD, MHA or NPZ file or a folder with a DICOM series, in HU, with the affine in RAS.
 
-NIfTI is read by MONAI's own reader, NPZ (RAD-ChestCT) by NumPy, and everything else by SimpleITK, which orders DICOM
-slices by their position in the patient and applies the rescale slope. A file without orientation is an error, because
-left and right would be a guess.
+NIfTI is read by nibabel, NPZ (RAD-ChestCT) by NumPy, and everything else by SimpleITK. The geometry is that
+of the file's header. A file without orientation or voxel size is an error, because a guess may be wrong.
 """
 
 from __future__ import annotations
@@ -14,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from monai.data import MetaTensor, NibabelReader
+from monai.data import MetaTensor
 from monai.data.image_reader import ImageReader
 from monai.transforms import Transform
 from monai.utils import ImageMetaKey, MetaKeys, ensure_tuple, optional_import
 from nibabel.filebasedimages import ImageFileError
 
 from monai_pylon.data.dicom_series import is_dicom_file, read_dicom_series
+from monai_pylon.data.nifti_reader import read_nifti
 from monai_pylon.data.npz_reader import NpzVolumeReader, ras_metadata
 from monai_pylon.data.path_transform import ReadPathd
 from monai_pylon.utils import check, check_type
@@ -41,6 +41,11 @@ _ITK_SUFFIXES = (".nrrd", ".nhdr", ".mha", ".mhd")
 
 #: Endings of files that hold a whole volume, in lower case.
 VOLUME_SUFFIXES = (*_NIFTI_SUFFIXES, *_ITK_SUFFIXES, ".npz")
+
+#: Plausible edge lengths of a CT's voxel, in mm.
+_VOXEL_MM = (0.05, 20.0)
+#: Largest accepted number of voxels, checked before memory is allocated: 8 GiB as float32.
+_MOST_VOXELS = 2**31
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -69,7 +74,15 @@ class SimpleITKReader(ImageReader):
         """Read one file or DICOM folder into a SimpleITK image; raise ValueError if it is no regular volume."""
         (path,) = (fspath(f) for f in ensure_tuple(data))
         sitk = optional_import("SimpleITK")[0]
-        image = read_dicom_series(path, self.series_uid) if Path(path).is_dir() else sitk.ReadImage(path, **kwargs)
+        if Path(path).is_dir():
+            image = read_dicom_series(path, self.series_uid)
+        else:
+            _check_itk_header(path)
+            information = sitk.ImageFileReader()
+            information.SetFileName(path)
+            information.ReadImageInformation()
+            _check_size(path, information.GetSize())
+            image = sitk.ReadImage(path, **kwargs)
         check(image.GetDimension() == 3, "path", "a 3D volume", f"{path} of size {image.GetSize()}")
         check(image.GetNumberOfComponentsPerPixel() == 1, "path", "a scan with one value per voxel", path)
         return image
@@ -81,24 +94,46 @@ class SimpleITKReader(ImageReader):
         affine[:3, 3] = img.GetOrigin()
         affine = _LPS_TO_RAS @ affine
         array = optional_import("SimpleITK")[0].GetArrayFromImage(img).transpose(2, 1, 0)  # SimpleITK has z, y, x
-        meta = ras_metadata(array, affine)
-        if "NRRD_space" in img.GetMetaDataKeys():
-            meta["nrrd_space"] = img.GetMetaData("NRRD_space")
-        return array, meta
+        return array, ras_metadata(array, affine)
 
 
-def _check_orientation(path: Path, meta: Mapping[str, Any]) -> None:
-    """Raise if the header has no orientation, because left and right could be exchanged."""
-    name = path.name.lower()
-    if name.endswith(_NIFTI_SUFFIXES):
-        known = bool(meta["qform_code"] > 0 or meta["sform_code"] > 0)
-        remedy = "Both qform_code and sform_code are 0. Convert it again from DICOM, or set its qform."
-    elif name.endswith((".nrrd", ".nhdr")):
-        known = meta.get("nrrd_space") == "left-posterior-superior"  # SimpleITK converts every anatomical space to it
-        remedy = "The header has no anatomical `space`. Save it again with one, such as left-posterior-superior."
-    else:
-        return
-    check(known, "path", "a file whose header has an orientation", str(path), remedy)
+def _check_itk_header(path: str) -> None:
+    """Raise if an NRRD or MetaImage header states no voxel size or orientation, or too many voxels."""
+    with open(path, "rb") as file:
+        lines = file.read(2**16).split(b"\n\n")[0].split(b"\nElementDataFile")[0].decode("latin-1").splitlines()
+    fields = {key.strip().lower(): value.strip() for key, _, value in (line.partition(":") for line in lines) if value}
+    fields |= {key.strip().lower(): value.strip() for key, _, value in (line.partition("=") for line in lines) if value}
+    if path.lower().endswith((".nrrd", ".nhdr")):
+        if ("space" not in fields and "space dimension" not in fields) or "none" in fields.get("space", ""):
+            raise ValueError(
+                f"path must be a file whose header has an orientation, but is {path!r}. The header has no anatomical "
+                "`space`. Save it again with one, such as left-posterior-superior."
+            )
+        if "space directions" not in fields or "none" in fields["space directions"].split():
+            raise ValueError(
+                f"{path!r} has no `space directions`, so its voxel size is unknown. Save it again with them."
+            )
+        units = set(fields.get("space units", "mm").replace('"', " ").split())
+        if units - {"mm", "millimeter", "millimeters"}:
+            raise ValueError(f"{path!r} has `space units` {sorted(units)}, but must have mm. Convert the header.")
+    elif "elementspacing" not in fields and "elementsize" not in fields:
+        raise ValueError(f"{path!r} has no ElementSpacing, so its voxel size is unknown. Save it again with it.")
+
+
+def _check_size(path: str, shape: Sequence[int]) -> None:
+    """Raise if a volume is too large to be a CT, before memory is allocated."""
+    if np.prod([float(n) for n in shape]) > _MOST_VOXELS:
+        raise ValueError(f"{path!r} has {tuple(shape)} voxels, more than {_MOST_VOXELS:,}. Crop or resample it first.")
+
+
+def _check_voxel_size(path: str, affine: np.ndarray) -> None:
+    """Raise if no CT has voxels of this size: the unit of the header is then probably not mm."""
+    sizes = np.linalg.norm(np.asarray(affine, dtype=np.float64)[:3, :3], axis=0)
+    if not (np.isfinite(sizes).all() and (sizes >= _VOXEL_MM[0]).all() and (sizes <= _VOXEL_MM[1]).all()):
+        raise ValueError(
+            f"{path!r} has voxels of {' x '.join(f'{size:g}' for size in sizes)} mm, but must have "
+            f"{_VOXEL_MM[0]:g} to {_VOXEL_MM[1]:g} mm. Check the voxel size and its unit in the header."
+        )
 
 
 def volume_name(path: str | PathLike[str]) -> str:
@@ -123,16 +158,18 @@ def volume_name(path: str | PathLike[str]) -> str:
 def _array_and_meta(path: Path, series_uid: str | None) -> tuple[np.ndarray, dict]:
     """Read array and metadata by the type of file; raise ValueError if the file is truncated."""
     kind = "" if path.is_dir() else path.name.lower()
-    reader: Any = SimpleITKReader(series_uid)
-    if kind.endswith(_NIFTI_SUFFIXES):
-        reader = NibabelReader(squeeze_non_spatial_dims=True)
-    elif kind.endswith(".npz"):
-        reader = NpzVolumeReader()
+    reader: Any = NpzVolumeReader() if kind.endswith(".npz") else SimpleITKReader(series_uid)
     try:
+        if kind.endswith(_NIFTI_SUFFIXES):
+            array, affine = read_nifti(path, _MOST_VOXELS)
+            return array, ras_metadata(array, affine)
         array, meta = reader.get_data(reader.read(str(path)))
         return np.asarray(array, dtype=np.float32), meta
     except (EOFError, OSError, RuntimeError, zlib.error, ImageFileError) as error:
-        message = f"path must be a whole file, but {str(path)!r} cannot be read: {error}. Copy or download it again."
+        message = (
+            f"path must be a whole file, but {str(path)!r} cannot be read: {error}. If it is truncated, copy it "
+            "again."
+        )
         raise ValueError(message) from error
 
 
@@ -168,8 +205,7 @@ def read_volume(path: str | PathLike[str], series_uid: str | None = None) -> Met
     check(readable, "path", f"a folder or a file ending in {', '.join(VOLUME_SUFFIXES)}", str(file), remedy)
     array, meta = _array_and_meta(file, series_uid)
     check(array.ndim == 3, "path", "a 3D volume with one value per voxel", array, str(file))
-    if not file.is_dir():
-        _check_orientation(file, meta)
+    _check_voxel_size(str(file), meta[MetaKeys.AFFINE])
     meta[MetaKeys.ORIGINAL_CHANNEL_DIM] = 0
     meta[ImageMetaKey.FILENAME_OR_OBJ] = str(file)
     return MetaTensor.ensure_torch_and_prune_meta(array[None], meta)
