@@ -133,7 +133,7 @@ def read_nifti(path: str | PathLike[str], most_voxels: int = 2**31) -> tuple[np.
     header = _read_header(name)
     try:
         dtype = header.get_data_dtype()
-    except nibabel.spatialimages.HeaderDataError:
+    except (nibabel.spatialimages.HeaderDataError, KeyError):
         _fail(name, f"its datatype {int(header['datatype'])} is unknown.")
     if dtype.kind not in "iuf":
         _fail(name, f"datatype must be real numbers, one for each voxel, but is {dtype} (color or complex values).")

@@ -167,8 +167,7 @@ def _array_and_meta(path: Path, series_uid: str | None) -> tuple[np.ndarray, dic
         return np.asarray(array, dtype=np.float32), meta
     except (EOFError, OSError, RuntimeError, zlib.error, ImageFileError) as error:
         message = (
-            f"path must be a whole file, but {str(path)!r} cannot be read: {error}. If it is truncated, copy it "
-            "again."
+            f"path must be a whole file, but {str(path)!r} cannot be read: {error}. If it is truncated, copy it again."
         )
         raise ValueError(message) from error
 

@@ -1,0 +1,87 @@
+"""Tests of the DICOM headers: slices are found among other objects, and unusable files are named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.uid import SecondaryCaptureImageStorage
+
+from monai_pylon.data import read_volume
+from monai_pylon.data.dicom_headers import geometry_groups, read_dicom_headers
+from tests.data.dicom_files import write_dicom
+
+HU = np.random.default_rng(7).integers(-900, 1500, (7, 6, 5)).astype(np.int16)
+
+
+def change(file: Path, **tags: object) -> None:
+    """Set fields of a DICOM file, or remove those that are None."""
+    dataset = pydicom.dcmread(file)
+    for name, value in tags.items():
+        if value is None:
+            delattr(dataset, name)
+        else:
+            setattr(dataset, name, value)
+    dataset.save_as(file)
+
+
+def test_other_objects_beside_the_ct_are_skipped(tmp_path: Path) -> None:
+    uid = write_dicom(tmp_path, HU)
+    write_dicom(tmp_path, HU[:, :, :1], SOPClassUID=SecondaryCaptureImageStorage, SeriesDescription="Dose Report")
+    write_dicom(tmp_path, HU[:, :, :1], Modality="RTDOSE")
+    write_dicom(tmp_path, HU[:, :, :1], SeriesInstanceUID=uid, ImageType=["ORIGINAL", "PRIMARY", "LOCALIZER"])
+    (tmp_path / "readme.txt").write_text("no scan")
+    content = read_dicom_headers(tmp_path)
+    assert {series: len(slices) for series, slices in content.slices.items()} == {uid: 5}
+    assert len(content.skipped) == 4
+    assert not content.problems
+    np.testing.assert_array_equal(read_volume(tmp_path)[0].numpy(), HU // 2 * 2)
+
+
+def test_files_without_ending_or_preamble_are_read(tmp_path: Path) -> None:
+    write_dicom(tmp_path, HU)
+    for number, file in enumerate(sorted(tmp_path.iterdir())):
+        content = file.read_bytes()
+        file.unlink()
+        (tmp_path / f"I{number}").write_bytes(content[132:] if number % 2 else content)
+    assert [len(slices) for slices in read_dicom_headers(tmp_path).slices.values()] == [5]
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        ({"ImagePositionPatient": None}, "ImagePositionPatient is missing"),
+        ({"ImageOrientationPatient": None}, "ImageOrientationPatient is missing"),
+        ({"PixelSpacing": [0.0, 1.0]}, "PixelSpacing must be positive"),
+        ({"PixelSpacing": None}, "PixelSpacing is missing"),
+        ({"RescaleIntercept": None}, "RescaleIntercept is missing"),
+    ],
+)
+def test_missing_field_is_named_with_its_file(tags: dict, message: str, tmp_path: Path) -> None:
+    write_dicom(tmp_path, HU)
+    file = sorted(tmp_path.iterdir())[2]
+    change(file, **tags)
+    assert message in read_dicom_headers(tmp_path).problems[file]
+    with pytest.raises(ValueError, match=f"{file.name}: {message}"):
+        read_volume(tmp_path)
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.9])
+def test_truncated_files_are_named_not_dropped(kept: float, tmp_path: Path) -> None:
+    write_dicom(tmp_path, np.repeat(HU, 20, axis=0))
+    files = sorted(tmp_path.iterdir())
+    for file in files[-2:]:
+        file.write_bytes(file.read_bytes()[: int(kept * file.stat().st_size)])
+    with pytest.raises(ValueError, match=rf"{files[-2].name}: .*1 more files have problems\. Repair or remove"):
+        read_volume(tmp_path)
+
+
+def test_slices_are_grouped_by_size_spacing_and_orientation(tmp_path: Path) -> None:
+    uid = write_dicom(tmp_path, HU)
+    write_dicom(tmp_path, HU[:, :, :2], heights=[40.0, 45.0], SeriesInstanceUID=uid, PixelSpacing=[2.5, 2.5])
+    groups = geometry_groups(read_dicom_headers(tmp_path).slices[uid])
+    assert [len(group) for group in groups] == [5, 2]
+    with pytest.raises(ValueError, match=r"5 slices of 6 x 7 pixels, PixelSpacing 0\.9 x 0\.8.*2 slices.*2\.5 x 2\.5"):
+        read_volume(tmp_path)

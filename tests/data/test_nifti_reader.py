@@ -1,0 +1,100 @@
+"""Tests of the NIfTI reader: the geometry that the header states, and an error for each doubtful field."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+
+from monai_pylon.data.nifti_reader import read_nifti
+
+AFFINE = np.diag([-2.8, -2.8, 3.1, 1.0])
+HU = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
+
+
+def save(path: Path, sform: int = 1, qform: int = 1, affine: np.ndarray = AFFINE, **fields: bytes) -> Path:
+    """Write a volume; `fields` replace bytes of the header, by their offset ("b88")."""
+    image = nibabel.Nifti1Image(HU, affine)
+    image.set_sform(affine, sform)
+    image.set_qform(affine, qform)
+    nibabel.save(image, path)
+    if fields:
+        content = bytearray(path.read_bytes())
+        for offset, value in fields.items():
+            start = int(offset[1:])
+            content[start : start + len(value)] = value
+        path.write_bytes(content)
+    return path
+
+
+def test_unset_qform_with_rounded_pixdim_keeps_left_and_right(tmp_path: Path) -> None:
+    """A library that prefers the unset qform would return diag(pixdim), which exchanges left and right."""
+    rounded = struct.pack("<3f", 2.8, 2.8, 3.101)
+    path = save(tmp_path / "a.nii", b80=rounded, b252=struct.pack("<h", 0), b256=bytes(24))
+    array, affine = read_nifti(path)
+    np.testing.assert_allclose(affine, AFFINE, atol=1e-6)
+    np.testing.assert_array_equal(array, HU)
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("mm", 1), ("micron", 1000), ("meter", 0.001), ("unknown", 1)])
+def test_units_are_converted_to_millimeters(unit: str, factor: float, tmp_path: Path) -> None:
+    image = nibabel.Nifti1Image(HU, np.diag([*np.diag(AFFINE)[:3] * factor, 1.0]))
+    image.header.set_xyzt_units(unit)
+    nibabel.save(image, tmp_path / "a.nii.gz")
+    np.testing.assert_allclose(read_nifti(tmp_path / "a.nii.gz")[1], AFFINE, rtol=1e-5, atol=1e-6)
+
+
+def test_qform_counts_if_the_sform_is_unset(tmp_path: Path) -> None:
+    np.testing.assert_allclose(read_nifti(save(tmp_path / "a.nii", sform=0))[1], AFFINE, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"b88": struct.pack("<f", 0.0)}, r"pixdim must be three positive voxel sizes, but is .*0\.0\]"),
+        ({"b88": struct.pack("<f", float("nan"))}, "pixdim must be three positive"),
+        ({"b88": struct.pack("<f", 5.0)}, r"pixdim states voxels of .*5\.0\], but the sform"),
+        ({"b252": bytes(4)}, "both qform_code and sform_code are 0"),
+        ({"b123": bytes([5])}, "xyzt_units must state meters"),
+        ({"b112": struct.pack("<2f", 1.0, float("nan"))}, "scl_inter must be a number"),
+        ({"b42": struct.pack("<3h", 30000, 30000, 30000)}, "more than 2,147,483,648 voxels"),
+        ({"b40": struct.pack("<5h", 4, 3, 4, 5, 2)}, r"dim must state a 3D volume, but states \[3, 4, 5, 2\]"),
+        ({"b70": struct.pack("<h", 128)}, r"datatype must be real numbers.*color"),
+        ({"b70": struct.pack("<h", 999)}, "datatype 999 is unknown"),
+        ({"b0": struct.pack("<i", 7)}, "does not start with a NIfTI header"),
+        ({"b280": struct.pack("<f", 2.8)}, "the sform states the axes RPS, but the qform LPS"),
+    ],
+)
+def test_doubtful_field_is_named(fields: dict[str, bytes], message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=rf"a\.nii' cannot be used: .*{message}"):
+        read_nifti(save(tmp_path / "a.nii", **fields))
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("a.nii", gzip.compress, r"gzip-compressed\. Rename it so that it ends in \.nii\.gz"),
+        ("a.nii.gz", bytes, r"not gzip-compressed\. Rename it so that it ends in \.nii\."),
+    ],
+)
+def test_ending_must_fit_the_content(name: str, change: Callable, message: str, tmp_path: Path) -> None:
+    content = save(tmp_path / "b.nii").read_bytes()
+    (tmp_path / name).write_bytes(change(content))
+    with pytest.raises(ValueError, match=message):
+        read_nifti(tmp_path / name)
+
+
+def test_nifti_2_and_big_endian_files_are_read(tmp_path: Path) -> None:
+    nibabel.save(nibabel.Nifti2Image(HU, AFFINE), tmp_path / "two.nii")
+    header = nibabel.Nifti1Header(endianness=">")
+    header.set_data_dtype(np.int16)
+    nibabel.save(nibabel.Nifti1Image(HU, AFFINE, header), tmp_path / "big.nii")
+    for name in ("two.nii", "big.nii"):
+        array, affine = read_nifti(tmp_path / name)
+        np.testing.assert_array_equal(array, HU)
+        np.testing.assert_allclose(affine, AFFINE, atol=1e-6)
