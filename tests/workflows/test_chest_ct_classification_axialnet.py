@@ -497,6 +497,7 @@ def test_scans_that_are_none_get_a_row_with_the_reason(
 # --- what MONAI's model zoo checks
 
 
+@pytest.mark.filterwarnings("ignore:parsing config_file")  # MONAI warns of every bundle
 def test_monai_loads_the_trained_network(trained: Path, tmp_path: Path) -> None:
     """`monai.bundle.load` with the installed configurations: every variable is the trained one."""
     bundle = BUNDLE.copy(tmp_path, trained / "models" / "model.pt")

@@ -382,6 +382,7 @@ def test_offline_training_says_how_to_bring_the_weights(tmp_path: Path, monkeypa
 # --- what MONAI's model zoo checks
 
 
+@pytest.mark.filterwarnings("ignore:parsing config_file")  # MONAI warns of every bundle
 def test_monai_loads_the_trained_network(trained: Path, tmp_path: Path) -> None:
     """`monai.bundle.load` with the installed configurations: every variable is the trained one."""
     bundle = BUNDLE.copy(tmp_path, trained / "models" / "model.pt")
