@@ -143,7 +143,8 @@ def _check_arguments(config_file: Files, arguments: Mapping[str, Any]) -> None:
     tracking = _TRACKING if arguments.get("tracking") is not None else ()
     overrides = {key: value for key, value in arguments.items() if key not in _ARGUMENTS}
     check_overrides(config_file, overrides, (*ids, *tracking))
-    _check_networks_file(config_file, overrides.get("bundle_root", "."))
+    config = ConfigParser.load_config_files([str(file) for file in _paths(config_file)])
+    _check_networks_file(config_file, str(overrides.get("bundle_root", config.get("bundle_root", "."))))
 
 
 def _flags(words: Sequence[str]) -> dict[str, Any]:

@@ -108,6 +108,9 @@ def test_an_edited_table_of_networks_is_not_ignored(configs: Path, monkeypatch: 
     workflow(configs)
     (configs / "networks.json").write_text('{"networks": {}}')
     workflow(configs, bundle_root=str(configs.parent))
+    config = json.loads((configs / "inference.json").read_text())
+    (configs / "edited.json").write_text(json.dumps({**config, "bundle_root": str(configs.parent)}))
+    workflow(configs, ("edited",))
     with pytest.raises(ValueError, match=r"networks\.json differs from the installed one .* Add --bundle_root"):
         workflow(configs)
 
