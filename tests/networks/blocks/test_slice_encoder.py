@@ -39,6 +39,14 @@ def test_copies_of_the_last_slice_fill_the_last_group(slices, of_last):
     assert groups[0, -1, :, 0, 0].tolist() == of_last
 
 
+@pytest.mark.filterwarnings("ignore:.torch.jit.trace:DeprecationWarning", "error::torch.jit.TracerWarning")
+@pytest.mark.parametrize("slices", [5, 6])
+def test_grouping_is_traced_without_warnings_for_batches_of_any_size(slices):
+    traced = torch.jit.trace(group_slices, torch.randn(1, 1, 4, 3, slices))
+    volume = torch.randn(2, 1, 4, 3, slices)
+    torch.testing.assert_close(traced(volume), group_slices(volume), rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("grad", [True, False])
 @pytest.mark.parametrize("chunk", [1, 2, 3, 4, 7, 100])
 def test_chunks_change_nothing_in_evaluation(chunk, grad):
