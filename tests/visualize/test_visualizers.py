@@ -313,6 +313,7 @@ def test_rejects_modules_of_another_network_and_wrong_types() -> None:
         ([0.5], ValueError, "class_idx must be one or more integers"),
         ([[0], [1], [2]], ValueError, "class_idx must be of 2 rows, one per sample"),
         ([[0, 1], [2]], ValueError, "class_idx must be one or more integers"),
+        (torch.zeros(0, dtype=torch.int64), ValueError, "class_idx must be one or more integers"),
         (torch.tensor([0.0]), ValueError, "class_idx must be one or more integers"),
         (torch.tensor([True]), ValueError, "class_idx must be one or more integers"),
         (torch.tensor([1j]), ValueError, "class_idx must be one or more integers"),
