@@ -40,6 +40,10 @@ def test_markup_in_a_report_is_escaped() -> None:
     assert unescape(re.sub(r"<[^>]*>", "", shown)) == markup
 
 
+def test_a_single_character_is_shown() -> None:
+    assert '<div class="report">x</div>' in ReportLabeler().explain("x")
+
+
 def test_a_report_without_terms_says_so() -> None:
     for text in ("", "Unremarkable study."):
         assert "No term of the vocabulary was found." in ReportLabeler().explain(text)
