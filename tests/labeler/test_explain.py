@@ -27,6 +27,7 @@ def test_the_evidence_is_highlighted() -> None:
     assert 'No <mark class="dropped">pneumothorax</mark>' in page
     assert 'A <mark class="kept">nodule</mark> in the <mark class="place">right upper lobe</mark>' in page
     assert "negated by cues.csv line" in page
+    assert page.index('<tr class="yes">') < page.index('<tr class="no">')
     assert re.search(r"<tr class=\"yes\"><td>lung nodule</td><td>right lung</td>", page)
 
 
