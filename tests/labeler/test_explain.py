@@ -45,7 +45,7 @@ def test_a_single_character_is_shown() -> None:
     assert '<div class="report">x</div>' in ReportLabeler().explain("x")
 
 
-def test_a_report_without_terms_says_so() -> None:
+def test_a_page_without_terms() -> None:
     for text in ("", "Unremarkable study."):
         assert "No term of the vocabulary was found." in ReportLabeler().explain(text)
 

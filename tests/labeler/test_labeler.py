@@ -1,4 +1,4 @@
-"""The whole labeler: Table 4 of the paper, known errors of SARLE, all 80 labels, and the scores of each step."""
+"""Whole labeler: Table 4 of the paper, known errors of SARLE, all 80 labels, and the scores of each step."""
 
 from __future__ import annotations
 

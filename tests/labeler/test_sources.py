@@ -22,7 +22,7 @@ def cell_names(cells: np.ndarray) -> set[tuple[str, int]]:
     return {(CHEST_CT_LABELS[m], int(organ)) for m, organ in zip(*cells.nonzero(), strict=True)}
 
 
-def test_chexbert(tmp_path: Path) -> None:
+def test_chexbert_labels(tmp_path: Path) -> None:
     path = tmp_path / "chexbert.csv"
     path.write_text("id,Atelectasis,Cardiomegaly,Support Devices,No Finding\ns,1,-1,1,\nt,,0.0,0,1\n")
     table = chexbert_labels(path, "id")
@@ -82,7 +82,7 @@ def test_listed_labels_and_free_text(tmp_path: Path) -> None:
     assert cell_names(table.cells[0]) == {("lung nodulegr1cm", RIGHT), ("lung mass", LEFT)}
 
 
-def test_radgraph(tmp_path: Path) -> None:
+def test_radgraph_labels(tmp_path: Path) -> None:
     entities = {
         "1": {"tokens": "effusion", "label": "OBS-DP", "relations": [["located_at", "2"]]},
         "2": {"tokens": "pleural", "label": "ANAT-DP", "relations": []},
