@@ -112,6 +112,15 @@ def test_problems_are_named_and_no_report_is_lost(tmp_path: Path) -> None:
     assert (found["html"], found["twice#2"], found["line 16"]) == ("pleural effusion", "pneumonia", "cardiomegaly")
 
 
+def test_broken_characters_are_named_once(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "a.txt").write_bytes(b"Left effusion, gr\xf6sser.")
+    (tmp_path / "reports" / "b.txt").write_text("Left effusion &#65533;")
+    summary = label_reports(tmp_path / "reports", tmp_path / "out.csv", progress=False)
+    assert summary.problems == {"not UTF-8": 1, "broken characters": 1}
+    assert (summary.with_labels, summary.unread) == (2, 0)
+
+
 def test_broken_rows_are_named_and_skipped(tmp_path: Path) -> None:
     text = 'id,report\na,Left pneumonia.\nb,"Left secret\nc,d,A secret mass.\n"e","Right pneumonia."\n'
     (tmp_path / "r.csv").write_text(text)
