@@ -95,13 +95,12 @@ def table_header(file: Path) -> list[str]:
 def _release_columns(header: Sequence[str], labels: Sequence[str], missing_side: str) -> tuple[list[_Column], bool]:
     """Return the label columns of a RAD-ChestCT table, and whether they have locations."""
     found, located = [], False
-    known = sorted(rad_chestct_places(), key=len, reverse=True)
     for index, cell in enumerate(header):
         name = cell.strip().lower().replace(" ", "_")
         abnormality, star, location = name.partition("*")
         if not star:  # the organ comes first, as in right_lung_nodule and h_great_vessel_aneurysm
             short = name.removeprefix("h_")
-            location = next((p for p in known if short.startswith(f"{p}_")), "")
+            location = next((p for p in rad_chestct_places() if short.startswith(f"{p}_")), "")
             abnormality = short.removeprefix(f"{location}_") if location else name
         pair = rad_chestct_label(abnormality, location) if location else None
         if pair is not None:

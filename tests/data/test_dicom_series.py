@@ -160,3 +160,14 @@ def test_dicom_by_ending_or_by_characters(tmp_path: Path) -> None:
     (tmp_path / "exact").write_bytes(b"\0" * 128 + b"DICM")
     (tmp_path / "late").write_bytes(b"\0" * 129 + b"DICM")
     assert [is_dicom_file(tmp_path / name) for name in ("short", "exact", "late")] == [False, True, False]
+
+
+def test_thin_slices_are_accepted() -> None:
+    assert check_slices(positions(0, 0.6, 1.2), np.tile(AXIAL, (3, 1)), "series") is None
+
+
+def test_displacement_of_the_first_slice_is_an_error() -> None:
+    slices = positions(0, 5, 10)
+    slices[0, 1] = 3.0
+    with pytest.raises(ValueError, match=r"without gantry tilt.* displaced by 16\.7 degrees"):
+        check_slices(slices, np.tile(AXIAL, (3, 1)), "series")
