@@ -96,6 +96,23 @@ def test_crops_to_the_body_and_not_to_the_labels() -> None:
     assert max(widths) < 100 * 3  # the field of view
 
 
+def test_crop_ignores_air_and_a_thin_table_top() -> None:
+    """Voxels at the threshold are no soft tissue, and slices with a tenth of the tissue of others are no body."""
+    ct, labels = chest()
+    ct[:, :, 40:], labels[:, :, 40:] = -1000, 0
+    widths = {panel.shape[1] for panel in panels(organ_overlay_figure(ct, AFFINE, labels, GOOD))}
+    ct[91, 10:70, 0] = 40
+    ct[(ct == -1000) & (np.arange(60) > 0)] = -200
+    assert {panel.shape[1] for panel in panels(organ_overlay_figure(ct, AFFINE, labels, GOOD))} == widths
+
+
+def test_interpolates_gray_values_linearly() -> None:
+    ct, labels = chest()
+    for panel in panels(organ_overlay_figure(10 * ct, AFFINE, 0 * labels, GOOD)):
+        assert panel.min() >= 0
+        assert panel.max() <= 1
+
+
 def test_states_verdict_and_volumes() -> None:
     ct, labels = chest()
     good = texts(organ_overlay_figure(ct, AFFINE, labels, GOOD, title="scan 7"))

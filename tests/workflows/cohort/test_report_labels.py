@@ -78,6 +78,8 @@ def test_joins_rows_of_one_scan_in_a_table() -> None:
     values[0, EFFUSION], values[1, EFFUSION] = [1, 0, 0], [0, 0, 1]
     values[0, NODULE], values[1, NODULE] = [0, 0, 1], [np.nan, 0, np.nan]
     table = LabelTable(["p/a", "a"], values == 1, {}, np.isnan(values))
+    assert reports_of_table(table)[0].text != reports_of_table(table)[1].text
+    assert "pleural effusion" in reports_of_table(table)[0].text
     scans = [{"scan": "p__a", "image": "/in/p/a.nii"}]
     joined = labels_of_table(table, match_reports(reports_of_table(table), scans, "join").lines)
     assert joined.cells["p__a"][EFFUSION].tolist() == [1, 0, 1]
