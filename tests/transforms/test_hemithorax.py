@@ -67,7 +67,7 @@ def test_intact_lungs_are_returned_unchanged(chest) -> None:
 
 @pytest.mark.parametrize("side", ["right", "left"])
 def test_a_loss_under_a_lung_is_not_completed(chest, side: str) -> None:
-    """It may be a raised diaphragm or a collapsed lower lobe, which HU cannot distinguish."""
+    """HU cannot distinguish a raised diaphragm from a collapsed lower lobe."""
     ct, right, left = filled(chest, side, upto=20.0)
     new_right, new_left, done = complete_lungs(right, left, ct, EDGE)
     assert done == ()
