@@ -131,6 +131,9 @@ def test_missing_image_is_an_error_with_its_line(root: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"00000002_000.png \(.*v2020.csv, line 4\) and 1 more must lie in"):
         chest_xray14_datalist(root, "all")
     assert chest_xray14_datalist(root, "test")  # no image of its own is missing
+    (root / "images_001/images/00000011_001.png").unlink()
+    with pytest.raises(FileNotFoundError, match=r"00000011_001.png \(.*v2020.csv, line 23\) must lie in"):
+        chest_xray14_datalist(root, "test")
 
 
 @pytest.mark.parametrize("text", ["", HEADER_2020])
