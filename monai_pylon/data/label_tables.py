@@ -15,14 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monai_pylon.taxonomy import (
-    CHEST_CT_LABELS,
-    ORGANS,
-    labels_of_abnormality,
-    possible_locations,
-    rad_chestct_label,
-    rad_chestct_places,
-)
+from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
+from monai_pylon.taxonomy.organs import possible_locations
+from monai_pylon.taxonomy.rad_chestct import labels_of_abnormality, rad_chestct_label, rad_chestct_places
 from monai_pylon.utils import check, check_choice
 from monai_pylon.utils.tables import read_cells
 

@@ -42,7 +42,7 @@ def find_sizes(parsed: ParsedSentence) -> list[Size]:
         if the sentence has others.
 
     Example:
-        >>> from monai_pylon.labeler import parse_sentence
+        >>> from monai_pylon.labeler.phrases import parse_sentence
         >>> [size.diameters_mm for size in find_sizes(parse_sentence("a 1.2 x 0.8 cm nodule"))]
         [(12.0, 8.0)]
     """
@@ -121,7 +121,7 @@ def sizes_of(number: int, mentions: list[Mention], sizes: list[Size], parsed: Pa
         Its sizes in their order; several if the mention is plural ("nodules: 4 mm and 12 mm").
 
     Example:
-        >>> from monai_pylon.labeler import default_rules, find_mentions, parse_sentence
+        >>> from monai_pylon.labeler.rules import default_rules, find_mentions, parse_sentence
         >>> parsed = parse_sentence("a 3 mm nodule, and a mass of 4 cm")
         >>> mentions, sizes = find_mentions(parsed, default_rules()), find_sizes(parsed)
         >>> [[size.diameters_mm for size in sizes_of(number, mentions, sizes, parsed)] for number in (0, 1)]

@@ -16,7 +16,8 @@ import numpy as np
 
 from monai_pylon.labeler.label_table import LabelTable, table_of
 from monai_pylon.labeler.labeler import ReportLabeler
-from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, possible_locations
+from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
+from monai_pylon.taxonomy.organs import possible_locations
 from monai_pylon.utils import check
 from monai_pylon.utils.tables import open_table
 

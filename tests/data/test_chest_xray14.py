@@ -10,7 +10,8 @@ import pytest
 from monai.data import CacheDataset
 from PIL import Image
 
-from monai_pylon.data import ReadRadiographd, chest_xray14_datalist, validation_patients
+from monai_pylon.data import ReadRadiographd, chest_xray14_datalist
+from monai_pylon.data.chest_xray14 import validation_patients
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from tests.data.xray14_files import HEADER_2020, write_root
 

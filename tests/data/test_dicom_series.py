@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monai_pylon.data import check_slices, find_ct_series, is_dicom_file, read_volume
+from monai_pylon.data import read_volume
+from monai_pylon.data.dicom_series import check_slices, find_ct_series, is_dicom_file
 from tests.data.dicom_files import SPACING, write_dicom
 
 

@@ -61,7 +61,7 @@ def check_command_line(output: Path) -> None:
 
 def check_bundle(output: Path) -> None:
     """Train, evaluate, explain, export and load the bundle for radiographs."""
-    configs = monai_pylon.workflows.bundle.bundle_folder(XRAY) / "configs"
+    configs = monai_pylon.workflows.bundle.folders.bundle_folder(XRAY) / "configs"
     root = output / "run"
     run(config_file=str(configs / "train.json"), bundle_root=str(root), max_epochs=1, tensorboard=False, **SMALL)
     evaluate = [str(configs / name) for name in EVALUATE]

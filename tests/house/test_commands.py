@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from monai_pylon.workflows.bundle import check_overrides
+from monai_pylon.workflows.bundle.overrides import check_overrides
 from tests.house.inventory import PACKAGE
 
 CHECKOUT = PACKAGE.parent

@@ -10,15 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monai_pylon.labeler import (
-    ReportLabeler,
-    ReportSummary,
-    cohort,
-    count_reports,
-    label_reports,
-    read_label_table,
-    read_reports,
-)
+from monai_pylon.labeler import ReportLabeler, cohort, label_reports, read_label_table, read_reports
+from monai_pylon.labeler.cohort import ReportSummary
+from monai_pylon.labeler.report_files import count_reports
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 
 TEXTS = {

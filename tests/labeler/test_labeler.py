@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from monai_pylon.labeler import ReportLabeler, classify_phrases
-from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, possible_locations
+from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
+from monai_pylon.taxonomy.organs import possible_locations
 from tests.experiments.labeler_figures import openi_scores
 from tests.labeler.sentences import labels_and_locations, own_sentences, step_scores
 

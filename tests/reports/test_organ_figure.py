@@ -10,7 +10,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from monai_pylon.reports import ORGAN_COLORS, organ_overlay_figure, save_organ_overlay
+from monai_pylon.reports import ORGAN_COLORS
+from monai_pylon.reports.organ_figure import organ_overlay_figure, save_organ_overlay
 from tests.reports.figure_layout import check_layout
 
 AFFINE = np.diag([-3.0, -3.0, 5.0, 1.0])  # LPS: the first axis runs to the patient's left

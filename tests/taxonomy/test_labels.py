@@ -2,7 +2,8 @@
 
 import pytest
 
-from monai_pylon.taxonomy import CHEST_CT_LABELS, CHEST_XRAY14_LABELS, PASCAL_VOC_LABELS, label_index, read_table
+from monai_pylon.taxonomy import CHEST_CT_LABELS, CHEST_XRAY14_LABELS
+from monai_pylon.taxonomy.labels import PASCAL_VOC_LABELS, label_index, read_table
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from monai_pylon.taxonomy import CHEST_CT_LABELS, CHEST_CT_ORGANS, ORGAN_VALUES, ORGANS, possible_locations
+from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
+from monai_pylon.taxonomy.organs import CHEST_CT_ORGANS, ORGAN_VALUES, possible_locations
 
 
 def test_51_lung_and_29_mediastinum_labels():

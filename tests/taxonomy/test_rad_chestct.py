@@ -1,13 +1,9 @@
 """RAD-ChestCT's names: one for each label, and at most one label for an abnormality at a place."""
 
-from monai_pylon.taxonomy import (
-    CHEST_CT_LABELS,
-    labels_of_abnormality,
-    possible_locations,
-    rad_chestct_label,
-    rad_chestct_places,
-    read_table,
-)
+from monai_pylon.taxonomy import CHEST_CT_LABELS
+from monai_pylon.taxonomy.labels import read_table
+from monai_pylon.taxonomy.organs import possible_locations
+from monai_pylon.taxonomy.rad_chestct import labels_of_abnormality, rad_chestct_label, rad_chestct_places
 
 
 def test_each_label_has_one_abnormality():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from monai_pylon.taxonomy import ORGANS, SEGMENTATION_PROGRAMS, organ_of_structure, read_table, structure_names
+from monai_pylon.taxonomy import ORGANS
+from monai_pylon.taxonomy.labels import read_table
+from monai_pylon.taxonomy.structures import SEGMENTATION_PROGRAMS, organ_of_structure, structure_names
 
 
 @pytest.mark.parametrize(

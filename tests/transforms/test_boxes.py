@@ -23,7 +23,8 @@ from monai.transforms import (
     Zoom,
 )
 
-from monai_pylon.transforms import FollowBoxes, FollowBoxesd, RandBrightnessContrastd, RandResizedCropd, map_boxes
+from monai_pylon.transforms import FollowBoxes, FollowBoxesd, RandBrightnessContrastd, RandResizedCropd
+from monai_pylon.transforms.boxes import map_boxes
 
 IDENTITY = np.eye(3)
 ROWS, COLUMNS = 200, 260

@@ -9,7 +9,7 @@ import torch
 from monai.data import MetaTensor
 
 from monai_pylon.data import phantom_chest_ct
-from monai_pylon.taxonomy import organ_of_structure, structure_names
+from monai_pylon.taxonomy.structures import organ_of_structure, structure_names
 from monai_pylon.transforms import OrgansFromLabelMap, OrgansFromLabelMapd, organs_from_label_map
 
 RAS = np.diag([2.0, 2.0, 2.0, 1.0])

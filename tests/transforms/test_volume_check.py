@@ -7,7 +7,8 @@ import torch
 from monai.data import MetaTensor
 
 from monai_pylon.data import phantom_chest_ct
-from monai_pylon.transforms import CheckVolume, CheckVolumed, check_volume_hu
+from monai_pylon.transforms import CheckVolume, CheckVolumed
+from monai_pylon.transforms.volume_check import check_volume_hu
 
 
 @pytest.fixture(scope="module")

@@ -9,12 +9,8 @@ from monai.networks.nets import resnet10
 from scipy.stats import spearmanr
 from torch import nn
 
-from monai_pylon.visualize import (
-    ActivationMapInferer,
-    label_randomization,
-    parameter_randomization,
-    rank_correlation,
-)
+from monai_pylon.visualize import ActivationMapInferer, label_randomization, parameter_randomization
+from monai_pylon.visualize.sanity import rank_correlation
 from tests.visualize.nets import LABELS, image, make_net
 from tests.visualize.test_recording import half_trained, state
 

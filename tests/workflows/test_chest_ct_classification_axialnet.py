@@ -20,14 +20,15 @@ from monai.data import MetaTensor
 from PIL import Image
 
 from monai_pylon.data import phantom_chest_ct, read_volume
-from monai_pylon.networks import Explained, read_checkpoint
-from monai_pylon.networks.checkpoints import read_description
+from monai_pylon.networks import Explained
+from monai_pylon.networks.checkpoints import read_checkpoint, read_description
 from monai_pylon.networks.nets import AxialNet
-from monai_pylon.reports import save_label_nifti, save_map_nifti
+from monai_pylon.reports.nifti import save_label_nifti, save_map_nifti
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.transforms import allowed_regions
 from monai_pylon.utils import read_rows
-from monai_pylon.workflows.bundle import make_network, network_table
+from monai_pylon.workflows.bundle import make_network
+from monai_pylon.workflows.bundle.networks import network_table
 from tests.workflows.bundle_runs import BundleRuns, cause, two_processes
 
 NAME = "chest_ct_classification_axialnet"

@@ -16,7 +16,7 @@ from monai_pylon.labeler import listed_labels, write_label_table
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
 from monai_pylon.transforms import CacheToDiskd
 from monai_pylon.utils import read_rows
-from monai_pylon.workflows.cohort import ReportCohortSummary
+from monai_pylon.workflows.cohort.report_cohort import ReportCohortSummary
 from tests.workflows.bundle_runs import BundleRuns, cause
 from tests.workflows.hand_written_reports import MEANT, REPORTS
 

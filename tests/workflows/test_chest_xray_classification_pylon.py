@@ -20,12 +20,12 @@ from monai.bundle.scripts import verify_net_in_out
 from PIL import Image
 
 from monai_pylon.data import phantom_radiograph, read_radiograph
-from monai_pylon.networks import read_checkpoint
-from monai_pylon.networks.checkpoints import read_description
+from monai_pylon.networks.checkpoints import read_checkpoint, read_description
 from monai_pylon.networks.nets import PYLON
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.utils import read_rows
-from monai_pylon.workflows.bundle import make_network, network_table
+from monai_pylon.workflows.bundle import make_network
+from monai_pylon.workflows.bundle.networks import network_table
 from tests.data.test_radiograph_reader import WRITE, write_dicom
 from tests.workflows.bundle_runs import BundleRuns, cause, two_processes
 

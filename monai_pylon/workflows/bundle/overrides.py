@@ -82,7 +82,7 @@ def check_overrides(config_file: Files, overrides: Mapping[str, Any], more: Coll
         ValueError: If a key is unknown. The message names the nearest known key.
 
     Example:
-        >>> from monai_pylon.workflows.bundle import bundle_folder
+        >>> from monai_pylon.workflows.bundle.folders import bundle_folder
         >>> check_overrides(bundle_folder("chest_ct_partition") / "configs" / "inference.json", {"methd": "paper"})
         Traceback (most recent call last):
         ...
@@ -112,7 +112,7 @@ class CheckedWorkflow(ConfigWorkflow):
         ValueError: If an override is unknown; see :func:`check_overrides`.
 
     Example:
-        >>> from monai_pylon.workflows.bundle import bundle_folder
+        >>> from monai_pylon.workflows.bundle.folders import bundle_folder
         >>> file = bundle_folder("chest_ct_partition") / "configs" / "inference.json"
         >>> CheckedWorkflow(str(file), workflow_type="infer", imput="scan.nii.gz")
         Traceback (most recent call last):

@@ -18,7 +18,7 @@ from monai.bundle import run
 
 from monai_pylon.data import phantom_chest_ct
 from monai_pylon.reports.nifti import save_label_nifti, save_volume_nifti
-from monai_pylon.taxonomy import ORGAN_VALUES
+from monai_pylon.taxonomy.organs import ORGAN_VALUES
 from monai_pylon.utils import check, read_rows
 from monai_pylon.workflows.bundle.folders import bundle_folder
 from monai_pylon.workflows.cohort.inputs import list_scans

@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from monai_pylon.networks import make_encoder
-from monai_pylon.networks.blocks import encode_slices, group_slices
-from monai_pylon.networks.blocks.slice_encoder import map_cells, without_weights
+from monai_pylon.networks.blocks.slice_encoder import encode_slices, group_slices, map_cells, without_weights
 from tests.networks.tiny import TinyEncoder, shake_
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from monai_pylon.metrics import auroc_per_class, bootstrap_interval
-from monai_pylon.workflows.bundle import auroc_intervals, localization_intervals
+from monai_pylon.metrics import bootstrap_interval
+from monai_pylon.metrics.auroc import auroc_per_class
+from monai_pylon.workflows.bundle.evaluation import auroc_intervals, localization_intervals
 
 NAN = float("nan")
 

@@ -10,13 +10,9 @@ from typing import Any
 
 import pytest
 
-from monai_pylon.workflows.bundle import (
-    CheckedWorkflow,
-    bundle_folder,
-    check_command_line,
-    check_overrides,
-    unknown_keys,
-)
+from monai_pylon.workflows.bundle import CheckedWorkflow, check_command_line
+from monai_pylon.workflows.bundle.folders import bundle_folder
+from monai_pylon.workflows.bundle.overrides import check_overrides, unknown_keys
 
 CONFIG = {
     "imports": ["$import monai_pylon"],

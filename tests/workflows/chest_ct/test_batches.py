@@ -3,7 +3,8 @@
 import torch
 
 from monai_pylon.workflows.bundle import logits_and_labels
-from monai_pylon.workflows.chest_ct import known_samples, prepare_scans
+from monai_pylon.workflows.chest_ct import prepare_scans
+from monai_pylon.workflows.chest_ct.batches import known_samples
 
 LABEL = torch.tensor([[1.0, 0.0], [torch.nan, torch.nan]])
 

@@ -13,7 +13,7 @@ from monai.data import DataLoader, MetaTensor
 
 from monai_pylon.data import phantom_chest_ct
 from monai_pylon.networks.nets import AxialNet, BodyCAM, Conv3DNet
-from monai_pylon.reports import save_label_nifti, save_map_nifti
+from monai_pylon.reports.nifti import save_label_nifti, save_map_nifti
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.workflows.bundle import root_cause
 from monai_pylon.workflows.chest_ct import OrgansOfScand, SkipUnreadableDataset, attention_grid, chest_ct_data

@@ -12,7 +12,8 @@ from monai.data import MetaTensor
 from monai.transforms import Orientation
 
 from monai_pylon.utils import read_rows
-from monai_pylon.workflows.chest_ct import ScanWriter, map_on_scan, slice_heights
+from monai_pylon.workflows.chest_ct import ScanWriter
+from monai_pylon.workflows.chest_ct.writer import map_on_scan, slice_heights
 
 LABELS = ("lung mass", "plaque (lung)", "nodule")
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from monai_pylon.data import chest_xray14_datalist
-from monai_pylon.workflows.radiographs import radiograph_data, read_folds, section_of_folds
+from monai_pylon.workflows.radiographs import radiograph_data
+from monai_pylon.workflows.radiographs.data import read_folds, section_of_folds
 
 ITEMS = [{"image": f"images/{n}.png", "patient_id": n // 2} for n in range(8)]
 FOLDS = {str(n): n // 2 for n in range(8)}
