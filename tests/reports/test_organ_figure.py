@@ -107,6 +107,14 @@ def test_crop_ignores_air_and_a_thin_table_top() -> None:
     assert {panel.shape[1] for panel in panels(organ_overlay_figure(ct, AFFINE, labels, GOOD))} == widths
 
 
+def test_crops_around_a_body_off_center() -> None:
+    ct, labels = chest()
+    ct[60:], labels[60:] = -1000, 0
+    for panel in panels(organ_overlay_figure(ct, AFFINE, labels, GOOD)):
+        lung = columns_of(panel, "right lung")
+        assert lung.min() < panel.shape[1] - lung.max(), "the mediastinum is on the other side"
+
+
 def test_interpolates_gray_values_linearly() -> None:
     ct, labels = chest()
     for panel in panels(organ_overlay_figure(10 * ct, AFFINE, 0 * labels, GOOD)):
