@@ -121,7 +121,7 @@ def _run_pylon(output: Path, steps: int) -> None:
     _print_files(output, "pylon_demo")
 
 
-def main() -> None:
+def run_demo() -> None:
     """Run the demo with the arguments of the command line."""
     description = "Make organ masks of a chest CT. Without --ct, also train PYLON and AxialNet on phantoms."
     parser = argparse.ArgumentParser(prog="python -m monai_pylon.workflows.demo", description=description)
