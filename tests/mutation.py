@@ -94,12 +94,12 @@ def mutants(source: str) -> list[tuple[int, str, str]]:
     tree, found = ast.parse(source), []
     for index, node in enumerate(_children(tree)):
         for kind, position in _changes(node):
-            twin = copy.deepcopy(tree)
-            changed = list(_children(twin))[index]
+            mutant = copy.deepcopy(tree)
+            changed = list(_children(mutant))[index]
             before = ast.unparse(changed)
             _mutate(changed, kind, position)
             text = f"{before} -> {ast.unparse(changed)}"
-            found.append((getattr(node, "lineno", 0), text, ast.unparse(ast.fix_missing_locations(twin))))
+            found.append((getattr(node, "lineno", 0), text, ast.unparse(ast.fix_missing_locations(mutant))))
     return found
 
 

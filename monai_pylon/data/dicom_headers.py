@@ -220,10 +220,10 @@ def read_dicom_headers(folder: str | PathLike[str]) -> DicomFolder:
         try:
             for one in _read(file):
                 slices.setdefault(one.series, []).append(one)
-        except _SkippedError as reason:
-            skipped[file] = str(reason)
-        except _MissingError as reason:
-            problems[file] = str(reason)
+        except _SkippedError as error:
+            skipped[file] = str(error)
+        except _MissingError as error:
+            problems[file] = str(error)
     for reason, count in Counter(skipped.values()).items():
         if reason != "no DICOM file":
             _LOGGER.info("%s: skipped %d file(s) that hold no CT slice: %s.", folder, count, reason)

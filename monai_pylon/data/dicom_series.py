@@ -7,7 +7,6 @@ several acquisitions, gantry tilt, truncated files. SimpleITK decodes the pixels
 from __future__ import annotations
 
 import logging
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from os import PathLike
@@ -18,15 +17,12 @@ import numpy as np
 from monai.utils import optional_import
 
 from monai_pylon.data.dicom_headers import CTSlice, DicomFolder, geometry_groups, read_dicom_headers
+from monai_pylon.data.dicom_pixels import decode_slices, stored_bytes
 from monai_pylon.data.slice_grid import SliceGrid, fit_slice_grid, rounding_step
 
 __all__ = ["find_ct_series", "is_dicom_file", "read_dicom_series"]
 
 _LOGGER = logging.getLogger(__name__)
-#: Air outside the field of view, in HU. Padding values are replaced by it.
-_AIR = -1024.0
-#: A padding value between these is a value that tissue can have, so it is not replaced.
-_TISSUE = (-900.0, 3100.0)
 #: Slices of another orientation up to this number are scouts and are skipped.
 _MOST_SCOUTS = 3
 
@@ -159,7 +155,7 @@ def _without_copies(slices: list[CTSlice], folder: str) -> list[CTSlice]:
         kept.append(same[0])
         if len(same) == 1:
             continue
-        pixels = [_stored_bytes(one) for one in same]
+        pixels = [stored_bytes(one) for one in same]
         if any(pixel != pixels[0] for pixel in pixels[1:]):
             acquisitions = Counter(one.acquisition or "none" for one in slices)
             listed = ", ".join(f"{number} ({count} slices)" for number, count in sorted(acquisitions.items()))
@@ -170,63 +166,6 @@ def _without_copies(slices: list[CTSlice], folder: str) -> list[CTSlice]:
             )
         _LOGGER.warning("%s: skipped %d exact copies of the slice at %s.", folder, len(same) - 1, position)
     return kept
-
-
-def _stored_bytes(one: CTSlice) -> bytes:
-    """Return the stored pixel data of a slice's file."""
-    dataset = optional_import("pydicom")[0].dcmread(one.file, force=True)
-    return bytes(dataset.PixelData) + bytes(str(one.frame), "ascii")
-
-
-def _decoded(file: Path) -> np.ndarray:
-    """Decode a file in HU; its geometry is not used."""
-    sitk, pydicom = optional_import("SimpleITK")[0], optional_import("pydicom")[0]
-    try:
-        return sitk.GetArrayFromImage(sitk.ReadImage(str(file)))
-    except RuntimeError:
-        # ITK refuses a file whose optional SpacingBetweenSlices is 0: try once more without it.
-        dataset = pydicom.dcmread(file)
-        if "SpacingBetweenSlices" not in dataset:
-            raise
-        del dataset.SpacingBetweenSlices
-        with tempfile.TemporaryDirectory() as folder:
-            dataset.save_as(Path(folder, "slice.dcm"))
-            return sitk.GetArrayFromImage(sitk.ReadImage(str(Path(folder, "slice.dcm"))))
-
-
-def _pixels(slices: Sequence[CTSlice], folder: str) -> np.ndarray:
-    """Decode the slices (S, rows, columns) in HU."""
-    files = list(dict.fromkeys(one.file for one in slices))
-    try:
-        if len(files) == len(slices):
-            planes = [_decoded(file).reshape(slices[0].size) for file in files]
-            return np.stack(planes).astype(np.float32)
-        frames = _frames(slices)
-    except RuntimeError as error:
-        raise ValueError(f"The pixels of {folder!r} cannot be decoded: {error}. Copy or download it again.") from error
-    return np.stack([frames[one.file, one.frame] for one in slices])
-
-
-def _frames(slices: Sequence[CTSlice]) -> dict[tuple[Path, int], np.ndarray]:
-    """Decode the frames of multi-frame files, each with its own rescale."""
-    pydicom = optional_import("pydicom")[0]
-    found: dict[tuple[Path, int], np.ndarray] = {}
-    for file in dict.fromkeys(one.file for one in slices):
-        of_file = [one for one in slices if one.file == file]
-        if len({one.rescale for one in of_file}) == 1:
-            volume = _decoded(file).astype(np.float32)
-            found |= {(file, one.frame): volume[one.frame] for one in of_file}
-            continue
-        try:
-            stored = pydicom.dcmread(file).pixel_array
-        except (RuntimeError, NotImplementedError, AttributeError) as error:
-            raise ValueError(
-                f"{str(file)!r} has a rescale for each frame and compressed pixels, which cannot be read together. "
-                "Decompress it first."
-            ) from error
-        for one in of_file:
-            found[file, one.frame] = stored[one.frame] * np.float32(one.rescale[0]) + np.float32(one.rescale[1])
-    return found
 
 
 def read_dicom_series(folder: str | PathLike[str], series_uid: str | None = None) -> Any:
@@ -262,10 +201,7 @@ def read_dicom_series(folder: str | PathLike[str], series_uid: str | None = None
     if grid.problem:
         raise ValueError(f"path must be a complete series with evenly spaced slices, but is {name!r}. {grid.problem}")
     ordered = [slices[index] for index in grid.order]
-    volume = _pixels(ordered, name)
-    for one, plane in zip(ordered, volume, strict=True):
-        if one.padding is not None and not _TISSUE[0] <= one.padding[0] <= one.padding[1] <= _TISSUE[1]:
-            plane[(plane >= one.padding[0]) & (plane <= one.padding[1])] = _AIR
+    volume = decode_slices(ordered, name)
     return _image(volume, ordered[0], grid)
 
 

@@ -15,14 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monai_pylon.taxonomy import (
-    CHEST_CT_LABELS,
-    ORGANS,
-    labels_of_abnormality,
-    possible_locations,
-    rad_chestct_label,
-    rad_chestct_places,
-)
+from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
+from monai_pylon.taxonomy.organs import possible_locations
+from monai_pylon.taxonomy.rad_chestct import labels_of_abnormality, rad_chestct_label, rad_chestct_places
 from monai_pylon.utils import check, check_choice
 from monai_pylon.utils.tables import read_cells
 
@@ -95,13 +90,12 @@ def table_header(file: Path) -> list[str]:
 def _release_columns(header: Sequence[str], labels: Sequence[str], missing_side: str) -> tuple[list[_Column], bool]:
     """Return the label columns of a RAD-ChestCT table, and whether they have locations."""
     found, located = [], False
-    known = sorted(rad_chestct_places(), key=len, reverse=True)
     for index, cell in enumerate(header):
         name = cell.strip().lower().replace(" ", "_")
         abnormality, star, location = name.partition("*")
         if not star:  # the organ comes first, as in right_lung_nodule and h_great_vessel_aneurysm
             short = name.removeprefix("h_")
-            location = next((p for p in known if short.startswith(f"{p}_")), "")
+            location = next((p for p in rad_chestct_places() if short.startswith(f"{p}_")), "")
             abnormality = short.removeprefix(f"{location}_") if location else name
         pair = rad_chestct_label(abnormality, location) if location else None
         if pair is not None:

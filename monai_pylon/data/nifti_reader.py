@@ -41,8 +41,8 @@ def _read_header(path: str) -> Any:
         length = {int.from_bytes(size, order) for order in ("little", "big")} & {348, 540}
         if not length:
             _fail(path, "it does not start with a NIfTI header (sizeof_hdr). Check the kind of file.")
-        kind = nibabel.Nifti2Header if length == {540} else nibabel.Nifti1Header
-        return kind.from_fileobj(file, check=False)
+        header: Any = nibabel.Nifti2Header if length == {540} else nibabel.Nifti1Header
+        return header.from_fileobj(file, check=False)
 
 
 def nifti_affine(header: Any, path: str | PathLike[str] = "header") -> np.ndarray:
@@ -85,7 +85,7 @@ def nifti_affine(header: Any, path: str | PathLike[str] = "header") -> np.ndarra
             "Convert it again from DICOM, or set its qform.",
         )
     qform = header.get_qform() if has_qform else None
-    affine = header.get_sform() if has_sform else qform
+    affine = np.asarray(header.get_sform() if has_sform else qform, dtype=np.float64)
     sizes = np.linalg.norm(affine[:3, :3], axis=0)
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-12:
         _fail(name, "the affine (srow_x, srow_y, srow_z) is singular or not finite. Convert it again from DICOM.")
@@ -103,7 +103,7 @@ def nifti_affine(header: Any, path: str | PathLike[str] = "header") -> np.ndarra
                 f"the sform states the axes {''.join(codes[0])}, but the qform {''.join(codes[1])}. "
                 "Left and right would be a guess: convert it again from DICOM, or clear the wrong one.",
             )
-    return np.diag([_MILLIMETERS[unit]] * 3 + [1.0]) @ np.asarray(affine, dtype=np.float64)
+    return np.diag([_MILLIMETERS[unit]] * 3 + [1.0]) @ affine
 
 
 def read_nifti(path: str | PathLike[str], most_voxels: int = 2**31) -> tuple[np.ndarray, np.ndarray]:
@@ -149,5 +149,6 @@ def read_nifti(path: str | PathLike[str], most_voxels: int = 2**31) -> tuple[np.
     if np.isfinite(slope) and slope != 0 and not np.isfinite(intercept):
         _fail(name, f"scl_inter must be a number, but is {intercept}. Set it to 0 if the values are HU already.")
     affine = nifti_affine(header, name)
-    array = np.asarray(nibabel.load(name).dataobj, dtype=np.float32).reshape(shape)
+    image: Any = nibabel.load(name)
+    array = np.asarray(image.dataobj, dtype=np.float32).reshape(shape)
     return array, affine

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from monai_pylon.taxonomy import PASCAL_VOC_LABELS
+from monai_pylon.taxonomy.labels import PASCAL_VOC_LABELS
 from monai_pylon.utils import check_choice, check_type, describe, nearest_name
 
 __all__ = ["pascal_voc_datalist"]

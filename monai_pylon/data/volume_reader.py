@@ -150,8 +150,7 @@ def volume_name(path: str | PathLike[str]) -> str:
         ('scan.1', 'series 7')
     """
     name = Path(path).name
-    longest_first = sorted(VOLUME_SUFFIXES, key=len, reverse=True)
-    ending = next((suffix for suffix in longest_first if name.lower().endswith(suffix)), "")
+    ending = next((suffix for suffix in VOLUME_SUFFIXES if name.lower().endswith(suffix)), "")
     return name[: len(name) - len(ending)]
 
 

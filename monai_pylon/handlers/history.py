@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from monai.utils import optional_import
 
-from monai_pylon.utils import update_rows
+from monai_pylon.utils.tables import update_rows
 
 __all__ = ["CSVHistory"]
 

@@ -45,7 +45,7 @@ def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
         The places in their order. A place that a finding only projects over ("projecting over the rib") is left out.
 
     Example:
-        >>> from monai_pylon.labeler import parse_sentence
+        >>> from monai_pylon.labeler.phrases import parse_sentence
         >>> [(place.organ, place.side) for place in find_places(parse_sentence("in the right upper lobe and aorta"))]
         [('lung', 'right'), ('great vessel', '')]
     """

@@ -166,7 +166,7 @@ def label_reports(
 
     Returns:
         The summary. Each report has at least one row in the table. A report that could not be labeled has a row without
-        values (``untold`` in :class:`~monai_pylon.labeler.LabelTable`). A report without a name is named by its line
+        values (``untold`` in `LabelTable`). A report without a name is named by its line
         ("line 3"). A duplicate name gets "#2", "#3" and so on appended.
 
     Raises:

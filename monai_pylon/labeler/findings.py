@@ -8,7 +8,7 @@ __all__ = ["Evidence", "Finding"]
 
 
 class Finding(NamedTuple):
-    """Abnormality that a report names, with its locations and the words and rules behind it.
+    """Abnormality that a report names, with its locations and the matched words and rules.
 
     Attributes:
         abnormality: One of the 80 labels.

@@ -16,7 +16,8 @@ import numpy as np
 
 from monai_pylon.labeler.findings import Finding
 from monai_pylon.labeler.labeler import ReportLabeler
-from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, possible_locations
+from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
+from monai_pylon.taxonomy.organs import possible_locations
 from monai_pylon.utils import check, nearest_name
 from monai_pylon.utils.tables import csv_writers, open_table
 

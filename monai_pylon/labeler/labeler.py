@@ -53,7 +53,7 @@ class ReportLabeler:
     characters.
 
     Args:
-        rules: Folder of rules, or rules from :func:`~monai_pylon.labeler.read_rules`; None uses those of the package.
+        rules: Folder of rules, or rules from `read_rules`; None uses those of the package.
         side_unknown: Location of a lung finding without a side: "both" lungs, "none" (drop the finding, as the paper's
             authors do), or "unknown" (keep it without locations).
         uncertain: Handling of hedged findings: "probable" keeps probable ones and drops possible ones, "present" keeps

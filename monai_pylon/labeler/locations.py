@@ -205,7 +205,7 @@ def organs_of(rule: FindingRule, places: list[Place], heading: PlaceEntry) -> Pl
         Organs and sides; no organ if the finding lies elsewhere or its organ is unknown.
 
     Example:
-        >>> from monai_pylon.labeler import default_rules
+        >>> from monai_pylon.labeler.rules import default_rules
         >>> organs_of(default_rules().findings["nodule"], [], PlaceEntry("", "")).organs
         ('lung',)
     """
@@ -247,7 +247,9 @@ def pair_places(
         The places of each mention.
 
     Example:
-        >>> from monai_pylon.labeler import default_rules, find_mentions, parse_sentence
+        >>> from monai_pylon.labeler.rules import default_rules
+        >>> from monai_pylon.labeler.terms import find_mentions
+        >>> from monai_pylon.labeler.phrases import parse_sentence
         >>> parsed = parse_sentence("Nodule in the right lung and left effusion with atelectasis")
         >>> mentions = find_mentions(parsed, default_rules())
         >>> [[place.side for place in places] for places in pair_places(parsed, mentions, default_rules())]

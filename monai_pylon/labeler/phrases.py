@@ -250,7 +250,7 @@ def parse_sentence(sentence: str, rules: LabelerRules | None = None, always: boo
 
     Args:
         sentence: One sentence.
-        rules: Rules from :func:`~monai_pylon.labeler.read_rules`; None uses those of the package.
+        rules: Rules from :func:`~monai_pylon.labeler.rules.read_rules`; None uses those of the package.
         always: If false, all words stay "stated" in a sentence without a finding. This saves time on most sentences.
 
     Returns:
@@ -280,7 +280,7 @@ def classify_phrases(sentence: str, rules: LabelerRules | None = None) -> list[P
 
     Args:
         sentence: One sentence.
-        rules: Rules from :func:`~monai_pylon.labeler.read_rules`; None uses those of the package.
+        rules: Rules from :func:`~monai_pylon.labeler.rules.read_rules`; None uses those of the package.
 
     Returns:
         The phrases in their order. A "stated", "probable" or "possible" phrase is abnormal if it holds a finding.

@@ -99,7 +99,7 @@ def split_report(text: str, rules: LabelerRules | None = None) -> list[ReportSen
 
     Args:
         text: The report.
-        rules: Rules from :func:`~monai_pylon.labeler.read_rules`; None uses those of the package.
+        rules: Rules from :func:`~monai_pylon.labeler.rules.read_rules`; None uses those of the package.
 
     Returns:
         The sentences, including those of sections that are not read.

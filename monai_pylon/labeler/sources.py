@@ -16,7 +16,8 @@ import numpy as np
 
 from monai_pylon.labeler.label_table import LabelTable, table_of
 from monai_pylon.labeler.labeler import ReportLabeler
-from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, possible_locations
+from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
+from monai_pylon.taxonomy.organs import possible_locations
 from monai_pylon.utils import check
 from monai_pylon.utils.tables import open_table
 
@@ -152,8 +153,8 @@ def listed_labels(path: str | PathLike[str], labeler: ReportLabeler | None = Non
         check(valid, f"entry {number}", 'an object with "report" and a list "findings"', type(entry))
         cells = found.setdefault(str(entry["report"]), _no_labels())
         for finding in entry["findings"]:
-            valid = isinstance(finding, dict) and isinstance(finding.get("abnormality"), str)
-            check(valid, f"entry {number}", 'findings with a text "abnormality"', type(finding))
+            if not isinstance(finding, dict) or not isinstance(finding.get("abnormality"), str):
+                raise ValueError(f'entry {number} has a finding that is not an object with a text "abnormality".')
             if not finding.get("present", True):
                 continue
             locations = finding.get("locations") or []

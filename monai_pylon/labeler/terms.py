@@ -102,7 +102,8 @@ def find_mentions(parsed: ParsedSentence, rules: LabelerRules) -> list[Mention]:
         The mentions in the order of their words, without those that another mention replaces.
 
     Example:
-        >>> from monai_pylon.labeler import default_rules, parse_sentence
+        >>> from monai_pylon.labeler.rules import default_rules
+        >>> from monai_pylon.labeler.phrases import parse_sentence
         >>> [m.finding for m in find_mentions(parse_sentence("The heart is mildly enlarged."), default_rules())]
         ['cardiomegaly']
     """

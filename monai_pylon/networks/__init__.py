@@ -1,7 +1,7 @@
 """Networks that explain their own logits, their encoders and their weights."""
 
 from monai_pylon.networks import nets, weights
-from monai_pylon.networks.checkpoints import load_checkpoint, read_checkpoint
+from monai_pylon.networks.checkpoints import load_checkpoint
 from monai_pylon.networks.encoders import make_encoder
 from monai_pylon.networks.explanation import Explained, Explanation
 from monai_pylon.networks.optimize import optimize_for_inference
@@ -13,6 +13,5 @@ __all__ = [
     "make_encoder",
     "nets",
     "optimize_for_inference",
-    "read_checkpoint",
     "weights",
 ]

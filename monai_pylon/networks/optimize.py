@@ -113,7 +113,7 @@ class HeadFirst(nn.Module):
 
 
 class PointwiseConvolution(nn.Conv2d):
-    """A 1x1 convolution that always runs in oneDNN.
+    """A 1x1 convolution that runs in oneDNN on one thread too.
 
     With one thread and a small batch, PyTorch computes such a convolution as a matrix product. This takes more than
     twice the time and, with channels_last, a separate pass for the bias. While it is traced or exported, it is a plain

@@ -11,7 +11,7 @@ from monai.utils import optional_import
 
 from monai_pylon.reports.display import DisplaySlice, paint_labels, radiological_slice, square_pixels, window_to_gray
 from monai_pylon.reports.figure_style import BACKGROUND, FAINT, TEXT, save_figure
-from monai_pylon.taxonomy import ORGAN_VALUES
+from monai_pylon.taxonomy.organs import ORGAN_VALUES
 from monai_pylon.utils import check, ras_view
 
 __all__ = ["ORGAN_COLORS", "OrganQuality", "organ_overlay_figure", "save_organ_overlay"]

@@ -8,7 +8,7 @@ from monai_pylon.transforms.attention_regions import (
     allowed_regions,
     allowed_share,
 )
-from monai_pylon.transforms.boxes import FollowBoxes, FollowBoxesD, FollowBoxesd, FollowBoxesDict, map_boxes
+from monai_pylon.transforms.boxes import FollowBoxes, FollowBoxesD, FollowBoxesd, FollowBoxesDict
 from monai_pylon.transforms.brightness_contrast import (
     RandBrightnessContrast,
     RandBrightnessContrastD,
@@ -26,7 +26,6 @@ from monai_pylon.transforms.label_map import (
     organs_from_label_map,
 )
 from monai_pylon.transforms.mask_quality import MaskQuality
-from monai_pylon.transforms.paper_masks import paper_organ_labels, paper_quality_reasons
 from monai_pylon.transforms.partition import (
     OrganPartition,
     PartitionOrgans,
@@ -36,13 +35,7 @@ from monai_pylon.transforms.partition import (
     partition_organs,
 )
 from monai_pylon.transforms.resized_crop import RandResizedCrop, RandResizedCropD, RandResizedCropd, RandResizedCropDict
-from monai_pylon.transforms.volume_check import (
-    CheckVolume,
-    CheckVolumeD,
-    CheckVolumed,
-    CheckVolumeDict,
-    check_volume_hu,
-)
+from monai_pylon.transforms.volume_check import CheckVolume, CheckVolumeD, CheckVolumed, CheckVolumeDict
 
 __all__ = [
     "AllowedRegions",
@@ -82,12 +75,8 @@ __all__ = [
     "RandResizedCropd",
     "allowed_regions",
     "allowed_share",
-    "check_volume_hu",
     "heuristic_organ_labels",
     "heuristic_organ_masks",
-    "map_boxes",
     "organs_from_label_map",
-    "paper_organ_labels",
-    "paper_quality_reasons",
     "partition_organs",
 ]

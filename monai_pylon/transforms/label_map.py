@@ -11,7 +11,8 @@ from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import MapTransform, Transform
 
-from monai_pylon.taxonomy import ORGAN_VALUES, SEGMENTATION_PROGRAMS, organ_of_structure, structure_names
+from monai_pylon.taxonomy.organs import ORGAN_VALUES
+from monai_pylon.taxonomy.structures import SEGMENTATION_PROGRAMS, organ_of_structure, structure_names
 from monai_pylon.transforms.block_mean import block_factors, spread_blocks
 from monai_pylon.transforms.mask_quality import MaskQuality, judge_masks
 from monai_pylon.transforms.organ_split import mediastinum_between_lungs
@@ -87,7 +88,7 @@ def organs_from_label_map(
 ) -> np.ndarray:
     """Convert a label map whose labels have names to right lung, mediastinum and left lung.
 
-    The names determine the sides, and :func:`monai_pylon.taxonomy.organ_of_structure` gives the organ of each
+    The names determine the sides, and `organ_of_structure` gives the organ of each
     structure. Heart, great vessels, trachea and oesophagus together do not fill the mediastinum, and lungmask segments
     only the lungs. ``fill_mediastinum`` therefore adds the unlabeled voxels between the lungs. Without it, the
     mediastinum of a map that has only lungs is empty.

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monai_pylon.utils import voxel_spacing, voxel_volume_ml
+from monai_pylon.utils import voxel_spacing
+from monai_pylon.utils.geometry import voxel_volume_ml
 
 __all__ = ["LUNG_MISSING", "NOTES", "ORGAN_NAMES", "REASONS", "MaskQuality", "judge_masks", "judge_volume"]
 

@@ -13,7 +13,8 @@ from typing import NamedTuple
 import numpy as np
 from monai.utils import optional_import
 
-from monai_pylon.utils import check, check_affine, check_type, ras_view, voxel_volume_ml
+from monai_pylon.utils import check, check_affine, check_type, ras_view
+from monai_pylon.utils.geometry import voxel_volume_ml
 
 __all__ = ["paper_organ_labels", "paper_quality_reasons"]
 

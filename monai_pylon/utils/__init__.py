@@ -8,23 +8,13 @@ from monai_pylon.utils.checks import (
     nearest_name,
 )
 from monai_pylon.utils.files import atomic_write, content_hash, file_hash
-from monai_pylon.utils.geometry import (
-    RASView,
-    axis_codes,
-    check_affine,
-    ras_view,
-    voxel_spacing,
-    voxel_volume_ml,
-)
-from monai_pylon.utils.precision import at_least_float32
+from monai_pylon.utils.geometry import axis_codes, check_affine, ras_view, voxel_spacing
 from monai_pylon.utils.resize import resize_linear, upsample
-from monai_pylon.utils.tables import read_rows, update_rows, write_rows
+from monai_pylon.utils.tables import read_rows, write_rows
 from monai_pylon.utils.version import __version__
 
 __all__ = [
-    "RASView",
     "__version__",
-    "at_least_float32",
     "atomic_write",
     "axis_codes",
     "check",
@@ -38,9 +28,7 @@ __all__ = [
     "ras_view",
     "read_rows",
     "resize_linear",
-    "update_rows",
     "upsample",
     "voxel_spacing",
-    "voxel_volume_ml",
     "write_rows",
 ]

@@ -2,13 +2,8 @@
 
 from monai_pylon.visualize.audit import ExplanationAudit, audit_explanation
 from monai_pylon.visualize.class_activation import grad_cam, hires_cam
-from monai_pylon.visualize.perturbation import PerturbationCurve, perturbation_curve
-from monai_pylon.visualize.sanity import (
-    RandomizationCurve,
-    label_randomization,
-    parameter_randomization,
-    rank_correlation,
-)
+from monai_pylon.visualize.perturbation import perturbation_curve
+from monai_pylon.visualize.sanity import label_randomization, parameter_randomization
 from monai_pylon.visualize.visualizers import (
     ActivationMapInferer,
     HiResCAM,
@@ -23,8 +18,6 @@ __all__ = [
     "HiResCAM",
     "LabelMaps",
     "LayerGradCAM",
-    "PerturbationCurve",
-    "RandomizationCurve",
     "audit_explanation",
     "explain_by_methods",
     "grad_cam",
@@ -32,5 +25,4 @@ __all__ = [
     "label_randomization",
     "parameter_randomization",
     "perturbation_curve",
-    "rank_correlation",
 ]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import torch
 
-from monai_pylon.utils import at_least_float32, check, check_type
+from monai_pylon.utils import check, check_type
+from monai_pylon.utils.precision import at_least_float32
 
 __all__ = ["grad_cam", "hires_cam"]
 

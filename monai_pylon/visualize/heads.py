@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch.autograd.graph import GradientEdge
 
-from monai_pylon.utils import at_least_float32
+from monai_pylon.utils.precision import at_least_float32
 from monai_pylon.visualize.class_activation import hires_cam, weighted_features
 from monai_pylon.visualize.recording import Recording
 

@@ -13,7 +13,7 @@ SCRIPT = """
 import sys, time
 from ignite.engine import Events
 from monai.bundle import ConfigWorkflow
-from monai_pylon.workflows.bundle import bundle_folder
+from monai_pylon.workflows.bundle.folders import bundle_folder
 from monai_pylon.workflows.cohort import peak_memory_mb  # ru_maxrss begins with that of the parent process
 
 slices, folder = int(sys.argv[1]), sys.argv[2]

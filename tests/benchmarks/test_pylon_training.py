@@ -21,7 +21,7 @@ from torch import nn
 
 from monai_pylon.data import phantom_radiograph
 from monai_pylon.networks.nets import PYLON
-from monai_pylon.workflows.bundle import bundle_folder
+from monai_pylon.workflows.bundle.folders import bundle_folder
 from tests.data.xray14_files import write_root
 
 # With fewer than 16 images on one thread, PyTorch chooses other convolutions than for the paper's 64 images.

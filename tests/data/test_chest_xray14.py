@@ -10,7 +10,8 @@ import pytest
 from monai.data import CacheDataset
 from PIL import Image
 
-from monai_pylon.data import ReadRadiographd, chest_xray14_datalist, validation_patients
+from monai_pylon.data import ReadRadiographd, chest_xray14_datalist
+from monai_pylon.data.chest_xray14 import validation_patients
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from tests.data.xray14_files import HEADER_2020, write_root
 
@@ -131,6 +132,9 @@ def test_missing_image_is_an_error_with_its_line(root: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"00000002_000.png \(.*v2020.csv, line 4\) and 1 more must lie in"):
         chest_xray14_datalist(root, "all")
     assert chest_xray14_datalist(root, "test")  # no image of its own is missing
+    (root / "images_001/images/00000011_001.png").unlink()
+    with pytest.raises(FileNotFoundError, match=r"00000011_001.png \(.*v2020.csv, line 23\) must lie in"):
+        chest_xray14_datalist(root, "test")
 
 
 @pytest.mark.parametrize("text", ["", HEADER_2020])

@@ -37,3 +37,9 @@ def test_other_keys_and_an_empty_batch() -> None:
     assert "boxes" not in batch
     with pytest.raises(ValueError, match="batch must be at least one item"):
         collate_radiographs([])
+
+
+def test_batch_of_one_item() -> None:
+    batch = collate_radiographs([{"image": torch.ones(1, 2, 2), "boxes": torch.ones(2, 5, dtype=torch.float64)}])
+    assert batch["image"].shape == (1, 1, 2, 2)
+    assert [(boxes.shape, boxes.dtype) for boxes in batch["boxes"]] == [((2, 5), torch.float32)]

@@ -8,7 +8,8 @@ import numpy as np
 import pydicom
 import pytest
 
-from monai_pylon.data import find_ct_series, is_dicom_file, read_volume
+from monai_pylon.data import read_volume
+from monai_pylon.data.dicom_series import find_ct_series, is_dicom_file
 from tests.data.dicom_files import SPACING, write_dicom
 
 

@@ -77,13 +77,22 @@ def test_release_reads_absent_labels_without_a_column(tmp_path: Path) -> None:
     assert both.locations[0].tolist() == [[True, False, True], [False, False, False]]
 
 
-def test_release_has_longest_location_first(tmp_path: Path) -> None:
+def test_release_with_the_organ_first(tmp_path: Path) -> None:
     """h_great_vessel_aneurysm is an aneurysm of the great vessels, right_lung_nodule a nodule of the right lung."""
     labels = ["great vessel aneurysm", "lung nodule"]
     text = "NoteAcc_DEID,h_great_vessel_aneurysm,right_lung_nodule\nx,1,1\n"
     table = read(tmp_path, text, labels, facts=("NoteAcc_DEID",), release=True)
     assert table.locations is not None
     assert table.locations[0].tolist() == [[False, True, False], [True, False, False]]
+
+
+def test_wide_release_has_labels_with_one_meaning_only(tmp_path: Path) -> None:
+    """A nodule can be in lung or mediastinum, cardiomegaly only in the heart."""
+    labels = ["lung nodule", "cardiomegaly", "pleural effusion"]
+    text = "NoteAcc_DEID,nodule,cardiomegaly,pleural_effusion,fracture\nx,1,1,0,1\n"
+    table = read(tmp_path, text, labels, facts=("NoteAcc_DEID",), release=True)
+    np.testing.assert_array_equal(table.label, [[np.nan, 1, 0]])
+    assert table.locations is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from monai_pylon.data import pascal_voc_datalist
-from monai_pylon.taxonomy import PASCAL_VOC_LABELS
+from monai_pylon.taxonomy.labels import PASCAL_VOC_LABELS
 
 OBJECT = (
     "<object><name>{name}</name><difficult>{difficult}</difficult>"

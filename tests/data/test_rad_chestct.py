@@ -297,3 +297,11 @@ def test_wrong_choices_are_errors(tmp_path: Path) -> None:
     for arguments in ({"section": "train"}, {"section": "all", "missing": "ignore"}):
         with pytest.raises(ValueError, match="must be one of"):
             rad_chestct_datalist(root, **arguments)
+
+
+def test_dicom_folder_is_found_by_its_name(tmp_path: Path) -> None:
+    root = write_own(tmp_path, "scan,pneumonia\nseries 7,1\n", scans=())
+    (root / "x" / "series 7").mkdir(parents=True)
+    (root / "x" / "series 7" / "1.dcm").touch()
+    (item,) = rad_chestct_datalist(root, "all")
+    assert item["image"] == str(root / "x" / "series 7")

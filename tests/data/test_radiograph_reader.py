@@ -12,7 +12,8 @@ from monai.data import MetaTensor
 from PIL import Image
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
-from monai_pylon.data import PIXEL_SPACING, ReadRadiograph, ReadRadiographd, radiograph_size, read_radiograph
+from monai_pylon.data import PIXEL_SPACING, ReadRadiograph, ReadRadiographd, read_radiograph
+from monai_pylon.data.radiograph_reader import radiograph_size
 
 
 @pytest.fixture(scope="module")

@@ -56,6 +56,12 @@ def test_slices_shifted_sideways_are_a_problem() -> None:
     assert fit_slice_grid(shifted, UP, rounding=0.1).problem == ""
 
 
+def test_one_displaced_slice_is_a_problem() -> None:
+    displaced = positions([0, 5, 10])
+    displaced[0, 1] = 3.0
+    assert "shifted sideways by up to 1.0 mm" in fit_slice_grid(displaced, UP).problem
+
+
 @pytest.mark.parametrize(("slide", "tilted"), [(0.049, False), (0.051, True)])
 def test_tilt_of_more_than_3_degrees_is_a_problem(slide: float, tilted: bool) -> None:
     assert ("tilted by 2.9 degrees" in fit_slice_grid(positions([10, 15, 20], slide), UP).problem) == tilted

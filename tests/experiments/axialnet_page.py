@@ -16,7 +16,10 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from monai_pylon.reports import finding_on_scan, paint_heatmap, save_figure, scan_findings_figure, window_to_gray
+from monai_pylon.reports import window_to_gray
+from monai_pylon.reports.chest_ct_figure import finding_on_scan, scan_findings_figure
+from monai_pylon.reports.figure_style import save_figure
+from monai_pylon.reports.heatmap import paint_heatmap
 from monai_pylon.utils import upsample
 from tests.experiments.axialnet_cohort import CONFOUNDED, LABELS, SEEN, SEEN_GRID, SPACING, Section
 from tests.experiments.axialnet_real import PATIENTS

@@ -23,7 +23,8 @@ from monai.transforms import Orientation, ResizeWithPadOrCrop, Spacing
 from monai_pylon.data import read_volume
 from monai_pylon.metrics import OrganIoUMetric
 from monai_pylon.networks.nets import AxialNet
-from monai_pylon.reports import paint_heatmap, window_to_gray
+from monai_pylon.reports import window_to_gray
+from monai_pylon.reports.heatmap import paint_heatmap
 from monai_pylon.transforms import allowed_regions, allowed_share, partition_organs
 from monai_pylon.utils import upsample
 from monai_pylon.visualize import audit_explanation

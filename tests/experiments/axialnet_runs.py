@@ -13,7 +13,8 @@ from torch import nn
 from torch.nn import functional
 
 from monai_pylon.losses import MaskLoss
-from monai_pylon.metrics import OrganIoUMetric, auroc_per_class, resample_attention
+from monai_pylon.metrics import OrganIoUMetric, resample_attention
+from monai_pylon.metrics.auroc import auroc_per_class
 from monai_pylon.networks import Explained
 from monai_pylon.networks.blocks.slice_encoder import group_slices
 from monai_pylon.networks.nets import AxialNet, BodyCAM, BodyConv, Conv3DNet, CTNet

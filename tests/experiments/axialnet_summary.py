@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from scipy.stats import spearmanr
 
-from monai_pylon.metrics import auroc_per_class
+from monai_pylon.metrics.auroc import auroc_per_class
 from tests.experiments.axialnet_cohort import LABELS, Section
 
 Arrays = dict[str, np.ndarray]

@@ -29,7 +29,8 @@ from monai_pylon.labeler import ReportLabeler
 from monai_pylon.losses import MaskLoss
 from monai_pylon.networks.nets import AxialNet
 from monai_pylon.transforms import allowed_regions, partition_organs
-from monai_pylon.workflows.bundle import bundle_folder, make_network
+from monai_pylon.workflows.bundle import make_network
+from monai_pylon.workflows.bundle.folders import bundle_folder
 
 PACKAGE = f"{Path(monai_pylon.__file__).parent}/"
 EVERYWHERE = ("utils/", "taxonomy/")

@@ -14,7 +14,8 @@ import sys
 import numpy as np
 
 from monai_pylon.data import phantom_chest_ct
-from monai_pylon.labeler import ReportLabeler, label_cells
+from monai_pylon.labeler import ReportLabeler
+from monai_pylon.labeler.label_table import label_cells
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 
 FINDINGS = ("mass", "effusion", "collapse", "consolidation", "ild", "pneumothorax")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from monai_pylon.metrics import auroc_per_class
+from monai_pylon.metrics.auroc import auroc_per_class
 from tests.experiments import axialnet_cohort as cohort
 from tests.experiments.axialnet_evidence import experiment, plain, plan
 from tests.experiments.axialnet_page import PAGE, curves, filled, table_1

@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from monai_pylon.handlers import TrainingCheckpoints
-from monai_pylon.networks import read_checkpoint
-from monai_pylon.networks.checkpoints import read_description
+from monai_pylon.networks.checkpoints import read_checkpoint, read_description
 
 
 def make(folder: Path, **how: Any) -> tuple[TrainingCheckpoints, torch.nn.Module, Any]:

@@ -1,4 +1,4 @@
-"""Thresholds are tuned once, kept by label, and taken back only for what they were tuned on."""
+"""Thresholds are tuned once, saved by label, and loaded only for the settings of their tuning."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def thresholds(file: Path, made: OrganIoUMetric, **about: Any) -> OrganThreshold
     return OrganThresholds(file, {"hirescam": made}, LABELS, {"checkpoint": "abc", **about})
 
 
-def test_they_come_back_as_they_were_tuned(tmp_path: Path) -> None:
+def test_loads_the_tuned_thresholds(tmp_path: Path) -> None:
     file, made = tmp_path / "models" / "thresholds.json", metric()
     first = thresholds(file, made)
     assert not first.load()
@@ -43,13 +43,13 @@ def test_they_come_back_as_they_were_tuned(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("about", [{"checkpoint": "abd"}, {"grid": (6, 6, 4)}])
-def test_those_of_another_network_or_grid_are_not_taken(tmp_path: Path, about: dict) -> None:
+def test_does_not_load_thresholds_of_another_network_or_grid(tmp_path: Path, about: dict) -> None:
     thresholds(tmp_path / "t.json", metric()).tune(ENGINE)
     assert not thresholds(tmp_path / "t.json", metric(), **about).load()
     assert thresholds(tmp_path / "t.json", metric()).load()
 
 
-def test_tuples_in_about_are_the_same_after_reading(tmp_path: Path) -> None:
+def test_tuples_in_about_equal_lists(tmp_path: Path) -> None:
     thresholds(tmp_path / "t.json", metric(), grid=(6, 6, 4)).tune(ENGINE)
     assert thresholds(tmp_path / "t.json", metric(), grid=[6, 6, 4]).load()
 
@@ -65,7 +65,7 @@ def test_other_processes_do_not_write(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_validation_part_without_a_present_label_is_an_error(tmp_path: Path) -> None:
+def test_rejects_a_validation_section_without_a_present_label(tmp_path: Path) -> None:
     made = OrganIoUMetric(relative=True)
     made(torch.rand(1, 3, 2, 2, 2), (torch.zeros(1, 3), torch.ones(1, 3, 2, 2, 2)))
     with pytest.raises(ValueError, match="No validation scan has a present label"):

@@ -1,4 +1,4 @@
-"""A metric with a value for each class in a real evaluation: its scalars, its key, and its files."""
+"""Per-class metrics in an evaluation: scalars, key value, and files."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_it_works_in_monais_evaluator(tmp_path: Path) -> None:
     assert (tmp_path / "points_raw.csv").read_text().count("\n") == 3  # a head and two images
 
 
-def test_it_serves_the_area_under_the_curve() -> None:
+def test_works_with_the_area_under_the_curve() -> None:
     handler = PerClassMetricHandler(PerClassAUROCMetric(), NAMES[:2], save_details=False)
     metrics = run(handler, (torch.tensor([[0.1, 0.2], [0.4, 0.3]]), torch.tensor([[0, 0], [1, 0]])))
     assert metrics == pytest.approx(
@@ -94,14 +94,14 @@ def test_it_serves_the_area_under_the_curve() -> None:
     )
 
 
-def test_wrong_names_and_keys_are_named() -> None:
+def test_rejects_wrong_names_and_keys() -> None:
     with pytest.raises(ValueError, match="class_names must be 3 names"):
         run(PerClassMetricHandler(PointLocalizationMetric(32), NAMES[:2]), (maps(), BOXES))
     with pytest.raises(ValueError, match="Did you mean 'macro'"):
         PerClassMetricHandler(PointLocalizationMetric(32), key="makro")
 
 
-def test_the_room_can_be_entered_without_ignite() -> None:
+def test_imports_without_ignite() -> None:
     """Ignite is optional: without it MONAI's handler says so when one is made, not when the package is imported."""
     code = """
 import sys

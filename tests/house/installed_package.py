@@ -30,8 +30,8 @@ from monai_pylon.data import phantom_chest_ct, phantom_radiograph
 
 PACKAGE = Path(monai_pylon.__file__).parent
 XRAY = "chest_xray_classification_pylon"
-#: Configurations of an evaluation, and the entry of models/model.pt that holds the weights.
-EVALUATE, KEY_IN_CKPT = ["evaluate.json"], "model"
+#: Configurations of an evaluation: the second one overlays the first.
+EVALUATE = ["train.json", "evaluate.json"]
 #: Four phantoms in batches of two: one epoch has two steps.
 SMALL = {"image_size": 64, "phantoms": 4, "batch_size": 2, "num_workers": 0, "progress": False}
 
@@ -61,7 +61,7 @@ def check_command_line(output: Path) -> None:
 
 def check_bundle(output: Path) -> None:
     """Train, evaluate, explain, export and load the bundle for radiographs."""
-    configs = monai_pylon.workflows.bundle.bundle_folder(XRAY) / "configs"
+    configs = monai_pylon.workflows.bundle.folders.bundle_folder(XRAY) / "configs"
     root = output / "run"
     run(config_file=str(configs / "train.json"), bundle_root=str(root), max_epochs=1, tensorboard=False, **SMALL)
     evaluate = [str(configs / name) for name in EVALUATE]
@@ -76,7 +76,7 @@ def check_bundle(output: Path) -> None:
 
     checkpoint = root / "models" / "model.pt"
     export = {"config_file": inference["config_file"], "meta_file": str(configs / "metadata.json")}
-    export |= {"net_id": "network_def", "ckpt_file": str(checkpoint), "key_in_ckpt": KEY_IN_CKPT}
+    export |= {"net_id": "network_def", "ckpt_file": str(checkpoint)}
     export |= {"input_shape": [1, 1, 64, 64], "use_trace": True}
     ckpt_export(**export, filepath=str(output / "model.ts"))
     onnx_export(**export, filepath=str(output / "model.onnx"))
@@ -85,7 +85,6 @@ def check_bundle(output: Path) -> None:
     copy = output / "bundles" / XRAY
     shutil.copytree(configs.parent, copy)
     state = torch.load(checkpoint, weights_only=True)
-    state = state[KEY_IN_CKPT] if KEY_IN_CKPT else state
     (copy / "models").mkdir()
     torch.save(state, copy / "models" / "model.pt")
     network = load(XRAY, bundle_dir=str(copy.parent), source="github", repo="none/none/none").eval()

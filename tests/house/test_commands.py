@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from monai_pylon.workflows.bundle import check_overrides
+from monai_pylon.workflows.bundle.overrides import check_overrides
 from tests.house.inventory import PACKAGE
 
 CHECKOUT = PACKAGE.parent
@@ -19,8 +19,12 @@ PAGES = [
     *sorted(CHECKOUT.glob("bundles/*/docs/*.md")),
 ]
 _BLOCK = re.compile(r"^```[a-z]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
-#: Stand-ins that write their arguments, each ended by a NUL byte, and a line end behind.
-_SHOW = 'show() { printf \'%s\\0\' "$@"; echo; }; python() { show "$@"; }; torchrun() { show "$@"; }\n'
+#: Programs that write their arguments, each ended by a NUL byte, and a line end. Only the folder of a bundle is real.
+_SHOW = """
+show() { printf '%s\\0' "$@"; echo; }
+torchrun() { show "$@"; }
+python() { if [ "$2 $3" = "monai_pylon bundle" ]; then echo "bundles/$4"; else show "$@"; fi; }
+"""
 
 
 def _blocks() -> list[tuple[str, str]]:

@@ -26,7 +26,6 @@ OPTIONAL = "by optional_import"
 EXTRAS = [("options.extras_require", extra) for extra in ("bundle", "dicom", "export", "parquet")]
 #: Packages of the extras that other packages import on our behalf.
 USED_BY_OTHERS = {
-    "fire": "command line of monai.bundle",
     "onnx": "monai.bundle onnx_export",
     "onnxscript": "torch.onnx.export",
     "onnxruntime": "users of an exported network",

@@ -71,7 +71,7 @@ def _texts() -> Iterator[tuple[Path, str]]:
 
 
 def test_one_word_for_each_concept() -> None:
-    pattern = re.compile("|".join(rf"(?<![\w-])(?:{word})" for word in INSTEAD), re.IGNORECASE)
+    pattern = re.compile("|".join(rf"(?<![\w/-])(?:{word})" for word in INSTEAD), re.IGNORECASE)
     found = []
     for file, text in _texts():
         for number, line in enumerate(text.splitlines(), 1):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from monai_pylon.labeler import find_places, parse_sentence
+from monai_pylon.labeler import find_places
 from monai_pylon.labeler.anatomy import Place
+from monai_pylon.labeler.phrases import parse_sentence
 
 
 def places(text: str, *skip: int) -> list[tuple[str, str]]:

@@ -10,15 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monai_pylon.labeler import (
-    ReportLabeler,
-    ReportSummary,
-    cohort,
-    count_reports,
-    label_reports,
-    read_label_table,
-    read_reports,
-)
+from monai_pylon.labeler import ReportLabeler, cohort, label_reports, read_label_table, read_reports
+from monai_pylon.labeler.cohort import ReportSummary
+from monai_pylon.labeler.report_files import count_reports
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 
 TEXTS = {
@@ -110,6 +104,15 @@ def test_problems_are_named_and_no_report_is_lost(tmp_path: Path) -> None:
     assert unread == ["empty", "long", "german", "japanese", "headings", "history"]
     found = {row[0]: row[1] for row in rows(tmp_path / "out.csv")[1:]}
     assert (found["html"], found["twice#2"], found["line 16"]) == ("pleural effusion", "pneumonia", "cardiomegaly")
+
+
+def test_broken_characters_are_named_once(tmp_path: Path) -> None:
+    (tmp_path / "reports").mkdir()
+    (tmp_path / "reports" / "a.txt").write_bytes(b"Left effusion, gr\xf6sser.")
+    (tmp_path / "reports" / "b.txt").write_text("Left effusion &#65533;")
+    summary = label_reports(tmp_path / "reports", tmp_path / "out.csv", progress=False)
+    assert summary.problems == {"not UTF-8": 1, "broken characters": 1}
+    assert (summary.with_labels, summary.unread) == (2, 0)
 
 
 def test_broken_rows_are_named_and_skipped(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from monai_pylon.labeler import ReportLabeler, parse_sentence
+from monai_pylon.labeler import ReportLabeler
+from monai_pylon.labeler.phrases import parse_sentence
 from monai_pylon.labeler.report_text import LONGEST_REPORT
 from monai_pylon.labeler.sections import split_report
 

@@ -27,6 +27,7 @@ def test_the_evidence_is_highlighted() -> None:
     assert 'No <mark class="dropped">pneumothorax</mark>' in page
     assert 'A <mark class="kept">nodule</mark> in the <mark class="place">right upper lobe</mark>' in page
     assert "negated by cues.csv line" in page
+    assert page.index('<tr class="yes">') < page.index('<tr class="no">')
     assert re.search(r"<tr class=\"yes\"><td>lung nodule</td><td>right lung</td>", page)
 
 
@@ -40,7 +41,11 @@ def test_markup_in_a_report_is_escaped() -> None:
     assert unescape(re.sub(r"<[^>]*>", "", shown)) == markup
 
 
-def test_a_report_without_terms_says_so() -> None:
+def test_a_single_character_is_shown() -> None:
+    assert '<div class="report">x</div>' in ReportLabeler().explain("x")
+
+
+def test_a_page_without_terms() -> None:
     for text in ("", "Unremarkable study."):
         assert "No term of the vocabulary was found." in ReportLabeler().explain(text)
 

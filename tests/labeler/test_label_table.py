@@ -8,15 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from monai_pylon.labeler import (
-    LABEL_TABLE_COLUMNS,
-    ReportLabeler,
-    label_cells,
-    read_label_table,
-    table_rows,
-    write_label_table,
-)
-from monai_pylon.taxonomy import CHEST_CT_LABELS, possible_locations
+from monai_pylon.labeler import ReportLabeler, read_label_table, write_label_table
+from monai_pylon.labeler.label_table import LABEL_TABLE_COLUMNS, label_cells, table_rows
+from monai_pylon.taxonomy import CHEST_CT_LABELS
+from monai_pylon.taxonomy.organs import possible_locations
 from monai_pylon.transforms import allowed_regions
 
 HEADER = ",".join(LABEL_TABLE_COLUMNS) + "\n"

@@ -1,4 +1,4 @@
-"""The whole labeler: Table 4 of the paper, known errors of SARLE, all 80 labels, and the scores of each step."""
+"""Whole labeler: Table 4 of the paper, known errors of SARLE, all 80 labels, and the scores of each step."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from monai_pylon.labeler import ReportLabeler, classify_phrases
-from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, possible_locations
+from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
+from monai_pylon.taxonomy.organs import possible_locations
 from tests.experiments.labeler_figures import openi_scores
 from tests.labeler.sentences import labels_and_locations, own_sentences, step_scores
 
@@ -193,6 +194,30 @@ def test_attributes_of_a_finding(labeler: ReportLabeler) -> None:
     assert (nodule.terms, nodule.places, nodule.section) == (("nodule",), ("lingula",), "findings")
     assert nodule.rule.startswith("terms.csv line ")
     assert "sizes.csv line " in large.rule
+
+
+def test_a_size_gives_a_second_label_above_its_limit(labeler: ReportLabeler) -> None:
+    def labels(text: str) -> list[str]:
+        return [finding.abnormality for finding in labeler.label(text)]
+
+    assert labels("11 x 8 mm nodule") == ["lung nodule", "lung nodulegr1cm"]  # the longest diameter
+    assert labels("10 x 8 mm nodule") == ["lung nodule"]
+    assert labels("11 x 12 mm lymph node") == ["mediastinum lymphadenopathy"]  # the shortest
+    assert labels("10 x 12 mm lymph node") == []
+
+
+def test_the_length_is_limited(labeler: ReportLabeler) -> None:
+    assert labeler.label(" " * 200_000) == []
+    with pytest.raises(ValueError, match="text has 200,001 characters, but a report may have at most 200,000"):
+        labeler.label(" " * 200_001)
+
+
+def test_spans_of_separate_and_adjacent_words(labeler: ReportLabeler) -> None:
+    (evidence,) = labeler.trace("Normal. The heart is mildly enlarged.")
+    assert evidence.spans == ((12, 17), (28, 36))
+    assert evidence.finding.terms == ("heart", "enlarged")
+    (evidence,) = labeler.trace("Left pleural effusion.")
+    assert (evidence.spans, evidence.place_spans) == (((5, 21),), ((0, 4),))
 
 
 def test_the_trace_gives_the_reason_for_each_dropped_finding(labeler: ReportLabeler) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from monai_pylon.labeler import Lexicon
 from monai_pylon.labeler import lexicon as module
-from monai_pylon.labeler.lexicon import read_words
+from monai_pylon.labeler.lexicon import Lexicon, read_words
 
 
 def lexicon_of(*phrases: str) -> Lexicon:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from monai_pylon.labeler import classify_phrases, default_rules, find_mentions, parse_sentence
-from monai_pylon.labeler.phrases import _any_within
+from monai_pylon.labeler import classify_phrases, find_mentions
+from monai_pylon.labeler.phrases import _any_within, parse_sentence
+from monai_pylon.labeler.rules import default_rules
 
 
 def statuses(sentence: str) -> dict[str, str]:

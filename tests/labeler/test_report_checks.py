@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from monai_pylon.labeler import ReportLabeler, report_problems, without_markup
-from monai_pylon.labeler.report_checks import has_markup
+from monai_pylon.labeler import ReportLabeler
+from monai_pylon.labeler.report_checks import has_markup, report_problems, without_markup
 
 LABELER = ReportLabeler()
 

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from monai_pylon.labeler import ReportLabeler, default_rules, read_rules
+from monai_pylon.labeler import ReportLabeler
 from monai_pylon.labeler import rules as module
 from monai_pylon.labeler.phrases import STATUSES
-from monai_pylon.labeler.rules import PartEntry, PlaceEntry, TermEntry
-from monai_pylon.taxonomy import CHEST_CT_LABELS, CHEST_CT_ORGANS
+from monai_pylon.labeler.rules import PartEntry, PlaceEntry, TermEntry, default_rules, read_rules
+from monai_pylon.taxonomy import CHEST_CT_LABELS
+from monai_pylon.taxonomy.organs import CHEST_CT_ORGANS
 
 PACKAGE_RULES = Path(module.__file__).parent / "rules"
 

@@ -22,7 +22,7 @@ def cell_names(cells: np.ndarray) -> set[tuple[str, int]]:
     return {(CHEST_CT_LABELS[m], int(organ)) for m, organ in zip(*cells.nonzero(), strict=True)}
 
 
-def test_chexbert(tmp_path: Path) -> None:
+def test_chexbert_labels(tmp_path: Path) -> None:
     path = tmp_path / "chexbert.csv"
     path.write_text("id,Atelectasis,Cardiomegaly,Support Devices,No Finding\ns,1,-1,1,\nt,,0.0,0,1\n")
     table = chexbert_labels(path, "id")
@@ -59,13 +59,30 @@ def test_listed_labels(tmp_path: Path) -> None:
     path.write_text(json.dumps([{"report": "a"}]))
     with pytest.raises(ValueError, match='entry 0 must be an object with "report" and a list "findings"'):
         listed_labels(path)
+    for finding in ("pneumonia", {"abnormality": 3}):
+        path.write_text(json.dumps([{"report": "a", "findings": [finding]}]))
+        with pytest.raises(ValueError, match='entry 0 has a finding that is not an object with a text "abnormality"'):
+            listed_labels(path)
+    path.write_text('{"report": "a", "findings": []}\nSecret Name\n')
+    with pytest.raises(ValueError, match="line 2 is not JSON"):
+        listed_labels(path)
     path.write_text("Secret Name has pneumonia")
     with pytest.raises(ValueError, match="line 1 is not JSON") as error:
         listed_labels(path)
     assert "Secret" not in str(error.value)
 
 
-def test_radgraph(tmp_path: Path) -> None:
+def test_listed_labels_and_free_text(tmp_path: Path) -> None:
+    findings = [
+        {"abnormality": "lung nodulegr1cm", "locations": ["right lung"]},  # a label, not free text
+        {"abnormality": "no effusion but mass", "locations": ["lingula"]},
+    ]
+    (tmp_path / "model.json").write_text(json.dumps({"report": "a", "findings": findings}))
+    table = listed_labels(tmp_path / "model.json")
+    assert cell_names(table.cells[0]) == {("lung nodulegr1cm", RIGHT), ("lung mass", LEFT)}
+
+
+def test_radgraph_labels(tmp_path: Path) -> None:
     entities = {
         "1": {"tokens": "effusion", "label": "OBS-DP", "relations": [["located_at", "2"]]},
         "2": {"tokens": "pleural", "label": "ANAT-DP", "relations": []},

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from monai_pylon.labeler import default_rules, find_mentions, parse_sentence
+from monai_pylon.labeler import find_mentions
+from monai_pylon.labeler.phrases import parse_sentence
+from monai_pylon.labeler.rules import default_rules
 from monai_pylon.labeler.terms import Mention
 
 

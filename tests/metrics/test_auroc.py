@@ -9,7 +9,8 @@ import pytest
 import torch
 from monai.metrics import ROCAUCMetric, compute_roc_auc
 
-from monai_pylon.metrics import PerClassAUROCMetric, auroc_per_class
+from monai_pylon.metrics import PerClassAUROCMetric
+from monai_pylon.metrics.auroc import auroc_per_class
 
 NAN = float("nan")
 

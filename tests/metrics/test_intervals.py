@@ -7,7 +7,8 @@ import pytest
 import torch
 from scipy.stats import bootstrap
 
-from monai_pylon.metrics import auroc_per_class, bootstrap_interval
+from monai_pylon.metrics import bootstrap_interval
+from monai_pylon.metrics.auroc import auroc_per_class
 from monai_pylon.metrics.intervals import _draws, _resampled_means
 
 NAN = float("nan")

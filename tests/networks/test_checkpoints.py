@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import torch
 
-from monai_pylon.networks import load_checkpoint, read_checkpoint
-from monai_pylon.networks.checkpoints import read_description, save_checkpoint
+from monai_pylon.networks import load_checkpoint
+from monai_pylon.networks.checkpoints import read_checkpoint, read_description, save_checkpoint
 
 SPEC = {"name": "line"}
 STATE = {"weight": torch.ones(1, 1), "bias": torch.ones(1)}

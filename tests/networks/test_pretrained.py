@@ -1,4 +1,4 @@
-"""Reading weights: files of every origin, three channels into one, and what is said where they do not fit."""
+"""Weights of every origin, three channels averaged to one, and errors for weights that do not fit."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_a_whole_network(tmp_path, whose):
     assert_same(make_encoder("resnet18", 2, 1, weights=path).state_dict(), trained.encoder.state_dict())
 
 
-def test_imagenet_is_fetched_by_name(monkeypatch):
+def test_downloads_imagenet_weights_by_name(monkeypatch):
     asked = {}
 
     def fetch(url, **arguments):
@@ -76,7 +76,7 @@ def test_imagenet_is_fetched_by_name(monkeypatch):
 
 @pytest.mark.parametrize("error", [URLError("no route to host"), IncompleteRead(b"half"), TimeoutError("timed out")])
 @pytest.mark.parametrize("encoder", ["resnet18", "resnet50", "densenet121"])
-def test_offline_the_manual_steps_are_said(monkeypatch, tmp_path, error, encoder):
+def test_offline_the_error_gives_the_manual_steps(monkeypatch, tmp_path, error, encoder):
     def no_connection(request):
         raise error
 
@@ -93,7 +93,7 @@ def test_offline_the_manual_steps_are_said(monkeypatch, tmp_path, error, encoder
     assert not place.exists()
 
 
-def test_a_broken_file_that_was_kept_is_named(monkeypatch, tmp_path):
+def test_names_a_damaged_download(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     monkeypatch.setattr(pretrained, "get_dir", lambda: str(tmp_path))
     (tmp_path / "checkpoints").mkdir()
@@ -103,7 +103,7 @@ def test_a_broken_file_that_was_kept_is_named(monkeypatch, tmp_path):
             make_encoder("resnet18", 2, 1, weights="imagenet")
 
 
-def test_a_file_that_was_put_there_by_hand_is_used(monkeypatch, tmp_path):
+def test_uses_a_file_added_by_hand(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     (tmp_path / "checkpoints").mkdir()
     theirs = torchvision_resnet_state("resnet18")
@@ -121,7 +121,7 @@ def test_a_file_that_was_put_there_by_hand_is_used(monkeypatch, tmp_path):
         (None, "a file with a state dict"),
     ],
 )
-def test_a_file_without_weights_is_named(tmp_path, content, message):
+def test_rejects_a_file_without_weights(tmp_path, content, message):
     path = tmp_path / "bad.pth"
     if content is None:
         torch.save({"epoch": 3}, path)
@@ -149,14 +149,14 @@ def test_a_file_cannot_run_code(tmp_path):
     assert not trap.exists()
 
 
-def test_a_truncated_file_is_named(tmp_path):
+def test_rejects_a_truncated_file(tmp_path):
     path = saved(tmp_path, torchvision_resnet_state("resnet18"))
     path.write_bytes(path.read_bytes()[:100_000])
     with pytest.raises(ValueError, match=r"weights\.pth cannot be read"):
         read_weights(path)
 
 
-def test_another_networks_weights_are_refused_by_key_and_shape(tmp_path):
+def test_rejects_another_networks_weights_by_key_and_shape(tmp_path):
     path = saved(tmp_path, torchvision_resnet_state("resnet34"))
     with pytest.raises(ValueError, match=r"weights must be those of this ResNetPyramid .*layer1\.2\.bn1\.bias"):
         make_encoder("resnet18", 2, 3, weights=path)
@@ -167,7 +167,7 @@ def test_another_networks_weights_are_refused_by_key_and_shape(tmp_path):
         MaxPoolBackbone(encoder="resnet18", weights=path)
 
 
-def test_what_cannot_be_asked_for():
+def test_rejects_wrong_arguments():
     with pytest.raises(ValueError, match="a file that exists, but is 'nowhere"):
         read_weights("nowhere.pth")
     with pytest.raises(TypeError, match="weights must be of type str or Path"):

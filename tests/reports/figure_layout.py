@@ -19,7 +19,7 @@ FOLDER = Path(__file__).resolve().parent / "layouts"
 def _text(text: Text) -> str:
     x, y = text.get_position()
     style = f"{text.get_fontsize():g} {to_hex(text.get_color())} {text.get_fontweight()}"
-    words = text.get_text().replace("\n", "/")[:30]
+    words = text.get_text()
     return f"{words!r} {x:.3f} {y:.3f} {style} {text.get_ha()} {text.get_va()}"
 
 

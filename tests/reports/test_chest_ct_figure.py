@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_pylon.reports import finding_on_scan, scan_findings_figure
+from monai_pylon.reports.chest_ct_figure import finding_on_scan, scan_findings_figure
 from tests.reports.figure_layout import check_layout
 
 LPS = np.diag([-10.0, -10.0, 10.0, 1.0])

@@ -8,8 +8,7 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from monai_pylon.reports import save_figure
-from monai_pylon.reports.figure_style import BACKGROUND
+from monai_pylon.reports.figure_style import BACKGROUND, save_figure
 
 
 def test_keeps_the_background_color(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from monai_pylon.metrics import point_localization
-from monai_pylon.reports import heatmap_on_image, heatmap_peak, paint_heatmap
+from monai_pylon.reports.heatmap import heatmap_on_image, heatmap_peak, paint_heatmap
 
 
 def test_peak_is_the_point_of_point_localization() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monai_pylon.reports import RawHTML, html_bar, html_numbers, html_pictures, html_table, save_html
+from monai_pylon.reports.html import RawHTML, html_bar, html_numbers, html_pictures, html_table, save_html
 
 NASTY = '<script>alert("x")</script>&amp;\udcff'
 

@@ -10,7 +10,8 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from PIL import Image
 
-from monai_pylon.reports import ORGAN_COLORS, organ_overlay_figure, save_organ_overlay
+from monai_pylon.reports import ORGAN_COLORS
+from monai_pylon.reports.organ_figure import organ_overlay_figure, save_organ_overlay
 from tests.reports.figure_layout import check_layout
 
 AFFINE = np.diag([-3.0, -3.0, 5.0, 1.0])  # LPS: the first axis runs to the patient's left
@@ -94,6 +95,30 @@ def test_crops_to_the_body_and_not_to_the_labels() -> None:
     widths = {panel.shape[1] * 0.75 for panel in panels(organ_overlay_figure(ct, AFFINE, labels, GOOD))}
     assert min(widths) >= 80 * 3  # the body
     assert max(widths) < 100 * 3  # the field of view
+
+
+def test_crop_ignores_air_and_a_thin_table_top() -> None:
+    """Voxels at the threshold are no soft tissue, and slices with a tenth of the tissue of others are no body."""
+    ct, labels = chest()
+    ct[:, :, 40:], labels[:, :, 40:] = -1000, 0
+    widths = {panel.shape[1] for panel in panels(organ_overlay_figure(ct, AFFINE, labels, GOOD))}
+    ct[91, 10:70, 0] = 40
+    ct[(ct == -1000) & (np.arange(60) > 0)] = -200
+    assert {panel.shape[1] for panel in panels(organ_overlay_figure(ct, AFFINE, labels, GOOD))} == widths
+
+
+def test_crops_around_a_body_off_center() -> None:
+    ct, labels = chest()
+    ct[60:], labels[60:] = -1000, 0
+    for panel in panels(organ_overlay_figure(ct, AFFINE, labels, GOOD)):
+        assert np.ptp(columns_of(panel, "right lung")) + 1 == pytest.approx(60 / 0.75, abs=2), "all of the lung"
+
+
+def test_interpolates_gray_values_linearly() -> None:
+    ct, labels = chest()
+    for panel in panels(organ_overlay_figure(10 * ct, AFFINE, 0 * labels, GOOD)):
+        assert panel.min() >= 0
+        assert panel.max() <= 1
 
 
 def test_states_verdict_and_volumes() -> None:

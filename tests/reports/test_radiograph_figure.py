@@ -61,7 +61,9 @@ def test_map_is_relative_to_its_maximum_with_a_line_at_half() -> None:
 
 def test_flat_map_has_no_line_and_no_warning() -> None:
     flat = RadiographFindingMap("Mass", 0.5, np.full((64, 64), 0.5), np.zeros((0, 4)))
-    assert not radiograph_overlay_figure(np.zeros((64, 64)), [flat]).axes[1].collections
+    figure = radiograph_overlay_figure(np.zeros((64, 64)), [flat])
+    assert not figure.axes[1].collections
+    assert not figure.axes[0].patches, "no boxes"
     nothing = RadiographFindingMap("Mass", 0.0, np.zeros((64, 64)), np.zeros((0, 4)))
     radiograph_overlay_figure(np.zeros((64, 64)), [nothing])
 

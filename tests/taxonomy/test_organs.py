@@ -1,11 +1,12 @@
-"""Table 5's counts, and that no label is without an organ."""
+"""Organs: the numbers of Table 5, and an organ for each label."""
 
 from collections import Counter
 
 import numpy as np
 import pytest
 
-from monai_pylon.taxonomy import CHEST_CT_LABELS, CHEST_CT_ORGANS, ORGAN_VALUES, ORGANS, possible_locations
+from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
+from monai_pylon.taxonomy.organs import CHEST_CT_ORGANS, ORGAN_VALUES, possible_locations
 
 
 def test_51_lung_and_29_mediastinum_labels():
@@ -13,7 +14,7 @@ def test_51_lung_and_29_mediastinum_labels():
     assert set(CHEST_CT_ORGANS[:51]) == {"lung"}
 
 
-def test_organs_are_numbered_as_partition_writes_them():
+def test_values_of_the_organs():
     assert ORGANS == ("right lung", "mediastinum", "left lung")
     assert ORGAN_VALUES == {"right lung": 1, "mediastinum": 2, "left lung": 3}
 
@@ -44,6 +45,6 @@ def test_organ_of(label, organ):
     assert CHEST_CT_ORGANS[CHEST_CT_LABELS.index(label)] == organ
 
 
-def test_locations_are_a_new_array_every_time():
+def test_possible_locations_returns_a_new_array():
     possible_locations()[:] = False
     assert possible_locations().any()

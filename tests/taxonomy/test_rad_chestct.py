@@ -1,16 +1,12 @@
-"""RAD-ChestCT's spellings: every label has one, and each pair of abnormality and place means at most one label."""
+"""RAD-ChestCT's names: one for each label, and at most one label for an abnormality at a place."""
 
-from monai_pylon.taxonomy import (
-    CHEST_CT_LABELS,
-    labels_of_abnormality,
-    possible_locations,
-    rad_chestct_label,
-    rad_chestct_places,
-    read_table,
-)
+from monai_pylon.taxonomy import CHEST_CT_LABELS
+from monai_pylon.taxonomy.labels import read_table
+from monai_pylon.taxonomy.organs import possible_locations
+from monai_pylon.taxonomy.rad_chestct import labels_of_abnormality, rad_chestct_label, rad_chestct_places
 
 
-def test_every_label_has_one_spelling_in_its_organ():
+def test_each_label_has_one_abnormality():
     rows = read_table("rad_chestct")
     assert tuple(row["label"] for row in rows) == CHEST_CT_LABELS
     assert len({row["abnormality"] for row in rows}) == 80 - 16  # sixteen labels repeat an abnormality in another organ
@@ -18,7 +14,7 @@ def test_every_label_has_one_spelling_in_its_organ():
         assert row["label"] in labels_of_abnormality(row["abnormality"])
 
 
-def test_a_label_lies_where_table_5_says():
+def test_labels_are_in_the_organs_of_table_5():
     possible = possible_locations()
     seen = set()
     for row in read_table("rad_chestct"):
@@ -32,7 +28,7 @@ def test_a_label_lies_where_table_5_says():
     assert seen == set(CHEST_CT_LABELS)
 
 
-def test_examples_by_hand():
+def test_examples():
     assert rad_chestct_label("calcification", "aorta") == ("great vessel calcification", (False, True, False))
     assert rad_chestct_label("calcification", "mitral_valve") == ("heart calcification", (False, True, False))
     assert rad_chestct_label("calcification", "hilum") == ("mediastinum calcification", (False, True, False))

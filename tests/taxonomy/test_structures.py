@@ -1,10 +1,12 @@
-"""The structures of other segmentation programs: the published values, their organs, names however spelt."""
+"""Structures of segmentation programs: published values, organs, and spelling variants."""
 
 from __future__ import annotations
 
 import pytest
 
-from monai_pylon.taxonomy import ORGANS, SEGMENTATION_PROGRAMS, organ_of_structure, read_table, structure_names
+from monai_pylon.taxonomy import ORGANS
+from monai_pylon.taxonomy.labels import read_table
+from monai_pylon.taxonomy.structures import SEGMENTATION_PROGRAMS, organ_of_structure, structure_names
 
 
 @pytest.mark.parametrize(
@@ -38,7 +40,7 @@ def test_values_as_published(program, count, some) -> None:
     assert program in SEGMENTATION_PROGRAMS
 
 
-def test_every_lung_name_tells_its_side_and_no_other_name_is_lung() -> None:
+def test_each_lung_name_has_its_side_and_no_other_name_is_a_lung() -> None:
     for row in read_table("structures"):
         assert row["organ"] in ("", *ORGANS)
         lung = "lung" in row["name"]
@@ -47,7 +49,7 @@ def test_every_lung_name_tells_its_side_and_no_other_name_is_lung() -> None:
             assert row["organ"].split()[0] in row["name"]
 
 
-def test_a_name_means_the_same_in_every_program() -> None:
+def test_a_name_has_the_same_organ_in_all_programs() -> None:
     rows = read_table("structures")
     assert len({(row["name"], row["organ"]) for row in rows}) == len({row["name"] for row in rows})
 
@@ -73,7 +75,7 @@ def test_organs(name, organ) -> None:
     assert organ_of_structure(name) == organ
 
 
-def test_an_unknown_name_is_answered_with_the_nearest() -> None:
+def test_an_error_names_the_nearest_structure() -> None:
     with pytest.raises(ValueError, match=r"but is 'lung_uper_lobe_left'. Did you mean 'lung_upper_lobe_left'\?"):
         organ_of_structure("lung_uper_lobe_left")
     with pytest.raises(ValueError, match='"background" for a structure outside all organs'):

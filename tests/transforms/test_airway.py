@@ -128,3 +128,88 @@ def test_only_the_given_air_is_searched() -> None:
     air[:, :, 20:] = False
     found = trace_airway(ct, air, np.ones(SHAPE, dtype=bool), EDGE)
     np.testing.assert_array_equal(found, air)
+
+
+# --- limits -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("width_mm", "found"),
+    [(1.24, False), (1.25, True), (21.875, True), (21.89, False)],  # 16 voxels of 2 mm by this: 40 and 700 mm²
+)
+def test_a_trachea_has_40_to_700_mm2(width_mm: float, found: bool) -> None:
+    assert (trace(tube(*TRACHEA), (width_mm, 2.0, 4.0)) is not None) == found
+
+
+@pytest.mark.parametrize(("hu", "found"), [(-880.0, False), (-880.5, True)])
+def test_a_trachea_is_darker_than_minus_880(hu: float, found: bool) -> None:
+    assert (trace(tube(*TRACHEA, hu=hu)) is not None) == found
+
+
+@pytest.mark.parametrize(("slice_mm", "found"), [(4.99, False), (5.0, True)])
+def test_a_trachea_is_at_least_25_mm_long(slice_mm: float, found: bool) -> None:
+    ct = tube(TRACHEA[0], TRACHEA[1], slice(10, 15))
+    assert (trace(ct, (4.0, 4.0, slice_mm)) is not None) == found
+
+
+@pytest.mark.parametrize(("x", "found"), [(slice(33, 37), True), (slice(33, 38), False), (slice(34, 38), False)])
+def test_a_trachea_lies_within_a_fifth_of_the_width_from_the_middle(x: slice, found: bool) -> None:
+    assert (trace(tube(x, TRACHEA[1], TRACHEA[2])) is not None) == found  # 9.5, 10 and 10.5 of 50 voxels
+
+
+@pytest.mark.parametrize(
+    ("spacing", "found"),
+    [((5.9, 5.0, 5.0), True), ((6.0, 5.0, 5.0), False), ((6.9, 5.0, 7.0), True), ((7.0, 5.0, 7.0), False)],
+)
+def test_discs_of_a_chain_move_by_less_than_6_mm_or_the_slice_thickness(spacing, found: bool) -> None:
+    slices = 4 if spacing[2] == 5.0 else 3  # two parts below 25 mm
+    ct = tube(slice(23, 26), slice(18, 21), slice(8, 8 + slices))
+    ct[24:27, 18:21, 8 + slices : 8 + 2 * slices] = -1000.0
+    assert (trace(ct, spacing) is not None) == found
+
+
+def test_bronchi_reach_90_mm_in_slices_of_3_mm() -> None:
+    ct = np.full((50, 40, 60), 40.0)
+    ct[23:27, 18:22, 45:] = -1000.0
+    ct[18:27, 18:23, :45] = -1000.0
+    found = trace(ct, (4.0, 4.0, 3.0))
+    assert np.flatnonzero(found.any(axis=(0, 1))).min() == 45 - 30
+
+
+@pytest.mark.parametrize(("spacing", "follows"), [((4.0, 4.0, 4.0), True), ((4.1, 4.0, 4.0), False)])
+def test_a_bronchus_moves_by_at_most_4_mm(spacing, follows: bool) -> None:
+    ct = tube(*TRACHEA)
+    ct[27:32, 18:22, 7] = -1000.0
+    assert trace(ct, spacing)[:, :, 7].any() == follows
+
+
+@pytest.mark.parametrize(("hu", "follows"), [(-900.0, False), (-900.5, True)])
+def test_in_a_lung_only_air_below_minus_900_is_followed(hu: float, follows: bool) -> None:
+    ct = tube(*TRACHEA)
+    ct[10:40, 5:35, 7] = -860.0
+    ct[23:27, 18:22, 7] = hu
+    assert trace(ct)[:, :, 7].sum() == 16 * follows
+
+
+@pytest.mark.parametrize(("depth_mm", "whole"), [(5.0, True), (5.008, False)])
+def test_a_piece_above_500_mm2_is_a_lung(depth_mm: float, whole: bool) -> None:
+    ct = tube(slice(23, 26), slice(18, 22), TRACHEA[2])
+    ct[22:27, 18:22, 7] = -870.0  # 20 voxels of 25 or 25.04 mm², not dark enough within a lung
+    assert trace(ct, (5.0, depth_mm, 4.0))[:, :, 7].sum() == 20 * whole
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "whole"), [(slice(21, 29), slice(16, 24), True), (slice(19, 32), slice(17, 22), False)]
+)
+def test_a_piece_above_1_6_times_the_slice_above_is_a_lung(x: slice, y: slice, whole: bool) -> None:
+    ct = tube(slice(22, 27), slice(16, 24), TRACHEA[2])  # 640 mm², so that 1,024 mm² are not yet a lung
+    ct[x, y, 7] = -870.0  # 64 and 65 voxels
+    assert trace(ct)[:, :, 7].sum() == 64 * whole
+
+
+@pytest.mark.parametrize(("dark", "hu", "follows"), [(2, -851.0, False), (3, -851.0, True), (3, -850.0, False)])
+def test_three_tenths_of_a_bronchus_are_below_minus_850(dark: int, hu: float, follows: bool) -> None:
+    ct = tube(*TRACHEA)
+    ct[23:25, 17:22, 7] = -700.0
+    ct[23, 17 : 17 + dark, 7] = hu
+    assert trace(ct)[:, :, 7].sum() == 10 * follows

@@ -23,7 +23,8 @@ from monai.transforms import (
     Zoom,
 )
 
-from monai_pylon.transforms import FollowBoxes, FollowBoxesd, RandBrightnessContrastd, RandResizedCropd, map_boxes
+from monai_pylon.transforms import FollowBoxes, FollowBoxesd, RandBrightnessContrastd, RandResizedCropd
+from monai_pylon.transforms.boxes import map_boxes
 
 IDENTITY = np.eye(3)
 ROWS, COLUMNS = 200, 260
@@ -54,8 +55,12 @@ def papers_augmentation(min_visibility: float = 0.5) -> Compose:
     )
 
 
-@pytest.mark.parametrize("seed", range(60))
-def test_the_box_stays_on_its_bright_pixels(seed: int) -> None:
+def test_the_box_stays_on_its_bright_pixels() -> None:
+    for seed in range(60):
+        check_augmented_box(seed)
+
+
+def check_augmented_box(seed: int) -> None:
     random = np.random.default_rng(seed)
     width, height = random.integers(30, 90, 2)
     x, y = random.integers(0, COLUMNS - width), random.integers(0, ROWS - height)
@@ -195,6 +200,22 @@ def test_boxes_below_min_visibility_are_dropped() -> None:
     assert len(map_boxes(box, shift(0, -20), (100, 100), min_visibility=0)) == 0  # nothing is visible
 
 
+def test_min_visibility_may_be_0_or_1() -> None:
+    boxes = np.array([[0, 0, 4, 4, 1], [6, 0, 10, 4, 2]])
+    assert map_boxes(boxes, IDENTITY, (8, 8), 1)[:, 4].tolist() == [1]
+    assert map_boxes(boxes, IDENTITY, (8, 8), 0)[:, 4].tolist() == [1, 2]
+    assert FollowBoxes(1.0)(boxes, MetaTensor(torch.zeros(1, 8, 8)))[:, 4].tolist() == [1]
+    assert FollowBoxes(0.0)(boxes, MetaTensor(torch.zeros(1, 8, 8)))[:, 4].tolist() == [1, 2]
+
+
+def test_by_default_a_box_is_kept_if_half_of_it_is_visible() -> None:
+    image = MetaTensor(torch.zeros(1, 100, 100))
+    boxes = np.array([[90, 0, 110, 10, 1], [90.5, 0, 110.5, 10, 2]])  # 50 % and 47.5 %
+    assert map_boxes(boxes, IDENTITY, (100, 100))[:, 4].tolist() == [1]
+    assert FollowBoxes()(boxes, image)[:, 4].tolist() == [1]
+    assert FollowBoxesd()({"image": image, "boxes": boxes})["boxes"][:, 4].tolist() == [1]
+
+
 def test_boxes_keep_their_order() -> None:
     boxes = np.array([[0, 0, 10, 10, 1], [60, 0, 70, 10, 2], [30, 0, 40, 10, 3]])
     np.testing.assert_allclose(map_boxes(boxes, shift(0, -20), (100, 100))[:, 4], [2, 3])
@@ -209,8 +230,11 @@ def test_errors_name_the_argument() -> None:
     tilted = MetaTensor(torch.zeros(1, 8, 8), affine=np.eye(4)[[0, 2, 1, 3]])
     with pytest.raises(ValueError, match="within its plane only"):
         FollowBoxes()(boxes, tilted)
-    with pytest.raises(ValueError, match="min_visibility"):
-        FollowBoxesd(min_visibility=50)
+    for share in (-0.01, 1.01):
+        with pytest.raises(ValueError, match="min_visibility must be a share from 0 to 1"):
+            FollowBoxesd(min_visibility=share)
+        with pytest.raises(ValueError, match="min_visibility must be a share from 0 to 1"):
+            map_boxes(boxes, IDENTITY, (8, 8), share)
     with pytest.raises(ValueError, match=r"boxes must be of shape \(K, 5\)"):
         map_boxes(np.zeros((2, 4)), IDENTITY, (8, 8))
     with pytest.raises(ValueError, match="matrix"):

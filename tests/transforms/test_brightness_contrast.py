@@ -62,8 +62,27 @@ def test_all_keys_get_the_same_change() -> None:
     assert torch.equal(first["a"], again["a"])
 
 
+def test_ranges_and_probability_are_a_half_by_default() -> None:
+    for change in (RandBrightnessContrast(), RandBrightnessContrastd("image").change):
+        assert (change.brightness, change.contrast, change.prob) == (0.5, 0.5, 0.5)
+
+
+def test_ranges_may_be_empty_and_contrast_may_be_1() -> None:
+    image = torch.full((1, 2), 0.4)
+    torch.testing.assert_close(RandBrightnessContrast(0, 0, prob=1.0)(image), image)
+    assert RandBrightnessContrast(0, 1, prob=1.0)(image).shape == image.shape
+
+
+def test_the_last_draw_can_be_repeated() -> None:
+    change, image = RandBrightnessContrast(prob=1.0).set_random_state(0), torch.full((1, 2), 0.4)
+    torch.testing.assert_close(change(image, randomize=False), image)  # nothing was drawn yet
+    torch.testing.assert_close(change(image), change(image, randomize=False))
+
+
 def test_errors_name_the_argument() -> None:
     with pytest.raises(ValueError, match="brightness must be 0 or more"):
         RandBrightnessContrast(brightness=-0.1)
     with pytest.raises(ValueError, match="contrast must be from 0 to 1"):
         RandBrightnessContrastd("image", contrast=2)
+    with pytest.raises(ValueError, match="contrast must be from 0 to 1"):
+        RandBrightnessContrast(contrast=-0.1)

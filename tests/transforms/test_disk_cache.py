@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,11 @@ def test_the_memory_order_does_not_change_the_hash() -> None:
     assert content_hash({"a": 1, "b": 2}) != content_hash({"a": 2, "b": 1})
 
 
-@pytest.mark.parametrize("broken", [b"", b"junk", "half", {"c": torch.zeros(1)}, [1]])
+#: The last entry holds an object that only an unsafe unpickler would load.
+BROKEN = [b"", b"junk", "half", {"c": torch.zeros(1)}, [1], {"b": (torch.zeros(3), Fraction(0))}]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
 def test_an_unreadable_entry_is_computed_again_and_replaced(
     broken: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

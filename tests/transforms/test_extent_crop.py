@@ -33,6 +33,11 @@ def test_the_crop_is_centred_and_not_smaller_than_the_extent(spacing: tuple[floa
     assert float(crop[0, 0, 0, 0]) == pytest.approx(x + 1000 * y + 1e6 * z), "the affine is that of the crop"
 
 
+def test_two_voxels_are_added_on_each_side() -> None:
+    image = volume((60, 60, 60), (1.0, 2.0, 3.0))
+    assert CropToExtent((10, 10, 10))(image).shape == (1, 14, 9, 8)  # 10, 5 and 4 voxels, and 4 more
+
+
 def test_axes_shorter_than_the_extent_are_not_changed() -> None:
     image = volume((10, 10, 10), (1.0, 1.0, 1.0))
     assert CropToExtent((100, 6, 100))(image).shape == (1, 10, 10, 10)
@@ -53,6 +58,7 @@ def test_the_crop_does_not_change_a_resampled_image() -> None:
     ("extent", "image", "error", "message"),
     [
         ((1, 2), None, ValueError, "extent must be three positive lengths in mm"),
+        ((1, 2, 3, 4), None, ValueError, "extent must be three positive lengths in mm"),
         ((1, 2, 0), None, ValueError, "extent must be three positive lengths in mm"),
         ((1, 2, 3), torch.zeros(1, 4, 4, 4), TypeError, "image must be of type MetaTensor.*voxel size"),
         ((1, 2, 3), MetaTensor(torch.zeros(4, 4, 4)), ValueError, r"image must be of shape \(C, X, Y, Z\)"),

@@ -50,6 +50,13 @@ def test_a_lung_without_any_air_is_completed(chest, side: str) -> None:
     assert not (new_right & new_left).any()
 
 
+def test_beside_the_heart_the_left_lung_begins_75_mm_from_the_plane(chest) -> None:
+    ct, right, left = filled(chest, "left", upto=999.0)
+    new_left = complete_lungs(right, left, ct, (3.68, 3.68, 3.68))[1]
+    aside = np.abs(np.arange(90) - 44.5) * 3.68
+    assert aside[new_left[:, 36:].any(axis=(1, 2))].min() == pytest.approx(20.5 * 3.68)  # 75.4 mm
+
+
 def test_intact_lungs_are_returned_unchanged(chest) -> None:
     ct, right, left = chest
     new_right, new_left, done = complete_lungs(right, left, ct, EDGE)
@@ -60,7 +67,7 @@ def test_intact_lungs_are_returned_unchanged(chest) -> None:
 
 @pytest.mark.parametrize("side", ["right", "left"])
 def test_a_loss_under_a_lung_is_not_completed(chest, side: str) -> None:
-    """It may be a raised diaphragm or a collapsed lower lobe, which HU cannot distinguish."""
+    """HU cannot distinguish a raised diaphragm from a collapsed lower lobe."""
     ct, right, left = filled(chest, side, upto=20.0)
     new_right, new_left, done = complete_lungs(right, left, ct, EDGE)
     assert done == ()
@@ -102,7 +109,7 @@ def test_a_small_loss_is_not_completed(chest, rows: int, completed: tuple[str, .
     assert done == completed
 
 
-@pytest.mark.parametrize(("hu", "completed"), [(-70.0, False), (-50.0, True), (190.0, True), (210.0, False)])
+@pytest.mark.parametrize(("hu", "completed"), [(-60.0, False), (-59.5, True), (199.5, True), (200.0, False)])
 def test_only_soft_tissue_and_fluid_are_completed(chest, hu: float, completed: bool) -> None:
     ct, right, left = filled(chest, "right", upto=999.0)
     ct[chest[1]] = hu

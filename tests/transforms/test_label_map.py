@@ -9,7 +9,7 @@ import torch
 from monai.data import MetaTensor
 
 from monai_pylon.data import phantom_chest_ct
-from monai_pylon.taxonomy import organ_of_structure, structure_names
+from monai_pylon.taxonomy.structures import organ_of_structure, structure_names
 from monai_pylon.transforms import OrgansFromLabelMap, OrgansFromLabelMapd, organs_from_label_map
 
 RAS = np.diag([2.0, 2.0, 2.0, 1.0])
@@ -30,14 +30,30 @@ RAS = np.diag([2.0, 2.0, 2.0, 1.0])
         ({"1": "lung_left", "2": "lung_right"}, [0, 1, 2], [0, 3, 1]),  # as in JSON
     ],
 )
-@pytest.mark.parametrize("dtype", [np.uint16, np.int32, np.int64, np.float32])
-def test_organs_by_name(names, values, organs, dtype) -> None:
-    label_map = np.array(values, dtype=dtype).reshape(-1, 1, 1)
-    before = label_map.copy()
-    found = organs_from_label_map(label_map, names)
-    assert found.dtype == np.uint8
-    assert found.ravel().tolist() == organs
-    np.testing.assert_array_equal(label_map, before)
+def test_organs_by_name(names, values, organs) -> None:
+    for dtype in (np.uint16, np.int32, np.int64, np.float32):
+        label_map = np.array(values, dtype=dtype).reshape(-1, 1, 1)
+        before = label_map.copy()
+        found = organs_from_label_map(label_map, names)
+        assert found.dtype == np.uint8
+        assert found.ravel().tolist() == organs
+        np.testing.assert_array_equal(label_map, before)
+
+
+def test_label_values_reach_from_0_to_65535() -> None:
+    names = {65535: "lung_left", 1: "lung_right"}
+    assert organs_from_label_map(np.array([[[0, 1, 65535]]]), names).ravel().tolist() == [0, 1, 3]
+    for value in (65536, -1):
+        with pytest.raises(ValueError, match="names must be a mapping of label values from 0 to 65535"):
+            organs_from_label_map(np.array([[[0, 1]]]), {value: "lung_left", 1: "lung_right"})
+        with pytest.raises(ValueError, match="label_map must be between 0 and 65535"):
+            organs_from_label_map(np.array([[[0, value]]]), names)
+    assert organs_from_label_map(np.array([[[0]]]), {0: "lung_left", 1: "lung_right", 3: "lung_left"}).item() == 3
+
+
+def test_the_first_five_values_without_a_name_are_listed() -> None:
+    with pytest.raises(ValueError, match=r"such as \[11, 12, 13, 14, 15\]\. Name them"):
+        organs_from_label_map(np.arange(10, 20).reshape(1, 1, -1), {10: "lung_left", 20: "lung_right"})
 
 
 def test_every_value_of_every_program_has_its_organ() -> None:
@@ -137,6 +153,27 @@ def test_the_transform_judges_the_masks() -> None:
     mirrored = np.diag([-6.0, 6.0, 6.0, 1.0])
     assert judged(chest(), mirrored).meta["quality"].reasons == ("sides_swapped",)
     assert "lungs_small" in judged(chest(), large, min_lung_ml=50_000.0).meta["quality"].reasons
+
+
+def test_the_lungs_have_at_least_512_ml_by_default() -> None:
+    edge = (512_500 / np.isin(chest(), (10, 14)).sum()) ** (1 / 3)  # 512.5 mL
+    affine = np.diag([edge, edge, edge, 1.0])
+    assert judged(chest(), affine).meta["quality"].ok
+    image = MetaTensor(torch.from_numpy(chest())[None], affine=torch.from_numpy(affine))
+    assert OrgansFromLabelMapd()({"label_map": image})["quality"].ok
+    assert not OrgansFromLabelMapd(min_lung_ml=513.0)({"label_map": image})["quality"].ok
+
+
+def test_a_missing_lung_is_not_swapped() -> None:
+    for lung, reason in ((10, "right_lung_small"), (14, "left_lung_small")):
+        label_map = np.where(np.isin(chest(), (lung, 51)), chest(), 0)
+        assert judged(label_map, np.diag([-6.0, 6.0, 6.0, 1.0])).meta["quality"].reasons == (reason,)
+
+
+def test_lungs_at_the_same_position_are_not_swapped() -> None:
+    label_map = np.zeros((60, 40, 50), dtype=np.uint8)
+    label_map[5:22, 6:34, 5:25], label_map[5:22, 6:34, 25:45], label_map[30, 30, 30] = 10, 14, 51
+    assert judged(label_map, np.diag([6.0, 6.0, 6.0, 1.0])).meta["quality"].ok
 
 
 def test_the_dictionary_transform_equals_the_function() -> None:

@@ -80,6 +80,21 @@ def lung_and_other(ct: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return lung_air(ct, ct < -500, voxel_ml=1.0)
 
 
+def test_limits_of_volume_and_gas_are_exact() -> None:
+    # A lung of 1,000 mL is gas from exactly six tenths on, a loose piece of 8 mL from exactly a quarter on.
+    gas = np.s_[17:27, 1:11, 6:16]
+    assert lung_and_other(tissue_with(BIG, (gas, -850.0), (np.s_[17:27, 1:11, 6:12], -951.0)))[1].sum() == 1000
+    for dark, is_lung in ((1, True), (2, False)):
+        ct = tissue_with(BIG, (gas, -850.0), (np.s_[13:15, 1:5, 12:13], -850.0), (np.s_[13, 1 : 1 + dark, 12], -951.0))
+        lung, other = lung_and_other(ct)
+        assert lung[13, 1, 12] == is_lung
+        assert other[13, 1, 12] != is_lung
+    # Exactly 5 mL is a piece, 4 mL is not.
+    for size in (4, 5):
+        lung, other = lung_and_other(tissue_with(BIG, (gas, -850.0), (np.s_[13, 1 : 1 + size, 12], -960.0)))
+        assert other.any() == (size == 5)
+
+
 @pytest.mark.parametrize(("height", "found"), [(5, True), (4, False)])
 def test_a_lung_has_300_ml(height: int, found: bool) -> None:
     lung, other = lung_and_other(tissue_with((np.s_[1:11, 1:7, 6 : 6 + height], -850.0)))  # 60 mL a slice
@@ -201,7 +216,7 @@ def test_gas_under_a_dome_is_not_lung() -> None:
     assert dice(lungs, right | left) > 0.99
 
 
-@pytest.mark.parametrize(("slice_mm", "cut_off"), [(5.0, False), (8.0, True)])
+@pytest.mark.parametrize(("slice_mm", "cut_off"), [(5.5, False), (5.6, True)])
 def test_gas_under_a_lung_is_cut_off_on_thick_slices(slice_mm: float, cut_off: bool) -> None:
     ct = np.full((60, 40, 44), -1000.0)
     ct[5:55, 5:35] = 40.0
@@ -212,6 +227,29 @@ def test_gas_under_a_lung_is_cut_off_on_thick_slices(slice_mm: float, cut_off: b
     assert not lungs[:, :, :16].any() if cut_off else lungs[12, 20, 10]
     assert lungs[:, :, 16:].sum() == 2 * 18 * 20 * 24
     assert not (core & ~lungs).any()
+
+
+@pytest.mark.parametrize(
+    ("hu", "in_lungs", "in_core"),
+    [(-300.0, False, False), (-300.5, True, False), (-500.0, True, False), (-500.5, True, True)],
+)
+def test_lungs_lie_below_minus_300_and_their_core_below_minus_500(hu: float, in_lungs: bool, in_core: bool) -> None:
+    ct = np.full((60, 40, 30), -1000.0)
+    ct[5:55, 5:35] = 40.0
+    ct[8:26, 10:30, 3:27] = ct[34:52, 10:30, 3:27] = hu  # an edge of one voxel
+    ct[9:25, 11:29, 4:26] = ct[35:51, 11:29, 4:26] = -850.0
+    whole, inner = 2 * 18 * 20 * 24, 2 * 16 * 18 * 22
+    lungs, core, _ = segmented(ct)
+    assert lungs.sum() == (whole if in_lungs else inner)
+    assert core.sum() == (whole if in_core else inner)
+
+
+def test_a_core_of_a_single_slice_on_thick_slices() -> None:
+    ct = np.full((60, 60, 3), -1000.0)
+    ct[5:55, 5:55] = 40.0
+    ct[8:52, 8:52, 1] = -850.0  # 310 mL
+    lungs, core, _ = segment_lungs(ct, body_hull(ct, (4.0, 4.0, 10.0)), (4.0, 4.0, 10.0))
+    assert core.sum() == lungs.sum() == 44 * 44
 
 
 def test_the_lungs_edge_on_thick_slices_is_kept() -> None:

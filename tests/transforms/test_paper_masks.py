@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from nibabel.orientations import axcodes2ornt, inv_ornt_aff
 from scipy import ndimage
 
-from monai_pylon.transforms import paper_organ_labels, paper_quality_reasons
+from monai_pylon.transforms.paper_masks import paper_organ_labels, paper_quality_reasons
 from tests.references.partition_paper import authors_labels, partition_paper
 
 AUTHORS = np.diag([-0.8, -0.8, -0.8, 1.0])

@@ -96,6 +96,16 @@ def test_min_lung_ml_is_passed_on(method: str) -> None:
     assert reasons == (("lungs_small",) if method == "robust" else ("no_lung",))
 
 
+def test_the_least_volume_is_512_ml_by_default() -> None:
+    edge = (512_500 / (18 * 20 * 24)) ** (1 / 3)  # each lung has 512.5 mL
+    affine = np.diag([edge, edge, edge, 1.0])
+    image = MetaTensor(torch.from_numpy(CHEST)[None], affine=torch.from_numpy(affine))
+    assert partition_organs(CHEST, affine, "paper").quality.ok
+    assert PartitionOrgans("paper")(image).meta["quality"].ok
+    assert PartitionOrgansd(method="paper")({"image": image})["quality"].ok
+    assert not PartitionOrgansd(method="paper", min_lung_ml=513.0)({"image": image})["quality"].ok
+
+
 def test_the_transforms_equal_the_function() -> None:
     image = MetaTensor(torch.from_numpy(CHEST)[None], affine=torch.from_numpy(AFFINE))
     expected = partition_organs(CHEST, AFFINE)

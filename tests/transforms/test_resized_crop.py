@@ -64,6 +64,12 @@ def test_the_whole_image_is_taken_if_no_part_fits(pixels: MetaTensor) -> None:
     torch.testing.assert_close(image.as_tensor(), pixels.as_tensor())
 
 
+def test_the_whole_image_is_taken_if_a_part_has_no_pixel(pixels: MetaTensor) -> None:
+    for ratio in ((1, 1), (1e4, 1e4), (1e-4, 1e-4)):  # 0 x 0 pixels, 0 rows, 0 columns
+        whole = RandResizedCrop((ROWS, COLUMNS), scale=(1e-6, 1e-6), ratio=ratio)(pixels)
+        torch.testing.assert_close(whole.as_tensor(), pixels.as_tensor())
+
+
 def test_all_keys_get_the_same_part(pixels: MetaTensor) -> None:
     item = {"a": pixels, "b": pixels.clone(), "c": pixels}
     found = RandResizedCropd(["a", "b"], 64, mode=["bilinear", "nearest"]).set_random_state(3)(item)
@@ -89,12 +95,44 @@ def test_the_seed_determines_the_part(pixels: MetaTensor) -> None:
     assert not torch.equal(one, other)
 
 
+def test_the_defaults_are_the_papers() -> None:
+    for crop in (RandResizedCrop(), RandResizedCropd("image").crop):
+        assert crop.spatial_size == (256, 256)
+        assert crop.scale == (0.7, 1.0)
+        assert crop.ratio == (3 / 4, 4 / 3)
+
+
+def test_ranges_may_be_a_single_value(pixels: MetaTensor) -> None:
+    whole = RandResizedCrop((ROWS, COLUMNS), scale=(1, 1), ratio=(COLUMNS / ROWS,) * 2)(pixels)
+    torch.testing.assert_close(whole.as_tensor(), pixels.as_tensor())
+    half = RandResizedCrop((ROWS // 2, COLUMNS), scale=(0.5, 0.5), ratio=(2 * COLUMNS / ROWS,) * 2).set_random_state(0)
+    tops = {half(pixels)[0, 0, 0].item() for _ in range(400)}
+    assert min(tops) == 0  # the first and the last position are drawn
+    assert max(tops) == ROWS // 2
+
+
+def test_at_most_ten_parts_are_drawn(pixels: MetaTensor) -> None:
+    crop, random = RandResizedCrop(8, ratio=(9, 9)).set_random_state(0), np.random.RandomState(0)
+    crop(pixels)
+    assert crop.R.uniform() == random.uniform(size=21)[-1]  # two numbers for each draw
+
+
+def test_the_last_draw_can_be_repeated(pixels: MetaTensor) -> None:
+    crop = RandResizedCrop(64).set_random_state(0)
+    torch.testing.assert_close(crop(pixels), crop(pixels, randomize=False))
+
+
 def test_errors_name_the_argument() -> None:
     with pytest.raises(ValueError, match="scale must be"):
         RandResizedCrop(64, scale=(0.7, 1.2))
     with pytest.raises(ValueError, match="scale must be"):
         RandResizedCropd("image", 64, scale=(0.9, 0.7))
-    with pytest.raises(ValueError, match="ratio must be"):
-        RandResizedCrop(64, ratio=(0, 1))
+    with pytest.raises(ValueError, match="scale must be"):
+        RandResizedCrop(64, scale=(0, 0.7))
+    with pytest.raises(ValueError, match="scale must be"):
+        RandResizedCrop(64, scale=(0.7, 0.8, 0.9))
+    for ratio in ((0, 1), (2, 1), (1, 2, 3)):
+        with pytest.raises(ValueError, match="ratio must be"):
+            RandResizedCrop(64, ratio=ratio)
     with pytest.raises(ValueError, match=r"image must be of shape \(C, H, W\)"):
         RandResizedCrop(64)(torch.zeros(8, 8))

@@ -75,6 +75,7 @@ def test_a_rod_through_every_slice_weighs_no_more_than_ribs() -> None:
 
 def test_without_bones_there_is_no_plane() -> None:
     assert find_symmetry_plane(np.full((30, 20, 5), 200.0), (4.0, 4.0, 4.0)) is None
+    assert find_symmetry_plane(np.full((30, 20, 5), 200.5), (4.0, 4.0, 4.0)) is not None
 
 
 def test_one_voxel_of_bone_gives_a_plane() -> None:

@@ -7,7 +7,8 @@ import torch
 from monai.data import MetaTensor
 
 from monai_pylon.data import phantom_chest_ct
-from monai_pylon.transforms import CheckVolume, CheckVolumed, check_volume_hu
+from monai_pylon.transforms import CheckVolume, CheckVolumed
+from monai_pylon.transforms.volume_check import check_volume_hu
 
 
 @pytest.fixture(scope="module")
@@ -39,6 +40,32 @@ def test_a_chest_ct_is_returned_itself(ct: torch.Tensor) -> None:
 def test_errors_name_the_requirement(ct: torch.Tensor, change, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         check_volume_hu(change(ct))
+
+
+def volume(lowest: float, highest: float) -> torch.Tensor:
+    return torch.linspace(lowest, highest, 8).reshape(1, 2, 2, 2)
+
+
+@pytest.mark.parametrize(("lowest", "highest", "fits"), [(-501, -299, True), (-500, -299, False), (-501, -300, False)])
+def test_air_lies_below_minus_500_and_tissue_above_minus_300(lowest, highest, fits) -> None:
+    if fits:
+        check_volume_hu(volume(lowest, highest))
+    else:
+        with pytest.raises(ValueError, match="air below -500 and tissue above -300"):
+            check_volume_hu(volume(lowest, highest))
+
+
+def test_least_slices_is_a_setting() -> None:
+    image = volume(-1000, 100)
+    assert CheckVolume()(image) is image
+    assert CheckVolumed("image")({"image": image})["image"] is image
+    for transform in (CheckVolume(3), lambda image: CheckVolumed("image", 3)({"image": image})):
+        with pytest.raises(ValueError, match="image must be a volume of at least 3 slices"):
+            transform(image)
+    with pytest.raises(ValueError, match="at least 2 slices"):
+        CheckVolumed("image")({"image": image[..., :1]})
+    with pytest.raises(TypeError, match="least_slices must be of type int"):
+        CheckVolume(2.5)
 
 
 def test_an_unusable_affine_is_an_error(ct: torch.Tensor) -> None:

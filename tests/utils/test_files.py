@@ -13,7 +13,7 @@ from monai_pylon.utils import atomic_write, content_hash, file_hash
 
 
 def test_file_appears_at_the_end_only(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "a.nii.gz"
+    path = tmp_path / "deep" / "deeper" / "a.nii.gz"
     with atomic_write(path) as part:
         part.write_text("half")
         assert not path.exists()

@@ -9,7 +9,8 @@ import pytest
 import torch
 from nibabel.orientations import inv_ornt_aff
 
-from monai_pylon.utils import axis_codes, check_affine, ras_view, voxel_spacing, voxel_volume_ml
+from monai_pylon.utils import axis_codes, check_affine, ras_view, voxel_spacing
+from monai_pylon.utils.geometry import voxel_volume_ml
 
 SHAPE = (3, 4, 5)
 RAS = np.array([[0.7, 0, 0, -10], [0, 0.8, 0, 20], [0, 0, 2.5, -300], [0, 0, 0, 1]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from monai_pylon.utils import at_least_float32
+from monai_pylon.utils.precision import at_least_float32
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monai_pylon.utils import read_rows, update_rows, write_rows
-from monai_pylon.utils.tables import csv_writers, open_table, read_cells
+from monai_pylon.utils import read_rows, write_rows
+from monai_pylon.utils.tables import csv_writers, open_table, read_cells, update_rows
 
 
 def save(tmp_path: Path, content: str | bytes) -> Path:

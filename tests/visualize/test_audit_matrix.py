@@ -181,5 +181,5 @@ def test_page_agrees_for_networks_of_this_package() -> None:
 
 
 def test_page_agrees_for_heads_in_general() -> None:
-    for name, verdict in documented("Tails in general"):
+    for name, verdict in documented("Classification heads in general"):
         assert re.split(r" \(|:", verdict)[0] == SMALL[name][1]

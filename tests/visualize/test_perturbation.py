@@ -105,6 +105,8 @@ def test_restores_the_network_and_the_image(capsys: pytest.CaptureFixture) -> No
     before, pixels = state(net), x.clone()
     curve = perturbation_curve(net, x, x[:, 0], 0, steps=3, progress=True)
     assert "deletion: 100%" in capsys.readouterr().err
+    perturbation_curve(net, x, x[:, 0], 0, steps=3)
+    assert capsys.readouterr().err == ""
     assert not curve.scores.requires_grad
     assert state(net) == before
     assert torch.equal(x, pixels)

@@ -356,19 +356,30 @@ def test_suggests_at_most_three_similar_layers() -> None:
         find_layer(blocks, "blok")
     with pytest.raises(ValueError, match=r"Did you mean 'block0.1' or 'block1.1' or 'block2.1'\?$"):
         find_layer(blocks, "1")
+    parts = nn.ModuleDict({f"x{i}": nn.Sequential() for i in range(4)})
+    for part in parts.values():
+        part.add_module("a_long_name", nn.ReLU())
+    parts.add_module("a_long_names", nn.ReLU())
+    with pytest.raises(ValueError, match=r"Did you mean 'a_long_names' or '\S+' or '\S+'\?$"):
+        find_layer(parts, "a_long_name")
     with pytest.raises(ValueError, match=r"Its parts are block0, block1, block2, block3\.$"):
         find_layer(blocks, "x")
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_gradients_of_weighted_sums_of_scores(count: int) -> None:
+def test_gradients_of_weighted_sums_of_scores(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, grad = [], torch.autograd.grad
+    monkeypatch.setattr(torch.autograd, "grad", lambda *args, **how: calls.append(1) or grad(*args, **how))
     x = torch.randn(2, 3, 4, requires_grad=True)
     weight = torch.arange(4.0)
     logits = (x * weight).sum(2)
     cotangents = torch.randn(count, 2, 3)
     found = score_gradients(logits, x, cotangents)
     torch.testing.assert_close(found, cotangents[..., None] * weight)
+    assert len(calls) == 1
     torch.testing.assert_close(score_gradients(logits, x, cotangents), found)  # the graph is kept
+    with pytest.raises(ValueError, match="a layer on which the scores depend"):
+        score_gradients(logits, torch.zeros(2, requires_grad=True), cotangents)
 
 
 class Unbatched(torch.autograd.Function):

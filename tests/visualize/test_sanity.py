@@ -9,12 +9,8 @@ from monai.networks.nets import resnet10
 from scipy.stats import spearmanr
 from torch import nn
 
-from monai_pylon.visualize import (
-    ActivationMapInferer,
-    label_randomization,
-    parameter_randomization,
-    rank_correlation,
-)
+from monai_pylon.visualize import ActivationMapInferer, label_randomization, parameter_randomization
+from monai_pylon.visualize.sanity import rank_correlation
 from tests.visualize.nets import LABELS, image, make_net
 from tests.visualize.test_recording import half_trained, state
 
@@ -33,6 +29,7 @@ def test_hand_computed_rank_correlation() -> None:
     rising = torch.tensor([[[1.0, 2.0, 3.0]]])
     assert rank_correlation(rising, rising.exp()).item() == pytest.approx(1)
     assert rank_correlation(rising, -rising).item() == pytest.approx(-1)
+    assert rank_correlation(rising[..., :2], rising[..., 1:]).item() == pytest.approx(1)
     assert rank_correlation(rising, torch.ones(1, 1, 3)).isnan().item()
     assert rank_correlation(rising, torch.tensor([[[1.0, float("nan"), 3.0]]])).isnan().item()
     with pytest.raises(ValueError, match=r"others must be of the maps' shape \(1, 1, 3\)"):
@@ -93,6 +90,23 @@ def test_shuffles_values_in_a_copy() -> None:
         assert torch.equal(other, parameter) == bool((parameter == parameter.flatten()[0]).all())
 
 
+def test_shuffles_own_parameters_only() -> None:
+    class Block(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.shift, self.part = nn.Parameter(torch.arange(4.0)), nn.Linear(4, 4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.part(x) + self.shift
+
+    def explain(x: torch.Tensor, net: nn.Module) -> torch.Tensor:
+        return torch.stack([net[0].shift, net[0].part.weight[0]])[None].detach()
+
+    found = parameter_randomization(nn.Sequential(Block()), explain, torch.rand(1, 4), layers=["0"]).similarity
+    assert found[0, 0, 0] < 1
+    assert found[0, 0, 1] == pytest.approx(1)
+
+
 def test_seed_determines_the_shuffling() -> None:
     network, x = make_net("linear"), image()
     explain = ActivationMapInferer("layer", class_idx="all")
@@ -128,6 +142,13 @@ def test_shows_a_progress_bar(capsys: pytest.CaptureFixture) -> None:
     assert "randomized layers: 100%" in capsys.readouterr().err
     parameter_randomization(stack(), explain_by_image, torch.rand(1, 1, 4))
     assert capsys.readouterr().err == ""
+
+
+def test_progress_bar_needs_tqdm(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monai_pylon.visualize.sanity.has_tqdm", False)
+    parameter_randomization(stack(), explain_by_image, torch.rand(1, 1, 4))
+    with pytest.raises(ValueError, match=r"progress must be False without tqdm, but is True\. Install tqdm"):
+        parameter_randomization(stack(), explain_by_image, torch.rand(1, 1, 4), progress=True)
 
 
 def test_label_randomization_compares_two_networks() -> None:

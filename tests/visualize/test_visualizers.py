@@ -200,6 +200,23 @@ def test_explain_by_methods_uses_one_forward_pass(kind: str) -> None:
             torch.testing.assert_close(part, expected)
 
 
+def test_call_selects_a_call_of_the_layer() -> None:
+    net, x = make_net("deep"), image()
+    torch.testing.assert_close(HiResCAM(net, "layer", call=0)(x, "all"), HiResCAM(net, "layer")(x, "all"))
+    with pytest.raises(ValueError, match="at least 2 times"):
+        ActivationMapInferer("layer", call=1)(x, net)
+    with pytest.raises(ValueError, match="call must be 0 or more, or None for the last call, but is -1"):
+        HiResCAM(net, "layer", call=-1)
+
+
+def test_one_label_at_a_time_gives_the_same_maps(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, x = make_net("deep"), image()
+    together = explain_by_methods(net, "layer", x, methods=["gradcam"])["gradcam"]
+    monkeypatch.setattr("monai_pylon.visualize.heads._NUMBERS_AT_ONCE", 1)
+    for part, expected in zip(LayerGradCAM(net, "layer").explain(x), together, strict=True):
+        torch.testing.assert_close(part, expected)
+
+
 @pytest.mark.parametrize("methods", [[], ["hirescam", "cam"]])
 def test_explain_by_methods_rejects_unknown_methods(methods: list[str]) -> None:
     with pytest.raises(ValueError, match="methods must be"):
@@ -296,6 +313,7 @@ def test_rejects_modules_of_another_network_and_wrong_types() -> None:
         ([0.5], ValueError, "class_idx must be one or more integers"),
         ([[0], [1], [2]], ValueError, "class_idx must be of 2 rows, one per sample"),
         ([[0, 1], [2]], ValueError, "class_idx must be one or more integers"),
+        (torch.zeros(0, dtype=torch.int64), ValueError, "class_idx must be one or more integers"),
         (torch.tensor([0.0]), ValueError, "class_idx must be one or more integers"),
         (torch.tensor([True]), ValueError, "class_idx must be one or more integers"),
         (torch.tensor([1j]), ValueError, "class_idx must be one or more integers"),

@@ -20,14 +20,15 @@ from monai.data import MetaTensor
 from PIL import Image
 
 from monai_pylon.data import phantom_chest_ct, read_volume
-from monai_pylon.networks import Explained, read_checkpoint
-from monai_pylon.networks.checkpoints import read_description
+from monai_pylon.networks import Explained
+from monai_pylon.networks.checkpoints import read_checkpoint, read_description
 from monai_pylon.networks.nets import AxialNet
-from monai_pylon.reports import save_label_nifti, save_map_nifti
+from monai_pylon.reports.nifti import save_label_nifti, save_map_nifti
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.transforms import allowed_regions
 from monai_pylon.utils import read_rows
-from monai_pylon.workflows.bundle import make_network, network_table
+from monai_pylon.workflows.bundle import make_network
+from monai_pylon.workflows.bundle.networks import network_table
 from tests.workflows.bundle_runs import BundleRuns, cause, two_processes
 
 NAME = "chest_ct_classification_axialnet"
@@ -60,7 +61,7 @@ def phantom(seed: int, **how: Any) -> Any:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Scans of one's own with labels at places: mixed spacings, one with masks, one that is cut off."""
+    """Write scans with labels by organ: mixed spacings, one with masks, one truncated."""
     rows = ["scan,section,lung mass*right lung,lung mass*left lung,pneumonia*left lung"]
     for k, (section, spacing) in enumerate(
         [
@@ -125,7 +126,7 @@ def test_the_loss_is_that_of_labels_and_regions(trained: Path) -> None:
     assert float(row["val_loss"]) == pytest.approx(np.mean(losses), rel=1e-4)
 
 
-def test_training_goes_on_where_it_was(trained: Path, tmp_path: Path) -> None:
+def test_training_resumes(trained: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(trained, folder)
     stamps = {file: file.stat().st_mtime_ns for file in (folder / "cache").iterdir()}
@@ -144,7 +145,7 @@ def test_training_without_the_mask_loss_needs_no_regions(tmp_path: Path) -> None
     assert "allowed" not in workflow.parser.get_parsed_content("train#dataset")[0]
 
 
-def test_the_recipe_is_the_papers(tmp_path: Path) -> None:
+def test_the_defaults_are_the_papers(tmp_path: Path) -> None:
     workflow = BUNDLE.parse("train", **SMALL, bundle_root=str(tmp_path), phantoms=1)
     group = workflow.parser.get_parsed_content("optimizer").param_groups[0]
     assert (group["lr"], group["momentum"], group["weight_decay"]) == (1e-3, 0.99, 1e-7)
@@ -158,7 +159,7 @@ def test_the_recipe_is_the_papers(tmp_path: Path) -> None:
     assert (given["max_epochs"], given["patience"]) == (100, 15)
 
 
-def test_training_ends_without_progress(trained: Path, tmp_path: Path) -> None:
+def test_training_stops_without_progress(trained: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(trained, folder)
     last = read_checkpoint(folder / "models" / "last.pt")
@@ -166,7 +167,7 @@ def test_training_ends_without_progress(trained: Path, tmp_path: Path) -> None:
     assert train(folder, max_epochs=9, patience=1).trainer.state.epoch == 1
 
 
-def test_a_folder_of_ones_own_trains_although_one_scan_is_broken(
+def test_training_on_a_folder_skips_an_unreadable_scan(
     folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     labels = ["lung mass", "pneumonia"]
@@ -190,7 +191,7 @@ def test_unknown_labels_do_not_stop_a_training(folder: Path, tmp_path: Path) -> 
     assert float(workflow.trainer.state.metrics["train_loss"]) > 0
 
 
-def test_another_networks_training_is_not_gone_on_with(trained: Path) -> None:
+def test_does_not_resume_another_networks_training(trained: Path) -> None:
     with pytest.raises(RuntimeError) as error:
         train(trained, max_epochs=2, network_name="bodycam")
     assert "name=bodycam encoder=resnet18 image_size=[64, 64, 12] reduction_padding=1" in cause(error)
@@ -201,7 +202,7 @@ def test_another_networks_training_is_not_gone_on_with(trained: Path) -> None:
 
 
 @pytest.mark.parametrize("organ", [1, 2, 3])
-def test_image_and_regions_lie_on_each_other(organ: int, tmp_path: Path) -> None:
+def test_image_and_regions_align(organ: int, tmp_path: Path) -> None:
     """A scan in which one organ alone is bright: the cells with something bright are allowed, and no others."""
     made = phantom_chest_ct(2, shape=(64, 57, 32), spacing=(5.6, 5.6, 10))
     scan = np.where(made.organs == organ, 800.0, -1000.0).astype(np.float32)
@@ -241,8 +242,8 @@ def test_the_intensities_are_the_papers(tmp_path: Path) -> None:
     assert image[0, 0, 0] == pytest.approx(-0.449), "padded with the least value"
 
 
-def test_scan_and_regions_are_flipped_and_turned_alike(tmp_path: Path) -> None:
-    """A bright block in one cell, whose region is that cell: whatever happens to one happens to the other."""
+def test_scan_and_regions_are_flipped_and_rotated_alike(tmp_path: Path) -> None:
+    """A bright block in one grid cell, whose region is that cell: both are transformed alike."""
     workflow = BUNDLE.parse("train", **FAST, bundle_root=str(tmp_path))
     augment = workflow.parser.get_parsed_content("train#random_transforms")
     image, allowed = torch.zeros(1, 64, 64, 12), torch.zeros(1, 4, 4, 4, dtype=torch.bool)
@@ -270,7 +271,7 @@ def test_regions_of_a_flipped_scan_are_the_flipped_regions() -> None:
         torch.testing.assert_close(turned, regions.rot90(k, (1, 2)))
 
 
-def test_slices_that_are_not_square_are_not_turned(tmp_path: Path) -> None:
+def test_slices_that_are_not_square_are_not_rotated(tmp_path: Path) -> None:
     size = {"image_size": [64, 96, 12]}
     workflow = BUNDLE.parse("train", **{**FAST, **size}, bundle_root=str(tmp_path))
     assert workflow.parser.get_parsed_content("train#random_transforms")[1].prob == 0
@@ -369,7 +370,7 @@ def test_a_broken_scan_does_not_stop_the_others(trained: Path, scans: Path, tmp_
 
 
 def test_the_same_patient_as_nifti_and_as_npz_gets_the_same_scores(trained: Path, scans: Path, tmp_path: Path) -> None:
-    """The file of RAD-ChestCT has no spacing of its own: here its voxels are taken for 0.8 mm, so it is padded."""
+    """Files of RAD-ChestCT have no spacing. It is assumed to be 0.8 mm, so the scan is padded here."""
     bare = tmp_path / "bare.pt"  # weights alone say nothing of the spacing in which they were trained
     shutil.copyfile(trained / "models" / "model.pt", bare)
     given = {"spacing": [2.0, 2.0, 8.0], "checkpoint": str(bare), "nifti": False, "overlay": False}
@@ -383,7 +384,7 @@ def test_the_same_patient_as_nifti_and_as_npz_gets_the_same_scores(trained: Path
     np.testing.assert_allclose(*scores, atol=2e-3)
 
 
-def test_the_map_lies_on_the_scans_own_grid(trained: Path, scans: Path, tmp_path: Path) -> None:
+def test_maps_have_the_scans_own_grid(trained: Path, scans: Path, tmp_path: Path) -> None:
     explain(trained, scans / "a.nii.gz", tmp_path / "out", findings=["cardiomegaly"])
     image = nibabel.load(tmp_path / "out" / "a_cardiomegaly_hirescam.nii.gz")
     scan = read_volume(scans / "a.nii.gz")
@@ -404,7 +405,7 @@ def test_a_second_run_skips_and_other_settings_do_not(trained: Path, scans: Path
     assert explain(trained, one, output, **less, top=0).evaluator.summary.done == 1
 
 
-# --- what goes wrong
+# --- errors
 
 
 def test_without_a_checkpoint_it_stops_and_says_where_weights_come_from(scans: Path, tmp_path: Path) -> None:
@@ -437,7 +438,7 @@ def test_a_checkpoint_of_another_network_names_both(config: str, trained: Path, 
     ],
 )
 @pytest.mark.parametrize("config", ["inference", "evaluate", "train"])
-def test_scans_made_in_another_way_than_in_training_are_refused(
+def test_rejects_other_inputs_than_in_training(
     config: str, other: dict[str, Any], remedy: str, trained: Path, scans: Path, tmp_path: Path
 ) -> None:
     """The network would take them, and give scores of bodies at another scale."""
@@ -482,9 +483,7 @@ def test_wrong_values_are_errors_that_help(overrides: dict[str, Any], message: s
         (lambda ct: ct + 1024, "1024 higher"),
     ],
 )
-def test_scans_that_are_none_get_a_row_with_the_reason(
-    damage: Any, message: str, trained: Path, tmp_path: Path
-) -> None:
+def test_invalid_scans_get_a_row_with_the_reason(damage: Any, message: str, trained: Path, tmp_path: Path) -> None:
     made, file = phantom(3), tmp_path / "a.nii.gz"
     image = nibabel.Nifti1Image(damage(made.image).astype(np.float32), made.affine)
     image.set_qform(made.affine, code=1)
@@ -497,6 +496,7 @@ def test_scans_that_are_none_get_a_row_with_the_reason(
 # --- what MONAI's model zoo checks
 
 
+@pytest.mark.filterwarnings("ignore:parsing config_file")  # MONAI warns of every bundle
 def test_monai_loads_the_trained_network(trained: Path, tmp_path: Path) -> None:
     """`monai.bundle.load` with the installed configurations: every variable is the trained one."""
     bundle = BUNDLE.copy(tmp_path, trained / "models" / "model.pt")

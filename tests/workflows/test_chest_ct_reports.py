@@ -16,7 +16,7 @@ from monai_pylon.labeler import listed_labels, write_label_table
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
 from monai_pylon.transforms import CacheToDiskd
 from monai_pylon.utils import read_rows
-from monai_pylon.workflows.cohort import ReportCohortSummary
+from monai_pylon.workflows.cohort.report_cohort import ReportCohortSummary
 from tests.workflows.bundle_runs import BundleRuns, cause
 from tests.workflows.hand_written_reports import MEANT, REPORTS
 
@@ -208,7 +208,7 @@ def test_reports_that_fit_no_scan_end_with_a_page(phantoms, tmp_path: Path) -> N
         ({}, "--reports PATH"),
         ({"reports": "/there/is/no/such.csv"}, "no/such.csv"),
         ({"labels": "/there/is/no/such.csv"}, "no/such.csv"),
-        ({"labels": str(BUNDLE.file("reports"))}, "a table with the columns report,abnormality"),
+        ({"labels": str(BUNDLE.file("reports"))}, "the header must have a column 'report'"),
         ({"labels": "labels.csv", "reports": "reports.csv"}, "labels must be None if reports are given"),
         ({"duplicates": "joined"}, "Did you mean 'join'?"),
         ({"silent": "absnt"}, "Did you mean 'absent'?"),

@@ -20,12 +20,12 @@ from monai.bundle.scripts import verify_net_in_out
 from PIL import Image
 
 from monai_pylon.data import phantom_radiograph, read_radiograph
-from monai_pylon.networks import read_checkpoint
-from monai_pylon.networks.checkpoints import read_description
+from monai_pylon.networks.checkpoints import read_checkpoint, read_description
 from monai_pylon.networks.nets import PYLON
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.utils import read_rows
-from monai_pylon.workflows.bundle import make_network, network_table
+from monai_pylon.workflows.bundle import make_network
+from monai_pylon.workflows.bundle.networks import network_table
 from tests.data.test_radiograph_reader import WRITE, write_dicom
 from tests.workflows.bundle_runs import BundleRuns, cause, two_processes
 
@@ -89,7 +89,7 @@ def test_the_validation_loss_is_that_of_all_radiographs(trained: Path) -> None:
     assert float(row["val_loss"]) == pytest.approx(np.mean(losses), rel=1e-4)
 
 
-def test_training_goes_on_where_it_was(trained: Path, tmp_path: Path) -> None:
+def test_training_resumes(trained: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(trained, folder)
     before = read_checkpoint(folder / "models" / "last.pt")
@@ -102,7 +102,7 @@ def test_training_goes_on_where_it_was(trained: Path, tmp_path: Path) -> None:
     assert [row["epoch"] for row in read_rows(folder / "logs" / "history.csv")] == ["1", "2"]
 
 
-def test_a_worse_epoch_after_going_on_does_not_replace_the_best(trained: Path, tmp_path: Path) -> None:
+def test_a_worse_epoch_after_resuming_does_not_replace_the_best(trained: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(trained, folder)
     last = read_checkpoint(folder / "models" / "last.pt")
@@ -112,7 +112,7 @@ def test_a_worse_epoch_after_going_on_does_not_replace_the_best(trained: Path, t
     assert (folder / "models" / "model.pt").read_bytes() == before
 
 
-def test_beginning_anew_is_asked_for(trained: Path, tmp_path: Path) -> None:
+def test_resume_false_starts_a_new_training(trained: Path, tmp_path: Path) -> None:
     folder = tmp_path / "copy"
     shutil.copytree(trained, folder)
     workflow = train(folder, resume=False)
@@ -120,12 +120,12 @@ def test_beginning_anew_is_asked_for(trained: Path, tmp_path: Path) -> None:
     assert read_checkpoint(folder / "models" / "last.pt")["epoch"] == 1
 
 
-def test_training_ends_below_the_least_learning_rate(tmp_path: Path) -> None:
+def test_training_stops_below_the_least_learning_rate(tmp_path: Path) -> None:
     workflow = train(tmp_path, max_epochs=9, learning_rate=1e-7)
     assert workflow.trainer.state.epoch <= 1
 
 
-def test_another_networks_training_is_not_gone_on_with(trained: Path) -> None:
+def test_does_not_resume_another_networks_training(trained: Path) -> None:
     with pytest.raises(RuntimeError) as error:
         train(trained, max_epochs=2, network_name="backbone", network_settings={})
     assert "name=backbone encoder=resnet18" in cause(error)
@@ -210,10 +210,10 @@ def test_a_second_run_skips_and_other_settings_do_not(trained: Path, radiographs
     assert explain(trained, one, output, top=1).evaluator.summary.done == 1
 
 
-def test_radiographs_larger_than_in_training_are_taken_with_a_warning(
+def test_warns_of_another_image_size_than_in_training(
     trained: Path, radiographs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The network takes any size, and may be used so; but it learned what findings look like at one."""
+    """The network takes any size, but has learned the findings at one."""
     explain(trained, radiographs / "a.png", tmp_path / "same", overlay=False)
     assert "image_size" not in caplog.text
     explain(trained, radiographs / "a.png", tmp_path / "larger", overlay=False, image_size=96)
@@ -221,7 +221,7 @@ def test_radiographs_larger_than_in_training_are_taken_with_a_warning(
     assert read_rows(tmp_path / "larger" / "probabilities.csv")[0]["error"] == ""
 
 
-def test_a_data_list_brings_its_boxes(trained: Path, radiographs: Path, tmp_path: Path) -> None:
+def test_reads_boxes_of_a_data_list(trained: Path, radiographs: Path, tmp_path: Path) -> None:
     listed = radiographs / "list.json"
     listed.write_text(json.dumps([{"image": "a.png", "boxes": [[10, 10, 30, 40, 4]]}]))
     workflow = explain(trained, listed, tmp_path / "out", nifti=False)
@@ -231,7 +231,7 @@ def test_a_data_list_brings_its_boxes(trained: Path, radiographs: Path, tmp_path
     assert explain(trained, listed, tmp_path / "out").evaluator.summary.failed == 1
 
 
-def test_one_radiograph_in_any_form_has_one_result(trained: Path, tmp_path: Path) -> None:
+def test_one_radiograph_in_any_format_has_one_result(trained: Path, tmp_path: Path) -> None:
     """Colour, alpha, depth and inversion change nothing; a size of 64 and one of 4096 pixels are taken."""
     folder, output = tmp_path / "radiographs", tmp_path / "out"
     folder.mkdir()
@@ -262,10 +262,10 @@ def test_a_radiographs_spacing_is_that_of_its_maps(trained: Path, tmp_path: Path
     np.testing.assert_allclose(nibabel.load(map).header.get_zooms(), (0.15, 0.2, 1))
 
 
-# --- what goes wrong
+# --- errors
 
 
-def test_radiographs_that_are_none_are_named_in_the_table(trained: Path, tmp_path: Path) -> None:
+def test_invalid_radiographs_get_a_row_with_the_reason(trained: Path, tmp_path: Path) -> None:
     folder = tmp_path / "radiographs"
     folder.mkdir()
     (folder / "text.png").write_text("text")
@@ -289,7 +289,7 @@ def test_radiographs_that_are_none_are_named_in_the_table(trained: Path, tmp_pat
     assert all("path must be" in error for error in errors.values()), errors
 
 
-def test_a_network_of_other_channels_is_refused(trained: Path, radiographs: Path, tmp_path: Path) -> None:
+def test_rejects_a_network_with_other_channels(trained: Path, radiographs: Path, tmp_path: Path) -> None:
     """Its weights do not fit, and one without weights says how many channels it wants."""
     settings = {"decoder_channels": 8, "in_channels": 3}
     with pytest.raises(RuntimeError) as error:
@@ -324,7 +324,7 @@ def test_a_checkpoint_of_another_network_names_both(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_plain_state_dict_of_another_network_is_refused_too(trained: Path, radiographs: Path, tmp_path: Path) -> None:
+def test_rejects_a_state_dict_of_another_network(trained: Path, radiographs: Path, tmp_path: Path) -> None:
     torch.save(PYLON(encoder="resnet18", decoder_channels=16).state_dict(), tmp_path / "other.pt")
     with pytest.raises(RuntimeError) as error:
         explain(trained, radiographs, tmp_path / "out", checkpoint=str(tmp_path / "other.pt"))
@@ -332,7 +332,7 @@ def test_a_plain_state_dict_of_another_network_is_refused_too(trained: Path, rad
     assert "other.pt" in cause(error)
 
 
-def test_an_encoder_alone_is_no_checkpoint(trained: Path, radiographs: Path, tmp_path: Path) -> None:
+def test_rejects_an_encoder_as_checkpoint(trained: Path, radiographs: Path, tmp_path: Path) -> None:
     state = PYLON(encoder="resnet18", decoder_channels=8).encoder.state_dict()
     torch.save(state, tmp_path / "encoder.pt")
     with pytest.raises(RuntimeError) as error:
@@ -340,7 +340,7 @@ def test_an_encoder_alone_is_no_checkpoint(trained: Path, radiographs: Path, tmp
     assert "an encoder alone" in cause(error)
 
 
-def test_a_truncated_checkpoint_is_named(trained: Path, radiographs: Path, tmp_path: Path) -> None:
+def test_rejects_a_truncated_checkpoint(trained: Path, radiographs: Path, tmp_path: Path) -> None:
     whole = (trained / "models" / "model.pt").read_bytes()
     (tmp_path / "half.pt").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(RuntimeError) as error:
@@ -366,7 +366,7 @@ def test_wrong_values_are_errors_that_help(overrides: dict[str, Any], message: s
     assert not (tmp_path / "models").exists()
 
 
-def test_offline_training_says_how_to_bring_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_training_tells_how_to_add_the_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_connection(request: Any) -> None:
         raise URLError("no route to host")
 
@@ -382,6 +382,7 @@ def test_offline_training_says_how_to_bring_the_weights(tmp_path: Path, monkeypa
 # --- what MONAI's model zoo checks
 
 
+@pytest.mark.filterwarnings("ignore:parsing config_file")  # MONAI warns of every bundle
 def test_monai_loads_the_trained_network(trained: Path, tmp_path: Path) -> None:
     """`monai.bundle.load` with the installed configurations: every variable is the trained one."""
     bundle = BUNDLE.copy(tmp_path, trained / "models" / "model.pt")

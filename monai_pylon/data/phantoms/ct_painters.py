@@ -11,7 +11,7 @@ from monai_pylon.data.phantoms.ct_canvas import PHANTOM_STRUCTURES, Canvas
 from monai_pylon.data.phantoms.ct_findings import LungFields, alter_lung
 from monai_pylon.data.phantoms.ct_scene import Scene
 from monai_pylon.data.phantoms.shapes import Box, Ellipsoid, Grid, superellipse_depth
-from monai_pylon.taxonomy import ORGAN_VALUES
+from monai_pylon.taxonomy.organs import ORGAN_VALUES
 
 __all__ = ["render"]
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from monai_pylon.utils import at_least_float32
+from monai_pylon.utils.precision import at_least_float32
 
 __all__ = ["MappedLinear", "slice_reduction"]
 

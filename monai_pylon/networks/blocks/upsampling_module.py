@@ -133,6 +133,6 @@ class PyramidDecoder(nn.Module):
     def forward(self, maps: Sequence[torch.Tensor]) -> torch.Tensor:
         """Decode the encoder's maps (N, C, *grid), shallow to deep, into (N, D, *grid)."""
         decoded = self.deepest(maps[-1])
-        for up, fine in zip(self.up, reversed(maps[:-1]), strict=False):
+        for up, fine in zip(self.up, reversed(maps[-1 - len(self.up) : -1]), strict=True):
             decoded = up(fine, decoded)
         return decoded

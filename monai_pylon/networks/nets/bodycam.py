@@ -13,7 +13,7 @@ from monai_pylon.networks.explanation import Explanation
 from monai_pylon.networks.nets.slice_network import ReducedSliceNetwork, check_volume
 from monai_pylon.networks.nets.volume_size import check_positive, head_cells
 from monai_pylon.networks.tracing import is_eager
-from monai_pylon.utils import at_least_float32
+from monai_pylon.utils.precision import at_least_float32
 
 __all__ = ["BodyCAM"]
 

@@ -14,7 +14,8 @@ from monai_pylon.networks.encoders import STRIDES, as_encoder
 from monai_pylon.networks.explanation import Explanation
 from monai_pylon.networks.pretrained import load_weights
 from monai_pylon.networks.tracing import is_eager
-from monai_pylon.utils import at_least_float32, check, check_type
+from monai_pylon.utils import check, check_type
+from monai_pylon.utils.precision import at_least_float32
 
 __all__ = ["HeatmapNetwork", "check_image", "map_head"]
 

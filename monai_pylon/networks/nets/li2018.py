@@ -42,7 +42,7 @@ class Li2018(HeatmapNetwork):
     """A classifier of the patches of a fixed grid; the image is positive unless all its patches are negative.
 
     The logit is that of p = 1 - prod(q) over the patches, q = minimum + (1 - minimum) (1 - sigmoid(x)): see
-    :func:`~monai_pylon.networks.blocks.noisy_or_logit`. The heatmap holds the patches' logits x.
+    :func:`~monai_pylon.networks.blocks.multi_instance_pool.noisy_or_logit`. The heatmap holds the patches' logits x.
 
     Args:
         spatial_dims: 2 or 3.

@@ -1,33 +1,17 @@
 """Components shared by all bundles: networks by name, loaders, handlers with a switch, override checks, reports."""
 
 from monai_pylon.workflows.bundle.errors import install_excepthook, root_cause
-from monai_pylon.workflows.bundle.evaluation import (
-    EvaluationReport,
-    auroc_intervals,
-    localization_intervals,
-    report_rows,
-)
-from monai_pylon.workflows.bundle.folders import bundle_folder, bundle_names
+from monai_pylon.workflows.bundle.evaluation import EvaluationReport
+from monai_pylon.workflows.bundle.folders import bundle_names
 from monai_pylon.workflows.bundle.loaders import join_transforms, make_dataloader
-from monai_pylon.workflows.bundle.networks import (
-    default_weights,
-    explained_layer,
-    make_network,
-    network_specification,
-    network_table,
-)
+from monai_pylon.workflows.bundle.networks import default_weights, explained_layer, make_network, network_specification
 from monai_pylon.workflows.bundle.outputs import (
     logits_and_labels,
     loss_of_output,
     lower_is_better,
     metric_of_engine,
 )
-from monai_pylon.workflows.bundle.overrides import (
-    CheckedWorkflow,
-    check_command_line,
-    check_overrides,
-    unknown_keys,
-)
+from monai_pylon.workflows.bundle.overrides import CheckedWorkflow, check_command_line
 from monai_pylon.workflows.bundle.processes import (
     distributed_network,
     process_device,
@@ -42,17 +26,13 @@ __all__ = [
     "CheckedWorkflow",
     "EvaluationReport",
     "absolute_dataset_dir",
-    "auroc_intervals",
-    "bundle_folder",
     "bundle_names",
     "check_command_line",
-    "check_overrides",
     "default_weights",
     "distributed_network",
     "explained_layer",
     "install_excepthook",
     "join_transforms",
-    "localization_intervals",
     "logits_and_labels",
     "loss_of_output",
     "lower_is_better",
@@ -61,14 +41,11 @@ __all__ = [
     "metric_of_engine",
     "mlflow_handler",
     "network_specification",
-    "network_table",
     "process_device",
     "progress_handler",
-    "report_rows",
     "root_cause",
     "share_of_batch",
     "start_processes",
     "stop_processes",
     "tensorboard_handler",
-    "unknown_keys",
 ]

@@ -17,7 +17,9 @@ from monai.metrics import Cumulative
 from monai.utils import optional_import
 
 import monai_pylon
-from monai_pylon.metrics import Interval, auroc_per_class, bootstrap_interval
+from monai_pylon.metrics import bootstrap_interval
+from monai_pylon.metrics.auroc import auroc_per_class
+from monai_pylon.metrics.intervals import Interval
 from monai_pylon.metrics.thresholds import ORGAN_IOU_THRESHOLDS, values_at
 from monai_pylon.utils import atomic_write, check, write_rows
 from monai_pylon.workflows.bundle.outputs import logits_and_labels

@@ -82,7 +82,7 @@ def check_overrides(config_file: Files, overrides: Mapping[str, Any], more: Coll
         ValueError: If a key is unknown. The message names the nearest known key.
 
     Example:
-        >>> from monai_pylon.workflows.bundle import bundle_folder
+        >>> from monai_pylon.workflows.bundle.folders import bundle_folder
         >>> check_overrides(bundle_folder("chest_ct_partition") / "configs" / "inference.json", {"methd": "paper"})
         Traceback (most recent call last):
         ...
@@ -112,7 +112,7 @@ class CheckedWorkflow(ConfigWorkflow):
         ValueError: If an override is unknown; see :func:`check_overrides`.
 
     Example:
-        >>> from monai_pylon.workflows.bundle import bundle_folder
+        >>> from monai_pylon.workflows.bundle.folders import bundle_folder
         >>> file = bundle_folder("chest_ct_partition") / "configs" / "inference.json"
         >>> CheckedWorkflow(str(file), workflow_type="infer", imput="scan.nii.gz")
         Traceback (most recent call last):
@@ -143,7 +143,8 @@ def _check_arguments(config_file: Files, arguments: Mapping[str, Any]) -> None:
     tracking = _TRACKING if arguments.get("tracking") is not None else ()
     overrides = {key: value for key, value in arguments.items() if key not in _ARGUMENTS}
     check_overrides(config_file, overrides, (*ids, *tracking))
-    _check_networks_file(config_file, overrides.get("bundle_root", "."))
+    config = ConfigParser.load_config_files([str(file) for file in _paths(config_file)])
+    _check_networks_file(config_file, str(overrides.get("bundle_root", config.get("bundle_root", "."))))
 
 
 def _flags(words: Sequence[str]) -> dict[str, Any]:

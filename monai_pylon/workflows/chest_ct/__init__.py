@@ -1,6 +1,6 @@
 """Data, batches, explanations and result files of the chest CT bundles."""
 
-from monai_pylon.workflows.chest_ct.batches import known_samples, prepare_scans
+from monai_pylon.workflows.chest_ct.batches import prepare_scans
 from monai_pylon.workflows.chest_ct.copy_scan import CopyScan, scans_of_cohort
 from monai_pylon.workflows.chest_ct.data import (
     OrgansOfScand,
@@ -9,13 +9,7 @@ from monai_pylon.workflows.chest_ct.data import (
     chest_ct_data,
     evaluation_grid,
 )
-from monai_pylon.workflows.chest_ct.explainer import (
-    ExplainScan,
-    ScanMaps,
-    ScanMapsInferer,
-    maps_and_regions,
-    maps_on_axes,
-)
+from monai_pylon.workflows.chest_ct.explainer import ExplainScan, ScanMapsInferer, maps_on_axes
 from monai_pylon.workflows.chest_ct.organ_writer import OrganWriter
 from monai_pylon.workflows.chest_ct.preprocessing import (
     cached_regions,
@@ -23,12 +17,7 @@ from monai_pylon.workflows.chest_ct.preprocessing import (
     scan_transforms,
     unknown_scan,
 )
-from monai_pylon.workflows.chest_ct.regions import (
-    RegionsInCache,
-    RegionWriter,
-    regions_of_training,
-    training_command,
-)
+from monai_pylon.workflows.chest_ct.regions import regions_of_training, training_command
 from monai_pylon.workflows.chest_ct.training import (
     default_mask_loss,
     explained_network,
@@ -37,16 +26,13 @@ from monai_pylon.workflows.chest_ct.training import (
     organ_iou_metrics,
     scan_loss,
 )
-from monai_pylon.workflows.chest_ct.writer import ScanWriter, map_on_scan, slice_heights
+from monai_pylon.workflows.chest_ct.writer import ScanWriter
 
 __all__ = [
     "CopyScan",
     "ExplainScan",
     "OrganWriter",
     "OrgansOfScand",
-    "RegionWriter",
-    "RegionsInCache",
-    "ScanMaps",
     "ScanMapsInferer",
     "ScanWriter",
     "SkipUnreadableDataset",
@@ -56,9 +42,6 @@ __all__ = [
     "default_mask_loss",
     "evaluation_grid",
     "explained_network",
-    "known_samples",
-    "map_on_scan",
-    "maps_and_regions",
     "maps_on_axes",
     "organ_iou_handler",
     "organ_iou_handlers",
@@ -69,7 +52,6 @@ __all__ = [
     "scan_loss",
     "scan_transforms",
     "scans_of_cohort",
-    "slice_heights",
     "training_command",
     "unknown_scan",
 ]

@@ -12,7 +12,8 @@ from typing import Any
 from monai.data import MetaTensor
 from monai.transforms import Transform
 
-from monai_pylon.data import ORGANS_ENDING, VOLUME_SUFFIXES
+from monai_pylon.data.rad_chestct import ORGANS_ENDING
+from monai_pylon.data.volume_reader import VOLUME_SUFFIXES
 from monai_pylon.reports.nifti import save_volume_nifti
 from monai_pylon.utils import atomic_write, check_choice, check_type
 

@@ -18,7 +18,8 @@ from torch.utils.data import Dataset
 
 from monai_pylon.data import PhantomChestCTs, ReadVolumed, rad_chestct_datalist, read_volume
 from monai_pylon.networks.nets.slice_network import SliceNetwork
-from monai_pylon.taxonomy import CHEST_CT_LABELS, possible_locations
+from monai_pylon.taxonomy import CHEST_CT_LABELS
+from monai_pylon.taxonomy.organs import possible_locations
 from monai_pylon.transforms import PartitionOrgansd
 from monai_pylon.utils import check, check_choice, check_type
 from monai_pylon.workflows.bundle.errors import root_cause

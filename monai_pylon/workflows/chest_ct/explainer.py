@@ -10,7 +10,8 @@ import torch
 from monai.inferers import Inferer
 from torch import nn
 
-from monai_pylon.metrics import relative_attention, resample_attention
+from monai_pylon.metrics import resample_attention
+from monai_pylon.metrics.organ_overlap import relative_attention
 from monai_pylon.networks import optimize_for_inference
 from monai_pylon.networks.nets import AxialNet, BodyCAM
 from monai_pylon.utils import check, check_choice, check_type

@@ -11,7 +11,8 @@ import numpy as np
 from monai.data import MetaTensor
 from monai.transforms import Transform
 
-from monai_pylon.reports import save_label_nifti, save_organ_overlay
+from monai_pylon.reports.nifti import save_label_nifti
+from monai_pylon.reports.organ_figure import save_organ_overlay
 from monai_pylon.taxonomy import ORGANS
 from monai_pylon.utils import check_type
 

@@ -50,7 +50,7 @@ def regions_of_training(
         ValueError: If the configuration has no such key, or the training needs no regions.
 
     Example:
-        >>> from monai_pylon.workflows.bundle import bundle_folder
+        >>> from monai_pylon.workflows.bundle.folders import bundle_folder
         >>> file = bundle_folder("chest_ct_classification_axialnet") / "configs" / "train.json"
         >>> regions_of_training(file, "regions", {"imagesize": [64, 64, 30]})
         Traceback (most recent call last):

@@ -106,7 +106,7 @@ def organ_iou_handler(
     """Make the handler that evaluates OrganIoU of one kind of map.
 
     Args:
-        method: "attention", "hirescam" or "gradcam"; see :func:`~monai_pylon.workflows.chest_ct.maps_and_regions`.
+        method: "attention", "hirescam" or "gradcam"; see `maps_and_regions`.
         labels: Names of the M labels.
         metric: The metric; by default a new one.
         needed: Whether OrganIoU can be evaluated.

@@ -13,7 +13,9 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import SpatialResample, Transform
 
-from monai_pylon.reports import finding_on_scan, save_figure, save_map_nifti, scan_findings_figure
+from monai_pylon.reports.chest_ct_figure import finding_on_scan, scan_findings_figure
+from monai_pylon.reports.figure_style import save_figure
+from monai_pylon.reports.nifti import save_map_nifti
 from monai_pylon.utils import check, check_type, resize_linear, write_rows
 
 __all__ = ["ScanWriter", "map_on_scan", "slice_heights"]

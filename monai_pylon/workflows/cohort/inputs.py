@@ -11,7 +11,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from monai_pylon.data import ORGANS_ENDING, VOLUME_SUFFIXES, is_dicom_file, volume_name
+from monai_pylon.data.dicom_series import is_dicom_file
+from monai_pylon.data.rad_chestct import ORGANS_ENDING
+from monai_pylon.data.volume_reader import VOLUME_SUFFIXES, volume_name
 from monai_pylon.utils import check, check_type, describe
 
 __all__ = ["list_radiographs", "list_scans"]

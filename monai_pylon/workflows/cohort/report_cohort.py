@@ -14,8 +14,10 @@ import numpy as np
 from monai.data import Dataset
 from monai.utils import optional_import
 
-from monai_pylon.data import ORGANS_ENDING, ReadVolumed, scan_label_rows
-from monai_pylon.labeler import LabelTable, ReportLabeler, ReportText, read_label_table, read_reports
+from monai_pylon.data import ReadVolumed, scan_label_rows
+from monai_pylon.data.rad_chestct import ORGANS_ENDING
+from monai_pylon.labeler import ReportLabeler, ReportText, read_label_table, read_reports
+from monai_pylon.labeler.label_table import LabelTable
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
 from monai_pylon.utils import check, check_choice, check_type, read_rows, write_rows
 from monai_pylon.workflows.chest_ct.regions import RegionsInCache, RegionWriter

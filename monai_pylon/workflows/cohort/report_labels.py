@@ -8,16 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from monai_pylon.labeler import (
-    LabelTable,
-    ReportLabeler,
-    ReportText,
-    label_cells,
-    report_problems,
-    table_rows,
-    without_markup,
-)
-from monai_pylon.labeler.report_checks import NOT_ENGLISH
+from monai_pylon.labeler import ReportLabeler, ReportText
+from monai_pylon.labeler.label_table import LabelTable, label_cells, table_rows
+from monai_pylon.labeler.report_checks import NOT_ENGLISH, report_problems, without_markup
 from monai_pylon.utils import check_choice
 
 __all__ = ["LabeledReports", "label_matched_reports", "labels_of_table", "reports_of_table"]

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from monai_pylon.data import volume_name
+from monai_pylon.data.volume_reader import volume_name
 from monai_pylon.labeler import ReportText
 from monai_pylon.utils import check_choice
 from monai_pylon.workflows.bundle.sections import SECTIONS

@@ -19,7 +19,8 @@ import torch
 from monai.data import Dataset
 from monai.utils import optional_import
 
-from monai_pylon.utils import check, read_rows, update_rows
+from monai_pylon.utils import check, read_rows
+from monai_pylon.utils.tables import update_rows
 from monai_pylon.workflows.bundle.errors import root_cause
 from monai_pylon.workflows.cohort.memory import peak_memory_mb, restart_peak_memory
 from monai_pylon.workflows.cohort.resume import is_finished, settings_hash

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from monai_pylon.reports import RawHTML, html_bar, html_numbers, html_pictures, html_table, save_html
+from monai_pylon.reports.html import RawHTML, html_bar, html_numbers, html_pictures, html_table, save_html
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
 
 __all__ = ["CohortFacts", "label_counts", "mask_verdicts", "save_cohort_page"]

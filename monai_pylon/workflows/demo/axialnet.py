@@ -32,8 +32,9 @@ from monai_pylon.metrics import OrganIoUMetric, PerClassAUROCMetric
 from monai_pylon.networks import Explained
 from monai_pylon.networks.blocks.slice_encoder import group_slices
 from monai_pylon.networks.nets import AxialNet
-from monai_pylon.reports import paint_heatmap, save_figure, window_to_gray
-from monai_pylon.reports.figure_style import BACKGROUND, FAINT, TEXT
+from monai_pylon.reports import window_to_gray
+from monai_pylon.reports.figure_style import BACKGROUND, FAINT, TEXT, save_figure
+from monai_pylon.reports.heatmap import paint_heatmap
 from monai_pylon.utils import check, upsample, write_rows
 from monai_pylon.visualize import HiResCAM, LayerGradCAM
 from monai_pylon.workflows.chest_ct.explainer import maps_on_axes

@@ -18,7 +18,7 @@ from monai.bundle import run
 
 from monai_pylon.data import phantom_chest_ct
 from monai_pylon.reports.nifti import save_label_nifti, save_volume_nifti
-from monai_pylon.taxonomy import ORGAN_VALUES
+from monai_pylon.taxonomy.organs import ORGAN_VALUES
 from monai_pylon.utils import check, read_rows
 from monai_pylon.workflows.bundle.folders import bundle_folder
 from monai_pylon.workflows.cohort.inputs import list_scans
@@ -121,7 +121,7 @@ def _run_pylon(output: Path, steps: int) -> None:
     _print_files(output, "pylon_demo")
 
 
-def main() -> None:
+def run_demo() -> None:
     """Run the demo with the arguments of the command line."""
     description = "Make organ masks of a chest CT. Without --ct, also train PYLON and AxialNet on phantoms."
     parser = argparse.ArgumentParser(prog="python -m monai_pylon.workflows.demo", description=description)

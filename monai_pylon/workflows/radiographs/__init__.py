@@ -1,7 +1,7 @@
 """Data, batches, evaluation and result files of the chest X-ray bundle."""
 
 from monai_pylon.workflows.radiographs.batches import maps_and_boxes, prepare_radiographs
-from monai_pylon.workflows.radiographs.data import radiograph_data, read_folds, section_of_folds
+from monai_pylon.workflows.radiographs.data import radiograph_data
 from monai_pylon.workflows.radiographs.evaluation import (
     RadiographEvaluationReport,
     describe_evaluation,
@@ -18,6 +18,4 @@ __all__ = [
     "maps_and_boxes",
     "prepare_radiographs",
     "radiograph_data",
-    "read_folds",
-    "section_of_folds",
 ]

@@ -7,7 +7,8 @@ from scipy import ndimage
 
 import monai_pylon.data.phantoms.chest_ct as phantom_ct_module
 from monai_pylon.data import PHANTOM_STRUCTURES, phantom_chest_ct
-from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGAN_VALUES
+from monai_pylon.taxonomy import CHEST_CT_LABELS
+from monai_pylon.taxonomy.organs import ORGAN_VALUES
 
 GRID = {"shape": (58, 52, 50), "spacing": (6.0, 6.0, 6.0)}
 RIGHT, LEFT = ORGAN_VALUES["right lung"], ORGAN_VALUES["left lung"]

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from monai_pylon.data import ReadRadiographd, chest_xray14_datalist, phantom_radiograph
-from monai_pylon.workflows.radiographs import read_folds
+from monai_pylon.workflows.radiographs.data import read_folds
 
 DATA = Path(os.environ.get("MONAI_PYLON_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
 MEAN, DEVIATION = 0.4984, 0.2483

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from monai_pylon.metrics import Interval, bootstrap_interval
+from monai_pylon.metrics import bootstrap_interval
+from monai_pylon.metrics.intervals import Interval
 
 RESEARCHERS = Path(__file__).resolve().parents[3] / "docs" / "researchers"
 PAGE = RESEARCHERS / "pylon_evidence.md"

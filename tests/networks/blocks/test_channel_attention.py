@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from monai_pylon.networks.blocks import ChannelGate
+from monai_pylon.networks.blocks.channel_attention import ChannelGate
 from tests.networks.tiny import shake_
 
 

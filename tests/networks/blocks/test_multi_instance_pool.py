@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from monai_pylon.networks.blocks import NoisyOrPool, mean_probability_logit, noisy_or_logit
+from monai_pylon.networks.blocks.multi_instance_pool import NoisyOrPool, mean_probability_logit, noisy_or_logit
 from tests.references.segmentation_nets import noisy_or
 
 

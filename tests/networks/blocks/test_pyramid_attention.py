@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from monai_pylon.networks.blocks import PyramidAttention
+from monai_pylon.networks.blocks.pyramid_attention import PyramidAttention
 from tests.networks.tiny import shake_
 from tests.references import segmentation_nets
 

@@ -7,8 +7,7 @@ import torch
 from torch import nn
 
 from monai_pylon.networks import make_encoder
-from monai_pylon.networks.blocks import encode_slices, group_slices
-from monai_pylon.networks.blocks.slice_encoder import map_cells, without_weights
+from monai_pylon.networks.blocks.slice_encoder import encode_slices, group_slices, map_cells, without_weights
 from tests.networks.tiny import TinyEncoder, shake_
 
 
@@ -37,6 +36,14 @@ def test_copies_of_the_last_slice_fill_the_last_group(slices, of_last):
     groups = group_slices(torch.arange(float(slices)).expand(1, 1, 2, 2, slices))
     assert groups.shape[1] == -(-slices // 3)
     assert groups[0, -1, :, 0, 0].tolist() == of_last
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.trace:DeprecationWarning", "error::torch.jit.TracerWarning")
+@pytest.mark.parametrize("slices", [5, 6])
+def test_grouping_is_traced_without_warnings_for_batches_of_any_size(slices):
+    traced = torch.jit.trace(group_slices, torch.randn(1, 1, 4, 3, slices))
+    volume = torch.randn(2, 1, 4, 3, slices)
+    torch.testing.assert_close(traced(volume), group_slices(volume), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("grad", [True, False])

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from monai_pylon.networks.blocks import MappedLinear, slice_reduction
+from monai_pylon.networks.blocks.slice_head import MappedLinear, slice_reduction
 
 
 def test_reduction_is_convolutions_with_relu():

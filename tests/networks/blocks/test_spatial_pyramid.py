@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from monai_pylon.networks.blocks import AtrousSpatialPyramid, ImagePooling
-from monai_pylon.networks.blocks.spatial_pyramid import separable_conv
+from monai_pylon.networks.blocks.spatial_pyramid import AtrousSpatialPyramid, ImagePooling, separable_conv
 from tests.networks.tiny import shake_
 from tests.references import segmentation_nets
 

@@ -7,8 +7,8 @@ import inspect
 import pytest
 import torch
 
-from monai_pylon.networks.blocks import PyramidDecoder, UpsamplingModule
 from monai_pylon.networks.blocks.convolution import upsample_to
+from monai_pylon.networks.blocks.upsampling_module import PyramidDecoder, UpsamplingModule
 from tests.networks.tiny import shake_
 from tests.references import segmentation_nets
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from monai_pylon.networks.blocks import group_slices
+from monai_pylon.networks.blocks.slice_encoder import group_slices
 from monai_pylon.networks.nets.slice_network import ReducedSliceNetwork, SliceNetwork, check_volume, refuse_to_explain
 from tests.networks.tiny import TinyEncoder, shake_
 

@@ -1,4 +1,4 @@
-"""The last line of an error says what the cause is."""
+"""The last line of an error is its cause."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_cause_is_the_first_error_on_one_line() -> None:
     assert root_cause(KeyError("x")) == "KeyError: 'x'"
 
 
-def test_an_error_that_says_what_to_do_is_the_cause_whatever_caused_it() -> None:
+def test_the_cause_is_the_first_error_that_is_no_wrapper() -> None:
     error = RuntimeError("Failed to instantiate component 'x'")
     error.__cause__ = RuntimeError("weights must be fetched by hand")
     error.__cause__.__cause__ = OSError("no network")
@@ -40,12 +40,12 @@ def test_the_last_line_is_the_cause(capsys: pytest.CaptureFixture[str]) -> None:
     assert "RuntimeError: Failed to evaluate" in lines
 
 
-def test_an_error_without_a_cause_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_without_a_cause_is_printed_once(capsys: pytest.CaptureFixture[str]) -> None:
     _hook(KeyError, KeyError("x"), None)
     assert "The cause is" not in capsys.readouterr().err
 
 
-def test_other_programs_are_left_alone() -> None:
+def test_other_programs_are_not_changed() -> None:
     before = sys.excepthook
     install_excepthook()
     assert sys.excepthook is before

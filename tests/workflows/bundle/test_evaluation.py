@@ -1,4 +1,4 @@
-"""The report of an evaluation: the numbers are the metrics', the intervals those of the patients."""
+"""Evaluation reports: the numbers of the metrics, with intervals by patient."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from monai_pylon.metrics import auroc_per_class, bootstrap_interval
-from monai_pylon.workflows.bundle import auroc_intervals, localization_intervals
+from monai_pylon.metrics import bootstrap_interval
+from monai_pylon.metrics.auroc import auroc_per_class
+from monai_pylon.workflows.bundle.evaluation import auroc_intervals, localization_intervals
 
 NAN = float("nan")
 
@@ -21,7 +22,7 @@ def test_hits_by_hand() -> None:
     assert found["c"] == {"estimate": None, "low": None, "high": None, "n": 0}
 
 
-def test_patients_are_drawn_not_radiographs() -> None:
+def test_resamples_patients_instead_of_radiographs() -> None:
     """Ten radiographs of one patient are one draw: with one patient alone there is nothing to vary."""
     hits = np.array([[1.0], [0.0]] * 5)
     one = localization_intervals(hits, [7] * 10, ["a"], num_resamples=100)["weighted"]

@@ -9,13 +9,8 @@ import pytest
 
 from monai_pylon.networks.nets import MaxPoolBackbone
 from monai_pylon.taxonomy import CHEST_CT_LABELS
-from monai_pylon.workflows.bundle import (
-    default_weights,
-    explained_layer,
-    make_network,
-    network_specification,
-    network_table,
-)
+from monai_pylon.workflows.bundle import default_weights, explained_layer, make_network, network_specification
+from monai_pylon.workflows.bundle.networks import network_table
 
 CT = "chest_ct_classification_axialnet"
 

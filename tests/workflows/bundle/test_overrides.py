@@ -10,13 +10,9 @@ from typing import Any
 
 import pytest
 
-from monai_pylon.workflows.bundle import (
-    CheckedWorkflow,
-    bundle_folder,
-    check_command_line,
-    check_overrides,
-    unknown_keys,
-)
+from monai_pylon.workflows.bundle import CheckedWorkflow, check_command_line
+from monai_pylon.workflows.bundle.folders import bundle_folder
+from monai_pylon.workflows.bundle.overrides import check_overrides, unknown_keys
 
 CONFIG = {
     "imports": ["$import monai_pylon"],
@@ -108,6 +104,9 @@ def test_an_edited_table_of_networks_is_not_ignored(configs: Path, monkeypatch: 
     workflow(configs)
     (configs / "networks.json").write_text('{"networks": {}}')
     workflow(configs, bundle_root=str(configs.parent))
+    config = json.loads((configs / "inference.json").read_text())
+    (configs / "edited.json").write_text(json.dumps({**config, "bundle_root": str(configs.parent)}))
+    workflow(configs, ("edited",))
     with pytest.raises(ValueError, match=r"networks\.json differs from the installed one .* Add --bundle_root"):
         workflow(configs)
 

@@ -3,7 +3,8 @@
 import torch
 
 from monai_pylon.workflows.bundle import logits_and_labels
-from monai_pylon.workflows.chest_ct import known_samples, prepare_scans
+from monai_pylon.workflows.chest_ct import prepare_scans
+from monai_pylon.workflows.chest_ct.batches import known_samples
 
 LABEL = torch.tensor([[1.0, 0.0], [torch.nan, torch.nan]])
 
@@ -17,11 +18,11 @@ def test_a_batch_with_and_without_regions() -> None:
     assert target[1].shape == (2, 2, 1, 1, 1)
 
 
-def test_scans_of_which_nothing_is_known_do_not_count() -> None:
+def test_counts_scans_with_a_known_label_only() -> None:
     assert known_samples(LABEL) == known_samples((LABEL, None)) == 1
 
 
-def test_logits_and_labels_of_either_kind() -> None:
+def test_logits_and_labels_of_both_kinds_of_output() -> None:
     logits = torch.randn(2, 2, dtype=torch.bfloat16)
     for pred in (logits, (logits, None, None)):
         for label in (LABEL, (LABEL, None), {"label": LABEL}):

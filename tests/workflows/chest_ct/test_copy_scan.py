@@ -57,7 +57,7 @@ def test_a_system_without_links_gets_a_nifti_file(nifti: Path, tmp_path: Path, m
 
 
 @pytest.mark.parametrize("ending", [".mhd", ".nhdr"])
-def test_a_header_brings_its_voxels(tmp_path: Path, volume: np.ndarray, ending: str) -> None:
+def test_a_detached_header_is_written_with_its_voxels(tmp_path: Path, volume: np.ndarray, ending: str) -> None:
     image = sitk.GetImageFromArray(volume.transpose(2, 1, 0))
     image.SetSpacing((2.0, 2.0, 3.0))
     image.SetDirection((1, 0, 0, 0, 1, 0, 0, 0, -1))
@@ -70,7 +70,7 @@ def test_a_header_brings_its_voxels(tmp_path: Path, volume: np.ndarray, ending: 
     np.testing.assert_allclose(kept.affine, original.affine, atol=1e-5)
 
 
-def test_masks_beside_a_scan_are_no_scans() -> None:
+def test_leaves_out_masks_beside_a_scan() -> None:
     names = ["a", "a_organs", "b_organs", "a_organs_organs"]
     scans, masks = scans_of_cohort([{"scan": name, "image": name} for name in names])
     assert [scan["scan"] for scan in scans] == ["a", "b_organs"]

@@ -13,7 +13,7 @@ from monai.data import DataLoader, MetaTensor
 
 from monai_pylon.data import phantom_chest_ct
 from monai_pylon.networks.nets import AxialNet, BodyCAM, Conv3DNet
-from monai_pylon.reports import save_label_nifti, save_map_nifti
+from monai_pylon.reports.nifti import save_label_nifti, save_map_nifti
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.workflows.bundle import root_cause
 from monai_pylon.workflows.chest_ct import OrgansOfScand, SkipUnreadableDataset, attention_grid, chest_ct_data
@@ -35,7 +35,7 @@ def test_phantoms_of_different_sections_are_different_patients() -> None:
     assert not seeds[0] & seeds[1] | seeds[1] & seeds[2] | seeds[0] & seeds[2]
 
 
-def test_a_folder_is_read_and_a_label_without_a_place_may_be_in_any_of_its_organs(tmp_path: Path) -> None:
+def test_a_label_without_location_may_lie_in_each_of_its_organs(tmp_path: Path) -> None:
     save_map_nifti(tmp_path / "a.nii.gz", PHANTOM.image, PHANTOM.affine)
     (tmp_path / "labels.csv").write_text("scan,section,pneumonia,cardiomegaly,fracture\na,test,1,0,1\n")
     (item,) = chest_ct_data(tmp_path, "test", labels=["pneumonia", "cardiomegaly", "fracture"])
@@ -44,7 +44,7 @@ def test_a_folder_is_read_and_a_label_without_a_place_may_be_in_any_of_its_organ
     assert item["locations"].tolist() == [[True, False, True], [False, False, False], [True, True, True]]
 
 
-def test_what_there_is_not_is_said(tmp_path: Path) -> None:
+def test_names_missing_data(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="Did you mean 'phantom'"):
         chest_ct_data("phantoms", "test")
     with pytest.raises(ValueError, match="labels must be the 80 of RAD-ChestCT"):
@@ -56,7 +56,7 @@ def test_what_there_is_not_is_said(tmp_path: Path) -> None:
 # --- organs
 
 
-def test_masks_that_came_with_the_scan_are_taken(tmp_path: Path) -> None:
+def test_uses_masks_of_the_scan(tmp_path: Path) -> None:
     save_label_nifti(tmp_path / "a_organs.nii.gz", PHANTOM.organs, PHANTOM.affine)
     for given in (str(tmp_path / "a_organs.nii.gz"), MetaTensor(PHANTOM.organs[None], affine=PHANTOM.affine)):
         organs = OrgansOfScand()({"image": image(), "organs": given})["organs"]
@@ -65,7 +65,7 @@ def test_masks_that_came_with_the_scan_are_taken(tmp_path: Path) -> None:
         np.testing.assert_array_equal(organs.affine, PHANTOM.affine)
 
 
-def test_else_partition_finds_them() -> None:
+def test_computes_missing_masks_by_partition() -> None:
     fine = phantom_chest_ct(3, shape=(90, 80, 80), spacing=(4, 4, 4))
     scan = MetaTensor(torch.from_numpy(fine.image)[None], affine=torch.from_numpy(fine.affine))
     organs = OrgansOfScand()({"image": scan})["organs"]
@@ -83,19 +83,19 @@ def test_else_partition_finds_them() -> None:
         (MetaTensor(torch.ones(1, 60, 54, 54), affine=torch.eye(4)), "of the scan's affine"),
     ],
 )
-def test_masks_of_another_scan_are_refused(organs: torch.Tensor, message: str) -> None:
+def test_rejects_masks_of_another_scan(organs: torch.Tensor, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         OrgansOfScand()({"image": image(), "organs": organs})
 
 
-def test_a_scan_without_lungs_says_to_bring_masks() -> None:
+def test_asks_for_masks_of_a_scan_without_lungs() -> None:
     block = MetaTensor(torch.full((1, 40, 40, 40), 40.0), affine=torch.diag(torch.tensor([8.0, 8, 8, 1])))
     block[:, 0] = -1000
     with pytest.raises(ValueError, match=r"PARTITION finds no organs .*_organs.nii.gz beside the scan"):
         OrgansOfScand(fallback=None)({"image": block})
 
 
-# --- broken scans
+# --- unreadable scans
 
 
 STAND_IN = {"image": "air", "label": torch.full((2,), torch.nan)}
@@ -107,7 +107,7 @@ def read(item: dict) -> dict:
     return {"image": item["name"], "label": torch.zeros(2), "name": item["name"], "patient_id": "p"}
 
 
-def test_in_evaluation_a_broken_scan_is_replaced_by_one_that_counts_for_nothing(
+def test_evaluation_replaces_an_unreadable_scan_by_an_unknown_one(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     data = SkipUnreadableDataset([{"name": n, "patient_id": f"p{n}"} for n in ("a", "broken", "b")], read, STAND_IN)
@@ -122,7 +122,7 @@ def test_in_evaluation_a_broken_scan_is_replaced_by_one_that_counts_for_nothing(
     assert "broken is left out. ValueError: path must be a whole file" in caplog.text
 
 
-def test_in_training_the_next_scan_takes_the_place_of_a_broken_one(caplog: pytest.LogCaptureFixture) -> None:
+def test_training_replaces_an_unreadable_scan_by_the_next(caplog: pytest.LogCaptureFixture) -> None:
     """The number of steps stays, and batch norms see scans only."""
     names = ("broken", "a", "b", "broken", "broken")
     data = SkipUnreadableDataset([{"name": n, "patient_id": f"p{n}"} for n in names], read)
@@ -133,7 +133,7 @@ def test_in_training_the_next_scan_takes_the_place_of_a_broken_one(caplog: pytes
 
 @pytest.mark.parametrize("stand_in", [None, STAND_IN])
 @pytest.mark.parametrize("workers", [0, 2])
-def test_a_broken_scan_is_told_once_by_all_workers_together(
+def test_all_workers_log_an_unreadable_scan_once(
     stand_in: dict | None, workers: int, capfd: pytest.CaptureFixture[str]
 ) -> None:
     handler = logging.StreamHandler()  # to the standard error of whichever process
@@ -150,7 +150,7 @@ def test_a_broken_scan_is_told_once_by_all_workers_together(
     assert capfd.readouterr().err.count("broken is left out") == 1
 
 
-def test_a_training_of_broken_scans_alone_ends_with_the_reason() -> None:
+def test_training_without_a_readable_scan_is_an_error() -> None:
     data = SkipUnreadableDataset([{"name": "broken"}] * 5, read)
     with pytest.raises(
         ValueError, match=r"None of the 5 scans can be read. The last error was: ValueError: path must be a whole file"
@@ -158,7 +158,7 @@ def test_a_training_of_broken_scans_alone_ends_with_the_reason() -> None:
         data[3]
 
 
-def test_where_nothing_can_be_read_the_run_does_not_begin() -> None:
+def test_check_first_raises_if_no_scan_is_readable() -> None:
     data = SkipUnreadableDataset([{"name": "broken"}] * 5, read, STAND_IN)
     with pytest.raises(RuntimeError) as error:
         data.check_first()
@@ -195,14 +195,14 @@ def test_the_grid_is_that_of_the_attention() -> None:
         assert attention_grid(net, size) == attention.shape[2:]
 
 
-def test_others_have_the_papers_grid() -> None:
+def test_networks_without_attention_have_the_papers_grid() -> None:
     assert attention_grid(Conv3DNet(4, volume_size=(81, 81, 81)), (81, 81, 81)) == (6, 6, 27)
     assert attention_grid(BodyCAM(4), (420, 420, 405), otherwise=(7, 8)) == (7, 8, 135)
     with pytest.raises(ValueError, match="image_size must be of a multiple of 3 slices"):
         attention_grid(BodyCAM(4), (420, 420, 400))
 
 
-def test_labels_count_in_the_order_of_table_5() -> None:
+def test_labels_have_the_order_of_table_5() -> None:
     item = chest_ct_data("phantom", "training", phantoms=1, spacing=(9, 9, 30))[0]
     assert item["label"].shape == (len(CHEST_CT_LABELS),)
     np.testing.assert_array_equal(item["locations"].any(1), item["label"] == 1)

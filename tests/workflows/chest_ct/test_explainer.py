@@ -1,4 +1,4 @@
-"""One way to scores and maps for every network of Table 1, on the volume's axes, and equal to the visualizers'."""
+"""Scores and maps of every network of Table 1, on the volume's axes, equal to those of the visualizers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import torch
 from monai_pylon.metrics import OrganIoUMetric, organ_iou, resample_attention
 from monai_pylon.networks.nets import AxialNet, BodyCAM, BodyConv, Conv3DNet, CTNet
 from monai_pylon.visualize import HiResCAM, LayerGradCAM
-from monai_pylon.workflows.chest_ct import ExplainScan, ScanMaps, ScanMapsInferer, maps_and_regions, maps_on_axes
+from monai_pylon.workflows.chest_ct import ExplainScan, ScanMapsInferer, maps_on_axes
+from monai_pylon.workflows.chest_ct.explainer import ScanMaps, maps_and_regions
 
 LABELS = ("a", "b", "c", "d")
 
@@ -32,7 +33,7 @@ def case(request: pytest.FixtureRequest) -> tuple[torch.nn.Module, str | None, t
     return net.eval(), layer, torch.randn(1, 1, *size)
 
 
-def test_both_maps_are_the_visualizers_own(case) -> None:
+def test_both_maps_equal_those_of_the_visualizers(case) -> None:
     net, layer, x = case
     found = ScanMapsInferer(layer)(x, net)
     with torch.no_grad():
@@ -88,7 +89,7 @@ def test_other_grids_are_resampled_as_the_authors_do() -> None:
             torch.testing.assert_close(value, organ_iou(map, allowed[k], 0.3, labels[k], relative=not same))
 
 
-def test_optimized_it_says_the_same(case) -> None:
+def test_optimized_inference_gives_the_same_numbers(case) -> None:
     """Of networks without the closed form nothing is changed."""
     net, layer, x = case
     with torch.no_grad():
@@ -115,18 +116,18 @@ def test_optimized_it_says_the_same(case) -> None:
         ({"top": "3"}, TypeError, "top must be of type int"),
     ],
 )
-def test_wrong_wishes_are_named(arguments, error, message) -> None:
+def test_rejects_wrong_arguments(arguments, error, message) -> None:
     with pytest.raises(error, match=message):
         ExplainScan(BodyCAM(4), "reduction", LABELS, **arguments)
 
 
-def test_labels_and_logits_must_be_as_many() -> None:
+def test_rejects_another_number_of_labels() -> None:
     net, layer, size = nets()["bodycam"]
     with pytest.raises(ValueError, match="labels must be 4 names"):
         ExplainScan(net, layer, ("a", "b"), top=1)({"image": torch.randn(1, *size)})
 
 
-def test_bodyconv_is_mapped_too() -> None:
+def test_maps_of_bodyconv() -> None:
     net = BodyConv(4, volume_size=(193, 161, 27), slices_per_group=1).eval()
     found = ScanMapsInferer("convolutions")(torch.randn(1, 1, 193, 161, 27), net)
     assert found.hirescam.shape == found.gradcam.shape == (1, 4, 1, 1, 1)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from monai.transforms import Compose
 
-from monai_pylon.workflows.bundle import bundle_folder
-from monai_pylon.workflows.chest_ct import RegionsInCache, RegionWriter, regions_of_training, training_command
+from monai_pylon.workflows.bundle.folders import bundle_folder
+from monai_pylon.workflows.chest_ct import regions_of_training, training_command
+from monai_pylon.workflows.chest_ct.regions import RegionsInCache, RegionWriter
 
 SMALL = {"image_size": [64, 64, 12], "spacing": [5.6, 5.6, 27.0], "network_settings": {"reduction_padding": 1}}
 

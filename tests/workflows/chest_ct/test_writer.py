@@ -12,7 +12,8 @@ from monai.data import MetaTensor
 from monai.transforms import Orientation
 
 from monai_pylon.utils import read_rows
-from monai_pylon.workflows.chest_ct import ScanWriter, map_on_scan, slice_heights
+from monai_pylon.workflows.chest_ct import ScanWriter
+from monai_pylon.workflows.chest_ct.writer import map_on_scan, slice_heights
 
 LABELS = ("lung mass", "plaque (lung)", "nodule")
 
@@ -31,7 +32,7 @@ def seen() -> MetaTensor:
 
 
 @pytest.mark.parametrize("codes", ["LPI", "RAS", "LPS", "SAR", "PIR"])
-def test_the_map_lies_where_the_cell_is_in_any_orientation(codes: str) -> None:
+def test_maps_align_with_the_scan_in_any_orientation(codes: str) -> None:
     """One cell of 6 x 6 x 8 is hot; its centre in mm is known."""
     image = seen()
     map = torch.zeros(6, 6, 8)
@@ -48,7 +49,7 @@ def test_the_map_lies_where_the_cell_is_in_any_orientation(codes: str) -> None:
     np.testing.assert_allclose(scan.affine.numpy() @ [*weights, 1], centre, atol=1.5)
 
 
-def test_what_the_network_did_not_see_has_no_evidence() -> None:
+def test_maps_are_zero_outside_the_input() -> None:
     image = seen()
     affine = np.diag([-2.0, -2.0, -2.0, 1.0])
     affine[:3, 3] = (50 + 20, 60 + 20, 40 + 20)
@@ -89,7 +90,7 @@ def scan() -> MetaTensor:
     return volume((48, 48, 12), affine)
 
 
-def test_everything_is_written(scan: MetaTensor, tmp_path: Path) -> None:
+def test_writes_all_results(scan: MetaTensor, tmp_path: Path) -> None:
     data = item(scan)
     written = ScanWriter(tmp_path, LABELS)(data)
     names = ["ward__a_slice_scores.csv", "ward__a_plaque_lung_hirescam.nii.gz", "ward__a_lung_mass_hirescam.nii.gz"]
@@ -109,7 +110,7 @@ def test_everything_is_written(scan: MetaTensor, tmp_path: Path) -> None:
     assert float(rows[0]["height_mm"]) == 38
 
 
-def test_parts_may_be_left_out(scan: MetaTensor, tmp_path: Path) -> None:
+def test_writes_selected_results_only(scan: MetaTensor, tmp_path: Path) -> None:
     ScanWriter(tmp_path, LABELS, overlay=False, nifti=False, slice_scores=False)(item(scan))
     assert not list(tmp_path.iterdir())
     written = ScanWriter(tmp_path, LABELS)({**item(scan), "maps": None, "slice_scores": None})
@@ -118,7 +119,7 @@ def test_parts_may_be_left_out(scan: MetaTensor, tmp_path: Path) -> None:
     assert set(written["row"]) == {*LABELS, "mapped", "peaks"}
 
 
-def test_nan_is_named(scan: MetaTensor, tmp_path: Path) -> None:
+def test_rejects_nan_logits(scan: MetaTensor, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="logits must be finite"):
         ScanWriter(tmp_path, LABELS)({**item(scan), "logits": torch.full((3,), torch.nan)})
     assert not list(tmp_path.iterdir())

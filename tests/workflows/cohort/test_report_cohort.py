@@ -10,7 +10,8 @@ from monai.data import Dataset
 from monai.inferers import SimpleInferer
 
 from monai_pylon.utils import read_rows, write_rows
-from monai_pylon.workflows.cohort import CohortRunner, ReportCohort, ReportCohortSummary
+from monai_pylon.workflows.cohort import CohortRunner, ReportCohort
+from monai_pylon.workflows.cohort.report_cohort import ReportCohortSummary
 
 
 class WriteMasks:

@@ -7,9 +7,11 @@ import logging
 import numpy as np
 import pytest
 
-from monai_pylon.labeler import LabelTable, ReportLabeler, ReportText, label_cells
+from monai_pylon.labeler import ReportLabeler, ReportText
+from monai_pylon.labeler.label_table import LabelTable, label_cells
 from monai_pylon.taxonomy import CHEST_CT_LABELS
-from monai_pylon.workflows.cohort import label_matched_reports, labels_of_table, match_reports, reports_of_table
+from monai_pylon.workflows.cohort import label_matched_reports, match_reports
+from monai_pylon.workflows.cohort.report_labels import labels_of_table, reports_of_table
 
 EFFUSION, NODULE = CHEST_CT_LABELS.index("pleural effusion"), CHEST_CT_LABELS.index("lung nodule")
 
@@ -78,6 +80,8 @@ def test_joins_rows_of_one_scan_in_a_table() -> None:
     values[0, EFFUSION], values[1, EFFUSION] = [1, 0, 0], [0, 0, 1]
     values[0, NODULE], values[1, NODULE] = [0, 0, 1], [np.nan, 0, np.nan]
     table = LabelTable(["p/a", "a"], values == 1, {}, np.isnan(values))
+    assert reports_of_table(table)[0].text != reports_of_table(table)[1].text
+    assert "pleural effusion" in reports_of_table(table)[0].text
     scans = [{"scan": "p__a", "image": "/in/p/a.nii"}]
     joined = labels_of_table(table, match_reports(reports_of_table(table), scans, "join").lines)
     assert joined.cells["p__a"][EFFUSION].tolist() == [1, 0, 1]

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from monai_pylon.labeler import ReportText
-from monai_pylon.workflows.cohort import known_sections, match_reports, scan_key
+from monai_pylon.workflows.cohort import match_reports
+from monai_pylon.workflows.cohort.report_matching import known_sections, scan_key
 
 
 def scans(**paths: str) -> list[dict[str, Any]]:
@@ -62,6 +63,7 @@ def test_leaves_out_or_joins_different_reports_of_a_scan() -> None:
     joined = match_reports(both, scans(a="/in/a.nii"), duplicates="join")
     assert joined.reports["a"].text == "Mass.\n\nAddendum: no mass."
     assert states(joined) == [("a", "a", "matched")] * 2
+    assert joined.reports["a"].source == "line 2"
     assert joined.lines[0]["remark"] == "joined with the other reports of this scan, 2 in total"
     three = match_reports(reports(("a", "Mass."), ("a", "No mass."), ("a", "Mass.")), scans(a="a.nii"))
     assert {line["remark"] for line in three.lines} == {"one of 3 different reports of this scan; none is used"}
@@ -118,3 +120,5 @@ def test_sections_get_standard_names_or_a_problem() -> None:
     assert (d.section, d.problem) == ("", "the report is empty")
     assert known_sections([given[3]])[0].problem == "the section is not one of training, validation, test"
     assert known_sections(reports(("a", "Mass.")))[0].problem == ""
+    for name in ("valid", "val", "Validation"):
+        assert known_sections([given[0]._replace(section=name)])[0].section == "validation"

@@ -53,7 +53,7 @@ def test_prints_empty_cells_for_missing_numbers(capsys: pytest.CaptureFixture[st
 def test_help_describes_every_option(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["demo", "--help"])
     with pytest.raises(SystemExit):
-        run.main()
+        run.run_demo()
     text = capsys.readouterr().out
     assert text.startswith("usage: python -m monai_pylon.workflows.demo")
     assert all(option in text for option in ("--ct", "--output", "--steps", "--epochs"))

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from monai_pylon.data import chest_xray14_datalist
-from monai_pylon.workflows.radiographs import radiograph_data, read_folds, section_of_folds
+from monai_pylon.workflows.radiographs import radiograph_data
+from monai_pylon.workflows.radiographs.data import read_folds, section_of_folds
 
 ITEMS = [{"image": f"images/{n}.png", "patient_id": n // 2} for n in range(8)]
 FOLDS = {str(n): n // 2 for n in range(8)}
@@ -23,13 +24,13 @@ def test_the_left_out_fold_validates_and_tests() -> None:
     assert numbers("validation", fold=1) == numbers("test", fold=1) == [2, 3]
 
 
-def test_a_fold_of_its_own_may_validate() -> None:
+def test_another_fold_may_validate() -> None:
     assert numbers("training", fold=1, validation_fold=3) == [0, 1, 4, 5]
     assert numbers("validation", fold=1, validation_fold=3) == [6, 7]
     assert numbers("test", fold=1, validation_fold=3) == [2, 3]
 
 
-def test_images_without_a_fold_belong_nowhere() -> None:
+def test_leaves_out_images_without_a_fold() -> None:
     few = {"0": 0, "2": 1}
     assert len(section_of_folds(ITEMS, few, "training", fold=0)) == 1
 
@@ -64,7 +65,7 @@ def test_folds_are_read_by_name_without_ending(tmp_path: Path) -> None:
         ("file,fold\n", "a row for each image"),
     ],
 )
-def test_a_malformed_table_is_named_with_its_line(text: str, message: str, tmp_path: Path) -> None:
+def test_names_the_line_of_a_malformed_table(text: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "folds.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
         read_folds(tmp_path / "folds.csv")
@@ -85,7 +86,7 @@ def test_a_missing_folder_is_an_error() -> None:
 
 
 @pytest.mark.real
-def test_real_radiographs_come_read_with_their_boxes(public_data: Path) -> None:
+def test_reads_real_radiographs_with_boxes(public_data: Path) -> None:
     folder = public_data / "nih_chestxray14"
     folds = read_folds(folder / "folds.csv")
     everything = chest_xray14_datalist(folder, "all")
