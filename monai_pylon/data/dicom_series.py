@@ -6,6 +6,7 @@ several acquisitions, gantry tilt, truncated files. SimpleITK decodes the pixels
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections import Counter
 from collections.abc import Sequence
@@ -25,6 +26,8 @@ __all__ = ["find_ct_series", "is_dicom_file", "read_dicom_series"]
 _LOGGER = logging.getLogger(__name__)
 #: Slices of another orientation up to this number are scouts and are skipped.
 _MOST_SCOUTS = 3
+#: Files below a folder in which slices are looked for, to name the right folder in an error.
+_MOST_SEARCHED = 1000
 
 
 def is_dicom_file(path: str | PathLike[str]) -> bool:
@@ -99,6 +102,13 @@ def _listed(content: DicomFolder) -> str:
     )
 
 
+def _folder_below(folder: str) -> str:
+    """Name the first folder below that holds DICOM files, as on a CD."""
+    below = (path for path in sorted(Path(folder).rglob("*")) if path.is_file() and path.parent != Path(folder))
+    found = next((path.parent for path in itertools.islice(below, _MOST_SEARCHED) if is_dicom_file(path)), None)
+    return "" if found is None else f" Its folder {str(found.relative_to(folder))!r} holds DICOM files."
+
+
 def _chosen_series(content: DicomFolder, folder: str, series_uid: str | None) -> list[CTSlice]:
     """Return the slices of the series that was asked for, or of the only one."""
     if content.problems:
@@ -112,7 +122,7 @@ def _chosen_series(content: DicomFolder, folder: str, series_uid: str | None) ->
         skipped = "; ".join(f"{count} x {reason}" for reason, count in Counter(content.skipped.values()).items())
         raise ValueError(
             f"path must be a folder with a CT series (DICOM), but is {folder!r}. No CT slices were found in it"
-            f"{f' (skipped: {skipped})' if skipped else ''}."
+            f"{f' (skipped: {skipped})' if skipped else ''}.{_folder_below(folder)}"
         )
     if series_uid is not None:
         if series_uid not in content.slices:

@@ -145,3 +145,10 @@ def test_dicom_by_ending_or_by_characters(tmp_path: Path) -> None:
     (tmp_path / "exact").write_bytes(b"\0" * 128 + b"DICM")
     (tmp_path / "late").write_bytes(b"\0" * 129 + b"DICM")
     assert [is_dicom_file(tmp_path / name) for name in ("short", "exact", "late")] == [False, True, False]
+
+
+def test_error_names_the_folder_below_that_holds_the_slices(tmp_path: Path, hu: np.ndarray) -> None:
+    (tmp_path / "PAT").mkdir()
+    write_dicom(tmp_path / "PAT" / "SER", hu)
+    with pytest.raises(ValueError, match=r"No CT slices were found in it\. Its folder 'PAT/SER' holds DICOM files"):
+        read_volume(tmp_path)

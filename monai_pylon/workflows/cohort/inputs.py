@@ -26,8 +26,14 @@ def _ending(path: Path, suffixes: Sequence[str]) -> str:
 
 
 def _scans_in(folder: Path, files: Sequence[Path]) -> Iterator[Path]:
-    """Yield the folder itself if it has DICOM files, then its volumes without the organ masks beside their scan."""
-    if any(is_dicom_file(file) for file in files if not _ending(file, VOLUME_SUFFIXES)):
+    """Yield the volumes of a folder, and the folder itself if it holds DICOM files; organ masks of a scan are none.
+
+    An index of a CD (DICOMDIR) is no scan, and neither are the masks in TotalSegmentator's folder "segmentations".
+    """
+    if folder.name == "segmentations" and any(folder.parent.glob("ct.nii*")):
+        return
+    others = [file for file in files if not _ending(file, VOLUME_SUFFIXES) and file.name.upper() != "DICOMDIR"]
+    if any(is_dicom_file(file) for file in others):
         yield folder
     volumes = [file for file in files if _ending(file, VOLUME_SUFFIXES)]
     masks = {volume_name(file) + ORGANS_ENDING for file in volumes}

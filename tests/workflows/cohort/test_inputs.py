@@ -120,3 +120,17 @@ def test_leaves_out_organ_masks_beside_their_scan(tmp_path: Path) -> None:
     for name in ("a.nii.gz", "a_organs.nii.gz", "b.nrrd", "b_organs.nii.gz", "c_organs.nii.gz", "d.npz"):
         (tmp_path / name).touch()
     assert [item["scan"] for item in list_scans(tmp_path)] == ["a", "b", "c_organs", "d"]
+
+
+def test_index_of_a_cd_is_no_scan(tmp_path: Path) -> None:
+    (tmp_path / "DICOMDIR").write_bytes(b"\0" * 128 + b"DICM")
+    (tmp_path / "PAT" / "SER").mkdir(parents=True)
+    (tmp_path / "PAT" / "SER" / "IM0").write_bytes(b"\0" * 128 + b"DICM")
+    assert [item["scan"] for item in list_scans(tmp_path)] == ["PAT__SER"]
+
+
+def test_masks_of_totalsegmentator_are_no_scans(tmp_path: Path) -> None:
+    for name in ("s1/ct.nii.gz", "s1/segmentations/heart.nii.gz", "other/segmentations/scan.nii.gz"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert [item["scan"] for item in list_scans(tmp_path)] == ["other__segmentations__scan", "s1__ct"]
