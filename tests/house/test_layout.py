@@ -23,6 +23,12 @@ MOST_MODULES = 24
 MOST_LINES = 300
 MOST_LINES_OF_CODE = 60
 
+#: Modules without a mirrored test file, with the reason.
+WITHOUT_TESTS = {
+    "utils/version.py": "a constant",
+    "labeler/findings.py": "two named tuples, each with an executed example",
+}
+
 FILES = module_files()
 TREES = {name: ast.parse(file.read_text(encoding="utf-8")) for name, file in FILES.items()}
 
@@ -131,6 +137,16 @@ def test_functions_are_short() -> None:
         if lines_of_code(function) > MOST_LINES_OF_CODE
     }
     assert not long
+
+
+def test_every_module_has_a_mirrored_test_file() -> None:
+    missing = []
+    for file in FILES.values():
+        inside = file.relative_to(PACKAGE)
+        mirror = PACKAGE.parent / "tests" / inside.parent / f"test_{inside.stem}.py"
+        if not file.name.startswith("__") and inside.as_posix() not in WITHOUT_TESTS and not mirror.is_file():
+            missing.append(inside.as_posix())
+    assert not missing
 
 
 def test_the_measures_can_fail() -> None:

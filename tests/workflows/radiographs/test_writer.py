@@ -1,0 +1,71 @@
+"""Tests of the radiograph writer: the row, the order of the findings, the files, and errors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from monai_pylon.networks.nets import MaxPoolBackbone
+from monai_pylon.workflows.radiographs.writer import ExplainItem, RadiographWriter
+from tests.networks.tiny import TinyEncoder
+
+LABELS = ["Mass", "Nodule", "Effusion"]
+
+
+def item(**more: object) -> dict:
+    """Return an explained radiograph: Effusion is most probable, and its peak is at the bottom right."""
+    attention = torch.full((3, 2, 2), -4.0)
+    attention[2, 1, 1], attention[0, 0, 0] = 2.0, 0.0
+    return {
+        "scan": "a",
+        "radiograph": torch.rand(1, 8, 8),
+        "logits": attention.amax((1, 2)),
+        "attention": attention,
+        **more,
+    }
+
+
+def test_row_has_probabilities_and_peaks_of_the_most_probable_findings(tmp_path: Path) -> None:
+    row = RadiographWriter(tmp_path, LABELS, top=2, overlay=False)(item())["row"]
+    assert row["Mass"] == 0.5
+    assert row["Effusion"] == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-5)
+    assert row["top"] == "Effusion; Mass"
+    assert [int(n) for n in row["peaks"].split("; ")[0].split(" ")] == [6, 6]  # the first of equal pixels
+    assert tuple(row) == RadiographWriter(tmp_path, LABELS).columns
+
+
+def test_findings_with_boxes_are_drawn_but_not_counted(tmp_path: Path) -> None:
+    result = RadiographWriter(tmp_path, LABELS, top=1)(item(boxes=[[0, 0, 4, 4, 1]]))
+    assert result["files"] == ["a_Effusion.nii.gz", "a_overlay.png"]
+    assert len(result["row"]["peaks"].split("; ")) == 1
+    assert all((tmp_path / name).is_file() for name in result["files"])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"boxes": [[0, 0, 4, 4]]}, "boxes must be a list of"),
+        ({"boxes": [[0, 0, 4, 4, 3]]}, "boxes must be of classes 0 to 2"),
+        ({"logits": torch.zeros(4)}, "labels must be 4 names"),
+        ({"logits": torch.tensor([0.0, torch.nan, 0.0])}, "logits must be finite"),
+    ],
+)
+def test_wrong_items_are_errors(change: dict, message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        RadiographWriter(tmp_path, LABELS, top=1)(item(**change))
+    with pytest.raises(ValueError, match="top must be from 1 to 3"):
+        RadiographWriter(tmp_path, LABELS, top=4)
+
+
+def test_explains_one_radiograph_as_a_batch_of_one() -> None:
+    net = MaxPoolBackbone(encoder=TinyEncoder(), num_classes=3)
+    image = torch.rand(1, 64, 64)
+    explained = ExplainItem(net)({"image": image, "scan": "a"})
+    expected = net.explain(image[None])
+    torch.testing.assert_close(explained["logits"], expected.logits[0])
+    torch.testing.assert_close(explained["attention"], expected.attention[0])
+    assert explained["scan"] == "a"
+    assert not net.training
