@@ -6,6 +6,7 @@ MONAI's loader returns (1, columns, rows), keeps color and alpha as channels, an
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Hashable, Mapping
 from os import PathLike
 from pathlib import Path
@@ -30,6 +31,8 @@ __all__ = [
     "radiograph_size",
     "read_radiograph",
 ]
+
+_LOGGER = logging.getLogger(__name__)
 
 #: Metadata key of (mm between rows, mm between columns); missing if the file has no spacing.
 PIXEL_SPACING = "pixel_spacing"
@@ -115,19 +118,47 @@ def _pixel_spacing(data: Any) -> tuple[float, float] | None:
     return None
 
 
+def _padded(data: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Return which pixels hold a padding value (PixelPaddingValue to PixelPaddingRangeLimit)."""
+    value = data.get("PixelPaddingValue")
+    if value is None or value == "":
+        return np.zeros(shape, bool)
+    limit = data.get("PixelPaddingRangeLimit")
+    low, high = sorted((int(value), int(value if limit is None or limit == "" else limit)))
+    try:
+        stored = data.pixel_array
+    except (AttributeError, RuntimeError, ValueError, NotImplementedError):  # compressed: see _stored_values
+        return np.zeros(shape, bool)
+    return np.asarray((stored >= low) & (stored <= high)).reshape(shape)
+
+
+def _windowed(values: np.ndarray, data: Any, pixels: Any, padded: np.ndarray) -> np.ndarray:
+    """Apply the window (VOI) of a file. One that is invalid, or that shows nothing, leaves the full range."""
+    full = np.asarray(values, dtype=np.float64)
+    try:
+        windowed = np.asarray(pixels.apply_voi_lut(values, data), dtype=np.float64)
+    except (ValueError, TypeError, AttributeError, NotImplementedError) as error:
+        _LOGGER.warning("The window of a radiograph cannot be used (%s): its full range is shown.", error)
+        return full
+    shown = ~padded if not padded.all() else ~np.zeros_like(padded)
+    if np.ptp(windowed[shown]) == 0 < np.ptp(full[shown]):
+        _LOGGER.warning("The window of a radiograph lies beside its values: its full range is shown.")
+        return full
+    return windowed
+
+
 def _read_dicom(path: Path) -> tuple[np.ndarray, tuple[float, float] | None]:
     """Read a DICOM file as (rows, columns) between 0 and 1, and its spacing in mm, or None.
 
     The values are those of the window, stretched to their extremes, and inverted for MONOCHROME1.
     """
     read, _ = optional_import("pydicom", name="dcmread")
-    pixels, found = optional_import("pydicom.pixels")
-    if not found:  # before pydicom 3
-        pixels, _ = optional_import("pydicom.pixel_data_handlers.util")
+    pixels, _ = optional_import("pydicom.pixels")
     try:
         data = read(path, force=True)
         values = _stored_values(path, data, pixels)
-        values = np.asarray(pixels.apply_voi_lut(values, data), dtype=np.float64)
+        padded = _padded(data, values.shape)
+        values = _windowed(values, data, pixels, padded)
         inverted, spacing = data.PhotometricInterpretation == "MONOCHROME1", _pixel_spacing(data)
     except Exception as error:  # the type of error depends on where a file is truncated
         message = f"path must be a whole DICOM file of a radiograph, but is {str(path)!r}: {error}"
@@ -139,9 +170,12 @@ def _read_dicom(path: Path) -> tuple[np.ndarray, tuple[float, float] | None]:
         f"{path} of shape {values.shape}",
     )
     check(bool(np.isfinite(values).all()), "path", "an image without NaN", str(path))
-    span = np.ptp(values)
-    values = (values - values.min()) / (span if span > 0 else 1)
-    return (1 - values if inverted else values).astype(np.float32), spacing
+    shown = values[~padded] if not padded.all() else values
+    low, high = shown.min(), shown.max()
+    values = np.clip((values - low) / (high - low if high > low else 1), 0, 1)
+    values = 1 - values if inverted else values
+    values[padded] = 0
+    return values.astype(np.float32), spacing
 
 
 def read_radiograph(path: str | PathLike[str]) -> MetaTensor:
@@ -149,7 +183,8 @@ def read_radiograph(path: str | PathLike[str]) -> MetaTensor:
 
     Color becomes luminance, and alpha is dropped. Depths of 8 and 16 bits give the same values; a 16-bit file with no
     value above 4095 is read as 12 bits. DICOM is windowed by its VOI and stretched from its smallest to its largest
-    value; MONOCHROME1 is inverted, so that bone is bright.
+    value; MONOCHROME1 is inverted, so that bone is bright. If the window is invalid or shows nothing, the full range is
+    used and a warning is logged. Padding values (PixelPaddingValue) are black and do not change the range.
 
     Args:
         path: The file.

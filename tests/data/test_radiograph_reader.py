@@ -247,3 +247,33 @@ def test_size_is_that_of_the_image_in_every_orientation(tmp_path: Path, orientat
 @pytest.mark.parametrize("spacing", [[0.1, 0], [-0.1, 0.1]])
 def test_spacing_that_is_not_positive_is_dropped(tmp_path: Path, grey: np.ndarray, spacing: list[float]) -> None:
     assert PIXEL_SPACING not in read_radiograph(write_dicom(tmp_path / "a.dcm", grey, PixelSpacing=spacing)).meta
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"WindowCenter": 2048, "WindowWidth": 0},
+        {"WindowCenter": 40000, "WindowWidth": 100},
+        {"WindowCenter": 2048, "WindowWidth": 1024, "VOILUTFunction": "BENT"},
+    ],
+)
+def test_unusable_window_leaves_the_full_range(
+    tmp_path: Path, grey: np.ndarray, tags: dict, caplog: pytest.LogCaptureFixture
+) -> None:
+    image = read_radiograph(write_dicom(tmp_path / "a.dcm", grey.astype(np.uint16) * 16, **tags))
+    np.testing.assert_allclose(image[0].numpy(), grey / 255, atol=2e-4)
+    assert "full range" in caplog.text
+
+
+@pytest.mark.parametrize("interpretation", ["MONOCHROME1", "MONOCHROME2"])
+def test_padding_is_black_and_leaves_the_brightness(tmp_path: Path, grey: np.ndarray, interpretation: str) -> None:
+    plain = grey.astype(np.uint16) * 15
+    framed = plain.copy()
+    framed[:, :20] = 4095
+    tags = {"PhotometricInterpretation": interpretation}
+    expected = read_radiograph(write_dicom(tmp_path / "a.dcm", plain, **tags))[0, :, 20:]
+    image = read_radiograph(write_dicom(tmp_path / "b.dcm", framed, PixelPaddingValue=4095, **tags))[0]
+    assert image[:, :20].max() == 0
+    np.testing.assert_allclose(image[:, 20:].numpy(), expected.numpy(), atol=5e-3)
+    ranged = {"PixelPaddingValue": 4000, "PixelPaddingRangeLimit": 4095, **tags}
+    np.testing.assert_array_equal(read_radiograph(write_dicom(tmp_path / "c.dcm", framed, **ranged))[0], image)
