@@ -165,7 +165,7 @@ def main() -> None:
             shutil.copytree(CHECKOUT / name, Path(folder, name), ignore=shutil.ignore_patterns("__pycache__"))
         for name in ("setup.cfg", "pyproject.toml"):
             shutil.copy(CHECKOUT / name, folder)
-        for module in args.modules:
+        for module in (file for file in args.modules if not file.name.startswith("__")):
             tried, alive = survivors_of(folder, module, args.tests, args.count, args.seed)
             print(f"{module}: {tried - len(alive)} of {tried} mutants killed", *alive, sep="\n", flush=True)
             total, killed = total + tried, killed + tried - len(alive)

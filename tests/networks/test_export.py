@@ -30,6 +30,8 @@ IGNORED = [
 ]
 pytestmark = [pytest.mark.filterwarnings(text) for text in IGNORED]
 
+OLD_TORCH = tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 5)
+
 
 @pytest.fixture(params=[name if name == "PYLON" else pytest.param(name, marks=pytest.mark.slow) for name in NETS])
 def net(request):
@@ -58,6 +60,7 @@ def test_torchscript_at_any_size(net, tmp_path):
         assert_same(loaded(x), (logits, attention))
 
 
+@pytest.mark.skipif(OLD_TORCH, reason="torch.export and torch.compile of PyTorch 2.4 fail, see docs/install.md")
 def test_torch_export_with_batches_of_any_size(net):
     x = image(net)
     dynamic = ({0: torch.export.Dim("batch", max=64)},)
@@ -68,6 +71,7 @@ def test_torch_export_with_batches_of_any_size(net):
             assert_same((given,) if parts == 1 else given, net.explain(batch)[:parts])
 
 
+@pytest.mark.skipif(OLD_TORCH, reason="torch.export and torch.compile of PyTorch 2.4 fail, see docs/install.md")
 def test_torch_compile_in_one_graph(net):
     x = image(net)
     compiled = torch.compile(Explained(net), backend="eager", fullgraph=True)
