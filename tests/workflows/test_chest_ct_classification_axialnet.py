@@ -68,7 +68,7 @@ def folder(tmp_path: Path) -> Path:
             ("training", (5.6, 5.6, 20)),
             ("training", (8, 8, 15)),
             ("training", (5.6, 5.6, 20)),
-            ("validation", (6, 6, 24)),
+            ("validation", (6, 6, 18)),
         ]
     ):
         shape = [round(mm / step) for mm, step in zip((360, 320, 320), spacing, strict=True)]
