@@ -10,11 +10,31 @@ from monai.utils import set_determinism
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-__all__ = ["distributed_network", "process_device", "share_of_batch", "start_processes", "stop_processes"]
+__all__ = [
+    "distributed_network",
+    "is_first_process",
+    "process_device",
+    "share_of_batch",
+    "start_processes",
+    "stop_processes",
+]
 
 
 def _is_connected() -> bool:
     return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
+def is_first_process() -> bool:
+    """Return whether this process is the first of several, or the only one.
+
+    Returns:
+        True for the process that writes and shows results.
+
+    Example:
+        >>> is_first_process()
+        True
+    """
+    return not _is_connected() or torch.distributed.get_rank() == 0
 
 
 def process_device() -> torch.device:

@@ -6,18 +6,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-import torch
 from monai.handlers import MLFlowHandler, TensorBoardStatsHandler
 from monai.utils import optional_import
 
 from monai_pylon.workflows.bundle.outputs import loss_of_output
+from monai_pylon.workflows.bundle.processes import is_first_process
 
 __all__ = ["mlflow_handler", "progress_handler", "tensorboard_handler"]
-
-
-def _is_first_process() -> bool:
-    connected = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return not connected or torch.distributed.get_rank() == 0
 
 
 def progress_handler(show: bool, desc: str) -> Any:
@@ -34,9 +29,7 @@ def progress_handler(show: bool, desc: str) -> Any:
         >>> progress_handler(False, "training") is None
         True
     """
-    return (
-        optional_import("ignite.handlers", name="ProgressBar")[0](desc=desc) if show and _is_first_process() else None
-    )
+    return optional_import("ignite.handlers", name="ProgressBar")[0](desc=desc) if show and is_first_process() else None
 
 
 def tensorboard_handler(enabled: bool | None, log_dir: str | PathLike[str], training: bool = False) -> Any:
@@ -55,7 +48,7 @@ def tensorboard_handler(enabled: bool | None, log_dir: str | PathLike[str], trai
         True
     """
     wanted = optional_import("torch.utils.tensorboard")[1] if enabled is None else enabled
-    if not wanted or not _is_first_process():
+    if not wanted or not is_first_process():
         return None
     if not training:
         return TensorBoardStatsHandler(log_dir=str(log_dir), iteration_log=False)
@@ -83,7 +76,7 @@ def mlflow_handler(
         >>> mlflow_handler(False, "logs", "chest_xray", "pylon") is None
         True
     """
-    if not enabled or not _is_first_process():
+    if not enabled or not is_first_process():
         return None
     database = f"sqlite:///{Path(output_dir).expanduser().absolute() / 'mlflow.db'}"
     return MLFlowHandler(
