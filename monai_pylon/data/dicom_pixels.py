@@ -20,7 +20,7 @@ _TISSUE = (-900.0, 3100.0)
 
 
 def stored_bytes(one: CTSlice) -> bytes:
-    """Return what tells the pixels of one slice from those of another: the stored data, and the frame.
+    """Return what tells the pixels of one slice from those of another: the stored data, frame and rescale.
 
     Args:
         one: A slice.
@@ -40,7 +40,7 @@ def stored_bytes(one: CTSlice) -> bytes:
         FileNotFoundError: [Errno 2] No such file or directory: 'no.dcm'
     """
     dataset = optional_import("pydicom")[0].dcmread(one.file, force=True)
-    return bytes(dataset.PixelData) + bytes(str(one.frame), "ascii")
+    return bytes(dataset.PixelData) + f"{one.frame} {one.rescale}".encode()
 
 
 def _decoded(file: Path) -> np.ndarray:

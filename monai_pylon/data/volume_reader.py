@@ -77,10 +77,11 @@ class SimpleITKReader(ImageReader):
         if Path(path).is_dir():
             image = read_dicom_series(path, self.series_uid)
         else:
-            _check_itk_header(path)
             information = sitk.ImageFileReader()
             information.SetFileName(path)
             information.ReadImageInformation()
+            _check_orientation(path, information)
+            _check_itk_header(path)
             _check_size(path, information.GetSize())
             image = sitk.ReadImage(path, **kwargs)
         check(image.GetDimension() == 3, "path", "a 3D volume", f"{path} of size {image.GetSize()}")
@@ -98,17 +99,12 @@ class SimpleITKReader(ImageReader):
 
 
 def _check_itk_header(path: str) -> None:
-    """Raise if an NRRD or MetaImage header states no voxel size or orientation, or too many voxels."""
+    """Raise if an NRRD or MetaImage header states no voxel size in mm."""
     with open(path, "rb") as file:
         lines = file.read(2**16).split(b"\n\n")[0].split(b"\nElementDataFile")[0].decode("latin-1").splitlines()
     fields = {key.strip().lower(): value.strip() for key, _, value in (line.partition(":") for line in lines) if value}
     fields |= {key.strip().lower(): value.strip() for key, _, value in (line.partition("=") for line in lines) if value}
     if path.lower().endswith((".nrrd", ".nhdr")):
-        if ("space" not in fields and "space dimension" not in fields) or "none" in fields.get("space", ""):
-            raise ValueError(
-                f"path must be a file whose header has an orientation, but is {path!r}. The header has no anatomical "
-                "`space`. Save it again with one, such as left-posterior-superior."
-            )
         if "space directions" not in fields or "none" in fields["space directions"].split():
             raise ValueError(
                 f"{path!r} has no `space directions`, so its voxel size is unknown. Save it again with them."
@@ -118,6 +114,16 @@ def _check_itk_header(path: str) -> None:
             raise ValueError(f"{path!r} has `space units` {sorted(units)}, but must have mm. Convert the header.")
     elif "elementspacing" not in fields and "elementsize" not in fields:
         raise ValueError(f"{path!r} has no ElementSpacing, so its voxel size is unknown. Save it again with it.")
+
+
+def _check_orientation(path: str, information: Any) -> None:
+    """Raise if an NRRD header has no anatomical space; SimpleITK converts every anatomical one to LPS."""
+    space = information.GetMetaData("NRRD_space") if information.HasMetaDataKey("NRRD_space") else ""
+    if path.lower().endswith((".nrrd", ".nhdr")) and space != "left-posterior-superior":
+        raise ValueError(
+            f"path must be a file whose header has an orientation, but is {path!r}. The header has no anatomical "
+            "`space`. Save it again with one, such as left-posterior-superior."
+        )
 
 
 def _check_size(path: str, shape: Sequence[int]) -> None:

@@ -61,3 +61,4 @@ def test_copies_have_the_same_bytes(tmp_path: Path) -> None:
     first, second = slices_of(tmp_path)
     assert stored_bytes(first) == stored_bytes(first._replace(series="another"))
     assert stored_bytes(first) != stored_bytes(second)
+    assert stored_bytes(first) != stored_bytes(first._replace(rescale=(1.0, 0.0))), "the same numbers in other HU"

@@ -105,6 +105,17 @@ def test_nrrd_without_space_is_an_error(tmp_path: Path) -> None:
         read_volume(tmp_path / "a.nrrd")
 
 
+@pytest.mark.parametrize("space", [{"space dimension": 3}, {"space": "scanner-xyz"}, {"space": "3D-right-handed"}])
+def test_nrrd_in_a_space_without_anatomy_is_an_error(space: dict, tmp_path: Path) -> None:
+    """Directions alone do not tell the patient's left from right."""
+    lines = ["NRRD0005", "type: short", "dimension: 3", "sizes: 3 4 5", "encoding: raw", "endian: little"]
+    lines += [f"{key}: {value}" for key, value in space.items()]
+    lines += ["space directions: (1,0,0) (0,1,0) (0,0,2)", "space origin: (0,0,0)", "", ""]
+    (tmp_path / "a.nrrd").write_bytes("\n".join(lines).encode() + bytes(120))
+    with pytest.raises(ValueError, match="no anatomical `space`"):
+        read_volume(tmp_path / "a.nrrd")
+
+
 def test_missing_and_other_files_are_errors(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"absent\.nii"):
         read_volume(tmp_path / "absent.nii")
