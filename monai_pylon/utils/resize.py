@@ -12,7 +12,7 @@ import torch
 
 from monai_pylon.utils.checks import check, check_type
 
-__all__ = ["resize_linear", "upsample"]
+__all__ = ["interpolate_linear", "resize_linear", "upsample"]
 
 
 def upsample(maps: torch.Tensor, size: Sequence[int], label: int, align_corners: bool = False) -> torch.Tensor:
@@ -82,6 +82,29 @@ def resize_linear(image: torch.Tensor, size: Sequence[int], align_corners: bool 
                 weights = _weights(grid[i], size[i], align_corners, result.dtype)
                 result = _along_axis(result, i - len(size), weights.to(result.device))
     return result
+
+
+def interpolate_linear(image: torch.Tensor, axis: int, positions: torch.Tensor) -> torch.Tensor:
+    """Interpolate a tensor linearly at any positions along one axis.
+
+    Args:
+        image: Tensor of float32 or float64 with any axes.
+        axis: Axis, counted from the end (-1 is the last).
+        positions: (K,), in cells of the axis: 0 is the center of the first cell. The outermost values hold up to half a
+            cell beyond their centers; farther out the result is 0.
+
+    Returns:
+        Tensor with K elements along the axis, differentiable.
+
+    Example:
+        >>> interpolate_linear(torch.tensor([1.0, 3.0]), -1, torch.tensor([-1.0, -0.5, 0.5, 1.0]))
+        tensor([0., 1., 2., 3.])
+    """
+    cells = image.shape[axis]
+    inside = (positions >= -0.5) & (positions <= cells - 0.5)
+    at = positions.double().clamp(0, cells - 1)
+    weights = (1 - (at[:, None] - torch.arange(cells)).abs()).clamp(min=0) * inside[:, None]
+    return _along_axis(image, axis, weights.to(image.dtype).to(image.device))
 
 
 def _along_axis(image: torch.Tensor, axis: int, weights: torch.Tensor) -> torch.Tensor:

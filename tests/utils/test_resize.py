@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from monai_pylon.utils import resize_linear, upsample
+from monai_pylon.utils import interpolate_linear, resize_linear, upsample
 
 MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 SIZES = [
@@ -81,3 +81,14 @@ def test_precision_and_gradients() -> None:
 def test_errors(call, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         call(torch.zeros(2, 3, 4, 4))
+
+
+def test_interpolates_at_any_positions() -> None:
+    """Between centers linearly, half a cell beyond them constantly, then 0; along any axis, with gradients."""
+    image = torch.tensor([[1.0, 3.0], [2.0, 2.0], [6.0, 0.0]], requires_grad=True)
+    at = torch.tensor([-0.6, -0.4, 0.25, 2.0, 2.5, 2.6])
+    found = interpolate_linear(image, -2, at)
+    assert found[:, 0].tolist() == [0.0, 1.0, 1.25, 6.0, 6.0, 0.0]
+    found.sum().backward()
+    assert image.grad is not None
+    assert image.grad[:, 0].tolist() == [1.75, 0.25, 2.0]
