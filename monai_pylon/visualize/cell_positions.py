@@ -1,4 +1,4 @@
-"""Where the cells of a map look in the image, from the strides, padding and kernels of the network's layers."""
+"""Positions of the cells of a map in the image, from the strides, padding and kernels of the network's layers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NEEDS_VALUES = (DataDependentOutputException, DynamicOutputShapeException, Unsu
 
 
 class MapGeometry(NamedTuple):
-    """Where the cells of a map look, for each spatial axis of the image.
+    """Positions of the cells of a map, for each spatial axis of the image.
 
     Attributes:
         origin: Where the center of the map's cell 0 looks, in pixels or voxels. 0 is the center of the first pixel.

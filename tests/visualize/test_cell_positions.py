@@ -73,7 +73,7 @@ NETWORKS = {
         "_blocks.3",
         (3, 128, 96),
     ),
-    "axialnet": (lambda: AxialNet(2, "resnet18", 3, (192, 160), (8, 8)), None, (1, 192, 160, 6)),
+    "axialnet": (lambda: AxialNet(2, "resnet18"), None, (1, 420, 420, 3)),
 }
 
 
