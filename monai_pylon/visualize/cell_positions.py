@@ -90,6 +90,8 @@ def map_geometry(
         remedy = "Name a layer of a network without the method explain."
         check(callable(getattr(bare, "explain", None)), "target_layer", "the name of a layer", None, remedy)
     layer = None if target_layer is None else find_layer(bare, target_layer)
+    # A single group of slices would be an axis of size 1, which a reshaped tensor does not tell from others.
+    size[-1] = max(size[-1], 2 * getattr(bare, "slices_per_group", 0))
     grid = _traced(bare, layer, size, in_channels)
     check(len(grid) > 0, "target_layer", "a layer that the network calls", target_layer)
     factors = [_factor(grid, axis) for axis in range(len(size))]

@@ -12,19 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-__all__ = [
-    "Axis",
-    "Factor",
-    "Grid",
-    "broadcast",
-    "image_grid",
-    "per_axis",
-    "plain",
-    "reshaped",
-    "scaled",
-    "single",
-    "windowed",
-]
+__all__: list[str] = []
 
 
 @dataclass(frozen=True)

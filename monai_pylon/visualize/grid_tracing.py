@@ -28,7 +28,7 @@ from monai_pylon.visualize.grid_factors import (
     windowed,
 )
 
-__all__ = ["GridTracer"]
+__all__: list[str] = []
 
 aten = torch.ops.aten
 
