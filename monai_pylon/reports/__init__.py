@@ -2,6 +2,7 @@
 
 from monai_pylon.reports.display import radiological_slice, square_pixels, window_to_gray
 from monai_pylon.reports.heatmap import Peak
+from monai_pylon.reports.map_figure import show_map
 from monai_pylon.reports.nifti import save_radiograph_nifti
 from monai_pylon.reports.organ_figure import ORGAN_COLORS
 from monai_pylon.reports.radiograph_figure import (
@@ -18,6 +19,7 @@ __all__ = [
     "radiograph_page_figure",
     "radiological_slice",
     "save_radiograph_nifti",
+    "show_map",
     "square_pixels",
     "window_to_gray",
 ]

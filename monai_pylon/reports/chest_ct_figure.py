@@ -1,4 +1,4 @@
-"""Figures of chest CTs with the heatmap of each finding and the slice scores along the body."""
+"""Figures of chest CTs with the evidence for each finding and the slice scores along the body."""
 
 from __future__ import annotations
 
@@ -9,22 +9,18 @@ from typing import Any, NamedTuple
 import numpy as np
 from monai.utils import optional_import
 
-from monai_pylon.reports.display import DisplaySlice, radiological_slice, square_pixels, window_to_gray
 from monai_pylon.reports.figure_style import BACKGROUND, FAINT, TEXT
-from monai_pylon.reports.heatmap import paint_heatmap
-from monai_pylon.utils import check, ras_view
+from monai_pylon.reports.map_figure import draw_color_bar, draw_view, finding_title
+from monai_pylon.reports.map_views import ScanViews, scan_views
+from monai_pylon.utils import check
 
 __all__ = ["ScanFinding", "finding_on_scan", "scan_findings_figure"]
 
-_PIXEL_MM = 1.0
-_INCHES, _CURVE_INCHES = 4.0, 1.5
-_PLANES = ("axial", "coronal")
-#: The axis of a RAS volume that each plane cuts.
-_CUT_AXIS = {"axial": 2, "coronal": 1}
+_INCHES, _CURVE_INCHES, _BAR_INCHES = 2.8, 2.4, 0.16
 _NOTE = (
-    "Each slice passes through the strongest evidence for its finding. Color: positive evidence divided by its own "
-    "maximum. Even an unlikely finding has a bright spot, so read the probability. A grid cell of the map is several "
-    "cm wide. Radiological display: the patient's right is on the left. For research, not for diagnosis."
+    "Orange: evidence for the finding, blue: against it; only what is above the threshold on the color bar is colored. "
+    "Each plane is the slice with the most evidence for the finding inside the body. Even an unlikely finding has "
+    "some, so read the probability.{cells} The patient's right (R) is on the left. For research, not for diagnosis."
 )
 
 
@@ -34,22 +30,27 @@ class ScanFinding(NamedTuple):
     Attributes:
         name: Name of the finding.
         probability: Probability of the finding, 0 to 1.
-        panels: For the planes "axial" and "coronal", a gray slice (H, W) and its heatmap (H, W), both 0 to 1.
+        found: Views of scan and evidence, with the strongest voxel and the limits of the colors.
         heights: Positions (S,) of the slice groups in mm; empty without slice scores.
         scores: Scores (S,) of the slice groups; empty without slice scores.
-        peak: Voxel (x, y, z) with the strongest evidence.
+        rank: Place among all labels by probability, from 1; None if unknown.
 
     Example:
-        >>> ScanFinding("lung mass", 0.7, {}, np.zeros(0), np.zeros(0), (0, 0, 0)).name
-        'lung mass'
+        >>> ScanFinding("lung mass", 0.7, ScanViews((), (0, 0, 0), 1.0, 0.5), np.zeros(0), np.zeros(0)).peak
+        (0, 0, 0)
     """
 
     name: str
     probability: float
-    panels: dict[str, tuple[np.ndarray, np.ndarray]]
+    found: ScanViews
     heights: np.ndarray
     scores: np.ndarray
-    peak: tuple[int, int, int]
+    rank: int | None = None
+
+    @property
+    def peak(self) -> tuple[int, int, int]:
+        """Voxel (x, y, z) with the strongest evidence for the finding."""
+        return self.found.peak
 
 
 def finding_on_scan(
@@ -60,8 +61,9 @@ def finding_on_scan(
     affine: np.ndarray,
     heights: np.ndarray | None = None,
     scores: np.ndarray | None = None,
+    rank: int | None = None,
 ) -> ScanFinding:
-    """Cut a scan and a heatmap at the voxel with the strongest evidence.
+    """Cut a scan and the evidence for a finding where the evidence is.
 
     Args:
         name: Name of the finding.
@@ -71,12 +73,13 @@ def finding_on_scan(
         affine: Matrix (4, 4) from voxel indices to RAS mm.
         heights: Positions (S,) of the slice groups in mm; None without slice scores.
         scores: Scores (S,) of the slice groups; None without slice scores.
+        rank: Place among all labels by probability, from 1; None if unknown.
 
     Returns:
-        The slices in radiological display, with pixels of 1 mm.
+        The views in radiological display, with pixels of 1 mm; see :func:`~monai_pylon.reports.map_views.scan_views`.
 
     Raises:
-        ValueError: If the heatmap is not on the scan's grid.
+        ValueError: If the map is not on the scan's grid, or not finite.
 
     Example:
         >>> heat = np.zeros((8, 8, 8))
@@ -84,58 +87,32 @@ def finding_on_scan(
         >>> finding_on_scan("mass", 0.5, np.zeros((8, 8, 8)), heat, np.diag([20.0, 20, 20, 1])).peak
         (2, 3, 4)
     """
-    check(ct.ndim == 3 and ct.shape == heat.shape, "heat", f"of the scan's shape {ct.shape}", heat)
-    x, y, z = (int(n) for n in np.unravel_index(int(np.argmax(heat)), heat.shape))
-    peak = (x, y, z)
-    at_peak = np.zeros(heat.shape, dtype=bool)
-    at_peak[peak] = True
-    view = ras_view(at_peak, affine).array
-    ras_peak = np.unravel_index(int(np.argmax(view)), view.shape)
-    highest = max(float(heat.max()), 1e-12)
-    panels = {}
-    for plane in _PLANES:
-        axis = _CUT_AXIS[plane]
-        position = float(ras_peak[axis]) / max(view.shape[axis] - 1, 1)
-        hu, evidence = (radiological_slice(volume, affine, plane, position) for volume in (ct, heat))
-        gray = DisplaySlice(window_to_gray(hu.image), hu.spacing)
-        relative = DisplaySlice(np.clip(evidence.image / highest, 0, 1).astype(np.float32), evidence.spacing)
-        gray_pixels, heat_pixels = (np.clip(square_pixels(s, _PIXEL_MM, order=1), 0, 1) for s in (gray, relative))
-        panels[plane] = (gray_pixels, heat_pixels)
+    found = scan_views(ct, heat, affine)
     if heights is None or scores is None:
         heights = scores = np.zeros(0)
-    return ScanFinding(name, probability, panels, np.asarray(heights), np.asarray(scores), peak)
-
-
-def _draw_panel(axes: Any, panel: tuple[np.ndarray, np.ndarray], title: str) -> None:
-    """Draw a slice with its heatmap, a contour at half of the maximum, and the letters of the patient's sides."""
-    gray, heat = panel
-    axes.imshow(paint_heatmap(gray, heat), interpolation="antialiased")
-    if heat.min() < 0.5 < heat.max():
-        axes.contour(heat, levels=[0.5], colors="#ffd24d", linewidths=0.9)
-    axes.set_title(title, color=TEXT, fontsize=11, pad=4)
-    axes.set_axis_off()
-    for x, letter, side in ((0.02, "R", "left"), (0.98, "L", "right")):
-        axes.text(x, 0.5, letter, transform=axes.transAxes, color=TEXT, fontsize=12, fontweight="bold", ha=side)
+    return ScanFinding(name, probability, found, np.asarray(heights), np.asarray(scores), rank)
 
 
 def _draw_curve(axes: Any, finding: ScanFinding) -> None:
-    """Draw the slice scores over the height in the body."""
+    """Draw the slice scores over the height in the body, which runs upwards as in the pictures."""
     axes.set_facecolor(BACKGROUND)
-    axes.axhline(0, color=FAINT, linewidth=0.8)
-    axes.plot(finding.heights, finding.scores, color="#ffd24d", linewidth=1.6)
-    axes.set_xlabel("height in mm (feet to head)", color=FAINT, fontsize=9)
-    axes.set_title("slice score", color=TEXT, fontsize=11, pad=4)
-    axes.tick_params(colors=FAINT, labelsize=8)
+    axes.axvline(0, color=FAINT, linewidth=0.8)
+    axes.plot(finding.scores, finding.heights, color="#ffd24d", linewidth=1.6)
+    axes.set_title("slice score (logit) by height in mm", color=FAINT, fontsize=8.5, pad=4)
+    axes.tick_params(colors=FAINT, labelsize=7.5)
     for spine in axes.spines.values():
         spine.set_color(FAINT)
 
 
-def scan_findings_figure(findings: Sequence[ScanFinding], title: str = "") -> Any:
-    """Draw findings side by side, each with an axial slice, a coronal slice and its slice scores.
+def scan_findings_figure(
+    findings: Sequence[ScanFinding], title: str = "", cell_mm: tuple[float, float, float] | None = None
+) -> Any:
+    """Draw findings below each other: axial in two windows, coronal, sagittal, a projection, and the slice scores.
 
     Args:
-        findings: Findings from :func:`finding_on_scan`, in the order of the columns.
+        findings: Findings from :func:`finding_on_scan`, in the order of the rows.
         title: Name of the scan.
+        cell_mm: Distance between the map's cells along x, y and z in mm, for the note; None if unknown.
 
     Returns:
         A `matplotlib.figure.Figure`; no window is opened.
@@ -147,37 +124,52 @@ def scan_findings_figure(findings: Sequence[ScanFinding], title: str = "") -> An
         >>> cube, affine = np.zeros((8, 8, 8)), np.diag([20.0, 20, 20, 1])
         >>> found = finding_on_scan("mass", 0.5, cube, cube + 1, affine, np.arange(4), np.arange(4))
         >>> len(scan_findings_figure([found, found]).axes)
-        6
+        14
     """
     check(len(findings) > 0, "findings", "a sequence with at least one finding", findings)
     curves = any(len(finding.scores) for finding in findings)
-    aspects = [max(f.panels[p][0].shape[0] / f.panels[p][0].shape[1] for f in findings) for p in _PLANES]
-    heights = [_INCHES * aspect + 0.4 for aspect in aspects] + ([_CURVE_INCHES + 0.3] if curves else [])
-    width = len(findings) * _INCHES + 0.6
-    note = textwrap.fill(_NOTE, int(width * 14))
-    head, foot = 0.6, 0.35 + 0.16 * (note.count("\n") + 1)
-    total = sum(heights) + head + foot
+    panels = max(len(finding.found.views) for finding in findings)
+    aspects = [max(view.gray.shape[0] / view.gray.shape[1] for view in f.found.views) for f in findings]
+    rows = [_INCHES * aspect for aspect in aspects]
+    columns = [_INCHES] * panels + ([_CURVE_INCHES] if curves else []) + [_BAR_INCHES]
+    width, gap = sum(columns) + 2.2, 0.65
+    cells = "" if cell_mm is None else " A cell of the map is {:.0f} x {:.0f} x {:.1f} mm.".format(*cell_mm)
+    note = textwrap.fill(_NOTE.format(cells=cells), int(width * 14))
+    head, foot = 0.4, 0.5 + 0.16 * (note.count("\n") + 1)
+    total = sum(rows) + gap * len(rows) + head + foot
     figure = optional_import("matplotlib.figure", name="Figure")[0](
         figsize=(width, total), facecolor=BACKGROUND, dpi=100
     )
-    grid = figure.add_gridspec(
-        len(heights),
-        len(findings),
-        height_ratios=heights,
-        **{
-            "left": 0.65 / width,
-            "right": 1 - 0.1 / width,
-            "top": 1 - (head + 0.3) / total,
-            "bottom": (foot + 0.3) / total,
-        },
-        **{"wspace": 0.14, "hspace": 0.16},
-    )
-    for column, finding in enumerate(findings):
-        for row, plane in enumerate(_PLANES):
-            caption = f"{finding.name}  {finding.probability:.2f}" if row == 0 else plane
-            _draw_panel(figure.add_subplot(grid[row, column]), finding.panels[plane], caption)
-        if curves and len(finding.scores):
-            _draw_curve(figure.add_subplot(grid[2, column]), finding)
+    top = head
+    for finding, row in zip(findings, rows, strict=True):
+        top += gap
+        grid = figure.add_gridspec(
+            *(1, len(columns)),
+            width_ratios=columns,
+            **{
+                "left": 0.1 / width,
+                "right": 1 - 0.75 / width,
+                "top": 1 - top / total,
+                "bottom": 1 - (top + row) / total,
+            },
+            wspace=0.12 if not curves else 0.16,
+        )
+        _draw_row(figure, grid, finding, curves)
+        text = finding_title(finding.name, finding.probability, finding.rank)
+        at = 1 - (top - 0.42) / total
+        figure.text(0.1 / width, at, text, color=TEXT, fontsize=12, fontweight="bold", va="center")
+        top += row
     figure.text(0.1 / width, 1 - head / 2 / total, title, color=TEXT, fontsize=15, fontweight="bold", va="center")
-    figure.text(0.5, foot / 2 / total, note, color=FAINT, fontsize=8.5, ha="center", va="center")
+    figure.text(0.5, (foot - 0.3) / 2 / total, note, color=FAINT, fontsize=8.5, ha="center", va="center")
     return figure
+
+
+def _draw_row(figure: Any, grid: Any, finding: ScanFinding, curves: bool) -> None:
+    """Draw the views, slice scores and color bar of a finding into the cells of a grid."""
+    views, _, limit, threshold = finding.found
+    for column, view in enumerate(views):
+        draw_view(figure.add_subplot(grid[0, column]), view, threshold, limit)
+    if curves and len(finding.scores):
+        _draw_curve(figure.add_subplot(grid[0, -2]), finding)
+    signed = any(view.evidence.min() < 0 for view in views)
+    draw_color_bar(figure.add_subplot(grid[0, -1]), threshold, limit, "logit", signed)

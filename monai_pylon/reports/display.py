@@ -1,7 +1,8 @@
 """Slices in radiological display, gray windows and label overlays, as functions from arrays to arrays.
 
 In radiological display the patient's right is on the left of the image. Axial slices have the front (anterior) of the
-patient at the top, coronal slices the head. The orientation of the patient comes from the affine alone.
+patient at the top, coronal and sagittal slices the head; sagittal slices have the front on the left. The orientation of
+the patient comes from the affine alone.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from monai_pylon.utils import check, check_choice, ras_view, voxel_spacing
 __all__ = ["DisplaySlice", "paint_labels", "radiological_slice", "square_pixels", "window_to_gray"]
 
 #: For each plane, the axes of a RAS volume that are cut, that become the rows and that become the columns.
-_PLANES = {"axial": (2, 1, 0), "coronal": (1, 2, 0)}
+_PLANES = {"axial": (2, 1, 0), "coronal": (1, 2, 0), "sagittal": (0, 2, 1)}
 
 
 class DisplaySlice(NamedTuple):
@@ -65,8 +66,9 @@ def radiological_slice(volume: np.ndarray, affine: np.ndarray, plane: str, posit
     Args:
         volume: Voxels (X, Y, Z) in any orientation; an oblique volume is cut along its own nearest axes.
         affine: Matrix (4, 4) from voxel indices to RAS mm.
-        plane: "axial" or "coronal".
-        position: Position of the cut from 0 to 1: feet to head (axial) or back to front (coronal).
+        plane: "axial", "coronal" or "sagittal".
+        position: Position of the cut from 0 to 1: feet to head (axial), back to front (coronal), or the patient's
+            left to right side (sagittal).
 
     Returns:
         The slice, as a view of the volume, and its pixel size.

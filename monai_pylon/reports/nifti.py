@@ -13,13 +13,16 @@ from monai_pylon.utils.files import atomic_write
 __all__ = ["save_label_nifti", "save_map_nifti", "save_radiograph_nifti", "save_volume_nifti"]
 
 
-def _save(path: str | PathLike[str], array: np.ndarray, affine: np.ndarray, unit: str | None = "mm") -> None:
+def _save(
+    path: str | PathLike[str], array: np.ndarray, affine: np.ndarray, unit: str | None = "mm", description: str = ""
+) -> None:
     """Write an array (X, Y, Z) and its affine (4, 4) in scanner coordinates; the file is complete or absent."""
     check(str(path).endswith((".nii", ".nii.gz")), "path", "a file ending in .nii or .nii.gz", str(path))
     image = nibabel.Nifti1Image(array, affine)
     image.header.set_xyzt_units(unit)
     image.set_sform(affine, code=1)  # 1: scanner coordinates
     image.set_qform(affine, code=1)
+    image.header["descrip"] = description.encode()[:79]
     with atomic_write(path) as part:
         nibabel.save(image, part)
 
@@ -110,13 +113,14 @@ def save_radiograph_nifti(
     _save(path, image, affine, None if spacing is None else "mm")
 
 
-def save_map_nifti(path: str | PathLike[str], map: np.ndarray, affine: np.ndarray) -> None:
-    """Save a heatmap on the grid of a scan atomically.
+def save_map_nifti(path: str | PathLike[str], map: np.ndarray, affine: np.ndarray, description: str = "") -> None:
+    """Save a map of evidence atomically, on its own grid or on that of a scan.
 
     Args:
         path: Path of the file, ending in ``.nii`` or ``.nii.gz``.
         map: Signed map (X, Y, Z).
-        affine: Matrix (4, 4) of the scan, from voxel indices to RAS mm.
+        affine: Matrix (4, 4) from voxel indices of the map to RAS mm.
+        description: Method, unit and label, for the header's field ``descrip``: the first 79 bytes of it.
 
     Raises:
         ValueError: If the map is not 3D or not finite, or the path has another ending.
@@ -131,4 +135,4 @@ def save_map_nifti(path: str | PathLike[str], map: np.ndarray, affine: np.ndarra
     values, matrix = np.asarray(map), check_affine(affine)
     check(values.ndim == 3, "map", "of shape (X, Y, Z)", values)
     check(bool(np.isfinite(values).all()), "map", "finite", values)
-    _save(path, values.astype(np.float32), matrix)
+    _save(path, values.astype(np.float32), matrix, description=description)

@@ -15,7 +15,7 @@ from monai_pylon.metrics.organ_overlap import relative_attention
 from monai_pylon.networks import optimize_for_inference
 from monai_pylon.networks.nets import AxialNet, BodyCAM
 from monai_pylon.utils import check, check_choice, check_type
-from monai_pylon.visualize import HiResCAM, explain_by_methods
+from monai_pylon.visualize import HiResCAM, MapGeometry, explain_by_methods, map_geometry
 
 __all__ = ["ExplainScan", "ScanMaps", "ScanMapsInferer", "maps_and_regions", "maps_on_axes"]
 
@@ -167,9 +167,13 @@ class ExplainScan:
         )
         self.optimize = optimize and self.closed_form
         self._fast: nn.Module | None = None
+        self._geometries: dict[tuple[int, ...], MapGeometry] = {}
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Add "logits" (M,), "mapped" (K labels), "maps" (K, x, y, groups) and "slice_scores" (M, S) to an item."""
+        """Add "logits" (M,), "mapped" (K labels), "maps" (K, x, y, groups) and "slice_scores" (M, S) to an item.
+
+        "geometry" says where the cells of the maps look in the image; it is None without maps and slice scores.
+        """
         if self.optimize and self._fast is None:  # not in the constructor: weights may be loaded later
             self._fast = optimize_for_inference(self.network)
         self.network.eval()
@@ -183,7 +187,17 @@ class ExplainScan:
         mapped = order[: self.top] if self.findings is None else self.findings
         maps = None if maps is None else maps[0, mapped].float()
         scores = None if scores is None else scores[0].float()
-        return {**data, "logits": logits[0].float(), "mapped": mapped, "maps": maps, "slice_scores": scores}
+        found = {"logits": logits[0].float(), "mapped": mapped, "maps": maps, "slice_scores": scores}
+        return {**data, **found, "geometry": self._geometry(tuple(x.shape[2:]), maps is None and scores is None)}
+
+    def _geometry(self, size: tuple[int, ...], unused: bool) -> MapGeometry | None:
+        """Return where the maps' cells look in images of a size (X, Y, Z), computed once for each size."""
+        if unused:
+            return None
+        if size not in self._geometries:
+            layer = None if self.closed_form or self.layer is None else self.layer
+            self._geometries[size] = map_geometry(self.network, layer, size)
+        return self._geometries[size]
 
     def _explain(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
         net: Any = self.network if self._fast is None else self._fast

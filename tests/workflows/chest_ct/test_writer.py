@@ -12,9 +12,12 @@ from monai.data import MetaTensor
 from monai.transforms import Orientation
 
 from monai_pylon.utils import read_rows
+from monai_pylon.visualize import MapGeometry
 from monai_pylon.workflows.chest_ct import ScanWriter
 from monai_pylon.workflows.chest_ct.writer import map_on_scan, slice_heights
 
+#: An even stretch of 6 x 6 x 8 cells over the 48 x 48 x 24 voxels that the network saw.
+GRID = MapGeometry((3.5, 3.5, 1.0), (8.0, 8.0, 3.0))
 LABELS = ("lung mass", "plaque (lung)", "nodule")
 
 
@@ -41,7 +44,7 @@ def test_maps_align_with_the_scan_in_any_orientation(codes: str) -> None:
     affine = np.diag([1.5, 1.5, 1.5, 1.0])
     affine[:3, 3] = (-70, -60, -30)
     scan = Orientation(codes, labels=None)(volume((100, 100, 60), affine))
-    heat = map_on_scan(map, image, scan)
+    heat = map_on_scan(map, GRID, image, scan)
     assert heat.shape == scan.shape[1:]
     peak = np.unravel_index(int(heat.argmax()), heat.shape)
     assert heat[peak] == pytest.approx(1, abs=0.2)
@@ -53,7 +56,7 @@ def test_maps_are_zero_outside_the_input() -> None:
     image = seen()
     affine = np.diag([-2.0, -2.0, -2.0, 1.0])
     affine[:3, 3] = (50 + 20, 60 + 20, 40 + 20)
-    heat = map_on_scan(torch.ones(6, 6, 8), image, volume((68, 68, 44), affine))
+    heat = map_on_scan(torch.ones(6, 6, 8), GRID, image, volume((68, 68, 44), affine))
     inside = np.zeros(heat.shape, dtype=bool)
     inside[10:58, 10:58, 10:34] = True
     np.testing.assert_allclose(heat[inside], 1, atol=1e-5)
@@ -64,7 +67,7 @@ def test_heights_and_slices_of_the_groups() -> None:
     image = seen()
     affine = np.diag([2.0, 2.0, 5.0, 1.0])
     affine[2, 3] = 0.0
-    heights, slices = slice_heights(8, image, volume((20, 20, 8), affine))
+    heights, slices = slice_heights(8, GRID, image, volume((20, 20, 8), affine))
     np.testing.assert_allclose(heights, 40 - 2 * (np.arange(8) * 3 + 1))
     expected = np.rint(heights / 5)
     inside = (heights / 5 > -0.5) & (heights / 5 < 7.5)
@@ -79,7 +82,7 @@ def item(scan: MetaTensor) -> dict:
     scores = torch.arange(24.0).reshape(3, 8)
     return {
         **{"image": seen(), "scan_hu": scan, "scan": "ward__a", "logits": logits},
-        **{"maps": maps, "mapped": [1, 0], "slice_scores": scores},
+        **{"maps": maps, "mapped": [1, 0], "slice_scores": scores, "geometry": GRID},
     }
 
 
@@ -97,17 +100,31 @@ def test_writes_all_results(scan: MetaTensor, tmp_path: Path) -> None:
     assert written["files"] == [*names, "ward__a_overlay.png"]
     assert {path.name for path in tmp_path.iterdir()} == set(written["files"])
     image = nibabel.load(tmp_path / names[1])
-    np.testing.assert_allclose(image.affine, scan.affine)
-    np.testing.assert_allclose(np.asarray(image.dataobj), map_on_scan(data["maps"][0], data["image"], scan), atol=1e-6)
+    np.testing.assert_allclose(np.asarray(image.dataobj), data["maps"][0], atol=1e-6)
+    assert bytes(image.header["descrip"].item()).decode() == "HiResCAM in logits: plaque (lung)"
+    cell = image.affine @ [2, 1, 5, 1]
+    np.testing.assert_allclose(cell, seen().affine.numpy() @ [2 * 8 + 3.5, 8 + 3.5, 5 * 3 + 1, 1], atol=1e-4)
     row = written["row"]
     assert row["plaque (lung)"] == pytest.approx(torch.sigmoid(torch.tensor(2.0)).item(), abs=1e-5)
     assert row["mapped"] == "plaque (lung); lung mass"
     peak = np.array(row["peaks"].split("; ")[0].split(), dtype=int)
-    assert np.asarray(image.dataobj)[tuple(peak)] == np.asarray(image.dataobj).max()
+    heat = map_on_scan(data["maps"][0], GRID, data["image"], scan)
+    assert heat[tuple(peak)] > 0.8 * heat.max(), "the strongest evidence inside the body"
     rows = read_rows(tmp_path / names[0])
     assert len(rows) == 8
     assert [float(r["nodule"]) for r in rows] == list(range(16, 24))
     assert float(rows[0]["height_mm"]) == 38
+
+
+def test_writes_maps_on_the_scans_grid(scan: MetaTensor, tmp_path: Path) -> None:
+    data = item(scan)
+    ScanWriter(tmp_path, LABELS, overlay=False, map_grid="scan")(data)
+    image = nibabel.load(tmp_path / "ward__a_lung_mass_hirescam.nii.gz")
+    np.testing.assert_allclose(image.affine, scan.affine)
+    expected = map_on_scan(data["maps"][1], GRID, data["image"], scan)
+    np.testing.assert_allclose(np.asarray(image.dataobj), expected, atol=1e-6)
+    with pytest.raises(ValueError, match="map_grid must be one of"):
+        ScanWriter(tmp_path, LABELS, map_grid="voxel")
 
 
 def test_writes_selected_results_only(scan: MetaTensor, tmp_path: Path) -> None:
