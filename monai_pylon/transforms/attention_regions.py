@@ -18,6 +18,7 @@ from scipy.ndimage import binary_dilation
 
 from monai_pylon.transforms.organ_cells import (
     DOWNSAMPLING_MODES,
+    Geometry,
     organ_bits,
     organ_cells,
     organ_voxel_counts,
@@ -47,10 +48,12 @@ def allowed_regions(
     grid: Sequence[int],
     mode: str = "nearest",
     dilation: int = 0,
+    geometry: Geometry | None = None,
 ) -> np.ndarray | torch.Tensor:
     """Compute the allowed region of each label on the grid of a network's attention map (the paper's Gtrue).
 
-    The grid is stretched evenly over the volume. A grid cell is allowed if one of the voxels that ``mode`` selects for
+    The grid is stretched evenly over the volume, as in the paper, unless ``geometry`` says where its cells look. A grid
+    cell is allowed if one of the voxels that ``mode`` selects for
     it lies in an organ of the label:
 
     - "nearest", the authors' choice, selects one voxel: the **first** of the grid cell along each axis, as torch's
@@ -67,6 +70,9 @@ def allowed_regions(
         grid: (x, y, groups), the size of the attention map along the volume's own axes.
         mode: "nearest", "trilinear" or "area".
         dilation: Number of times that each organ grows by one grid cell in all 26 directions. The authors use 0.
+        geometry: Where the cells look, in voxels: origin and spacing for each axis, from
+            :func:`~monai_pylon.visualize.map_geometry`. Then "nearest" selects the voxel at the center of the cell,
+            and a cell that looks outside the volume is not allowed.
 
     Returns:
         (M, *grid) bool. A tensor on the organs' device if organs or locations is a tensor, else an array. The region
@@ -88,7 +94,7 @@ def allowed_regions(
     wanted = whole_numbers(locations, 1, "locations", remedy).astype(bool)
     check(wanted.ndim == 2 and wanted.shape[1] == 3, "locations", "of shape (M, 3)", locations, remedy)
     _check_options(mode, dilation)
-    cells = organ_cells(organ_bits(organs), grid, mode)
+    cells = organ_cells(organ_bits(organs), grid, mode, geometry)
     if dilation:
         cells = binary_dilation(cells, np.ones((1, 3, 3, 3), dtype=bool), iterations=dilation)
     regions = (wanted @ cells.reshape(3, -1)).reshape(-1, *cells.shape[1:])
@@ -98,7 +104,9 @@ def allowed_regions(
     return regions
 
 
-def allowed_share(organs: np.ndarray | torch.Tensor, regions: np.ndarray | torch.Tensor) -> np.ndarray | torch.Tensor:
+def allowed_share(
+    organs: np.ndarray | torch.Tensor, regions: np.ndarray | torch.Tensor, geometry: Geometry | None = None
+) -> np.ndarray | torch.Tensor:
     """Compute the share of each organ's volume that its own allowed region covers, to measure the downsampling loss.
 
     A voxel is covered if the grid cell that contains its centre is allowed.
@@ -106,6 +114,7 @@ def allowed_share(organs: np.ndarray | torch.Tensor, regions: np.ndarray | torch
     Args:
         organs: (X, Y, Z) or (3, X, Y, Z), as in :func:`allowed_regions`.
         regions: (3, x, y, groups) bool: the allowed regions of right lung, mediastinum and left lung.
+        geometry: As in :func:`allowed_regions`. Voxels outside all cells are not covered.
 
     Returns:
         (3,) shares from 0 to 1, NaN for an organ without a voxel. A tensor if organs is one.
@@ -122,8 +131,9 @@ def allowed_share(organs: np.ndarray | torch.Tensor, regions: np.ndarray | torch
     remedy = "Compute them by allowed_regions(organs, np.eye(3), grid)."
     allowed = whole_numbers(regions, 1, "regions", remedy)
     check(allowed.ndim == 4 and len(allowed) == 3, "regions", "of shape (3, x, y, groups)", regions, remedy)
-    counts = organ_voxel_counts(organ_bits(organs), allowed.shape[1:])
-    volumes, covered = counts.sum(axis=(1, 2, 3)), (counts * allowed).sum(axis=(1, 2, 3))
+    bits = organ_bits(organs)
+    volumes = organ_voxel_counts(bits, (1, 1, 1)).sum(axis=(1, 2, 3))
+    covered = (organ_voxel_counts(bits, allowed.shape[1:], geometry) * allowed).sum(axis=(1, 2, 3))
     share = np.divide(covered, volumes, out=np.full(3, np.nan), where=volumes > 0)
     return torch.from_numpy(share) if isinstance(organs, torch.Tensor) else share
 
@@ -142,6 +152,7 @@ class AllowedRegions(Transform):
         mode: "nearest", "trilinear" or "area".
         dilation: Number of times that each organ grows by one grid cell.
         slices_per_group: Slices in a group, used if the grid gives no number of groups.
+        geometry: Where the cells look, as in :func:`allowed_regions`; None stretches the grid evenly.
 
     Example:
         >>> organs = torch.ones((1, 12, 12, 9), dtype=torch.uint8)
@@ -155,6 +166,7 @@ class AllowedRegions(Transform):
         mode: str = "nearest",
         dilation: int = 0,
         slices_per_group: int = 3,
+        geometry: Geometry | None = None,
     ) -> None:
         check_type(grid, (tuple, list), "grid")
         check(len(grid) == 3 and None not in grid[:2], "grid", "(x, y, groups) or (x, y, None)", grid)
@@ -162,20 +174,21 @@ class AllowedRegions(Transform):
         check_type(slices_per_group, int, "slices_per_group")
         check(slices_per_group >= 1, "slices_per_group", "1 or more", slices_per_group)
         self.grid, self.mode, self.dilation, self.slices_per_group = tuple(grid), mode, dilation, slices_per_group
+        self.geometry = geometry
 
     def __call__(  # type: ignore[override]  # as MONAI's own transforms of two arguments
         self, organs: torch.Tensor, locations: np.ndarray | torch.Tensor
     ) -> torch.Tensor:
         """Compute the regions (M, x, y, groups) of one volume."""
         masks = self._masks(organs)
-        regions = torch.as_tensor(allowed_regions(masks, locations, self._grid(masks), self.mode, self.dilation))
-        return self._located(regions, organs)
+        options = (self._grid(masks), self.mode, self.dilation, self.geometry)
+        return self._located(torch.as_tensor(allowed_regions(masks, locations, *options)), organs)
 
     def share(self, organs: torch.Tensor) -> torch.Tensor:
         """Compute the share (3,) of each organ's volume that these settings allow; see :func:`allowed_share`."""
         masks = self._masks(organs)
-        each = allowed_regions(masks, np.eye(3), self._grid(masks), self.mode, self.dilation)
-        return torch.as_tensor(allowed_share(masks, each))
+        each = allowed_regions(masks, np.eye(3), self._grid(masks), self.mode, self.dilation, self.geometry)
+        return torch.as_tensor(allowed_share(masks, each, self.geometry))
 
     @staticmethod
     def _masks(organs: torch.Tensor) -> torch.Tensor:
@@ -191,14 +204,14 @@ class AllowedRegions(Transform):
         check(rest == 0, "organs", f"a multiple of {self.slices_per_group} slices", masks, remedy)
         return (*self.grid[:2], groups)
 
-    @staticmethod
-    def _located(regions: torch.Tensor, organs: torch.Tensor) -> torch.Tensor:
+    def _located(self, regions: torch.Tensor, organs: torch.Tensor) -> torch.Tensor:
         """Attach the affine of the grid cells, which are larger than voxels and whose first centre lies further in."""
         if not isinstance(organs, MetaTensor):
             return regions
         size = np.array(organs.shape[1:]) / regions.shape[1:]  # of a grid cell, in voxels
-        to_voxels = np.diag([*size, 1.0])
-        to_voxels[:3, 3] = (size - 1) / 2
+        origin, spacing = ((size - 1) / 2, size) if self.geometry is None else self.geometry
+        to_voxels = np.diag([*spacing, 1.0])
+        to_voxels[:3, 3] = origin
         return MetaTensor(regions, affine=organs.affine.cpu() @ torch.from_numpy(to_voxels))
 
 
@@ -214,7 +227,9 @@ class AllowedRegionsd(MapTransform):
         mode: "nearest", "trilinear" or "area".
         dilation: Number of times that each organ grows by one grid cell.
         slices_per_group: Slices in a group, used if the grid gives no number of groups.
+        geometry: Where the cells look, as in :func:`allowed_regions`; None stretches the grid evenly.
         allow_missing_keys: Return items without the key unchanged.
+        geometry: Where the cells look, as in :func:`allowed_regions`; None stretches the grid evenly.
 
     Example:
         >>> item = {"organs": torch.ones((1, 12, 12, 9)), "locations": torch.eye(3)}
@@ -233,11 +248,12 @@ class AllowedRegionsd(MapTransform):
         dilation: int = 0,
         slices_per_group: int = 3,
         allow_missing_keys: bool = False,
+        geometry: Geometry | None = None,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         check(len(self.keys) == 1, "keys", "one key", self.keys, "An item has the regions of one volume.")
         self.locations_key, self.output_key, self.share_key = locations_key, output_key, share_key
-        self.regions = AllowedRegions(grid, mode, dilation, slices_per_group)
+        self.regions = AllowedRegions(grid, mode, dilation, slices_per_group, geometry)
 
     def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
         """Add the regions and the share to a copy of the dictionary."""

@@ -1,7 +1,7 @@
 """Organ masks on a coarser grid: the grid cells of each organ, and the organ's voxels in each grid cell.
 
-The grid is stretched evenly over the volume. The volume is reduced one axis after the other, with one bit for each
-organ, so that the memory never exceeds the size of the volume.
+The grid is stretched evenly over the volume, or its cells lie where a network looks. The volume is reduced one axis
+after the other, with one bit for each organ, so that the memory never exceeds the size of the volume.
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ from torch.nn.functional import interpolate
 
 from monai_pylon.utils import check, check_choice, check_type
 
-__all__ = ["DOWNSAMPLING_MODES", "organ_bits", "organ_cells", "organ_voxel_counts", "whole_numbers"]
+__all__ = ["DOWNSAMPLING_MODES", "Geometry", "organ_bits", "organ_cells", "organ_voxel_counts", "whole_numbers"]
 
 DOWNSAMPLING_MODES = ("nearest", "trilinear", "area")
+
+#: Where the cells of a grid look: for each axis the voxel of cell 0 and the voxels from one cell to the next.
+Geometry = tuple[Sequence[float], Sequence[float]]
 
 #: The bits of right lung, mediastinum and left lung.
 _BITS = (1, 2, 4)
@@ -97,8 +100,34 @@ def _check_grid(grid: Sequence[int], shape: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(int(cells) for cells in grid)
 
 
-def _voxels_seen(size: int, cells: int, mode: str) -> list[slice]:
+def _places(geometry: Geometry | None, axes: int) -> list[tuple[float, float] | None]:
+    """Return origin and spacing for each axis, or None for an even stretch."""
+    if geometry is None:
+        return [None] * axes
+    origin, spacing = geometry
+    fits = len(origin) == len(spacing) == axes and min(spacing) > 0
+    remedy = "Use monai_pylon.visualize.map_geometry."
+    check(fits, "geometry", f"{axes} origins and {axes} positive spacings", geometry, remedy)
+    return list(zip(origin, spacing, strict=True))
+
+
+def _voxels_at(size: int, cells: int, mode: str, origin: float, spacing: float) -> list[slice]:
+    """List the voxels seen by each cell of an axis whose cells lie at origin, origin + spacing, ...; empty outside."""
+    result = []
+    for center in origin + spacing * np.arange(cells):
+        first, last = {
+            "nearest": (np.floor(center + 0.5), np.floor(center + 0.5)),
+            "trilinear": (np.floor(center), np.ceil(center)),
+            "area": (np.floor(center - spacing / 2 + 0.5), np.ceil(center + spacing / 2 - 0.5)),
+        }[mode]
+        result.append(slice(min(max(int(first), 0), size), min(max(int(last) + 1, 0), size)))
+    return result
+
+
+def _voxels_seen(size: int, cells: int, mode: str, place: tuple[float, float] | None = None) -> list[slice]:
     """List for each grid cell of an axis the voxels to which the downsampling gives a weight other than zero."""
+    if place is not None:
+        return _voxels_at(size, cells, mode, *place)
     if mode == "nearest":  # torch itself, so that its rounding is included
         chosen = interpolate(torch.arange(float(size))[None, None], cells, mode="nearest")
         return [slice(i, i + 1) for i in chosen.flatten().int().tolist()]
@@ -108,8 +137,11 @@ def _voxels_seen(size: int, cells: int, mode: str) -> list[slice]:
     return [slice(d * size // cells, -(-(d + 1) * size // cells)) for d in range(cells)]
 
 
-def _voxels_within(size: int, cells: int) -> list[slice]:
-    """List for each grid cell of an axis the voxels whose centre lies in it, so that each voxel is in one grid cell."""
+def _voxels_within(size: int, cells: int, place: tuple[float, float] | None = None) -> list[slice]:
+    """List for each grid cell of an axis the voxels whose centre lies in it, so that each voxel is in one at most."""
+    if place is not None:
+        borders = np.ceil(place[0] + place[1] * (np.arange(cells + 1) - 0.5)).clip(0, size).astype(int).tolist()
+        return [slice(first, end) for first, end in pairwise(borders)]
     edges = [-((cells - 2 * d * size) // (2 * cells)) for d in range(cells + 1)]
     return [slice(first, end) for first, end in pairwise(edges)]
 
@@ -121,13 +153,16 @@ def _reduce(ufunc: np.ufunc, array: np.ndarray, parts: Sequence[list[slice]], dt
     return array
 
 
-def organ_cells(bits: np.ndarray, grid: Sequence[int], mode: str = "nearest") -> np.ndarray:
+def organ_cells(
+    bits: np.ndarray, grid: Sequence[int], mode: str = "nearest", geometry: Geometry | None = None
+) -> np.ndarray:
     """Find the cells of a coarser grid that belong to each organ: those where the downsampled mask is not zero.
 
     Args:
         bits: (X, Y, Z), from :func:`organ_bits`.
         grid: (x, y, z), the number of grid cells along each axis.
         mode: "nearest", "trilinear" or "area", as in :func:`monai_pylon.transforms.allowed_regions`.
+        geometry: Where the cells look, see :data:`Geometry`; None stretches the grid evenly.
 
     Returns:
         (3, x, y, z) bool: right lung, mediastinum, left lung.
@@ -142,17 +177,20 @@ def organ_cells(bits: np.ndarray, grid: Sequence[int], mode: str = "nearest") ->
     """
     cells = _check_grid(grid, bits.shape)
     check_choice(mode, DOWNSAMPLING_MODES, "mode")
-    seen = [_voxels_seen(size, n, mode) for size, n in zip(bits.shape, cells, strict=True)]
+    places = _places(geometry, 3)
+    seen = [_voxels_seen(size, n, mode, place) for size, n, place in zip(bits.shape, cells, places, strict=True)]
     coarse = _reduce(np.bitwise_or, bits, seen, np.uint8)
     return np.stack([(coarse & bit) > 0 for bit in _BITS])
 
 
-def organ_voxel_counts(bits: np.ndarray, grid: Sequence[int]) -> np.ndarray:
+def organ_voxel_counts(bits: np.ndarray, grid: Sequence[int], geometry: Geometry | None = None) -> np.ndarray:
     """Count the voxels of each organ in each cell of a coarser grid; a voxel belongs to the cell with its centre.
 
     Args:
         bits: (X, Y, Z), from :func:`organ_bits`.
         grid: (x, y, z), the number of grid cells along each axis.
+        geometry: Where the cells look, see :data:`Geometry`; None stretches the grid evenly. Voxels in no cell do not
+            count.
 
     Returns:
         (3, x, y, z) int64: right lung, mediastinum, left lung.
@@ -165,5 +203,6 @@ def organ_voxel_counts(bits: np.ndarray, grid: Sequence[int]) -> np.ndarray:
         >>> organ_voxel_counts(np.uint8([[[0, 1, 4, 4]]]), (1, 1, 2))[:, 0, 0].tolist()
         [[1, 0], [0, 0], [0, 2]]
     """
-    within = [_voxels_within(size, n) for size, n in zip(bits.shape, _check_grid(grid, bits.shape), strict=True)]
+    cells = _check_grid(grid, bits.shape)
+    within = [_voxels_within(*axis) for axis in zip(bits.shape, cells, _places(geometry, 3), strict=True)]
     return np.stack([_reduce(np.add, (bits & bit) > 0, within, np.int64) for bit in _BITS])

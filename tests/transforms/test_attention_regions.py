@@ -292,3 +292,20 @@ def test_errors_of_items_name_the_key() -> None:
     with pytest.raises(ValueError, match="keys must be one key"):
         AllowedRegionsd(["a", "b"])
     assert AllowedRegionsd(allow_missing_keys=True)({"other": 1}) == {"other": 1}
+
+
+def test_regions_where_the_cells_look() -> None:
+    """Right lung in voxels 0 to 9, left lung in 20 to 29; cells at 8, 13, 18 see right lung, nothing, nothing."""
+    organs = np.zeros((30, 4, 4), dtype=np.uint8)
+    organs[:10], organs[20:] = 1, 3
+    geometry = ((8.0, 1.5, 1.5), (5.0, 4.0, 4.0))
+    found = allowed_regions(organs, np.eye(3), (3, 1, 1), geometry=geometry)[:, :, 0, 0]
+    assert found.tolist() == [[True, False, False], [False] * 3, [False] * 3]
+    share = allowed_share(organs, found[:, :, None, None], geometry)
+    np.testing.assert_allclose(share, [0.4, np.nan, 0.0])  # the cell covers the voxels 6 to 10
+    item = {"organs": torch.from_numpy(organs)[None], "locations": torch.eye(3)}
+    item["organs"] = MetaTensor(item["organs"], affine=torch.diag(torch.tensor([2.0, 2, 2, 1])))
+    result = AllowedRegionsd(grid=(3, 1, 1), geometry=geometry)(item)
+    np.testing.assert_array_equal(result["allowed"][:, :, 0, 0], found)
+    np.testing.assert_allclose(result["allowed_share"], share)
+    assert (result["allowed"].affine @ torch.tensor([1.0, 0, 0, 1]).double())[:3].tolist() == [26, 3, 3]

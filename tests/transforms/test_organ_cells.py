@@ -163,3 +163,44 @@ def test_the_grid_is_not_finer_than_the_volume(function, grid) -> None:
 def test_an_unknown_mode_is_named() -> None:
     with pytest.raises(ValueError, match="Did you mean 'nearest'"):
         organ_cells(np.ones((4, 4, 4), dtype=np.uint8), (2, 2, 2), "neares")
+
+
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        # cells at 2.5, 5.5, 8.5 and 11.5, each 3 voxels wide; the last one looks outside the ten voxels
+        ("nearest", [[3], [6], [9], []]),
+        ("trilinear", [[2, 3], [5, 6], [8, 9], []]),
+        ("area", [[1, 2, 3, 4], [4, 5, 6, 7], [7, 8, 9], []]),
+    ],
+)
+def test_cells_at_given_positions_by_hand(mode, expected) -> None:
+    geometry = ((2.5, 0.0, 0.0), (3.0, 1.0, 1.0))
+    for voxel in range(10):
+        bits = np.zeros((10, 1, 1), dtype=np.uint8)
+        bits[voxel] = 2
+        found = organ_cells(bits, (4, 1, 1), mode, geometry)[1, :, 0, 0]
+        assert found.tolist() == [voxel in cell for cell in expected]
+
+
+def test_an_even_stretch_as_positions_gives_the_same_cells() -> None:
+    """Ten voxels per cell: centers at 4.5, 14.5, ...; trilinear and area agree with the even stretch."""
+    bits = np.random.default_rng(0).integers(0, 8, (30, 20, 10)).astype(np.uint8) * (np.random.rand(30, 20, 10) < 0.01)
+    geometry = ((4.5, 4.5, 0.5), (10.0, 10.0, 2.0))
+    for mode in ("trilinear", "area"):
+        expected = organ_cells(bits, (3, 2, 5), mode)
+        np.testing.assert_array_equal(organ_cells(bits, (3, 2, 5), mode, geometry), expected)
+    np.testing.assert_array_equal(organ_voxel_counts(bits, (3, 2, 5), geometry), organ_voxel_counts(bits, (3, 2, 5)))
+
+
+def test_voxels_outside_all_cells_do_not_count() -> None:
+    """Cells of 4 voxels at 5.5 and 9.5 cover the voxels 4 to 11 of 20."""
+    bits = np.ones((20, 1, 1), dtype=np.uint8)
+    counts = organ_voxel_counts(bits, (2, 1, 1), ((5.5, 0.0, 0.0), (4.0, 1.0, 1.0)))
+    assert counts[0, :, 0, 0].tolist() == [4, 4]
+
+
+@pytest.mark.parametrize("geometry", [((0.0,), (1.0,)), ((0.0, 0.0, 0.0), (1.0, 0.0, 1.0))])
+def test_geometry_has_three_axes_and_positive_spacings(geometry) -> None:
+    with pytest.raises(ValueError, match=r"geometry must be 3 origins and 3 positive spacings.*map_geometry"):
+        organ_cells(np.ones((4, 4, 4), dtype=np.uint8), (2, 2, 2), "nearest", geometry)

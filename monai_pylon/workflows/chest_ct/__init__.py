@@ -5,11 +5,10 @@ from monai_pylon.workflows.chest_ct.copy_scan import CopyScan, scans_of_cohort
 from monai_pylon.workflows.chest_ct.data import (
     OrgansOfScand,
     SkipUnreadableDataset,
-    attention_grid,
     chest_ct_data,
-    evaluation_grid,
 )
 from monai_pylon.workflows.chest_ct.explainer import ExplainScan, ScanMapsInferer, maps_on_axes
+from monai_pylon.workflows.chest_ct.grids import attention_geometry, attention_grid, evaluation_grid
 from monai_pylon.workflows.chest_ct.organ_writer import OrganWriter
 from monai_pylon.workflows.chest_ct.preprocessing import (
     cached_regions,
@@ -36,6 +35,7 @@ __all__ = [
     "ScanMapsInferer",
     "ScanWriter",
     "SkipUnreadableDataset",
+    "attention_geometry",
     "attention_grid",
     "cached_regions",
     "chest_ct_data",

@@ -13,11 +13,9 @@ from monai.data import Dataset as MonaiDataset
 from monai.data import MetaTensor
 from monai.transforms import Transform
 from monai.utils import convert_to_tensor
-from torch import nn
 from torch.utils.data import Dataset
 
 from monai_pylon.data import PhantomChestCTs, ReadVolumed, rad_chestct_datalist, read_volume
-from monai_pylon.networks.nets.slice_network import SliceNetwork
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.taxonomy.organs import possible_locations
 from monai_pylon.transforms import PartitionOrgansd
@@ -25,7 +23,7 @@ from monai_pylon.utils import check, check_choice, check_type
 from monai_pylon.workflows.bundle.errors import root_cause
 from monai_pylon.workflows.bundle.sections import SECTIONS, dataset_folder, phantoms_of_section
 
-__all__ = ["SkipUnreadableDataset", "OrgansOfScand", "attention_grid", "chest_ct_data", "evaluation_grid"]
+__all__ = ["SkipUnreadableDataset", "OrgansOfScand", "chest_ct_data"]
 
 _LOGGER = logging.getLogger(__name__)
 #: Finer phantoms take longer to render and show nothing more.
@@ -225,58 +223,3 @@ class OrgansOfScand(Transform):
         labels = convert_to_tensor(organs, dtype=torch.uint8, track_meta=False)
         item[self.organs_key] = MetaTensor(labels, affine=image.affine) if isinstance(image, MetaTensor) else labels
         return item
-
-
-def attention_grid(
-    network: nn.Module, image_size: Sequence[int], otherwise: Sequence[int] | None = None
-) -> tuple[int, int, int]:
-    """Return the grid of a network's attention, which is that of its allowed regions.
-
-    Args:
-        network: Network for volumes (N, 1, X, Y, Z).
-        image_size: Voxels (X, Y, Z).
-        otherwise: Grid cells (x, y) instead of the network's own. A network without attention has the paper's 6 x 6, in
-            groups of three slices.
-
-    Returns:
-        The grid (x, y, groups).
-
-    Raises:
-        ValueError: If the slices are no multiple of the group size: regions and groups would not match.
-
-    Example:
-        >>> from monai_pylon.networks.nets import BodyCAM
-        >>> attention_grid(BodyCAM(), (420, 420, 405))
-        (6, 6, 135)
-    """
-    check(len(image_size) == 3, "image_size", "(X, Y, Z)", image_size)
-    per_group = getattr(network, "slices_per_group", 3)
-    groups, rest = divmod(image_size[2], per_group)
-    check(rest == 0 and groups > 0, "image_size", f"of a multiple of {per_group} slices", tuple(image_size))
-    x, y = (6, 6) if otherwise is None else otherwise
-    if otherwise is None and isinstance(network, SliceNetwork) and hasattr(network, "reduction"):
-        columns, rows = network.plane_cells()
-        x, y = columns(image_size[0]), rows(image_size[1])
-    return x, y, groups
-
-
-def evaluation_grid(network: nn.Module, image_size: Sequence[int]) -> tuple[int, int, int]:
-    """Return the grid on which OrganIoU evaluates a network.
-
-    It is the grid of the network's attention. For AxialNet without its convolutions (NoCustomConv) it is the paper's
-    6 x 6, to which the authors bring the maps of 14 x 14.
-
-    Args:
-        network: Network for volumes (N, 1, X, Y, Z).
-        image_size: Voxels (X, Y, Z).
-
-    Returns:
-        The grid (x, y, groups).
-
-    Example:
-        >>> from monai_pylon.networks.nets import AxialNet
-        >>> evaluation_grid(AxialNet(reduction_channels=()), (420, 420, 405))
-        (6, 6, 135)
-    """
-    reduction = getattr(network, "reduction", None)
-    return attention_grid(network, image_size, (6, 6) if reduction is not None and len(reduction) == 0 else None)

@@ -19,6 +19,7 @@ from monai.transforms import (
 )
 
 from monai_pylon.transforms import AllowedRegionsd, CacheToDiskd, CropToExtentd
+from monai_pylon.visualize import MapGeometry
 from monai_pylon.workflows.chest_ct.data import OrgansOfScand
 
 __all__ = ["cached_regions", "rotation_probability", "scan_transforms", "unknown_scan"]
@@ -86,6 +87,7 @@ def cached_regions(
     partition: str = "robust",
     downsampling: str = "nearest",
     dilation: int = 0,
+    geometry: MapGeometry | None = None,
     needed: bool = True,
 ) -> Transform:
     """Make the transform that adds a scan's allowed regions, computed once and cached on disk.
@@ -98,6 +100,7 @@ def cached_regions(
         partition: Method of PARTITION for scans without organ masks.
         downsampling: How organ masks become allowed cells: "nearest", "trilinear" or "area".
         dilation: Cells by which the regions grow.
+        geometry: Where the cells look, from :func:`attention_geometry`; None stretches the grid evenly.
         needed: Whether regions are needed.
 
     Returns:
@@ -110,7 +113,8 @@ def cached_regions(
     """
     if not needed:
         return Compose([])
-    regions = AllowedRegionsd("organs", grid=grid, mode=downsampling, dilation=dilation, share_key=None)
+    options: dict[str, Any] = {"mode": downsampling, "dilation": dilation, "geometry": geometry}
+    regions = AllowedRegionsd("organs", grid=grid, share_key=None, **options)
     steps = [OrgansOfScand(method=partition), _to_grid("organs", image_size, spacing, "nearest", 0), regions]
     settings = {
         "image_size": image_size,
@@ -119,6 +123,7 @@ def cached_regions(
         "partition": partition,
         "downsampling": downsampling,
         "dilation": dilation,
+        **({} if geometry is None else {"origin": geometry.origin, "cell_spacing": geometry.spacing}),
     }
     return CacheToDiskd("allowed", ["image", "organs", "locations"], Compose(steps), cache_dir, settings)
 

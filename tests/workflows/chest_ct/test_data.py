@@ -12,11 +12,10 @@ import torch
 from monai.data import DataLoader, MetaTensor
 
 from monai_pylon.data import phantom_chest_ct
-from monai_pylon.networks.nets import AxialNet, BodyCAM, Conv3DNet
 from monai_pylon.reports.nifti import save_label_nifti, save_map_nifti
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.workflows.bundle import root_cause
-from monai_pylon.workflows.chest_ct import OrgansOfScand, SkipUnreadableDataset, attention_grid, chest_ct_data
+from monai_pylon.workflows.chest_ct import OrgansOfScand, SkipUnreadableDataset, chest_ct_data
 
 PHANTOM = phantom_chest_ct(3, shape=(60, 54, 54), spacing=(6, 6, 6))
 
@@ -178,28 +177,6 @@ def test_a_truncated_file_among_others(tmp_path: Path) -> None:
     assert first["name"] == "a"
     assert second["error"] == ""
     assert second["label"].tolist() == [1]
-
-
-# --- grids
-
-
-def test_the_grid_is_that_of_the_attention() -> None:
-    for net, size in (
-        (AxialNet(4, in_plane_size=(96, 64), reduction_padding=1), (96, 64, 12)),
-        (AxialNet(4, in_plane_size=(288, 320)), (288, 320, 6)),
-        (AxialNet(4, in_plane_size=(64, 96), reduction_channels=(), slices_per_group=1), (64, 96, 2)),
-        (BodyCAM(4, reduction_padding=1), (96, 64, 9)),
-    ):
-        with torch.no_grad():
-            attention = net.eval().explain(torch.zeros(1, 1, *size)).attention
-        assert attention_grid(net, size) == attention.shape[2:]
-
-
-def test_networks_without_attention_have_the_papers_grid() -> None:
-    assert attention_grid(Conv3DNet(4, volume_size=(81, 81, 81)), (81, 81, 81)) == (6, 6, 27)
-    assert attention_grid(BodyCAM(4), (420, 420, 405), otherwise=(7, 8)) == (7, 8, 135)
-    with pytest.raises(ValueError, match="image_size must be of a multiple of 3 slices"):
-        attention_grid(BodyCAM(4), (420, 420, 400))
 
 
 def test_labels_have_the_order_of_table_5() -> None:

@@ -8,10 +8,9 @@ from ignite.engine import Engine
 
 from monai_pylon.losses import KnownLabelsLoss
 from monai_pylon.networks import Explained
-from monai_pylon.networks.nets import AxialNet, BodyCAM
+from monai_pylon.networks.nets import BodyCAM
 from monai_pylon.workflows.chest_ct import (
     default_mask_loss,
-    evaluation_grid,
     explained_network,
     organ_iou_handler,
     organ_iou_handlers,
@@ -55,11 +54,3 @@ def test_organ_iou_handlers_share_their_metrics() -> None:
     assert all(metric.paper_code_compat and metric.relative for metric in metrics.values())
     assert organ_iou_metrics(None) == {}
     assert organ_iou_handler("attention", ["a"], needed=False) is None
-
-
-def test_the_grid_of_organ_iou() -> None:
-    """The paper's 6 x 6 for the network without convolutions, whose own maps have 14 x 14 cells."""
-    size = (420, 420, 405)
-    assert evaluation_grid(AxialNet(reduction_channels=()), size) == (6, 6, 135)
-    small = AxialNet(in_plane_size=(64, 96), reduction_padding=1)
-    assert evaluation_grid(small, (64, 96, 12)) == (2, 3, 4)
