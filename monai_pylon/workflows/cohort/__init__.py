@@ -9,6 +9,7 @@
 """
 
 from monai_pylon.workflows.cohort.archive import scans_and_reports
+from monai_pylon.workflows.cohort.findings_json import FindingsWriter
 from monai_pylon.workflows.cohort.inputs import list_radiographs, list_scans
 from monai_pylon.workflows.cohort.memory import peak_memory_mb
 from monai_pylon.workflows.cohort.phantom_archive import write_phantom_archive
@@ -21,6 +22,7 @@ from monai_pylon.workflows.cohort.summary_page import save_cohort_page
 __all__ = [
     "CohortRunner",
     "CohortSummary",
+    "FindingsWriter",
     "ReportCohort",
     "label_matched_reports",
     "list_radiographs",

@@ -1,0 +1,65 @@
+"""Options and settings that the commands ``xray`` and ``ct`` share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from monai_pylon.workflows.commands.run import (
+    checkpoint_settings,
+    choose_device,
+    cohort_options,
+    open_results,
+    run_bundle,
+)
+
+__all__ = ["classifier_options", "run_classifier"]
+
+
+def classifier_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the options of a classifier to a command: those of all cohorts, the model, the findings and the device."""
+    options = [
+        click.option(
+            "--model", required=True, metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            help="Checkpoint, such as models/model.pt of a training; the model.json beside it gives network and input.",
+        ),
+        click.option("--network", metavar="NAME", help="Network of a checkpoint without model.json."),
+        click.option("--encoder", metavar="NAME", help="Encoder of a checkpoint without model.json."),
+        click.option("--top", default=3, show_default=True, help="Number of findings, the most probable, with a map."),
+        click.option("--maps/--no-maps", default=True, show_default=True, help="Write the maps as NIfTI files."),
+        click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return cohort_options(command)
+
+
+def run_classifier(bundle: str, **options: Any) -> int:
+    """Run the inference of a classifier bundle with the options of :func:`classifier_options`.
+
+    Args:
+        bundle: Name of the bundle.
+        options: The parsed options.
+
+    Returns:
+        The exit code.
+    """
+    settings = {
+        "input": options["input_"],
+        "output": options["output"],
+        "overlay": options["pictures"],
+        "nifti": options["maps"],
+        "top": options["top"],
+        "progress": options["progress"],
+        "evaluator#table": "quality.csv",
+        "device": choose_device(options["device"]),
+        **checkpoint_settings(options["model"]),
+    }
+    given = {"network_name": options["network"], "encoder": options["encoder"]}
+    code = run_bundle(bundle, {**settings, **{key: value for key, value in given.items() if value is not None}})
+    if options["open_"]:
+        open_results(options["output"])
+    return code

@@ -1,0 +1,40 @@
+"""Command ``labels``: abnormalities and their places out of radiology reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from monai_pylon.labeler import ReportLabeler, label_reports
+from monai_pylon.workflows.commands.run import DONE, SOME_FAILED, one_line_errors
+
+__all__ = ["labels"]
+
+
+@click.command(epilog="Example: monai-pylon labels reports.csv --output labels.csv")
+@click.argument("reports", metavar="REPORTS", type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--output",
+    "-o",
+    required=True,
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="CSV file to write. FILE_problems.csv beside it lists reports with problems.",
+)
+@click.option("--rules", metavar="DIR", type=click.Path(exists=True, file_okay=False), help="Folder of your own rules.")
+@click.option("--id-column", default="id", show_default=True, help="Column with the names of the reports.")
+@click.option("--report-column", default="report", show_default=True, help="Column with the texts.")
+@click.option("--progress/--no-progress", default=True, show_default=True, help="Show a progress bar.")
+@one_line_errors
+def labels(
+    reports: Path, output: Path, rules: str | None, id_column: str, report_column: str, progress: bool
+) -> int:
+    """Label the abnormalities in radiology reports, with the side or organ of each.
+
+    REPORTS is a CSV, JSON Lines or Parquet file with the columns id and report, or a folder of text files. The table
+    has a row for each abnormality of a report. A report that could not be read is listed with its problem.
+    """
+    summary = label_reports(reports, output, ReportLabeler(rules), id_column, report_column, progress=progress)
+    click.echo(str(summary), err=True)
+    return SOME_FAILED if summary.unread else DONE

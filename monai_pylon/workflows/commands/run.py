@@ -1,0 +1,184 @@
+"""Running a bundle from the command line: options, device, errors on one line, and exit codes."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import os
+import sys
+import warnings
+import webbrowser
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from monai_pylon.networks.checkpoints import read_description
+from monai_pylon.utils import check
+from monai_pylon.workflows.bundle.errors import root_cause
+from monai_pylon.workflows.bundle.folders import bundle_folder
+from monai_pylon.workflows.bundle.overrides import CheckedWorkflow
+
+__all__ = ["checkpoint_settings", "choose_device", "cohort_options", "one_line_errors", "open_results", "run_bundle"]
+
+#: Exit codes: all done, some inputs failed, wrong usage, ended by Ctrl-C.
+DONE, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+_LOGGER = logging.getLogger("monai_pylon")
+
+
+def one_line_errors(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the option ``--debug`` to a command, and end it with one line for an error and with its exit code.
+
+    Args:
+        command: Function of the parsed options that returns the exit code.
+
+    Returns:
+        The function with the option. A ValueError or TypeError ends with code 2, another error with 1.
+
+    Example:
+        >>> one_line_errors(lambda: 0).__name__
+        '<lambda>'
+    """
+
+    @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+    @functools.wraps(command)
+    def run(debug: bool, **options: Any) -> int:
+        _quiet(debug)
+        try:
+            return command(**options)
+        except KeyboardInterrupt:
+            click.echo("Interrupted. The same command continues where this one stopped.", err=True)
+            return INTERRUPTED
+        except click.ClickException:
+            raise
+        except Exception as error:
+            if debug:
+                raise
+            click.echo(f"monai-pylon: error: {root_cause(error).partition(': ')[2]}", err=True)
+            return WRONG_USAGE if isinstance(_innermost(error), ValueError | TypeError) else SOME_FAILED
+
+    return run
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Return the error that MONAI wrapped."""
+    while error.__cause__ is not None and str(error).startswith(("Failed to evaluate", "Failed to instantiate")):
+        error = error.__cause__
+    return error
+
+
+def _quiet(debug: bool) -> None:
+    """Print messages of this package only; MONAI's repeated warnings are for its developers."""
+    logging.basicConfig(level=logging.INFO if debug else logging.WARNING, format="%(message)s", stream=sys.stderr)
+    _LOGGER.setLevel(logging.DEBUG if debug else logging.INFO)
+    if not debug:
+        logging.getLogger("monai.bundle.workflows").setLevel(logging.ERROR)
+        warnings.simplefilter("ignore")
+
+
+def cohort_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the argument INPUT and the options that all commands over scans or radiographs share."""
+    options = [
+        click.argument("input_", metavar="INPUT", type=click.Path(exists=True, path_type=Path)),
+        click.option(
+            "--output", "-o", required=True, metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
+            help="Folder for the results; made if it does not exist.",
+        ),
+        click.option("--pictures/--no-pictures", default=True, show_default=True, help="Write a PNG file for each case."),
+        click.option("--progress/--no-progress", default=True, show_default=True, help="Show a progress bar."),
+        click.option("--open", "open_", is_flag=True, help="Open the folder of the results when done."),
+    ]  # fmt: skip
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def choose_device(name: str) -> torch.device:
+    """Choose the device to compute on and say which it is.
+
+    Args:
+        name: "auto" for a CUDA device if there is one, else the CPU; or a name such as "cpu" or "cuda:1".
+
+    Returns:
+        The device.
+
+    Raises:
+        ValueError: If there is no such device.
+
+    Example:
+        >>> choose_device("cpu")
+        device(type='cpu')
+    """
+    cuda = torch.cuda.is_available()
+    found = f"{torch.cuda.device_count()} CUDA device(s)" if cuda else "no CUDA device"
+    try:
+        device = torch.device(("cuda" if cuda else "cpu") if name == "auto" else name)
+    except RuntimeError as error:
+        raise ValueError(f"device must be auto, cpu, or the name of a device, but is {name!r}.") from error
+    known = device.type == "cpu" or (device.type == "cuda" and (device.index or 0) < torch.cuda.device_count())
+    known = known or (device.type == "mps" and torch.backends.mps.is_available())
+    check(known, "device", f"one that this computer has ({found} and a CPU)", name, "Use --device cpu.")
+    text = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    _LOGGER.info("Device: %s (%s found)", text if device.type in ("cpu", "cuda") else device, found)
+    return device
+
+
+def checkpoint_settings(model: Path) -> dict[str, Any]:
+    """Return the bundle's settings that fit a checkpoint, from the description beside it.
+
+    Args:
+        model: File with the weights, such as ``model.pt``; the description is ``model.json``.
+
+    Returns:
+        Settings by key: "checkpoint", "network_name", "encoder", "network_settings", and how images are made.
+
+    Example:
+        >>> checkpoint_settings(Path("model.pt"))
+        {'checkpoint': 'model.pt'}
+    """
+    description = read_description(model)
+    network = dict(description.get("network", {}))
+    settings: dict[str, Any] = {"checkpoint": str(model), **description.get("inputs", {})}
+    for entry, key in (("name", "network_name"), ("encoder", "encoder"), ("image_size", "image_size"), ("labels", "labels")):
+        if entry in network:
+            settings[key] = network.pop(entry)
+    if network:
+        settings["network_settings"] = network
+    return settings
+
+
+def run_bundle(name: str, settings: Mapping[str, Any], config: str = "inference.json") -> int:
+    """Run a configuration of an installed bundle over a cohort.
+
+    Args:
+        name: Name of the bundle.
+        settings: Overrides of the configuration.
+        config: File name of the configuration.
+
+    Returns:
+        The exit code: 0 if all inputs are done, 1 if some failed.
+
+    Example:
+        >>> run_bundle("chest_ct_partition", {"imput": "scan.nii.gz"})
+        Traceback (most recent call last):
+        ...
+        ValueError: override must be a key of the configuration, but is 'imput'. Did you mean 'input' instead of ...
+    """
+    file = bundle_folder(name) / "configs" / config
+    overrides = {key: str(value) if isinstance(value, os.PathLike) else value for key, value in settings.items()}
+    workflow = CheckedWorkflow(str(file), workflow_type="infer", logging_file=False, **overrides)
+    workflow.initialize()
+    workflow.run()
+    runner = workflow.parser.get_parsed_content("evaluator")
+    failed = runner.summary.failed if runner.summary is not None else 0
+    if failed:
+        click.echo(f"{failed} failed. The column `error` of {runner.table} says why.", err=True)
+    return SOME_FAILED if failed else DONE
+
+
+def open_results(output: Path) -> None:
+    """Open a folder of results in the file manager or browser, if there is a display."""
+    if not webbrowser.open(output.resolve().as_uri()):
+        click.echo(f"There is no display. The results are in {output}.", err=True)

@@ -1,0 +1,25 @@
+"""Command ``xray``: findings of chest radiographs with their maps."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from monai_pylon.workflows.commands.classify import classifier_options, run_classifier
+from monai_pylon.workflows.commands.run import one_line_errors
+
+__all__ = ["xray"]
+
+
+@click.command(epilog="Example: monai-pylon xray images/ --output results --model models/model.pt")
+@classifier_options
+@one_line_errors
+def xray(**options: Any) -> int:
+    """Classify frontal chest radiographs and show where each finding is.
+
+    INPUT is a PNG, JPEG or DICOM file, a folder of these, or a MONAI data list. For each radiograph the output folder
+    gets a picture, the maps of the most probable findings and a JSON file of the findings, and quality.csv gets a row
+    with all probabilities and errors. Run again to continue: finished radiographs are skipped. No medical device.
+    """
+    return run_classifier("chest_xray_classification_pylon", **options)
