@@ -16,7 +16,7 @@ def evidence_threshold(evidence: np.ndarray, fraction: float = 0.5, area: float 
     """Choose the strength above which evidence is colored.
 
     Args:
-        evidence: Signed map (h, w) or (x, y, z), finite.
+        evidence: Signed map (H, W) or (X, Y, Z), finite.
         fraction: Least part of the largest strength that is colored, 0 to 1.
         area: Largest part of the map that is colored, 0 to 1, so that the image is never flooded.
 

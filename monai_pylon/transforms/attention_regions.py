@@ -228,8 +228,8 @@ class AllowedRegionsd(MapTransform):
         dilation: Number of times that each organ grows by one grid cell.
         slices_per_group: Slices in a group, used if the grid gives no number of groups.
         geometry: Where the cells look, as in :func:`allowed_regions`; None stretches the grid evenly.
-        allow_missing_keys: Return items without the key unchanged.
         geometry: Where the cells look, as in :func:`allowed_regions`; None stretches the grid evenly.
+        allow_missing_keys: Return items without the key unchanged.
 
     Example:
         >>> item = {"organs": torch.ones((1, 12, 12, 9)), "locations": torch.eye(3)}
@@ -247,8 +247,8 @@ class AllowedRegionsd(MapTransform):
         mode: str = "nearest",
         dilation: int = 0,
         slices_per_group: int = 3,
-        allow_missing_keys: bool = False,
         geometry: Geometry | None = None,
+        allow_missing_keys: bool = False,
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         check(len(self.keys) == 1, "keys", "one key", self.keys, "An item has the regions of one volume.")

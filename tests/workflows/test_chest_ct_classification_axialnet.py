@@ -384,10 +384,13 @@ def test_the_same_patient_as_nifti_and_as_npz_gets_the_same_scores(trained: Path
     np.testing.assert_allclose(*scores, atol=2e-3)
 
 
-def test_maps_have_the_scans_own_grid(trained: Path, scans: Path, tmp_path: Path) -> None:
-    explain(trained, scans / "a.nii.gz", tmp_path / "out", findings=["cardiomegaly"])
+def test_maps_have_the_networks_grid_or_the_scans(trained: Path, scans: Path, tmp_path: Path) -> None:
+    explain(trained, scans / "a.nii.gz", tmp_path / "native", findings=["cardiomegaly"])
+    native = nibabel.load(tmp_path / "native" / "a_cardiomegaly_hirescam.nii.gz")
+    explain(trained, scans / "a.nii.gz", tmp_path / "out", findings=["cardiomegaly"], map_grid="scan")
     image = nibabel.load(tmp_path / "out" / "a_cardiomegaly_hirescam.nii.gz")
     scan = read_volume(scans / "a.nii.gz")
+    assert np.prod(native.shape) < np.prod(image.shape) / 100
     assert image.shape == scan.shape[1:]
     np.testing.assert_allclose(image.affine, scan.affine, atol=1e-6)
     (row,) = read_rows(tmp_path / "out" / "probabilities.csv")
