@@ -13,11 +13,12 @@ import click
 
 from monai_pylon.utils.version import __version__
 from monai_pylon.workflows.commands import bundle, ct, labels, organs, xray
+from monai_pylon.workflows.commands.run import CONTEXT
 
 __all__ = ["main"]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(context_settings=CONTEXT)
 @click.version_option(__version__, prog_name="monai-pylon")
 def _group() -> None:
     """Explain chest radiographs and chest CTs: organ masks, findings with maps, labels from reports.
@@ -40,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code: 0 if everything succeeded, 1 if some inputs failed, 2 for wrong usage.
     """
     try:
-        return _group.main(args=None if argv is None else list(argv), prog_name="monai-pylon", standalone_mode=False) or 0
+        arguments = None if argv is None else list(argv)
+        return _group.main(args=arguments, prog_name="monai-pylon", standalone_mode=False) or 0
     except click.ClickException as error:
         error.show()
         return error.exit_code

@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 from monai_pylon.workflows.bundle.folders import bundle_folder, bundle_names
-from monai_pylon.workflows.commands.run import DONE, one_line_errors
+from monai_pylon.workflows.commands.run import CONTEXT, DONE, one_line_errors
 
 __all__ = ["bundle"]
 
 
-@click.command(epilog="Example: monai-pylon bundle chest_ct_partition")
+@click.command(context_settings=CONTEXT, epilog="Example: monai-pylon bundle chest_ct_partition")
 @click.argument("name", metavar="[NAME]", required=False)
 @one_line_errors
 def bundle(name: str | None) -> int:

@@ -16,7 +16,7 @@ from monai_pylon.workflows.commands.run import (
     run_bundle,
 )
 
-__all__ = ["classifier_options", "run_classifier"]
+__all__: list[str] = []
 
 
 def classifier_options(command: Callable[..., int]) -> Callable[..., int]:

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from monai_pylon.labeler import ReportLabeler, label_reports
-from monai_pylon.workflows.commands.run import DONE, SOME_FAILED, one_line_errors
+from monai_pylon.workflows.commands.run import CONTEXT, DONE, SOME_FAILED, one_line_errors
 
 __all__ = ["labels"]
 
 
-@click.command(epilog="Example: monai-pylon labels reports.csv --output labels.csv")
+@click.command(context_settings=CONTEXT, epilog="Example: monai-pylon labels reports.csv --output labels.csv")
 @click.argument("reports", metavar="REPORTS", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--output",
@@ -27,9 +27,7 @@ __all__ = ["labels"]
 @click.option("--report-column", default="report", show_default=True, help="Column with the texts.")
 @click.option("--progress/--no-progress", default=True, show_default=True, help="Show a progress bar.")
 @one_line_errors
-def labels(
-    reports: Path, output: Path, rules: str | None, id_column: str, report_column: str, progress: bool
-) -> int:
+def labels(reports: Path, output: Path, rules: str | None, id_column: str, report_column: str, progress: bool) -> int:
     """Label the abnormalities in radiology reports, with the side or organ of each.
 
     REPORTS is a CSV, JSON Lines or Parquet file with the columns id and report, or a folder of text files. The table

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from monai_pylon.workflows.commands.run import cohort_options, one_line_errors, open_results, run_bundle
+from monai_pylon.workflows.commands.run import CONTEXT, cohort_options, one_line_errors, open_results, run_bundle
 
 __all__ = ["organs"]
 
 
-@click.command(epilog="Example: monai-pylon organs scans/ --output results")
+@click.command(context_settings=CONTEXT, epilog="Example: monai-pylon organs scans/ --output results")
 @cohort_options
 @click.option(
     "--method",

@@ -21,8 +21,10 @@ from monai_pylon.workflows.bundle.errors import root_cause
 from monai_pylon.workflows.bundle.folders import bundle_folder
 from monai_pylon.workflows.bundle.overrides import CheckedWorkflow
 
-__all__ = ["checkpoint_settings", "choose_device", "cohort_options", "one_line_errors", "open_results", "run_bundle"]
+__all__: list[str] = []
 
+#: Settings of every command.
+CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 #: Exit codes: all done, some inputs failed, wrong usage, ended by Ctrl-C.
 DONE, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 _LOGGER = logging.getLogger("monai_pylon")
@@ -86,7 +88,7 @@ def cohort_options(command: Callable[..., int]) -> Callable[..., int]:
             "--output", "-o", required=True, metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
             help="Folder for the results; made if it does not exist.",
         ),
-        click.option("--pictures/--no-pictures", default=True, show_default=True, help="Write a PNG file for each case."),
+        click.option("--pictures/--no-pictures", default=True, show_default=True, help="Write a PNG of each case."),
         click.option("--progress/--no-progress", default=True, show_default=True, help="Show a progress bar."),
         click.option("--open", "open_", is_flag=True, help="Open the folder of the results when done."),
     ]  # fmt: skip
@@ -141,9 +143,9 @@ def checkpoint_settings(model: Path) -> dict[str, Any]:
     description = read_description(model)
     network = dict(description.get("network", {}))
     settings: dict[str, Any] = {"checkpoint": str(model), **description.get("inputs", {})}
-    for entry, key in (("name", "network_name"), ("encoder", "encoder"), ("image_size", "image_size"), ("labels", "labels")):
+    for entry in ("name", "encoder", "image_size", "labels"):
         if entry in network:
-            settings[key] = network.pop(entry)
+            settings["network_name" if entry == "name" else entry] = network.pop(entry)
     if network:
         settings["network_settings"] = network
     return settings

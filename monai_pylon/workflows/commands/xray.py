@@ -7,12 +7,17 @@ from typing import Any
 import click
 
 from monai_pylon.workflows.commands.classify import classifier_options, run_classifier
-from monai_pylon.workflows.commands.run import one_line_errors
+from monai_pylon.workflows.commands.run import CONTEXT, one_line_errors
 
 __all__ = ["xray"]
 
 
-@click.command(epilog="Example: monai-pylon xray images/ --output results --model models/model.pt")
+@click.command(
+    context_settings=CONTEXT,
+    epilog="Example: monai-pylon xray images/ --output results --model models/model.pt",
+)
+    context_settings=CONTEXT, epilog="Example: monai-pylon xray images/ --output results --model models/model.pt"
+)
 @classifier_options
 @one_line_errors
 def xray(**options: Any) -> int:

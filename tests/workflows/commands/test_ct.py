@@ -1,0 +1,28 @@
+"""The command ct as a user types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nibabel
+
+from monai_pylon.__main__ import main
+from monai_pylon.utils import read_rows
+
+
+def test_takes_network_and_input_from_the_checkpoint(scan: Path, ct_model: Path, tmp_path: Path) -> None:
+    options = ["--model", str(ct_model), "--top", "1", "--device", "cpu", "--no-progress"]
+    assert main(["ct", str(scan), "-o", str(tmp_path), *options]) == 0
+    (row,) = read_rows(tmp_path / "quality.csv")
+    assert row["error"] == ""
+    (name,) = list(tmp_path.glob("a_*_hirescam.nii.gz"))
+    assert nibabel.load(name).shape == (2, 2, 10), "the network's own grid"
+    findings = json.loads((tmp_path / "a_findings.json").read_text())
+    assert findings["findings"]["mapped"] == row["mapped"]
+
+
+def test_no_maps_and_no_pictures(scan: Path, ct_model: Path, tmp_path: Path) -> None:
+    options = ["--model", str(ct_model), "--no-maps", "--no-pictures", "--device", "cpu", "--no-progress"]
+    assert main(["ct", str(scan), "-o", str(tmp_path), *options]) == 0
+    assert {path.suffix for path in tmp_path.iterdir()} == {".csv", ".json"}

@@ -1,0 +1,31 @@
+"""The command labels as a user types it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from monai_pylon.__main__ import main
+from monai_pylon.labeler import read_label_table
+
+
+def test_labels_a_table(tmp_path: Path) -> None:
+    file = tmp_path / "reports.csv"
+    file.write_text("id,report\na,Left pleural effusion.\nb,No pneumonia.\n")
+    assert main(["labels", str(file), "--output", str(tmp_path / "labels.csv"), "--no-progress"]) == 0
+    table = read_label_table(tmp_path / "labels.csv")
+    assert list(table.reports) == ["a", "b"]
+
+
+def test_code_1_if_a_report_could_not_be_read(tmp_path: Path) -> None:
+    file = tmp_path / "reports.csv"
+    file.write_text("id,report\na,Left pleural effusion.\nb,\n")
+    assert main(["labels", str(file), "-o", str(tmp_path / "labels.csv"), "--no-progress"]) == 1
+
+
+def test_a_missing_column_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "reports.csv"
+    file.write_text("name,text\na,Left pleural effusion.\n")
+    assert main(["labels", str(file), "-o", str(tmp_path / "labels.csv"), "--no-progress"]) == 2
+    assert capsys.readouterr().err.startswith("monai-pylon: error: ")

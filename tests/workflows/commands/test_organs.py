@@ -1,0 +1,63 @@
+"""The command organs as a user types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nibabel
+import pytest
+
+from monai_pylon.__main__ import main
+from monai_pylon.utils import read_rows
+
+
+def test_writes_masks_picture_findings_and_table(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["organs", str(scan), "--output", str(tmp_path / "out"), "--no-progress"]
+    assert main(arguments) == 0
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names >= {"a_organs.nii.gz", "a_overlay.png", "a_findings.json", "quality.csv"}
+    assert set(nibabel.load(tmp_path / "out" / "a_organs.nii.gz").get_fdata().ravel()) == {0, 1, 2, 3}
+    (row,) = read_rows(tmp_path / "out" / "quality.csv")
+    findings = json.loads((tmp_path / "out" / "a_findings.json").read_text())["findings"]
+    assert findings["left_lung_ml"] == float(row["left_lung_ml"]) > 200
+    capsys.readouterr()
+    assert main(arguments) == 0, "a second run skips"
+
+
+def test_options_reach_the_bundle(scan: Path, tmp_path: Path) -> None:
+    options = ["--no-pictures", "--no-progress", "--min-lung-ml", "90000", "--fallback", "none"]
+    assert main(["organs", str(scan), "-o", str(tmp_path), *options]) == 0
+    assert not (tmp_path / "a_overlay.png").exists()
+    (row,) = read_rows(tmp_path / "quality.csv")
+    assert "lungs_small" in row["reasons"]
+    assert row["heuristic"] == "no"
+
+
+def test_code_1_if_a_scan_fails(scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.nii.gz").write_bytes(scan.read_bytes())
+    (tmp_path / "in" / "b.nii.gz").write_bytes(scan.read_bytes()[:2000])
+    assert main(["organs", str(tmp_path / "in"), "-o", str(tmp_path / "out"), "--no-pictures", "--no-progress"]) == 1
+    rows = {row["scan"]: row["error"] for row in read_rows(tmp_path / "out" / "quality.csv")}
+    assert rows["a"] == ""
+    assert rows["b"]
+    assert "1 failed. The column `error`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [["--method", "papr"], ["--min-lung-ml", "much"], ["--methd", "paper"]])
+def test_code_2_for_wrong_usage(scan: Path, tmp_path: Path, options: list[str]) -> None:
+    assert main(["organs", str(scan), "-o", str(tmp_path / "out"), *options]) == 2
+    assert main(["organs", str(tmp_path / "missing"), "-o", str(tmp_path / "out")]) == 2
+    assert main(["organs", str(scan)]) == 2
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_empty_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "in").mkdir()
+    assert main(["organs", str(tmp_path / "in"), "-o", str(tmp_path / "out")]) == 2
+    error = capsys.readouterr().err.strip()
+    assert error.startswith("monai-pylon: error: ")
+    assert "\n" not in error

@@ -1,0 +1,52 @@
+"""The command xray as a user types it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from monai_pylon.__main__ import main
+from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
+from monai_pylon.utils import read_rows
+
+
+def test_writes_maps_picture_findings_and_table(radiograph: Path, xray_model: Path, tmp_path: Path) -> None:
+    options = ["--model", str(xray_model), "--top", "2", "--device", "cpu", "--no-progress"]
+    assert main(["xray", str(radiograph), "-o", str(tmp_path), *options]) == 0
+    (row,) = read_rows(tmp_path / "quality.csv")
+    assert row["error"] == ""
+    findings = json.loads((tmp_path / "b_findings.json").read_text())
+    assert [findings["findings"][name] for name in CHEST_XRAY14_LABELS] == [float(row[n]) for n in CHEST_XRAY14_LABELS]
+    assert len([name for name in findings["files"] if name.endswith(".nii.gz")]) == 2
+    assert all((tmp_path / name).is_file() for name in findings["files"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--device", "cuda:99"], "device must be one that this computer has"),
+        (["--device", "gpu"], "device must be auto, cpu, or the name of a device"),
+        (["--top", "99"], "top"),
+        (["--network", "axialnet"], "axialnet"),
+    ],
+)
+def test_wrong_values_are_one_line(
+    options: list[str],
+    message: str,
+    radiograph: Path,
+    xray_model: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["--model", str(xray_model), "--device", "cpu", *options]
+    assert main(["xray", str(radiograph), "-o", str(tmp_path), *arguments]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert error.startswith("monai-pylon: error: ")
+    assert message in error
+
+
+def test_debug_shows_the_traceback(radiograph: Path, xray_model: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="device must be auto"):
+        main(["xray", str(radiograph), "-o", str(tmp_path), "--model", str(xray_model), "--device", "gpu", "--debug"])
