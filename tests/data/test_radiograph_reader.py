@@ -13,7 +13,7 @@ from PIL import Image
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
 from monai_pylon.data import PIXEL_SPACING, ReadRadiograph, ReadRadiographd, read_radiograph
-from monai_pylon.data.radiograph_reader import radiograph_size
+from monai_pylon.data.radiograph_image import radiograph_size
 
 
 @pytest.fixture(scope="module")
@@ -211,16 +211,24 @@ def test_transforms_read_the_same(tmp_path: Path, grey: np.ndarray) -> None:
 
 
 def test_depth_is_that_of_the_largest_value(tmp_path: Path) -> None:
-    for largest, scale in ((4095, 4095), (4096, 65535), (65535, 65535)):
+    for largest, scale in ((200, 255), (1000, 1023), (4095, 4095), (4096, 8191), (16383, 16383), (65535, 65535)):
         values = np.full((8, 9), largest, np.uint16)
-        values[0, 0] = 100
+        values[0, 0] = 101
         Image.fromarray(values).save(tmp_path / "a.png")
         image = read_radiograph(tmp_path / "a.png")
-        assert float(image[0, 0, 0]) == pytest.approx(100 / scale)
+        assert float(image[0, 0, 0]) == pytest.approx(101 / scale)
         assert float(image.max()) == pytest.approx(largest / scale)
 
 
-@pytest.mark.parametrize(("value", "scale"), [(1.0, 1), (1.5, 4095), (70000.0, None), (-1.0, None)])
+def test_ambiguous_float_files_are_refused(tmp_path: Path) -> None:
+    """Numbers up to 1.5 are neither shares nor values of 8 bits; as those of 8 bits they would be black."""
+    values = np.full((8, 9), 1.5, np.float32)
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    with pytest.raises(ValueError, match=r"numbers from 0 to 1, or of 8 to 16 bits, but is .*a.tif up to 1.5"):
+        read_radiograph(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(("value", "scale"), [(1.0, 1), (3000.0, 4095), (70000.0, None), (-1.0, None)])
 def test_float_files_are_0_to_1_or_integers(tmp_path: Path, value: float, scale: int | None) -> None:
     values = np.full((8, 9), 0.5, np.float32)
     values[2, 3] = value
@@ -239,9 +247,10 @@ def test_size_is_that_of_the_image_in_every_orientation(tmp_path: Path, orientat
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.fromarray(np.zeros((4, 7), np.uint8)).save(tmp_path / "a.jpg", exif=exif)
-    assert radiograph_size(tmp_path / "a.jpg") == read_radiograph(tmp_path / "a.jpg").shape[1:]
-    Image.fromarray(np.zeros((4, 7), np.uint8)).save(tmp_path / "a.png", exif=exif)
-    assert radiograph_size(tmp_path / "a.png") == read_radiograph(tmp_path / "a.png").shape[1:] == (4, 7)
+    size = (7, 4) if orientation > 4 else (4, 7)
+    for name in ("a.jpg", "a.png", "a.tif"):
+        Image.fromarray(np.zeros((4, 7), np.uint8)).save(tmp_path / name, exif=exif)
+        assert radiograph_size(tmp_path / name) == read_radiograph(tmp_path / name).shape[1:] == size
 
 
 @pytest.mark.parametrize("spacing", [[0.1, 0], [-0.1, 0.1]])
