@@ -86,13 +86,16 @@ def _check_pixels(data: Any) -> None:
 
 
 def _decoded_by_itk(data: Any) -> np.ndarray:
-    """Decode a compression that pydicom cannot decode alone, such as lossless JPEG, without any rescale."""
+    """Decode a compression that pydicom cannot decode alone, such as lossless JPEG, as stored values."""
     sitk, pydicom = optional_import("SimpleITK")[0], optional_import("pydicom")[0]
-    plain = pydicom.dataset.Dataset(data)
+    plain = pydicom.dataset.Dataset()
     plain.file_meta = data.file_meta
-    for keyword in _RESCALE:
-        if keyword in plain:
-            del plain[keyword]
+    for element in data:
+        if element.keyword not in _RESCALE:
+            plain.add(element)
+    if _number(data, "SamplesPerPixel", 1) == 1:
+        # ITK would invert MONOCHROME1, and apply a palette. A new element: the copy shares its elements with the file.
+        plain.add_new("PhotometricInterpretation", "CS", "MONOCHROME2")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "radiograph.dcm")
         plain.save_as(file, enforce_file_format=True)
@@ -137,13 +140,13 @@ def stored_pixels(data: Any) -> np.ndarray:
         pixels = data.pixel_array
     except _DECODING_ERRORS as error:
         if not syntax.is_compressed:
-            raise
+            raise ValueError(f"PixelData cannot be read ({error}). Copy or download it again") from error
         try:
             pixels = _decoded_by_itk(data)
         except RuntimeError as failed:
             raise ValueError(
-                f"TransferSyntaxUID {syntax.name}: the pixels cannot be decoded ({error}). Copy or download it again; "
-                "if that does not help, decompress it, for example by dcmdjpeg or gdcmconv --raw"
+                f"PixelData cannot be decoded from {syntax.name} (TransferSyntaxUID): it is damaged, or this "
+                "compression is unknown. Copy or download it again, or decompress it, for example by gdcmconv --raw"
             ) from failed
     if shift > 0 and pixels.ndim == 2:
         pixels = (pixels.astype(np.int64) >> shift) & (2**stored - 1)

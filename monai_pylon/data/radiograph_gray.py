@@ -13,8 +13,8 @@ from monai_pylon.utils import check
 __all__ = ["LookupTable", "full_range", "scale_of_depth", "voi_gray"]
 
 _LOGGER = logging.getLogger(__name__)
-#: A window that leaves less than this share of the pixels between black and white shows nothing.
-_LEAST_SHOWN = 0.01
+#: A window shows nothing if more than this share of the pixels is black, or white, or if all differ by less than this.
+_MOST_CLIPPED, _LEAST_CONTRAST = 0.99, 1 / 64
 #: Values that are sampled, and different ones among them, to tell a radiograph from a drawing of a few values.
 _SAMPLES, _FEWEST_VALUES = 10000, 16
 
@@ -168,12 +168,13 @@ def voi_gray(values: np.ndarray, data: Any, padded: np.ndarray) -> np.ndarray:
     reasons = []
     for view in _views(values, data):
         if isinstance(view, str):
-            reasons.append(view)
+            reasons.append(view.rstrip("."))
             continue
         gray = view[~padded] if not padded.all() else view
-        if not varies or max((gray <= 0).mean(), (gray >= 1).mean()) <= 1 - _LEAST_SHOWN:
+        clipped = max((gray <= 0).mean(), (gray >= 1).mean())
+        if not varies or (clipped <= _MOST_CLIPPED and np.ptp(gray) >= _LEAST_CONTRAST):
             return view
-        reasons.append("it lies beside the values")
+        reasons.append("it shows none of the values")
     if reasons:
         _LOGGER.warning("The window of a radiograph cannot be used (%s). Its full range is shown.", "; ".join(reasons))
     low, high = full_range(shown)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
+import io
+import struct
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
 from monai.utils import optional_import
 from PIL import Image
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from monai_pylon.data.radiograph_dicom import luminance
 from monai_pylon.data.radiograph_gray import full_range, scale_of_depth
@@ -104,6 +104,21 @@ def radiograph_size(path: str | PathLike[str]) -> tuple[int, int]:
         return (width, height) if image_orientation(image) in _TRANSPOSED else (height, width)
 
 
+def _as_stored(path: Path) -> Image.Image:
+    """Open a TIFF with its orientation set to 1: Pillow 13 scrambles uncompressed ones that are turned by a quarter."""
+    content = bytearray(path.read_bytes())
+    order = "<" if content[:2] == b"II" else ">"
+    check(
+        content[2:4] in (b"*\0", b"\0*"), "path", "a TIFF that is not turned, or no BigTIFF", str(path), "Convert it."
+    )
+    (start,) = struct.unpack_from(order + "I", content, 4)
+    (count,) = struct.unpack_from(order + "H", content, start)
+    for entry in range(start + 2, start + 2 + 12 * count, 12):
+        if struct.unpack_from(order + "H", content, entry)[0] == _ORIENTATION:
+            struct.pack_into(order + "H", content, entry + 8, 1)
+    return Image.open(io.BytesIO(content))
+
+
 def _integer_gray(values: np.ndarray, path: Path) -> np.ndarray:
     """Return gray values, 0 to 1, of values of 8 to 16 bits in a larger container: their bit depth is that in use."""
     check(bool(np.isfinite(values).all()), "path", "an image without NaN", str(path))
@@ -124,7 +139,7 @@ def _float_gray(values: np.ndarray, path: Path) -> np.ndarray:
     return _integer_gray(values, path)
 
 
-def _deep_color(image: Image.Image, path: Path) -> np.ndarray:
+def _deep_color(image: Image.Image, path: Path, orientation: int) -> np.ndarray:
     """Return the luminance of 16-bit color, which Pillow reduces to the upper 8 bits, as whole numbers."""
     mode = str(image.tile[0][3])
     if mode == "LA;16B":  # the four bytes of a pixel: two for gray, two for alpha
@@ -132,34 +147,33 @@ def _deep_color(image: Image.Image, path: Path) -> np.ndarray:
         image.load()
         pixels = np.asarray(image).astype(np.int64)
         return pixels[..., 0] * 256 + pixels[..., 1]
-    readable = image.mode in ("RGB", "RGBA") and (image.format == "PNG" or image_orientation(image) == 1)
+    readable = image.mode in ("RGB", "RGBA") and (image.format == "PNG" or orientation == 1)
     check(readable, "path", "a 16-bit image in gray, RGB or RGBA, not turned", f"{path} ({mode})", "Convert it.")
     image.load()  # finds truncated files
     sitk, _ = optional_import("SimpleITK")
     return np.rint(luminance(sitk.GetArrayFromImage(sitk.ReadImage(str(path))).astype(np.float64)))
 
 
-def _read_with_itk(path: Path) -> np.ndarray:
-    """Read a gray TIFF that Pillow cannot, such as one of 64-bit numbers."""
-    sitk, _ = optional_import("SimpleITK")
-    with path.open("rb") as file, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of tags that Pillow does not know
-        tags = ImageFileDirectory_v2(file.read(8))
-        file.seek(tags.next)
-        tags.load(file)
-    values = sitk.GetArrayFromImage(sitk.ReadImage(str(path)))
-    plain = values.ndim == 2 and tags.get(_ORIENTATION, 1) == 1 and tags.get(_PHOTOMETRIC) in (0, 1)
+def _read_with_tifffile(path: Path) -> np.ndarray:
+    """Read a gray TIFF that Pillow cannot, such as one of 64-bit numbers; an array (H, W) of gray values, 0 to 1."""
+    tifffile, _ = optional_import("tifffile")
+    with tifffile.TiffFile(path) as file:
+        page, pages = file.pages[0], len(file.pages)
+        values, white_is_zero = page.asarray(), page.photometric == 0
+        turned = page.tags.valueof(_ORIENTATION, default=1) != 1
+    plain = pages == 1 and values.ndim == 2 and not turned and page.photometric in (0, 1)
     check(plain, "path", "a gray TIFF with one page, not turned", str(path), "Convert it to PNG.")
-    gray = _float_gray(values, path) if values.dtype.kind == "f" else _integer_gray(values, path)
-    return gray if tags[_PHOTOMETRIC] else 1 - gray
+    values = values.astype(np.float64)
+    gray = _float_gray(values, path) if page.dtype.kind == "f" else _integer_gray(values, path)
+    return 1 - gray if white_is_zero else gray
 
 
-def _gray(image: Image.Image, path: Path) -> np.ndarray:
+def _gray(image: Image.Image, path: Path, orientation: int) -> np.ndarray:
     """Return the gray values of an open image, 0 to 1, as they are stored."""
     frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
     check(frames == 1, "path", "an image file with one page", f"{path} with {frames}", "Save one page as a file.")
     if image.tile and ";16" in str(image.tile[0][3]) and not image.mode.startswith("I"):
-        return _integer_gray(_deep_color(image, path), path)
+        return _integer_gray(_deep_color(image, path, orientation), path)
     image.load()
     if image.mode == "F" or image.mode.startswith("I"):
         values = np.asarray(image)
@@ -196,21 +210,24 @@ def read_image_radiograph(path: Path) -> tuple[np.ndarray, int]:
             if file.read(4) not in (b"II*\0", b"MM\0*"):
                 raise
         try:
-            return _read_with_itk(path).astype(np.float32), 1
-        except (RuntimeError, OSError, SyntaxError, KeyError, TypeError) as error:
-            message = f"path must be a PNG, JPEG or DICOM file, but is {str(path)!r}: {error}."
-            raise ValueError(message) from error
-    with image:
-        orientation = image_orientation(image)
-        try:
-            gray = _gray(image, path)
-        except ValueError as error:
+            return _read_with_tifffile(path).astype(np.float32), 1
+        except Exception as error:  # depends on where a file is truncated
             if str(error).startswith("path must be"):
                 raise
-            raise ValueError(f"path must be an image of gray or color, but is {str(path)!r}: {error}.") from error
-        except (OSError, SyntaxError) as error:  # Pillow raises SyntaxError for a broken PNG
-            message = f"path must be a whole image file, but is {str(path)!r}: {error}. Copy or download it again."
+            message = f"path must be a PNG, JPEG or DICOM file, but is {str(path)!r}: {error}."
             raise ValueError(message) from error
-        # Pillow has turned a TIFF when it has read its pixels.
-        left = image_orientation(image) if image.format == "TIFF" else orientation
-    return np.ascontiguousarray(turn_image(gray, left), dtype=np.float32), orientation
+    orientation = image_orientation(image)
+    try:
+        if image.format == "TIFF" and orientation != 1:
+            image.close()
+            image = _as_stored(path)
+        with image:
+            gray = _gray(image, path, orientation)
+    except ValueError as error:
+        if str(error).startswith("path must be"):
+            raise
+        raise ValueError(f"path must be an image of gray or color, but is {str(path)!r}: {error}.") from error
+    except (OSError, SyntaxError, struct.error) as error:  # Pillow raises SyntaxError for a broken PNG
+        message = f"path must be a whole image file, but is {str(path)!r}: {error}. Copy or download it again."
+        raise ValueError(message) from error
+    return np.ascontiguousarray(turn_image(gray, orientation), dtype=np.float32), orientation

@@ -52,12 +52,16 @@ def _file_affine(path: Path, stored_size: tuple[int, int]) -> np.ndarray:
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
     lps = np.eye(4)
+    warns = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.SetGlobalWarningDisplay(False)  # of the pixels, which are not read
     try:
         reader.ReadImageInformation()
         size, axes = reader.GetSize(), reader.GetDimension()
         known = axes in (2, 3) and tuple(size[:2]) == stored_size[::-1]
     except RuntimeError:
         known = False
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(warns)
     if known:
         direction = np.reshape(reader.GetDirection(), (axes, axes))
         lps[:axes, :axes] = direction * reader.GetSpacing()
