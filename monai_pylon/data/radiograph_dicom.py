@@ -18,7 +18,11 @@ __all__ = ["DicomRadiograph", "luminance", "read_dicom_radiograph", "stored_pixe
 #: Most pixels of a radiograph; the largest detectors have 25 million.
 _MOST_PIXELS = 180_000_000
 _DECODING_ERRORS = (AttributeError, RuntimeError, ValueError, NotImplementedError)
-_RESCALE = ("RescaleSlope", "RescaleIntercept", "RescaleType", "ModalityLUTSequence", "SpacingBetweenSlices")
+#: Fields that a decoder needs; it could apply a rescale or refuse a file for another one.
+_PIXEL_FIELDS = (
+    *("SOPClassUID", "SOPInstanceUID", "Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation"),
+    *("PlanarConfiguration", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "PixelData"),
+)
 #: Weights of red, green and blue (ITU-R BT.601), those of Pillow.
 _LUMINANCE = np.array([0.299, 0.587, 0.114])
 
@@ -90,9 +94,9 @@ def _decoded_by_itk(data: Any) -> np.ndarray:
     sitk, pydicom = optional_import("SimpleITK")[0], optional_import("pydicom")[0]
     plain = pydicom.dataset.Dataset()
     plain.file_meta = data.file_meta
-    for element in data:
-        if element.keyword not in _RESCALE:
-            plain.add(element)
+    for keyword in _PIXEL_FIELDS:
+        if keyword in data:
+            plain.add(data[keyword])
     if _number(data, "SamplesPerPixel", 1) == 1:
         # ITK would invert MONOCHROME1, and apply a palette. A new element: the copy shares its elements with the file.
         plain.add_new("PhotometricInterpretation", "CS", "MONOCHROME2")

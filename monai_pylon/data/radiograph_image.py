@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from monai.utils import optional_import
-from PIL import Image
+from PIL import Image, ImageFile
 
 from monai_pylon.data.radiograph_dicom import luminance
 from monai_pylon.data.radiograph_gray import full_range, scale_of_depth
@@ -25,7 +25,7 @@ _PHOTOMETRIC = 262
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
 
-def open_image(path: str | PathLike[str]) -> Image.Image:
+def open_image(path: str | PathLike[str]) -> ImageFile.ImageFile:
     """Open an image file without reading its pixels.
 
     Args:
@@ -100,11 +100,11 @@ def radiograph_size(path: str | PathLike[str]) -> tuple[int, int]:
     with open_image(path) as image:
         width, height = image.size
         if image.format == "TIFF":  # some versions of Pillow have turned the size already
-            width, height = image.tag_v2[256], image.tag_v2[257]  # type: ignore[attr-defined]
+            width, height = image.tag_v2[256], image.tag_v2[257]
         return (width, height) if image_orientation(image) in _TRANSPOSED else (height, width)
 
 
-def _as_stored(path: Path) -> Image.Image:
+def _as_stored(path: Path) -> ImageFile.ImageFile:
     """Open a TIFF with its orientation set to 1: Pillow 13 scrambles uncompressed ones that are turned by a quarter."""
     content = bytearray(path.read_bytes())
     order = "<" if content[:2] == b"II" else ">"
@@ -139,7 +139,7 @@ def _float_gray(values: np.ndarray, path: Path) -> np.ndarray:
     return _integer_gray(values, path)
 
 
-def _deep_color(image: Image.Image, path: Path, orientation: int) -> np.ndarray:
+def _deep_color(image: ImageFile.ImageFile, path: Path, orientation: int) -> np.ndarray:
     """Return the luminance of 16-bit color, which Pillow reduces to the upper 8 bits, as whole numbers."""
     mode = str(image.tile[0][3])
     if mode == "LA;16B":  # the four bytes of a pixel: two for gray, two for alpha
@@ -168,7 +168,7 @@ def _read_with_tifffile(path: Path) -> np.ndarray:
     return 1 - gray if white_is_zero else gray
 
 
-def _gray(image: Image.Image, path: Path, orientation: int) -> np.ndarray:
+def _gray(image: ImageFile.ImageFile, path: Path, orientation: int) -> np.ndarray:
     """Return the gray values of an open image, 0 to 1, as they are stored."""
     frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
     check(frames == 1, "path", "an image file with one page", f"{path} with {frames}", "Save one page as a file.")
