@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -13,6 +14,7 @@ from monai_pylon.utils.image_orientation import orientation_number
 
 __all__ = ["DisplayTurn", "display_turn", "other_than_frontal_chest"]
 
+_LOGGER = logging.getLogger(__name__)
 #: Modalities of radiographs: those of DICOM, and of digitized radiographs.
 _MODALITIES = {"CR", "DX", "DR", "RG", "OT", "HC", "SC"}
 #: Names of SOP classes that are no radiographs of the chest.
@@ -108,6 +110,8 @@ def display_turn(data: Any) -> DisplayTurn:
     """
     letters = _letters(data)
     if letters is None:
+        if getattr(data, "PatientOrientation", None):
+            _LOGGER.warning("PatientOrientation of a radiograph is %s: its sides are unknown.", data.PatientOrientation)
         return DisplayTurn(1, "")
     across, down = letters
     # The head goes to the top; in an axial image the front.

@@ -47,7 +47,7 @@ FILE_AFFINE = "file_affine"
 
 
 def _file_affine(path: Path, stored_size: tuple[int, int]) -> np.ndarray:
-    """Return the geometry of a file as ITK reads it; pixels of 1 mm if ITK cannot read it."""
+    """Return the geometry of a file as ITK reads it; pixels of 1 mm if ITK cannot read it or it is degenerate."""
     sitk, _ = optional_import("SimpleITK")
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
@@ -66,6 +66,8 @@ def _file_affine(path: Path, stored_size: tuple[int, int]) -> np.ndarray:
         direction = np.reshape(reader.GetDirection(), (axes, axes))
         lps[:axes, :axes] = direction * reader.GetSpacing()
         lps[:axes, 3] = reader.GetOrigin()
+    if not (np.isfinite(lps).all() and np.linalg.det(lps)):
+        lps = np.eye(4)
     return np.diag([-1.0, -1.0, 1.0, 1.0]) @ lps
 
 
