@@ -22,6 +22,8 @@ _SAMPLES, _FEWEST_VALUES = 10000, 16
 class LookupTable:
     """Lookup table of a DICOM file (Modality LUT, VOI LUT or Presentation LUT).
 
+    Called with values (...), it returns their entries (...).
+
     Args:
         item: Item of the sequence, with LUTDescriptor and LUTData.
         signed: Whether the values that it maps can be negative.
