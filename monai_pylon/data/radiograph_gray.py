@@ -17,6 +17,8 @@ _LOGGER = logging.getLogger(__name__)
 _MOST_CLIPPED, _LEAST_CONTRAST = 0.99, 1 / 64
 #: Values that are sampled, and different ones among them, to tell a radiograph from a drawing of a few values.
 _SAMPLES, _FEWEST_VALUES = 10000, 16
+#: Steps of the range in which empty parts are looked for.
+_BINS = 256
 
 
 class LookupTable:
@@ -81,32 +83,37 @@ def scale_of_depth(largest: float) -> int:
 
 
 def full_range(values: np.ndarray) -> tuple[float, float]:
-    """Return lowest and highest value of an image, apart from a marker or border of a value far beyond all others.
+    """Return lowest and highest value of an image, apart from a marker or border far beyond all other values.
 
-    A single value at an end is left out if it is farther from the next value than that is from the other end.
+    If more than half of the range is empty, only the side with more different values counts.
 
     Args:
-        values: Values (...), not empty.
+        values: Finite values (...), not empty.
 
     Returns:
         Lowest and highest value.
 
     Example:
-        >>> full_range(np.array([*range(100), 4095]))
+        >>> full_range(np.array([*range(100), 4094, 4095]))
         (0.0, 99.0)
         >>> full_range(np.array([0, 4095]))
         (0.0, 4095.0)
     """
     low, high = float(values.min()), float(values.max())
-    sample = np.unique(values.reshape(-1)[:: max(1, values.size // _SAMPLES)])
-    if len(sample) < _FEWEST_VALUES:
+    if low == high:
         return low, high
-    below, above = float(values[values < high].max()), float(values[values > low].min())
-    if high - below > below - low:
-        return low, below
-    if above - low > high - above:
-        return above, high
-    return low, high
+    bins = np.bincount(((values.reshape(-1) - low) * (_BINS / (high - low))).astype(np.int64))
+    used = np.flatnonzero(bins)
+    gaps = np.diff(used)
+    widest = int(gaps.argmax())
+    if gaps[widest] <= _BINS / 2:
+        return low, high
+    middle = low + (used[widest] + gaps[widest] / 2) * (high - low) / _BINS
+    sides = [values[values < middle], values[values > middle]]
+    different = [len(np.unique(side[:: max(1, side.size // _SAMPLES)])) for side in sides]
+    if max(different) < _FEWEST_VALUES:
+        return low, high
+    return full_range(sides[int(np.argmax(different))])
 
 
 def _window(values: np.ndarray, center: float, width: float, function: str) -> np.ndarray:
@@ -138,7 +145,11 @@ def _views(values: np.ndarray, data: Any) -> Iterator[np.ndarray | str]:
         except (ValueError, TypeError) as error:
             yield str(error)
     function = str(getattr(data, "VOILUTFunction", None) or "LINEAR").upper()
-    centers, widths = (_numbers(getattr(data, name, None)) for name in ("WindowCenter", "WindowWidth"))
+    try:
+        centers, widths = (_numbers(getattr(data, name, None)) for name in ("WindowCenter", "WindowWidth"))
+    except (ValueError, TypeError) as error:  # pydicom converts the text of the file when it is asked for
+        yield f"WindowCenter or WindowWidth is no number: {error}"
+        return
     for center, width in zip(centers, widths, strict=False):
         try:
             yield _window(values, float(center), float(width), function)

@@ -78,9 +78,9 @@ def read_radiograph(path: str | PathLike[str], frontal_chest_only: bool = True) 
     the bit depth in use, so that every depth gives the same brightness. The EXIF orientation is applied.
 
     DICOM goes through its Modality LUT, its first usable VOI LUT or window, and its Presentation LUT; MONOCHROME1 is
-    inverted, so that bone is bright. Without a usable window the full range is shown, apart from a single marker value
-    far beyond all others. Padding (PixelPaddingValue) is black and does not change the range. A file whose header says
-    that it is no frontal chest radiograph is refused. An image that PatientOrientation describes is turned to the
+    inverted, so that bone is bright. Without a usable window the full range is shown, apart from a marker or border
+    far beyond all other values. Padding (PixelPaddingValue) is black and does not change the range. A file whose header
+    says that it is no frontal chest radiograph is refused. An image that PatientOrientation describes is turned to the
     standard display: the patient's right on the left, the head at the top.
 
     Args:

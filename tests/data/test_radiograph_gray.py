@@ -106,11 +106,13 @@ def test_depth_is_the_smallest_that_holds_the_value() -> None:
     assert {value: scale_of_depth(value) for value in pairs} == pairs
 
 
-def test_range_leaves_out_one_value_far_beyond_the_others() -> None:
+def test_range_leaves_out_values_far_beyond_the_others() -> None:
     values = np.arange(100, 300.0)
     assert full_range(values) == (100, 299)
-    assert full_range(np.append(values, [65535] * 30)) == (100, 299)
+    assert full_range(np.append(values, [65535] * 300)) == (100, 299), "a border larger than the image"
     assert full_range(np.append(values, [-2000] * 30)) == (100, 299)
+    assert full_range(np.append(values, [65000, 65100, 65535])) == (100, 299), "a marker with soft edges"
+    assert full_range(np.append(values, [-2000, 65535])) == (100, 299), "one at each end"
     assert full_range(np.append(values, [400])) == (100, 400), "nearer than the values are wide"
     assert full_range(np.array([0, 1, 4095])) == (0, 4095), "a drawing of few values"
     assert full_range(np.array([7, 7])) == (7, 7)
