@@ -73,9 +73,23 @@ def _number(data: Any, keyword: str, default: int | None = None) -> int:
     return int(value)
 
 
+def _decimal(data: Any, keyword: str, default: float) -> float:
+    """Return a finite decimal number of the header, or raise an error that names its keyword."""
+    try:
+        value = getattr(data, keyword, None)
+        number = default if value is None or value == "" else float(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{keyword} must be a number ({error}). Correct the header") from error
+    if not math.isfinite(number):
+        raise ValueError(f"{keyword} must be finite, but is {number}. Correct the header")
+    return number
+
+
 def _check_pixels(data: Any) -> None:
     """Check the fields that describe the pixels, before anything is allocated."""
     if "PixelData" not in data:
+        if not {"SOPClassUID", "Modality", "Rows"} & set(data.dir()):
+            raise ValueError("it holds no DICOM fields. Give it the ending of its format, or copy or download it again")
         uid = getattr(data, "SOPClassUID", None)
         kind = "" if uid is None else f" (SOPClassUID: {uid.name})"
         raise ValueError(f"PixelData is missing{kind}. Leave it out, or copy or download it again")
@@ -125,7 +139,7 @@ def stored_pixels(data: Any) -> np.ndarray:
         >>> stored_pixels(pydicom.Dataset())
         Traceback (most recent call last):
         ...
-        ValueError: PixelData is missing. Leave it out, or copy or download it again
+        ValueError: it holds no DICOM fields. Give it the ending of its format, or copy or download it again
     """
     pydicom, _ = optional_import("pydicom")
     _check_pixels(data)
@@ -214,10 +228,7 @@ def _gray(data: Any) -> np.ndarray:
     if tables:
         values = LookupTable(tables[0], signed)(stored).astype(np.float64)
     else:
-        slope, intercept = (getattr(data, name, None) for name in ("RescaleSlope", "RescaleIntercept"))
-        slope, intercept = float(1 if slope in (None, "", 0) else slope), float(intercept or 0)
-        if not (math.isfinite(slope) and math.isfinite(intercept)):
-            raise ValueError(f"RescaleSlope and RescaleIntercept must be finite, but are {slope} and {intercept}")
+        slope, intercept = _decimal(data, "RescaleSlope", 1) or 1, _decimal(data, "RescaleIntercept", 0)
         values = stored * slope + intercept
     gray = voi_gray(values, data, padded)
     presentation = getattr(data, "PresentationLUTSequence", None)

@@ -20,8 +20,10 @@ __all__ = ["image_orientation", "open_image", "radiograph_size", "read_image_rad
 
 #: EXIF tag of the orientation, and its values that exchange rows and columns.
 _ORIENTATION, _TRANSPOSED = 0x0112, (5, 6, 7, 8)
-#: TIFF tag of the photometric interpretation; 0 means that white is 0.
-_PHOTOMETRIC = 262
+#: TIFF tags of the photometric interpretation (0 means that white is 0) and of the bits of each channel.
+_PHOTOMETRIC, _BITS = 262, 258
+#: First bytes of TIFF files, and of those with offsets of 64 bits.
+_TIFF, _BIG_TIFF = (b"II*\0", b"MM\0*"), (b"II+\0", b"MM\0+")
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
 
 
@@ -108,9 +110,6 @@ def _as_stored(path: Path) -> ImageFile.ImageFile:
     """Open a TIFF with its orientation set to 1: Pillow 13 scrambles uncompressed ones that are turned by a quarter."""
     content = bytearray(path.read_bytes())
     order = "<" if content[:2] == b"II" else ">"
-    check(
-        content[2:4] in (b"*\0", b"\0*"), "path", "a TIFF that is not turned, or no BigTIFF", str(path), "Convert it."
-    )
     (start,) = struct.unpack_from(order + "I", content, 4)
     (count,) = struct.unpack_from(order + "H", content, start)
     for entry in range(start + 2, start + 2 + 12 * count, 12):
@@ -139,41 +138,63 @@ def _float_gray(values: np.ndarray, path: Path) -> np.ndarray:
     return _integer_gray(values, path)
 
 
-def _deep_color(image: ImageFile.ImageFile, path: Path, orientation: int) -> np.ndarray:
-    """Return the luminance of 16-bit color, which Pillow reduces to the upper 8 bits, as whole numbers."""
-    mode = str(image.tile[0][3])
-    if mode == "LA;16B":  # the four bytes of a pixel: two for gray, two for alpha
+def _is_deep_color(image: ImageFile.ImageFile) -> bool:
+    """Return whether an image is color, or has alpha, of 16 bits, which Pillow reduces to the upper 8 bits."""
+    if image.mode.startswith("I") or image.mode == "F":
+        return False
+    if image.format == "TIFF":
+        return max(image.tag_v2.get(_BITS, (1,))) > 8  # type: ignore[attr-defined]
+    return bool(image.tile) and ";16" in str(image.tile[0][3])
+
+
+def _deep_png(image: ImageFile.ImageFile, path: Path) -> np.ndarray:
+    """Return the luminance of a PNG in 16-bit color as whole numbers."""
+    if image.tile[0][3] == "LA;16B":  # the four bytes of a pixel: two for gray, two for alpha
         image.tile = [(*image.tile[0][:3], "RGBA")]  # type: ignore[list-item]
         image.load()
         pixels = np.asarray(image).astype(np.int64)
         return pixels[..., 0] * 256 + pixels[..., 1]
-    readable = image.mode in ("RGB", "RGBA") and (image.format == "PNG" or orientation == 1)
-    check(readable, "path", "a 16-bit image in gray, RGB or RGBA, not turned", f"{path} ({mode})", "Convert it.")
     image.load()  # finds truncated files
     sitk, _ = optional_import("SimpleITK")
     return np.rint(luminance(sitk.GetArrayFromImage(sitk.ReadImage(str(path))).astype(np.float64)))
 
 
-def _read_with_tifffile(path: Path) -> np.ndarray:
-    """Read a gray TIFF that Pillow cannot, such as one of 64-bit numbers; an array (H, W) of gray values, 0 to 1."""
+def _tiff(path: Path) -> tuple[np.ndarray, int]:
+    """Read a TIFF that Pillow cannot: (H, W), 0 to 1, as it is stored, and the EXIF number of its orientation."""
     tifffile, _ = optional_import("tifffile")
-    with tifffile.TiffFile(path) as file:
-        page, pages = file.pages[0], len(file.pages)
-        values, white_is_zero = page.asarray(), page.photometric == 0
-        turned = page.tags.valueof(_ORIENTATION, default=1) != 1
-    plain = pages == 1 and values.ndim == 2 and not turned and page.photometric in (0, 1)
-    check(plain, "path", "a gray TIFF with one page, not turned", str(path), "Convert it to PNG.")
+    try:
+        with tifffile.TiffFile(path) as file:
+            pages, page = len(file.pages), file.pages[0]
+            kind, axes, values = int(page.photometric), page.axes, page.asarray()
+            orientation = int(page.tags.valueof(_ORIENTATION, default=1))
+    except Exception as error:  # depends on where a file is truncated, and on its compression
+        message = f"path must be a PNG, JPEG or DICOM file, but is {str(path)!r}: {error}. Convert it to PNG."
+        raise ValueError(message) from error
+    check(pages == 1, "path", "a TIFF with one page", f"{path} with {pages}", "Save one page as a file.")
+    readable = kind in (0, 1, 2) and axes in ("YX", "YXS", "SYX")
+    check(readable, "path", "a TIFF in gray or RGB", f"{path} ({page.photometric.name})", "Convert it to gray.")
+    values = np.moveaxis(values, 0, -1) if axes == "SYX" else values
+    whole = values.dtype.kind != "f"
     values = values.astype(np.float64)
-    gray = _float_gray(values, path) if page.dtype.kind == "f" else _integer_gray(values, path)
-    return 1 - gray if white_is_zero else gray
+    if kind == 2:
+        values = np.rint(luminance(values)) if whole else luminance(values)
+    elif values.ndim == 3:
+        values = values[..., 0]  # without alpha
+    gray = _integer_gray(values, path) if whole else _float_gray(values, path)
+    return (gray if kind else 1 - gray), orientation if orientation in range(1, 9) else 1
 
 
-def _gray(image: ImageFile.ImageFile, path: Path, orientation: int) -> np.ndarray:
+def _gray(image: ImageFile.ImageFile, path: Path) -> np.ndarray:
     """Return the gray values of an open image, 0 to 1, as they are stored."""
     frames = 1 if image.format in ("JPEG", "MPO") else getattr(image, "n_frames", 1)
     check(frames == 1, "path", "an image file with one page", f"{path} with {frames}", "Save one page as a file.")
-    if image.tile and ";16" in str(image.tile[0][3]) and not image.mode.startswith("I"):
-        return _integer_gray(_deep_color(image, path, orientation), path)
+    if _is_deep_color(image):
+        if image.format == "TIFF":
+            return _tiff(path)[0]
+        check(
+            image.format == "PNG", "path", "an image of 8 bits in color, or in gray", str(path), "Convert it to gray."
+        )
+        return _integer_gray(_deep_png(image, path), path)
     image.load()
     if image.mode == "F" or image.mode.startswith("I"):
         values = np.asarray(image)
@@ -182,6 +203,26 @@ def _gray(image: ImageFile.ImageFile, path: Path, orientation: int) -> np.ndarra
         white_is_zero = image.format == "TIFF" and image.tag_v2.get(_PHOTOMETRIC) == 0  # type: ignore[attr-defined]
         return 1 - gray if white_is_zero else gray
     return np.asarray(image.convert("L"), dtype=np.float32) / 255  # without alpha
+
+
+def _read(path: Path) -> tuple[np.ndarray, int]:
+    """Return the gray values of a file, (H, W) from 0 to 1, as they are stored, and the number of its orientation."""
+    try:
+        image = open_image(path)
+    except ValueError:
+        with path.open("rb") as file:
+            if file.read(4) not in (*_TIFF, *_BIG_TIFF):
+                raise
+        return _tiff(path)
+    with image:
+        orientation = image_orientation(image)
+        if image.format != "TIFF" or orientation == 1:
+            return _gray(image, path), orientation
+    with path.open("rb") as file:
+        if file.read(4) in _BIG_TIFF:
+            return _tiff(path)
+    with _as_stored(path) as image:
+        return _gray(image, path), orientation
 
 
 def read_image_radiograph(path: Path) -> tuple[np.ndarray, int]:
@@ -204,25 +245,9 @@ def read_image_radiograph(path: Path) -> tuple[np.ndarray, int]:
         FileNotFoundError: path must be a file that exists, but is 'missing.png'.
     """
     try:
-        image = open_image(path)
-    except ValueError:
-        with path.open("rb") as file:
-            if file.read(4) not in (b"II*\0", b"MM\0*"):
-                raise
-        try:
-            return _read_with_tifffile(path).astype(np.float32), 1
-        except Exception as error:  # depends on where a file is truncated
-            if str(error).startswith("path must be"):
-                raise
-            message = f"path must be a PNG, JPEG or DICOM file, but is {str(path)!r}: {error}."
-            raise ValueError(message) from error
-    orientation = image_orientation(image)
-    try:
-        if image.format == "TIFF" and orientation != 1:
-            image.close()
-            image = _as_stored(path)
-        with image:
-            gray = _gray(image, path, orientation)
+        gray, orientation = _read(path)
+    except FileNotFoundError:
+        raise
     except ValueError as error:
         if str(error).startswith("path must be"):
             raise

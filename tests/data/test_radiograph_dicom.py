@@ -8,6 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk  # noqa: N813 (as in its documentation)
+from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -208,7 +209,7 @@ def test_a_palette_in_lossless_jpeg_is_applied_once(tmp_path: Path) -> None:
         ({"Rows": 400}, "PixelData cannot be read .* Copy or download it again"),
         ({"Rows": None}, "Rows is missing"),
         ({"BitsStored": None}, "BitsStored is missing"),
-        ({"RescaleSlope": "1e999"}, "RescaleSlope and RescaleIntercept must be finite"),
+        ({"RescaleSlope": "1e999"}, "RescaleSlope must be finite, but is inf. Correct the header"),
     ],
 )
 def test_errors_name_the_field_and_the_remedy(tmp_path: Path, tags: dict, message: str) -> None:
@@ -217,6 +218,17 @@ def test_errors_name_the_field_and_the_remedy(tmp_path: Path, tags: dict, messag
         ValueError, match=rf"path must be a whole DICOM file of a radiograph, but is .*a.dcm.*{message}"
     ):
         read(path)
+
+
+def test_numbers_with_a_comma_and_other_formats_are_named(tmp_path: Path) -> None:
+    content = write_dicom(tmp_path / "a.dcm", TWELVE, RescaleSlope="1.00").read_bytes()
+    (tmp_path / "a.dcm").write_bytes(content.replace(b"1.00", b"1,00"))
+    with pytest.raises(ValueError, match="RescaleSlope must be a number"):
+        read(tmp_path / "a.dcm")
+    Image.fromarray(EIGHT).save(tmp_path / "b.png")
+    (tmp_path / "b.png").rename(tmp_path / "b.dcm")
+    with pytest.raises(ValueError, match=r"it holds no DICOM fields. Give it the ending of its format"):
+        read(tmp_path / "b.dcm")
 
 
 def test_objects_without_pixels_and_unknown_compressions_are_named(tmp_path: Path) -> None:

@@ -84,6 +84,24 @@ def test_numbers_in_tiff_files(tmp_path: Path, kind: type) -> None:
             read_image_radiograph(tmp_path / "a.tif")
 
 
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+@pytest.mark.parametrize("big", [False, True])
+def test_layouts_of_tiff_files(tmp_path: Path, orientation: int, big: bool) -> None:
+    """Channels in planes or together, with alpha, turned, with offsets of 64 bits."""
+    twelve, file = np.round(SCENE * 4095).astype(np.uint16), tmp_path / "a.tif"
+    options = {"bigtiff": big, "extratags": [(274, "H", 1, orientation, True)]}
+    for values, layout in (
+        (np.stack([twelve] * 3), {"photometric": "rgb", "planarconfig": "separate"}),
+        (np.stack([twelve] * 3, -1), {"photometric": "rgb"}),
+        (np.stack([twelve, twelve // 9], -1), {"photometric": "minisblack", "extrasamples": ["unassalpha"]}),
+        (np.stack([SCENE] * 3, -1), {"photometric": "rgb"}),
+        (SCENE, {}),
+    ):
+        tifffile.imwrite(file, values, **layout, **options)
+        check(file, turn_image(SCENE, orientation))
+        assert read_image_radiograph(file)[1] == orientation
+
+
 def test_palettes_are_applied(tmp_path: Path) -> None:
     image = Image.frombytes("P", EIGHT.shape[::-1], (255 - EIGHT).tobytes())
     image.putpalette([255 - step for step in range(256) for _ in range(3)])
@@ -146,7 +164,7 @@ def test_files_with_several_pages_are_refused(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"an image file with one page, but is .* with 2.*Save one page as a file"):
             read_image_radiograph(tmp_path / name)
     tifffile.imwrite(tmp_path / "b.tif", np.stack([SCENE, SCENE]))
-    with pytest.raises(ValueError, match="a gray TIFF with one page, not turned"):
+    with pytest.raises(ValueError, match=r"path must be a TIFF with one page, but is .*b.tif with 2"):
         read_image_radiograph(tmp_path / "b.tif")
 
 
@@ -158,7 +176,7 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         (tmp_path / "a.tif").write_bytes(content[:length])
         with pytest.raises(ValueError, match=r"path must be .*a.tif"):
             read_image_radiograph(tmp_path / "a.tif")
-    turned = np.stack([np.round(SCENE * 4095).astype(np.uint16)] * 3, -1)
-    tifffile.imwrite(tmp_path / "c.tif", turned, photometric="rgb", extratags=[(274, "H", 1, 6, True)])
-    with pytest.raises(ValueError, match=r"path must be a 16-bit image in gray, RGB or RGBA, not turned"):
+    inks = np.round(np.stack([1 - SCENE] * 4, -1) * 65535).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "c.tif", inks, photometric="separated")
+    with pytest.raises(ValueError, match=r"path must be a TIFF in gray or RGB, but is .*c.tif \(SEPARATED\)"):
         read_image_radiograph(tmp_path / "c.tif")
