@@ -73,6 +73,16 @@ def test_unusable_windows_leave_the_full_range_with_a_warning(
     assert reason in caplog.text
 
 
+@pytest.mark.parametrize(("center", "hot"), [(9000, 9100), (-9000, -9100)])
+def test_a_window_around_a_hot_pixel_shows_nothing(center: int, hot: int, caplog: pytest.LogCaptureFixture) -> None:
+    """All but one of 400 pixels lie beside the window: the picture would be black, or white."""
+    values = np.linspace(0, 4000, 400).reshape(20, 20)
+    values[3, 3] = hot
+    gray = voi_gray(values, dataset(WindowCenter=center, WindowWidth=1000), np.zeros(values.shape, bool))
+    assert 0.2 < np.median(gray) < 0.8
+    assert "shows none of the values" in caplog.text
+
+
 def test_the_first_usable_window_is_taken(caplog: pytest.LogCaptureFixture) -> None:
     data = dataset(WindowCenter=[90000, 1000, 0], WindowWidth=[1, 1200, 9])
     expected = voi_gray(VALUES, dataset(WindowCenter=1000, WindowWidth=1200), NOTHING)

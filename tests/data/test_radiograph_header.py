@@ -71,6 +71,8 @@ def test_frontal_chest_radiographs_are_accepted(tags: dict) -> None:
         ({"ViewPosition": "AP LLD"}, "ViewPosition is AP LLD"),
         ({"ViewPosition": "XTABLE LATERAL"}, "ViewPosition is XTABLE LATERAL"),
         ({"ViewCodeSequence": coded("399173006", "left lateral")}, "ViewCodeSequence is LEFT LATERAL"),
+        ({"ViewCodeSequence": coded("1", "AP oblique")}, "ViewCodeSequence is AP OBLIQUE"),
+        ({"ViewCodeSequence": coded("1", "tomogram")}, "ViewCodeSequence is TOMOGRAM"),
         ({"PatientOrientation": ["P", "F"]}, "PatientOrientation is P\\F, that of another view"),
         ({"PatientOrientation": ["L", "P"]}, "PatientOrientation is L\\P, that of another view"),
         ({"ImageLaterality": "R"}, "ImageLaterality is R, that of one side or of a lateral view"),
