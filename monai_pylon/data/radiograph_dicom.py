@@ -166,6 +166,8 @@ def stored_pixels(data: Any) -> np.ndarray:
                 f"PixelData cannot be decoded from {syntax.name} (TransferSyntaxUID): it is damaged, or this "
                 "compression is unknown. Copy or download it again, or decompress it, for example by gdcmconv --raw"
             ) from failed
+    finally:
+        data.BitsStored = stored
     if shift > 0 and pixels.ndim == 2:
         pixels = (pixels.astype(np.int64) >> shift) & (2**stored - 1)
         if _number(data, "PixelRepresentation", 0):
@@ -183,6 +185,8 @@ def _padding(data: Any, stored: np.ndarray) -> np.ndarray:
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
     # A padding value outside the range of the stored bits, such as 65535 in 12 bits, loses its upper bits too.
     first, last = sorted(end if low <= end <= high else (end - low) % 2**bits + low for end in ends)
+    if last - first != abs(ends[1] - ends[0]):
+        raise ValueError(f"PixelPaddingRangeLimit {ends[1]} does not fit BitsStored {bits}. Correct or remove it")
     return np.asarray((stored >= first) & (stored <= last))
 
 

@@ -158,6 +158,12 @@ def test_padding_beyond_the_stored_bits(tmp_path: Path) -> None:
     """65535 in 12 bits is decoded as 4095."""
     stored = np.where(PADDED, 65535, np.minimum(TWELVE, 4090))
     check(write_dicom(tmp_path / "a.dcm", stored, PixelPaddingValue=65535), INSIDE)
+    ranged = {"PixelPaddingValue": 60000, "PixelPaddingRangeLimit": 65535}  # as 12 bits, most of the image
+    with pytest.raises(ValueError, match="PixelPaddingRangeLimit 65535 does not fit BitsStored 12"):
+        read(write_dicom(tmp_path / "a.dcm", stored, **ranged))
+    shifted = np.where(PADDED, 4095, np.minimum(TWELVE, 4000)) << 4
+    path = write_dicom(tmp_path / "b.dcm", shifted, HighBit=15, PixelPaddingValue=4095)
+    check(path, INSIDE, atol=0.03)
 
 
 EIGHT = np.round(SCENE * 255).astype(np.uint8)
