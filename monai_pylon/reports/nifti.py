@@ -81,20 +81,27 @@ def save_label_nifti(path: str | PathLike[str], labels: np.ndarray, affine: np.n
 
 
 def save_radiograph_nifti(
-    path: str | PathLike[str], heatmap: np.ndarray, spacing: tuple[float, float] | None = None
+    path: str | PathLike[str],
+    heatmap: np.ndarray,
+    spacing: tuple[float, float] | None = None,
+    affine: np.ndarray | None = None,
 ) -> None:
     """Save a heatmap of a radiograph atomically, as a volume with one slice.
 
-    The first axis of the file runs along the columns of the radiograph, the second down the rows. Without a spacing a
-    pixel has the size 1 without unit, so that viewers overlay the file on the radiograph's PNG or JPEG file.
+    The first axis of the file runs along the columns of the radiograph, the second down the rows. With the geometry of
+    the radiograph's file the map lies over it in every viewer. Without, and without a spacing, a pixel has the size 1
+    without unit, so that viewers overlay the map on a PNG or JPEG file.
 
     Args:
         path: Path of the file, ending in ``.nii`` or ``.nii.gz``.
-        heatmap: Signed map (H, W).
-        spacing: Distance between rows and between columns in mm, in DICOM's order.
+        heatmap: Signed map (H, W), on the grid of the radiograph's file: not turned.
+        spacing: Distance between rows and between columns in mm, in DICOM's order. Not used with an affine.
+        affine: Geometry of the radiograph's file, a matrix (4, 4) from (column, row, 0, 1) to RAS mm, such as the
+            metadata ``file_affine`` of `read_radiograph`.
 
     Raises:
-        ValueError: If the map is not 2D, the path has another ending, or a spacing is not positive.
+        ValueError: If the map is not 2D, the path has another ending, a spacing is not positive, or the affine is
+            invalid.
 
     Example:
         >>> import tempfile, pathlib
@@ -108,9 +115,9 @@ def save_radiograph_nifti(
     rows, columns = (1.0, 1.0) if spacing is None else spacing
     check(rows > 0 and columns > 0, "spacing", "positive", spacing)
     # Viewers take the x and y axis of an image file to run to the patient's left and back: negative in RAS.
-    affine = np.diag([-columns, -rows, 1.0, 1.0])
+    matrix = np.diag([-columns, -rows, 1.0, 1.0]) if affine is None else check_affine(affine)
     image = np.ascontiguousarray(heatmap.T[..., None], dtype=np.float32)
-    _save(path, image, affine, None if spacing is None else "mm")
+    _save(path, image, matrix, None if spacing is None and affine is None else "mm")
 
 
 def save_map_nifti(path: str | PathLike[str], map: np.ndarray, affine: np.ndarray, description: str = "") -> None:

@@ -22,7 +22,8 @@ _INCHES = 3.6
 _MAX_PIXELS = 768
 _NOTE = (
     "Color: each map divided by its own maximum. Even an unlikely finding has a bright spot, so read the probability. "
-    "Line: half of the maximum. +: the peak. Box: drawn by a reader. For research, not for diagnosis."
+    "Line: half of the maximum. +: the peak. Box: drawn by a reader. R, L: the patient's sides, as the file says. "
+    "For research, not for diagnosis."
 )
 
 
@@ -36,6 +37,8 @@ class RadiographFindingMap(NamedTuple):
         boxes: Readers' boxes (K, 4) as [x1, y1, x2, y2] in pixels of the radiograph; K may be 0.
         radiograph: Image (H, W), 0 to 1; None if all findings share one radiograph.
         title: Further text for the panel's title.
+        sides: Letters of the patient's sides at the left and the right edge of the radiograph, such as "RL". Empty if
+            unknown.
 
     Example:
         >>> RadiographFindingMap("Mass", 0.7, np.zeros((8, 8)), np.zeros((0, 4))).name
@@ -48,9 +51,23 @@ class RadiographFindingMap(NamedTuple):
     boxes: np.ndarray
     radiograph: np.ndarray | None = None
     title: str = ""
+    sides: str = ""
 
 
-def _draw(axes: Any, radiograph: np.ndarray, finding: RadiographFindingMap | None, boxes: np.ndarray) -> None:
+def _draw_sides(axes: Any, sides: str) -> None:
+    """Draw the letters of the patient's sides at the edges, or that they are unknown."""
+    box = {"facecolor": BACKGROUND, "alpha": 0.6, "edgecolor": "none", "pad": 1.5}
+    style = {"transform": axes.transAxes, "color": TEXT, "va": "top", "bbox": box}
+    if not sides:
+        axes.text(0.02, 0.98, "side unknown", fontsize=8, **style)
+        return
+    for x, letter, edge in ((0.02, sides[0], "left"), (0.98, sides[1], "right")):
+        axes.text(x, 0.98, letter, fontsize=12, fontweight="bold", ha=edge, **style)
+
+
+def _draw(
+    axes: Any, radiograph: np.ndarray, finding: RadiographFindingMap | None, boxes: np.ndarray, sides: str
+) -> None:
     """Draw a radiograph with boxes into axes in pixel coordinates, with a finding also its heatmap and peak."""
     rows, columns = radiograph.shape
     step = max(1, math.ceil(max(rows, columns) / _MAX_PIXELS))
@@ -74,6 +91,12 @@ def _draw(axes: Any, radiograph: np.ndarray, finding: RadiographFindingMap | Non
     axes.set_xlim(-0.5, columns - 0.5)
     axes.set_ylim(rows - 0.5, -0.5)
     axes.set_axis_off()
+    _draw_sides(axes, sides)
+
+
+def _check_sides(sides: str) -> None:
+    """Raise an error unless sides are two letters or none."""
+    check(sides == "" or (len(sides) == 2 and sides.isupper()), "sides", 'two letters such as "RL", or empty', sides)
 
 
 def _page(rows: int, columns: int, aspect: float, title: str) -> tuple[Any, Any]:
@@ -96,19 +119,23 @@ def _page(rows: int, columns: int, aspect: float, title: str) -> tuple[Any, Any]
     return figure, grid
 
 
-def radiograph_overlay_figure(radiograph: np.ndarray, findings: Sequence[RadiographFindingMap], title: str = "") -> Any:
+def radiograph_overlay_figure(
+    radiograph: np.ndarray, findings: Sequence[RadiographFindingMap], title: str = "", sides: str = ""
+) -> Any:
     """Draw a radiograph with all boxes, and beside it each finding with heatmap, peak and boxes.
 
     Args:
         radiograph: Image (H, W), 0 to 1.
         findings: Findings in the order of the panels, each with a map (H, W).
         title: Name of the radiograph.
+        sides: Letters of the patient's sides at the left and the right edge, such as "RL". Without them the picture
+            says "side unknown".
 
     Returns:
         A `matplotlib.figure.Figure`; no window is opened.
 
     Raises:
-        ValueError: If the radiograph is not 2D, or a map is not on its grid.
+        ValueError: If the radiograph is not 2D, a map is not on its grid, or the sides are not two letters.
 
     Example:
         >>> found = RadiographFindingMap("Mass", 0.7, np.eye(64), np.array([[10, 10, 30, 30]]))
@@ -116,6 +143,7 @@ def radiograph_overlay_figure(radiograph: np.ndarray, findings: Sequence[Radiogr
         2
     """
     check(radiograph.ndim == 2, "radiograph", "of shape (H, W)", radiograph)
+    _check_sides(sides)
     for finding in findings:
         requirement = f"of the radiograph's shape {radiograph.shape}"
         fits = finding.heat.shape == radiograph.shape
@@ -127,7 +155,7 @@ def radiograph_overlay_figure(radiograph: np.ndarray, findings: Sequence[Radiogr
     panels += [(f, f.boxes, f"{f.name}  {f.probability:.2f}{f.title and '  '}{f.title}") for f in findings]
     for column, (shown, panel_boxes, caption) in enumerate(panels):
         axes = figure.add_subplot(grid[0, column])
-        _draw(axes, radiograph, shown, panel_boxes)
+        _draw(axes, radiograph, shown, panel_boxes, sides)
         axes.set_title(caption, color=TEXT if shown else FAINT, fontsize=11, pad=5)
     return figure
 
@@ -144,7 +172,7 @@ def radiograph_page_figure(findings: Sequence[RadiographFindingMap], columns: in
         A `matplotlib.figure.Figure`; no window is opened.
 
     Raises:
-        ValueError: If there is no finding, or a finding has no radiograph.
+        ValueError: If there is no finding, or a finding has no radiograph or sides that are not two letters.
 
     Example:
         >>> found = RadiographFindingMap("Mass", 0.7, np.eye(64), np.zeros((0, 4)), radiograph=np.zeros((64, 64)))
@@ -156,11 +184,13 @@ def radiograph_page_figure(findings: Sequence[RadiographFindingMap], columns: in
     if len(radiographs) < len(findings):
         missing = next(finding.name for finding in findings if finding.radiograph is None)
         raise ValueError(f"The finding {missing!r} has no radiograph. Give each finding its own radiograph.")
+    for finding in findings:
+        _check_sides(finding.sides)
     columns = min(columns, len(findings))
     aspect = max(radiograph.shape[0] / radiograph.shape[1] for radiograph in radiographs)
     figure, grid = _page(math.ceil(len(findings) / columns), columns, aspect, title)
     for number, (radiograph, finding) in enumerate(zip(radiographs, findings, strict=True)):
         axes = figure.add_subplot(grid[number // columns, number % columns])
-        _draw(axes, radiograph, finding, finding.boxes)
+        _draw(axes, radiograph, finding, finding.boxes, finding.sides)
         axes.set_title(f"{finding.name}  {finding.probability:.2f}\n{finding.title}", color=TEXT, fontsize=10, pad=4)
     return figure

@@ -14,6 +14,7 @@ from monai_pylon.reports.heatmap import Peak, heatmap_on_image, heatmap_peak
 from monai_pylon.reports.nifti import save_radiograph_nifti
 from monai_pylon.reports.radiograph_figure import RadiographFindingMap, radiograph_overlay_figure
 from monai_pylon.utils import check
+from monai_pylon.utils.image_orientation import unturn_image
 
 __all__ = ["save_radiograph_files"]
 
@@ -26,6 +27,9 @@ def save_radiograph_files(
     num_maps: int = 0,
     overlay: bool = True,
     spacing: tuple[float, float] | None = None,
+    affine: np.ndarray | None = None,
+    orientation: int = 1,
+    sides: str = "",
 ) -> tuple[list[str], list[Peak]]:
     """Save the heatmaps of findings as NIfTI, and a picture of the radiograph with all findings.
 
@@ -35,9 +39,13 @@ def save_radiograph_files(
         radiograph: Image (H, W), 0 to 1.
         findings: Findings with their heatmap logits (h, w) as `heat`, on the network's grid.
         num_maps: Number of findings, the first ones, to save as ``<name>_<finding>.nii.gz``: signed logits on the
-            radiograph's grid.
+            grid of the radiograph's file.
         overlay: Whether to draw the picture, ``<name>_overlay.png``.
         spacing: Millimeters between rows and between columns, for the NIfTI files. None if unknown.
+        affine: Geometry of the radiograph's file instead of the spacing, see
+            :func:`~monai_pylon.reports.save_radiograph_nifti`.
+        orientation: EXIF number of the turn from the file to the radiograph, 1 to 8. The maps are turned back.
+        sides: Letters of the patient's sides at the left and right edge, for the picture. Empty if unknown.
 
     Returns:
         The names of the files, and the peak of each finding on the radiograph's grid.
@@ -60,9 +68,9 @@ def save_radiograph_files(
         if number < num_maps:
             files.append(f"{name}_{finding.name}.nii.gz")
             signed = heatmap_on_image(logits, radiograph.shape, probabilities=False)[0].numpy()
-            save_radiograph_nifti(Path(folder) / files[-1], signed, spacing)
+            save_radiograph_nifti(Path(folder) / files[-1], unturn_image(signed, orientation), spacing, affine)
         shown.append(finding._replace(heat=heatmap_on_image(logits, radiograph.shape)[0].numpy()))
     if overlay:
         files.append(f"{name}_overlay.png")
-        save_figure(Path(folder) / files[-1], radiograph_overlay_figure(radiograph, shown, name))
+        save_figure(Path(folder) / files[-1], radiograph_overlay_figure(radiograph, shown, name, sides))
     return files, [heatmap_peak(finding.heat) for finding in shown]

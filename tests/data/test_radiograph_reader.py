@@ -12,8 +12,11 @@ from monai.data import MetaTensor
 from PIL import Image
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
-from monai_pylon.data import PIXEL_SPACING, ReadRadiograph, ReadRadiographd, read_radiograph
-from monai_pylon.data.radiograph_reader import radiograph_size
+from monai_pylon.data import PIXEL_SPACING, ReadRadiograph, ReadRadiographd, phantom_radiograph, read_radiograph
+from monai_pylon.data.radiograph_image import radiograph_size
+from monai_pylon.data.radiograph_reader import FILE_AFFINE, ORIENTATION, SIDES
+from monai_pylon.transforms import FollowBoxes
+from monai_pylon.utils.image_orientation import unturn_image
 
 
 @pytest.fixture(scope="module")
@@ -211,16 +214,24 @@ def test_transforms_read_the_same(tmp_path: Path, grey: np.ndarray) -> None:
 
 
 def test_depth_is_that_of_the_largest_value(tmp_path: Path) -> None:
-    for largest, scale in ((4095, 4095), (4096, 65535), (65535, 65535)):
+    for largest, scale in ((200, 255), (1000, 1023), (4095, 4095), (4096, 8191), (16383, 16383), (65535, 65535)):
         values = np.full((8, 9), largest, np.uint16)
-        values[0, 0] = 100
+        values[0, 0] = 101
         Image.fromarray(values).save(tmp_path / "a.png")
         image = read_radiograph(tmp_path / "a.png")
-        assert float(image[0, 0, 0]) == pytest.approx(100 / scale)
+        assert float(image[0, 0, 0]) == pytest.approx(101 / scale)
         assert float(image.max()) == pytest.approx(largest / scale)
 
 
-@pytest.mark.parametrize(("value", "scale"), [(1.0, 1), (1.5, 4095), (70000.0, None), (-1.0, None)])
+def test_ambiguous_float_files_are_refused(tmp_path: Path) -> None:
+    """Numbers up to 1.5 are neither shares nor values of 8 bits; as those of 8 bits they would be black."""
+    values = np.full((8, 9), 1.5, np.float32)
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    with pytest.raises(ValueError, match=r"numbers from 0 to 1, or of 8 to 16 bits, but is .*a.tif up to 1.5"):
+        read_radiograph(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(("value", "scale"), [(1.0, 1), (3000.0, 4095), (70000.0, None), (-1.0, None)])
 def test_float_files_are_0_to_1_or_integers(tmp_path: Path, value: float, scale: int | None) -> None:
     values = np.full((8, 9), 0.5, np.float32)
     values[2, 3] = value
@@ -239,9 +250,10 @@ def test_size_is_that_of_the_image_in_every_orientation(tmp_path: Path, orientat
     exif = Image.Exif()
     exif[0x0112] = orientation
     Image.fromarray(np.zeros((4, 7), np.uint8)).save(tmp_path / "a.jpg", exif=exif)
-    assert radiograph_size(tmp_path / "a.jpg") == read_radiograph(tmp_path / "a.jpg").shape[1:]
-    Image.fromarray(np.zeros((4, 7), np.uint8)).save(tmp_path / "a.png", exif=exif)
-    assert radiograph_size(tmp_path / "a.png") == read_radiograph(tmp_path / "a.png").shape[1:] == (4, 7)
+    size = (7, 4) if orientation > 4 else (4, 7)
+    for name in ("a.jpg", "a.png", "a.tif"):
+        Image.fromarray(np.zeros((4, 7), np.uint8)).save(tmp_path / name, exif=exif)
+        assert radiograph_size(tmp_path / name) == read_radiograph(tmp_path / name).shape[1:] == size
 
 
 @pytest.mark.parametrize("spacing", [[0.1, 0], [-0.1, 0.1]])
@@ -277,3 +289,72 @@ def test_padding_is_black_and_leaves_the_brightness(tmp_path: Path, grey: np.nda
     np.testing.assert_allclose(image[:, 20:].numpy(), expected.numpy(), atol=5e-3)
     ranged = {"PixelPaddingValue": 4000, "PixelPaddingRangeLimit": 4095, **tags}
     np.testing.assert_array_equal(read_radiograph(write_dicom(tmp_path / "c.dcm", framed, **ranged))[0], image)
+
+
+#: PatientOrientation and the EXIF number of the turn to the standard display.
+TURNED = {("L", "F"): 1, ("R", "F"): 2, ("R", "H"): 3, ("L", "H"): 4, ("F", "L"): 5, ("F", "R"): 6, ("H", "R"): 7}
+
+
+@pytest.mark.parametrize("orientation", TURNED)
+def test_a_mirrored_or_turned_phantom_is_read_as_the_standard_one(tmp_path: Path, orientation: tuple) -> None:
+    """The phantom is in standard display: right on the left, and its boxes move with it."""
+    phantom = phantom_radiograph(5, size=96, findings=["Mass"])
+    gray = np.round(phantom.image[0] * 4095).astype(np.uint16)
+    number = TURNED[orientation]
+    stored = unturn_image(gray, number)
+    tags = {"PatientOrientation": list(orientation), "PixelSpacing": [0.2, 0.3]}
+    image = read_radiograph(write_dicom(tmp_path / "a.dcm", np.ascontiguousarray(stored), **tags))
+    expected = read_radiograph(write_dicom(tmp_path / "b.dcm", gray))
+    np.testing.assert_array_equal(image[0].numpy(), expected[0].numpy())
+    assert (image.meta[ORIENTATION], image.meta[SIDES]) == (number, "RL")
+    assert image.meta[PIXEL_SPACING] == ((0.3, 0.2) if number > 4 else (0.2, 0.3))
+    assert expected.meta[SIDES] == ""
+    mask = np.zeros((96, 96), bool)
+    x1, y1, x2, y2 = np.round(phantom.boxes[0, :4]).astype(int)
+    mask[y1:y2, x1:x2] = True
+    rows, columns = np.nonzero(unturn_image(mask, number))
+    in_file = np.array([[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1, 4]])
+    np.testing.assert_allclose(FollowBoxes()(in_file, image).numpy(), [[x1, y1, x2, y2, 4]])
+
+
+def test_geometry_is_that_of_itk(tmp_path: Path, grey: np.ndarray) -> None:
+    place = {"ImagePositionPatient": [3, -5, 7], "ImageOrientationPatient": [1, 0, 0, 0, 0, -1]}
+    files = [
+        write_dicom(tmp_path / "a.dcm", grey),
+        write_dicom(tmp_path / "b.dcm", grey, ImagerPixelSpacing=[0.2, 0.1], PatientOrientation=["F", "L"]),
+        write_dicom(tmp_path / "c.dcm", grey, ImagerPixelSpacing=[0.2, 0.1], PixelSpacing=[0.15, 0.17], **place),
+    ]
+    for name, options in (("d.png", {"dpi": (90, 90)}), ("e.jpg", {"dpi": (150, 75)}), ("f.tif", {"dpi": (150, 75)})):
+        Image.fromarray(grey).save(tmp_path / name, **options)
+        files.append(tmp_path / name)
+    for file in files:
+        itk, affine = sitk.ReadImage(str(file)), read_radiograph(file).meta[FILE_AFFINE]
+        for column, row in ((0, 0), (89, 0), (4, 69)):
+            index = (column, row, 0)[: itk.GetDimension()]
+            x, y, z = (*itk.TransformIndexToPhysicalPoint(index), 0)[:3]
+            np.testing.assert_allclose(affine @ [column, row, 0, 1], [-x, -y, z, 1], atol=1e-9, err_msg=file.name)
+    Image.fromarray(grey).save(tmp_path / "g.gif")  # ITK reads no GIF
+    np.testing.assert_array_equal(read_radiograph(tmp_path / "g.gif").meta[FILE_AFFINE], np.diag([-1, -1, 1, 1]))
+
+
+def test_other_images_are_read_if_asked_for(tmp_path: Path, grey: np.ndarray) -> None:
+    path = write_dicom(tmp_path / "a.dcm", grey.astype(np.uint16) * 16, Modality="CT")
+    for read in (read_radiograph, ReadRadiograph(), lambda file: ReadRadiographd("image")({"image": file})):
+        with pytest.raises(ValueError, match="Modality is CT"):
+            read(path)
+    image = read_radiograph(path, frontal_chest_only=False)
+    np.testing.assert_allclose(image[0].numpy(), grey / 255, atol=2e-4)
+    np.testing.assert_array_equal(ReadRadiograph(frontal_chest_only=False)(path), image)
+    item = ReadRadiographd("image", frontal_chest_only=False)({"image": path})
+    np.testing.assert_array_equal(item["image"], image)
+    with pytest.raises(TypeError, match="frontal_chest_only must be of type bool"):
+        read_radiograph(path, frontal_chest_only="no")
+
+
+@pytest.mark.real
+def test_real_radiographs_are_read_as_by_pillow(public_data: Path) -> None:
+    files = sorted((public_data / "nih_chestxray14" / "images").iterdir())[:40]
+    for file in files:
+        image = read_radiograph(file)
+        np.testing.assert_array_equal(image[0].numpy(), np.asarray(Image.open(file), dtype=np.float32) / 255)
+        assert (image.meta[ORIENTATION], image.meta[SIDES]) == (1, "")

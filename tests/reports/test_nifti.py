@@ -131,3 +131,14 @@ def test_rejects_wrong_radiograph_maps(tmp_path: Path) -> None:
             save_radiograph_nifti(tmp_path / "a.nii", np.zeros((2, 2)), spacing)
     with pytest.raises(ValueError, match=r"heatmap must be of shape \(H, W\)"):
         save_radiograph_nifti(tmp_path / "a.nii", np.zeros((2, 2, 2)))
+
+
+def test_radiograph_map_has_the_geometry_of_the_file(tmp_path: Path) -> None:
+    affine = np.array([[0, -0.2, 0, 3], [0, 0, 1, 4], [-0.1, 0, 0, 5], [0, 0, 0, 1.0]])
+    save_radiograph_nifti(tmp_path / "a.nii.gz", np.ones((2, 3)), spacing=(9, 9), affine=affine)
+    image = nibabel.load(tmp_path / "a.nii.gz")
+    np.testing.assert_allclose(image.affine, affine, atol=1e-6)
+    np.testing.assert_allclose(image.get_qform(), affine, atol=1e-6)
+    assert image.header.get_xyzt_units()[0] == "mm"
+    with pytest.raises(ValueError, match="affine"):
+        save_radiograph_nifti(tmp_path / "a.nii.gz", np.ones((2, 3)), affine=np.zeros((4, 4)))

@@ -95,3 +95,19 @@ def test_rejects_findings_that_do_not_fit() -> None:
         radiograph_page_figure([])
     with pytest.raises(ValueError, match="The finding 'Mass' has no radiograph"):
         radiograph_page_figure([finding()._replace(radiograph=None)])
+
+
+def test_sides_are_letters_at_the_edges_or_unknown() -> None:
+    for sides, expected in (
+        ("RL", [("R", "left", 0.02), ("L", "right", 0.98)]),
+        ("", [("side unknown", "left", 0.02)]),
+    ):
+        drawn = radiograph_overlay_figure(np.full((60, 90), 0.4), [finding()], "radiograph 1", sides)
+        page = radiograph_page_figure([finding()._replace(sides=sides)])
+        for axes in (*drawn.axes, *page.axes):
+            found = [(text.get_text(), text.get_ha(), text.get_position()[0]) for text in axes.texts]
+            assert found == expected
+    with pytest.raises(ValueError, match='sides must be two letters such as "RL", or empty'):
+        radiograph_overlay_figure(np.zeros((60, 90)), [], sides="right")
+    with pytest.raises(ValueError, match='sides must be two letters such as "RL", or empty'):
+        radiograph_page_figure([finding()._replace(sides="R")])

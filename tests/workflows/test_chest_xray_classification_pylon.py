@@ -254,6 +254,24 @@ def test_one_radiograph_in_any_format_has_one_result(trained: Path, tmp_path: Pa
         assert nibabel.load(map).shape == (edge, edge, 1)
 
 
+def test_images_that_are_no_frontal_chest_get_a_row_with_the_reason(trained: Path, tmp_path: Path) -> None:
+    folder, gray = tmp_path / "radiographs", np.arange(80 * 96).reshape(80, 96) // 2
+    folder.mkdir()
+    write_dicom(folder / "ct.dcm", gray, Modality="CT")
+    write_dicom(folder / "hand.dcm", gray, BodyPartExamined="HAND")
+    write_dicom(folder / "lateral.dcm", gray, ViewPosition="LATERAL")
+    write_dicom(folder / "mirrored.dcm", gray, BodyPartExamined="CHEST", PatientOrientation=["R", "F"])
+    summary = explain(trained, folder, tmp_path / "out", top=1).evaluator.summary
+    assert (summary.done, summary.failed) == (1, 3)
+    rows = {row["scan"]: row for row in read_rows(tmp_path / "out" / "probabilities.csv")}
+    assert "Modality is CT" in rows["ct"]["error"]
+    assert "BodyPartExamined is HAND" in rows["hand"]["error"]
+    assert "ViewPosition is LATERAL" in rows["lateral"]["error"]
+    assert (rows["mirrored"]["error"], rows["mirrored"]["sides"]) == ("", "RL")
+    summary = explain(trained, folder, tmp_path / "out", top=1, frontal_chest_only=False).evaluator.summary
+    assert (summary.done, summary.failed) == (4, 0)
+
+
 def test_a_radiographs_spacing_is_that_of_its_maps(trained: Path, tmp_path: Path) -> None:
     stored = np.arange(80 * 96).reshape(80, 96) // 2
     radiograph = write_dicom(tmp_path / "radiograph.dcm", stored, ImagerPixelSpacing=[0.2, 0.15])

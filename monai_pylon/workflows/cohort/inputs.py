@@ -41,8 +41,9 @@ def _scans_in(folder: Path, files: Sequence[Path]) -> Iterator[Path]:
 
 
 def _radiographs_in(folder: Path, files: Sequence[Path]) -> Iterator[Path]:
-    """Yield the images and DICOM files of a folder."""
-    yield from (file for file in files if _ending(file, _RADIOGRAPHS.suffixes) or is_dicom_file(file))
+    """Yield the images and DICOM files of a folder; an index of a CD (DICOMDIR) is none."""
+    images = (file for file in files if _ending(file, _RADIOGRAPHS.suffixes) or is_dicom_file(file))
+    yield from (file for file in images if file.name.upper() != "DICOMDIR")
 
 
 class _Kind(NamedTuple):
@@ -62,7 +63,9 @@ class _Kind(NamedTuple):
 
 
 _SCANS = _Kind("scan", VOLUME_SUFFIXES, "folders with DICOM files", _scans_in)
-_RADIOGRAPHS = _Kind("radiograph", (".png", ".jpg", ".jpeg", ".dcm"), "DICOM files", _radiographs_in)
+_RADIOGRAPHS = _Kind(
+    "radiograph", (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".gif", ".bmp", ".dcm"), "DICOM files", _radiographs_in
+)
 
 
 def _search(folder: Path, leave_out: Path | None, kind: _Kind) -> Iterator[Path]:
@@ -176,7 +179,7 @@ def list_radiographs(
     Args:
         source: One of the following. None gives an empty list.
 
-            - A PNG, JPEG or DICOM file.
+            - A PNG, JPEG, TIFF, GIF, BMP or DICOM file.
             - A folder with such files at any depth.
             - A JSON data list as for :func:`list_scans`. An item may have "boxes", a list of [x1, y1, x2, y2, class]
               in pixels of the file.

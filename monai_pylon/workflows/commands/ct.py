@@ -16,8 +16,6 @@ __all__ = ["ct"]
     context_settings=CONTEXT,
     epilog="Example: monai-pylon ct scans/ --output results --model models/model.pt",
 )
-    context_settings=CONTEXT, epilog="Example: monai-pylon ct scans/ --output results --model models/model.pt"
-)
 @classifier_options
 @one_line_errors
 def ct(**options: Any) -> int:

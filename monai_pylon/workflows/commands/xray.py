@@ -16,8 +16,6 @@ __all__ = ["xray"]
     context_settings=CONTEXT,
     epilog="Example: monai-pylon xray images/ --output results --model models/model.pt",
 )
-    context_settings=CONTEXT, epilog="Example: monai-pylon xray images/ --output results --model models/model.pt"
-)
 @classifier_options
 @one_line_errors
 def xray(**options: Any) -> int:

@@ -134,7 +134,7 @@ def _panels(
         for network, (probabilities, maps) in results.items():
             heat = heatmap_on_image(maps[index, [label]], gray.shape)[0].numpy()
             probability, name = float(probabilities[index, label]), CHEST_XRAY14_LABELS[label]
-            panels.append(RadiographFindingMap(name, probability, heat, label_boxes, gray, title=network))
+            panels.append(RadiographFindingMap(name, probability, heat, label_boxes, gray, network, sides="RL"))
     return panels
 
 

@@ -12,15 +12,20 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 from monai.transforms import Transform
+from monai.utils import MetaKeys, convert_to_numpy
 from torch import nn
 
-from monai_pylon.data import PIXEL_SPACING
+from monai_pylon.data.radiograph_reader import FILE_AFFINE, ORIENTATION, SIDES
 from monai_pylon.reports import RadiographFindingMap
 from monai_pylon.reports.radiograph_files import save_radiograph_files
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
+from monai_pylon.transforms.boxes import map_boxes
 from monai_pylon.utils import check, check_type
 
 __all__ = ["ExplainItem", "RadiographWriter"]
+
+#: Indices of rows, columns and the shift in a (4, 4) affine of pixels.
+_PIXEL_AXES = [0, 1, 3]
 
 
 class ExplainItem:
@@ -53,8 +58,10 @@ class ExplainItem:
 class RadiographWriter(Transform):
     """Transform that writes a picture of a radiograph's most probable findings, and their maps as NIfTI.
 
-    The maps have the radiograph's own grid and are signed logits. Their largest value before upsampling is the
-    finding's logit. The picture shows probabilities; their peak is the point that point localization evaluates.
+    The maps have the grid and geometry of the radiograph's file, even if the reader turned the image, and are signed
+    logits. Their largest value before upsampling is the finding's logit. The picture shows probabilities in the
+    standard display, with the patient's sides if the file names them; their peak is the point that point localization
+    evaluates. Peaks and boxes are in pixels of the file.
 
     Args:
         output: Folder to write to.
@@ -63,12 +70,12 @@ class RadiographWriter(Transform):
             drawn only.
         overlay: Whether to draw the picture, ``<radiograph>_overlay.png``.
         nifti: Whether to write the maps, ``<radiograph>_<finding>.nii.gz``.
-        radiograph_key: Item with the radiograph as it was read, (1, H, W) between 0 and 1. If it has metadata, the maps
-            have its pixel spacing in mm.
+        radiograph_key: Item with the radiograph as it was read, (1, H, W) between 0 and 1. Its metadata name the
+            geometry, the turn and the sides.
 
     Example:
         >>> RadiographWriter("results", labels=["Mass", "Nodule"], top=1).columns
-        ('Mass', 'Nodule', 'top', 'peaks')
+        ('Mass', 'Nodule', 'top', 'peaks', 'sides')
     """
 
     def __init__(
@@ -84,8 +91,9 @@ class RadiographWriter(Transform):
         check(1 <= top <= len(labels), "top", f"from 1 to {len(labels)}", top)
         self.output, self.labels = Path(output).expanduser(), tuple(labels)
         self.top, self.overlay, self.nifti, self.radiograph_key = top, overlay, nifti, radiograph_key
-        #: Columns of the row: probabilities, the most probable findings, and the pixels (x y) of their peaks.
-        self.columns = (*self.labels, "top", "peaks")
+        #: Columns of the row: probabilities, the most probable findings, the pixels (x y) of their peaks, and the
+        #: patient's sides at the left and right edge of the picture.
+        self.columns = (*self.labels, "top", "peaks", "sides")
 
     def _boxes(self, data: Mapping[str, Any]) -> np.ndarray:
         boxes = np.asarray(data.get("boxes", []), dtype=np.float64)
@@ -101,6 +109,11 @@ class RadiographWriter(Transform):
         radiograph, logits, boxes = data[self.radiograph_key], data["logits"].cpu(), self._boxes(data)
         check(len(logits) == len(self.labels), "labels", f"{len(logits)} names, one for each logit", self.labels)
         check(bool(logits.isfinite().all()), "logits", "finite", logits, "The network gave NaN: see its training.")
+        meta = radiograph.meta if isinstance(radiograph, MetaTensor) else {}
+        from_file = convert_to_numpy(meta.get(MetaKeys.ORIGINAL_AFFINE, np.eye(4)))[np.ix_(_PIXEL_AXES, _PIXEL_AXES)]
+        image = np.clip(torch.as_tensor(radiograph)[0].cpu().numpy(), 0, 1)
+        if not np.array_equal(from_file, np.eye(3)):
+            boxes = map_boxes(boxes, from_file, image.shape, min_visibility=0)
         chances = logits.sigmoid().tolist()
         order = logits.argsort(descending=True, stable=True).tolist()
         chosen = order[: self.top]
@@ -112,13 +125,18 @@ class RadiographWriter(Transform):
         files, peaks = save_radiograph_files(
             self.output,
             data["scan"],
-            np.clip(torch.as_tensor(radiograph)[0].cpu().numpy(), 0, 1),
+            image,
             findings,
             num_maps=self.top if self.nifti else 0,
             overlay=self.overlay,
-            spacing=radiograph.meta.get(PIXEL_SPACING) if isinstance(radiograph, MetaTensor) else None,
+            affine=meta.get(FILE_AFFINE),
+            orientation=int(meta.get(ORIENTATION, 1)),
+            sides=str(meta.get(SIDES, "")),
         )
+        to_file = np.linalg.inv(from_file)
+        points = [np.rint(to_file @ [peak.row, peak.column, 1]).astype(int) for peak in peaks[: self.top]]
         row = {name: round(chance, 5) for name, chance in zip(self.labels, chances, strict=True)}
         row |= {"top": "; ".join(self.labels[k] for k in chosen)}
-        row |= {"peaks": "; ".join(f"{peak.column} {peak.row}" for peak in peaks[: self.top])}
+        row |= {"peaks": "; ".join(f"{column} {line}" for line, column, _ in points)}
+        row |= {"sides": meta.get(SIDES) or "unknown"}
         return {**data, "row": row, "files": files}

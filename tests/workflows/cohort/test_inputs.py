@@ -67,7 +67,12 @@ def test_lists_radiographs_and_single_dicom_files(tmp_path: Path) -> None:
     (tmp_path / "x/IM0").write_bytes(b"\0" * 128 + b"DICM")
     assert [item["scan"] for item in list_radiographs(tmp_path)] == ["a", "b", "c", "x__IM0", "x__d", "x__e"]
     assert list_radiographs(None) == []
-    with pytest.raises(ValueError, match=r"at least one radiograph.*ending in .png, .jpg, .jpeg, .dcm; DICOM files"):
+    make(tmp_path / "cd", "a.tif", "b.TIFF", "c.gif", "d.bmp", "DICOMDIR")
+    (tmp_path / "cd" / "DICOMDIR").write_bytes(b"\0" * 128 + b"DICM")
+    assert [item["scan"] for item in list_radiographs(tmp_path / "cd")] == ["a", "b", "c", "d"]
+    with pytest.raises(
+        ValueError, match=r"at least one radiograph.*ending in .png, .*.tif, .tiff, .gif, .bmp, .dcm; DICOM files"
+    ):
         list_radiographs(make(tmp_path / "y", "notes.txt"))
 
 

@@ -6,10 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import SimpleITK as sitk  # noqa: N813 (as in its documentation)
 import torch
+from matplotlib.figure import Figure
 
+from monai_pylon.data import read_radiograph
 from monai_pylon.networks.nets import MaxPoolBackbone
+from monai_pylon.utils.image_orientation import unturn_image
 from monai_pylon.workflows.radiographs.writer import ExplainItem, RadiographWriter
+from tests.data.test_radiograph_reader import write_dicom
 from tests.networks.tiny import TinyEncoder
 
 LABELS = ["Mass", "Nodule", "Effusion"]
@@ -35,6 +40,7 @@ def test_row_has_probabilities_and_peaks_of_the_most_probable_findings(tmp_path:
     assert row["top"] == "Effusion; Mass"
     assert [int(n) for n in row["peaks"].split("; ")[0].split(" ")] == [6, 6]  # the first of equal pixels
     assert tuple(row) == RadiographWriter(tmp_path, LABELS).columns
+    assert row["sides"] == "unknown", "a tensor without metadata"
 
 
 def test_findings_with_boxes_are_drawn_but_not_counted(tmp_path: Path) -> None:
@@ -69,3 +75,37 @@ def test_explains_one_radiograph_as_a_batch_of_one() -> None:
     torch.testing.assert_close(explained["attention"], expected.attention[0])
     assert explained["scan"] == "a"
     assert not net.training
+
+
+@pytest.mark.parametrize(("sides", "number"), [(["R", "F"], 2), (["H", "R"], 7), (["F", "L"], 5)])
+def test_results_of_a_turned_radiograph_are_in_pixels_of_its_file(
+    tmp_path: Path, sides: list[str], number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = {}
+    monkeypatch.setattr(
+        "monai_pylon.reports.radiograph_files.radiograph_overlay_figure",
+        lambda image, findings, title, sides: drawn.update(findings=findings, sides=sides) or Figure(),
+    )
+    tags = {"PatientOrientation": sides, "ImagerPixelSpacing": [0.2, 0.1]}
+    file = write_dicom(tmp_path / "a.dcm", np.arange(60 * 80).reshape(60, 80) // 2, **tags)
+    radiograph = read_radiograph(file)
+    rows, columns = radiograph.shape[1:]
+    attention = torch.full((3, rows, columns), -4.0)
+    attention[2, 10, 20] = 2.0
+    (row,), (column,) = np.nonzero(unturn_image(attention[2].numpy() == 2, number))
+    box = [column - 1, row - 2, column + 4, row + 8, 2]
+    explained = {"radiograph": radiograph, "logits": attention.amax((1, 2)), "attention": attention}
+    result = RadiographWriter(tmp_path / "out", LABELS, top=1)({"scan": "a", "boxes": [box], **explained})
+    assert result["row"]["peaks"] == f"{column} {row}"
+    assert result["row"]["sides"] == drawn["sides"] == "RL"
+    (x1, y1, x2, y2) = drawn["findings"][0].boxes[0]
+    assert x1 <= 20 < x2
+    assert y1 <= 10 < y2
+    assert {x2 - x1, y2 - y1} == {5, 10}
+    map, itk = (sitk.ReadImage(str(path)) for path in (tmp_path / "out" / "a_Effusion.nii.gz", file))
+    assert map.GetSize() == itk.GetSize()
+    np.testing.assert_allclose(map.GetSpacing(), itk.GetSpacing(), rtol=1e-6)
+    np.testing.assert_allclose(map.GetOrigin(), itk.GetOrigin(), atol=1e-6)
+    np.testing.assert_allclose(map.GetDirection(), itk.GetDirection(), atol=1e-6)
+    values = sitk.GetArrayFromImage(map)[0]
+    assert np.unravel_index(values.argmax(), values.shape) == (row, column)
