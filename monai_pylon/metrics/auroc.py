@@ -16,6 +16,7 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from monai_pylon.utils import check
+from monai_pylon.utils.arrays import as_float64
 
 __all__ = ["PerClassAUROCMetric", "auroc_per_class"]
 
@@ -41,8 +42,7 @@ def auroc_per_class(scores: Tensor, labels: Tensor) -> Tensor:
         >>> auroc_per_class(scores, torch.tensor([[0, 0], [1, 0], [1, 0]]))
         tensor([1., nan], dtype=torch.float64)
     """
-    score = convert_to_tensor(scores, device="cpu", dtype=torch.float64, track_meta=False).numpy()
-    label = convert_to_tensor(labels, device="cpu", dtype=torch.float64, track_meta=False).numpy()
+    score, label = as_float64(scores).numpy(), as_float64(labels).numpy()
     check(score.ndim == 2, "scores", "of shape (N, M)", scores)
     check(label.shape == score.shape, "labels", f"of the scores' shape {score.shape}", labels)
     check(not np.isnan(score).any(), "scores", "without NaN", scores, "Check the training of the network.")
@@ -88,7 +88,7 @@ class PerClassAUROCMetric(CumulativeIterationMetric):
         check(gathered is not None, "the metric", "called with scores and labels before aggregate()", gathered)
         scores, labels = gathered
         areas = auroc_per_class(scores, labels)
-        weight = labels.nansum(dim=0).double().cpu() * ~areas.isnan()
+        weight = as_float64(labels).nansum(dim=0) * ~areas.isnan()
         return {
             "per_class": areas.float(),
             "macro": areas.nanmean().item(),

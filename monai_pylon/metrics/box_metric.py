@@ -10,6 +10,7 @@ from torch import Tensor
 
 from monai_pylon.metrics.instances import LocalizationMetric, join_boxes, localize
 from monai_pylon.utils import check, check_choice
+from monai_pylon.utils.arrays import as_float64
 
 __all__ = ["BoxLocalizationMetric", "box_localization"]
 
@@ -39,8 +40,10 @@ def _box_hits(maps: Tensor, boxes: Tensor, owner: Tensor, threshold: float, over
     bright = maps / maps.amax(dim=(1, 2), keepdim=True) > threshold
     truth = _fill_boxes(maps, boxes, owner)
     # An area of 0 gives NaN. NaN exceeds no overlap, so it is a miss.
-    both, found, true = (m.flatten(1).sum(dim=1, dtype=torch.int32).double() for m in (bright & truth, bright, truth))
-    hits = torch.zeros(len(maps), dtype=torch.bool, device=maps.device)
+    both, found, true = (
+        as_float64(m.flatten(1).sum(dim=1, dtype=torch.int32)) for m in (bright & truth, bright, truth)
+    )
+    hits = torch.zeros(len(maps), dtype=torch.bool)
     if criterion != "iou":
         hits |= both / found > overlap
     if criterion != "ior":

@@ -13,6 +13,7 @@ from monai_pylon.metrics.instances import class_averages
 from monai_pylon.metrics.organ_overlap import organ_iou, organ_iou_curve
 from monai_pylon.metrics.thresholds import ORGAN_IOU_THRESHOLDS, best_thresholds, values_at
 from monai_pylon.utils import check
+from monai_pylon.utils.arrays import as_float64
 
 __all__ = ["OrganIoUMetric"]
 
@@ -61,7 +62,7 @@ class OrganIoUMetric(CumulativeIterationMetric):
     ) -> None:
         super().__init__()
         self.tries = thresholds is None
-        self.thresholds = None if thresholds is None else torch.as_tensor(thresholds, dtype=torch.float64)
+        self.thresholds = None if thresholds is None else as_float64(thresholds)
         if self.thresholds is not None:
             kept = self.thresholds
             check(kept.ndim <= 1, "thresholds", "a number or of shape (M,)", thresholds)

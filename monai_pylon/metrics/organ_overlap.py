@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from monai_pylon.metrics.thresholds import ORGAN_IOU_THRESHOLDS, check_thresholds, count_above
 from monai_pylon.utils import check
+from monai_pylon.utils.arrays import as_float64
 
 __all__ = ["organ_iou", "organ_iou_curve", "relative_attention", "resample_attention"]
 
@@ -110,14 +111,14 @@ def organ_iou(
         tensor([0.5000])
     """
     maps = _checked(attention, allowed, labels, relative)
-    threshold = torch.as_tensor(threshold, dtype=torch.float64)
+    threshold = as_float64(threshold)
     count = len(maps.present)
     per_label = threshold.ndim == 0 or threshold.shape == (count,)
     check(per_label, "threshold", f"one number, or {count} numbers, one per label", threshold)
     in_range = bool(((threshold >= 0) & (threshold <= 1) | threshold.isnan()).all())
     check(in_range, "threshold", "between 0 and 1", threshold.tolist())
-    threshold = threshold.to(maps.share.device).expand(count)
-    above = maps.share > threshold[maps.rows, None].to(maps.share.dtype)
+    threshold = threshold.to(maps.share.dtype).to(maps.share.device).expand(count)
+    above = maps.share > threshold[maps.rows, None]
     inside, total = (above & maps.region).sum(1), above.sum(1)
     values = _ratio(inside[:, None], total[:, None], maps, paper_code_compat)[:, 0]
     return torch.where(threshold.isnan(), torch.nan, values)

@@ -18,11 +18,11 @@ def _point_hits(maps: Tensor, boxes: Tensor, owner: Tensor) -> Tensor:
 
     Box b belongs to map owner[b]; owner is (B,). Of equally high pixels the first counts.
     """
-    highest = maps.flatten(1).argmax(dim=1)
+    highest = maps.flatten(1).argmax(dim=1).cpu()
     row, column = (highest // maps.shape[2])[owner], (highest % maps.shape[2])[owner]
     x1, y1, x2, y2 = boxes.unbind(1)
     inside = (x1 <= column) & (column <= x2) & (y1 <= row) & (row <= y2)
-    hits = torch.zeros(len(maps), dtype=torch.bool, device=maps.device)
+    hits = torch.zeros(len(maps), dtype=torch.bool)
     hits[owner[inside]] = True
     return hits
 

@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from monai_pylon.utils import check
+from monai_pylon.utils.arrays import as_float64
 from monai_pylon.visualize.affinity import nonaffine_operations, plain_name
 from monai_pylon.visualize.head_probes import Pass, affine_gradients, is_even, max_pooled_map, other_passes, run_pass
 from monai_pylon.visualize.module_trace import first_affine_layer, nonaffine_modules
@@ -99,7 +100,8 @@ def audit_explanation(
         passes = [first, *other_passes(bare, layer, example, first.recording)]
         maps = HiResCAM(bare, layer, call)(example, "all")
         at_zero = passes[-1].recording.logits
-        residual = (maps.double().flatten(2).sum(2) + at_zero - scores).detach().abs().max().item()
+        terms = as_float64(maps).flatten(2).sum(2)
+        residual = (terms + as_float64(at_zero) - as_float64(scores)).abs().max().item()
         nonaffine = nonaffine_operations(scores.grad_fn, first.recording.entry)
         gradients = affine_gradients([each.recording for each in passes])
         pooled = max_pooled_map(passes)

@@ -97,8 +97,8 @@ def perturbation_curve(
             inside = bool(((labels >= 0) & (labels < logits.shape[1])).all())
             check(inside, "class_idx", f"between 0 and {logits.shape[1] - 1}", class_idx)
             scores.append(logits[torch.arange(len(x)), labels])
-    fractions = torch.arange(steps + 1) / steps
     curve = torch.stack(scores, 1)
+    fractions = (torch.arange(steps + 1) / steps).to(curve.device)
     return PerturbationCurve(fractions, curve, torch.trapezoid(curve, fractions.to(curve), dim=1))
 
 

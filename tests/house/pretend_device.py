@@ -95,7 +95,9 @@ class PretendDevice(TorchDispatchMode):
             self.marked.pop(storage._cdata, None)
         elif storage._cdata not in self.marked:
             if self.device.type == "mps" and tensor.dtype in _DTYPES_REFUSED_BY_MPS:
-                raise TypeError("Cannot convert a MPS Tensor to float64 dtype as the MPS framework does not support it.")
+                raise TypeError(
+                    "Cannot convert a MPS Tensor to float64 dtype as the MPS framework does not support it."
+                )
             self.marked[storage._cdata] = StorageWeakRef(storage)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -188,4 +190,3 @@ class _Functions(TorchFunctionMode):
         # a new precision is made before the numbers arrive on the device
         result = _T.to(tensor, **kwargs) if kwargs else tensor
         return owner.moved(result, target)
-
