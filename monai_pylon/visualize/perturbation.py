@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from monai_pylon.utils import check, check_choice, check_type, resize_linear
-from monai_pylon.visualize.recording import bare_network, evaluating, scores_of
+from monai_pylon.visualize.pass_conditions import evaluating
+from monai_pylon.visualize.recording import bare_network, scores_of
 from monai_pylon.visualize.sanity import generator_of, with_progress
 
 __all__ = ["PerturbationCurve", "perturbation_curve"]

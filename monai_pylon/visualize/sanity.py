@@ -19,7 +19,8 @@ from torch import nn
 from monai_pylon.utils import check, check_type
 from monai_pylon.utils.arrays import as_float64
 from monai_pylon.visualize.module_trace import traced
-from monai_pylon.visualize.recording import bare_network, evaluating, find_layer
+from monai_pylon.visualize.pass_conditions import evaluating
+from monai_pylon.visualize.recording import bare_network, find_layer
 
 __all__ = [
     "RandomizationCurve",
