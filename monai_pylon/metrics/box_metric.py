@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from monai_pylon.metrics.instances import LocalizationMetric, join_boxes, localize
-from monai_pylon.utils import check, check_choice
+from monai_pylon.utils import check, check_choice, check_type
 from monai_pylon.utils.arrays import as_float64
 
 __all__ = ["BoxLocalizationMetric", "box_localization"]
@@ -89,6 +89,8 @@ def box_localization(
         tensor([nan, 1.])
     """
     _check_options(threshold, overlap, criterion)
+    remedy = "Give the maps of one image: explanation.attention[0]."
+    check_type(heatmap_logits, Tensor, "heatmap_logits", remedy)
     check(heatmap_logits.ndim == 3, "heatmap_logits", "of shape (M, h, w)", heatmap_logits)
     is_hit = partial(_box_hits, threshold=threshold, overlap=overlap, criterion=criterion)
     return localize(heatmap_logits[None], [join_boxes(boxes, box_labels)], image_size, is_hit)[0]

@@ -18,8 +18,9 @@ from torch.nn import functional
 
 from monai_pylon.utils import check, check_type
 from monai_pylon.utils.arrays import as_float64
+from monai_pylon.utils.outputs import attention_of
 
-__all__ = ["LocalizationMetric", "class_averages", "join_boxes", "localize", "size_pair"]
+__all__ = ["LocalizationMetric", "check_classes", "class_averages", "join_boxes", "localize", "size_pair"]
 
 #: Pixels to upsample at a time, few enough to stay in the processor's cache.
 _PIXELS_AT_A_TIME = 1 << 18
@@ -193,12 +194,33 @@ def class_averages(values: Tensor) -> dict[str, Any]:
     }
 
 
+def check_classes(buffers: Sequence[Sequence[Tensor]] | None, values: Tensor, argument: str) -> None:
+    """Raise an error if a batch has another number of classes than the batches before.
+
+    Args:
+        buffers: Lists of the values that a metric keeps, one (M, ...) for each sample.
+        values: Values of the new batch (N, M, ...).
+        argument: Name of the argument for the error.
+
+    Raises:
+        ValueError: If the numbers of classes differ.
+
+    Example:
+        >>> check_classes([[torch.zeros(2)]], torch.zeros(4, 3), "y_pred")
+        Traceback (most recent call last):
+        ...
+        ValueError: y_pred must be of 2 classes, as before, but is Tensor of shape (4, 3), float32. Call reset() first.
+    """
+    before = buffers[0][-1].shape[0] if buffers and buffers[0] else values.shape[1]
+    check(values.shape[1] == before, argument, f"of {before} classes, as before", values, "Call reset() first.")
+
+
 class LocalizationMetric(CumulativeIterationMetric):
     """Base class of MONAI metrics that compare maps with boxes, with hits defined by `is_hit`.
 
-    Called with `y_pred`, heatmap logits (N, M, h, w) or a list of (M, h, w), and `y`, a list of (K, 5) tensors
-    [x1, y1, x2, y2, class] in pixels of the input image. It returns and keeps (N, M) of 1, 0 and NaN; see
-    :func:`localize`. Like every MONAI metric it gathers the values of several processes.
+    Called with `y_pred`, heatmap logits (N, M, h, w), an explanation with them, or a list of either, and `y`, a list of
+    (K, 5) tensors [x1, y1, x2, y2, class] in pixels of the input image. It returns and keeps (N, M) of 1, 0 and NaN;
+    see :func:`localize`. Like every MONAI metric it gathers the values of several processes.
 
     Args:
         image_size: Size of the images to which the box coordinates refer: one number, or (rows, columns).
@@ -218,12 +240,9 @@ class LocalizationMetric(CumulativeIterationMetric):
 
     def _compute_list(self, y_pred: Any, y: Any = None, **kwargs: Any) -> Tensor:
         check(y is not None, "y", "a list of (K, 5) tensors, one for each image", y)
-        if not isinstance(y_pred, Tensor):
-            maps = [convert_to_tensor(one, track_meta=False) for one in y_pred]
-            same = len({one.shape for one in maps}) == 1
-            check(same, "y_pred", "maps (M, h, w) of one shape", [tuple(one.shape) for one in maps])
-            y_pred = torch.stack(maps)
-        return localize(y_pred.detach(), y, self.image_size, self.is_hit)
+        maps = attention_of(y_pred).detach()
+        check_classes(self._buffers, maps, "y_pred")
+        return localize(maps, y, self.image_size, self.is_hit)
 
     def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None, **kwargs: Any) -> Tensor:
         return self._compute_list(y_pred, y)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from monai_pylon.reports.pixels import as_pixels
 from monai_pylon.utils import check, check_type
+from monai_pylon.utils.outputs import attention_of
 
 __all__ = ["Peak", "heatmap_on_image", "heatmap_peak", "paint_heatmap"]
 
@@ -36,11 +37,11 @@ class Peak(NamedTuple):
     value: float
 
 
-def heatmap_on_image(heatmap: torch.Tensor, size: Sequence[int], probabilities: bool = True) -> torch.Tensor:
+def heatmap_on_image(heatmap: Any, size: Sequence[int], probabilities: bool = True) -> torch.Tensor:
     """Resize maps to an image as the localization metrics do: bilinear with ``align_corners=False``.
 
     Args:
-        heatmap: Logits (M, h, w) of one image, or (N, M, h, w).
+        heatmap: Logits (M, h, w) of one image, or (N, M, h, w), or an explanation that contains them.
         size: Rows and columns (H, W) of the image.
         probabilities: Whether to apply the sigmoid before resizing; without it the maps stay signed logits.
 
@@ -55,6 +56,8 @@ def heatmap_on_image(heatmap: torch.Tensor, size: Sequence[int], probabilities: 
         >>> heatmap_on_image(torch.zeros(14, 8, 8), (256, 200)).shape
         torch.Size([14, 256, 200])
     """
+    if isinstance(heatmap, tuple | list):
+        heatmap = attention_of(heatmap, "heatmap")
     check_type(heatmap, torch.Tensor, "heatmap")
     fits = heatmap.ndim in (3, 4) and 0 not in heatmap.shape[-2:]
     check(fits, "heatmap", "of shape (M, h, w) or (N, M, h, w)", heatmap, "Keep the axis of the labels: maps[None].")

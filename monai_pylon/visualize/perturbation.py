@@ -121,7 +121,7 @@ def _curve(
     numbers: Iterable[int],
     steps: int,
 ) -> torch.Tensor:
-    """Replace pixels of start by those of end (N, C, *spatial) in order (N, P); return scores (N, S + 1) of labels (N,)."""
+    """Replace pixels of start by those of end (N, C, *spatial) in order (N, P); return scores (N, S + 1)."""
     scores, pixels = [], order.shape[1]
     for step in numbers:
         replaced = torch.zeros_like(order, dtype=torch.bool)

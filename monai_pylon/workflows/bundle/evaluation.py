@@ -22,6 +22,7 @@ from monai_pylon.metrics.auroc import auroc_per_class
 from monai_pylon.metrics.intervals import Interval
 from monai_pylon.metrics.thresholds import ORGAN_IOU_THRESHOLDS, values_at
 from monai_pylon.utils import atomic_write, check, write_rows
+from monai_pylon.utils.outputs import check_binary_labels
 from monai_pylon.workflows.bundle.outputs import logits_and_labels
 
 __all__ = ["EvaluationReport", "auroc_intervals", "localization_intervals", "report_rows"]
@@ -182,6 +183,7 @@ class EvaluationReport:
     def collect(self, engine: Any) -> None:
         """Collect scores and labels; called after each batch."""
         logits, labels = logits_and_labels(engine.state.output)
+        check_binary_labels(labels, "label")
         numbers = [_number_of(patient) for patient in engine.state.batch["patient_id"]]
         patients = torch.tensor(numbers, device=logits.device)  # int64: some devices have no float64
         failed = torch.tensor([bool(e) for e in engine.state.batch.get("error", [""] * len(numbers))])
