@@ -86,15 +86,19 @@ def read_tensors(file: str | Path, argument: str = "weights") -> Mapping[str, An
 
 def _load(path: Path) -> Any:
     """Read a file of torch.save. Besides tensors it may hold NumPy's numbers, such as a best score."""
-    numbers = [np.dtype, *(type(np.dtype(kind)) for kind in ("float64", "float32", "int64", "int32", "bool"))]
-    scalar = getattr(np, "_core", np.core if np.__version__ < "2" else np).multiarray.scalar
-    allowed = getattr(torch.serialization, "safe_globals", None)  # new in PyTorch 2.5
-    with (
-        warnings.catch_warnings(),
-        allowed([scalar, (scalar, "numpy.core.multiarray.scalar"), *numbers]) if allowed else nullcontext(),
-    ):
+    with warnings.catch_warnings(), _numbers_of_numpy():
         warnings.simplefilter("ignore", UserWarning)  # about other formats, which the error names
         return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _numbers_of_numpy() -> Any:
+    """Allow NumPy's numbers in a file of tensors, where PyTorch can allow them for one file alone."""
+    if not hasattr(torch.serialization, "get_unsafe_globals_in_checkpoint"):  # new in PyTorch 2.6
+        return nullcontext()
+    types = [np.dtype, *(type(np.dtype(kind)) for kind in ("float64", "float32", "int64", "int32", "bool"))]
+    scalar = getattr(np, "_core" if hasattr(np, "_core") else "core").multiarray.scalar
+    names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
+    return torch.serialization.safe_globals([*((scalar, name) for name in names), *types])
 
 
 def _is_safetensors(path: Path, start: bytes) -> bool:
