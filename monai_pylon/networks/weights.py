@@ -110,6 +110,8 @@ def convert_torchvision_densenet(state_dict: Mapping[str, torch.Tensor]) -> Stat
 
 def densenet_name(key: str) -> str | None:
     """Return MONAI's name for a key of a DenseNet of torchvision (old or new names), timm or CheXNet, or None."""
+    if not key.startswith(("features.", "classifier.")):
+        return None
     if found := re.fullmatch(r"classifier\.(?:0\.)?(weight|bias)", key):
         return f"class_layers.out.{found[1]}"
     name = re.sub(r"(denselayer\d+)\.(norm|conv)\.?([12])\.", r"\1.layers.\2\3.", key)
@@ -118,6 +120,8 @@ def densenet_name(key: str) -> str | None:
 
 def old_densenet_name(key: str) -> str | None:
     """Return torchvision's present name for a key of its old DenseNet or of CheXNet, or None."""
+    if not key.startswith(("features.", "classifier.")):
+        return None
     if found := re.fullmatch(r"classifier\.(?:0\.)?(weight|bias)", key):
         return f"classifier.{found[1]}"
     return re.sub(r"(denselayer\d+)\.(norm|conv)\.([12])\.", r"\1.\2\3.", key) if key.startswith("features.") else None
@@ -153,6 +157,8 @@ def convert_efficientnet(state_dict: Mapping[str, torch.Tensor]) -> State:
 
 def efficientnet_name(key: str) -> str | None:
     """Return MONAI's name for a key of an EfficientNet-B0 of EfficientNet-PyTorch or timm, or None."""
+    if not key.startswith(("_", "blocks.", "conv_stem.", "conv_head.", "bn", "classifier.")):
+        return None
     module, _, kind = key.rpartition(".")
     if module in _EFFICIENTNET_ENDS:
         return f"{_EFFICIENTNET_ENDS[module]}.{kind}"
@@ -169,6 +175,8 @@ def efficientnet_name(key: str) -> str | None:
 
 def pylon_name(key: str) -> str | None:
     """Return the name of a key of the PYLON authors' network in this package, or None if it is unknown."""
+    if not key.startswith("net."):
+        return None
     key = key.replace(".bn.", ".adn.N.")
     if key.startswith("net.encoder."):
         return None if not _RESNET.fullmatch(inner := key.removeprefix("net.encoder.")) else f"encoder.{inner}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import logging
 import re
 from pathlib import Path
@@ -204,3 +205,11 @@ def test_a_larger_network_of_the_same_names_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"they differ in .*and \d+ more; 1\d\d of 1\d\d tensors fit at 'state_dict'"):
         load_weights(target, file)
     assert torch.equal(target.conv1.weight, before), "nothing is loaded"
+
+
+def test_the_documented_example_runs() -> None:
+    """The page's DenseNet with made-up weights of torchxrayvision is explained in five lines."""
+    page = Path(__file__).parents[2] / "docs" / "researchers" / "checkpoints.md"
+    found = doctest.testfile(str(page), module_relative=False, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert found.attempted > 10
+    assert found.failed == 0
