@@ -95,7 +95,7 @@ def _numbers_of_numpy() -> Any:
     """Allow NumPy's numbers in a file of tensors, where PyTorch can allow them for one file alone."""
     if not hasattr(torch.serialization, "get_unsafe_globals_in_checkpoint"):  # new in PyTorch 2.6
         return nullcontext()
-    types = [np.dtype, *(type(np.dtype(kind)) for kind in ("float64", "float32", "int64", "int32", "bool"))]
+    types: list[Any] = [np.dtype, *(type(np.dtype(kind)) for kind in ("float64", "float32", "int64", "int32", "bool"))]
     scalar = getattr(np, "_core" if hasattr(np, "_core") else "core").multiarray.scalar
     names = ("numpy.core.multiarray.scalar", "numpy._core.multiarray.scalar")
     return torch.serialization.safe_globals([*((scalar, name) for name in names), *types])

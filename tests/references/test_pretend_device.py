@@ -11,7 +11,7 @@ import torch
 from monai.data import MetaTensor
 from torch import nn
 
-from tests.house.pretend_device import PretendDevice
+from tests.references.pretend_device import PretendDevice
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
