@@ -126,3 +126,25 @@ def _without_cudnn_in_recurrent_layers(network: nn.Module) -> Iterator[None]:
             handle.remove()
         while running:
             running.pop().close()
+
+
+#: Parts of PyTorch's errors about gradients, and what helps.
+_REMEDIES = {
+    "cudnn RNN backward": "Run the call within torch.backends.cudnn.flags(enabled=False).",
+    "heckpoint": "Switch off the activation checkpointing of the network.",
+    "nference tensor": "Remove inference_mode from the network's forward; use no_grad instead.",
+}
+
+
+@contextmanager
+def readable_errors() -> Iterator[None]:
+    """Add the remedy to errors of PyTorch that a layer's gradient is known to cause."""
+    try:
+        yield
+    except RuntimeError as error:
+        remedy = next((remedy for part, remedy in _REMEDIES.items() if part in str(error)), None)
+        if remedy is None:
+            raise
+        raise ValueError(
+            f"network must have a gradient in evaluation mode, but PyTorch says: {error} {remedy}"
+        ) from error
