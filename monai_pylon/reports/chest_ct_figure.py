@@ -12,7 +12,9 @@ from monai.utils import optional_import
 from monai_pylon.reports.display import DisplaySlice, radiological_slice, square_pixels, window_to_gray
 from monai_pylon.reports.figure_style import BACKGROUND, FAINT, TEXT
 from monai_pylon.reports.heatmap import paint_heatmap
+from monai_pylon.reports.pixels import as_voxels
 from monai_pylon.utils import check, ras_view
+from monai_pylon.utils.arrays import as_array
 
 __all__ = ["ScanFinding", "finding_on_scan", "scan_findings_figure"]
 
@@ -66,7 +68,7 @@ def finding_on_scan(
     Args:
         name: Name of the finding.
         probability: Probability of the finding, 0 to 1.
-        ct: Voxels (X, Y, Z) in HU.
+        ct: Voxels (X, Y, Z) in HU; NaN becomes black.
         heat: Signed evidence (X, Y, Z) on the scan's grid.
         affine: Matrix (4, 4) from voxel indices to RAS mm.
         heights: Positions (S,) of the slice groups in mm; None without slice scores.
@@ -76,7 +78,9 @@ def finding_on_scan(
         The slices in radiological display, with pixels of 1 mm.
 
     Raises:
-        ValueError: If the heatmap is not on the scan's grid.
+        TypeError: If scan or heatmap has no numbers.
+        ValueError: If the heatmap is not on the scan's grid or not finite, the probability is outside 0 to 1, or there
+            is not one score for each height.
 
     Example:
         >>> heat = np.zeros((8, 8, 8))
@@ -84,7 +88,9 @@ def finding_on_scan(
         >>> finding_on_scan("mass", 0.5, np.zeros((8, 8, 8)), heat, np.diag([20.0, 20, 20, 1])).peak
         (2, 3, 4)
     """
-    check(ct.ndim == 3 and ct.shape == heat.shape, "heat", f"of the scan's shape {ct.shape}", heat)
+    check(0 <= probability <= 1, "probability", "between 0 and 1", probability, "Apply the sigmoid to the score.")
+    ct = as_voxels(ct, "ct", finite=False)  # NaN becomes black
+    heat = as_voxels(heat, "heat", like=("scan", ct.shape))
     x, y, z = (int(n) for n in np.unravel_index(int(np.argmax(heat)), heat.shape))
     peak = (x, y, z)
     at_peak = np.zeros(heat.shape, dtype=bool)
@@ -103,7 +109,9 @@ def finding_on_scan(
         panels[plane] = (gray_pixels, heat_pixels)
     if heights is None or scores is None:
         heights = scores = np.zeros(0)
-    return ScanFinding(name, probability, panels, np.asarray(heights), np.asarray(scores), peak)
+    places, values = as_array(heights), as_array(scores)
+    check(places.shape == values.shape and places.ndim == 1, "scores", "one number for each of the heights", scores)
+    return ScanFinding(name, probability, panels, places, values, peak)
 
 
 def _draw_panel(axes: Any, panel: tuple[np.ndarray, np.ndarray], title: str) -> None:

@@ -108,7 +108,8 @@ def allowed_share(organs: np.ndarray | torch.Tensor, regions: np.ndarray | torch
         regions: (3, x, y, groups) bool: the allowed regions of right lung, mediastinum and left lung.
 
     Returns:
-        (3,) shares from 0 to 1, NaN for an organ without a voxel. A tensor if organs is one.
+        (3,) shares from 0 to 1, NaN for an organ without a voxel. A tensor if organs is one: float64 on the CPU,
+        float32 on a device.
 
     Raises:
         TypeError: If organs or regions is not an array.
@@ -125,7 +126,10 @@ def allowed_share(organs: np.ndarray | torch.Tensor, regions: np.ndarray | torch
     counts = organ_voxel_counts(organ_bits(organs), allowed.shape[1:])
     volumes, covered = counts.sum(axis=(1, 2, 3)), (counts * allowed).sum(axis=(1, 2, 3))
     share = np.divide(covered, volumes, out=np.full(3, np.nan), where=volumes > 0)
-    return torch.from_numpy(share) if isinstance(organs, torch.Tensor) else share
+    if not isinstance(organs, torch.Tensor):
+        return share
+    on_host = torch.from_numpy(share)
+    return on_host if organs.device.type == "cpu" else on_host.float().to(organs.device)  # some have no float64
 
 
 class AllowedRegions(Transform):

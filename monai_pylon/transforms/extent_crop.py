@@ -6,7 +6,6 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import CenterSpatialCrop, MapTransform, Transform
@@ -46,7 +45,7 @@ class CropToExtent(Transform):
         """Crop one image."""
         check_type(image, MetaTensor, "image", "Its affine gives the voxel size.")
         check(image.ndim == 4, "image", "of shape (C, X, Y, Z)", image)
-        spacing = voxel_spacing(np.asarray(image.affine))
+        spacing = voxel_spacing(image.affine)
         size = [
             min(n, math.ceil(length / step) + 2 * _MARGIN)
             for n, length, step in zip(image.shape[1:], self.extent, spacing, strict=True)

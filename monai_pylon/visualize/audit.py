@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from monai_pylon.utils import check
+from monai_pylon.utils.arrays import as_float64
 from monai_pylon.visualize.affinity import nonaffine_operations, plain_name
 from monai_pylon.visualize.head_probes import Pass, affine_gradients, is_even, max_pooled_map, other_passes, run_pass
 from monai_pylon.visualize.map_layout import ToGrid, check_arrangement
@@ -113,9 +114,9 @@ def audit_explanation(
         sums: torch.Tensor | float = 0.0
         if shares[0]:
             maps = HiResCAM(bare, place.layer, call, feature_axis, to_grid)(example, "all")
-            sums = maps.double().flatten(2).sum(2)
+            sums = as_float64(maps).flatten(2).sum(2)
         at_zero = passes[-1].recording.logits
-        residual = (sums + at_zero - scores).detach().abs().max().item()
+        residual = (sums + as_float64(at_zero) - as_float64(scores)).abs().max().item()
         nonaffine = nonaffine_operations(scores.grad_fn, first.recording.entry)
         gradients = affine_gradients([each.recording for each in passes])
         pooled = max_pooled_map(passes)
@@ -142,7 +143,7 @@ def _shares(recording: Recording) -> tuple[bool, bool]:
     weights = torch.randn(logits.shape, generator=torch.Generator().manual_seed(1)).to(logits)
     gradient = score_gradients(logits, recording.activations, weights[None])[0]
     inside = bool(layout(gradient).any())
-    total, in_grid = gradient.double().abs().sum(), layout(gradient).double().abs().sum()
+    total, in_grid = (as_float64(part).abs().sum() for part in (gradient, layout(gradient)))
     outside = not layout.complete and bool(total > in_grid * (1 + 1e-9))
     return inside or not outside, outside
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from monai_pylon.utils.arrays import as_float64
 from monai_pylon.visualize.affinity import nodes_between, plain_name
 from monai_pylon.visualize.module_trace import Step, grid_maxima, traced
 from monai_pylon.visualize.recording import Place, Recording, record_precisely
@@ -75,12 +76,12 @@ def affine_gradients(recordings: list[Recording]) -> torch.Tensor | None:
     """
     logits = recordings[0].logits
     weights = torch.randn(logits.shape, generator=torch.Generator().manual_seed(1)).to(logits)
-    gradients = [score_gradients(each.logits, each.activations, weights[None])[0].double() for each in recordings]
-    sums = [(each.logits.detach().double() * weights).sum() for each in recordings]
+    gradients = [as_float64(score_gradients(each.logits, each.activations, weights[None])[0]) for each in recordings]
+    sums = [(as_float64(each.logits) * as_float64(weights)).sum() for each in recordings]
     first, at_zero = gradients[0], sums[-1]
     tolerance = torch.finfo(logits.dtype).eps ** 0.5
     for each, gradient, score in zip(recordings, gradients, sums, strict=True):
-        terms = first * each.activations.detach().double()
+        terms = first * as_float64(each.activations)
         margin = tolerance * (terms.abs().sum() + at_zero.abs())
         same = bool((gradient - first).abs().max() <= tolerance * first.abs().max())
         if not same or not bool((at_zero + terms.sum() - score).abs() <= margin):

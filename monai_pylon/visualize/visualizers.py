@@ -68,8 +68,8 @@ class _LayerMaps:
         """Compute the maps (N, K, *grid) of x (N, ...). Further arguments are passed to the network."""
         return self.explain(x, class_idx, *args, **kwargs).maps
 
-    def explain(self, x: torch.Tensor, class_idx: ClassIndex = "all", *args: Any, **kwargs: Any) -> LabelMaps:
-        """Compute the maps of x (N, ...), with the labels (N, K) and the scores (N, M) of the same forward pass."""
+    def explain(self, x: torch.Tensor, class_idx: ClassIndex = None, *args: Any, **kwargs: Any) -> LabelMaps:
+        """Compute the maps of the call with the same arguments, with their labels (N, K) and all scores (N, M)."""
         return _explained([self], x, class_idx, args, kwargs)[0]
 
     def _maps(self, head: GeneralHead, gradients: torch.Tensor, slices: int | None) -> torch.Tensor:
