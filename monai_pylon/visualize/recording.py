@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import difflib
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from itertools import chain
 from typing import Any, NamedTuple, cast
 
@@ -23,7 +23,7 @@ from monai_pylon.utils import check, check_type
 from monai_pylon.visualize.axis_roles import Axes
 from monai_pylon.visualize.axis_tracking import AxisTracker
 from monai_pylon.visualize.map_layout import Layout, ToGrid, layout_of
-from monai_pylon.visualize.pass_conditions import differentiable, readable_errors
+from monai_pylon.visualize.pass_conditions import converted, differentiable, readable_errors
 
 __all__: list[str] = []
 
@@ -155,11 +155,10 @@ def record(
     inputs: tuple[Any, ...],
     kwargs: dict[str, Any],
     replacement: torch.Tensor | None = None,
-    parameters: dict[str, torch.Tensor] | None = None,
 ) -> Recording:
     """Run a network on its inputs, the first of which is x (N, ...), and record its head after a layer.
 
-    Call it within :func:`evaluating` and outside of inference mode. The parameters replace the network's own.
+    Call it within :func:`evaluating` and outside of inference mode.
     """
     check_type(inputs[0], torch.Tensor, "x")
     plain = tuple(_plain(value) if isinstance(value, torch.Tensor) else value for value in inputs)
@@ -170,13 +169,16 @@ def record(
     check(not scripted, "target_layer", "a module in Python", "scripted or traced", _ORIGINAL)
     handle = place.layer.register_forward_hook(hook)
     try:
-        with torch.enable_grad(), differentiable(network), readable_errors(), tracker or nullcontext():
-            copies = _copies_of_inference_tensors(network) | (parameters or {})
-            output = torch.func.functional_call(network, copies, plain, kwargs) if copies else network(*plain, **kwargs)
+        with ExitStack() as stack:
+            if any(tensor.is_inference() for tensor in _members(network)):  # they have no gradients
+                stack.enter_context(converted(network, lambda t: t.clone() if t.is_inference() else t))
+            for context in (torch.enable_grad(), differentiable(network), readable_errors(), tracker or nullcontext()):
+                stack.enter_context(context)
+            output = network(*plain, **kwargs)
     finally:
         handle.remove()
     if place.layout is not None and hook.memory not in ((), place.layout.memory):
-        return record(network, place._replace(layout=None), inputs, kwargs, replacement, parameters)
+        return record(network, place._replace(layout=None), inputs, kwargs, replacement)
     if hook.activations is None:
         call = place.call
         wanted = "called in the network's forward pass" + (f" at least {call + 1} times" if call else "")
@@ -207,15 +209,13 @@ def record_precisely(
     precision is recorded in that.
     """
     check_type(inputs[0], torch.Tensor, "x")
-    device, members = inputs[0].device.type, [*network.named_parameters(), *network.named_buffers()]
-    narrow = [(name, tensor) for name, tensor in members if _is_narrow(tensor)]
-    plain_types = all(type(tensor) in (nn.Parameter, torch.Tensor) for _, tensor in narrow)  # not sharded
+    device, narrow = inputs[0].device.type, [tensor for tensor in _members(network) if _is_narrow(tensor)]
+    plain_types = all(type(tensor) in (nn.Parameter, torch.Tensor) for tensor in narrow)  # not sharded
     if plain_types and (narrow or torch.is_autocast_enabled(device) or any(_is_narrow(value) for value in inputs)):
         wide = tuple(value.float() if _is_narrow(value) else value for value in inputs)
         try:
-            with torch.autocast(device, enabled=False):
-                copies = {name: tensor.float() for name, tensor in narrow}
-                return record(network, place, wide, kwargs, replacement, copies)
+            with torch.autocast(device, enabled=False), converted(network, lambda t: t.float() if _is_narrow(t) else t):
+                return record(network, place, wide, kwargs, replacement)
         except (AssertionError, RuntimeError, TypeError, ValueError):
             pass  # an error with another cause occurs again
     return record(network, place, inputs, kwargs, replacement)
@@ -234,13 +234,10 @@ def _how_to_call(network: nn.Module, layer: nn.Module) -> str:
     return "Choose a layer that the forward pass calls as a module, so that its hooks run."
 
 
-def _copies_of_inference_tensors(network: nn.Module) -> dict[str, torch.Tensor]:
-    """Copy the parameters and buffers created in inference mode, which do not support differentiation."""
-    members = (chain(module._parameters.values(), module._buffers.values()) for module in network.modules())
-    if not any(tensor.is_inference() for tensor in chain.from_iterable(members) if tensor is not None):
-        return {}  # the common case, without the slower listing of names
-    named = chain(network.named_parameters(), network.named_buffers())
-    return {name: tensor.clone() for name, tensor in named if tensor.is_inference()}
+def _members(network: nn.Module) -> list[torch.Tensor]:
+    """List the parameters and buffers of a network; much faster than by their names."""
+    members = chain.from_iterable((m._parameters.values(), m._buffers.values()) for m in network.modules())
+    return [tensor for tensor in chain.from_iterable(members) if tensor is not None]
 
 
 def scores_of(output: Any) -> torch.Tensor:

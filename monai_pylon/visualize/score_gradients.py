@@ -113,4 +113,4 @@ def own_gradients(gradients_of: Callable[[torch.Tensor], torch.Tensor], cotangen
 
 def _weights(count: int) -> torch.Tensor:
     """Return different weights (count,) between 1 and 2, by the golden ratio."""
-    return 1 + torch.arange(count, dtype=torch.float64) * 0.6180339887 % 1
+    return 1 + torch.arange(count) * 0.6180339887 % 1
