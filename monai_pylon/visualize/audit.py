@@ -21,7 +21,7 @@ from monai_pylon.visualize.head_probes import Pass, affine_gradients, is_even, m
 from monai_pylon.visualize.map_layout import ToGrid, check_arrangement
 from monai_pylon.visualize.module_trace import first_affine_layer, nonaffine_modules
 from monai_pylon.visualize.pass_conditions import evaluating
-from monai_pylon.visualize.recording import Place, Recording, bare_network, find_layer
+from monai_pylon.visualize.recording import Place, Recording, bare_network, find_layer, record_precisely
 from monai_pylon.visualize.score_gradients import score_gradients
 from monai_pylon.visualize.visualizers import HiResCAM
 
@@ -120,6 +120,7 @@ def audit_explanation(
         nonaffine = nonaffine_operations(scores.grad_fn, first.recording.entry)
         gradients = affine_gradients([each.recording for each in passes])
         pooled = max_pooled_map(passes)
+        better = _better_layer(bare, first, example) if nonaffine else None
     if not nonaffine and gradients is not None and shares == (True, False):
         even = is_even(first.recording.layout(gradients), len(scores))
         architecture = CAM_ARCHITECTURE if even else AFFINE_HEAD
@@ -132,7 +133,7 @@ def audit_explanation(
         name, residual = pooled
         architecture, reason = MAX_POOLED, _SENTENCES[MAX_POOLED].format(name or "this layer's output")
     else:
-        architecture, reason = OTHER, _why_not(first, nonaffine)
+        architecture, reason = OTHER, _why_not(first, nonaffine, better)
     return ExplanationAudit(architecture, dict(_PROVABLE[architecture]), residual, reason)
 
 
@@ -165,7 +166,19 @@ _SENTENCES = {
 }
 
 
-def _why_not(first: Pass, nonaffine: list[str]) -> str:
+def _better_layer(network: nn.Module, first: Pass, example: torch.Tensor) -> str | None:
+    """Name the first layer after which all is affine, None if there is none or if a class token alone follows it."""
+    name = first_affine_layer(first.steps, first.recording.logits.grad_fn, first.recording.entry)
+    if name is None or not first.steps:
+        return None
+    try:
+        recording = record_precisely(network, Place(network.get_submodule(name)), (example,), {})
+    except ValueError:  # a layer that cannot be explained
+        return None
+    return name if _shares(recording) == (True, False) else None
+
+
+def _why_not(first: Pass, nonaffine: list[str], better: str | None) -> str:
     """Name the parts that are not affine in one sentence, and the first layer after which all is affine, if any."""
     root, entry = first.recording.logits.grad_fn, first.recording.entry
     modules = [f"{step.kind} at {step.name}" for step in nonaffine_modules(first.steps, root, entry)]
@@ -175,5 +188,4 @@ def _why_not(first: Pass, nonaffine: list[str]) -> str:
     why += " is guaranteed to show what the score was made of"
     if plain_name(root) in _SQUASHING:
         return f"{why}; explain the score before the {plain_name(root).lower()} that squashes it."
-    better = first_affine_layer(first.steps, root, entry)
     return f"{why}; one of the layer {better} would be." if better else f"{why}."

@@ -76,23 +76,38 @@ def reshaped(axes: Axes, shape: Sequence[int]) -> Axes:
     waiting = [factor for axis in axes for factor in axis]
     result: list[Axis] = []
     for size in shape:
-        axis: list[Factor] = []
-        while waiting and (math.prod(f.size for f in axis) < size or (size == 1 and not axis and waiting[0].size == 1)):
-            factor = waiting.pop(0)
-            missing = size // math.prod(f.size for f in axis)
-            if factor.size > missing:  # split into an outer factor of the missing size, and an inner one
-                if factor.parts or not missing or factor.size % missing:
-                    return tuple(unknown(n) for n in shape)
-                inner = factor.size // missing
-                waiting.insert(0, factor._replace(size=inner))
-                factor = factor._replace(size=missing, stride=factor.stride * inner)
-            axis.append(factor)
-        if math.prod(f.size for f in axis) != size:
+        axis = _taken(waiting, size)
+        if axis is None:
             return tuple(unknown(n) for n in shape)
         result.append(_joined(axis))
-    if result and waiting:  # factors of size 1
+    if any(factor.size != 1 for factor in waiting):
+        return tuple(unknown(n) for n in shape)
+    if result and waiting:
         result[-1] = (*result[-1], *waiting)
     return tuple(result)
+
+
+def _taken(waiting: list[Factor], size: int) -> list[Factor] | None:
+    """Take the factors of an axis of the given size from the waiting ones; None if they do not give this size."""
+    axis: list[Factor] = []
+    missing = size
+    if size == 1:
+        return [waiting.pop(0)] if waiting and waiting[0].size == 1 else []
+    while missing != 1:
+        if not waiting:
+            return None
+        factor = waiting.pop(0)
+        if factor.size > missing:  # split into an outer factor of the missing size, and an inner one
+            if factor.parts or not missing or factor.size % missing:
+                return None
+            inner = factor.size // missing
+            waiting.insert(0, factor._replace(size=inner))
+            factor = factor._replace(size=missing, stride=factor.stride * inner)
+        if not factor.size or missing % factor.size:
+            return None
+        axis.append(factor)
+        missing //= factor.size
+    return axis
 
 
 def _joined(axis: Sequence[Factor]) -> Axis:

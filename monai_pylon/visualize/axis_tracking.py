@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
@@ -73,10 +73,10 @@ class AxisTracker(TorchDispatchMode):
         kwargs = kwargs or {}
         if not self.active:
             return func(*args, **kwargs)
-        known = [(t, self.axes_of(t)) for t in _tensors([args, list(kwargs.values())])]
+        known = [(t, self.axes_of(t)) for t in _tensors((*args, *kwargs.values()))]
         result = func(*args, **kwargs)
         name = func._schema.name.rsplit("::", 1)[-1]
-        outputs = list(_tensors([result]))
+        outputs = _tensors([result])
         if not any(axes is not None for _, axes in known):
             for output in outputs:
                 self._set(output, None)
@@ -147,18 +147,20 @@ class AxisTracker(TorchDispatchMode):
 def _memory(tensor: torch.Tensor) -> tuple[Any, ...] | None:
     """Return a key of a tensor's memory and shape, None for tensors without memory of their own."""
     try:
-        return tensor.untyped_storage()._cdata, tensor.storage_offset(), tuple(tensor.shape), tensor.stride()
+        return tensor.data_ptr(), tensor.shape, tensor.stride()
     except (RuntimeError, NotImplementedError, AttributeError):
         return None
 
 
-def _tensors(values: Any) -> Iterator[torch.Tensor]:
-    """Yield the tensors in nested lists and tuples."""
+def _tensors(values: Iterable[Any]) -> list[torch.Tensor]:
+    """List the tensors among values and in the lists among them."""
+    found = []
     for value in values:
         if isinstance(value, torch.Tensor):
-            yield value
+            found.append(value)
         elif isinstance(value, list | tuple):
-            yield from _tensors(value)
+            found += [part for part in value if isinstance(part, torch.Tensor)]
+    return found
 
 
 def _argument(args: Any, kwargs: Any, position: int, name: str, default: Any) -> Any:

@@ -50,9 +50,9 @@ class GeneralHead:
         logits = self.recording.logits
         return is_half(logits, graph_nodes(logits.grad_fn))
 
-    def gradients(self, cotangents: torch.Tensor, strict: bool = False) -> torch.Tensor:
+    def gradients(self, cotangents: torch.Tensor) -> torch.Tensor:
         """Compute the gradients (K, R, ...) of K weighted sums of scores (K, N, M) with respect to the head's edge."""
-        return score_gradients(self.recording.logits, self.edge, cotangents, self.half, strict)
+        return score_gradients(self.recording.logits, self.edge, cotangents, self.half)
 
     def hires_maps(self, gradients: torch.Tensor) -> torch.Tensor:
         """Compute HiResCAM (R, K, *grid) from the gradients (K, R, C, *grid)."""
@@ -66,9 +66,9 @@ class GeneralHead:
 class ArrangedHead(GeneralHead):
     """Head of any kind after a layer with another layout than (R, C, *grid)."""
 
-    def gradients(self, cotangents: torch.Tensor, strict: bool = False) -> torch.Tensor:
+    def gradients(self, cotangents: torch.Tensor) -> torch.Tensor:
         """Compute the gradients (K, R, C, *grid). Those of class tokens are left out."""
-        found = super().gradients(cotangents, strict)
+        found = super().gradients(cotangents)
         arranged = self.recording.layout.of_each(found)
         outside = not self.recording.layout.complete and not arranged.any() and bool(found.any())
         remedy = "Choose an earlier layer, such as the first norm of the last block."

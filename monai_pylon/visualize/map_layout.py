@@ -1,8 +1,8 @@
 """Layout of a layer's output: which of its values are features, and where its grid cells lie.
 
-Class activation maps are computed in the layout (R, C, *grid). A layer may have another: channels last (R, *grid, C), as
-the norms of ConvNeXt and Swin, or tokens (R, T, C), as a transformer. A layout only moves values, or leaves out those of
-no grid cell, such as a class token.
+Class activation maps are computed in the layout (R, C, *grid). A layer may have another: channels last (R, *grid, C),
+as the norms of ConvNeXt and Swin, or tokens (R, T, C), as a transformer. A layout only moves values, or leaves out
+those of no grid cell, such as a class token.
 """
 
 from __future__ import annotations
@@ -39,10 +39,12 @@ class Layout(NamedTuple):
     Attributes:
         arrange: Function from the layer's output to (R, C, *grid), None if it has this layout already.
         complete: Whether every value of the output is in the result. Class tokens are left out.
+        memory: Shape and strides of the output for which it was found.
     """
 
     arrange: Arrange | None = None
     complete: bool = True
+    memory: tuple[Any, ...] = ()
 
     def __call__(self, output: torch.Tensor) -> torch.Tensor:
         """Arrange a layer's output as (R, C, *grid)."""
@@ -82,7 +84,7 @@ def layout_of(
         requirement = f"an axis of the layer's output {tuple(output.shape)}, not its first"
         check(inside, "feature_axis", requirement, feature_axis)
     if to_grid is not None:
-        return _tokens(output, tuple(to_grid), -1 if feature_axis is None else feature_axis)
+        return _tokens(output, tuple(to_grid), feature_axis, axes)
     if feature_axis is not None:
         axis = feature_axis % output.ndim
         return Layout() if axis == 1 else Layout(lambda t: t.movedim(axis, 1))
@@ -108,15 +110,21 @@ def _custom(to_grid: Arrange, output: torch.Tensor) -> Layout:
     return Layout(to_grid, moved.numel() == output.numel())
 
 
-def _tokens(output: torch.Tensor, grid: tuple[int, ...], feature_axis: int) -> Layout:
-    """Return the layout of tokens (R, T, C), the last of which are the grid cells in row-major order."""
+def _tokens(output: torch.Tensor, grid: tuple[int, ...], feature_axis: int | None, axes: Axes | None) -> Layout:
+    """Return the layout of tokens, whose grid cells are in row-major order.
+
+    The features are on the last axis and the class tokens first, unless the roles of the axes show something else.
+    """
     check(output.ndim == 3, "to_grid", "a function if the layer's output is not (N, T, C)", output)
-    axis = feature_axis % 3
+    features = [i for i in (1, 2) if axes and {f.role for f in axes[i]} == {FEATURE}]
+    axis = features[0] if feature_axis is None and len(features) == 1 else (feature_axis or -1) % 3
     tokens, cells = output.shape[3 - axis], math.prod(grid)
-    requirement = f"of at most {tokens} grid cells, the layer's tokens"
-    check(cells <= tokens, "to_grid", requirement, grid)
-    extra = tokens - cells
-    return Layout(lambda t: t.movedim(axis, 1)[:, :, extra:].unflatten(2, grid), extra == 0)
+    check(cells <= tokens, "to_grid", f"of at most {tokens} grid cells, the layer's tokens", grid)
+    before = tokens - cells
+    known = axes[3 - axis] if axes else ()
+    if len(known) == 1 and known[0].parts and math.prod(f.size for f in known[0].parts) == cells:
+        before = known[0].before
+    return Layout(lambda t: t.movedim(axis, 1).narrow(2, before, cells).unflatten(2, grid), tokens == cells)
 
 
 def _from_roles(axes: Axes, output: torch.Tensor) -> Layout:

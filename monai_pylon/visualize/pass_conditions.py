@@ -8,7 +8,7 @@ speed and the memory of a pass, not its result.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -40,6 +40,43 @@ def evaluating(network: nn.Module) -> Iterator[None]:
             module.training = True
         for parameter in trainable:
             parameter.requires_grad_(True)
+
+
+@contextmanager
+def converted(network: nn.Module, convert: Callable[[torch.Tensor], torch.Tensor]) -> Iterator[None]:
+    """Run a network with converted parameters and buffers, and put its own back.
+
+    `torch.func.functional_call` leaves converted tensors behind in modules that the network holds under two names.
+
+    Args:
+        network: Any module.
+        convert: Function of a parameter or buffer. It may return the same tensor.
+    """
+    copies: dict[int, torch.Tensor] = {}  # a tensor that several modules share is converted once
+    originals: list[tuple[dict[str, Any], str, torch.Tensor]] = []
+    recurrent = [module for module in network.modules() if isinstance(module, nn.RNNBase)]
+    try:
+        for module in network.modules():
+            for members in (module._parameters, module._buffers):
+                for name, tensor in list(members.items()):
+                    if tensor is None:
+                        continue
+                    if id(tensor) not in copies:
+                        copies[id(tensor)] = convert(tensor)
+                    originals.append((members, name, tensor))  # type: ignore[arg-type]
+                    members[name] = copies[id(tensor)]  # type: ignore[assignment]
+        _list_weights_again(recurrent)
+        yield
+    finally:
+        for members, name, tensor in originals:
+            members[name] = tensor
+        _list_weights_again(recurrent)
+
+
+def _list_weights_again(recurrent: list[nn.RNNBase]) -> None:
+    """Update the lists in which recurrent layers keep their weights once more."""
+    for module in recurrent:
+        module._flat_weights = [getattr(module, name) for name in module._flat_weights_names]
 
 
 @contextmanager
@@ -126,3 +163,25 @@ def _without_cudnn_in_recurrent_layers(network: nn.Module) -> Iterator[None]:
             handle.remove()
         while running:
             running.pop().close()
+
+
+#: Parts of PyTorch's errors about gradients, and what helps.
+_REMEDIES = {
+    "cudnn RNN backward": "Run the call within torch.backends.cudnn.flags(enabled=False).",
+    "heckpoint": "Switch off the activation checkpointing of the network.",
+    "nference tensor": "Remove inference_mode from the network's forward; use no_grad instead.",
+}
+
+
+@contextmanager
+def readable_errors() -> Iterator[None]:
+    """Add the remedy to errors of PyTorch that a layer's gradient is known to cause."""
+    try:
+        yield
+    except RuntimeError as error:
+        remedy = next((remedy for part, remedy in _REMEDIES.items() if part in str(error)), None)
+        if remedy is None:
+            raise
+        raise ValueError(
+            f"network must have a gradient in evaluation mode, but PyTorch says: {error} {remedy}"
+        ) from error

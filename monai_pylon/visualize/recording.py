@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import difflib
 from collections.abc import Mapping
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from itertools import chain
 from typing import Any, NamedTuple, cast
 
@@ -23,7 +23,7 @@ from monai_pylon.utils import check, check_type
 from monai_pylon.visualize.axis_roles import Axes
 from monai_pylon.visualize.axis_tracking import AxisTracker
 from monai_pylon.visualize.map_layout import Layout, ToGrid, layout_of
-from monai_pylon.visualize.pass_conditions import differentiable
+from monai_pylon.visualize.pass_conditions import converted, differentiable, readable_errors
 
 __all__: list[str] = []
 
@@ -55,7 +55,7 @@ class Place(NamedTuple):
         call: Call of the layer to record, from 0. None: the last.
         feature_axis: Axis of the features, None if it is to be found.
         to_grid: Numbers of cells of a grid of tokens, or a function to (R, C, *grid).
-        layout: Layout that is known from another pass.
+        layout: Layout that is known from another pass. It is found anew if the output has another shape or strides.
     """
 
     layer: nn.Module
@@ -100,6 +100,9 @@ def find_layer(network: nn.Module, target_layer: str | nn.Module) -> nn.Module:
     return layers[target_layer]
 
 
+_ORIGINAL = "A scripted, traced or exported network does not call its layers as modules: pass the original network."
+
+
 class _CutHook:
     """Forward hook that starts a new graph at a layer's output.
 
@@ -114,6 +117,7 @@ class _CutHook:
         self.calls = 0
         self.activations: torch.Tensor | None = None
         self.axes: Axes | None = None
+        self.memory: tuple[Any, ...] = ()
         self.entry: Any = None
 
     def __call__(self, module: nn.Module, args: Any, output: Any) -> Any:
@@ -133,6 +137,7 @@ class _CutHook:
         remedy = "Select a call with call=0, ..., choose a later layer, or run the network without chunks."
         dependent = self.activations is None or own.requires_grad
         check(dependent, "target_layer", "a layer whose calls depend on each other", "called independently", remedy)
+        self.memory = (own.shape, own.stride())
         if self.tracker is not None:
             self.axes = self.tracker.axes_of(own)
             self.tracker.active = self.place.call is None  # a later call may replace this one
@@ -150,24 +155,30 @@ def record(
     inputs: tuple[Any, ...],
     kwargs: dict[str, Any],
     replacement: torch.Tensor | None = None,
-    parameters: dict[str, torch.Tensor] | None = None,
 ) -> Recording:
     """Run a network on its inputs, the first of which is x (N, ...), and record its head after a layer.
 
-    Call it within :func:`evaluating` and outside of inference mode. The parameters replace the network's own.
+    Call it within :func:`evaluating` and outside of inference mode.
     """
     check_type(inputs[0], torch.Tensor, "x")
     plain = tuple(_plain(value) if isinstance(value, torch.Tensor) else value for value in inputs)
-    given = place.layout is not None or place.feature_axis is not None or place.to_grid is not None
+    given = place.layout is not None or place.feature_axis is not None or callable(place.to_grid)
     tracker = None if given else AxisTracker(plain[0])
     hook = _CutHook(place, replacement, tracker)
+    scripted = isinstance(place.layer, torch.jit.ScriptModule)
+    check(not scripted, "target_layer", "a module in Python", "scripted or traced", _ORIGINAL)
     handle = place.layer.register_forward_hook(hook)
     try:
-        with torch.enable_grad(), differentiable(network), tracker or nullcontext():
-            copies = parameters or _copies_of_inference_tensors(network)
-            output = torch.func.functional_call(network, copies, plain, kwargs) if copies else network(*plain, **kwargs)
+        with ExitStack() as stack:
+            if any(tensor.is_inference() for tensor in _members(network)):  # they have no gradients
+                stack.enter_context(converted(network, lambda t: t.clone() if t.is_inference() else t))
+            for context in (torch.enable_grad(), differentiable(network), readable_errors(), tracker or nullcontext()):
+                stack.enter_context(context)
+            output = network(*plain, **kwargs)
     finally:
         handle.remove()
+    if place.layout is not None and hook.memory not in ((), place.layout.memory):
+        return record(network, place._replace(layout=None), inputs, kwargs, replacement)
     if hook.activations is None:
         call = place.call
         wanted = "called in the network's forward pass" + (f" at least {call + 1} times" if call else "")
@@ -180,48 +191,53 @@ def record(
     check(logits.requires_grad, "target_layer", "a layer on which the scores depend", "without effect on them", remedy)
     layout = place.layout
     if layout is None:
-        layout = layout_of(place.layer, activations.detach(), hook.axes, place.feature_axis, place.to_grid)
+        found = layout_of(place.layer, activations.detach(), hook.axes, place.feature_axis, place.to_grid)
+        layout = found._replace(memory=hook.memory)
     return Recording(activations, logits, hook.entry, hook.calls - 1 if place.call is None else place.call, layout)
 
 
-def in_float32(network: nn.Module, place: Place, inputs: tuple[Any, ...], kwargs: dict[str, Any]) -> Recording:
-    """Record a pass of a float16 network in float32, because its gradients are too small for float16.
+def record_precisely(
+    network: nn.Module,
+    place: Place,
+    inputs: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    replacement: torch.Tensor | None = None,
+) -> Recording:
+    """Record a pass in float32 if the network, its inputs or the caller's autocast have lower precision.
 
-    Raises:
-        ValueError: If the network cannot run in float32.
+    The gradient of a mean over a large map, for example, is too small for float16. A network that runs only in its own
+    precision is recorded in that.
     """
-    wide = {n: t.float() for n, t in chain(network.named_parameters(), network.named_buffers()) if _is_narrow(t)}
-    plain = tuple(v.float() if isinstance(v, torch.Tensor) and _is_narrow(v) else v for v in inputs)
-    try:
-        with torch.autocast(plain[0].device.type, enabled=False):
-            return record(network, place, plain, kwargs, parameters=wide)
-    except RuntimeError as error:
-        raise ValueError(
-            "network must have gradients that float16 can represent, but has smaller ones, and does not run in float32 "
-            f"({error}). Convert the network and x to float32 or bfloat16."
-        ) from error
+    check_type(inputs[0], torch.Tensor, "x")
+    device, narrow = inputs[0].device.type, [tensor for tensor in _members(network) if _is_narrow(tensor)]
+    plain_types = all(type(tensor) in (nn.Parameter, torch.Tensor) for tensor in narrow)  # not sharded
+    if plain_types and (narrow or torch.is_autocast_enabled(device) or any(_is_narrow(value) for value in inputs)):
+        wide = tuple(value.float() if _is_narrow(value) else value for value in inputs)
+        try:
+            with torch.autocast(device, enabled=False), converted(network, lambda t: t.float() if _is_narrow(t) else t):
+                return record(network, place, wide, kwargs, replacement)
+        except (AssertionError, RuntimeError, TypeError, ValueError):
+            pass  # an error with another cause occurs again
+    return record(network, place, inputs, kwargs, replacement)
 
 
-def _is_narrow(tensor: torch.Tensor) -> bool:
-    """Return whether a tensor is a floating-point tensor of less than 32 bits."""
-    return tensor.dtype in (torch.float16, torch.bfloat16)
+def _is_narrow(value: Any) -> bool:
+    """Return whether a value is a floating-point tensor of less than 32 bits."""
+    return isinstance(value, torch.Tensor) and value.dtype in (torch.float16, torch.bfloat16)
 
 
 def _how_to_call(network: nn.Module, layer: nn.Module) -> str:
     """Return the remedy for a layer whose hook did not run."""
     scripted = any(isinstance(module, torch.jit.ScriptModule) for module in [*network.modules(), layer])
     if scripted or isinstance(network, torch.fx.GraphModule):
-        return "A scripted, traced or exported network does not call its layers as modules: pass the original network."
+        return _ORIGINAL
     return "Choose a layer that the forward pass calls as a module, so that its hooks run."
 
 
-def _copies_of_inference_tensors(network: nn.Module) -> dict[str, torch.Tensor]:
-    """Copy the parameters and buffers created in inference mode, which do not support differentiation."""
-    members = (chain(module._parameters.values(), module._buffers.values()) for module in network.modules())
-    if not any(tensor.is_inference() for tensor in chain.from_iterable(members) if tensor is not None):
-        return {}  # the common case, without the slower listing of names
-    named = chain(network.named_parameters(), network.named_buffers())
-    return {name: tensor.clone() for name, tensor in named if tensor.is_inference()}
+def _members(network: nn.Module) -> list[torch.Tensor]:
+    """List the parameters and buffers of a network; much faster than by their names."""
+    members = chain.from_iterable((m._parameters.values(), m._buffers.values()) for m in network.modules())
+    return [tensor for tensor in chain.from_iterable(members) if tensor is not None]
 
 
 def scores_of(output: Any) -> torch.Tensor:

@@ -13,6 +13,7 @@ import torch
 
 from monai_pylon.utils import check
 from monai_pylon.utils.precision import at_least_float32
+from monai_pylon.visualize.pass_conditions import readable_errors
 
 __all__: list[str] = []
 
@@ -22,13 +23,7 @@ _SCALES = tuple(2.0**k for k in (12, 8, 4, 0, -4, -8))
 _ROUNDING = {torch.float64: 1e-9, torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 5e-2}
 
 
-class GradientUnderflow(Exception):
-    """Gradient that float16 cannot represent, not even scaled."""
-
-
-def score_gradients(
-    logits: torch.Tensor, inputs: Any, cotangents: torch.Tensor, half: bool = False, strict: bool = False
-) -> torch.Tensor:
+def score_gradients(logits: torch.Tensor, inputs: Any, cotangents: torch.Tensor, half: bool = False) -> torch.Tensor:
     """Compute the gradients of K weighted sums of scores by one batched vector-Jacobian product of the head.
 
     Args:
@@ -36,10 +31,12 @@ def score_gradients(
         inputs: Activations, or an edge of the graph.
         cotangents: Weights of the scores in each sum (K, N, M).
         half: Whether the head computes in float16. The gradients are then scaled, which their small range requires.
-        strict: Whether to raise :class:`GradientUnderflow` if float16 is not enough.
 
     Returns:
         Gradients (K, *shape of the inputs); at least float32 if they were scaled.
+
+    Raises:
+        ValueError: If float16 cannot represent the gradients, not even scaled.
     """
     if not half:
         return _plain_gradients(logits, inputs, cotangents)
@@ -47,10 +44,10 @@ def score_gradients(
         gradients = _plain_gradients(logits, inputs, cotangents * scale)
         if gradients.isfinite().all():
             break
-    if strict:
-        peaks = gradients.flatten(2).abs().amax(2) if gradients.ndim > 2 else gradients.abs()
-        if not bool((peaks >= 2.0**-10).all()) or not bool(gradients.isfinite().all()):
-            raise GradientUnderflow
+    peak = gradients.abs().max().item() if gradients.numel() else 1.0
+    remedy = "Explain the network in float32 or bfloat16."
+    small = "a network whose gradients float16 can represent"
+    check(peak == 0 or 2.0**-14 <= peak < float("inf"), "network", small, f"one with {peak / scale}", remedy)
     return at_least_float32(gradients) / scale
 
 
@@ -58,9 +55,10 @@ def _plain_gradients(logits: torch.Tensor, inputs: Any, cotangents: torch.Tensor
     """Compute the gradients of K weighted sums of scores in the head's own precision."""
 
     def gradient(weights: torch.Tensor, batched: bool = False) -> torch.Tensor:
-        found = torch.autograd.grad(
-            logits, [inputs], weights, retain_graph=True, is_grads_batched=batched, allow_unused=True
-        )[0]
+        with torch.autocast(logits.device.type, enabled=False):  # a backward pass never runs in the caller's autocast
+            found = torch.autograd.grad(
+                logits, [inputs], weights, retain_graph=True, is_grads_batched=batched, allow_unused=True
+            )[0]
         effect = "without effect on them"
         check(found is not None, "target_layer", "a layer on which the scores depend", effect, "Choose a later layer.")
         return found
@@ -70,22 +68,8 @@ def _plain_gradients(logits: torch.Tensor, inputs: Any, cotangents: torch.Tensor
             return gradient(cotangents, batched=True)
         except RuntimeError:  # an operator in the head does not support batched gradients: compute them one by one
             pass
-    try:
+    with readable_errors():
         return torch.stack([gradient(weights) for weights in cotangents])
-    except RuntimeError as error:
-        if remedy := next((remedy for text, remedy in _REMEDIES.items() if text in str(error)), None):
-            raise ValueError(
-                f"network must be differentiable after the layer in evaluation mode, but is not: {error} {remedy}"
-            ) from error
-        raise
-
-
-#: Parts of PyTorch's errors in the backward pass, and what helps.
-_REMEDIES = {
-    "cudnn RNN backward": "Run the call within torch.backends.cudnn.flags(enabled=False).",
-    "heckpoint": "Switch off the activation checkpointing of the network.",
-    "Inference tensors": "Do not use inference_mode in the network; use no_grad.",
-}
 
 
 def is_half(logits: torch.Tensor, nodes: Any) -> bool:
@@ -129,4 +113,4 @@ def own_gradients(gradients_of: Callable[[torch.Tensor], torch.Tensor], cotangen
 
 def _weights(count: int) -> torch.Tensor:
     """Return different weights (count,) between 1 and 2, by the golden ratio."""
-    return 1 + torch.arange(count, dtype=torch.float64) * 0.6180339887 % 1
+    return 1 + torch.arange(count) * 0.6180339887 % 1

@@ -7,7 +7,6 @@ display.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -19,10 +18,10 @@ from monai_pylon.utils.precision import at_least_float32
 from monai_pylon.visualize.class_activation import weighted_features
 from monai_pylon.visualize.heads import GeneralHead, head_of
 from monai_pylon.visualize.label_choice import ClassIndex, checked_labels, labels_per_sample, one_hot
-from monai_pylon.visualize.map_layout import ToGrid, check_arrangement
+from monai_pylon.visualize.map_layout import Layout, ToGrid, check_arrangement
 from monai_pylon.visualize.pass_conditions import evaluating
-from monai_pylon.visualize.recording import Place, bare_network, find_layer, in_float32, record
-from monai_pylon.visualize.score_gradients import GradientUnderflow, own_gradients
+from monai_pylon.visualize.recording import Place, bare_network, find_layer, record_precisely
+from monai_pylon.visualize.score_gradients import own_gradients
 
 __all__ = ["ActivationMapInferer", "HiResCAM", "LabelMaps", "LayerGradCAM", "explain_by_methods"]
 
@@ -63,6 +62,7 @@ class _LayerMaps:
             check(call >= 0, "call", "0 or more, or None for the last call", call)
         check_arrangement(feature_axis, to_grid)
         self.place = Place(self.layer, call, feature_axis, to_grid)
+        self.layouts: dict[tuple[Any, ...], Layout] = {}  # found in earlier calls, by the shape and strides of x
 
     def __call__(self, x: torch.Tensor, class_idx: ClassIndex = None, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Compute the maps (N, K, *grid) of x (N, ...). Further arguments are passed to the network."""
@@ -156,25 +156,18 @@ def _explained(
     """Compute the maps of several methods for the same layer of the same network, from one forward pass."""
     wanted, first = checked_labels(class_idx), methods[0]
     with evaluating(first.network), torch.inference_mode(False), torch.no_grad():
-        recording = record(first.network, first.place, (x, *args), kwargs)
-        try:
-            return _maps_of(methods, head_of(recording), wanted)
-        except GradientUnderflow:
-            labels = labels_per_sample(wanted, recording.logits.detach())
-        precise = in_float32(first.network, first.place._replace(layout=recording.layout), (x, *args), kwargs)
-        maps = _maps_of(methods, head_of(precise), labels)
-    return [each._replace(logits=at_least_float32(recording.logits.detach())) for each in maps]
-
-
-def _maps_of(methods: Sequence[_LayerMaps], head: GeneralHead, wanted: torch.Tensor | str | None) -> list[LabelMaps]:
-    """Compute the maps of several methods from the head of a recorded pass."""
-    logits = head.recording.logits
-    labels, slices = labels_per_sample(wanted, logits.detach()), _slices_per_sample(head)
-    maps: list[list[torch.Tensor]] = [[] for _ in methods]
-    for chunk in labels.split(head.labels_at_once, dim=1):
-        gradients = own_gradients(partial(head.gradients, strict=True), one_hot(chunk, logits))
-        for method, parts in zip(methods, maps, strict=True):
-            parts.append(method._maps(head, gradients, slices))
+        check_type(x, torch.Tensor, "x")
+        key = (x.shape, x.stride())
+        place = first.place._replace(layout=first.layouts.get(key))
+        head = head_of(record_precisely(first.network, place, (x, *args), kwargs))
+        first.layouts[key] = head.recording.layout
+        logits = head.recording.logits
+        labels, slices = labels_per_sample(wanted, logits.detach()), _slices_per_sample(head)
+        maps: list[list[torch.Tensor]] = [[] for _ in methods]
+        for chunk in labels.split(head.labels_at_once, dim=1):
+            gradients = own_gradients(head.gradients, one_hot(chunk, logits))
+            for method, parts in zip(methods, maps, strict=True):
+                parts.append(method._maps(head, gradients, slices))
     return [LabelMaps(torch.cat(parts, 1), labels, at_least_float32(logits.detach())) for parts in maps]
 
 
