@@ -56,12 +56,24 @@ class PerClassMetricHandler(IgniteMetricHandler):
         self._scalars: dict[str, float] = {}
         super().__init__(metric_fn=metric_fn, output_transform=output_transform, save_details=save_details)
 
+    def update(self, output: Any) -> None:
+        """Check and keep the output of one iteration."""
+        super().update(output)
+        kept = getattr(self.metric_fn, "_buffers", None)
+        if kept and kept[0]:
+            self._names(kept[0][-1].shape[0])
+
+    def _names(self, count: int) -> tuple[str, ...]:
+        """Return the names of the classes."""
+        names = self.class_names or tuple(str(number) for number in range(count))
+        check(len(names) == count, "class_names", f"{count} names, one for each class", names)
+        return names
+
     def compute(self) -> Any:
         """Return the average that `key` names; the others are kept for `completed`."""
         found = super().compute()
         values = found["per_class"].tolist()
-        names = self.class_names or tuple(str(number) for number in range(len(values)))
-        check(len(names) == len(values), "class_names", f"{len(values)} names, one for each class", names)
+        names = self._names(len(values))
         self._scalars = {
             "macro": found["macro"],
             "weighted": found["weighted"],

@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from monai_pylon.utils import check, check_choice, check_type
+from monai_pylon.utils.outputs import attention_of
 
 __all__ = ["MaskLoss", "mask_loss"]
 
@@ -26,7 +27,7 @@ def mask_loss(attention: torch.Tensor, allowed: torch.Tensor, penalty: str = "bc
     """Penalize attention outside the allowed region.
 
     Args:
-        attention: Signed attention (N, M, *grid).
+        attention: Signed attention (N, M, *grid), or an explanation that contains it.
         allowed: Allowed regions (N, M, *grid), bool or numeric. A value of 0 forbids the grid cell. For an absent
             abnormality every grid cell is forbidden.
         penalty: "bce" or "l2". "bce" is the paper's penalty: the mean of -log(1 - sigmoid(attention)) over the
@@ -47,9 +48,9 @@ def mask_loss(attention: torch.Tensor, allowed: torch.Tensor, penalty: str = "bc
         tensor(5.)
     """
     check_choice(penalty, _PENALTIES, "penalty")
-    check_type(attention, torch.Tensor, "attention")
+    attention = attention_of(attention, "attention")
     check_type(allowed, torch.Tensor, "allowed")
-    check(attention.ndim >= 3 and len(attention) > 0, "attention", "of shape (N, M, *grid)", attention)
+    check(len(attention) > 0, "attention", "of shape (N, M, *grid), N > 0", attention)
     remedy = "Use the attention's grid: monai_pylon.transforms.allowed_regions(organs, locations, grid)."
     shape = tuple(attention.shape)
     check(allowed.shape == shape, "allowed", f"of the attention's shape {shape}", allowed, remedy)
@@ -107,9 +108,11 @@ class MaskLoss(nn.Module):
         check(len(explanation) >= 2, "explanation", "(logits, attention, ...)", explanation, remedy)
         logits, attention = explanation[:2]
         labels, allowed = _targets(labels, allowed)
+        check(logits.ndim == 2, "explanation", "(logits (N, M), attention, ...)", logits, remedy)
         check(labels.shape == logits.shape, "labels", f"of the logits' shape {tuple(logits.shape)}", labels)
         in_range = bool(((labels >= 0) & (labels <= 1)).all())
-        check(in_range, "labels", "between 0 and 1, without NaN", labels, "Use 1 for present and 0 for absent.")
+        remedy = "Use 1 for present and 0 for absent. KnownLabelsLoss ignores NaN, to which you may convert -1."
+        check(in_range, "labels", "between 0 and 1, without NaN", labels, remedy)
         if logits.dtype in (torch.float16, torch.bfloat16):
             logits = logits.float()
         classification = F.binary_cross_entropy_with_logits(logits, labels.to(logits.dtype))

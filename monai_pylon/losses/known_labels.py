@@ -52,11 +52,12 @@ class KnownLabelsLoss(MaskLoss):
             check(len(labels) == 2 and allowed is None, "labels", "labels, or a pair (labels, allowed)", labels)
             given, allowed = labels
         check_type(given, torch.Tensor, "labels")
+        check(logits.ndim == 2, "explanation", "logits (N, M), or (logits, attention, ...)", logits)
         check(given.shape == logits.shape, "labels", f"of the logits' shape {tuple(logits.shape)}", given)
         known = ~given.isnan()
         truth = torch.where(known, given, 0).to(logits.dtype)
         in_range = bool(((truth >= 0) & (truth <= 1)).all())
-        remedy = "Use 1 for present, 0 for absent and NaN for unknown."
+        remedy = "Use 1 for present, 0 for absent and NaN for unknown. Convert -1 (uncertain in CheXpert) first."
         check(in_range, "labels", "between 0 and 1, or NaN", given, remedy)
         if logits.dtype in (torch.float16, torch.bfloat16):
             logits, truth = logits.float(), truth.float()
@@ -67,5 +68,9 @@ class KnownLabelsLoss(MaskLoss):
         regions: Any = allowed
         check_type(regions, torch.Tensor, "allowed", "Pass the pair (labels, allowed).")
         attention = explanation[1]
+        shape = tuple(attention.shape)
+        check(regions.shape == shape, "allowed", f"of the attention's shape {shape}", regions)
+        known_regions = not regions.is_floating_point() or not bool(regions.isnan().any())
+        check(known_regions, "allowed", "without NaN", regions, "Give 0 or 1 for each grid cell.")
         anywhere = (~known).reshape(*known.shape, *[1] * (attention.ndim - 2))
         return loss + self.weight * mask_loss(attention, (regions != 0) | anywhere, self.penalty)

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 import torch
 from monai.metrics import CumulativeIterationMetric
-from monai.utils import convert_to_tensor
 from scipy.stats import rankdata
 from torch import Tensor
 
+from monai_pylon.metrics.instances import check_classes
 from monai_pylon.utils import check
+from monai_pylon.utils.arrays import as_float64
+from monai_pylon.utils.outputs import check_binary_labels, logits_of, stacked
 
 __all__ = ["PerClassAUROCMetric", "auroc_per_class"]
 
@@ -27,7 +29,7 @@ def auroc_per_class(scores: Tensor, labels: Tensor) -> Tensor:
     scores count one half. Logits and probabilities give the same area.
 
     Args:
-        scores: Scores (N, M). A larger score is more evidence.
+        scores: Scores (N, M), or an explanation with logits. A larger score is more evidence.
         labels: Labels (N, M): 1 present, 0 absent, NaN unknown. An unknown label excludes the image from that class.
 
     Returns:
@@ -41,12 +43,9 @@ def auroc_per_class(scores: Tensor, labels: Tensor) -> Tensor:
         >>> auroc_per_class(scores, torch.tensor([[0, 0], [1, 0], [1, 0]]))
         tensor([1., nan], dtype=torch.float64)
     """
-    score = convert_to_tensor(scores, device="cpu", dtype=torch.float64, track_meta=False).numpy()
-    label = convert_to_tensor(labels, device="cpu", dtype=torch.float64, track_meta=False).numpy()
-    check(score.ndim == 2, "scores", "of shape (N, M)", scores)
-    check(label.shape == score.shape, "labels", f"of the scores' shape {score.shape}", labels)
-    check(not np.isnan(score).any(), "scores", "without NaN", scores, "Check the training of the network.")
-    check(bool(np.isin(label[~np.isnan(label)], (0, 1)).all()), "labels", "0, 1 or NaN", labels)
+    scores = logits_of(scores, "scores")
+    _check(scores, labels, "scores", "labels")
+    score, label = as_float64(scores).numpy(), as_float64(labels).numpy()
     areas = np.full(score.shape[1], np.nan)
     for column in range(score.shape[1]):
         known = ~np.isnan(label[:, column])
@@ -58,10 +57,19 @@ def auroc_per_class(scores: Tensor, labels: Tensor) -> Tensor:
     return torch.from_numpy(areas)
 
 
+def _check(scores: Tensor, labels: Tensor, scores_name: str, labels_name: str) -> None:
+    """Check scores (N, M) and their labels."""
+    shape = tuple(scores.shape)
+    check(tuple(labels.shape) == shape, labels_name, f"of the scores' shape {shape}", labels)
+    check(not bool(scores.isnan().any()), scores_name, "without NaN", scores, "Check the training of the network.")
+    check_binary_labels(labels, labels_name)
+
+
 class PerClassAUROCMetric(CumulativeIterationMetric):
     """MONAI metric for :func:`auroc_per_class`.
 
-    Called with scores (N, M) and labels (N, M), or with lists of (M,). It gathers them over all processes.
+    Called with scores (N, M), or an explanation with logits, and labels (N, M), or with lists of them for each sample.
+    Each call checks its inputs. The metric gathers them over all processes.
 
     Example:
         >>> metric = PerClassAUROCMetric()
@@ -70,12 +78,16 @@ class PerClassAUROCMetric(CumulativeIterationMetric):
         {'per_class': tensor([1., nan]), 'macro': 1.0, 'weighted': 1.0}
     """
 
-    def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None, **kwargs: Any) -> list[Tensor]:
+    def _compute_list(self, y_pred: Any, y: Any = None, **kwargs: Any) -> Any:
         check(y is not None, "y", "the labels (N, M)", y)
-        labels = convert_to_tensor(y, track_meta=False)
-        check(labels.shape == y_pred.shape, "y", f"of the scores' shape {tuple(y_pred.shape)}", labels)
-        scores = convert_to_tensor(y_pred, track_meta=False)
-        return [scores if scores.dtype == torch.float64 else scores.float(), labels.float()]
+        scores, labels = logits_of(y_pred), stacked(y, "y")
+        _check(scores, labels, "y_pred", "y")
+        check_classes(self._buffers, scores, "y_pred")
+        scores = scores.detach()
+        return [scores if scores.dtype == torch.float64 else scores.float(), labels.detach().float()]
+
+    def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None, **kwargs: Any) -> Any:
+        return self._compute_list(y_pred, y)
 
     def aggregate(self) -> dict[str, Any]:
         """Compute the areas of all images since `reset`.
@@ -88,7 +100,7 @@ class PerClassAUROCMetric(CumulativeIterationMetric):
         check(gathered is not None, "the metric", "called with scores and labels before aggregate()", gathered)
         scores, labels = gathered
         areas = auroc_per_class(scores, labels)
-        weight = labels.nansum(dim=0).double().cpu() * ~areas.isnan()
+        weight = as_float64(labels).nansum(dim=0) * ~areas.isnan()
         return {
             "per_class": areas.float(),
             "macro": areas.nanmean().item(),

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from monai_pylon.metrics.instances import LocalizationMetric, join_boxes, localize
-from monai_pylon.utils import check, check_choice
+from monai_pylon.utils import check, check_choice, check_type
+from monai_pylon.utils.arrays import as_float64
 
 __all__ = ["BoxLocalizationMetric", "box_localization"]
 
@@ -39,8 +40,10 @@ def _box_hits(maps: Tensor, boxes: Tensor, owner: Tensor, threshold: float, over
     bright = maps / maps.amax(dim=(1, 2), keepdim=True) > threshold
     truth = _fill_boxes(maps, boxes, owner)
     # An area of 0 gives NaN. NaN exceeds no overlap, so it is a miss.
-    both, found, true = (m.flatten(1).sum(dim=1, dtype=torch.int32).double() for m in (bright & truth, bright, truth))
-    hits = torch.zeros(len(maps), dtype=torch.bool, device=maps.device)
+    both, found, true = (
+        as_float64(m.flatten(1).sum(dim=1, dtype=torch.int32)) for m in (bright & truth, bright, truth)
+    )
+    hits = torch.zeros(len(maps), dtype=torch.bool)
     if criterion != "iou":
         hits |= both / found > overlap
     if criterion != "ior":
@@ -86,6 +89,8 @@ def box_localization(
         tensor([nan, 1.])
     """
     _check_options(threshold, overlap, criterion)
+    remedy = "Give the maps of one image: explanation.attention[0]."
+    check_type(heatmap_logits, Tensor, "heatmap_logits", remedy)
     check(heatmap_logits.ndim == 3, "heatmap_logits", "of shape (M, h, w)", heatmap_logits)
     is_hit = partial(_box_hits, threshold=threshold, overlap=overlap, criterion=criterion)
     return localize(heatmap_logits[None], [join_boxes(boxes, box_labels)], image_size, is_hit)[0]

@@ -17,18 +17,21 @@ from torch import Tensor
 from torch.nn import functional
 
 from monai_pylon.utils import check, check_type
+from monai_pylon.utils.arrays import as_float64
+from monai_pylon.utils.outputs import attention_of
 
-__all__ = ["LocalizationMetric", "class_averages", "join_boxes", "localize", "size_pair"]
+__all__ = ["LocalizationMetric", "check_classes", "class_averages", "join_boxes", "localize", "size_pair"]
 
 #: Pixels to upsample at a time, few enough to stay in the processor's cache.
 _PIXELS_AT_A_TIME = 1 << 18
 
 #: Function of maps (I, H, W) between 0 and 1, boxes (B, 4) and the instance number of each box (B,) to hits (I,), bool.
+#: Only the maps may be on a device: boxes are float64, which some devices do not have.
 HitFunction = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 class _Instances(NamedTuple):
-    """Table of I instances and their B boxes, sorted by instance.
+    """Table of I instances and their B boxes, sorted by instance, on the CPU.
 
     Attributes:
         image: Image number of each instance (I,).
@@ -76,7 +79,7 @@ def join_boxes(boxes: Tensor, box_labels: Tensor) -> Tensor:
         box_labels: Class of each box (K,).
 
     Returns:
-        Rows (K, 5) of [x1, y1, x2, y2, class], float64.
+        Rows (K, 5) of [x1, y1, x2, y2, class], float64, on the CPU.
 
     Raises:
         ValueError: If boxes or box_labels has another shape.
@@ -85,8 +88,7 @@ def join_boxes(boxes: Tensor, box_labels: Tensor) -> Tensor:
         >>> join_boxes(torch.tensor([[1, 2, 3, 4]]), torch.tensor([7])).tolist()
         [[1.0, 2.0, 3.0, 4.0, 7.0]]
     """
-    box = convert_to_tensor(boxes, dtype=torch.float64, track_meta=False)
-    label = convert_to_tensor(box_labels, dtype=torch.float64, device=box.device, track_meta=False)
+    box, label = as_float64(boxes), as_float64(box_labels)
     box = box.reshape(0, 4) if box.numel() == 0 else box
     check(box.ndim == 2 and box.shape[1] == 4, "boxes", "of shape (K, 4) with rows [x1, y1, x2, y2]", boxes)
     check(label.shape == (len(box),), "box_labels", f"of shape ({len(box)},), one class per box", box_labels)
@@ -112,10 +114,9 @@ def _check_boxes(boxes: Tensor, num_classes: int, size: tuple[int, int]) -> None
 
 def _find_instances(heatmaps: Tensor, boxes: Sequence[Tensor], size: tuple[int, int]) -> _Instances:
     """Find the classes with boxes in each image of heatmaps (N, M, h, w), and sort the boxes by instance."""
-    num_classes, device = heatmaps.shape[1], heatmaps.device
-    rows = []
+    num_classes, rows = heatmaps.shape[1], []
     for number, image_boxes in enumerate(boxes):
-        box = convert_to_tensor(image_boxes, dtype=torch.float64, device=device, track_meta=False)
+        box = as_float64(image_boxes)
         box = box.reshape(0, 5) if box.numel() == 0 else box
         fits = box.ndim == 2 and box.shape[1] == 5
         check(fits, "y", "of shape (K, 5) with rows [x1, y1, x2, y2, class] for each image", box)
@@ -159,12 +160,13 @@ def localize(heatmaps: Tensor, boxes: Sequence[Tensor], image_size: int | Sequen
         return hits
     step = max(1, _PIXELS_AT_A_TIME // (size[0] * size[1]))
     for first in range(0, len(found.image), step):
-        image, label = found.image[first : first + step], found.label[first : first + step]
+        chosen = slice(first, first + step)
+        image, label = found.image[chosen].to(heatmaps.device), found.label[chosen].to(heatmaps.device)
         maps = heatmaps[image, label]
         check(not bool(maps.isnan().any()), "heatmaps", "without NaN", maps, "Check the training of the network.")
         maps = maps if maps.dtype == torch.float64 else maps.float()
         maps = functional.interpolate(maps.sigmoid()[:, None], size, mode="bilinear", align_corners=False)[:, 0]
-        rows = slice(*torch.searchsorted(found.owner, torch.tensor([first, first + step], device=maps.device)).tolist())
+        rows = slice(*torch.searchsorted(found.owner, torch.tensor([first, first + step])).tolist())
         hits[image, label] = is_hit(maps, found.boxes[rows], found.owner[rows] - first).to(hits)
     return hits
 
@@ -183,7 +185,7 @@ def class_averages(values: Tensor) -> dict[str, Any]:
         >>> class_averages(torch.tensor([[1.0, torch.nan], [1.0, 0.0]]))
         {'per_class': tensor([1., 0.]), 'macro': 0.5, 'weighted': 0.666...}
     """
-    values = convert_to_tensor(values, dtype=torch.float64, track_meta=False)
+    values = as_float64(values)
     per_class = values.nanmean(dim=0)
     return {
         "per_class": per_class.float(),
@@ -192,12 +194,33 @@ def class_averages(values: Tensor) -> dict[str, Any]:
     }
 
 
+def check_classes(buffers: Sequence[Sequence[Tensor]] | None, values: Tensor, argument: str) -> None:
+    """Raise an error if a batch has another number of classes than the batches before.
+
+    Args:
+        buffers: Lists of the values that a metric keeps, one (M, ...) for each sample.
+        values: Values of the new batch (N, M, ...).
+        argument: Name of the argument for the error.
+
+    Raises:
+        ValueError: If the numbers of classes differ.
+
+    Example:
+        >>> check_classes([[torch.zeros(2)]], torch.zeros(4, 3), "y_pred")
+        Traceback (most recent call last):
+        ...
+        ValueError: y_pred must be of 2 classes, as before, but is Tensor of shape (4, 3), float32. Call reset() first.
+    """
+    before = buffers[0][-1].shape[0] if buffers and buffers[0] else values.shape[1]
+    check(values.shape[1] == before, argument, f"of {before} classes, as before", values, "Call reset() first.")
+
+
 class LocalizationMetric(CumulativeIterationMetric):
     """Base class of MONAI metrics that compare maps with boxes, with hits defined by `is_hit`.
 
-    Called with `y_pred`, heatmap logits (N, M, h, w) or a list of (M, h, w), and `y`, a list of (K, 5) tensors
-    [x1, y1, x2, y2, class] in pixels of the input image. It returns and keeps (N, M) of 1, 0 and NaN; see
-    :func:`localize`. Like every MONAI metric it gathers the values of several processes.
+    Called with `y_pred`, heatmap logits (N, M, h, w), an explanation with them, or a list of either, and `y`, a list of
+    (K, 5) tensors [x1, y1, x2, y2, class] in pixels of the input image. It returns and keeps (N, M) of 1, 0 and NaN;
+    see :func:`localize`. Like every MONAI metric it gathers the values of several processes.
 
     Args:
         image_size: Size of the images to which the box coordinates refer: one number, or (rows, columns).
@@ -217,12 +240,9 @@ class LocalizationMetric(CumulativeIterationMetric):
 
     def _compute_list(self, y_pred: Any, y: Any = None, **kwargs: Any) -> Tensor:
         check(y is not None, "y", "a list of (K, 5) tensors, one for each image", y)
-        if not isinstance(y_pred, Tensor):
-            maps = [convert_to_tensor(one, track_meta=False) for one in y_pred]
-            same = len({one.shape for one in maps}) == 1
-            check(same, "y_pred", "maps (M, h, w) of one shape", [tuple(one.shape) for one in maps])
-            y_pred = torch.stack(maps)
-        return localize(y_pred.detach(), y, self.image_size, self.is_hit)
+        maps = attention_of(y_pred).detach()
+        check_classes(self._buffers, maps, "y_pred")
+        return localize(maps, y, self.image_size, self.is_hit)
 
     def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None, **kwargs: Any) -> Tensor:
         return self._compute_list(y_pred, y)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from monai_pylon.utils import check, check_choice, check_type
+from monai_pylon.utils.arrays import as_array
 
 __all__ = ["Interval", "bootstrap_interval"]
 
@@ -96,7 +97,7 @@ def _resampled_statistic(
     members = np.split(order, np.cumsum(np.bincount(owner))[:-1])
 
     def difference(rows: np.ndarray) -> np.ndarray:
-        first, *second = (np.asarray(statistic(part[rows]), dtype=np.float64) for part in parts)
+        first, *second = (as_array(statistic(part[rows])).astype(np.float64) for part in parts)
         return first - second[0] if second else first
 
     draws = generator.integers(len(members), size=(num_resamples, len(members)))
@@ -105,15 +106,15 @@ def _resampled_statistic(
 
 def _check_values(values: ArrayLike, other: ArrayLike | None, groups: Sequence | None) -> tuple[list, np.ndarray]:
     """Return one or two arrays of values, and the group number of each row (N,)."""
-    parts = [np.asarray(values, dtype=np.float64)]
+    parts = [as_array(values).astype(np.float64)]
     check(parts[0].ndim >= 1 and len(parts[0]) > 0, "values", "an array with at least one row", values)
     if other is not None:
-        parts.append(np.asarray(other, dtype=np.float64))
+        parts.append(as_array(other).astype(np.float64))
         check(parts[1].shape == parts[0].shape, "other", f"of the values' shape {parts[0].shape}", other)
     if groups is None:
         return parts, np.arange(len(parts[0]))
     check(len(groups) == len(parts[0]), "groups", f"{len(parts[0])} long, one for each row of values", len(groups))
-    return parts, np.unique(np.asarray(groups), return_inverse=True)[1].ravel()
+    return parts, np.unique(as_array(groups), return_inverse=True)[1].ravel()
 
 
 def bootstrap_interval(

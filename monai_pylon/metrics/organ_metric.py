@@ -9,10 +9,12 @@ import torch
 from monai.metrics import CumulativeIterationMetric
 from torch import Tensor
 
-from monai_pylon.metrics.instances import class_averages
+from monai_pylon.metrics.instances import check_classes, class_averages
 from monai_pylon.metrics.organ_overlap import organ_iou, organ_iou_curve
 from monai_pylon.metrics.thresholds import ORGAN_IOU_THRESHOLDS, best_thresholds, values_at
 from monai_pylon.utils import check
+from monai_pylon.utils.arrays import as_float64
+from monai_pylon.utils.outputs import attention_of
 
 __all__ = ["OrganIoUMetric"]
 
@@ -61,7 +63,7 @@ class OrganIoUMetric(CumulativeIterationMetric):
     ) -> None:
         super().__init__()
         self.tries = thresholds is None
-        self.thresholds = None if thresholds is None else torch.as_tensor(thresholds, dtype=torch.float64)
+        self.thresholds = None if thresholds is None else as_float64(thresholds)
         if self.thresholds is not None:
             kept = self.thresholds
             check(kept.ndim <= 1, "thresholds", "a number or of shape (M,)", thresholds)
@@ -70,14 +72,16 @@ class OrganIoUMetric(CumulativeIterationMetric):
         self.paper_code_compat, self.relative = paper_code_compat, relative
 
     def _compute_list(self, y_pred: Any, y: Any = None, labels: Any = None, **kwargs: Any) -> Tensor:
-        attention = _attention(y_pred)
+        attention = attention_of(y_pred)
+        check_classes(self._buffers, attention, "y_pred")
         allowed, paired = _regions(y, attention)
         return self._compute_tensor(attention, allowed, labels=paired if labels is None else labels)
 
     def _compute_tensor(self, y_pred: Tensor, y: Any = None, labels: Any = None, **kwargs: Any) -> Tensor:
         """Compute OrganIoU (N, M), or (N, M, 53) if thresholds are to be tuned, one sample at a time."""
         check(y is not None, "y", "the allowed regions (N, M, *grid)", y)
-        check(y_pred.ndim >= 3, "y_pred", "of shape (N, M, *grid)", y_pred)
+        y_pred = attention_of(y_pred)
+        check_classes(self._buffers, y_pred, "y_pred")
         samples = len(y_pred)
         check(len(y) == samples, "y", f"of {samples} samples", y)
         each = [None] * samples if labels is None else labels
@@ -125,14 +129,6 @@ class OrganIoUMetric(CumulativeIterationMetric):
         values = self.get_buffer()
         check(values is not None, "the metric", "called with attention and allowed regions first", values)
         return values
-
-
-def _attention(y_pred: Any) -> Tensor:
-    """Return the attention (N, M, *grid) of an explanation, a tensor, or a list of samples."""
-    if isinstance(y_pred, Tensor):
-        return y_pred
-    is_explanation = len(y_pred) >= 2 and y_pred[0].ndim == 2 and y_pred[1].ndim >= 3
-    return y_pred[1] if is_explanation else torch.stack(list(y_pred))
 
 
 def _regions(y: Any, attention: Tensor) -> tuple[Any, Any]:

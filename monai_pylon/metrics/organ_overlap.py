@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from monai.utils import convert_to_tensor
 from torch import Tensor
 from torch.nn import functional
 
 from monai_pylon.metrics.thresholds import ORGAN_IOU_THRESHOLDS, check_thresholds, count_above
-from monai_pylon.utils import check
+from monai_pylon.utils import check, check_type
+from monai_pylon.utils.arrays import as_float64
+from monai_pylon.utils.outputs import check_binary_labels
 
 __all__ = ["organ_iou", "organ_iou_curve", "relative_attention", "resample_attention"]
 
@@ -39,6 +42,8 @@ def relative_attention(attention: Tensor) -> Tensor:
         tensor([[0.0000, 0.5000, 1.0000],
                 [0.0000, 0.0000, 0.0000]])
     """
+    remedy = "Give the attention of one sample: explanation.attention[0]."
+    check_type(attention, (torch.Tensor, np.ndarray), "attention", remedy)
     attention = convert_to_tensor(attention, track_meta=False)
     check(attention.ndim >= 2, "attention", "of shape (M, *grid)", attention)
     attention = attention if attention.dtype == torch.float64 else attention.float()
@@ -110,14 +115,14 @@ def organ_iou(
         tensor([0.5000])
     """
     maps = _checked(attention, allowed, labels, relative)
-    threshold = torch.as_tensor(threshold, dtype=torch.float64)
+    threshold = as_float64(threshold)
     count = len(maps.present)
     per_label = threshold.ndim == 0 or threshold.shape == (count,)
     check(per_label, "threshold", f"one number, or {count} numbers, one per label", threshold)
     in_range = bool(((threshold >= 0) & (threshold <= 1) | threshold.isnan()).all())
     check(in_range, "threshold", "between 0 and 1", threshold.tolist())
-    threshold = threshold.to(maps.share.device).expand(count)
-    above = maps.share > threshold[maps.rows, None].to(maps.share.dtype)
+    threshold = threshold.to(maps.share.dtype).to(maps.share.device).expand(count)
+    above = maps.share > threshold[maps.rows, None]
     inside, total = (above & maps.region).sum(1), above.sum(1)
     values = _ratio(inside[:, None], total[:, None], maps, paper_code_compat)[:, 0]
     return torch.where(threshold.isnan(), torch.nan, values)
@@ -176,6 +181,8 @@ class _Maps(NamedTuple):
 
 def _checked(attention: Tensor, allowed: Tensor, labels: Tensor | None, relative: bool) -> _Maps:
     """Check attention and regions (M, *grid) and labels (M,), and select the labels that may have a value."""
+    remedy = "Give the attention of one sample: explanation.attention[0]."
+    check_type(attention, (torch.Tensor, np.ndarray), "attention", remedy)
     attention = convert_to_tensor(attention, track_meta=False)
     check(attention.ndim >= 2, "attention", "of shape (M, *grid)", attention)
     count, grid = len(attention), tuple(attention.shape[1:])
@@ -183,6 +190,8 @@ def _checked(attention: Tensor, allowed: Tensor, labels: Tensor | None, relative
     remedy = "Call resample_attention(attention, grid) first, and pass its result with relative=True."
     fits = region.shape == attention.shape
     check(fits, "allowed", f"of the attention's {count} labels and grid {grid}", allowed, remedy)
+    known = not region.is_floating_point() or not bool(region.isnan().any())
+    check(known, "allowed", "without NaN", allowed, "Give 0 or 1 for each grid cell.")
     region = (region if region.dtype == torch.bool else region != 0).flatten(1)
     if labels is None:
         present = attention.new_full((count,), torch.nan, dtype=torch.float32)
@@ -190,8 +199,7 @@ def _checked(attention: Tensor, allowed: Tensor, labels: Tensor | None, relative
     else:
         present = convert_to_tensor(labels, torch.float32, attention.device, wrap_sequence=True, track_meta=False)
         check(present.shape == (count,), "labels", f"of shape ({count},)", labels)
-        known = bool(((present == 0) | (present == 1) | present.isnan()).all())
-        check(known, "labels", "0, 1 or NaN", labels)
+        check_binary_labels(present, "labels")
         rows = ((present == 1) | (present.isnan() & region.any(1))).nonzero()[:, 0]
     if relative:
         in_range = bool(((attention >= 0) & (attention <= 1)).all())

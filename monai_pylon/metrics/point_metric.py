@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from monai_pylon.metrics.instances import LocalizationMetric, join_boxes, localize
-from monai_pylon.utils import check
+from monai_pylon.utils import check, check_type
 
 __all__ = ["PointLocalizationMetric", "point_localization"]
 
@@ -18,11 +18,11 @@ def _point_hits(maps: Tensor, boxes: Tensor, owner: Tensor) -> Tensor:
 
     Box b belongs to map owner[b]; owner is (B,). Of equally high pixels the first counts.
     """
-    highest = maps.flatten(1).argmax(dim=1)
+    highest = maps.flatten(1).argmax(dim=1).cpu()
     row, column = (highest // maps.shape[2])[owner], (highest % maps.shape[2])[owner]
     x1, y1, x2, y2 = boxes.unbind(1)
     inside = (x1 <= column) & (column <= x2) & (y1 <= row) & (row <= y2)
-    hits = torch.zeros(len(maps), dtype=torch.bool, device=maps.device)
+    hits = torch.zeros(len(maps), dtype=torch.bool)
     hits[owner[inside]] = True
     return hits
 
@@ -53,6 +53,8 @@ def point_localization(
         >>> point_localization(maps, torch.tensor([[0, 48, 16, 64]]), torch.tensor([1]), image_size=64)
         tensor([nan, 1.])
     """
+    remedy = "Give the maps of one image: explanation.attention[0]."
+    check_type(heatmap_logits, Tensor, "heatmap_logits", remedy)
     check(heatmap_logits.ndim == 3, "heatmap_logits", "of shape (M, h, w)", heatmap_logits)
     return localize(heatmap_logits[None], [join_boxes(boxes, box_labels)], image_size, _point_hits)[0]
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from monai_pylon.utils import check
+from monai_pylon.utils.arrays import as_float64
 
 __all__ = ["ORGAN_IOU_THRESHOLDS", "best_thresholds", "check_thresholds", "count_above", "values_at"]
 
@@ -39,7 +40,7 @@ def check_thresholds(thresholds: Sequence[float] | Tensor) -> Tensor:
         ...
         ValueError: thresholds must be strictly ascending, but is [0.5, 0.25].
     """
-    tensor = torch.as_tensor(thresholds, dtype=torch.float64, device="cpu")
+    tensor = as_float64(thresholds)
     check(tensor.ndim == 1 and len(tensor) > 0, "thresholds", "of shape (T,)", thresholds)
     check(bool(((tensor >= 0) & (tensor <= 1)).all()), "thresholds", "between 0 and 1", thresholds)
     check(bool((tensor.diff() > 0).all()), "thresholds", "strictly ascending", thresholds)
@@ -97,15 +98,15 @@ def best_thresholds(curves: Tensor, thresholds: Sequence[float] | Tensor) -> Ten
         thresholds: Thresholds (T,).
 
     Returns:
-        Chosen thresholds (M,), float64. NaN for a label without a value.
+        Chosen thresholds (M,), float64, on the CPU. NaN for a label without a value.
 
     Example:
         >>> best_thresholds(torch.tensor([[[0.2, 0.4]], [[0.9, 0.4]]]), [0.1, 0.5])
         tensor([0.1000], dtype=torch.float64)
     """
-    tried = torch.as_tensor(thresholds, dtype=torch.float64, device=curves.device)
+    tried = as_float64(thresholds)
     check(curves.ndim == 3 and curves.shape[2] == len(tried), "curves", f"of shape (N, M, {len(tried)})", curves)
-    mean = curves.double().nanmean(0)
+    mean = as_float64(curves).nanmean(0)
     return torch.where(mean.isnan().all(1), torch.nan, tried[mean.nan_to_num(nan=-torch.inf).argmax(1)])
 
 
@@ -124,8 +125,7 @@ def values_at(curves: Tensor, thresholds: Sequence[float] | Tensor, chosen: Tens
         >>> values_at(torch.tensor([[[0.2, 0.4]]]), [0.1, 0.5], torch.tensor([0.5]))
         tensor([[0.4000]])
     """
-    tried = torch.as_tensor(thresholds, dtype=torch.float64, device=curves.device)
-    wanted = chosen.to(curves.device, torch.float64)
-    index = (wanted[:, None] - tried).abs().nan_to_num(nan=0).argmin(1)
+    wanted = as_float64(chosen)
+    index = (wanted[:, None] - as_float64(thresholds)).abs().nan_to_num(nan=0).argmin(1).to(curves.device)
     values = curves.gather(2, index[None, :, None].expand(len(curves), -1, 1))[..., 0]
-    return torch.where(wanted.isnan(), torch.nan, values)
+    return torch.where(wanted.isnan().to(values.device), torch.nan, values)

@@ -13,6 +13,7 @@ from monai_pylon.reports.figure_style import BACKGROUND, FAINT, TEXT
 from monai_pylon.reports.map_figure import draw_color_bar, draw_view, finding_title
 from monai_pylon.reports.map_views import ScanViews, scan_views
 from monai_pylon.utils import check
+from monai_pylon.utils.arrays import as_array
 
 __all__ = ["ScanFinding", "finding_on_scan", "scan_findings_figure"]
 
@@ -68,7 +69,7 @@ def finding_on_scan(
     Args:
         name: Name of the finding.
         probability: Probability of the finding, 0 to 1.
-        ct: Voxels (X, Y, Z) in HU.
+        ct: Voxels (X, Y, Z) in HU; NaN becomes black.
         heat: Signed evidence (X, Y, Z) on the scan's grid.
         affine: Matrix (4, 4) from voxel indices to RAS mm.
         heights: Positions (S,) of the slice groups in mm; None without slice scores.
@@ -79,7 +80,9 @@ def finding_on_scan(
         The views in radiological display, with pixels of 1 mm; see :func:`~monai_pylon.reports.map_views.scan_views`.
 
     Raises:
-        ValueError: If the map is not on the scan's grid, or not finite.
+        TypeError: If scan or heatmap has no numbers.
+        ValueError: If the heatmap is not on the scan's grid or not finite, the probability is outside 0 to 1, or there
+            is not one score for each height.
 
     Example:
         >>> heat = np.zeros((8, 8, 8))
@@ -87,10 +90,13 @@ def finding_on_scan(
         >>> finding_on_scan("mass", 0.5, np.zeros((8, 8, 8)), heat, np.diag([20.0, 20, 20, 1])).peak
         (2, 3, 4)
     """
+    check(0 <= probability <= 1, "probability", "between 0 and 1", probability, "Apply the sigmoid to the score.")
     found = scan_views(ct, heat, affine)
     if heights is None or scores is None:
         heights = scores = np.zeros(0)
-    return ScanFinding(name, probability, found, np.asarray(heights), np.asarray(scores), rank)
+    places, values = as_array(heights), as_array(scores)
+    check(places.shape == values.shape and places.ndim == 1, "scores", "one number for each of the heights", scores)
+    return ScanFinding(name, probability, found, places, values, rank)
 
 
 def _draw_curve(axes: Any, finding: ScanFinding) -> None:

@@ -11,9 +11,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from scipy import ndimage
 
-from monai_pylon.utils import check, check_choice, ras_view, voxel_spacing
+from monai_pylon.reports.pixels import as_labels, as_pixels
+from monai_pylon.utils import check, check_choice, check_type, ras_view, voxel_spacing
+from monai_pylon.utils.arrays import as_array
 
 __all__ = ["DisplaySlice", "paint_labels", "radiological_slice", "square_pixels", "window_to_gray"]
 
@@ -56,7 +59,7 @@ def window_to_gray(hu: np.ndarray, level: float = -300.0, width: float = 1600.0)
         [0.0, 0.5, 1.0]
     """
     check(width > 0, "width", "positive", width)
-    gray = (np.asarray(hu, dtype=np.float32) - (level - width / 2)) / width
+    gray = (as_array(hu).astype(np.float32) - (level - width / 2)) / width
     return np.clip(np.nan_to_num(gray), 0.0, 1.0)
 
 
@@ -111,15 +114,16 @@ def square_pixels(slice_: DisplaySlice, pixel_mm: float, order: int) -> np.ndarr
         [[1, 0], [1, 0], [0, 1], [0, 1]]
     """
     check(pixel_mm > 0, "pixel_mm", "positive", pixel_mm)
-    image = slice_.image
+    image = as_array(slice_.image)
+    check(image.ndim == 2 and image.size > 0, "slice_", "a slice with an image (H, W), not empty", slice_.image)
     shape = [max(1, round(n * mm / pixel_mm)) for n, mm in zip(image.shape, slice_.spacing, strict=True)]
     zoom = [new / old for new, old in zip(shape, image.shape, strict=True)]
     return ndimage.zoom(image, zoom, order=order, mode="nearest", grid_mode=True)
 
 
 def paint_labels(
-    gray: np.ndarray,
-    labels: np.ndarray,
+    gray: np.ndarray | torch.Tensor,
+    labels: np.ndarray | torch.Tensor,
     colors: Mapping[int, tuple[float, float, float]],
     alpha: float = 0.25,
     contour: int = 2,
@@ -127,27 +131,34 @@ def paint_labels(
     """Paint a label map over a gray image, each label with a tint and a solid outline just inside its border.
 
     Args:
-        gray: Image (H, W), 0 to 1.
+        gray: Image (H, W), 0 to 1, an array or a tensor on any device.
         labels: Integers (H, W); pixels whose value has no color stay gray.
         colors: Red, green and blue (0 to 1) by label value.
         alpha: Strength of the tint, 0 to 1.
-        contour: Width of the outline in pixels; 0 draws none.
+        contour: Width of the outline in pixels, a whole number; 0 draws none.
 
     Returns:
         RGB image (H, W, 3), float32 from 0 to 1.
 
     Raises:
-        ValueError: If the shapes differ or alpha is outside 0 to 1.
+        TypeError: If image or labels have no numbers, or the contour is no integer.
+        ValueError: If the shapes differ, the image, alpha or a color is outside 0 to 1 or NaN, or labels are fractions.
 
     Example:
         >>> paint_labels(np.zeros((1, 2)), np.array([[0, 1]]), {1: (1.0, 0.0, 0.0)}, alpha=0.5, contour=0).tolist()
         [[[0.0, 0.0, 0.0], [0.5, 0.0, 0.0]]]
     """
-    check(gray.shape == labels.shape, "labels", f"of the image's shape {gray.shape}", labels)
+    image = as_pixels(gray, "gray")
+    organs = as_labels(labels, "labels", ("image", image.shape))
     check(0 <= alpha <= 1, "alpha", "between 0 and 1", alpha)
-    rgb = np.repeat(np.asarray(gray, dtype=np.float32)[..., None], 3, axis=-1)
+    check_type(contour, int, "contour")
+    check(contour >= 0, "contour", "0 or more", contour)
+    for color in colors.values():
+        fits = len(color) == 3 and all(0 <= part <= 1 for part in color)
+        check(fits, "colors", "three numbers between 0 and 1 for each label", color, "Divide colors by 255.")
+    rgb = np.repeat(image.astype(np.float32)[..., None], 3, axis=-1)
     for value, color in colors.items():
-        inside = labels == value
+        inside = organs == value
         rgb[inside] = (1 - alpha) * rgb[inside] + alpha * np.asarray(color, dtype=np.float32)
         if contour and inside.any():
             # Pixels beyond the edge count as inside, so an organ that the edge cuts has no outline along it.

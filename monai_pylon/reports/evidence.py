@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from monai_pylon.reports.pixels import as_pixels
 from monai_pylon.utils import check
 
 __all__ = ["AGAINST", "FOR", "evidence_threshold", "paint_evidence"]
@@ -63,10 +64,8 @@ def paint_evidence(
         >>> painted[0, 1].tolist(), painted[0, 2].tolist() == np.asarray(FOR, np.float32).tolist()
         ([0.0, 0.0, 0.0], True)
     """
-    check(gray.ndim == 2 and gray.shape == evidence.shape, "evidence", f"of the image's shape {gray.shape}", evidence)
-    in_range = gray.size == 0 or (gray.min() >= 0 and gray.max() <= 1)
-    check(bool(in_range), "gray", "between 0 and 1", gray, "Apply a gray window first.")
-    check(bool(np.isfinite(evidence).all()), "evidence", "finite", evidence, "Replace NaN, or check the network.")
+    gray = as_pixels(gray, "gray", remedy="Apply a gray window first.")
+    evidence = as_pixels(evidence, "evidence", unit=False, like=("image", gray.shape))
     check(threshold >= 0, "threshold", "0 or more", threshold)
     check(0 <= opacity <= 1, "opacity", "between 0 and 1", opacity)
     strength = np.abs(evidence)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from monai_pylon.utils import check
+from monai_pylon.reports.pixels import as_pixels
+from monai_pylon.utils import check, check_type
+from monai_pylon.utils.outputs import attention_of
 
 __all__ = ["Peak", "heatmap_on_image", "heatmap_peak", "paint_heatmap"]
 
@@ -35,56 +37,67 @@ class Peak(NamedTuple):
     value: float
 
 
-def heatmap_on_image(heatmap: torch.Tensor, size: Sequence[int], probabilities: bool = True) -> torch.Tensor:
+def heatmap_on_image(heatmap: Any, size: Sequence[int], probabilities: bool = True) -> torch.Tensor:
     """Resize maps to an image as the localization metrics do: bilinear with ``align_corners=False``.
 
     Args:
-        heatmap: Logits (M, h, w).
+        heatmap: Logits (M, h, w) of one image, or (N, M, h, w), or an explanation that contains them.
         size: Rows and columns (H, W) of the image.
         probabilities: Whether to apply the sigmoid before resizing; without it the maps stay signed logits.
 
     Returns:
-        Maps (M, H, W), float32.
+        Maps (M, H, W) or (N, M, H, W), float32, on the device of the heatmap.
 
     Raises:
-        ValueError: If the maps or the size have another shape, or a size is not positive.
+        TypeError: If the heatmap is not a tensor.
+        ValueError: If the maps or the size have another shape, a size is not positive, or a map is not finite.
 
     Example:
         >>> heatmap_on_image(torch.zeros(14, 8, 8), (256, 200)).shape
         torch.Size([14, 256, 200])
     """
-    check(heatmap.ndim == 3, "heatmap", "of shape (M, h, w)", heatmap)
+    if isinstance(heatmap, tuple | list):
+        heatmap = attention_of(heatmap, "heatmap")
+    check_type(heatmap, torch.Tensor, "heatmap")
+    fits = heatmap.ndim in (3, 4) and 0 not in heatmap.shape[-2:]
+    check(fits, "heatmap", "of shape (M, h, w) or (N, M, h, w)", heatmap, "Keep the axis of the labels: maps[None].")
     check(len(size) == 2 and min(size) > 0, "size", "(rows, columns), positive", size)
+    finite = bool(heatmap.isfinite().all())
+    check(finite, "heatmap", "finite", heatmap, "Check the training of the network.")
     maps = heatmap.detach().float().sigmoid() if probabilities else heatmap.detach().float()
-    return functional.interpolate(maps[None], tuple(size), mode="bilinear", align_corners=False)[0]
+    many = maps if maps.ndim == 4 else maps[None]
+    resized = functional.interpolate(many, tuple(size), mode="bilinear", align_corners=False)
+    return resized if maps.ndim == 4 else resized[0]
 
 
-def heatmap_peak(heatmap: np.ndarray) -> Peak:
+def heatmap_peak(heatmap: np.ndarray | torch.Tensor) -> Peak:
     """Find the highest pixel of a map; among equal pixels the first in row order.
 
     Args:
-        heatmap: Map (H, W).
+        heatmap: Map (H, W), an array or a tensor on any device.
 
     Returns:
         Row, column and value of the pixel.
 
     Raises:
-        ValueError: If the map is empty or has another number of axes.
+        TypeError: If the map has no numbers.
+        ValueError: If the map is empty, has another number of axes, or is not finite.
 
     Example:
         >>> heatmap_peak(np.array([[0.1, 0.2], [0.7, 0.3]]))
         Peak(row=1, column=0, value=0.7)
     """
-    check(heatmap.ndim == 2 and heatmap.size > 0, "heatmap", "of shape (H, W), not empty", heatmap)
-    row, column = np.unravel_index(int(np.argmax(heatmap)), heatmap.shape)
-    return Peak(int(row), int(column), float(heatmap[row, column]))
+    pixels = as_pixels(heatmap, "heatmap", unit=False)
+    check(pixels.size > 0, "heatmap", "of shape (H, W), not empty", heatmap)
+    row, column = np.unravel_index(int(np.argmax(pixels)), pixels.shape)
+    return Peak(int(row), int(column), float(pixels[row, column]))
 
 
-def paint_heatmap(gray: np.ndarray, heat: np.ndarray, alpha: float = 0.6) -> np.ndarray:
+def paint_heatmap(gray: np.ndarray | torch.Tensor, heat: np.ndarray | torch.Tensor, alpha: float = 0.6) -> np.ndarray:
     """Blend a map over a gray image with an opacity in proportion to the map.
 
     Args:
-        gray: Image (H, W), 0 to 1.
+        gray: Image (H, W), 0 to 1, an array or a tensor on any device.
         heat: Map (H, W), 0 to 1, such as a map divided by its maximum.
         alpha: Opacity of the color where the map is 1, 0 to 1.
 
@@ -92,17 +105,17 @@ def paint_heatmap(gray: np.ndarray, heat: np.ndarray, alpha: float = 0.6) -> np.
         RGB image (H, W, 3), float32 from 0 to 1.
 
     Raises:
-        ValueError: If the shapes differ, or the map or alpha is outside 0 to 1.
+        TypeError: If image or map has no numbers.
+        ValueError: If the shapes differ, or the image, the map or alpha is outside 0 to 1 or NaN.
 
     Example:
         >>> paint_heatmap(np.full((1, 2), 0.5), np.array([[0.0, 1.0]]), alpha=0.5)[0, 0].tolist()
         [0.5, 0.5, 0.5]
     """
-    check(gray.ndim == 2 and gray.shape == heat.shape, "heat", f"of the image's shape {gray.shape}", heat)
+    image = as_pixels(gray, "gray")
+    shown = as_pixels(heat, "heat", like=("image", image.shape))
     check(0 <= alpha <= 1, "alpha", "between 0 and 1", alpha)
-    in_range = heat.size == 0 or (heat.min() >= 0 and heat.max() <= 1)
-    check(bool(in_range), "heat", "between 0 and 1", heat, "Divide it by its maximum.")
     steps = np.linspace(0, 1, len(_RAMP))
-    color = np.stack([np.interp(heat, steps, _RAMP[:, channel]) for channel in range(3)], axis=-1)
-    opacity = (alpha * np.asarray(heat, dtype=np.float32))[..., None]
-    return ((1 - opacity) * np.asarray(gray, dtype=np.float32)[..., None] + opacity * color).astype(np.float32)
+    color = np.stack([np.interp(shown, steps, _RAMP[:, channel]) for channel in range(3)], axis=-1)
+    opacity = (alpha * shown.astype(np.float32))[..., None]
+    return ((1 - opacity) * image.astype(np.float32)[..., None] + opacity * color).astype(np.float32)

@@ -8,7 +8,8 @@ import numpy as np
 
 from monai_pylon.reports.display import DisplaySlice, radiological_slice, square_pixels, window_to_gray
 from monai_pylon.reports.evidence import evidence_threshold
-from monai_pylon.utils import check, ras_view, voxel_spacing
+from monai_pylon.reports.pixels import as_voxels
+from monai_pylon.utils import ras_view, voxel_spacing
 
 __all__ = ["MapView", "ScanViews", "scan_views"]
 
@@ -100,8 +101,8 @@ def scan_views(ct: np.ndarray, evidence: np.ndarray, affine: np.ndarray) -> Scan
         >>> found.peak, [view.title for view in found.views[2:4]]
         ((2, 3, 4), ['coronal, lung window', 'sagittal, lung window'])
     """
-    check(ct.ndim == 3 and ct.shape == evidence.shape, "evidence", f"of the scan's shape {ct.shape}", evidence)
-    check(bool(np.isfinite(evidence).all()), "evidence", "finite", evidence, "Replace NaN, or check the network.")
+    ct = as_voxels(ct, "ct", finite=False)  # NaN becomes black
+    evidence = as_voxels(evidence, "evidence", like=("scan", ct.shape))
     hu, signed = ras_view(ct, affine), ras_view(evidence, affine)
     step = max(1, -(-max(ct.shape) // _SEARCHED))
     body = _inside_body(hu.array[::step, ::step, ::step])

@@ -7,7 +7,9 @@ from os import PathLike
 import nibabel
 import numpy as np
 
+from monai_pylon.reports.pixels import as_pixels, as_voxels
 from monai_pylon.utils import check, check_affine
+from monai_pylon.utils.arrays import as_array
 from monai_pylon.utils.files import atomic_write
 
 __all__ = ["save_label_nifti", "save_map_nifti", "save_radiograph_nifti", "save_volume_nifti"]
@@ -36,7 +38,7 @@ def save_volume_nifti(path: str | PathLike[str], hu: np.ndarray, affine: np.ndar
         affine: (4, 4), voxel indices to RAS millimetres.
 
     Raises:
-        ValueError: If the volume is not 3D, the affine is invalid, or the path has another ending.
+        ValueError: If the volume is not 3D or not finite, the affine is invalid, or the path has another ending.
 
     Example:
         >>> import tempfile, pathlib
@@ -45,8 +47,7 @@ def save_volume_nifti(path: str | PathLike[str], hu: np.ndarray, affine: np.ndar
         ...     int(nibabel.load(pathlib.Path(folder, "ct.nii.gz")).dataobj[0, 0, 0])
         -1000
     """
-    values, matrix = np.asarray(hu), check_affine(affine)
-    check(values.ndim == 3, "hu", "of shape (X, Y, Z)", values)
+    values, matrix = as_voxels(hu, "hu"), check_affine(affine)
     limits = np.iinfo(np.int16)
     _save(path, np.rint(values).clip(limits.min, limits.max).astype(np.int16), matrix)
 
@@ -70,7 +71,7 @@ def save_label_nifti(path: str | PathLike[str], labels: np.ndarray, affine: np.n
         ...     nibabel.load(pathlib.Path(folder, "a.nii.gz")).shape
         (2, 3, 4)
     """
-    labels = np.asarray(labels)
+    labels = as_array(labels)
     matrix = check_affine(affine)
     if not (np.issubdtype(labels.dtype, np.integer) or labels.dtype == bool):
         raise TypeError(f"labels must be of an integer type, but is of {labels.dtype}. Convert it first.")
@@ -100,8 +101,8 @@ def save_radiograph_nifti(
             metadata ``file_affine`` of `read_radiograph`.
 
     Raises:
-        ValueError: If the map is not 2D, the path has another ending, a spacing is not positive, or the affine is
-            invalid.
+        ValueError: If the map is not 2D or not finite, the path has another ending, a spacing is not positive, or the
+            affine is invalid.
 
     Example:
         >>> import tempfile, pathlib
@@ -110,8 +111,7 @@ def save_radiograph_nifti(
         ...     nibabel.load(pathlib.Path(folder, "a.nii.gz")).shape
         (3, 2, 1)
     """
-    heatmap = np.asarray(heatmap)
-    check(heatmap.ndim == 2, "heatmap", "of shape (H, W)", heatmap)
+    heatmap = as_pixels(heatmap, "heatmap", unit=False)
     rows, columns = (1.0, 1.0) if spacing is None else spacing
     check(rows > 0 and columns > 0, "spacing", "positive", spacing)
     # Viewers take the x and y axis of an image file to run to the patient's left and back: negative in RAS.
@@ -139,7 +139,5 @@ def save_map_nifti(path: str | PathLike[str], map: np.ndarray, affine: np.ndarra
         ...     nibabel.load(pathlib.Path(folder, "a.nii.gz")).shape
         (2, 3, 4)
     """
-    values, matrix = np.asarray(map), check_affine(affine)
-    check(values.ndim == 3, "map", "of shape (X, Y, Z)", values)
-    check(bool(np.isfinite(values).all()), "map", "finite", values)
+    values, matrix = as_voxels(map, "map"), check_affine(affine)
     _save(path, values.astype(np.float32), matrix, description=description)

@@ -11,6 +11,7 @@ from monai.utils import optional_import
 
 from monai_pylon.reports.display import DisplaySlice, paint_labels, radiological_slice, square_pixels, window_to_gray
 from monai_pylon.reports.figure_style import BACKGROUND, FAINT, TEXT, save_figure
+from monai_pylon.reports.pixels import as_labels, as_voxels
 from monai_pylon.taxonomy.organs import ORGAN_VALUES
 from monai_pylon.utils import check, ras_view
 
@@ -163,7 +164,8 @@ def organ_overlay_figure(
         A `matplotlib.figure.Figure`, true to scale; no window is opened.
 
     Raises:
-        ValueError: If the shapes differ.
+        TypeError: If scan or labels have no numbers.
+        ValueError: If the shapes differ, or a label is no organ.
 
     Example:
         >>> from types import SimpleNamespace
@@ -173,8 +175,11 @@ def organ_overlay_figure(
         >>> len(figure.axes)
         6
     """
-    check(ct.ndim == 3 and ct.shape == labels.shape, "labels", f"of the scan's shape {ct.shape}", labels)
-    page = _Page(ct, affine, labels)
+    voxels = as_voxels(ct, "ct", finite=False)  # NaN becomes black
+    organs = as_labels(labels, "labels", ("scan", voxels.shape))
+    known = bool(np.isin(organs, (0, *ORGAN_VALUES.values())).all())
+    check(known, "labels", f"0 or one of the organs {ORGAN_VALUES}", labels, "Convert it with organs_from_label_map.")
+    page = _Page(voxels, affine, organs)
     rows = [
         [(page.panel("axial", share), f"axial, {name}") for share, name in _AXIAL_POSITIONS],
         [(page.panel("coronal", share), f"coronal, {name}") for share, name in _CORONAL_POSITIONS],

@@ -12,7 +12,9 @@ from monai.utils import optional_import
 
 from monai_pylon.reports.figure_style import BACKGROUND, FAINT, TEXT
 from monai_pylon.reports.heatmap import heatmap_peak, paint_heatmap
+from monai_pylon.reports.pixels import as_pixels
 from monai_pylon.utils import check
+from monai_pylon.utils.arrays import as_array
 
 __all__ = ["RadiographFindingMap", "radiograph_overlay_figure", "radiograph_page_figure"]
 
@@ -99,6 +101,19 @@ def _check_sides(sides: str) -> None:
     check(sides == "" or (len(sides) == 2 and sides.isupper()), "sides", 'two letters such as "RL", or empty', sides)
 
 
+def _checked(finding: RadiographFindingMap, radiograph: np.ndarray) -> RadiographFindingMap:
+    """Check a finding, and convert its map and boxes to arrays."""
+    remedy = "Resize it with heatmap_on_image, which turns logits into probabilities, too."
+    heat = as_pixels(finding.heat, f"the map of {finding.name}", like=("radiograph", radiograph.shape), remedy=remedy)
+    boxes = as_array(finding.boxes)
+    boxes = boxes.reshape(0, 4) if boxes.size == 0 else boxes
+    fits = boxes.ndim == 2 and boxes.shape[1] >= 4 and bool(np.isfinite(boxes).all())
+    check(fits, f"the boxes of {finding.name}", "of shape (K, 4), finite", finding.boxes)
+    likely = 0 <= finding.probability <= 1
+    check(likely, f"the probability of {finding.name}", "between 0 and 1", finding.probability, "Apply the sigmoid.")
+    return finding._replace(heat=heat, boxes=boxes)
+
+
 def _page(rows: int, columns: int, aspect: float, title: str) -> tuple[Any, Any]:
     """Create a dark figure with a title, a grid of panels with an aspect (height / width), and the note below."""
     width = columns * _INCHES + 0.3
@@ -135,19 +150,17 @@ def radiograph_overlay_figure(
         A `matplotlib.figure.Figure`; no window is opened.
 
     Raises:
-        ValueError: If the radiograph is not 2D, a map is not on its grid, or the sides are not two letters.
+        ValueError: If the radiograph is not 2D or not between 0 and 1, a map is not on its grid or no probability, or the
+            sides are not two letters.
 
     Example:
         >>> found = RadiographFindingMap("Mass", 0.7, np.eye(64), np.array([[10, 10, 30, 30]]))
         >>> len(radiograph_overlay_figure(np.zeros((64, 64)), [found], "radiograph").axes)
         2
     """
-    check(radiograph.ndim == 2, "radiograph", "of shape (H, W)", radiograph)
+    radiograph = as_pixels(radiograph, "radiograph")
     _check_sides(sides)
-    for finding in findings:
-        requirement = f"of the radiograph's shape {radiograph.shape}"
-        fits = finding.heat.shape == radiograph.shape
-        check(fits, "finding.heat", requirement, finding.heat, "Resize it with heatmap_on_image.")
+    findings = [_checked(finding, radiograph) for finding in findings]
     figure, grid = _page(1, len(findings) + 1, radiograph.shape[0] / radiograph.shape[1], title)
     boxes = [finding.boxes for finding in findings if len(finding.boxes)]
     all_boxes = np.concatenate(boxes)[:, :4] if boxes else np.zeros((0, 4))
@@ -172,7 +185,8 @@ def radiograph_page_figure(findings: Sequence[RadiographFindingMap], columns: in
         A `matplotlib.figure.Figure`; no window is opened.
 
     Raises:
-        ValueError: If there is no finding, or a finding has no radiograph or sides that are not two letters.
+        ValueError: If there is no finding, a finding has no radiograph, an image or map is not between 0 and 1, or the
+            sides are not two letters.
 
     Example:
         >>> found = RadiographFindingMap("Mass", 0.7, np.eye(64), np.zeros((0, 4)), radiograph=np.zeros((64, 64)))
@@ -180,12 +194,12 @@ def radiograph_page_figure(findings: Sequence[RadiographFindingMap], columns: in
         5
     """
     check(len(findings) > 0, "findings", "a sequence with at least one finding", findings)
-    radiographs = [finding.radiograph for finding in findings if finding.radiograph is not None]
-    if len(radiographs) < len(findings):
-        missing = next(finding.name for finding in findings if finding.radiograph is None)
-        raise ValueError(f"The finding {missing!r} has no radiograph. Give each finding its own radiograph.")
     for finding in findings:
         _check_sides(finding.sides)
+        if finding.radiograph is None:
+            raise ValueError(f"The finding {finding.name!r} has no radiograph. Give each finding its own radiograph.")
+    radiographs = [as_pixels(f.radiograph, f"the radiograph of {f.name}") for f in findings]
+    findings = [_checked(finding, own) for finding, own in zip(findings, radiographs, strict=True)]
     columns = min(columns, len(findings))
     aspect = max(radiograph.shape[0] / radiograph.shape[1] for radiograph in radiographs)
     figure, grid = _page(math.ceil(len(findings) / columns), columns, aspect, title)

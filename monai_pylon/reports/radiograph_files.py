@@ -12,8 +12,8 @@ import torch
 from monai_pylon.reports.figure_style import save_figure
 from monai_pylon.reports.heatmap import Peak, heatmap_on_image, heatmap_peak
 from monai_pylon.reports.nifti import save_radiograph_nifti
+from monai_pylon.reports.pixels import as_pixels
 from monai_pylon.reports.radiograph_figure import RadiographFindingMap, radiograph_overlay_figure
-from monai_pylon.utils import check
 from monai_pylon.utils.image_orientation import unturn_image
 
 __all__ = ["save_radiograph_files"]
@@ -51,7 +51,7 @@ def save_radiograph_files(
         The names of the files, and the peak of each finding on the radiograph's grid.
 
     Raises:
-        ValueError: If the radiograph is not 2D.
+        ValueError: If the radiograph is not 2D or not between 0 and 1, or a map is not 2D or not finite.
 
     Example:
         >>> import tempfile
@@ -61,10 +61,10 @@ def save_radiograph_files(
         >>> files, (peaks[0].row, peaks[0].column)
         (['a_Mass.nii.gz'], (0, 0))
     """
-    check(radiograph.ndim == 2, "radiograph", "of shape (H, W)", radiograph)
+    radiograph = as_pixels(radiograph, "radiograph")
     files, shown = [], []
     for number, finding in enumerate(findings):
-        logits = torch.as_tensor(np.asarray(finding.heat))[None]
+        logits = torch.from_numpy(as_pixels(finding.heat, f"the map of {finding.name}", unit=False))[None]
         if number < num_maps:
             files.append(f"{name}_{finding.name}.nii.gz")
             signed = heatmap_on_image(logits, radiograph.shape, probabilities=False)[0].numpy()

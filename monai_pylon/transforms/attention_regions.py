@@ -117,7 +117,8 @@ def allowed_share(
         geometry: As in :func:`allowed_regions`. Voxels outside all cells are not covered.
 
     Returns:
-        (3,) shares from 0 to 1, NaN for an organ without a voxel. A tensor if organs is one.
+        (3,) shares from 0 to 1, NaN for an organ without a voxel. A tensor if organs is one: float64 on the CPU,
+        float32 on a device.
 
     Raises:
         TypeError: If organs or regions is not an array.
@@ -135,7 +136,10 @@ def allowed_share(
     volumes = organ_voxel_counts(bits, (1, 1, 1)).sum(axis=(1, 2, 3))
     covered = (organ_voxel_counts(bits, allowed.shape[1:], geometry) * allowed).sum(axis=(1, 2, 3))
     share = np.divide(covered, volumes, out=np.full(3, np.nan), where=volumes > 0)
-    return torch.from_numpy(share) if isinstance(organs, torch.Tensor) else share
+    if not isinstance(organs, torch.Tensor):
+        return share
+    on_host = torch.from_numpy(share)
+    return on_host if organs.device.type == "cpu" else on_host.float().to(organs.device)  # some have no float64
 
 
 class AllowedRegions(Transform):

@@ -17,6 +17,7 @@ from monai_pylon.transforms.block_mean import block_factors, spread_blocks
 from monai_pylon.transforms.mask_quality import MaskQuality, judge_masks
 from monai_pylon.transforms.organ_split import mediastinum_between_lungs
 from monai_pylon.utils import check, check_affine, check_choice, check_type, ras_view, voxel_spacing
+from monai_pylon.utils.arrays import as_array
 
 __all__ = [
     "OrgansFromLabelMap",
@@ -118,7 +119,7 @@ def organs_from_label_map(
     table = _organ_values(names)
     if not hasattr(label_map, "__array__"):
         check_type(label_map, np.ndarray, "label_map")
-    values = np.asarray(label_map)
+    values = as_array(label_map)
     check(values.ndim == 3 and values.size > 0, "label_map", "a volume (X, Y, Z)", label_map, "Remove the channel.")
     check(values.dtype.kind in "biuf", "label_map", "numbers", label_map)
     low, high = float(values.min()), float(values.max())
@@ -141,7 +142,7 @@ def organs_from_label_map(
             "version of the program that made the map."
         )
     if matrix is not None:
-        _fill_between(organs, values == 0, matrix, None if ct is None else np.asarray(ct))
+        _fill_between(organs, values == 0, matrix, None if ct is None else as_array(ct))
     return organs
 
 
@@ -179,11 +180,11 @@ class OrgansFromLabelMap(Transform):
         remedy = "Load it with LoadImage: the affine determines left and right."
         check_type(label_map, MetaTensor, "label_map", remedy)
         check(label_map.ndim == 4 and len(label_map) == 1, "label_map", "of shape (1, X, Y, Z)", label_map)
-        affine = label_map.affine.cpu().numpy()
-        ct = None if image is None else image[0].cpu().numpy()
-        organs = organs_from_label_map(label_map[0].cpu().numpy(), self.names, affine, self.fill_mediastinum, ct)
+        affine = as_array(label_map.affine)
+        ct = None if image is None else as_array(image[0])
+        organs = organs_from_label_map(as_array(label_map[0]), self.names, affine, self.fill_mediastinum, ct)
         meta = {**label_map.meta, "quality": _judge(organs, affine, self.min_lung_ml)}
-        return MetaTensor(torch.from_numpy(organs)[None], meta=meta)
+        return MetaTensor(torch.from_numpy(organs)[None].to(label_map.device), meta=meta)
 
 
 def _judge(organs: np.ndarray, affine: np.ndarray, min_lung_ml: float) -> MaskQuality:

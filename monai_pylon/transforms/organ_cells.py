@@ -15,6 +15,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from monai_pylon.utils import check, check_choice, check_type
+from monai_pylon.utils.arrays import as_array
 
 __all__ = ["DOWNSAMPLING_MODES", "Geometry", "organ_bits", "organ_cells", "organ_voxel_counts", "whole_numbers"]
 
@@ -49,7 +50,7 @@ def whole_numbers(value: Any, most: int, argument: str, remedy: str = "") -> np.
     """
     if not hasattr(value, "__array__"):
         check_type(value, (np.ndarray, torch.Tensor), argument)
-    array = np.asarray(value.detach().cpu() if isinstance(value, torch.Tensor) else value)
+    array = as_array(value)
     check(array.dtype.kind in "biuf", argument, "numbers", array, remedy)
     if array.dtype == bool or array.size == 0:
         return array.astype(np.uint8)

@@ -14,6 +14,7 @@ import numpy as np
 from monai.utils import optional_import
 
 from monai_pylon.utils import check, check_affine, check_type, ras_view
+from monai_pylon.utils.arrays import as_array
 from monai_pylon.utils.geometry import voxel_volume_ml
 
 __all__ = ["paper_organ_labels", "paper_quality_reasons"]
@@ -41,7 +42,7 @@ def _anatomical_axes(volume: np.ndarray, affine: np.ndarray) -> _Axes:
 def _checked_volume(volume: np.ndarray, argument: str) -> np.ndarray:
     if not hasattr(volume, "__array__"):
         check_type(volume, np.ndarray, argument)
-    array = np.asarray(volume)
+    array = as_array(volume)
     check(array.ndim == 3, argument, "a volume (X, Y, Z)", volume, "Take one channel of a channel-first image.")
     return array
 

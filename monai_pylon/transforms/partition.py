@@ -16,6 +16,7 @@ from monai_pylon.transforms.mask_quality import LUNG_MISSING, MaskQuality, judge
 from monai_pylon.transforms.paper_masks import paper_organ_labels, paper_quality_reasons
 from monai_pylon.transforms.robust_masks import robust_organ_labels
 from monai_pylon.utils import check, check_affine, check_choice, check_type, ras_view, voxel_spacing
+from monai_pylon.utils.arrays import as_array
 
 __all__ = [
     "OrganPartition",
@@ -93,7 +94,7 @@ def partition_organs(
     """
     if not hasattr(ct, "__array__"):
         check_type(ct, np.ndarray, "ct")
-    volume, matrix = np.asarray(ct), check_affine(affine)
+    volume, matrix = as_array(ct), check_affine(affine)
     check(volume.ndim == 3, "ct", "a volume (X, Y, Z)", ct, "Take one channel of a channel-first image.")
     check(volume.size > 0, "ct", "not empty", ct)
     finite = volume.dtype.kind in "biu" or bool(np.isfinite(volume).all())  # integers are always finite
@@ -138,9 +139,9 @@ class PartitionOrgans(Transform):
         """Segment one image (1, X, Y, Z)."""
         check_type(image, MetaTensor, "image", "Load it with LoadImage: the affine determines left and right.")
         check(image.ndim == 4 and image.shape[0] == 1, "image", "of shape (1, X, Y, Z)", image)
-        found = partition_organs(image[0].cpu().numpy(), image.affine.cpu().numpy(), *self.settings)
+        found = partition_organs(as_array(image[0]), as_array(image.affine), *self.settings)
         meta = {**image.meta, "quality": found.quality}
-        return MetaTensor(torch.from_numpy(found.labels)[None], meta=meta)
+        return MetaTensor(torch.from_numpy(found.labels)[None].to(image.device), meta=meta)
 
 
 class PartitionOrgansd(MapTransform):

@@ -54,7 +54,7 @@ def check_volume_hu(image: torch.Tensor, least_slices: int = 2) -> None:
     remedy = "Convert it to Hounsfield units: not scaled, nothing added (raw scanner values are often 1024 higher)."
     check(fits, "image", "a chest CT in HU, with air below -500 and tissue above -300", values_found, remedy)
     if hasattr(image, "affine"):
-        check_affine(image.affine.cpu().numpy())
+        check_affine(image.affine)
 
 
 class CheckVolume(Transform):

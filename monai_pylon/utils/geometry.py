@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 from nibabel.orientations import aff2axcodes, apply_orientation, inv_ornt_aff, io_orientation
 
+from monai_pylon.utils.arrays import as_array
 from monai_pylon.utils.checks import check, check_type
 
 __all__ = ["RASView", "axis_codes", "check_affine", "ras_view", "voxel_spacing", "voxel_volume_ml"]
@@ -42,7 +43,7 @@ def check_affine(affine: np.ndarray, argument: str = "affine") -> np.ndarray:
     remedy = "It maps voxel indices to RAS millimetres: take it from the image's header (MetaTensor.affine)."
     if not hasattr(affine, "__array__"):  # tensors have it too
         check_type(affine, (np.ndarray, list, tuple), argument, remedy)
-    matrix = np.asarray(affine, dtype=np.float64)
+    matrix = as_array(affine).astype(np.float64)
     check(matrix.shape == (4, 4), argument, "of shape (4, 4)", affine, remedy)
     check(bool(np.isfinite(matrix).all()), argument, "finite", matrix.tolist(), remedy)
     check(np.allclose(matrix[3], (0, 0, 0, 1)), argument, "a matrix with last row (0, 0, 0, 1)", matrix[3].tolist())
@@ -75,7 +76,7 @@ def voxel_spacing(affine: np.ndarray) -> tuple[float, float, float]:
         >>> voxel_spacing(np.diag([-0.8, -0.8, 2.0, 1.0]))
         (0.8, 0.8, 2.0)
     """
-    x, y, z = np.linalg.norm(np.asarray(affine, dtype=np.float64)[:3, :3], axis=0).tolist()
+    x, y, z = np.linalg.norm(as_array(affine).astype(np.float64)[:3, :3], axis=0).tolist()
     return x, y, z
 
 
@@ -92,7 +93,7 @@ def voxel_volume_ml(affine: np.ndarray) -> float:
         >>> round(voxel_volume_ml(np.diag([-0.8, -0.8, -0.8, 1.0])) * 1_000_000)
         512
     """
-    return float(abs(np.linalg.det(np.asarray(affine, dtype=np.float64)[:3, :3]))) / 1000.0
+    return float(abs(np.linalg.det(as_array(affine).astype(np.float64)[:3, :3]))) / 1000.0
 
 
 def axis_codes(affine: np.ndarray) -> str:
@@ -108,7 +109,7 @@ def axis_codes(affine: np.ndarray) -> str:
         >>> axis_codes(np.diag([-0.8, -0.8, 0.8, 1.0]))
         'LPS'
     """
-    return "".join(aff2axcodes(affine))
+    return "".join(aff2axcodes(as_array(affine)))
 
 
 class RASView(NamedTuple):
@@ -157,7 +158,7 @@ def ras_view(array: np.ndarray, affine: np.ndarray) -> RASView:
         'RAS'
     """
     matrix = check_affine(affine)
-    volume = np.asarray(array)
+    volume = as_array(array)
     check(volume.ndim == 3, "array", "a volume (X, Y, Z)", array, "Remove the channel axis first.")
     forward = io_orientation(matrix)
     turned = apply_orientation(volume, forward)

@@ -15,10 +15,14 @@ import torch
 from torch import nn
 
 from monai_pylon.utils import check
+from monai_pylon.utils.arrays import as_float64
 from monai_pylon.visualize.affinity import nonaffine_operations, plain_name
 from monai_pylon.visualize.head_probes import Pass, affine_gradients, is_even, max_pooled_map, other_passes, run_pass
+from monai_pylon.visualize.map_layout import ToGrid, check_arrangement
 from monai_pylon.visualize.module_trace import first_affine_layer, nonaffine_modules
-from monai_pylon.visualize.recording import bare_network, evaluating, find_layer
+from monai_pylon.visualize.pass_conditions import evaluating
+from monai_pylon.visualize.recording import Place, Recording, bare_network, find_layer, record_precisely
+from monai_pylon.visualize.score_gradients import score_gradients
 from monai_pylon.visualize.visualizers import HiResCAM
 
 __all__ = ["ExplanationAudit", "audit_explanation"]
@@ -60,7 +64,12 @@ class ExplanationAudit(NamedTuple):
 
 
 def audit_explanation(
-    network: nn.Module, target_layer: str | nn.Module, example: torch.Tensor, call: int | None = None
+    network: nn.Module,
+    target_layer: str | nn.Module,
+    example: torch.Tensor,
+    call: int | None = None,
+    feature_axis: int | None = None,
+    to_grid: ToGrid = None,
 ) -> ExplanationAudit:
     """Determine which maps of a layer are guaranteed to show the terms of the scores (the paper's section 6).
 
@@ -72,6 +81,9 @@ def audit_explanation(
         target_layer: Name of the layer, or the layer.
         example: Any input of the network (N, ...).
         call: Call of the layer to audit, from 0. None: the last.
+        feature_axis: Axis of the features, as in :class:`HiResCAM`.
+        to_grid: Grid of tokens, as in :class:`HiResCAM`. If the score also uses tokens outside of the grid, such as a
+            class token, the verdict is "other".
 
     Returns:
         Verdict, guarantees, residual and reason.
@@ -90,30 +102,60 @@ def audit_explanation(
         map of the layer is guaranteed to show what the score was made of; one of the layer class_layers.relu would be.
     """
     bare = bare_network(network)
-    layer = find_layer(bare, target_layer)
+    check_arrangement(feature_axis, to_grid)
+    place = Place(find_layer(bare, target_layer), call, feature_axis, to_grid)
     with evaluating(bare), torch.inference_mode(False), torch.no_grad():
-        first = run_pass(bare, layer, example, call)
+        first = run_pass(bare, place, example)
         scores = first.recording.logits
         finite = bool(scores.isfinite().all())
         check(finite, "example", "an input with finite scores", scores, "Check it for NaN.")
-        passes = [first, *other_passes(bare, layer, example, first.recording)]
-        maps = HiResCAM(bare, layer, call)(example, "all")
+        passes = [first, *other_passes(bare, place, example, first.recording)]
+        shares = _shares(first.recording)
+        sums: torch.Tensor | float = 0.0
+        if shares[0]:
+            maps = HiResCAM(bare, place.layer, call, feature_axis, to_grid)(example, "all")
+            sums = as_float64(maps).flatten(2).sum(2)
         at_zero = passes[-1].recording.logits
-        residual = (maps.double().flatten(2).sum(2) + at_zero - scores).detach().abs().max().item()
+        residual = (sums + as_float64(at_zero) - as_float64(scores)).abs().max().item()
         nonaffine = nonaffine_operations(scores.grad_fn, first.recording.entry)
         gradients = affine_gradients([each.recording for each in passes])
         pooled = max_pooled_map(passes)
-    if not nonaffine and gradients is not None:
-        architecture = CAM_ARCHITECTURE if is_even(gradients, len(scores)) else AFFINE_HEAD
+        better = _better_layer(bare, first, example) if nonaffine else None
+    if not nonaffine and gradients is not None and shares == (True, False):
+        even = is_even(first.recording.layout(gradients), len(scores))
+        architecture = CAM_ARCHITECTURE if even else AFFINE_HEAD
         reason = _SENTENCES[architecture]
+    elif not shares[0]:
+        architecture, reason = OTHER, _TOKENS_ALONE
+    elif not nonaffine and gradients is not None:
+        architecture, reason = OTHER, _TOKENS_TOO
     elif pooled is not None:
         name, residual = pooled
         architecture, reason = MAX_POOLED, _SENTENCES[MAX_POOLED].format(name or "this layer's output")
     else:
-        architecture, reason = OTHER, _why_not(first, nonaffine)
+        architecture, reason = OTHER, _why_not(first, nonaffine, better)
     return ExplanationAudit(architecture, dict(_PROVABLE[architecture]), residual, reason)
 
 
+def _shares(recording: Recording) -> tuple[bool, bool]:
+    """Return whether the grid cells affect the scores, and whether values outside of the grid (class tokens) do."""
+    logits, layout = recording.logits, recording.layout
+    weights = torch.randn(logits.shape, generator=torch.Generator().manual_seed(1)).to(logits)
+    gradient = score_gradients(logits, recording.activations, weights[None])[0]
+    inside = bool(layout(gradient).any())
+    total, in_grid = (as_float64(part).abs().sum() for part in (gradient, layout(gradient)))
+    outside = not layout.complete and bool(total > in_grid * (1 + 1e-9))
+    return inside or not outside, outside
+
+
+_TOKENS_ALONE = (
+    "The score is computed from the class token alone, which lies at no place: no map of this layer can show where "
+    "the evidence is; choose a layer before the last attention, whose maps are a hint without guarantee."
+)
+_TOKENS_TOO = (
+    "The score is a sum over all positions of this layer and over the class token, which lies at no place: the map of "
+    "HiResCAM shows the share of each position, but the share of the class token is missing in it."
+)
 _SENTENCES = {
     CAM_ARCHITECTURE: "The score is an average over all positions of this layer, with the same weights everywhere: its "
     "map shows how much each position raised or lowered the score, and nothing else affected the score.",
@@ -124,7 +166,19 @@ _SENTENCES = {
 }
 
 
-def _why_not(first: Pass, nonaffine: list[str]) -> str:
+def _better_layer(network: nn.Module, first: Pass, example: torch.Tensor) -> str | None:
+    """Name the first layer after which all is affine, None if there is none or if a class token alone follows it."""
+    name = first_affine_layer(first.steps, first.recording.logits.grad_fn, first.recording.entry)
+    if name is None or not first.steps:
+        return None
+    try:
+        recording = record_precisely(network, Place(network.get_submodule(name)), (example,), {})
+    except ValueError:  # a layer that cannot be explained
+        return None
+    return name if _shares(recording) == (True, False) else None
+
+
+def _why_not(first: Pass, nonaffine: list[str], better: str | None) -> str:
     """Name the parts that are not affine in one sentence, and the first layer after which all is affine, if any."""
     root, entry = first.recording.logits.grad_fn, first.recording.entry
     modules = [f"{step.kind} at {step.name}" for step in nonaffine_modules(first.steps, root, entry)]
@@ -134,5 +188,4 @@ def _why_not(first: Pass, nonaffine: list[str]) -> str:
     why += " is guaranteed to show what the score was made of"
     if plain_name(root) in _SQUASHING:
         return f"{why}; explain the score before the {plain_name(root).lower()} that squashes it."
-    better = first_affine_layer(first.steps, root, entry)
     return f"{why}; one of the layer {better} would be." if better else f"{why}."

@@ -19,7 +19,8 @@ from torch._subclasses.fake_tensor import (
 from monai_pylon.utils import check, check_type, interpolate_linear
 from monai_pylon.visualize.grid_factors import Factor, Grid
 from monai_pylon.visualize.grid_tracing import GridTracer
-from monai_pylon.visualize.recording import bare_network, evaluating, find_layer
+from monai_pylon.visualize.pass_conditions import evaluating
+from monai_pylon.visualize.recording import bare_network, find_layer
 
 __all__ = ["MapGeometry", "map_geometry", "map_on_image"]
 

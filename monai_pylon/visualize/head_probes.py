@@ -10,8 +10,11 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from monai_pylon.utils.arrays import as_float64
+from monai_pylon.visualize.affinity import nodes_between, plain_name
 from monai_pylon.visualize.module_trace import Step, grid_maxima, traced
-from monai_pylon.visualize.recording import Recording, record, score_gradients
+from monai_pylon.visualize.recording import Place, Recording, record_precisely
+from monai_pylon.visualize.score_gradients import score_gradients
 
 __all__: list[str] = []
 
@@ -23,22 +26,47 @@ class Pass(NamedTuple):
     steps: list[Step]
 
 
-def run_pass(
-    network: nn.Module, layer: nn.Module, x: torch.Tensor, call: int | None, activations: torch.Tensor | None = None
-) -> Pass:
+#: Operations that keep or move the highest values of a map.
+_MAXIMUM = {
+    *("Max", "Amax", "MaxPool2DWithIndices", "MaxPool3DWithIndices", "AdaptiveMaxPool2D", "AdaptiveMaxPool3D"),
+    *("MkldnnMaxPool2D", "MkldnnMaxPool3D", "View", "UnsafeView", "ReshapeAlias", "Squeeze", "Unsqueeze", "Clone"),
+    *("Alias", "ToCopy", "Transpose", "Permute", "Select", "Expand"),
+}
+
+
+def run_pass(network: nn.Module, place: Place, x: torch.Tensor, activations: torch.Tensor | None = None) -> Pass:
     """Run one pass within :func:`evaluating`, with the layer's own activations or the given ones."""
     with traced(network) as steps:
-        return Pass(record(network, layer, (x,), {}, call, activations), steps)
+        return Pass(record_precisely(network, place, (x,), {}, activations), steps)
 
 
-def other_passes(network: nn.Module, layer: nn.Module, x: torch.Tensor, first: Recording) -> list[Pass]:
-    """Run passes with activations of other signs, sizes and positions, and a last pass with zeros."""
-    own = first.activations.detach()
-    noise = torch.randn(own.shape, generator=torch.Generator().manual_seed(0)).to(own)
+def other_passes(network: nn.Module, place: Place, x: torch.Tensor, first: Recording) -> list[Pass]:
+    """Run passes with activations of other signs, sizes and positions, and a last pass with zeros.
+
+    Two of them are the same in every grid cell, with opposite signs: each map after the layer is then once negative.
+    """
+    own, place = first.activations.detach(), place._replace(call=first.call, layout=first.layout)
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(own.shape, generator=generator).to(own)
     scale = own.abs().amax().clamp(min=1e-3)
     flipped = -own.flip(tuple(range(1, own.ndim)))
-    others = [flipped, scale * noise, -10 * scale * noise.roll(1, 1), torch.zeros_like(own)]
-    return [run_pass(network, layer, x, first.call, activations) for activations in others]
+    features = first.layout(noise).flatten(2).shape[1]
+    even = torch.randn(features, generator=generator).to(own)
+    constant = scale * _on_features(first, even)
+    negative = -scale * (0.5 + noise.abs())
+    others = [flipped, scale * noise, -10 * scale * noise.roll(1, 1), negative, constant, -constant]
+    return [run_pass(network, place, x, activations) for activations in [*others, torch.zeros_like(own)]]
+
+
+def _on_features(recording: Recording, values: torch.Tensor) -> torch.Tensor:
+    """Return one value for each feature (C,) in the layout of a layer's output; zero outside the grid."""
+    shape, layout = recording.activations.shape, recording.layout
+    feature = torch.arange(len(values), device=values.device)
+    index = layout(torch.arange(shape.numel(), device=values.device).reshape(shape))
+    feature = feature.reshape(1, -1, *[1] * (index.ndim - 2)).expand(index.shape)
+    placed = values.new_zeros(shape.numel())
+    placed[index.flatten()] = values[feature.flatten()]
+    return placed.reshape(shape)
 
 
 def affine_gradients(recordings: list[Recording]) -> torch.Tensor | None:
@@ -48,12 +76,12 @@ def affine_gradients(recordings: list[Recording]) -> torch.Tensor | None:
     """
     logits = recordings[0].logits
     weights = torch.randn(logits.shape, generator=torch.Generator().manual_seed(1)).to(logits)
-    gradients = [score_gradients(each.logits, each.activations, weights[None])[0].double() for each in recordings]
-    sums = [(each.logits.detach().double() * weights).sum() for each in recordings]
+    gradients = [as_float64(score_gradients(each.logits, each.activations, weights[None])[0]) for each in recordings]
+    sums = [(as_float64(each.logits) * as_float64(weights)).sum() for each in recordings]
     first, at_zero = gradients[0], sums[-1]
     tolerance = torch.finfo(logits.dtype).eps ** 0.5
     for each, gradient, score in zip(recordings, gradients, sums, strict=True):
-        terms = first * each.activations.detach().double()
+        terms = first * as_float64(each.activations)
         margin = tolerance * (terms.abs().sum() + at_zero.abs())
         same = bool((gradient - first).abs().max() <= tolerance * first.abs().max())
         if not same or not bool((at_zero + terms.sum() - score).abs() <= margin):
@@ -71,6 +99,9 @@ def is_even(gradients: torch.Tensor, samples: int) -> bool:
 def max_pooled_map(passes: list[Pass]) -> tuple[str, float] | None:
     """Find the module whose output is one map per label with the scores as its maxima in every pass.
 
+    Only operations that select the highest values may follow the map. A ReLU after a maximum, for example, is another
+    function of the map, even if the maximum is positive in every pass.
+
     Returns:
         Name of the module (empty for the layer itself) and the largest difference between a maximum and a score. None
         if there is no such module.
@@ -83,10 +114,20 @@ def max_pooled_map(passes: list[Pass]) -> tuple[str, float] | None:
 
     found: dict[str, list[float]] = {}
     for recording, steps in passes:
-        found.setdefault("", []).append(difference(grid_maxima(recording.activations), recording.logits))
+        own = grid_maxima(recording.layout(recording.activations))
+        if recording.layout.complete:
+            found.setdefault("", []).append(difference(own, recording.logits))
         for step in steps:
             if step.after is not None:
                 found.setdefault(step.name, []).append(difference(step.maxima, recording.logits))
     tolerance = 1e-5 * max(each.recording.logits.detach().abs().max().item() for each in passes)
     matching = [(name, max(values)) for name, values in found.items() if max(values) <= tolerance]
-    return matching[0] if matching else None
+    return next((match for match in matching if _selects_maximum(passes[0], match[0])), None)
+
+
+def _selects_maximum(one: Pass, name: str) -> bool:
+    """Return whether only operations that select the highest values follow a module (empty: the layer itself)."""
+    recording, steps = one
+    start = next((step.after for step in reversed(steps) if step.name == name), None) if name else recording.entry
+    root = recording.logits.grad_fn
+    return start is not None and all(plain_name(node) in _MAXIMUM for node in nodes_between(root, start))

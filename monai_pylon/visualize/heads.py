@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch.autograd.graph import GradientEdge
 
+from monai_pylon.utils import check
 from monai_pylon.utils.precision import at_least_float32
 from monai_pylon.visualize.class_activation import hires_cam, weighted_features
 from monai_pylon.visualize.recording import Recording
+from monai_pylon.visualize.score_gradients import is_half, score_gradients
 
 __all__: list[str] = []
 
@@ -31,30 +34,54 @@ class GeneralHead:
     """Head of any kind, which needs the gradients of all activations.
 
     Attributes:
-        edge: Tensor or graph edge with respect to which the scores are differentiated.
+        activations: Activations (R, C, *grid).
         labels_at_once: Number of labels to process at once, which bounds the memory.
     """
 
-    def __init__(self, activations: torch.Tensor, edge: Any) -> None:
-        self.activations, self.edge = activations.detach(), edge
-        self.labels_at_once = max(1, _NUMBERS_AT_ONCE // max(1, activations.numel()))
+    def __init__(self, recording: Recording, edge: Any = None) -> None:
+        self.recording = recording
+        self.activations = recording.layout(recording.activations.detach())
+        self.edge = recording.activations if edge is None else edge
+        self.labels_at_once = max(1, _NUMBERS_AT_ONCE // max(1, recording.activations.numel()))
+
+    @cached_property
+    def half(self) -> bool:
+        """Whether the head computes in float16."""
+        logits = self.recording.logits
+        return is_half(logits, graph_nodes(logits.grad_fn))
+
+    def gradients(self, cotangents: torch.Tensor) -> torch.Tensor:
+        """Compute the gradients (K, R, ...) of K weighted sums of scores (K, N, M) with respect to the head's edge."""
+        return score_gradients(self.recording.logits, self.edge, cotangents, self.half)
 
     def hires_maps(self, gradients: torch.Tensor) -> torch.Tensor:
-        """Compute HiResCAM (R, K, *grid) from the gradients (K, R, ...) at the edge."""
+        """Compute HiResCAM (R, K, *grid) from the gradients (K, R, C, *grid)."""
         return hires_cam(self.activations, gradients.transpose(0, 1))
 
     def mean_gradients(self, gradients: torch.Tensor) -> torch.Tensor:
-        """Average the activations' gradients over the grid, from (K, R, ...) at the edge to (R, K, C)."""
+        """Average the activations' gradients (K, R, C, *grid) over the grid, to (R, K, C)."""
         return at_least_float32(gradients).transpose(0, 1).flatten(3).mean(-1)
+
+
+class ArrangedHead(GeneralHead):
+    """Head of any kind after a layer with another layout than (R, C, *grid)."""
+
+    def gradients(self, cotangents: torch.Tensor) -> torch.Tensor:
+        """Compute the gradients (K, R, C, *grid). Those of class tokens are left out."""
+        found = super().gradients(cotangents)
+        arranged = self.recording.layout.of_each(found)
+        outside = not self.recording.layout.complete and not arranged.any() and bool(found.any())
+        remedy = "Choose an earlier layer, such as the first norm of the last block."
+        requirement = "a layer whose grid cells affect the scores"
+        check(not outside, "target_layer", requirement, "one of which only the class token does", remedy)
+        return arranged
 
 
 class PooledHead(GeneralHead):
     """Head that begins with a global average, so that its gradient is the same in every grid cell."""
 
-    labels_at_once: int
-
-    def __init__(self, activations: torch.Tensor, edge: Any) -> None:
-        super().__init__(activations, edge)
+    def __init__(self, recording: Recording, edge: Any) -> None:
+        super().__init__(recording, edge)
         self.labels_at_once = _NUMBERS_AT_ONCE
 
     def hires_maps(self, gradients: torch.Tensor) -> torch.Tensor:
@@ -71,10 +98,10 @@ class PooledHead(GeneralHead):
 class LinearHead(GeneralHead):
     """Head that begins with one linear layer over all grid cells and features, weight (H, C·cells)."""
 
-    def __init__(self, activations: torch.Tensor, edge: Any, weight: torch.Tensor) -> None:
-        super().__init__(activations, edge)
+    def __init__(self, recording: Recording, edge: Any, weight: torch.Tensor) -> None:
+        super().__init__(recording, edge)
         self.labels_at_once = _NUMBERS_AT_ONCE
-        self.weight = at_least_float32(weight).reshape(len(weight), activations.shape[1], -1)
+        self.weight = at_least_float32(weight).reshape(len(weight), self.activations.shape[1], -1)
 
     def hires_maps(self, gradients: torch.Tensor) -> torch.Tensor:
         """Compute HiResCAM (R, K, *grid): the linear layer's terms weighted by the gradients (K, R, H)."""
@@ -94,16 +121,18 @@ class LinearHead(GeneralHead):
 def head_of(recording: Recording) -> GeneralHead:
     """Return the head of a recorded pass, in the cheapest of the three forms that is valid."""
     activations, node = recording.activations, recording.entry
+    if recording.layout.arrange is not None:
+        return ArrangedHead(recording)
     step, operand = _only_consumer(recording.logits.grad_fn, node)
     if step is not None and step.name() == "MeanBackward1" and _averages_grid(step, activations.ndim):
-        return PooledHead(activations, GradientEdge(step, 0))
+        return PooledHead(recording, GradientEdge(step, 0))
     while step is not None and step.name() in _RESHAPING:
         node = step
         step, operand = _only_consumer(recording.logits.grad_fn, node)
     weight = None if step is None else _weight_of_linear(step, operand)
     if weight is not None and weight.shape[1] == activations[0].numel() and len(weight) <= recording.logits.shape[1]:
-        return LinearHead(activations, GradientEdge(step, 0), weight)
-    return GeneralHead(activations, activations)
+        return LinearHead(recording, GradientEdge(step, 0), weight)
+    return GeneralHead(recording)
 
 
 def graph_nodes(root: Any) -> Iterator[Any]:

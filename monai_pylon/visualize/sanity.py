@@ -17,8 +17,10 @@ from scipy.stats import rankdata
 from torch import nn
 
 from monai_pylon.utils import check, check_type
+from monai_pylon.utils.arrays import as_float64
 from monai_pylon.visualize.module_trace import traced
-from monai_pylon.visualize.recording import bare_network, evaluating, find_layer
+from monai_pylon.visualize.pass_conditions import evaluating
+from monai_pylon.visualize.recording import bare_network, find_layer
 
 __all__ = [
     "RandomizationCurve",
@@ -67,7 +69,7 @@ def rank_correlation(maps: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
     """
     check(maps.ndim >= 3, "maps", "of shape (N, K, *grid)", maps)
     check(maps.shape == others.shape, "others", f"of the maps' shape {tuple(maps.shape)}", others)
-    flat = [part.detach().double().cpu().flatten(2).numpy() for part in (maps, others)]
+    flat = [as_float64(part).flatten(2).numpy() for part in (maps, others)]
     ranks = [rankdata(part, axis=-1, nan_policy="propagate") for part in flat]
     first, second = (part - part.mean(-1, keepdims=True) for part in ranks)
     norm = np.sqrt((first**2).sum(-1) * (second**2).sum(-1))

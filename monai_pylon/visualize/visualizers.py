@@ -9,19 +9,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from monai.inferers import Inferer
 from torch import nn
 
 from monai_pylon.utils import check, check_choice, check_type
+from monai_pylon.utils.precision import at_least_float32
 from monai_pylon.visualize.class_activation import weighted_features
 from monai_pylon.visualize.heads import GeneralHead, head_of
-from monai_pylon.visualize.recording import Recording, bare_network, evaluating, find_layer, record, score_gradients
+from monai_pylon.visualize.label_choice import ClassIndex, checked_labels, labels_per_sample, one_hot
+from monai_pylon.visualize.map_layout import Layout, ToGrid, check_arrangement
+from monai_pylon.visualize.pass_conditions import evaluating
+from monai_pylon.visualize.recording import Place, bare_network, find_layer, record_precisely
+from monai_pylon.visualize.score_gradients import own_gradients
 
 __all__ = ["ActivationMapInferer", "HiResCAM", "LabelMaps", "LayerGradCAM", "explain_by_methods"]
-
-ClassIndex = int | Sequence[int] | Sequence[Sequence[int]] | torch.Tensor | np.ndarray | str | None
 
 
 class LabelMaps(NamedTuple):
@@ -45,20 +47,29 @@ class LabelMaps(NamedTuple):
 class _LayerMaps:
     """Base class of HiResCAM and Grad-CAM, which define the formula in `_maps`."""
 
-    def __init__(self, network: nn.Module, target_layer: str | nn.Module, call: int | None = None) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        target_layer: str | nn.Module,
+        call: int | None = None,
+        feature_axis: int | None = None,
+        to_grid: ToGrid = None,
+    ) -> None:
         self.network = bare_network(network)
         self.layer = find_layer(self.network, target_layer)
         if call is not None:
             check_type(call, int, "call")
             check(call >= 0, "call", "0 or more, or None for the last call", call)
-        self.call = call
+        check_arrangement(feature_axis, to_grid)
+        self.place = Place(self.layer, call, feature_axis, to_grid)
+        self.layouts: dict[tuple[Any, ...], Layout] = {}  # found in earlier calls, by the shape and strides of x
 
     def __call__(self, x: torch.Tensor, class_idx: ClassIndex = None, *args: Any, **kwargs: Any) -> torch.Tensor:
         """Compute the maps (N, K, *grid) of x (N, ...). Further arguments are passed to the network."""
         return self.explain(x, class_idx, *args, **kwargs).maps
 
-    def explain(self, x: torch.Tensor, class_idx: ClassIndex = "all", *args: Any, **kwargs: Any) -> LabelMaps:
-        """Compute the maps of x (N, ...), with the labels (N, K) and the scores (N, M) of the same forward pass."""
+    def explain(self, x: torch.Tensor, class_idx: ClassIndex = None, *args: Any, **kwargs: Any) -> LabelMaps:
+        """Compute the maps of the call with the same arguments, with their labels (N, K) and all scores (N, M)."""
         return _explained([self], x, class_idx, args, kwargs)[0]
 
     def _maps(self, head: GeneralHead, gradients: torch.Tensor, slices: int | None) -> torch.Tensor:
@@ -143,17 +154,21 @@ def _explained(
     methods: Sequence[_LayerMaps], x: torch.Tensor, class_idx: ClassIndex, args: Any, kwargs: Any
 ) -> list[LabelMaps]:
     """Compute the maps of several methods for the same layer of the same network, from one forward pass."""
-    wanted, first = _checked_labels(class_idx), methods[0]
+    wanted, first = checked_labels(class_idx), methods[0]
     with evaluating(first.network), torch.inference_mode(False), torch.no_grad():
-        recording = record(first.network, first.layer, (x, *args), kwargs, first.call)
-        labels = _labels_per_sample(wanted, recording.logits.detach())
-        slices = _slices_per_sample(recording)
-        head, maps = head_of(recording), [[] for _ in methods]  # type: ignore[var-annotated]
+        check_type(x, torch.Tensor, "x")
+        key = (x.shape, x.stride())
+        place = first.place._replace(layout=first.layouts.get(key))
+        head = head_of(record_precisely(first.network, place, (x, *args), kwargs))
+        first.layouts[key] = head.recording.layout
+        logits = head.recording.logits
+        labels, slices = labels_per_sample(wanted, logits.detach()), _slices_per_sample(head)
+        maps: list[list[torch.Tensor]] = [[] for _ in methods]
         for chunk in labels.split(head.labels_at_once, dim=1):
-            gradients = score_gradients(recording.logits, head.edge, _one_hot(chunk, recording.logits))
+            gradients = own_gradients(head.gradients, one_hot(chunk, logits))
             for method, parts in zip(methods, maps, strict=True):
                 parts.append(method._maps(head, gradients, slices))
-    return [LabelMaps(torch.cat(parts, 1), labels, recording.logits.detach()) for parts in maps]
+    return [LabelMaps(torch.cat(parts, 1), labels, at_least_float32(logits.detach())) for parts in maps]
 
 
 def explain_by_methods(
@@ -163,6 +178,8 @@ def explain_by_methods(
     class_idx: ClassIndex = "all",
     methods: Sequence[str] = ("hirescam", "gradcam"),
     call: int | None = None,
+    feature_axis: int | None = None,
+    to_grid: ToGrid = None,
 ) -> dict[str, LabelMaps]:
     """Compute HiResCAM and Grad-CAM for comparison, from one forward pass.
 
@@ -190,7 +207,7 @@ def explain_by_methods(
     check(len(methods) > 0, "methods", "at least one", methods)
     for name in methods:
         check_choice(name, METHODS, "methods")
-    explainers = [METHODS[name](network, target_layer, call) for name in methods]
+    explainers = [METHODS[name](network, target_layer, call, feature_axis, to_grid) for name in methods]
     return dict(zip(methods, _explained(explainers, x, class_idx, (), {}), strict=True))
 
 
@@ -217,72 +234,42 @@ class ActivationMapInferer(Inferer):
     """
 
     def __init__(
-        self, target_layer: str, method: str = "hirescam", class_idx: ClassIndex = "all", call: int | None = None
+        self,
+        target_layer: str,
+        method: str = "hirescam",
+        class_idx: ClassIndex = "all",
+        call: int | None = None,
+        feature_axis: int | None = None,
+        to_grid: ToGrid = None,
     ) -> None:
         super().__init__()
         remedy = "Pass the name of the layer: the network is given later, in the call."
         check_type(target_layer, str, "target_layer", remedy)
         check_choice(method, METHODS, "method")
-        _checked_labels(class_idx)
+        checked_labels(class_idx)
+        check_arrangement(feature_axis, to_grid)
         self.target_layer, self.method, self.class_idx, self.call = target_layer, method, class_idx, call
+        self.feature_axis, self.to_grid = feature_axis, to_grid
 
     def __call__(self, inputs: torch.Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> torch.Tensor:  # type: ignore[override]
         """Compute maps (N, K, *grid) of inputs (N, ...). Further arguments are passed to the network."""
-        return METHODS[self.method](network, self.target_layer, self.call)(inputs, self.class_idx, *args, **kwargs)
+        visualizer = METHODS[self.method](network, self.target_layer, self.call, self.feature_axis, self.to_grid)
+        return visualizer(inputs, self.class_idx, *args, **kwargs)
 
 
-def _checked_labels(class_idx: ClassIndex) -> torch.Tensor | str | None:
-    """Convert labels to an integer tensor (), (K,) or (N, K); None and "all" stay."""
-    if class_idx is None or isinstance(class_idx, str):
-        check(class_idx in (None, "all"), "class_idx", 'an integer, integers, "all" or None', class_idx)
-        return class_idx
-    remedy = 'Labels are counted from 0. Use "all" for every label and None for the highest score.'
-    if not isinstance(class_idx, torch.Tensor | np.ndarray | np.integer):
-        check_type(class_idx, (int, list, tuple, range), "class_idx", remedy)
-    try:
-        labels = torch.as_tensor(np.asarray(class_idx) if isinstance(class_idx, range | list | tuple) else class_idx)
-    except (TypeError, ValueError):
-        labels = torch.empty(0)
-    integers = not labels.is_floating_point() and not labels.is_complex() and labels.dtype != torch.bool
-    valid = integers and labels.numel() > 0 and labels.ndim <= 2
-    check(valid, "class_idx", "one or more integers", class_idx, remedy)
-    return labels.long()
-
-
-def _labels_per_sample(wanted: torch.Tensor | str | None, logits: torch.Tensor) -> torch.Tensor:
-    """Return the requested labels of each sample (N, K), each from 0 to M - 1."""
-    samples, count = logits.shape
-    if wanted is None:
-        return logits.argmax(1, keepdim=True)
-    if isinstance(wanted, str):
-        return torch.arange(count, device=logits.device).expand(samples, count)
-    inside = bool(((wanted >= 0) & (wanted < count)).all())
-    remedy = f"The network has {count} labels, counted from 0."
-    check(inside, "class_idx", f"between 0 and {count - 1}", wanted.tolist(), remedy)
-    if wanted.ndim == 2:
-        check(len(wanted) == samples, "class_idx", f"of {samples} rows, one per sample", wanted.tolist())
-        return wanted.to(logits.device)
-    return wanted.to(logits.device).reshape(1, -1).expand(samples, -1)
-
-
-def _one_hot(labels: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
-    """Encode K labels per sample (N, K) as weights of the scores (K, N, M)."""
-    hot = torch.zeros((labels.shape[1], *logits.shape), dtype=logits.dtype, device=logits.device)
-    return hot.scatter_(2, labels.T[:, :, None], 1)
-
-
-def _slices_per_sample(recording: Recording) -> int | None:
+def _slices_per_sample(head: GeneralHead) -> int | None:
     """Return the number of slices S per sample on the layer's batch axis, or None if it holds whole samples."""
-    rows, samples = len(recording.activations), len(recording.logits)
+    logits = head.recording.logits
+    rows, samples = len(head.activations), len(logits)
     if rows == samples:
         return None
     requirement = f"a layer whose output has one row for each of the {samples} samples, or S rows for S slices"
-    check(rows % samples == 0, "target_layer", requirement, recording.activations)
+    check(rows % samples == 0, "target_layer", requirement, head.activations)
     slices = rows // samples
     if samples > 1:  # The scores of the first sample must depend on the first S rows alone.
-        first = torch.zeros_like(recording.logits)
+        first = torch.zeros_like(logits)
         first[0] = 1
-        others = score_gradients(recording.logits, recording.activations, first[None])[0, slices:]
+        others = head.gradients(first[None])[0, slices:]
         requirement = "a layer whose batch axis holds the slices of one sample after the other"
         check(not bool(others.any()), "target_layer", requirement, "another", "Explain one sample at a time.")
     return slices

@@ -177,7 +177,7 @@ def test_rejects_invalid_shapes() -> None:
         PointLocalizationMetric(32)(PEAK[None], [torch.zeros(5)])
     with pytest.raises(ValueError, match=r"heatmaps must be of shape \(N, M, h, w\)"):
         localize(PEAK, [box], 32, all_hit)
-    with pytest.raises(ValueError, match=r"y_pred must be maps \(M, h, w\) of one shape"):
+    with pytest.raises(ValueError, match="y_pred must be tensors of one shape"):
         PointLocalizationMetric(32)([PEAK, PEAK[:, 1:]], [box, box])
     with pytest.raises(ValueError, match="y must be a list of"):
         PointLocalizationMetric(32)([PEAK])

@@ -52,7 +52,7 @@ def test_rows_are_as_high_as_their_views() -> None:
 def test_rejects_maps_on_another_grid_and_no_finding() -> None:
     with pytest.raises(ValueError, match=r"evidence must be of the scan's shape \(9, 8, 7\)"):
         finding_on_scan("mass", 0.5, np.zeros((9, 8, 7)), np.zeros((3, 3, 3)), RAS)
-    with pytest.raises(ValueError, match=r"evidence must be of the scan's shape \(9, 8\)"):
+    with pytest.raises(ValueError, match=r"ct must be of shape \(X, Y, Z\)"):
         finding_on_scan("mass", 0.5, np.zeros((9, 8)), np.zeros((9, 8)), RAS)
     with pytest.raises(ValueError, match="findings must be a sequence with at least one finding"):
         scan_findings_figure([])

@@ -53,7 +53,7 @@ def test_first_of_equal_peaks_counts() -> None:
 
 @pytest.mark.parametrize("shape", [(3,), (2, 2, 2), (0, 2)])
 def test_peak_needs_a_map_with_pixels(shape: tuple) -> None:
-    with pytest.raises(ValueError, match=r"heatmap must be of shape \(H, W\), not empty"):
+    with pytest.raises(ValueError, match=r"heatmap must be of shape \(H, W\)"):
         heatmap_peak(np.zeros(shape))
 
 
@@ -80,7 +80,7 @@ def test_rejects_maps_that_do_not_fit(heat: np.ndarray) -> None:
 
 
 def test_rejects_wrong_images_and_alpha() -> None:
-    with pytest.raises(ValueError, match="heat must be"):
+    with pytest.raises(ValueError, match="gray must be"):
         paint_heatmap(np.zeros(2), np.zeros(2))
     for alpha in (-0.1, 1.1):
         with pytest.raises(ValueError, match="alpha must be between 0 and 1"):

@@ -148,7 +148,7 @@ def test_draws_an_empty_scan_with_empty_masks() -> None:
 def test_rejects_labels_of_another_shape() -> None:
     with pytest.raises(ValueError, match=r"labels must be of the scan's shape \(4, 4, 4\)"):
         organ_overlay_figure(np.zeros((4, 4, 4)), np.eye(4), np.zeros((4, 4, 5), int), GOOD)
-    with pytest.raises(ValueError, match=r"labels must be of the scan's shape \(4, 4\)"):
+    with pytest.raises(ValueError, match=r"ct must be of shape \(X, Y, Z\)"):
         organ_overlay_figure(np.zeros((4, 4)), np.eye(4), np.zeros((4, 4), int), GOOD)
 
 

@@ -16,28 +16,49 @@ from monai_pylon.visualize.head_probes import (
     other_passes,
     run_pass,
 )
-from monai_pylon.visualize.recording import evaluating
+from monai_pylon.visualize.pass_conditions import evaluating
+from monai_pylon.visualize.recording import Place
 from tests.visualize.nets import LABELS, Call, Net, image, make_net
 
 
 def passes_of(net: nn.Module, x: torch.Tensor) -> list[Pass]:
     """Run the first pass and the others, as the audit does."""
     with evaluating(net):
-        first = run_pass(net, net.layer, x, None)
-        return [first, *other_passes(net, net.layer, x, first.recording)]
+        first = run_pass(net, Place(net.layer), x)
+        return [first, *other_passes(net, Place(net.layer), x, first.recording)]
 
 
 def test_other_passes_replace_the_activations() -> None:
     net, x = make_net("linear").double(), image().double()
-    first, flipped, noise, large, zero = (each.recording for each in passes_of(net, x))
+    first, flipped, noise, large, negative, even, opposite, zero = (each.recording for each in passes_of(net, x))
     own = first.activations
     torch.testing.assert_close(flipped.activations, -own.flip(1, 2, 3))
     assert noise.activations.abs().max() > own.abs().max()
     torch.testing.assert_close(large.activations, -10 * noise.activations.roll(1, 1))
+    assert negative.activations.max() < 0
+    assert even.activations.any()
+    torch.testing.assert_close(even.activations, even.activations[:1, :, :1, :1].expand(own.shape))
+    torch.testing.assert_close(opposite.activations, -even.activations)
     assert not zero.activations.any()
-    for recording in (first, flipped, noise, large, zero):
+    for recording in (first, flipped, noise, large, negative, even, opposite, zero):
         torch.testing.assert_close(recording.logits, net.head(recording.activations))
         assert recording.call == 0
+
+
+def test_even_activations_of_tokens_leave_out_the_class_token() -> None:
+    class Tokens(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.LayerNorm(4)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            tokens = torch.cat([torch.ones(len(x), 1, 4), x.flatten(2).transpose(1, 2)], 1)
+            return self.layer(tokens).mean(1)
+
+    even = passes_of(Tokens(), torch.rand(2, 4, 3, 2))[5].recording.activations
+    assert not even[:, 0].any()
+    assert even[:, 1:].any()
+    torch.testing.assert_close(even[:, 1:], even[:1, 1:2].expand(2, 6, 4))
 
 
 def test_other_passes_of_zero_activations_are_not_zero() -> None:
@@ -51,7 +72,7 @@ def test_other_passes_of_zero_activations_are_not_zero() -> None:
 def test_run_pass_records_module_calls() -> None:
     net = make_net("pooled")
     with evaluating(net):
-        steps = run_pass(net, net.layer, image(), None).steps
+        steps = run_pass(net, Place(net.layer), image()).steps
     assert [step.name for step in steps] == ["layer", "head.0", "head.1", "head.2", "head"]
 
 
@@ -134,11 +155,12 @@ def test_names_the_layer_itself_by_an_empty_name() -> None:
 
 
 def test_allows_rounding_errors_and_returns_the_largest_difference() -> None:
-    passes = passes_of(Net(2, Call(lambda x: x.amax((2, 3)) * (1 + 1e-7))).double(), image().double())
+    passes = passes_of(Net(2, Call(lambda x: x.float().amax((2, 3)).double())).double(), image().double())
     name, difference = max_pooled_map(passes)
-    largest = max(each.recording.logits.abs().max().item() for each in passes)
+    maxima = [each.recording.activations.amax((2, 3)) for each in passes]
     assert name == ""
-    assert difference == pytest.approx(1e-7 * largest, rel=1e-3)
+    assert difference == max((m - m.float()).abs().max().item() for m in maxima)
+    assert difference > 0
 
 
 @pytest.mark.parametrize(
@@ -147,6 +169,10 @@ def test_allows_rounding_errors_and_returns_the_largest_difference() -> None:
         nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()),
         Call(lambda x: 1.01 * x.amax((2, 3))),
         nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Hardtanh()),  # the maxima of small maps only
+        nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.ReLU()),  # the positive maxima only
+        nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.LeakyReLU()),
+        nn.Sequential(nn.Conv2d(4, LABELS, 1), nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.ReLU()),
+        Call(lambda x: x.amax((2, 3)).clamp(max=1e9)),  # no probe is as large
         nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, 4)),
         nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, LABELS)),  # another number of scores
     ],

@@ -10,7 +10,10 @@ from torch import nn
 
 from monai_pylon.visualize import HiResCAM
 from monai_pylon.visualize.heads import GeneralHead, LinearHead, PooledHead, graph_nodes, head_of
-from monai_pylon.visualize.recording import evaluating, record, score_gradients
+from monai_pylon.visualize.map_layout import Layout
+from monai_pylon.visualize.pass_conditions import evaluating
+from monai_pylon.visualize.recording import Place, Recording, record
+from monai_pylon.visualize.score_gradients import score_gradients
 from tests.visualize.nets import HEADS, LABELS, Call, Net, gradients_by_autograd, image, make_net
 
 
@@ -21,20 +24,20 @@ from tests.visualize.nets import HEADS, LABELS, Call, Net, gradients_by_autograd
 def test_finds_the_closed_form(kind: str, form: type) -> None:
     net = make_net(kind)
     with evaluating(net):
-        assert type(head_of(record(net, net.layer, (image(),), {}))) is form
+        assert type(head_of(record(net, Place(net.layer), (image(),), {}))) is form
 
 
 def test_closed_form_of_one_sample() -> None:
     net = make_net("linear")
     with evaluating(net):
-        assert type(head_of(record(net, net.layer, (image(samples=1),), {}))) is LinearHead
+        assert type(head_of(record(net, Place(net.layer), (image(samples=1),), {}))) is LinearHead
 
 
 @pytest.mark.parametrize("dims", [1, 2, 3])
 def test_closed_form_of_a_mean_over_negative_axes(dims: int) -> None:
     net = Net(dims, Call(lambda x: x.mean(tuple(range(-dims, 0)))))
     with evaluating(net):
-        assert type(head_of(record(net, net.layer, (image(dims),), {}))) is PooledHead
+        assert type(head_of(record(net, Place(net.layer), (image(dims),), {}))) is PooledHead
 
 
 @pytest.mark.parametrize("kind", ["pooled", "linear"])
@@ -46,7 +49,7 @@ def test_no_closed_form_if_the_activations_are_used_twice(kind: str) -> None:
 
     net, x = Twice(2, HEADS[kind](2)).double(), image().double()
     with evaluating(net):
-        assert type(head_of(record(net, net.layer, (x,), {}))) is GeneralHead
+        assert type(head_of(record(net, Place(net.layer), (x,), {}))) is GeneralHead
     activations, gradients = gradients_by_autograd(net, x)
     expected = (activations[:, None] * (gradients + 2 * activations[:, None])).sum(2)
     torch.testing.assert_close(HiResCAM(net, "layer")(x, "all"), expected)
@@ -57,7 +60,7 @@ def test_no_closed_form_for_a_linear_layer_over_the_cells_of_each_feature() -> N
     head = nn.Sequential(nn.Flatten(2), nn.Linear(16, 2), nn.Flatten())
     net, x = Net(2, head).double(), image().double()
     with evaluating(net):
-        assert type(head_of(record(net, net.layer, (x,), {}))) is GeneralHead
+        assert type(head_of(record(net, Place(net.layer), (x,), {}))) is GeneralHead
     activations, gradients = gradients_by_autograd(net, x)
     torch.testing.assert_close(HiResCAM(net, "layer")(x, "all"), (activations[:, None] * gradients).sum(2))
 
@@ -116,29 +119,34 @@ def test_closed_forms_give_the_maps_of_the_general_form(name: str) -> None:
     function, form = FORMS[name]
     net = Net(2, Call(function)).double()
     with evaluating(net):
-        recording = record(net, net.layer, (image().double(),), {})
+        recording = record(net, Place(net.layer), (image().double(),), {})
         head = head_of(recording)
     assert type(head) is form
     labels = recording.logits.shape[1]
     cotangents = torch.eye(labels, dtype=torch.float64)[:, None].expand(labels, 2, labels)
     all_gradients = score_gradients(recording.logits, recording.activations, cotangents)
     gradients = score_gradients(recording.logits, head.edge, cotangents)
-    general = GeneralHead(recording.activations, None)
+    general = GeneralHead(recording)
     torch.testing.assert_close(head.hires_maps(gradients), general.hires_maps(all_gradients))
     torch.testing.assert_close(head.mean_gradients(gradients), general.mean_gradients(all_gradients))
+
+
+def recorded(activations: torch.Tensor) -> Recording:
+    """Make a recording of activations (R, C, *grid) without a graph."""
+    return Recording(activations, torch.empty(0), None, 0, Layout())
 
 
 def test_general_form_by_hand() -> None:
     activations = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]])  # (1, 2, 2)
     gradients = torch.tensor([[[[1.0, 0.0], [0.0, -1.0]]], [[[2.0, 2.0], [0.0, 0.0]]]])  # of two labels (2, 1, 2, 2)
-    head = GeneralHead(activations, None)
+    head = GeneralHead(recorded(activations))
     assert head.hires_maps(gradients).tolist() == [[[1, -4], [2, 4]]]
     assert head.mean_gradients(gradients).tolist() == [[[0.5, -0.5], [2, 0]]]
 
 
 def test_autocast_does_not_reduce_precision() -> None:
     activations, weight, gradients = torch.randn(2, 4, 5, 5), torch.randn(7, 100), torch.randn(3, 2, 7)
-    head = LinearHead(activations, None, weight)
+    head = LinearHead(recorded(activations), None, weight)
     with torch.autocast("cpu", torch.bfloat16):
         maps, means = head.hires_maps(gradients), head.mean_gradients(gradients)
     all_gradients = (gradients @ weight).reshape(3, 2, 4, 5, 5)
@@ -148,7 +156,7 @@ def test_autocast_does_not_reduce_precision() -> None:
 
 @pytest.mark.parametrize("form", [GeneralHead, PooledHead])
 def test_half_precision_gradients_are_averaged_in_float32(form: type) -> None:
-    head = form(torch.ones(1, 1, 1, 3), None)
+    head = form(recorded(torch.ones(1, 1, 1, 3)), None)
     gradients = torch.full((1, 1, 1, 1, 3 if form is GeneralHead else 1), 1.0).bfloat16()
     expected = 1.0 if form is GeneralHead else 1 / 3
     found = head.mean_gradients(gradients)
@@ -157,11 +165,11 @@ def test_half_precision_gradients_are_averaged_in_float32(form: type) -> None:
 
 
 def test_labels_at_once_bound_the_memory() -> None:
-    assert GeneralHead(torch.empty(1, 2**10, 2**10), None).labels_at_once == 8
-    assert GeneralHead(torch.empty(1, 2**12, 2**12), None).labels_at_once == 1
-    assert GeneralHead(torch.empty(0, 4, 4), None).labels_at_once == 2**23
-    assert PooledHead(torch.empty(1, 2**12, 2**12), None).labels_at_once == 2**23
-    assert LinearHead(torch.empty(1, 2, 2), None, torch.empty(3, 4)).labels_at_once == 2**23
+    assert GeneralHead(recorded(torch.empty(1, 2**10, 2**10)), None).labels_at_once == 8
+    assert GeneralHead(recorded(torch.empty(1, 2**12, 2**12)), None).labels_at_once == 1
+    assert GeneralHead(recorded(torch.empty(0, 4, 4)), None).labels_at_once == 2**23
+    assert PooledHead(recorded(torch.empty(1, 2**12, 2**12)), None).labels_at_once == 2**23
+    assert LinearHead(recorded(torch.empty(1, 2, 2)), None, torch.empty(3, 4)).labels_at_once == 2**23
 
 
 def test_graph_nodes_are_listed_once() -> None:

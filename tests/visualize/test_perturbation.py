@@ -36,8 +36,29 @@ def test_hand_computed_deletion_and_insertion() -> None:
 
 
 def test_one_label_per_sample_and_fewer_steps() -> None:
-    curve = perturbation_curve(Sums(), X, X[:, 0], [0, 1], steps=2)
+    curve = perturbation_curve(Sums(), X, X[:, 0], [[0], [1]], steps=2)
     assert curve.scores.tolist() == [[10, 3, 0], [-10, -3, 0]]
+
+
+def test_labels_mean_the_same_as_in_hirescam() -> None:
+    """A list names labels for every sample: each curve follows the label of its own map."""
+    both = perturbation_curve(Sums(), X, torch.stack([X[:, 0], -X[:, 0]], 1), [1, 0], steps=2)
+    assert both.scores.tolist() == [[[-10, -3, 0], [10, 7, 0]]] * 2
+    assert both.area.shape == (2, 2)
+    net, x = make_net("linear"), image()
+    for class_idx in (None, 2, [2], [2, 0], [[0, 1], [2, 0]], torch.tensor([1, 2]), "all"):
+        explained = HiResCAM(net, "layer").explain(x, class_idx)
+        curve = perturbation_curve(net, x, explained.maps, class_idx, steps=2)
+        expected = explained.logits.gather(1, explained.labels)
+        torch.testing.assert_close(curve.scores[..., 0], expected)
+        torch.testing.assert_close(curve.area, torch.trapezoid(curve.scores, curve.fractions))
+
+
+def test_one_map_for_several_labels_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"maps must be one for each of the 2 labels of class_idx.*\[\[0\], \[1\]\]"):
+        perturbation_curve(Sums(), X, X[:, 0], [0, 1], steps=2)
+    with pytest.raises(ValueError, match="maps must be finite"):
+        perturbation_curve(Sums(), X, X[:, 0] * torch.nan, 0)
 
 
 def test_number_of_steps() -> None:
@@ -117,7 +138,8 @@ def test_restores_the_network_and_the_image(capsys: pytest.CaptureFixture) -> No
     [
         ({"mode": "deletoin"}, ValueError, "Did you mean 'deletion'"),
         ({"steps": 0}, ValueError, "steps must be positive, but is 0"),
-        ({"maps": X}, ValueError, r"maps must be of shape \(2, \*grid\) with 2 grid axes"),
+        ({"maps": X[0, 0]}, ValueError, r"maps must be of shape \(2, \*grid\) or \(2, K, \*grid\) with 2 grid axes"),
+        ({"maps": X.numpy()}, TypeError, "maps must be of type Tensor"),
         ({"maps": X[:1, 0]}, ValueError, "maps must be"),
         ({"class_idx": 2}, ValueError, "class_idx must be between 0 and 1, but is 2"),
         ({"class_idx": [0, -1]}, ValueError, "class_idx must be between 0 and 1"),

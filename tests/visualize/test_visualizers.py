@@ -57,7 +57,7 @@ def test_works_in_one_two_and_three_dimensions(kind: str, dims: int) -> None:
 def test_all_forms_of_class_idx_give_the_same_maps(kind: str, method: str) -> None:
     net, x = make_net(kind), image()
     cam = METHODS[method][0](net, net.layer)
-    all_maps, labels, logits = cam.explain(x)
+    all_maps, labels, logits = cam.explain(x, "all")
     torch.testing.assert_close(logits, net(x).detach())
     assert labels.tolist() == [[0, 1, 2], [0, 1, 2]]
     torch.testing.assert_close(cam(x, 1), all_maps[:, [1]])
@@ -150,7 +150,7 @@ def test_maps_do_not_keep_the_images_metadata() -> None:
 
 def test_results_have_no_graph() -> None:
     for kind in HEADS:
-        maps = HiResCAM(make_net(kind), "layer").explain(image().requires_grad_())
+        maps = HiResCAM(make_net(kind), "layer").explain(image().requires_grad_(), "all")
         assert not any(part.requires_grad for part in maps)
 
 
@@ -213,7 +213,7 @@ def test_one_label_at_a_time_gives_the_same_maps(monkeypatch: pytest.MonkeyPatch
     net, x = make_net("deep"), image()
     together = explain_by_methods(net, "layer", x, methods=["gradcam"])["gradcam"]
     monkeypatch.setattr("monai_pylon.visualize.heads._NUMBERS_AT_ONCE", 1)
-    for part, expected in zip(LayerGradCAM(net, "layer").explain(x), together, strict=True):
+    for part, expected in zip(LayerGradCAM(net, "layer").explain(x, "all"), together, strict=True):
         torch.testing.assert_close(part, expected)
 
 

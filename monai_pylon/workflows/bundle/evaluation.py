@@ -22,6 +22,7 @@ from monai_pylon.metrics.auroc import auroc_per_class
 from monai_pylon.metrics.intervals import Interval
 from monai_pylon.metrics.thresholds import ORGAN_IOU_THRESHOLDS, values_at
 from monai_pylon.utils import atomic_write, check, write_rows
+from monai_pylon.utils.outputs import check_binary_labels
 from monai_pylon.workflows.bundle.outputs import logits_and_labels
 
 __all__ = ["EvaluationReport", "auroc_intervals", "localization_intervals", "report_rows"]
@@ -126,7 +127,7 @@ def report_rows(report: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[d
 
 
 def _number_of(patient: Any) -> int:
-    """Return a patient as a number that a float holds exactly: a number itself, a name by its hash."""
+    """Return a patient as a number of at most 48 bits: a number itself, a name by its hash."""
     if isinstance(patient, str):
         return int(hashlib.sha256(patient.encode()).hexdigest()[:12], 16)
     return int(patient)
@@ -182,9 +183,10 @@ class EvaluationReport:
     def collect(self, engine: Any) -> None:
         """Collect scores and labels; called after each batch."""
         logits, labels = logits_and_labels(engine.state.output)
+        check_binary_labels(labels, "label")
         numbers = [_number_of(patient) for patient in engine.state.batch["patient_id"]]
-        patients = torch.tensor(numbers, dtype=torch.float64, device=logits.device)
-        failed = torch.tensor([float(bool(e)) for e in engine.state.batch.get("error", [""] * len(numbers))])
+        patients = torch.tensor(numbers, device=logits.device)  # int64: some devices have no float64
+        failed = torch.tensor([bool(e) for e in engine.state.batch.get("error", [""] * len(numbers))])
         self._scores.extend(logits, labels, torch.stack([patients, failed.to(patients)], 1))
 
     def _values(self, metric: Any) -> tuple[np.ndarray, Any]:

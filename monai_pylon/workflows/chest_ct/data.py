@@ -20,6 +20,7 @@ from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.taxonomy.organs import possible_locations
 from monai_pylon.transforms import PartitionOrgansd
 from monai_pylon.utils import check, check_choice, check_type
+from monai_pylon.utils.arrays import as_array
 from monai_pylon.workflows.bundle.errors import root_cause
 from monai_pylon.workflows.bundle.sections import SECTIONS, dataset_folder, phantoms_of_section
 
@@ -38,7 +39,7 @@ def _with_locations(item: Mapping[str, Any], labels: Sequence[str]) -> dict[str,
     known = dict(zip(CHEST_CT_LABELS, possible_locations(), strict=True))
     anywhere = np.ones(3, dtype=bool)
     rows = np.array([known.get(name, anywhere) for name in labels])
-    return {**item, "locations": rows & (np.asarray(item["label"]) == 1)[:, None]}
+    return {**item, "locations": rows & (as_array(item["label"]) == 1)[:, None]}
 
 
 def chest_ct_data(

@@ -15,6 +15,7 @@ from monai.transforms import Compose, Transform
 
 from monai_pylon.transforms import CacheToDiskd, CheckVolumed
 from monai_pylon.utils import check, nearest_name
+from monai_pylon.utils.arrays import as_array
 from monai_pylon.workflows.bundle.folders import bundle_folder
 
 __all__ = ["RegionWriter", "RegionsInCache", "regions_of_training", "training_command"]
@@ -123,8 +124,8 @@ class RegionWriter(Transform):
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Add "row" and "files" to an item."""
-        present = (np.asarray(data["labels"]) == 1).any(axis=1)
-        shares = np.asarray(data["allowed"], dtype=np.float32)[present].mean(axis=(1, 2, 3))
+        present = (as_array(data["labels"]) == 1).any(axis=1)
+        shares = as_array(data["allowed"]).astype(np.float32)[present].mean(axis=(1, 2, 3))
         inside = shares[shares > 0]
         share = round(float(inside.mean()), 3) if len(inside) else float("nan")
         values = (int(present.sum()), int((shares == 0).sum()), share)

@@ -21,6 +21,7 @@ from monai_pylon.reports.radiograph_files import save_radiograph_files
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.transforms.boxes import map_boxes
 from monai_pylon.utils import check, check_type
+from monai_pylon.utils.arrays import as_array
 
 __all__ = ["ExplainItem", "RadiographWriter"]
 
@@ -96,7 +97,7 @@ class RadiographWriter(Transform):
         self.columns = (*self.labels, "top", "peaks", "sides")
 
     def _boxes(self, data: Mapping[str, Any]) -> np.ndarray:
-        boxes = np.asarray(data.get("boxes", []), dtype=np.float64)
+        boxes = as_array(data.get("boxes", [])).astype(np.float64)
         boxes = boxes.reshape(0, 5) if boxes.size == 0 else boxes
         wanted = "a list of [x1, y1, x2, y2, class] in pixels of the radiograph"
         check(boxes.ndim == 2 and boxes.shape[1] == 5, "boxes", wanted, data.get("boxes"))

@@ -1,0 +1,292 @@
+"""Tests of the layout of a layer's output: found from the operations, or given by the user."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from monai_pylon.visualize import (
+    ActivationMapInferer,
+    HiResCAM,
+    LayerGradCAM,
+    audit_explanation,
+    explain_by_methods,
+)
+from monai_pylon.visualize.map_layout import Layout, check_arrangement, layout_of
+from tests.visualize.nets import Call
+
+C, LABELS, GRID = 8, 3, (4, 6)
+
+
+class Transformer(nn.Module):
+    """Small transformer with patches of 4 pixels, extra tokens before and after them, and a layer to explain."""
+
+    def __init__(self, before: int = 1, after: int = 0, head: str = "mean", order: str = "rows") -> None:
+        super().__init__()
+        self.patch = nn.Conv2d(1, C, 4, 4)
+        self.before, self.after = nn.Parameter(torch.randn(1, before, C)), nn.Parameter(torch.randn(1, after, C))
+        self.layer = nn.LayerNorm(C)
+        self.attention = nn.MultiheadAttention(C, 2, batch_first=True)
+        self.fc = nn.Linear(C, LABELS)
+        self.head, self.order = head, order
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        patches = self.patch(x)
+        patches = patches if self.order == "rows" else patches.transpose(2, 3)
+        patches = patches.flatten(2).transpose(1, 2)
+        tokens = self.layer(
+            torch.cat([self.before.expand(len(x), -1, -1), patches, self.after.expand(len(x), -1, -1)], 1)
+        )
+        if self.head == "attention":
+            return self.fc(self.attention(tokens, tokens, tokens)[0][:, 0])
+        return self.fc(tokens[:, 0] if self.head == "class token" else tokens.mean(1))
+
+
+def terms(net: nn.Module, layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Compute gradient times activation (N, K, *shape of the layer's output), one score at a time."""
+    kept: list[Any] = []
+    handle = layer.register_forward_hook(lambda module, args, output: kept.append(output))
+    scores = net(x)
+    handle.remove()
+    activations = kept[-1][0] if isinstance(kept[-1], tuple) else kept[-1]
+    gradients = [torch.autograd.grad(scores[:, k].sum(), activations, retain_graph=True)[0] for k in range(LABELS)]
+    return torch.stack([(gradient * activations).detach() for gradient in gradients], 1)
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (1, 0), (5, 0), (0, 1), (1, 2)])
+def test_tokens_become_the_grid_of_the_image(before: int, after: int) -> None:
+    net, x = Transformer(before, after).eval(), torch.rand(2, 1, 16, 24)
+    expected = terms(net, net.layer, x).sum(-1)[:, :, before : before + 24].unflatten(-1, GRID)
+    torch.testing.assert_close(HiResCAM(net, "layer")(x, "all"), expected)
+
+
+def test_tokens_in_another_order_have_the_axes_of_the_image() -> None:
+    net, x = Transformer(1, order="columns").eval(), torch.rand(2, 1, 16, 24)
+    expected = terms(net, net.layer, x).sum(-1)[:, :, 1:].unflatten(-1, (6, 4)).transpose(2, 3)
+    torch.testing.assert_close(HiResCAM(net, "layer")(x, "all"), expected)
+
+
+GIVEN: dict[str, dict[str, Any]] = {
+    "grid": {"to_grid": GRID},
+    "grid and axis": {"to_grid": list(GRID), "feature_axis": 2},
+    "function": {"to_grid": lambda t: t[:, 1:].transpose(1, 2).unflatten(2, GRID)},
+}
+
+
+@pytest.mark.parametrize("given", GIVEN)
+@pytest.mark.parametrize("after", [0, 1])
+def test_arguments_give_the_maps_that_are_found(given: str, after: int) -> None:
+    if given != "grid" and after:
+        return  # a list with an axis and a function say where the tokens are
+    net, x = Transformer(1, after).eval(), torch.rand(2, 1, 16, 24)
+    for visualizer in (HiResCAM, LayerGradCAM):
+        found = visualizer(net, "layer")(x, [1, 0])
+        torch.testing.assert_close(visualizer(net, "layer", **GIVEN[given])(x, [1, 0]), found)
+    both = explain_by_methods(net, "layer", x, [1, 0], **GIVEN[given])
+    torch.testing.assert_close(both["gradcam"].maps, found)
+    inferer = ActivationMapInferer("layer", "gradcam", [1, 0], **GIVEN[given])
+    torch.testing.assert_close(inferer(x, net), found)
+    assert audit_explanation(net, "layer", x, **GIVEN[given]) == audit_explanation(net, "layer", x)
+
+
+def test_gradcam_averages_over_the_grid_cells_without_the_class_token() -> None:
+    net, x = Transformer(1, head="attention").eval(), torch.rand(2, 1, 16, 24)
+    kept: list[torch.Tensor] = []
+    handle = net.layer.register_forward_hook(lambda module, args, output: kept.append(output))
+    scores = net(x)
+    handle.remove()
+    (gradient,) = torch.autograd.grad(scores[:, 2].sum(), kept[0])
+    weights = gradient[:, 1:].mean(1, keepdim=True)
+    expected = (weights * kept[0][:, 1:]).sum(-1).detach().unflatten(1, GRID)
+    torch.testing.assert_close(LayerGradCAM(net, "layer")(x, 2)[:, 0], expected)
+
+
+def test_a_feature_axis_keeps_all_tokens() -> None:
+    net, x = Transformer(1).eval(), torch.rand(2, 1, 16, 24)
+    expected = terms(net, net.layer, x)
+    torch.testing.assert_close(HiResCAM(net, "layer", feature_axis=-1)(x, "all"), expected.sum(-1))
+    torch.testing.assert_close(HiResCAM(net, "layer", feature_axis=1)(x, "all"), expected.sum(2))
+
+
+def test_a_class_token_alone_has_no_map() -> None:
+    net, x = Transformer(1, head="class token").eval(), torch.rand(2, 1, 16, 24)
+    with pytest.raises(ValueError, match=r"whose grid cells affect the scores, but is .*class token.*first norm"):
+        HiResCAM(net, "layer")(x)
+    audit = audit_explanation(net, "layer", x)
+    assert audit.architecture == "other"
+    assert not any(audit.provable.values())
+    assert "from the class token alone" in audit.reason
+    assert audit.residual > 0.01
+
+
+def test_the_audit_of_mean_tokens() -> None:
+    x = torch.rand(2, 1, 16, 24)
+    audit = audit_explanation(Transformer(0), "layer", x)
+    assert audit.architecture == "CAM architecture"
+    assert audit.residual <= 1e-6
+    audit = audit_explanation(Transformer(1), "layer", x)
+    assert audit.architecture == "other"
+    assert "the share of the class token is missing" in audit.reason
+    assert audit.residual > 1e-3
+
+
+def test_the_audit_suggests_no_layer_of_which_only_the_class_token_counts() -> None:
+    class Deep(Transformer):
+        def __init__(self) -> None:
+            super().__init__(1, head="class token")
+            self.first, self.mix = nn.Identity(), nn.Linear(25, 25)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            tokens = self.first(torch.cat([self.before.expand(len(x), -1, -1), self.patch(x).flatten(2).mT], 1))
+            tokens = self.layer(tokens + self.mix(tokens.mT).mT)
+            return self.fc(tokens[:, 0])
+
+    audit = audit_explanation(Deep(), "first", torch.rand(2, 1, 16, 24))
+    assert "LayerNorm at layer" in audit.reason
+    assert "would be" not in audit.reason
+
+
+def last(function: Callable[[torch.Tensor], torch.Tensor]) -> nn.Module:
+    """Make a network of a convolution, a function, a layer to explain without parameters, and a linear layer."""
+
+    class Last(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.convolution, self.layer, self.fc = nn.Conv2d(1, C, 2, 2), nn.Identity(), nn.LazyLinear(LABELS)
+            self.function = Call(function)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.fc(self.layer(self.function(self.convolution(x))).tanh().flatten(1))
+
+    net = Last().eval()
+    net(torch.rand(1, 1, 16, 16))
+    return net
+
+
+#: What is done with a map (N, 8, 8, 8), and the axes to sum for the reference.
+ARRANGEMENTS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], tuple[int, ...]]] = {
+    "channels first": (lambda a: a, (2,)),
+    "channels last": (lambda a: a.permute(0, 2, 3, 1), (4,)),
+    "channels in the middle": (lambda a: a.permute(0, 2, 1, 3), (3,)),
+    "flat grid": (lambda a: a.flatten(2), (2,)),
+    "heads": (lambda a: a.flatten(2).mT.unflatten(2, (2, 4)).transpose(1, 2), (2, 4)),
+}
+
+
+@pytest.mark.parametrize("name", ARRANGEMENTS)
+def test_finds_the_features_whatever_the_shape(name: str) -> None:
+    function, axes = ARRANGEMENTS[name]
+    net, x = last(function), torch.rand(8, 1, 16, 16)
+    expected = terms(net, net.layer, x).sum(axes)
+    found = HiResCAM(net, "layer")(x, "all")
+    torch.testing.assert_close(found, expected.reshape(found.shape))
+    assert found.shape == ((8, LABELS, 64) if name == "flat grid" else (8, LABELS, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("function", "message"),
+    [
+        (lambda a: torch.fft.fft2(a).real, r"whose feature axis is known.*feature_axis=-1.*to_grid=\(rows"),
+        (lambda a: nn.functional.linear(a.flatten(2), torch.eye(64)).mT, r"batch, feature and grid axes are known"),
+        (lambda a: a.flatten(2).mT @ a.flatten(2), r"batch, feature and grid axes are known"),
+        (
+            lambda a: a.permute(0, 2, 3, 1).view(8, 2, 4, 2, 4, C).transpose(2, 3).reshape(-1, 16, C),
+            r"whose rows are samples or slices, but is 'of rows for windows'",
+        ),
+    ],
+)
+def test_unclear_axes_are_refused_with_the_remedy(function: Callable, message: str) -> None:
+    net, x = last(lambda a: a), torch.rand(8, 1, 16, 16)
+    net.function = Call(function)
+    net.fc = Call(lambda flat: flat.reshape(8, -1)[:, :LABELS])
+    with pytest.raises(ValueError, match=message):
+        HiResCAM(net, "layer")(x)
+    with pytest.raises(ValueError, match=message):
+        audit_explanation(net, "layer", x)
+
+
+def test_windows_with_a_function() -> None:
+    net, x = last(lambda a: a), torch.rand(2, 1, 16, 16)
+    net.function = Call(lambda a: a.permute(0, 2, 3, 1).view(-1, 2, 4, 2, 4, C).transpose(2, 3).reshape(-1, 16, C))
+    net.fc = Call(lambda flat: flat.reshape(-1, 4, 16, C).square().mean((1, 2))[:, :LABELS])
+    to_grid = lambda t: t.view(-1, 2, 2, 4, 4, C).transpose(2, 3).reshape(-1, 8, 8, C).movedim(-1, 1)  # noqa: E731
+    found = HiResCAM(net, "layer", to_grid=to_grid)(x, "all")
+    activations = net.convolution(x).detach()
+    expected = 2 * activations.tanh() * (1 - activations.tanh().square()) * activations / 64
+    torch.testing.assert_close(found, expected[:, :LABELS])
+
+
+def test_a_network_with_another_layout_later_is_not_confused() -> None:
+    net, x = last(lambda a: a), torch.rand(2, 1, 16, 16)
+    cam = HiResCAM(net, "layer")
+    for name in ("channels first", "channels last", "channels first", "flat grid"):
+        function, axes = ARRANGEMENTS[name]
+        net.function = Call(function)
+        expected = terms(net, net.layer, x).sum(axes)
+        for _ in range(2):
+            torch.testing.assert_close(cam(x, "all"), expected)
+
+
+@pytest.mark.parametrize(
+    ("feature_axis", "to_grid", "error", "message"),
+    [
+        (0, None, ValueError, "feature_axis must be another axis than the batch axis, but is 0"),
+        (1.0, None, TypeError, "feature_axis must be of type int"),
+        (1, lambda t: t, ValueError, "feature_axis must be None if to_grid is a function"),
+        (None, (), ValueError, "to_grid must be one positive integer for each grid axis"),
+        (None, (4, 0), ValueError, "to_grid must be one positive integer for each grid axis"),
+        (None, (4.0, 4), ValueError, "to_grid must be one positive integer for each grid axis"),
+        (None, 16, TypeError, "to_grid must be of type list or tuple"),
+    ],
+)
+def test_rejects_wrong_arguments_before_the_pass(feature_axis: Any, to_grid: Any, error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        check_arrangement(feature_axis, to_grid)
+    with pytest.raises(error, match=message):
+        HiResCAM(Transformer(), "layer", feature_axis=feature_axis, to_grid=to_grid)
+    with pytest.raises(error, match=message):
+        ActivationMapInferer("layer", feature_axis=feature_axis, to_grid=to_grid)
+    with pytest.raises(error, match=message):
+        audit_explanation(Transformer(), "layer", torch.rand(1, 1, 8, 8), feature_axis=feature_axis, to_grid=to_grid)
+
+
+@pytest.mark.parametrize(
+    ("feature_axis", "to_grid", "message"),
+    [
+        (3, None, r"feature_axis must be an axis of the layer's output \(2, 25, 8\), not its first, but is 3"),
+        (-3, None, r"feature_axis must be an axis of the layer's output"),
+        (None, (5, 6), r"to_grid must be of at most 25 grid cells, the layer's tokens, but is \(5, 6\)"),
+        (None, lambda t: 2 * t, "to_grid must be a function that moves the values .* without arithmetic"),
+        (None, lambda t: t.mean(1), "to_grid must be a function that moves .* but raises: mean"),
+        (None, lambda t: t[:, :4].repeat(1, 2, 1), "to_grid must be a function that moves"),
+        (None, lambda t: t[:, 0], r"to_grid must be a function that moves the values .*\(N, C, \*grid\)"),
+        (None, lambda t: t.unflatten(1, (4, 6)), "to_grid must be a function that moves .* but raises"),
+    ],
+)
+def test_rejects_arguments_that_do_not_fit_the_layer(feature_axis: Any, to_grid: Any, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        HiResCAM(Transformer(), "layer", feature_axis=feature_axis, to_grid=to_grid)(torch.rand(2, 1, 16, 24))
+
+
+def test_a_grid_needs_tokens() -> None:
+    with pytest.raises(ValueError, match=r"to_grid must be a function if the layer's output is not \(N, T, C\)"):
+        layout_of(nn.Identity(), torch.zeros(2, 3, 4, 4), None, None, (4, 4))
+
+
+def test_a_flat_layer_with_a_function() -> None:
+    net = nn.Sequential(nn.Conv2d(1, C, 2, 2), nn.Flatten(), nn.Linear(C * 64, LABELS))
+    x = torch.rand(2, 1, 16, 16)
+    found = HiResCAM(net, "1", to_grid=lambda t: t.unflatten(1, (C, 8, 8)))(x, "all")
+    torch.testing.assert_close(found, HiResCAM(net, "0")(x, "all"))
+
+
+def test_layers_of_pytorch_need_no_roles() -> None:
+    assert layout_of(nn.Conv2d(1, 1, 1), torch.zeros(1, 2, 3, 3), None, None, None) == Layout()
+    with pytest.raises(ValueError, match="feature axis is known"):
+        layout_of(nn.ReLU(), torch.zeros(1, 2, 3, 3), None, None, None)
+    with pytest.raises(ValueError, match="feature axis is known"):
+        layout_of(nn.Conv1d(1, 1, 1), torch.zeros(1, 2, 3, 3), None, None, None)

@@ -1,0 +1,152 @@
+"""Tests of gradients of scores: independent and linked samples, and float16."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from monai_pylon.visualize import HiResCAM, LayerGradCAM
+from monai_pylon.visualize.score_gradients import own_gradients, score_gradients
+from tests.visualize.nets import FEATURES, LABELS, Call, Net, image
+
+
+def by_sample(net: Net, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Compute activations (N, C, *grid) and the gradients (N, M, C, *grid) of each sample's own scores."""
+    activations = net.layer(x).detach().requires_grad_()
+    scores = net.head(activations)
+    rows = [[torch.autograd.grad(s, activations, retain_graph=True)[0][i] for s in scores[i]] for i in range(len(x))]
+    return activations.detach(), torch.stack([torch.stack(row) for row in rows])
+
+
+def batch_statistics() -> nn.Module:
+    """Make a head whose batch norm uses the statistics of the batch, also in evaluation mode."""
+    norm = nn.BatchNorm2d(FEATURES, track_running_stats=False)
+    return nn.Sequential(norm, nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(FEATURES, LABELS))
+
+
+#: Heads in which the scores of a sample depend on other samples.
+LINKED: dict[str, Callable[[], nn.Module]] = {
+    "statistics of the batch": batch_statistics,
+    "after the average": lambda: nn.Sequential(
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.BatchNorm1d(FEATURES, track_running_stats=False)
+    ),
+    "linear, then statistics": lambda: nn.Sequential(
+        nn.Flatten(), nn.Linear(64, LABELS), nn.BatchNorm1d(LABELS, track_running_stats=False)
+    ),
+    "earlier samples": lambda: Call(lambda a: (a + 0.1 * a.cumsum(0).tanh()).square().mean((2, 3))),
+    "the last sample alone": lambda: Call(lambda a: torch.cat([a[:-1], a[-1:] * a[:1].sigmoid()]).mean((2, 3))),
+    "neighbours": lambda: Call(lambda a: (a * a.roll(1, 0)).mean((2, 3))),
+    "one label": lambda: Call(lambda a: torch.cat([a[:, :2].mean((2, 3)), (a[:, 2:] * a.mean(0)[2:]).mean((2, 3))], 1)),
+}
+
+
+@pytest.mark.parametrize("kind", LINKED)
+@pytest.mark.parametrize("samples", [2, 5])
+def test_each_sample_has_its_own_gradient(kind: str, samples: int) -> None:
+    net, x = Net(2, LINKED[kind]()).eval().double(), image(samples=samples).double()
+    activations, gradients = by_sample(net, x)
+    torch.testing.assert_close(HiResCAM(net, "layer")(x, "all"), (activations[:, None] * gradients).sum(2))
+    expected = torch.einsum("nmc,nc...->nm...", gradients.flatten(3).mean(3), activations)
+    torch.testing.assert_close(LayerGradCAM(net, "layer")(x, "all"), expected)
+    torch.testing.assert_close(HiResCAM(net, "layer")(x, 1), (activations[:, None] * gradients).sum(2)[:, [1]])
+
+
+def test_independent_samples_take_one_gradient() -> None:
+    calls = []
+
+    def gradients_of(cotangents: torch.Tensor) -> torch.Tensor:
+        calls.append(len(cotangents))
+        return cotangents @ weight
+
+    weight = torch.randn(LABELS, 6)
+    cotangents = torch.rand(4, 3, LABELS)
+    torch.testing.assert_close(own_gradients(gradients_of, cotangents), cotangents @ weight)
+    assert calls == [5]
+    own_gradients(gradients_of, cotangents[:, :1])
+    assert calls == [5, 4]
+
+
+def test_slices_of_linked_samples_keep_their_rows() -> None:
+    mixing = torch.tensor([[1.0, 0.0], [0.5, 1.0]])  # the second sample depends on the first
+
+    def gradients_of(cotangents: torch.Tensor) -> torch.Tensor:
+        return (mixing.T @ cotangents).repeat_interleave(2, 1) * torch.tensor([1.0, 2.0, 3.0, 4.0])[:, None]
+
+    found = own_gradients(gradients_of, torch.ones(1, 2, 1))
+    assert found.flatten().tolist() == [1, 2, 3, 4]
+
+
+class Large(nn.Module):
+    """Network with a large map, whose mean has a gradient that is too small for float16."""
+
+    def __init__(self, scale: float = 1.0) -> None:
+        super().__init__()
+        self.layer = nn.Conv2d(1, 4, 3, padding=1)
+        self.head = nn.Sequential(
+            nn.Conv2d(4, 4, 3, padding=1), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, LABELS)
+        )
+        self.scale = scale
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.scale * self.head(self.layer(x))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("scale", [1.0, 1e-4])
+@pytest.mark.parametrize("size", [8, 300])
+def test_half_precision_at_any_map_size(size: int, scale: float, dtype: torch.dtype) -> None:
+    net = Large(scale).to(dtype)
+    x = torch.rand(1, 1, size, size).to(dtype)
+    expected = HiResCAM(copy.deepcopy(net).float(), "layer")(x.float(), "all")
+    found, _, logits = HiResCAM(net, "layer").explain(x, "all")
+    assert found.dtype == logits.dtype == torch.float32
+    torch.testing.assert_close(found, expected)
+    assert expected.abs().max() > 0
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_autocast_has_no_effect_on_maps(dtype: torch.dtype) -> None:
+    net, x = Large(), torch.rand(2, 1, 40, 40)
+    expected = HiResCAM(net, "layer")(x, "all")
+    with torch.autocast("cpu", dtype):
+        torch.testing.assert_close(HiResCAM(net, "layer")(x, "all"), expected, rtol=1e-6, atol=0)
+
+
+class OwnPrecision(Large):
+    """Network that runs in its own precision only."""
+
+    def __init__(self, dtype: torch.dtype, scale: float = 1.0) -> None:
+        super().__init__(scale)
+        self.to(dtype)
+        self.dtype = dtype
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        assert self.layer.weight.dtype == self.dtype
+        return super().forward(x.to(self.dtype))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_networks_that_run_in_half_precision_only(dtype: torch.dtype) -> None:
+    net, x = OwnPrecision(dtype), torch.rand(2, 1, 300, 300)
+    single = Large()
+    single.load_state_dict(net.state_dict())
+    found, expected = HiResCAM(net, "layer")(x, "all"), HiResCAM(single, "layer")(x.to(dtype).float(), "all")
+    assert found.dtype == torch.float32
+    assert (found - expected).norm() <= 0.02 * expected.norm()
+
+
+def test_float16_gradients_that_are_too_small_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"whose gradients float16 can represent.*float32 or bfloat16"):
+        HiResCAM(OwnPrecision(torch.float16, 1e-5), "layer")(torch.rand(1, 1, 300, 300))
+
+
+def test_float16_gradients_that_are_large_are_scaled_down() -> None:
+    x = torch.ones(1, 4, dtype=torch.float16, requires_grad=True)
+    logits = (x * 1000).sum(1, keepdim=True)
+    found = score_gradients(logits, x, torch.ones(1, 1, 1, dtype=torch.float16), half=True)
+    assert found.dtype == torch.float32
+    assert found.tolist() == [[[1000] * 4]]
