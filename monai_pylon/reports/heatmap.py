@@ -12,6 +12,7 @@ from torch.nn import functional
 from monai_pylon.reports.pixels import as_pixels
 from monai_pylon.utils import check, check_type
 from monai_pylon.utils.outputs import attention_of
+from monai_pylon.visualize import MapGeometry, map_on_image
 
 __all__ = ["Peak", "heatmap_on_image", "heatmap_peak", "paint_heatmap"]
 
@@ -37,13 +38,17 @@ class Peak(NamedTuple):
     value: float
 
 
-def heatmap_on_image(heatmap: Any, size: Sequence[int], probabilities: bool = True) -> torch.Tensor:
-    """Resize maps to an image as the localization metrics do: bilinear with ``align_corners=False``.
+def heatmap_on_image(
+    heatmap: Any, size: Sequence[int], probabilities: bool = True, geometry: MapGeometry | None = None
+) -> torch.Tensor:
+    """Resize maps to an image, each cell drawn where it looks or stretched evenly as in the localization metrics.
 
     Args:
         heatmap: Logits (M, h, w) of one image, or (N, M, h, w), or an explanation that contains them.
         size: Rows and columns (H, W) of the image.
         probabilities: Whether to apply the sigmoid before resizing; without it the maps stay signed logits.
+        geometry: Where the maps' cells look in the image, from :func:`~monai_pylon.visualize.map_geometry`. None:
+            bilinear with ``align_corners=False``, as the metrics do.
 
     Returns:
         Maps (M, H, W) or (N, M, H, W), float32, on the device of the heatmap.
@@ -66,7 +71,10 @@ def heatmap_on_image(heatmap: Any, size: Sequence[int], probabilities: bool = Tr
     check(finite, "heatmap", "finite", heatmap, "Check the training of the network.")
     maps = heatmap.detach().float().sigmoid() if probabilities else heatmap.detach().float()
     many = maps if maps.ndim == 4 else maps[None]
-    resized = functional.interpolate(many, tuple(size), mode="bilinear", align_corners=False)
+    if geometry is None:
+        resized = functional.interpolate(many, tuple(size), mode="bilinear", align_corners=False)
+    else:
+        resized = map_on_image(many, geometry, tuple(size), extend=True)
     return resized if maps.ndim == 4 else resized[0]
 
 

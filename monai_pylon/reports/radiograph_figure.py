@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from monai.utils import optional_import
 
+from monai_pylon.reports.evidence import FOR, evidence_threshold, paint_evidence
 from monai_pylon.reports.figure_style import BACKGROUND, FAINT, TEXT
-from monai_pylon.reports.heatmap import heatmap_peak, paint_heatmap
+from monai_pylon.reports.heatmap import heatmap_peak
+from monai_pylon.reports.map_figure import finding_title
 from monai_pylon.reports.pixels import as_pixels
 from monai_pylon.utils import check
 from monai_pylon.utils.arrays import as_array
@@ -23,9 +25,9 @@ _INCHES = 3.6
 #: Most pixels along an edge of a panel; larger radiographs are subsampled.
 _MAX_PIXELS = 768
 _NOTE = (
-    "Color: each map divided by its own maximum. Even an unlikely finding has a bright spot, so read the probability. "
-    "Line: half of the maximum. +: the peak. Box: drawn by a reader. R, L: the patient's sides, as the file says. "
-    "For research, not for diagnosis."
+    "Orange: where the map is above half of its own maximum, at most a tenth of the image. Even an unlikely finding "
+    "has such a place, so read the probability. +: the peak. Box: drawn by a reader. R, L: the patient's sides, as the "
+    "file says. For research, not for diagnosis."
 )
 
 
@@ -39,6 +41,7 @@ class RadiographFindingMap(NamedTuple):
         boxes: Readers' boxes (K, 4) as [x1, y1, x2, y2] in pixels of the radiograph; K may be 0.
         radiograph: Image (H, W), 0 to 1; None if all findings share one radiograph.
         title: Further text for the panel's title.
+        rank: Place of the finding among all by probability, from 1; None if unknown.
         sides: Letters of the patient's sides at the left and the right edge of the radiograph, such as "RL". Empty if
             unknown.
 
@@ -54,6 +57,7 @@ class RadiographFindingMap(NamedTuple):
     radiograph: np.ndarray | None = None
     title: str = ""
     sides: str = ""
+    rank: int | None = None
 
 
 def _draw_sides(axes: Any, sides: str) -> None:
@@ -78,11 +82,11 @@ def _draw(
     if finding is None:
         axes.imshow(gray, cmap="gray", vmin=0, vmax=1, **options)
     else:
-        heat = finding.heat[::step, ::step] / max(float(finding.heat.max()), 1e-12)
-        axes.imshow(paint_heatmap(gray, np.clip(heat, 0, 1)), **options)
-        if heat.min() < 0.5:
+        heat, threshold = finding.heat[::step, ::step], evidence_threshold(finding.heat)
+        axes.imshow(paint_evidence(gray, heat, threshold), **options)
+        if heat.min() < threshold < heat.max():
             x, y = np.arange(0, columns, step), np.arange(0, rows, step)
-            axes.contour(x, y, heat, levels=[0.5], colors="#ffd24d", linewidths=0.9)
+            axes.contour(x, y, heat, levels=[threshold], colors=[FOR], linewidths=0.9)
         peak = heatmap_peak(finding.heat)
         axes.plot(peak.column, peak.row, "+", color="black", markersize=13, markeredgewidth=3.5)
         axes.plot(peak.column, peak.row, "+", color=_PEAK, markersize=12, markeredgewidth=1.6)
@@ -112,6 +116,12 @@ def _checked(finding: RadiographFindingMap, radiograph: np.ndarray) -> Radiograp
     likely = 0 <= finding.probability <= 1
     check(likely, f"the probability of {finding.name}", "between 0 and 1", finding.probability, "Apply the sigmoid.")
     return finding._replace(heat=heat, boxes=boxes)
+
+
+def _caption(finding: RadiographFindingMap, separator: str) -> str:
+    """Write name, probability and rank of a finding, and its further text."""
+    text = finding_title(finding.name, finding.probability, finding.rank)
+    return f"{text}{separator}{finding.title}" if finding.title else text
 
 
 def _page(rows: int, columns: int, aspect: float, title: str) -> tuple[Any, Any]:
@@ -150,8 +160,8 @@ def radiograph_overlay_figure(
         A `matplotlib.figure.Figure`; no window is opened.
 
     Raises:
-        ValueError: If the radiograph is not 2D or not between 0 and 1, a map is not on its grid or no probability, or the
-            sides are not two letters.
+        ValueError: If the radiograph is not 2D or not between 0 and 1, a map is not on its grid or no probability, or
+            the sides are not two letters.
 
     Example:
         >>> found = RadiographFindingMap("Mass", 0.7, np.eye(64), np.array([[10, 10, 30, 30]]))
@@ -165,7 +175,7 @@ def radiograph_overlay_figure(
     boxes = [finding.boxes for finding in findings if len(finding.boxes)]
     all_boxes = np.concatenate(boxes)[:, :4] if boxes else np.zeros((0, 4))
     panels: list[tuple[RadiographFindingMap | None, np.ndarray, str]] = [(None, all_boxes, "radiograph")]
-    panels += [(f, f.boxes, f"{f.name}  {f.probability:.2f}{f.title and '  '}{f.title}") for f in findings]
+    panels += [(f, f.boxes, _caption(f, "  ")) for f in findings]
     for column, (shown, panel_boxes, caption) in enumerate(panels):
         axes = figure.add_subplot(grid[0, column])
         _draw(axes, radiograph, shown, panel_boxes, sides)
@@ -206,5 +216,5 @@ def radiograph_page_figure(findings: Sequence[RadiographFindingMap], columns: in
     for number, (radiograph, finding) in enumerate(zip(radiographs, findings, strict=True)):
         axes = figure.add_subplot(grid[number // columns, number % columns])
         _draw(axes, radiograph, finding, finding.boxes, finding.sides)
-        axes.set_title(f"{finding.name}  {finding.probability:.2f}\n{finding.title}", color=TEXT, fontsize=10, pad=4)
+        axes.set_title(_caption(finding, "\n"), color=TEXT, fontsize=10, pad=4)
     return figure

@@ -15,6 +15,7 @@ from monai_pylon.reports.nifti import save_radiograph_nifti
 from monai_pylon.reports.pixels import as_pixels
 from monai_pylon.reports.radiograph_figure import RadiographFindingMap, radiograph_overlay_figure
 from monai_pylon.utils.image_orientation import unturn_image
+from monai_pylon.visualize import MapGeometry
 
 __all__ = ["save_radiograph_files"]
 
@@ -30,6 +31,7 @@ def save_radiograph_files(
     affine: np.ndarray | None = None,
     orientation: int = 1,
     sides: str = "",
+    geometry: MapGeometry | None = None,
 ) -> tuple[list[str], list[Peak]]:
     """Save the heatmaps of findings as NIfTI, and a picture of the radiograph with all findings.
 
@@ -46,6 +48,7 @@ def save_radiograph_files(
             :func:`~monai_pylon.reports.save_radiograph_nifti`.
         orientation: EXIF number of the turn from the file to the radiograph, 1 to 8. The maps are turned back.
         sides: Letters of the patient's sides at the left and right edge, for the picture. Empty if unknown.
+        geometry: Where the maps' cells look in the radiograph, in its pixels; None stretches them evenly.
 
     Returns:
         The names of the files, and the peak of each finding on the radiograph's grid.
@@ -67,9 +70,10 @@ def save_radiograph_files(
         logits = torch.from_numpy(as_pixels(finding.heat, f"the map of {finding.name}", unit=False))[None]
         if number < num_maps:
             files.append(f"{name}_{finding.name}.nii.gz")
-            signed = heatmap_on_image(logits, radiograph.shape, probabilities=False)[0].numpy()
+            signed = heatmap_on_image(logits, radiograph.shape, False, geometry)[0].numpy()
             save_radiograph_nifti(Path(folder) / files[-1], unturn_image(signed, orientation), spacing, affine)
-        shown.append(finding._replace(heat=heatmap_on_image(logits, radiograph.shape)[0].numpy()))
+        heat = heatmap_on_image(logits, radiograph.shape, geometry=geometry)[0].numpy()
+        shown.append(finding._replace(heat=heat))
     if overlay:
         files.append(f"{name}_overlay.png")
         save_figure(Path(folder) / files[-1], radiograph_overlay_figure(radiograph, shown, name, sides))

@@ -43,6 +43,20 @@ class MapGeometry(NamedTuple):
     origin: tuple[float, ...]
     spacing: tuple[float, ...]
 
+    def resized(self, old: Sequence[int], new: Sequence[int]) -> MapGeometry:
+        """Return the geometry in pixels of the image at another size, for an image that was resized for the network.
+
+        Args:
+            old: Size of the image for which the geometry holds, a number for each axis.
+            new: Other size.
+
+        Returns:
+            The geometry. The edges of the first and last pixel stay in place, not their centers.
+        """
+        scale = [after / before for before, after in zip(old, new, strict=True)]
+        origin = tuple((at + 0.5) * factor - 0.5 for at, factor in zip(self.origin, scale, strict=True))
+        return MapGeometry(origin, tuple(step * factor for step, factor in zip(self.spacing, scale, strict=True)))
+
     @property
     def affine(self) -> np.ndarray:
         """Matrix (D + 1, D + 1) from cells of the map to pixels of the image, for D spatial axes."""
@@ -103,7 +117,9 @@ def map_geometry(
     return MapGeometry(tuple(f.origin for f in factors if f), tuple(f.spacing for f in factors if f))
 
 
-def map_on_image(maps: torch.Tensor, geometry: MapGeometry, image_size: Sequence[int]) -> torch.Tensor:
+def map_on_image(
+    maps: torch.Tensor, geometry: MapGeometry, image_size: Sequence[int], extend: bool = False
+) -> torch.Tensor:
     """Enlarge maps to the grid of the image, each cell drawn where it looks.
 
     Values are interpolated linearly between the centers of the cells and constant up to half a cell beyond the
@@ -113,6 +129,7 @@ def map_on_image(maps: torch.Tensor, geometry: MapGeometry, image_size: Sequence
         maps: Signed maps ``(..., *grid)``.
         geometry: Geometry from :func:`map_geometry`.
         image_size: Size of the image, a number for each axis of the grid.
+        extend: Whether pixels farther out get the value of the nearest cell instead of 0.
 
     Returns:
         ``(..., *image_size)``, at least float32, differentiable.
@@ -132,7 +149,8 @@ def map_on_image(maps: torch.Tensor, geometry: MapGeometry, image_size: Sequence
     result = maps if maps.dtype in (torch.float32, torch.float64) else maps.float()
     for axis, (origin, spacing, size) in enumerate(zip(*geometry, image_size, strict=True)):
         positions = (torch.arange(int(size), dtype=torch.float64) - origin) / spacing
-        result = interpolate_linear(result, axis - axes, positions)
+        cells = result.shape[axis - axes]
+        result = interpolate_linear(result, axis - axes, positions.clamp(0, cells - 1) if extend else positions)
     return result
 
 

@@ -74,7 +74,7 @@ MAP_USERS: dict[str, Callable[[Any, Path], Any]] = {
     "heatmap must be finite  ": lambda cube, folder: save_radiograph_nifti(folder / "a.nii", cube[1]),
     "map must be finite": lambda cube, folder: save_map_nifti(folder / "a.nii", cube, np.eye(4)),
     "hu must be finite": lambda cube, folder: save_volume_nifti(folder / "a.nii", cube, np.eye(4)),
-    "heat must be finite": lambda cube, folder: finding_on_scan("Mass", 0.5, CUBE, cube, np.eye(4)),
+    "evidence must be finite": lambda cube, folder: finding_on_scan("Mass", 0.5, CUBE, cube, np.eye(4)),
     "labels must be whole numbers": lambda cube, folder: organ_overlay_figure(CUBE, np.eye(4), cube, QUALITY),
     "labels must be whole numbers ": lambda cube, folder: paint_labels(HALF, cube[1], RED),
 }

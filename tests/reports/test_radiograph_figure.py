@@ -30,7 +30,7 @@ def test_peak_and_box_are_in_pixels_of_the_radiograph() -> None:
         assert axes.get_xlim() == (-0.5, 89.5)
         assert axes.images[0].get_extent() == [-0.5, 89.5, 59.5, -0.5]
     assert radiograph.images[0].get_clim() == (0, 1)
-    assert "Mass  0.80" in panel.get_title()
+    assert "Mass, probability 0.80" in panel.get_title()
 
 
 def test_large_radiograph_is_subsampled_but_keeps_its_coordinates() -> None:
@@ -48,15 +48,23 @@ def test_subsamples_only_above_768_pixels() -> None:
         assert figure.axes[0].images[0].get_array().shape[0] == drawn
 
 
-def test_map_is_relative_to_its_maximum_with_a_line_at_half() -> None:
-    heat = np.tile(np.linspace(0, 0.2, 64), (64, 1))
-    panel = radiograph_overlay_figure(
-        np.zeros((64, 64)), [RadiographFindingMap("Mass", 0.2, heat, np.zeros((0, 4)))]
-    ).axes[1]
-    line = panel.collections[0]
-    assert line.levels.tolist() == [0.5]
-    np.testing.assert_allclose(line.get_paths()[0].vertices[:, 0], 31.5, atol=0.01)
-    np.testing.assert_allclose(panel.images[0].get_array()[0, -1], 0.6 * np.array([1, 0.95, 0.35]), atol=1e-3)
+def test_colors_the_strongest_tenth_above_half_of_the_maximum() -> None:
+    ramp = np.tile(np.linspace(0, 0.2, 64), (64, 1))
+    peaked = np.zeros((64, 64))
+    peaked[10:14, 20:24] = 0.2
+    for heat, level in ((ramp, 0.18095), (peaked, 0.1)):  # column 57 of 63; half of the maximum
+        finding = RadiographFindingMap("Mass", 0.2, heat, np.zeros((0, 4)))
+        panel = radiograph_overlay_figure(np.zeros((64, 64)), [finding]).axes[1]
+        assert panel.collections[0].levels.tolist() == pytest.approx([level], abs=1e-4)
+        colored = np.asarray(panel.images[0].get_array())[..., 0] > 0
+        assert 0 < colored.mean() <= 0.1
+
+
+def test_a_flat_map_leaves_the_radiograph_gray() -> None:
+    gray = np.random.default_rng(0).random((32, 32)).astype(np.float32)
+    flat = RadiographFindingMap("Mass", 0.2, 0 * gray + 0.4, np.zeros((0, 4)))
+    panel = radiograph_overlay_figure(gray, [flat]).axes[1]
+    np.testing.assert_allclose(panel.images[0].get_array(), gray[..., None].repeat(3, 2))
 
 
 def test_flat_map_has_no_line_and_no_warning() -> None:

@@ -150,3 +150,13 @@ def test_map_on_image_refuses() -> None:
         map_on_image(torch.zeros(3), geometry, (3, 3))
     with pytest.raises(TypeError, match="maps"):
         map_on_image(np.zeros(3), geometry, (3,))  # type: ignore[arg-type]
+
+
+def test_pixels_beyond_the_cells_get_the_nearest_one_if_wanted() -> None:
+    drawn = map_on_image(torch.tensor([2.0, 5.0]), MapGeometry((3.0,), (2.0,)), (9,), extend=True)
+    assert drawn.tolist() == [2.0, 2.0, 2.0, 2.0, 3.5, 5.0, 5.0, 5.0, 5.0]
+
+
+def test_geometry_of_a_resized_image() -> None:
+    """Cells at 0, 4, ... of 64 pixels: in 128 pixels they look between the pixels, at 0.5, 8.5, ..."""
+    assert MapGeometry((0.0, 1.5), (4.0, 4.0)).resized((64, 32), (128, 16)) == MapGeometry((0.5, 0.5), (8.0, 2.0))

@@ -22,6 +22,7 @@ from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.transforms.boxes import map_boxes
 from monai_pylon.utils import check, check_type
 from monai_pylon.utils.arrays import as_array
+from monai_pylon.visualize import MapGeometry, map_geometry
 
 __all__ = ["ExplainItem", "RadiographWriter"]
 
@@ -46,14 +47,19 @@ class ExplainItem:
 
     def __init__(self, network: nn.Module, key: str = "image", amp: bool = False) -> None:
         self.network, self.key, self.amp = network, key, amp
+        self._geometries: dict[tuple[int, ...], MapGeometry] = {}
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        """Add "logits" (M,) and "attention" (M, h, w) to a copy of an item."""
+        """Add "logits" (M,), "attention" (M, h, w) and "geometry" (where its cells look) to a copy of an item."""
         self.network.eval()
         precision = torch.autocast("cuda") if self.amp else contextlib.nullcontext()
         with torch.inference_mode(), precision:
             explanation = self.network.explain(torch.as_tensor(data[self.key])[None])  # type: ignore[operator]
-        return {**data, "logits": explanation.logits[0].float(), "attention": explanation.attention[0]}
+        size = tuple(data[self.key].shape[1:])
+        if size not in self._geometries:
+            self._geometries[size] = map_geometry(self.network, None, size)
+        found = {"logits": explanation.logits[0].float(), "attention": explanation.attention[0]}
+        return {**data, **found, "geometry": self._geometries[size], "input_size": size}
 
 
 class RadiographWriter(Transform):
@@ -121,8 +127,12 @@ class RadiographWriter(Transform):
         drawn = chosen + [k for k in order[self.top :] if k in boxes[:, 4]]
         attention = data["attention"].cpu().float().numpy()
         findings = [
-            RadiographFindingMap(self.labels[k], chances[k], attention[k], boxes[boxes[:, 4] == k, :4]) for k in drawn
+            RadiographFindingMap(
+                self.labels[k], chances[k], attention[k], boxes[boxes[:, 4] == k, :4], rank=order.index(k) + 1
+            )
+            for k in drawn
         ]
+        geometry = data.get("geometry")
         files, peaks = save_radiograph_files(
             self.output,
             data["scan"],
@@ -133,6 +143,7 @@ class RadiographWriter(Transform):
             affine=meta.get(FILE_AFFINE),
             orientation=int(meta.get(ORIENTATION, 1)),
             sides=str(meta.get(SIDES, "")),
+            geometry=None if geometry is None else geometry.resized(data["input_size"], image.shape),
         )
         to_file = np.linalg.inv(from_file)
         points = [np.rint(to_file @ [peak.row, peak.column, 1]).astype(int) for peak in peaks[: self.top]]
