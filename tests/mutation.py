@@ -2,10 +2,10 @@
 
     python -m tests.mutation monai_pylon/metrics/organ_overlap.py --count 12
 
-The tests are the mirrored test file and the examples in the module's docstrings. They are collected once. For each mutant
-the process forks, exchanges the code of the module's functions, and runs them. What survives there (some mutants act only
-while a module is imported) is tried again slowly: in a copy of the checkout with the mutant in the file. The command
-prints each mutant that survives both, with its line.
+The tests are the mirrored test file and the examples in the module's docstrings. They are collected once. For each
+mutant the process forks, exchanges the code of the module's functions, and runs them. What survives there (some mutants
+act only while a module is imported) is tried again slowly: in a copy of the checkout with the mutant in the file. The
+command prints each mutant that survives both, with its line.
 """
 
 from __future__ import annotations
