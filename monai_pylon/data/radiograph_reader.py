@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from monai.data import MetaTensor
 from monai.transforms import Transform
-from monai.utils import ImageMetaKey, MetaKeys, optional_import
+from monai.utils import ImageMetaKey, MetaKeys, TransformBackends, optional_import
 from PIL import Image, ImageOps
 
 from monai_pylon.data.dicom_series import is_dicom_file
@@ -227,6 +227,8 @@ class ReadRadiograph(Transform):
         >>> isinstance(ReadRadiograph(), Transform)
         True
     """
+
+    backend = [TransformBackends.NUMPY]
 
     def __call__(self, path: str | PathLike[str]) -> MetaTensor:
         return read_radiograph(path)

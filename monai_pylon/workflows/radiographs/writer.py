@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 from monai.transforms import Transform
+from monai.utils import TransformBackends
 from torch import nn
 
 from monai_pylon.data import PIXEL_SPACING
@@ -70,6 +71,8 @@ class RadiographWriter(Transform):
         >>> RadiographWriter("results", labels=["Mass", "Nodule"], top=1).columns
         ('Mass', 'Nodule', 'top', 'peaks')
     """
+
+    backend = [TransformBackends.NUMPY]
 
     def __init__(
         self,
