@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -16,6 +17,18 @@ from monai_pylon.reports.radiograph_figure import RadiographFindingMap, radiogra
 from monai_pylon.utils import check
 
 __all__ = ["save_radiograph_files"]
+
+
+def _file_parts(names: Sequence[str]) -> list[str]:
+    """Return a different part of a file name for each finding; letters, digits and underscores only."""
+    parts: list[str] = []
+    for name in names:
+        part = plain = re.sub(r"\W+", "_", name).strip("_") or "finding"
+        number = 2
+        while part.lower() in (other.lower() for other in parts):  # some file systems ignore case
+            part, number = f"{plain}_{number}", number + 1
+        parts.append(part)
+    return parts
 
 
 def save_radiograph_files(
@@ -35,7 +48,7 @@ def save_radiograph_files(
         radiograph: Image (H, W), 0 to 1.
         findings: Findings with their heatmap logits (h, w) as `heat`, on the network's grid.
         num_maps: Number of findings, the first ones, to save as ``<name>_<finding>.nii.gz``: signed logits on the
-            radiograph's grid.
+            radiograph's grid. Other characters than letters and digits become underscores.
         overlay: Whether to draw the picture, ``<name>_overlay.png``.
         spacing: Millimeters between rows and between columns, for the NIfTI files. None if unknown.
 
@@ -54,11 +67,11 @@ def save_radiograph_files(
         (['a_Mass.nii.gz'], (0, 0))
     """
     check(radiograph.ndim == 2, "radiograph", "of shape (H, W)", radiograph)
-    files, shown = [], []
+    files, shown, parts = [], [], _file_parts([finding.name for finding in findings])
     for number, finding in enumerate(findings):
         logits = torch.as_tensor(np.asarray(finding.heat))[None]
         if number < num_maps:
-            files.append(f"{name}_{finding.name}.nii.gz")
+            files.append(f"{name}_{parts[number]}.nii.gz")
             signed = heatmap_on_image(logits, radiograph.shape, probabilities=False)[0].numpy()
             save_radiograph_nifti(Path(folder) / files[-1], signed, spacing)
         shown.append(finding._replace(heat=heatmap_on_image(logits, radiograph.shape)[0].numpy()))

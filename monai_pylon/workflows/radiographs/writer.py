@@ -60,8 +60,8 @@ class RadiographWriter(Transform):
     Args:
         output: Folder to write to.
         labels: Names of the M findings.
-        top: Number of findings, the most probable first, to draw and to write as NIfTI. Further findings with boxes are
-            drawn only.
+        top: Number of findings, the most probable first, to draw and to write as NIfTI; more than there are means all.
+            Further findings with boxes are drawn only.
         overlay: Whether to draw the picture, ``<radiograph>_overlay.png``.
         nifti: Whether to write the maps, ``<radiograph>_<finding>.nii.gz``.
         radiograph_key: Item with the radiograph as it was read, (1, H, W) between 0 and 1. If it has metadata, the maps
@@ -84,9 +84,9 @@ class RadiographWriter(Transform):
         radiograph_key: str = "radiograph",
     ) -> None:
         check_type(top, int, "top")
-        check(1 <= top <= len(labels), "top", f"from 1 to {len(labels)}", top)
+        check(top >= 1, "top", "1 or more", top)
         self.output, self.labels = Path(output).expanduser(), tuple(labels)
-        self.top, self.overlay, self.nifti, self.radiograph_key = top, overlay, nifti, radiograph_key
+        self.top, self.overlay, self.nifti, self.radiograph_key = min(top, len(labels)), overlay, nifti, radiograph_key
         #: Columns of the row: probabilities, the most probable findings, and the pixels (x y) of their peaks.
         self.columns = (*self.labels, "top", "peaks")
 
