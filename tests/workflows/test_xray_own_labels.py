@@ -1,4 +1,4 @@
-"""The bundle chest_xray_classification_pylon on labels of one's own, from a table to explained radiographs."""
+"""The bundle chest_xray_classification_pylon on a hospital's own labels, from a table to explained radiographs."""
 
 from __future__ import annotations
 
