@@ -147,6 +147,7 @@ def test_findings_of_chest_xray14_can_be_chosen(tmp_path: Path) -> None:
     ("overrides", "message"),
     [
         ({"labels": ["big hearts"]}, "Did you mean 'big heart'"),
+        ({"labels": "big heart"}, "labels must be of type list or tuple"),
         ({"labels": ["Mass"], "dataset_dir": "phantom"}, "labels must be the 14 of ChestX-ray14"),
         ({"uncertain": "one"}, "uncertain must be one of 'ignore', 'zeros', 'ones'"),
         ({"pos_weight": [1, 2, 3]}, "pos_weight must be a positive number, or 2 of them"),

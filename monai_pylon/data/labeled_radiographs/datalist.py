@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from monai_pylon.data.labeled_radiographs.boxes import RadiographBox, box_array, read_radiograph_boxes
-from monai_pylon.data.labeled_radiographs.images import NamedImages, image_size, result_name
+from monai_pylon.data.labeled_radiographs.images import NamedImages, image_size, name_parts, result_name
 from monai_pylon.data.labeled_radiographs.tables import RadiographLabels, read_label_rows
 from monai_pylon.data.patient_sections import SECTIONS, patient_sections, validation_patients
 from monai_pylon.utils import check, check_choice, check_type
@@ -138,16 +138,36 @@ def _apply_policies(values: np.ndarray, empty: str, uncertain: str) -> np.ndarra
     return np.where(filled == -1, _POLICIES[uncertain], filled).astype(np.float32)
 
 
-def _boxes_of_images(layout: _Layout, images: NamedImages, labels: Sequence[str]) -> dict[Path, list[RadiographBox]]:
+def _check_same_files(file: Path, table: RadiographLabels, images: NamedImages) -> None:
+    """Raise if two rows name the same file in different ways: it could be in two sections."""
+    rows: dict[str, list[tuple[tuple[str, ...], int]]] = {}
+    for row, fact in enumerate(table.facts):
+        parts = name_parts(fact["image"])
+        rows.setdefault(parts[-1], []).append((parts, row))
+    for similar in rows.values():
+        paths = {parts for parts, _ in similar}
+        if len(paths) == len(similar) and len({len(parts) for parts in paths}) == 1:
+            continue  # all in different folders, as in CheXpert
+        first: dict[Path, int] = {}
+        for _, row in similar:
+            path = images.find(table.facts[row]["image"])
+            earlier = row if path is None else first.setdefault(path.resolve(), row)
+            if earlier != row:
+                lines = f"lines {table.lines[earlier]} and {table.lines[row]}"
+                raise ValueError(f"{file}: {path} is in {lines}. Keep one row for each image.")
+
+
+def _boxes_of_images(
+    layout: _Layout, images: NamedImages, labels: Sequence[str], missing: str
+) -> dict[Path, list[RadiographBox]]:
     """Read the boxes of each image."""
     boxes: dict[Path, list[RadiographBox]] = {}
     others = () if layout.boxes is None else read_label_rows(next(iter(layout.tables.values()))).labels
     for box in () if layout.boxes is None else read_radiograph_boxes(layout.boxes, labels, others):
         path = images.find(box.image)
-        if path is None:
-            where = f"{layout.boxes}, line {box.line}: image"
-            check(False, where, f"an image in or below {layout.folder}", box.image)
-        else:
+        where = f"{layout.boxes}, line {box.line}: image"
+        check(path is not None or missing == "skip", where, f"an image in or below {layout.folder}", box.image)
+        if path is not None:
             boxes.setdefault(path, []).append(box)
     return boxes
 
@@ -206,12 +226,15 @@ def radiograph_datalist(
     layout = _required_layout(root)
     meaning = layout.empty if empty is None else empty
     check_choice(meaning, ("ignore", "zeros"), "empty")
+    if labels is not None:
+        check_type(labels, (list, tuple), "labels", "Write --labels \"['first', 'second']\".")
     names = own_label_names(root) if labels is None else tuple(labels)
     images = NamedImages(layout.folder)
-    boxes = _boxes_of_images(layout, images, names)
+    boxes = _boxes_of_images(layout, images, names, missing)
     items, lost, total = [], [], 0
     for part in _parts(layout, section):
         table = read_label_rows(layout.tables[part], names)
+        _check_same_files(layout.tables[part], table, images)
         patients = _patients(layout.tables[part], table.facts)
         sections = ["all"] * len(patients) if section == "all" else _sections_of_rows(layout, part, table, patients)
         label = _apply_policies(table.values, meaning, uncertain if section in ("training", "all") else "ignore")

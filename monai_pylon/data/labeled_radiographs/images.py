@@ -11,7 +11,7 @@ from monai.utils import optional_import
 from monai_pylon.data.dicom_series import is_dicom_file
 from monai_pylon.data.radiograph_reader import radiograph_size
 
-__all__ = ["NamedImages", "image_size", "result_name"]
+__all__ = ["NamedImages", "image_size", "name_parts", "result_name"]
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".dcm")
 #: Folders with which the paths in CheXpert's tables begin, whatever the folder is called now.
@@ -79,6 +79,23 @@ class NamedImages:
         return self._by_name
 
 
+def name_parts(named: str) -> tuple[str, ...]:
+    """Split the name of an image in a table into folders and file.
+
+    Args:
+        named: Path of the image, as in the table.
+
+    Returns:
+        The parts of the path, the last one without its ending.
+
+    Example:
+        >>> name_parts("ward 3/a.png"), name_parts("a")
+        (('ward 3', 'a'), ('a',))
+    """
+    path = Path(named.replace("\\", "/"))
+    return (*path.parent.parts, _stem(path.name))
+
+
 def result_name(named: str) -> str:
     """Return a name for the files of an image's results.
 
@@ -92,8 +109,7 @@ def result_name(named: str) -> str:
         >>> result_name("ward 3/a.png")
         'ward 3__a'
     """
-    path = Path(named.replace("\\", "/"))
-    return "__".join((*(part for part in path.parent.parts if part != path.anchor), _stem(path.name)))
+    return "__".join(part for part in name_parts(named) if part != Path(named).anchor)
 
 
 def image_size(path: str | PathLike[str]) -> tuple[int, int]:

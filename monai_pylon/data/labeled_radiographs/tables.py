@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monai_pylon.utils import check
+from monai_pylon.utils import check, check_type
 from monai_pylon.utils.tables import open_table
 
 __all__ = ["RadiographLabels", "cell_number", "label_key", "read_label_rows"]
@@ -111,8 +111,21 @@ def _label_columns(file: Path, header: Sequence[str], rows: Sequence[Sequence[st
     return [name for name in candidates if name in valued]
 
 
+def _check_names(labels: Sequence[str]) -> None:
+    """Raise unless labels are a list of different names."""
+    remedy = "Write --labels \"['first', 'second']\"."
+    check_type(labels, (list, tuple), "labels", remedy)
+    for name in labels:
+        check_type(name, str, "labels: name", remedy)
+        check(bool(name.strip()), "labels: name", "not empty", name)
+    keys = [label_key(name) for name in labels]
+    twice = [name for name, key in zip(labels, keys, strict=True) if keys.count(key) > 1]
+    check(not twice, "labels", "different names (case, spaces and underscores do not count)", twice)
+
+
 def _chosen_columns(file: Path, found: Sequence[str], labels: Sequence[str]) -> list[str | None]:
     """Return the column of each label, or None if the table has none."""
+    _check_names(labels)
     columns = {label_key(name): name for name in found}
     chosen = []
     for label in labels:

@@ -11,7 +11,7 @@ import numpy as np
 from monai_pylon.data.labeled_radiographs.datalist import has_own_labels, own_label_names
 from monai_pylon.networks.checkpoints import read_description
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
-from monai_pylon.utils import check_choice
+from monai_pylon.utils import check, check_choice, check_type
 
 __all__ = ["checkpoint_labels", "choose_labels", "dataset_labels"]
 
@@ -69,13 +69,17 @@ def choose_labels(
         Copies of the items with label (M,) and the boxes of these labels, with their new numbers.
 
     Raises:
-        ValueError: If a label is unknown; the error names the nearest one.
+        TypeError: If labels is no list.
+        ValueError: If a label is unknown or occurs twice; the error names the nearest known one.
 
     Example:
         >>> item = {"label": np.array([0, 1]), "boxes": np.array([[1, 2, 3, 4, 0], [5, 6, 7, 8, 1]])}
         >>> choose_labels([item], ["Mass", "Nodule"], ["Nodule"])[0]["boxes"].tolist()
         [[5, 6, 7, 8, 0]]
     """
+    remedy = "Write --labels \"['first', 'second']\"."
+    check_type(labels, (list, tuple), "labels", remedy)
+    check(len(labels) > 0 and len(set(labels)) == len(labels), "labels", "different names", labels, remedy)
     if tuple(labels) == tuple(known):
         return [dict(item) for item in items]
     for label in labels:

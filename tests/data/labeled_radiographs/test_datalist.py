@@ -147,11 +147,29 @@ def test_without_patients_each_image_is_one(tmp_path: Path, caplog: pytest.LogCa
     assert "has no column 'patient': each radiograph counts as a patient" in caplog.text
 
 
+@pytest.mark.parametrize("names", [("a.png", "a"), ("ward/b.png", "ward\\b.png"), ("b", "ward/b"), ("./a.png", "a")])
+def test_a_file_must_not_be_in_two_rows_by_two_names(tmp_path: Path, names: tuple[str, str]) -> None:
+    images(tmp_path, "a.png", "ward/b.png", "c.png")
+    rows = f"{names[0]},training,1\nc,validation,0\n{names[1]},test,1\n"
+    (tmp_path / "labels.csv").write_text(f"image,section,mass\n{rows}")
+    with pytest.raises(ValueError, match=r"is in lines 2 and 4\. Keep one row for each image"):
+        radiograph_datalist(tmp_path, "training")
+
+
+def test_images_of_equal_names_in_other_folders_are_different(tmp_path: Path) -> None:
+    images(tmp_path, "p1/view.png", "p2/view.png", "view.jpg")
+    (tmp_path / "labels.csv").write_text("image,mass\np1/view,1\np2/view,0\nview.jpg,1\n")
+    assert [item["name"] for item in radiograph_datalist(tmp_path, "all")] == ["p1__view", "p2__view", "view"]
+
+
 def test_missing_images_are_an_error_or_left_out(own: Path, caplog: pytest.LogCaptureFixture) -> None:
     (own / "3.png").unlink()
-    (own / "boxes.csv").unlink()
+    with pytest.raises(ValueError, match="line 2: image must be an image in or below"):
+        radiograph_datalist(own, "all")
+    boxes = (own / "boxes.csv").rename(own / "later.csv")
     with pytest.raises(FileNotFoundError, match=r"3\.png \(.*labels\.csv, line 5\) must be .*--missing skip"):
         radiograph_datalist(own, "all")
+    boxes.rename(own / "boxes.csv")
     with caplog.at_level(logging.WARNING):
         assert len(radiograph_datalist(own, "all", missing="skip")) == 19
     assert "left out" in caplog.text

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from monai_pylon.data.labeled_radiographs.images import NamedImages, image_size, result_name
+from monai_pylon.data.labeled_radiographs.images import NamedImages, image_size, name_parts, result_name
+from tests.data.test_radiograph_reader import write_dicom
 
 
 @pytest.fixture
@@ -62,3 +63,12 @@ def test_names_of_results_have_no_folders() -> None:
 def test_the_size_is_that_of_the_header(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((6, 9), np.uint8)).save(tmp_path / "a.png")
     assert image_size(tmp_path / "a.png") == (6, 9)
+
+
+def test_the_size_of_a_dicom_file_needs_no_pixels(tmp_path: Path) -> None:
+    assert image_size(write_dicom(tmp_path / "a.dcm", np.zeros((6, 9)))) == (6, 9)
+
+
+def test_names_are_split_without_their_ending() -> None:
+    assert name_parts("./ward\\3/a.v2.png") == ("ward", "3", "a.v2")
+    assert name_parts("1.2.840.7") == ("1.2.840.7",)

@@ -98,6 +98,21 @@ def test_errors_name_file_and_line(tmp_path: Path, text: str, labels: list[str] 
         read_label_rows(table(tmp_path, text), labels)
 
 
+@pytest.mark.parametrize(
+    ("labels", "error", "message"),
+    [
+        ("mass", TypeError, r"labels must be of type list or tuple, but is 'mass'. Write --labels"),
+        ([1], TypeError, "labels: name must be of type str"),
+        (["mass", "Mass"], ValueError, "labels must be different names"),
+        ([""], ValueError, "labels: name must be not empty"),
+        ([], ValueError, "labels must be columns"),
+    ],
+)
+def test_labels_are_a_list_of_names(tmp_path: Path, labels: object, error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        read_label_rows(table(tmp_path, "image,mass\na,1\n"), labels)
+
+
 def test_columns_that_are_no_labels_are_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         read_label_rows(table(tmp_path, "image,comment,mass\na,left,1\n"))

@@ -39,5 +39,9 @@ def test_labels_and_boxes_are_chosen_together() -> None:
     assert found["image"] == "a.png"
     assert item["boxes"][1, 4] == 2, "the item given is not changed"
     assert choose_labels([item], ["a", "b", "c"], ["a", "b", "c"])[0]["label"] is item["label"]
+    with pytest.raises(TypeError, match="labels must be of type list or tuple"):
+        choose_labels([item], ["a", "b", "c"], "a")
+    with pytest.raises(ValueError, match="labels must be different names"):
+        choose_labels([item], ["a", "b", "c"], ["a", "a"])
     with pytest.raises(ValueError, match="Did you mean 'mass'"):
         choose_labels([item], ["mass", "b", "c"], ["mas"])
