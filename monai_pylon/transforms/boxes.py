@@ -156,7 +156,7 @@ class FollowBoxes(InvertibleTransform):
             return moved
         operations = boxes.applied_operations if isinstance(boxes, MetaTensor) else None
         result = MetaTensor(moved, affine=torch.from_numpy(new), applied_operations=operations)
-        return self.push_transform(result, orig_size=tuple(boxes.shape), extra_info={"affine": old.tolist()})
+        return self.push_transform(result, orig_size=tuple(np.shape(boxes)), extra_info={"affine": old.tolist()})
 
     def inverse(self, boxes: MetaTensor) -> torch.Tensor:
         """Move boxes (K, 5) back to the pixels from which they came."""

@@ -342,3 +342,10 @@ def test_a_transposed_image_is_refused() -> None:
     image = Transposed("image", (0, 2, 1))({"image": bright_box([10, 20, 30, 40])})["image"]
     with pytest.raises(ValueError, match="Transpose does not change the affine"):
         FollowBoxes()(np.array([[10, 20, 30, 40, 1]]), image)
+
+
+@pytest.mark.parametrize("boxes", [[[10, 20, 30, 40, 1]], [], torch.tensor([[10, 20, 30, 40, 1]])])
+def test_boxes_may_be_a_list(boxes: object) -> None:
+    """A JSON data list has lists."""
+    moved = FollowBoxesd()({"image": bright_box([0, 0, 1, 1]), "boxes": boxes})["boxes"]
+    np.testing.assert_array_equal(moved, np.reshape(np.asarray(boxes, dtype=float), (-1, 5)))

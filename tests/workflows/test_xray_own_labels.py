@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from monai.bundle import ConfigWorkflow
+from monai.bundle import ConfigWorkflow, load
 from PIL import Image
 
 from monai_pylon.data import phantom_radiograph
@@ -167,3 +167,12 @@ def test_a_folder_without_a_known_table_names_the_choices(tmp_path: Path) -> Non
         train(tmp_path / "run", tmp_path)
     assert "must have labels.csv (your own labels), train.csv and valid.csv (CheXpert)" in cause(error)
     assert "It has export.csv" in cause(error)
+
+
+@pytest.mark.filterwarnings("ignore:parsing config_file")  # MONAI warns of every bundle
+def test_monai_loads_the_network_with_the_number_of_labels(trained: Path, tmp_path: Path) -> None:
+    bundle = BUNDLE.copy(tmp_path, trained / "models" / "model.pt")
+    settings = {"encoder": "resnet18", "decoder_channels": 8, "num_classes": 2}
+    network = load(bundle.name, bundle_dir=tmp_path, device="cpu", net_override=settings)
+    state = torch.load(bundle / "models" / "model.pt", weights_only=True)
+    assert all(torch.equal(value, state[key]) for key, value in network.state_dict().items())
