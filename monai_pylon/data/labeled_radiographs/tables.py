@@ -100,7 +100,7 @@ def cell_number(cell: str) -> float | None:
 
 
 def _label_columns(file: Path, header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the columns in which some cell is 1, 0 or -1, apart from those of facts."""
+    """Return the columns in which some cell is 1, 0 or -1, apart from those of facts; raise if there is none."""
     known = {name for names in _FACTS.values() for name in names} | _NO_LABELS
     candidates = [name for name in header if label_key(name) not in known]
     cells = {name: header.index(name) for name in candidates}
@@ -108,6 +108,8 @@ def _label_columns(file: Path, header: Sequence[str], rows: Sequence[Sequence[st
     others = [name for name in candidates if name not in valued]
     if others:
         _LOGGER.info("%s: the columns %s hold no labels and are not used.", file, ", ".join(map(repr, others)))
+    remedy = "Write one column for each label, with 1 (present), 0 (absent), -1 (uncertain) or nothing (unknown)."
+    check(bool(valued), f"{file}: columns", "with at least one label", ", ".join(map(repr, header)), remedy)
     return [name for name in candidates if name in valued]
 
 
@@ -188,11 +190,12 @@ def read_label_rows(file: Path, labels: Sequence[str] | None = None) -> Radiogra
         rows.append(tuple(sys.intern(row[name]) for name in header))  # equal cells share their memory
     if not rows:
         raise ValueError(f"{file} has no rows. Write one row for each radiograph.")
-    found = _label_columns(file, header, rows)
-    remedy = "Write one column for each label, with 1 (present), 0 (absent), -1 (uncertain) or nothing (unknown)."
-    check(bool(found), f"{file}: columns", "with at least one label", ", ".join(map(repr, header)), remedy)
-    chosen = list(found) if labels is None else _chosen_columns(file, found, labels)
-    names = tuple(found if labels is None else labels)
+    chosen: Sequence[str | None]
+    if labels is None:
+        chosen = _label_columns(file, header, rows)
+    else:
+        chosen = _chosen_columns(file, [name for name in header if name not in columns.values()], labels)
+    names = tuple(name for name in chosen if name is not None) if labels is None else tuple(labels)
     for name in names:
         check(label_key(name) not in _TAKEN, f"{file}: label", "another name than the results' own columns", name)
     values = np.full((len(rows), len(names)), np.nan, dtype=np.float32)

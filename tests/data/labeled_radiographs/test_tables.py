@@ -75,6 +75,15 @@ def test_a_label_that_is_always_empty_can_be_named(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_label_rows(file, ["mass", "hernia"]).values, [[1, NAN]])
 
 
+def test_a_label_without_a_column_is_not_confused_with_an_empty_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        found = read_label_rows(table(tmp_path, "image,mass,sex\nx,,1\n"), ["mass", "sex"])
+    np.testing.assert_array_equal(found.values, [[NAN, 1]])
+    assert not caplog.records
+
+
 @pytest.mark.parametrize(
     ("text", "labels", "message"),
     [
@@ -89,6 +98,9 @@ def test_a_label_that_is_always_empty_can_be_named(tmp_path: Path) -> None:
         ("image,mass\na,1\na,0\n", None, "'a' is in lines 2 and 3. Keep one row for each image"),
         ("image,effusion\na,1\n", ["efusion"], "Did you mean 'effusion'"),
         ("image,effusion\na,1\n", ["mass"], "labels must be columns"),
+        ("image,mass,device\na,yes,1\n", ["mass"], "line 2: mass must be 1, 0, -1 or empty, but is 'yes'"),
+        ("image,mass,device\na,,1\n", ["mas"], "Did you mean 'mass'"),
+        ("image,mass\na,1\n", ["image"], "labels must be columns"),
         ("image,macro\na,1\n", None, "label must be another name than the results' own columns"),
         ("image,mass\na,1,0\n", None, "the row has 3 cells for 2 columns"),
     ],
