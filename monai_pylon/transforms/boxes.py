@@ -101,14 +101,22 @@ def _corners(boxes: np.ndarray, move: np.ndarray) -> np.ndarray:
     return corners @ move[:2, :2].T + move[:2, 2] + 0.5
 
 
+def _has_place(boxes: Any) -> bool:
+    """Return whether boxes carry the affine of an image; MONAI's EnsureType gives any array the identity."""
+    if not isinstance(boxes, MetaTensor):
+        return False
+    followed = any(step.get(TraceKeys.CLASS_NAME) == FollowBoxes.__name__ for step in boxes.applied_operations)
+    return followed or not np.allclose(_whole_affine(boxes.affine), np.eye(4))
+
+
 class FollowBoxes(InvertibleTransform):
     """Boxes moved as MONAI's spatial transforms have moved their image; see :func:`map_boxes`.
 
     Called with boxes (K, 5) [x1, y1, x2, y2, class] and their image (C, H, W), a MetaTensor.
 
     The image's affine records how its pixels have moved since it was read, pending lazy transforms included. Boxes
-    given as plain arrays are in pixels of the image as it was read (``original_affine``, or the identity). The returned
-    boxes carry the affine of their image, so that a second call changes nothing.
+    given without an affine of their own are in pixels of the image as it was read (``original_affine``, or the
+    identity). The returned boxes carry the affine of their image, so that a second call changes nothing.
 
     The inverse moves boxes back to the pixels from which they came. Boxes that were dropped do not return, a box keeps
     the size to which it was clipped, and a box that was rotated is replaced by the upright box around it.
@@ -141,8 +149,8 @@ class FollowBoxes(InvertibleTransform):
         remedy = "Transpose does not change the affine: use Rotate90 and Flip, or transpose before the boxes are known."
         check(not names & {"Transpose", "Transposed"}, "image", "moved by transforms that record it", names, remedy)
         new = _whole_affine(image.peek_pending_affine())
-        read = image.meta.get(MetaKeys.ORIGINAL_AFFINE, np.eye(4))
-        old = _whole_affine(boxes.affine if isinstance(boxes, MetaTensor) else read)
+        own, read = getattr(boxes, "affine", None), image.meta.get(MetaKeys.ORIGINAL_AFFINE, np.eye(4))
+        old = _whole_affine(own if _has_place(boxes) else read)
         move = np.linalg.inv(new) @ old
         in_plane = np.allclose(move[2, _PIXEL_AXES], 0) and np.allclose(move[_PIXEL_AXES, 2], 0)
         check(in_plane, "image", "moved within its plane only", move.round(3).tolist(), "Leave out 3D transforms.")

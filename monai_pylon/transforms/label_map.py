@@ -191,7 +191,8 @@ class OrgansFromLabelMap(Transform):
         affine = label_map.affine.cpu().numpy()
         ct = None if image is None else image[0].cpu().numpy()
         organs = organs_from_label_map(label_map[0].cpu().numpy(), self.names, affine, self.fill_mediastinum, ct)
-        labels, quality = torch.from_numpy(organs)[None], quality_item(_judge(organs, affine, self.min_lung_ml))
+        labels = torch.from_numpy(organs)[None].to(label_map.device)
+        quality = quality_item(_judge(organs, affine, self.min_lung_ml))
         if not get_track_meta():
             return labels, quality
         return MetaTensor(labels, meta={**label_map.meta, "quality": dict(quality)}), quality

@@ -171,7 +171,7 @@ class PartitionOrgans(Transform):
         check_type(image, MetaTensor, "image", remedy)
         check(image.ndim == 4 and image.shape[0] == 1, "image", "of shape (1, X, Y, Z)", image)
         found = partition_organs(image[0].cpu().numpy(), image.affine.cpu().numpy(), *self.settings)
-        labels, quality = torch.from_numpy(found.labels)[None], quality_item(found.quality)
+        labels, quality = torch.from_numpy(found.labels)[None].to(image.device), quality_item(found.quality)
         if not get_track_meta():
             return labels, quality
         return MetaTensor(labels, meta={**image.meta, "quality": dict(quality)}), quality

@@ -11,6 +11,7 @@ from monai.data import MetaTensor
 from monai.transforms import (
     Affine,
     Compose,
+    EnsureTyped,
     Flip,
     Flipd,
     Invertd,
@@ -349,3 +350,12 @@ def test_boxes_may_be_a_list(boxes: object) -> None:
     """A JSON data list has lists."""
     moved = FollowBoxesd()({"image": bright_box([0, 0, 1, 1]), "boxes": boxes})["boxes"]
     np.testing.assert_array_equal(moved, np.reshape(np.asarray(boxes, dtype=float), (-1, 5)))
+
+
+def test_boxes_that_only_passed_through_monai_are_still_in_pixels_of_the_file() -> None:
+    """EnsureTyped turns boxes to a MetaTensor with the identity, whatever the geometry of their image."""
+    affine = np.diag([-2.0, 3.0, 1.0, 1.0])
+    image = MetaTensor(torch.zeros(1, 100, 100), affine=affine, meta={"original_affine": affine})
+    item = {"image": image, "boxes": np.array([[10.0, 20, 30, 40, 0]])}
+    moved = Compose([EnsureTyped("boxes"), Flipd("image", 0), FollowBoxesd(), FollowBoxesd()])(item)["boxes"]
+    np.testing.assert_allclose(moved, [[10, 60, 30, 80, 0]])

@@ -36,7 +36,7 @@ _NO_LABELS = {"", "unnamed: 0", "index", "id", "row", "fold", "study", "study id
 _NO_LABELS |= {"follow-up #", "age", "patient age", "sex", "patient sex", "gender", "patient gender"}
 #: Names with a meaning of their own in the tables of results.
 _TAKEN = {"macro", "weighted", "scan", "top", "peaks", "seconds", "peak memory mb", "error", "files", "source"}
-_TAKEN |= {"settings hash"}
+_TAKEN |= {"settings hash", "sides"}
 _WORDS = {"": math.nan, "nan": math.nan, "true": 1.0, "false": 0.0}
 
 
