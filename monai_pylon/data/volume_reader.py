@@ -16,7 +16,7 @@ import numpy as np
 from monai.data import MetaTensor
 from monai.data.image_reader import ImageReader
 from monai.transforms import Transform
-from monai.utils import ImageMetaKey, MetaKeys, ensure_tuple, optional_import
+from monai.utils import ImageMetaKey, MetaKeys, TransformBackends, ensure_tuple, optional_import
 from nibabel.filebasedimages import ImageFileError
 
 from monai_pylon.data.dicom_series import is_dicom_file, read_dicom_series
@@ -225,6 +225,8 @@ class ReadVolume(Transform):
         >>> ReadVolume().series_uid is None
         True
     """
+
+    backend = [TransformBackends.NUMPY]
 
     def __init__(self, series_uid: str | None = None) -> None:
         self.series_uid = series_uid
