@@ -124,11 +124,13 @@ def read_rows(path: str | PathLike[str]) -> list[dict[str, str]]:
 
 
 def _cell(value: Any) -> str:
+    """Return the text of a cell. Bytes of a file name that are not UTF-8 become escapes such as \\udce4."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    text = f"{value:.10g}" if isinstance(value, float) else str(value)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 @contextmanager
@@ -136,7 +138,8 @@ def csv_writers(*paths: str | PathLike[str]) -> Iterator[list[Any]]:
     """Open CSV files that appear together when the block ends; after an error, none appears.
 
     Args:
-        paths: The files to write, in UTF-8. Missing folders are created.
+        paths: The files to write, in UTF-8. Missing folders are created. Bytes of file names that are not UTF-8 become
+            escapes such as \\udce4.
 
     Yields:
         A writer of Python's csv module for each file.
@@ -151,7 +154,10 @@ def csv_writers(*paths: str | PathLike[str]) -> Iterator[list[Any]]:
     """
     with ExitStack() as stack:
         parts = [stack.enter_context(atomic_write(path)) for path in paths]  # leaves the stack after all files closed
-        files = [stack.enter_context(part.open("w", newline="", encoding="utf-8")) for part in parts]
+        files = [
+            stack.enter_context(part.open("w", newline="", encoding="utf-8", errors="backslashreplace"))
+            for part in parts
+        ]
         yield [csv.writer(file, lineterminator="\n") for file in files]
 
 
