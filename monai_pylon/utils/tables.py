@@ -17,7 +17,7 @@ from typing import Any
 from monai_pylon.utils.csv_rows import read_csv_rows
 from monai_pylon.utils.files import atomic_write
 
-__all__ = ["csv_writers", "open_table", "read_cells", "read_rows", "update_rows", "write_rows"]
+__all__ = ["cell_text", "csv_writers", "open_table", "read_cells", "read_rows", "update_rows", "write_rows"]
 
 
 def read_cells(path: str | PathLike[str], comment: str = "") -> Iterator[tuple[int, list[str]]]:
@@ -123,8 +123,20 @@ def read_rows(path: str | PathLike[str]) -> list[dict[str, str]]:
     return [row for _, row in open_table(path)[1]] if Path(path).is_file() else []
 
 
-def _cell(value: Any) -> str:
-    """Return the text of a cell. Bytes of a file name that are not UTF-8 become escapes such as \\udce4."""
+def cell_text(value: Any) -> str:
+    """Return the text of a table's cell for a value.
+
+    Args:
+        value: A value. NaN and None become empty, a bool yes or no. Bytes of a file name that are not UTF-8 become
+            escapes such as \\udce4.
+
+    Returns:
+        The text, which can be written as UTF-8.
+
+    Example:
+        >>> cell_text(True), cell_text(1.5), cell_text(float("nan")), cell_text("scan")
+        ('yes', '1.5', '', 'scan')
+    """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, bool):
@@ -182,7 +194,7 @@ def update_rows(path: str | PathLike[str], row: Mapping[str, Any], key: str) -> 
         [{'scan': 'a', 'ml': '2'}, {'scan': 'b', 'ml': ''}]
     """
     rows: dict[str, Mapping[str, Any]] = {old[key]: old for old in read_rows(path)}
-    rows[_cell(row[key])] = row
+    rows[cell_text(row[key])] = row
     write_rows(path, list(rows.values()))
 
 
@@ -204,4 +216,4 @@ def write_rows(path: str | PathLike[str], rows: Sequence[Mapping[str, Any]]) -> 
     columns = list(dict.fromkeys(name for row in rows for name in row))
     with csv_writers(path) as [writer]:
         writer.writerow(columns)
-        writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
+        writer.writerows([cell_text(row.get(name)) for name in columns] for row in rows)
