@@ -20,6 +20,7 @@ from PIL import Image, ImageOps
 
 from monai_pylon.data.dicom_series import is_dicom_file
 from monai_pylon.data.path_transform import ReadPathd
+from monai_pylon.data.volume_limits import check_dicom_size, check_pixel_count
 from monai_pylon.utils import check, check_type
 
 __all__ = [
@@ -47,9 +48,17 @@ def _open(path: str | PathLike[str]) -> Image.Image:
     if not file.is_file():
         raise FileNotFoundError(f"path must be a file that exists, but is {str(file)!r}.")
     try:
-        return Image.open(file)
+        image = Image.open(file)
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{str(file)!r} cannot be used: {error} Crop or resample it first.") from error
     except OSError as error:
         raise ValueError(f"path must be a PNG, JPEG or DICOM file, but is {str(file)!r}.") from error
+    try:
+        check_pixel_count(file, (image.height, image.width))
+    except ValueError:
+        image.close()
+        raise
+    return image
 
 
 def radiograph_size(path: str | PathLike[str]) -> tuple[int, int]:
@@ -155,7 +164,9 @@ def _read_dicom(path: Path) -> tuple[np.ndarray, tuple[float, float] | None]:
     read, _ = optional_import("pydicom", name="dcmread")
     pixels, _ = optional_import("pydicom.pixels")
     try:
+        check_dicom_size(path)
         data = read(path, force=True)
+        check_pixel_count(path, (data.Rows, data.Columns, data.get("NumberOfFrames") or 1))
         values = _stored_values(path, data, pixels)
         padded = _padded(data, values.shape)
         values = _windowed(values, data, pixels, padded)
