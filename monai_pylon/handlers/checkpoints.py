@@ -30,11 +30,12 @@ _LOGGER = logging.getLogger(__name__)
 class TrainingCheckpoints:
     """Ignite handler of a trainer that saves the best weights and the last training state, and resumes from it.
 
-    Put it after the handlers that validate, set the learning rate, or write the history. It writes `model.pt`, the plain state dict
-    of the best epoch, with `model.json`, its description (see :func:`~monai_pylon.networks.load_checkpoint`), and
-    `last.pt`, the training state. Each file is written atomically. If `last.pt` exists when the training starts, the
-    training resumes from it with the best value so far. ``engine.state.best_epoch`` tells other handlers the best
-    epoch, 0 before the first one. While the training runs, the folder is locked against a second training.
+    Put it after the handlers that validate, set the learning rate, or write the history. It writes `model.pt`, the
+    plain state dict of the best epoch, with `model.json`, its description (see
+    :func:`~monai_pylon.networks.load_checkpoint`), and `last.pt`, the training state. Each file is written atomically.
+    If `last.pt` exists when the training starts, the training resumes from it with the best value so far.
+    ``engine.state.best_epoch`` tells other handlers the best epoch, 0 before the first one. While the training runs,
+    the folder is locked against a second training.
 
     A training that is killed and resumed gives the same losses as an uninterrupted one: at the start of each epoch, all
     random numbers are seeded by the seed of the training (the last :func:`torch.manual_seed` or `set_determinism`), the
