@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset, RandomSampler
 
 from monai_pylon.utils.seeds import derived_seed, seeded
 
@@ -70,7 +70,7 @@ class SeededDataset(Dataset):
             return self.dataset[index]
 
 
-class SeededSampler(Sampler):
+class SeededSampler(RandomSampler):
     """Sampler with the random order of a :class:`SeededDataset`.
 
     Args:
@@ -82,10 +82,8 @@ class SeededSampler(Sampler):
     """
 
     def __init__(self, dataset: SeededDataset) -> None:
+        super().__init__(dataset)
         self.dataset = dataset
-
-    def __len__(self) -> int:
-        return len(self.dataset)
 
     def __iter__(self) -> Iterator[int]:
         return iter(self.dataset.order())
