@@ -31,21 +31,28 @@ def _fail(path: str, text: str) -> None:
     raise ValueError(f"{path!r} cannot be used: {text}")
 
 
+def _header_sizes(start: bytes) -> set[int]:
+    """Return the size of the header that the first four bytes of a NIfTI file state; empty if it is none."""
+    return {int.from_bytes(start[:4], order) for order in ("little", "big")} & {348, 540}  # type: ignore[arg-type]
+
+
 def _read_header(path: str) -> Any:
     """Read the header as stored, without the corrections of a library."""
     zipped = path.lower().endswith(".gz")
     with open(path, "rb") as file:
-        start = file.read(2)
+        start = file.read(4)
     if not start:
         _fail(path, "it is empty. Copy or download it again.")
-    if (start == b"\x1f\x8b") != zipped:
+    gzipped = start[:2] == b"\x1f\x8b"
+    if zipped and not gzipped and not _header_sizes(start):
+        _fail(path, "it is neither gzip-compressed nor NIfTI. Check the kind of file, or download it again.")
+    if gzipped != zipped:
         right = ".nii.gz" if not zipped else ".nii"
         kind = "gzip-compressed" if not zipped else "not gzip-compressed"
         _fail(path, f"the file is {kind}. Rename it so that it ends in {right}.")
     with ImageOpener(path) as file:
-        size = file.read(4)
+        length = _header_sizes(file.read(4))
         file.seek(0)
-        length = {int.from_bytes(size, order) for order in ("little", "big")} & {348, 540}
         if not length:
             _fail(path, "it does not start with a NIfTI header (sizeof_hdr). Check the kind of file.")
         header: Any = nibabel.Nifti2Header if length == {540} else nibabel.Nifti1Header
