@@ -188,8 +188,8 @@ def _read_header(file: Path) -> tuple[Any, int]:
                 raise _MissingError(f"the header cannot be read ({error})") from error
             raise _SkippedError("no DICOM file") from error
     meta = getattr(dataset, "file_meta", None)
-    kinds = (getattr(dataset, "SOPClassUID", ""), getattr(meta, "MediaStorageSOPClassUID", ""))
-    if not (any(kinds) or getattr(dataset, "Modality", "") or "DirectoryRecordSequence" in dataset):
+    kinds: list[Any] = [getattr(dataset, name, None) for name in ("SOPClassUID", "Modality", "DirectoryRecordSequence")]
+    if not any((*kinds, getattr(meta, "MediaStorageSOPClassUID", None))):
         if named:
             raise _MissingError("the header ends before SOPClassUID and Modality")
         raise _SkippedError("no DICOM file")
@@ -253,7 +253,9 @@ def read_dicom_headers(folder: str | PathLike[str]) -> DicomFolder:
         DicomFolder(slices={}, skipped={}, problems={}, problem_series={})
     """
     slices: dict[str, list[CTSlice]] = {}
-    skipped, problems, problem_series = {}, {}, {}
+    skipped: dict[Path, str] = {}
+    problems: dict[Path, str] = {}
+    problem_series: dict[Path, str] = {}
     for file in sorted(path for path in Path(folder).iterdir() if path.is_file() and not path.name.startswith(".")):
         try:
             for one in _read(file):

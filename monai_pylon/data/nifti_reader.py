@@ -33,7 +33,7 @@ def _fail(path: str, text: str) -> None:
 
 def _header_sizes(start: bytes) -> set[int]:
     """Return the size of the header that the first four bytes of a NIfTI file state; empty if it is none."""
-    return {int.from_bytes(start[:4], order) for order in ("little", "big")} & {348, 540}  # type: ignore[arg-type]
+    return {int.from_bytes(start[:4], order) for order in ("little", "big")} & {348, 540}
 
 
 def _read_header(path: str) -> Any:

@@ -174,8 +174,8 @@ def check_dicom_size(path: str | PathLike[str]) -> None:
             return
         offset = 132 + 12 + int(meta.FileMetaInformationGroupLength)
         read = optional_import("pydicom.filereader")[0].read_dataset
-        start = BytesIO(_inflated_start(file, offset))
-        declared = _declared_bytes(read(start, False, True, stop_when=_after_size))
+        header = read(BytesIO(_inflated_start(file, offset)), False, True, stop_when=_after_size)
+        declared = _declared_bytes(header)
         total = _inflated_size(file, offset, declared + _DICOM_HEADER)
     except (zlib.error, EOFError, AttributeError, ValueError, pydicom.errors.InvalidDicomError) as error:
         _fail(path, f"its deflated content cannot be read ({error}). Copy or download it again.")

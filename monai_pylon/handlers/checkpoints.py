@@ -140,7 +140,7 @@ class TrainingCheckpoints:
         state, seed = engine.state, torch.initial_seed() if self.seed is None else self.seed
         seed_everything(derived_seed(seed, state.epoch, getattr(state, "rank", 0)))
         loader = getattr(state, "dataloader", None)
-        dataset = getattr(loader, "dataset", None)
+        dataset: Any = getattr(loader, "dataset", None)
         if hasattr(dataset, "set_epoch"):
             dataset.set_epoch(seed, state.epoch)
         elif getattr(loader, "num_workers", 1) == 0:

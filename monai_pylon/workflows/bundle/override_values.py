@@ -30,6 +30,8 @@ _LEAST = {"max_epochs": 1, "batch_size": 1, "val_interval": 1, "num_workers": 0,
 _POSITIVE = ("learning_rate",)
 _REFERENCE = re.compile(r"@[\w#:]+")
 _NO_DEFAULT = object()
+#: Values for a message about a key without a default.
+_EXAMPLES: dict[type | None, Any] = {bool: False, int: 4}
 
 
 def _default(config: Mapping[str, Any], key: str) -> Any:
@@ -108,7 +110,7 @@ def check_values(config: Mapping[str, Any], overrides: Mapping[str, Any]) -> Non
             name = default[1:]
             default = _default(config, name)
         kind = _kind(name, default)
-        shown = default if default is not None and not _is_expression(default) else {bool: False, int: 4}.get(kind, 0.5)
+        shown = default if default is not None and not _is_expression(default) else _EXAMPLES.get(kind, 0.5)
         shown = f'"{shown}"' if isinstance(shown, list | dict) else shown
         remedy = f"For example: --{key} {shown}"
         if kind is not None:
