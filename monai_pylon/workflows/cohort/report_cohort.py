@@ -200,11 +200,11 @@ class ReportCohort:
             ValueError: If there is no scan, no report, or no scan with both masks and labels.
             FolderInUseError: If another job runs in the output folder.
         """
-        with lock_folder(self.output):
-            return self._run()
-
-    def _run(self) -> ReportCohortSummary:
         reports, table = self._read()
+        with lock_folder(self.output):
+            return self._run(reports, table)
+
+    def _run(self, reports: list[ReportText], table: LabelTable | None) -> ReportCohortSummary:
         matches = match_reports(reports, self.masks.dataset.data, self.duplicates)
         labeled = self._label(matches, table)
         self.masks.run()
