@@ -108,16 +108,16 @@ class TrainingCheckpoints:
     def start(self, engine: Any) -> None:
         """Resume from `last.pt`, or load the weights to start from; called when the training starts."""
         rank = getattr(engine.state, "rank", 0)
-        if rank == 0:
-            self._lock.close()  # of a training that failed
-            self._lock.enter_context(lock_folder(self.folder))
-            remove_leftovers(self.folder)
         self.seed = torch.initial_seed() - rank
         if self.resume and self.last.is_file():
             self._resume(engine)
         elif self.weights != "scratch":
             load_weights(self.network, str(self.weights))
             _LOGGER.info("Starting from the weights %s.", self.weights)
+        if rank == 0:
+            self._lock.close()  # of a training that failed
+            self._lock.enter_context(lock_folder(self.folder))
+            remove_leftovers(self.folder)
         engine.state.best_epoch = self.best_epoch
 
     def _resume(self, engine: Any) -> None:
