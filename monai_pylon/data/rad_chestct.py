@@ -17,6 +17,7 @@ from monai_pylon.data.patient_sections import SECTIONS, patient_sections
 from monai_pylon.data.volume_reader import VOLUME_SUFFIXES, volume_name
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.utils import check_choice, check_type
+from monai_pylon.utils.files import path_below
 from monai_pylon.utils.tables import open_table
 
 __all__ = ["ORGANS_ENDING", "rad_chestct_datalist"]
@@ -43,9 +44,9 @@ class _Scans:
             if names and not volumes and is_dicom_file(Path(path, min(names))):
                 self.by_name.setdefault(Path(path).name, []).append(path)
 
-    def find(self, named: str) -> str | None:
-        """Return the path of a scan named in a table, or None if there is none."""
-        exact = self.folder / named
+    def find(self, named: str, table: str) -> str | None:
+        """Return the path of a scan named in a table, or None if there is none; refuse one outside of the folder."""
+        exact = path_below(self.folder, named, table)
         if exact.exists():
             return str(exact)
         found = self.by_name.get(volume_name(named), [])
@@ -165,8 +166,8 @@ def rad_chestct_datalist(
 
     Raises:
         FileNotFoundError: If a table or a scan is missing.
-        ValueError: If the section is unknown, a table malformed, or a patient in several sections; the error names file
-            and line.
+        ValueError: If the section is unknown, a table malformed, a patient in several sections, or a scan outside of
+            `root`; the error names file and line, or the scan.
 
     Example:
         >>> rad_chestct_datalist("RAD-ChestCT", "train")
@@ -188,7 +189,7 @@ def rad_chestct_datalist(
     for table, patients in parts:
         for row, (fact, patient) in enumerate(zip(table.facts, patients, strict=True)):
             named = fact["scan"] if own else fact[_ID]
-            path = scans.find(named)
+            path = scans.find(named, str(folder / "labels.csv") if own else f"The table of {folder} for {section}")
             if path is None:
                 lost.append(named)
                 continue
