@@ -91,7 +91,7 @@ def results_on_cpu(subject: str) -> dict[str, Any]:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # PyTorch says that this machine has no such device
-@pytest.mark.parametrize("kind", ["cuda", "mps"])
+@pytest.mark.parametrize("kind", ["mps", pytest.param("cuda", marks=pytest.mark.slow)])  # "mps" has all its rules
 @pytest.mark.parametrize("subject", JOBS)
 def test_a_device_gives_the_results_of_the_cpu(subject: str, kind: str) -> None:
     broken, expected = [], results_on_cpu(subject)
