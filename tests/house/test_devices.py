@@ -91,7 +91,8 @@ def results_on_cpu(subject: str) -> dict[str, Any]:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # PyTorch says that this machine has no such device
-@pytest.mark.parametrize("kind", ["mps", pytest.param("cuda", marks=pytest.mark.slow)])  # "mps" has all its rules
+#: "mps" has all rules of "cuda".
+@pytest.mark.parametrize("kind", ["mps", pytest.param("cuda", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("subject", JOBS)
 def test_a_device_gives_the_results_of_the_cpu(subject: str, kind: str) -> None:
     broken, expected = [], results_on_cpu(subject)
