@@ -1,7 +1,7 @@
 """Every network, loss, metric, visualizer, transform and figure gives on a device what it gives on the CPU.
 
-The device is simulated; see :mod:`tests.references.pretend_device`. It cannot be mixed with the CPU and refuses NumPy. One
-kind refuses float64, as Apple's devices do.
+The device is simulated; see :mod:`tests.references.pretend_device`. It cannot be mixed with the CPU and refuses
+NumPy. One kind refuses float64, as Apple's devices do.
 """
 
 from __future__ import annotations
