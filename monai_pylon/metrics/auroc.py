@@ -78,7 +78,7 @@ class PerClassAUROCMetric(CumulativeIterationMetric):
         {'per_class': tensor([1., nan]), 'macro': 1.0, 'weighted': 1.0}
     """
 
-    def _compute_list(self, y_pred: Any, y: Any = None, **kwargs: Any) -> list[Tensor]:
+    def _compute_list(self, y_pred: Any, y: Any = None, **kwargs: Any) -> Any:
         check(y is not None, "y", "the labels (N, M)", y)
         scores, labels = logits_of(y_pred), stacked(y, "y")
         _check(scores, labels, "y_pred", "y")
@@ -86,7 +86,7 @@ class PerClassAUROCMetric(CumulativeIterationMetric):
         scores = scores.detach()
         return [scores if scores.dtype == torch.float64 else scores.float(), labels.detach().float()]
 
-    def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None, **kwargs: Any) -> list[Tensor]:
+    def _compute_tensor(self, y_pred: Tensor, y: Tensor | None = None, **kwargs: Any) -> Any:
         return self._compute_list(y_pred, y)
 
     def aggregate(self) -> dict[str, Any]:

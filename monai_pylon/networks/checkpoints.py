@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import pickle
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -13,8 +12,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from monai_pylon.networks.checkpoint_files import read_tensors
 from monai_pylon.networks.nets.heatmap import HeatmapNetwork
-from monai_pylon.networks.pretrained import load_weights, read_weights
+from monai_pylon.networks.pretrained import LoadReport, load_weights, read_weights
+from monai_pylon.networks.state_matching import match_tensors
 from monai_pylon.utils import atomic_write, check, check_choice
 
 __all__ = [
@@ -94,14 +95,7 @@ def read_checkpoint(file: str | PathLike[str], hint: str = "") -> dict[str, Any]
     path = Path(file).expanduser()
     if not path.is_file():
         raise FileNotFoundError(f"checkpoint must be a file that exists, but is {str(file)!r}. {_NO_WEIGHTS}{hint}")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise ValueError(
-            f"checkpoint must be a file of tensors, but {str(file)!r} cannot be read. Is it whole?"
-        ) from error
-    check(isinstance(content, Mapping), "checkpoint", "a dictionary of weights", type(content).__name__)
-    return dict(content)
+    return dict(read_tensors(path, "checkpoint"))
 
 
 def read_description(file: str | PathLike[str]) -> dict[str, Any]:
@@ -138,7 +132,7 @@ def load_checkpoint(
     network_spec: Mapping[str, Any],
     inputs: Mapping[str, Any] | None = None,
     other_inputs: str = "error",
-) -> None:
+) -> LoadReport:
     """Load the weights of a whole network, strictly and in place.
 
     A spacing mismatch loads without error but invalidates the scores. Therefore the inputs are compared with the
@@ -151,6 +145,9 @@ def load_checkpoint(
         inputs: How images are made, such as "spacing", by the keys of the command line.
         other_inputs: "error" or "warn" if the network was trained on other inputs. A checkpoint without description
             passes.
+
+    Returns:
+        Report on what was loaded.
 
     Raises:
         FileNotFoundError: If the file does not exist. The message names the ways to get weights.
@@ -174,17 +171,25 @@ def load_checkpoint(
         if other_inputs == "error":
             raise
         _LOGGER.warning("%s The weights are used nevertheless; scores and maps may be worse.", error)
-    state = read_weights(str(Path(file).expanduser()))
-    parts = {key.startswith("encoder.") for key in state}
-    whole = parts == {True, False} if hasattr(network, "encoder") else True
-    remedy = "It holds an encoder alone: train with --weights FILE to start from it."
-    check(whole, "checkpoint", f"one of the whole network {_describe(network_spec)}", str(file), remedy)
     try:
-        load_weights(network, str(Path(file).expanduser()))
+        report = load_weights(network, str(Path(file).expanduser()), whole=True)
     except ValueError as error:
+        alone = _holds_encoder(network, file)
+        remedy = "It holds an encoder alone: train with --weights FILE to start from it." if alone else str(error)
         raise ValueError(
-            f"checkpoint must be one of {_describe(network_spec)}, but is {str(file)!r}. {error}"
+            f"checkpoint must be one of the whole network {_describe(network_spec)}, but is {str(file)!r}. {remedy}"
         ) from error
+    _LOGGER.info("%s", report)
+    return report
+
+
+def _holds_encoder(network: nn.Module, file: str | PathLike[str]) -> bool:
+    """Return whether a checkpoint fits the network's encoder."""
+    encoder = getattr(network, "encoder", None)
+    if encoder is None:
+        return False
+    state = read_weights(str(Path(file).expanduser()))
+    return match_tensors(state, encoder.state_dict()).complete
 
 
 def check_description(

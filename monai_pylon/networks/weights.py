@@ -18,7 +18,6 @@ __all__ = [
     "convert_pylon_checkpoint",
     "convert_torchvision_densenet",
     "convert_torchvision_resnet",
-    "convert_weights",
 ]
 
 State = dict[str, torch.Tensor]
@@ -38,6 +37,13 @@ _TIMM_BLOCK = (
 _SQUEEZE = {"se.conv_reduce": "_se_reduce", "se.conv_expand": "_se_expand"}
 #: Blocks in each stack of EfficientNet-B0.
 _STACKS = (1, 2, 2, 3, 3, 4, 1)
+_FIRST_BLOCKS = [sum(_STACKS[:stack]) for stack in range(len(_STACKS))]
+#: First and last layers by the names of timm and EfficientNet-PyTorch.
+_EFFICIENTNET_ENDS = {
+    **{"conv_stem": "_conv_stem", "bn1": "_bn0", "_conv_stem": "_conv_stem", "_bn0": "_bn0"},
+    **{"conv_head": "_conv_head", "bn2": "_bn1", "classifier": "_fc"},
+    **{"_conv_head": "_conv_head", "_bn1": "_bn1", "_fc": "_fc"},
+}
 
 
 def _renamed(state_dict: Mapping[str, Any], rename: Callable[[str], str | None], source: str) -> State:
@@ -99,13 +105,31 @@ def convert_torchvision_densenet(state_dict: Mapping[str, torch.Tensor]) -> Stat
         ['features.denseblock1.denselayer1.layers.norm1.weight']
     """
 
-    def rename(key: str) -> str | None:
-        if key.startswith("classifier."):
-            return ""
-        name = re.sub(r"(denselayer\d+)\.(norm|conv)\.?([12])\.", r"\1.layers.\2\3.", key)
-        return name if re.match(r"features\.(conv0|norm[05]|denseblock|transition)", name) else None
+    return _renamed(state_dict, lambda key: _without_head(densenet_name(key)), "a DenseNet of torchvision")
 
-    return _renamed(state_dict, rename, "a DenseNet of torchvision")
+
+def densenet_name(key: str) -> str | None:
+    """Return MONAI's name for a key of a DenseNet of torchvision (old or new names), timm or CheXNet, or None."""
+    if not key.startswith(("features.", "classifier.")):
+        return None
+    if found := re.fullmatch(r"classifier\.(?:0\.)?(weight|bias)", key):
+        return f"class_layers.out.{found[1]}"
+    name = re.sub(r"(denselayer\d+)\.(norm|conv)\.?([12])\.", r"\1.layers.\2\3.", key)
+    return name if re.match(r"features\.(conv0|norm[05]|denseblock|transition)", name) else None
+
+
+def old_densenet_name(key: str) -> str | None:
+    """Return torchvision's present name for a key of its old DenseNet or of CheXNet, or None."""
+    if not key.startswith(("features.", "classifier.")):
+        return None
+    if found := re.fullmatch(r"classifier\.(?:0\.)?(weight|bias)", key):
+        return f"classifier.{found[1]}"
+    return re.sub(r"(denselayer\d+)\.(norm|conv)\.([12])\.", r"\1.\2\3.", key) if key.startswith("features.") else None
+
+
+def _without_head(name: str | None) -> str | None:
+    """Return "" for a name of a classification head, so that it is dropped."""
+    return "" if name is not None and name.startswith(("class_layers.", "_conv_head.", "_bn1.", "_fc.")) else name
 
 
 def convert_efficientnet(state_dict: Mapping[str, torch.Tensor]) -> State:
@@ -128,30 +152,31 @@ def convert_efficientnet(state_dict: Mapping[str, torch.Tensor]) -> State:
         >>> list(convert_efficientnet({"blocks.1.1.conv_pw.weight": torch.zeros(144, 24, 1, 1)}))
         ['_blocks.1.2._expand_conv.weight']
     """
-    first = [sum(_STACKS[:stack]) for stack in range(len(_STACKS))]
-    stems = {"conv_stem": "_conv_stem", "bn1": "_bn0", "_conv_stem": "_conv_stem", "_bn0": "_bn0"}
+    return _renamed(state_dict, lambda key: _without_head(efficientnet_name(key)), "an EfficientNet-B0")
 
-    def rename(key: str) -> str | None:
-        module, _, kind = key.rpartition(".")
-        if module in ("_conv_head", "_bn1", "_fc", "conv_head", "bn2", "classifier"):
-            return ""
-        if module in stems:
-            return f"{stems[module]}.{kind}"
-        if found := re.fullmatch(r"blocks\.([0-6])\.(\d)\.(.+)", module):
-            stack, block = int(found[1]), int(found[2])
-            inner = (_TIMM_BLOCK[min(stack, 1)] | _SQUEEZE).get(found[3])
-            return inner and f"_blocks.{stack}.{first[stack] + block}.{inner}.{kind}"
-        if found := re.fullmatch(r"_blocks\.(\d+)\.(\w+)", module):
-            block = int(found[1])
-            stack = sum(block >= start for start in first[1:])
-            return f"_blocks.{stack}.{block}.{found[2]}.{kind}"
+
+def efficientnet_name(key: str) -> str | None:
+    """Return MONAI's name for a key of an EfficientNet-B0 of EfficientNet-PyTorch or timm, or None."""
+    if not key.startswith(("_", "blocks.", "conv_stem.", "conv_head.", "bn", "classifier.")):
         return None
+    module, _, kind = key.rpartition(".")
+    if module in _EFFICIENTNET_ENDS:
+        return f"{_EFFICIENTNET_ENDS[module]}.{kind}"
+    if found := re.fullmatch(r"blocks\.([0-6])\.(\d)\.(.+)", module):
+        stack, block = int(found[1]), int(found[2])
+        inner = (_TIMM_BLOCK[min(stack, 1)] | _SQUEEZE).get(found[3])
+        return inner and f"_blocks.{stack}.{_FIRST_BLOCKS[stack] + block}.{inner}.{kind}"
+    if found := re.fullmatch(r"_blocks\.(\d+)\.(\w+)", module):
+        block = int(found[1])
+        stack = sum(block >= start for start in _FIRST_BLOCKS[1:])
+        return f"_blocks.{stack}.{block}.{found[2]}.{kind}"
+    return None
 
-    return _renamed(state_dict, rename, "an EfficientNet-B0")
 
-
-def _pylon_name(key: str) -> str | None:
+def pylon_name(key: str) -> str | None:
     """Return the name of a key of the PYLON authors' network in this package, or None if it is unknown."""
+    if not key.startswith("net."):
+        return None
     key = key.replace(".bn.", ".adn.N.")
     if key.startswith("net.encoder."):
         return None if not _RESNET.fullmatch(inner := key.removeprefix("net.encoder.")) else f"encoder.{inner}"
@@ -186,7 +211,7 @@ def convert_pylon_checkpoint(state_dict: Mapping[str, Any]) -> State:
         >>> list(convert_pylon_checkpoint({"net.decoder.up3.conv1.0.bn.weight": torch.ones(1024)}))
         ['decoder.up.0.layers.0.adn.N.weight']
     """
-    return _renamed(unwrapped(state_dict), _pylon_name, "a checkpoint of the PYLON authors' program")
+    return _renamed(unwrapped(state_dict), pylon_name, "a checkpoint of the PYLON authors' program")
 
 
 def unwrapped(state_dict: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -195,34 +220,3 @@ def unwrapped(state_dict: Mapping[str, Any]) -> Mapping[str, Any]:
         if isinstance(state_dict, Mapping) and isinstance(inner := state_dict.get(key), Mapping):
             return unwrapped(inner)
     return state_dict
-
-
-def convert_weights(state_dict: Mapping[str, Any]) -> State:
-    """Recognize the source of a state dict by its keys and convert it.
-
-    Args:
-        state_dict: State dict of torchvision, timm, EfficientNet-PyTorch, the PYLON authors or this package, or a
-            training checkpoint that holds one. Its first weight is (64, C, 7, 7) or similar.
-
-    Returns:
-        State dict of an encoder or of a whole network with this package's names. A state dict of this package is
-        returned without changes, except for the prefix ``module.``.
-
-    Raises:
-        ValueError: If the source is recognized, but some of the keys do not belong to it.
-
-    Example:
-        >>> list(convert_weights({"module.head.bias": torch.zeros(14)}))
-        ['head.bias']
-    """
-    state_dict = unwrapped(state_dict)
-    keys = {key.removeprefix("module.") for key in state_dict}
-    if any(key.startswith("net.") for key in keys):
-        return convert_pylon_checkpoint(state_dict)
-    if "layer1.0.conv1.weight" in keys:
-        return convert_torchvision_resnet(state_dict)
-    if "features.conv0.weight" in keys and not any(".layers." in key for key in keys):
-        return convert_torchvision_densenet(state_dict)
-    if keys & {"conv_stem.weight", "_blocks.0._depthwise_conv.weight"}:
-        return convert_efficientnet(state_dict)
-    return {key.removeprefix("module."): value for key, value in state_dict.items()}

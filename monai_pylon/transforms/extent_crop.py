@@ -11,6 +11,7 @@ from monai.data import MetaTensor
 from monai.transforms import CenterSpatialCrop, MapTransform, Transform
 
 from monai_pylon.utils import check, check_type, voxel_spacing
+from monai_pylon.utils.arrays import as_array
 
 __all__ = ["CropToExtent", "CropToExtentD", "CropToExtentDict", "CropToExtentd"]
 
@@ -45,7 +46,7 @@ class CropToExtent(Transform):
         """Crop one image."""
         check_type(image, MetaTensor, "image", "Its affine gives the voxel size.")
         check(image.ndim == 4, "image", "of shape (C, X, Y, Z)", image)
-        spacing = voxel_spacing(image.affine)
+        spacing = voxel_spacing(as_array(image.affine))
         size = [
             min(n, math.ceil(length / step) + 2 * _MARGIN)
             for n, length, step in zip(image.shape[1:], self.extent, spacing, strict=True)

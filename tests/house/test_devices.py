@@ -1,6 +1,6 @@
 """Every network, loss, metric, visualizer, transform and figure gives on a device what it gives on the CPU.
 
-The device is simulated; see :mod:`tests.house.pretend_device`. It cannot be mixed with the CPU and refuses NumPy. One
+The device is simulated; see :mod:`tests.references.pretend_device`. It cannot be mixed with the CPU and refuses NumPy. One
 kind refuses float64, as Apple's devices do.
 """
 
@@ -27,7 +27,7 @@ from tests.house.device_jobs import (
     JOBS_OF_TRANSFORMS,
     JOBS_OF_VISUALIZERS,
 )
-from tests.house.pretend_device import PretendDevice
+from tests.references.pretend_device import PretendDevice
 
 Job = Callable[[Callable[[Any], Any]], Any]
 

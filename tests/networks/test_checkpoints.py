@@ -86,7 +86,7 @@ def test_checks_the_description_within_a_training_state(tmp_path: Path) -> None:
 def test_wrong_weights_are_an_error(tmp_path: Path) -> None:
     """MONAI's own loader copies the keys that fit and is silent about the others."""
     save_checkpoint(tmp_path / "model.pt", {**STATE, "weight": torch.ones(1, 2)}, {"network": SPEC})
-    with pytest.raises(ValueError, match=r"one of name=line, .*weight \(1, 2\) instead of \(1, 1\)"):
+    with pytest.raises(ValueError, match=r"one of the whole network name=line, .*weight \(1, 2\) instead of \(1, 1\)"):
         load_checkpoint(line(), tmp_path / "model.pt", SPEC)
     save_checkpoint(tmp_path / "model.pt", {"weight": torch.ones(1, 1)}, {"network": SPEC})
     with pytest.raises(ValueError, match="they differ in bias"):

@@ -115,9 +115,9 @@ def test_uses_a_file_added_by_hand(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "cannot be read. Is it whole"),
-        (b"no weights", "cannot be read. Is it whole"),
-        (pickle.dumps(nn.ReLU(), protocol=2), "cannot be read. Is it whole"),
+        (b"", "cannot be read: it is empty"),
+        (b"no weights", "cannot be read: it is a text file"),
+        (pickle.dumps(nn.ReLU(), protocol=2), "cannot be read: it is a "),
         (None, "a file with a state dict"),
     ],
 )
@@ -152,7 +152,7 @@ def test_a_file_cannot_run_code(tmp_path):
 def test_rejects_a_truncated_file(tmp_path):
     path = saved(tmp_path, torchvision_resnet_state("resnet18"))
     path.write_bytes(path.read_bytes()[:100_000])
-    with pytest.raises(ValueError, match=r"weights\.pth cannot be read"):
+    with pytest.raises(ValueError, match=r"weights\.pth' cannot be read: it is incomplete"):
         read_weights(path)
 
 

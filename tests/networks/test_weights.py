@@ -14,7 +14,6 @@ from monai_pylon.networks.weights import (
     convert_pylon_checkpoint,
     convert_torchvision_densenet,
     convert_torchvision_resnet,
-    convert_weights,
     unwrapped,
 )
 from tests.networks.tiny import shake_
@@ -175,17 +174,6 @@ def test_keys_of_another_network_are_named(convert, state, message):
 def test_other_types_than_mappings_are_refused():
     with pytest.raises(TypeError, match="state_dict must be of type Mapping"):
         convert_torchvision_resnet([1, 2])
-
-
-def test_the_source_is_recognized_by_the_keys():
-    ours = PYLON(encoder="resnet18").state_dict()
-    assert convert_weights(ours).keys() == ours.keys()
-    assert convert_weights({f"module.{key}": value for key, value in ours.items()}).keys() == ours.keys()
-    dense = make_encoder("densenet121", 2, 1).state_dict()
-    assert convert_weights(dense).keys() == dense.keys()
-    assert "fc.weight" not in convert_weights(torchvision_resnet_state("resnet18"))
-    assert list(convert_weights({"conv_stem.weight": 0})) == ["_conv_stem.weight"]
-    assert list(convert_weights({"state_dict": {"net.segmentation_head.0.bias": 0}})) == ["head.bias"]
 
 
 def test_only_nested_mappings_are_unwrapped():

@@ -8,7 +8,7 @@ import torch
 from monai.data import MetaTensor
 
 from monai_pylon.utils.arrays import as_array, as_float64
-from tests.house.pretend_device import PretendDevice
+from tests.references.pretend_device import PretendDevice
 
 VALUES = {
     "array": np.array([1.0, 2.0]),

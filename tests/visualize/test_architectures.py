@@ -19,7 +19,7 @@ from torch.utils.checkpoint import checkpoint
 
 from monai_pylon.networks import nets
 from monai_pylon.visualize import HiResCAM
-from tests.house.pretend_device import PretendDevice
+from tests.references.pretend_device import PretendDevice
 from tests.networks.tiny import TinyEncoder, shake_
 
 M = monai_nets

@@ -1,4 +1,4 @@
-"""The bundles train, evaluate and explain on a device, which is simulated: see :mod:`tests.house.pretend_device`.
+"""The bundles train, evaluate and explain on a device, which is simulated: see :mod:`tests.references.pretend_device`.
 
 The device "mps" has all rules of "cuda" and refuses float64 too.
 """
@@ -16,7 +16,7 @@ from PIL import Image
 from monai_pylon.data import phantom_radiograph
 from monai_pylon.reports.nifti import save_map_nifti
 from monai_pylon.utils import read_rows
-from tests.house.pretend_device import PretendDevice
+from tests.references.pretend_device import PretendDevice
 from tests.workflows import test_chest_ct_classification_axialnet as ct
 from tests.workflows import test_chest_xray_classification_pylon as xray
 
