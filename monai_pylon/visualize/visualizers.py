@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-from monai.inferers import Inferer
 from torch import nn
 
 from monai_pylon.utils import check, check_choice, check_type
@@ -23,7 +22,7 @@ from monai_pylon.visualize.pass_conditions import evaluating
 from monai_pylon.visualize.recording import Place, bare_network, find_layer, record_precisely
 from monai_pylon.visualize.score_gradients import own_gradients
 
-__all__ = ["ActivationMapInferer", "HiResCAM", "LabelMaps", "LayerGradCAM", "explain_by_methods"]
+__all__ = ["HiResCAM", "LabelMaps", "LayerGradCAM", "explain_by_methods"]
 
 
 class LabelMaps(NamedTuple):
@@ -234,51 +233,6 @@ def explain_by_methods(
 
 
 METHODS: dict[str, type[_LayerMaps]] = {"hirescam": HiResCAM, "gradcam": LayerGradCAM}
-
-
-class ActivationMapInferer(Inferer):
-    """MONAI inferer that returns class activation maps, for evaluators and bundles.
-
-    Called with inputs (N, ...) and a network it returns maps (N, K, *grid).
-
-    Args:
-        target_layer: Name of the layer.
-        method: "hirescam" or "gradcam".
-        class_idx: Labels to explain, as in :class:`HiResCAM`.
-        call: Call of the layer to explain, from 0. None: the last.
-        feature_axis: Axis of the features, as in :class:`HiResCAM`.
-        to_grid: Grid of tokens, as in :class:`HiResCAM`.
-
-    Example:
-        >>> from monai.networks.nets import DenseNet121
-        >>> inferer = ActivationMapInferer("class_layers.relu", class_idx=1)
-        >>> network = DenseNet121(spatial_dims=2, in_channels=1, out_channels=3)
-        >>> inferer(torch.rand(2, 1, 64, 64), network).shape
-        torch.Size([2, 1, 2, 2])
-    """
-
-    def __init__(
-        self,
-        target_layer: str,
-        method: str = "hirescam",
-        class_idx: ClassIndex = "all",
-        call: int | None = None,
-        feature_axis: int | None = None,
-        to_grid: ToGrid = None,
-    ) -> None:
-        super().__init__()
-        remedy = "Pass the name of the layer: the network is given later, in the call."
-        check_type(target_layer, str, "target_layer", remedy)
-        check_choice(method, METHODS, "method")
-        checked_labels(class_idx)
-        check_arrangement(feature_axis, to_grid)
-        self.target_layer, self.method, self.class_idx, self.call = target_layer, method, class_idx, call
-        self.feature_axis, self.to_grid = feature_axis, to_grid
-
-    def __call__(self, inputs: torch.Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> torch.Tensor:  # type: ignore[override]
-        """Compute maps (N, K, *grid) of inputs (N, ...). Further arguments are passed to the network."""
-        visualizer = METHODS[self.method](network, self.target_layer, self.call, self.feature_axis, self.to_grid)
-        return visualizer(inputs, self.class_idx, *args, **kwargs)
 
 
 def _slices_per_sample(head: GeneralHead) -> int | None:

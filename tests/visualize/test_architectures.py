@@ -19,8 +19,8 @@ from torch.utils.checkpoint import checkpoint
 
 from monai_pylon.networks import nets
 from monai_pylon.visualize import HiResCAM
-from tests.references.pretend_device import PretendDevice
 from tests.networks.tiny import TinyEncoder, shake_
+from tests.references.pretend_device import PretendDevice
 
 M = monai_nets
 LABELS, SELECTED = 3, [2, 0]
