@@ -16,10 +16,10 @@ from monai_pylon.utils import check, check_choice, check_type
 from monai_pylon.utils.precision import at_least_float32
 from monai_pylon.visualize.class_activation import weighted_features
 from monai_pylon.visualize.heads import GeneralHead, head_of
-from monai_pylon.visualize.label_choice import ClassIndex, checked_labels, labels_per_sample, one_hot
+from monai_pylon.visualize.label_choice import ClassIndex, checked_labels, labels_per_sample, score_weights
 from monai_pylon.visualize.map_layout import Layout, ToGrid, check_arrangement
 from monai_pylon.visualize.pass_conditions import evaluating
-from monai_pylon.visualize.recording import Place, bare_network, find_layer, record_precisely
+from monai_pylon.visualize.recording import RecordedLayer, bare_network, find_layer, record_precisely
 from monai_pylon.visualize.score_gradients import own_gradients
 
 __all__ = ["HiResCAM", "LabelMaps", "LayerGradCAM", "explain_by_methods"]
@@ -60,7 +60,7 @@ class _LayerMaps:
             check_type(call, int, "call")
             check(call >= 0, "call", "0 or more, or None for the last call", call)
         check_arrangement(feature_axis, to_grid)
-        self.place = Place(self.layer, call, feature_axis, to_grid)
+        self.place = RecordedLayer(self.layer, call, feature_axis, to_grid)
         self.layouts: dict[tuple[Any, ...], Layout] = {}  # found in earlier calls, by the shape and strides of x
 
     def __call__(self, x: torch.Tensor, class_idx: ClassIndex = None, *args: Any, **kwargs: Any) -> torch.Tensor:
@@ -184,7 +184,7 @@ def _explained(
         labels, slices = labels_per_sample(wanted, logits.detach()), _slices_per_sample(head)
         maps: list[list[torch.Tensor]] = [[] for _ in methods]
         for chunk in labels.split(head.labels_at_once, dim=1):
-            gradients = own_gradients(head.gradients, one_hot(chunk, logits))
+            gradients = own_gradients(head.gradients, score_weights(chunk, logits))
             for method, parts in zip(methods, maps, strict=True):
                 parts.append(method._maps(head, gradients, slices))
     return [LabelMaps(torch.cat(parts, 1), labels, at_least_float32(logits.detach())) for parts in maps]
