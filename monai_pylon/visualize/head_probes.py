@@ -37,8 +37,6 @@ _MAXIMUM = {
 def run_pass(
     network: nn.Module, place: RecordedLayer, x: torch.Tensor, activations: torch.Tensor | None = None
 ) -> Pass:
-    network: nn.Module, place: RecordedLayer, x: torch.Tensor, activations: torch.Tensor | None = None
-) -> Pass:
     """Run one pass within :func:`evaluating`, with the layer's own activations or the given ones."""
     with traced(network) as steps:
         return Pass(record_precisely(network, place, (x,), {}, activations), steps)
