@@ -13,9 +13,9 @@ from monai.transforms import MapTransform, Transform
 
 from monai_pylon.taxonomy.organs import ORGAN_VALUES
 from monai_pylon.taxonomy.structures import SEGMENTATION_PROGRAMS, organ_of_structure, structure_names
-from monai_pylon.transforms.block_mean import block_factors, spread_blocks
 from monai_pylon.transforms.mask_quality import MaskQuality, judge_masks
-from monai_pylon.transforms.organ_split import mediastinum_between_lungs
+from monai_pylon.transforms.robust_masks.block_mean import block_factors, spread_blocks
+from monai_pylon.transforms.robust_masks.organ_split import mediastinum_between_lungs
 from monai_pylon.utils import check, check_affine, check_choice, check_type, ras_view, voxel_spacing
 
 __all__ = [

@@ -12,8 +12,8 @@ import math
 import numpy as np
 from scipy import ndimage
 
-from monai_pylon.transforms.airway import trace_airway
-from monai_pylon.transforms.body import component_centres, enclosed_air, label_slices
+from monai_pylon.transforms.robust_masks.airway import trace_airway
+from monai_pylon.transforms.robust_masks.body import component_centres, enclosed_air, label_slices
 
 __all__ = ["EDGE_HU", "aerated_lungs", "close_by", "dilate_by", "lung_air", "open_by", "segment_lungs"]
 
@@ -220,7 +220,7 @@ def segment_lungs(
 
     Args:
         ct: (X, Y, Z) in HU, axes turned to RAS.
-        hull: (X, Y, Z) bool, from :func:`monai_pylon.transforms.body.body_hull`.
+        hull: (X, Y, Z) bool, from :func:`monai_pylon.transforms.robust_masks.body.body_hull`.
         spacing: Voxel edges in mm. The steps are made for about 1.5 to 5 mm in-plane.
 
     Returns:

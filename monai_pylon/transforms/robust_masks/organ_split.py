@@ -11,8 +11,8 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
-from monai_pylon.transforms.body import component_centres, largest_component
-from monai_pylon.transforms.lung_masks import open_by
+from monai_pylon.transforms.robust_masks.body import component_centres, largest_component
+from monai_pylon.transforms.robust_masks.lung_masks import open_by
 
 __all__ = ["mediastinum_between_lungs", "split_lungs"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
-from monai_pylon.transforms.block_mean import spread_blocks
+from monai_pylon.transforms.robust_masks.block_mean import spread_blocks
 
 __all__ = ["body_hull", "component_centres", "enclosed_air", "label_slices", "largest_component"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from monai_pylon.transforms.block_mean import block_factors, block_mean, draw_edge
-from monai_pylon.transforms.body import body_hull
-from monai_pylon.transforms.hemithorax import complete_lungs
-from monai_pylon.transforms.lung_masks import EDGE_HU, segment_lungs
-from monai_pylon.transforms.organ_split import mediastinum_between_lungs, split_lungs
+from monai_pylon.transforms.robust_masks.block_mean import block_factors, block_mean, draw_edge
+from monai_pylon.transforms.robust_masks.body import body_hull
+from monai_pylon.transforms.robust_masks.hemithorax import complete_lungs
+from monai_pylon.transforms.robust_masks.lung_masks import EDGE_HU, segment_lungs
+from monai_pylon.transforms.robust_masks.organ_split import mediastinum_between_lungs, split_lungs
 
 __all__ = ["robust_organ_labels"]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from monai_pylon.transforms.body import (
+from monai_pylon.transforms.robust_masks.body import (
     body_hull,
     component_centres,
     enclosed_air,
