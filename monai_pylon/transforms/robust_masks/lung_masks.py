@@ -236,7 +236,7 @@ def segment_lungs(
         >>> int(lungs.sum()), airway is None
         (17280, True)
     """
-    air = enclosed_air(ct < EDGE_HU, hull, spacing)
+    air = enclosed_air(ct, ct < EDGE_HU, hull, spacing)
     dark = air & (ct < _CORE_HU)
     airway = trace_airway(ct, dark, hull, spacing)
     # The airway's wall is thinner than a voxel, so one voxel around the airway separates it from the lung next to it.
