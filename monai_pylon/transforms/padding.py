@@ -33,7 +33,7 @@ def _corner_regions(plane: np.ndarray, unmeasured: np.ndarray) -> np.ndarray:
     found = unmeasured.copy()
     corners = plane[:: max(1, plane.shape[0] - 1), :: max(1, plane.shape[1] - 1)]
     for value in np.unique(corners[np.isfinite(corners)]):
-        if _AIR_HU[0] <= value <= _AIR_HU[1]:
+        if not _LEAST_HU <= value <= _MOST_HU or _AIR_HU[0] <= value <= _AIR_HU[1]:
             continue
         numbered, count = ndimage.label(np.abs(plane - value) <= _SAME_HU)
         at_corner = np.zeros(count + 1, dtype=bool)
