@@ -66,12 +66,13 @@ class MaskQuality(NamedTuple):
     heuristic: bool
 
 
-def judge_volume(ct: np.ndarray, affine: np.ndarray) -> tuple[str, ...]:
+def judge_volume(ct: np.ndarray, affine: np.ndarray, padding: np.ndarray | None = None) -> tuple[str, ...]:
     """Find reasons why a volume cannot be segmented, before any segmentation.
 
     Args:
         ct: (X, Y, Z), axes turned to RAS.
         affine: (4, 4), voxel indices to RAS mm.
+        padding: (X, Y, Z) bool, voxels without a measured value. They do not count.
 
     Returns:
         Reason codes: "hu_range", "too_short". Empty if the volume can be segmented.
@@ -81,7 +82,9 @@ def judge_volume(ct: np.ndarray, affine: np.ndarray) -> tuple[str, ...]:
         ('hu_range',)
     """
     reasons = []
-    if not len(ct) or float(ct[::2, ::2, ::2].min()) > -500:
+    some = ct[::2, ::2, ::2]
+    least = some.min(initial=np.inf) if padding is None else some[~padding[::2, ::2, ::2]].min(initial=np.inf)
+    if least > -500:
         reasons.append("hu_range")
     if ct.shape[2] * voxel_spacing(affine)[2] < 80.0:
         reasons.append("too_short")

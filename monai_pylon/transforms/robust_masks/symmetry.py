@@ -14,6 +14,9 @@ __all__ = ["SymmetryPlane", "find_symmetry_plane", "mirror_mask"]
 #: HU above which a voxel is bone. Ribs, sternum and spine are nearly symmetric, organs are not.
 _BONE_HU = 200
 
+#: Bright regions more than twice this wide, in mm, are blood with contrast (or a vertebral body) and not ribs.
+_BLOOD_MM = 6.0
+
 #: Size in mm of the pixels on which the plane is searched, and the smoothing in pixels.
 _PIXEL_MM, _SMOOTH = 4.0, 1.5
 
@@ -81,6 +84,14 @@ def _best_shift(flat: np.ndarray, spectrum: np.ndarray, size: int, degrees: int)
     return float(along[best]), float(shifts[best]) / 2
 
 
+def _blood(bright: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """Return (X, Y, Z) bool: heart and great vessels with contrast, which lie more on one side, with their rims."""
+    sizes = [2 * max(1, round(_BLOOD_MM / edge)) + 1 for edge in spacing]
+    # A box, because its erosion is many times faster than a ball's. The rim is two voxels.
+    deep = ndimage.minimum_filter(bright.view(np.uint8), sizes, mode="constant")
+    return ndimage.maximum_filter(deep, [size + 4 for size in sizes], mode="constant").view(bool)
+
+
 def find_symmetry_plane(ct: np.ndarray, spacing: tuple[float, float, float]) -> SymmetryPlane | None:
     """Find the plane about which the bones of a chest agree best with their mirror image.
 
@@ -102,7 +113,8 @@ def find_symmetry_plane(ct: np.ndarray, spacing: tuple[float, float, float]) -> 
         (0.0, 22)
     """
     check(ct.ndim == 3, "ct", "a volume (X, Y, Z)", ct)
-    bone = np.count_nonzero(ct > _BONE_HU, axis=2).astype(np.float32)
+    bright = ct > _BONE_HU
+    bone = np.count_nonzero(bright & ~_blood(bright, spacing), axis=2).astype(np.float32)
     if not bone.any():
         return None
     step = np.array([_PIXEL_MM / spacing[0], _PIXEL_MM / spacing[1]])
