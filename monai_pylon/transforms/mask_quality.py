@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monai_pylon.utils import voxel_spacing
+from monai_pylon.transforms.field_of_view import field_reasons
+from monai_pylon.utils import ras_view, voxel_spacing
 from monai_pylon.utils.geometry import voxel_volume_ml
 
 __all__ = ["LUNG_MISSING", "NOTES", "ORGAN_NAMES", "REASONS", "MaskQuality", "judge_masks", "judge_volume"]
@@ -28,6 +29,12 @@ REASONS = {
     "no_trachea": "No trachea was found: the airway may be counted as lung.",
     "no_mediastinum": "The label map of another program has no mediastinum: set fill_mediastinum.",
     "sides_swapped": "The label map's right lung lies on the patient's left: it was written with another orientation.",
+    "right_lung_ends_abruptly": "The right lung ends between two slices: part of it may be missing.",
+    "left_lung_ends_abruptly": "The left lung ends between two slices: part of it may be missing.",
+    "lungs_cut_at_top": "The scan begins within the lungs: their upper part is not in the volume.",
+    "lungs_cut_at_bottom": "The scan ends within the lungs: their lower part is not in the volume.",
+    "right_lung_cut": "The field of view cuts the right lung at the side, front or back: part of it is not in the volume.",
+    "left_lung_cut": "The field of view cuts the left lung at the side, front or back: part of it is not in the volume.",
     "right_lung_completed": "Much of the right lung has no air (effusion, collapse): completed by the left one.",
     "left_lung_completed": "Much of the left lung has no air (effusion, collapse): completed by the right one.",
 }
@@ -42,8 +49,15 @@ LUNG_MISSING = (
     "lungs_small",
 )
 
-#: Codes that report a step and not a failure.
-NOTES = ("right_lung_completed", "left_lung_completed")
+#: Codes that report a step, or a scan of part of the lungs, and not a failure.
+NOTES = (
+    "lungs_cut_at_top",
+    "lungs_cut_at_bottom",
+    "right_lung_cut",
+    "left_lung_cut",
+    "right_lung_completed",
+    "left_lung_completed",
+)
 
 
 class MaskQuality(NamedTuple):
@@ -51,7 +65,8 @@ class MaskQuality(NamedTuple):
 
     Attributes:
         ok: True if there is no reason against the mask.
-        reasons: Reason codes (keys of ``REASONS``). If ok, only ``NOTES``: a lung without air was completed.
+        reasons: Reason codes (keys of ``REASONS``). If ok, only ``NOTES``: a lung without air was completed, or
+            the scan shows only part of the lungs.
         volumes_ml: Volume of each organ in mL by name: "right lung", "mediastinum", "left lung".
         heuristic: True if the masks are the boxes of the fallback and not a segmentation.
 
@@ -83,8 +98,8 @@ def judge_volume(ct: np.ndarray, affine: np.ndarray, padding: np.ndarray | None 
     """
     reasons = []
     some = ct[::2, ::2, ::2]
-    least = some.min(initial=np.inf) if padding is None else some[~padding[::2, ::2, ::2]].min(initial=np.inf)
-    if least > -500:
+    measured = some if padding is None else some[~padding[::2, ::2, ::2]]
+    if not measured.size or float(measured.min()) > -500:
         reasons.append("hu_range")
     if ct.shape[2] * voxel_spacing(affine)[2] < 80.0:
         reasons.append("too_short")
@@ -127,4 +142,6 @@ def judge_masks(
             found.append("lungs_small")
         if right + left > 12_000:
             found.append("lungs_large")
+        view = ras_view(labels, affine)
+        found += [code for code in field_reasons(view.array, voxel_spacing(view.affine)) if code not in found]
     return MaskQuality(set(found) <= set(NOTES), tuple(found), volumes, False)

@@ -2,7 +2,8 @@
 
 The authors' program drops air that touches the border of a slice, and with it lungs cut off by the field of view. Here
 air is outside air only if it reaches a point well outside the body's convex hull, which a lung at the border does not.
-A box that cuts a lung at its side and back removes the corner of the hull, too. There the HU decide.
+A box that cuts a lung at its side and back removes the corner of the hull, too, and at a round field of view a lung
+borders on padding. There the HU and the share within the hull decide.
 """
 
 from __future__ import annotations
@@ -116,7 +117,11 @@ def body_hull(ct: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray
 
 
 def enclosed_air(
-    ct: np.ndarray, air: np.ndarray, hull: np.ndarray, spacing: tuple[float, float, float]
+    ct: np.ndarray,
+    air: np.ndarray,
+    hull: np.ndarray,
+    spacing: tuple[float, float, float],
+    unscanned: np.ndarray | None = None,
 ) -> np.ndarray:
     """Find air that is not connected on its own slice with the air outside the body.
 
@@ -125,6 +130,7 @@ def enclosed_air(
         air: (X, Y, Z) bool.
         hull: (X, Y, Z) bool, from :func:`body_hull`.
         spacing: Voxel edges in mm.
+        unscanned: (X, Y) bool, columns of padding.
 
     Returns:
         (X, Y, Z) bool: lungs, also where the field of view cuts off their chest wall, airway, gas of stomach and
@@ -142,9 +148,14 @@ def enclosed_air(
     far = np.ones_like(hull)
     for z in np.flatnonzero(hull.any(axis=(0, 1))):
         far[:, :, z] = ndimage.distance_transform_edt(~hull[:, :, z], sampling=spacing[:2]) > _MARGIN_MM
+    border = np.zeros(air.shape[:2], dtype=bool)
+    if unscanned is not None and unscanned.any():
+        air = air & ~unscanned[:, :, None]
+        border = ndimage.binary_dilation(unscanned)
     numbered, count = label_slices(air)
     enclosed = np.ones(count + 1, dtype=bool)
     enclosed[numbered[far & air]] = False
+    enclosed[numbered[border]] = False
     within = np.bincount(numbered[hull], minlength=count + 1) >= _LUNG_SHARE * np.bincount(numbered.ravel())
     cut = np.flatnonzero(within & ~enclosed)
     cut = cut[cut > 0]
