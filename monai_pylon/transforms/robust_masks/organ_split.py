@@ -40,19 +40,16 @@ _SLIVER_MM = 4.0
 _LOOK_UP_MM = 30.0
 
 
-def _two_sides(
-    core: np.ndarray, spacing: tuple[float, float, float], midline: float
-) -> tuple[np.ndarray, np.ndarray] | None:
+def _two_sides(core: np.ndarray, spacing: tuple[float, float, float]) -> tuple[np.ndarray, np.ndarray] | None:
     """Erode the core until it separates into two sides.
 
     Args:
         core: (X, Y, Z) bool, cropped to its bounding box.
         spacing: Voxel edges in mm.
-        midline: x index of the patient's middle in the box.
 
     Returns:
         Seeds of the right and the left lung, (X, Y, Z) bool each. None if no erosion separates two large parts, or if
-        these lie one above the other or on the same side of the midline.
+        these lie one above the other.
     """
     total = np.count_nonzero(core)
     # There is no lung beyond the box. A border of one voxel lets the depth be measured from there, too.
@@ -67,8 +64,6 @@ def _two_sides(
             centres = component_centres(numbered, count)[[first, second]] * spacing
             if abs(centres[0][0] - centres[1][0]) < abs(centres[0][2] - centres[1][2]):
                 return None  # one above the other, so these are two parts of one lung
-            if (centres[0][0] > midline * spacing[0]) == (centres[1][0] > midline * spacing[0]):
-                return None  # the field of view shows one lung
             right, left = (first, second) if centres[0][0] > centres[1][0] else (second, first)
             return numbered == right, numbered == left
     return None
@@ -111,7 +106,7 @@ def split_lungs(
         (True, False)
     """
     boxes = ndimage.find_objects((lungs | core).view(np.uint8))
-    seeds = _two_sides(core[boxes[0]], spacing, midline - boxes[0][0].start) if boxes else None
+    seeds = _two_sides(core[boxes[0]], spacing) if boxes else None
     if seeds is None:
         right = _by_midline(lungs, midline)
     else:
