@@ -82,7 +82,7 @@ def judge_volume(ct: np.ndarray, affine: np.ndarray, padding: np.ndarray | None 
         ('hu_range',)
     """
     reasons = []
-    some = ct[::2, ::2, ::2]
+    some = ct[::2, ::2, ::2].astype(np.float32)
     least = some.min(initial=np.inf) if padding is None else some[~padding[::2, ::2, ::2]].min(initial=np.inf)
     if least > -500:
         reasons.append("hu_range")
