@@ -25,8 +25,8 @@ _FACE_CM2 = 5.0
 _STEP_MM = 2.5
 
 #: A lung ends abruptly if its section changes by more than this share of its largest section and more than this many
-#: cm2 for each mm, and if the CT goes on as lung. Whole lungs reach 0.36 in slices of 10 mm, and 11 cm2 for each mm, but
-#: end at tissue.
+#: cm2 for each mm, and if the CT goes on as lung. Whole lungs reach 0.36 in slices of 10 mm, and 11 cm2 for each mm,
+#: but end at tissue.
 _LOSS_SHARE, _LOSS_CM2_PER_MM = 0.2, 8.0
 
 #: It ends abruptly, too, if a section with more than this share of the largest section and more than this many cm2 for

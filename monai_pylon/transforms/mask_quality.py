@@ -10,7 +10,16 @@ from monai_pylon.transforms.field_of_view import field_reasons
 from monai_pylon.utils import ras_view, voxel_spacing
 from monai_pylon.utils.geometry import voxel_volume_ml
 
-__all__ = ["LUNG_MISSING", "NOTES", "ORGAN_NAMES", "REASONS", "MaskQuality", "judge_field", "judge_masks", "judge_volume"]
+__all__ = [
+    "LUNG_MISSING",
+    "NOTES",
+    "ORGAN_NAMES",
+    "REASONS",
+    "MaskQuality",
+    "judge_field",
+    "judge_masks",
+    "judge_volume",
+]
 
 #: The labels 1, 2, 3 of an organ mask, in order.
 ORGAN_NAMES = ("right lung", "mediastinum", "left lung")
@@ -34,8 +43,8 @@ REASONS = {
     "lungs_joined": "Right and left lung border on each other over more than 80 cm2: they may be parts of one lung.",
     "lungs_cut_at_top": "The scan begins within the lungs: their upper part is not in the volume.",
     "lungs_cut_at_bottom": "The scan ends within the lungs: their lower part is not in the volume.",
-    "right_lung_cut": "The field of view cuts the right lung at the side, front or back: part of it is not in the volume.",
-    "left_lung_cut": "The field of view cuts the left lung at the side, front or back: part of it is not in the volume.",
+    "right_lung_cut": "The field of view cuts the right lung at its side, front or back: it is not complete.",
+    "left_lung_cut": "The field of view cuts the left lung at its side, front or back: it is not complete.",
     "right_lung_completed": "Much of the right lung has no air (effusion, collapse): completed by the left one.",
     "left_lung_completed": "Much of the left lung has no air (effusion, collapse): completed by the right one.",
 }
@@ -98,9 +107,9 @@ def judge_volume(ct: np.ndarray, affine: np.ndarray, padding: np.ndarray | None 
         ('hu_range',)
     """
     reasons = []
-    some = ct[::2, ::2, ::2]
-    measured = some if padding is None else some[~padding[::2, ::2, ::2]]
-    if not measured.size or float(measured.min()) > -500:
+    some = ct[::2, ::2, ::2].astype(np.float32)
+    least = some.min(initial=np.inf) if padding is None else some[~padding[::2, ::2, ::2]].min(initial=np.inf)
+    if least > -500:
         reasons.append("hu_range")
     if ct.shape[2] * voxel_spacing(affine)[2] < 80.0:
         reasons.append("too_short")

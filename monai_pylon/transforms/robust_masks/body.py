@@ -23,8 +23,8 @@ _TISSUE_HU = -300
 #: about 10 mm over the chord that its hull draws.
 _MARGIN_MM = 15.0
 
-#: Least share within the hull, and least median HU, of air that reaches outside the hull and is a lung without its chest
-#: wall. Lungs cut by a box have 0.2 to 0.8 and -890 to -810 HU; outside air up to 0.16 and -890 HU, but never both.
+#: Least share within the hull, and least median HU, of air that reaches outside the hull and is a lung without its
+#: chest wall. Lungs cut by a box mostly have 0.2 to 0.8 and -890 to -810 HU; outside air has at most 0.16 or -970 HU.
 _LUNG_SHARE, _LUNG_HU = 0.2, -970.0
 
 #: Pixel size in mm on which hulls are drawn. Thanks to the margin their edges need not be exact.
