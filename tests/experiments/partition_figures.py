@@ -52,6 +52,9 @@ PHANTOMS: dict[str, dict[str, Any]] = {
     "interstitial disease, turned": {"ild": "both", "rotation": 25},
 }
 
+#: Grid of the phantoms of CONDITIONS, unless a row names another.
+CONDITIONS_GRID: dict[str, Any] = {"shape": (120, 108, 108), "spacing": (3.0, 3.0, 3.0)}
+
 #: Options of each phantom of a scan as hospitals make them, by its row in the table.
 CONDITIONS: dict[str, dict[str, Any]] = {
     "plain": {},
@@ -71,7 +74,7 @@ CONDITIONS: dict[str, dict[str, Any]] = {
     "middle 100 mm": {"field": "middle"},
     "base": {"field": "lower"},
     "circle around the lungs": {"padding": -2000.0},
-    "circle that cuts both lungs": {"padding": -2000.0, "shape": (125, 125, 160)},
+    "circle that cuts both lungs": {"padding": -2000.0, "shape": (84, 84, 108)},
 }
 
 
@@ -173,7 +176,7 @@ def print_conditions() -> None:
     print("| phantom |", " | ".join((*lows.values(), *highs.values(), "quality")), "|")
     print("|---" * (len(lows) + len(highs) + 2) + "|")
     for name, switches in CONDITIONS.items():
-        rows: list[dict[str, Any]] = [measure(case) for case in phantom_cases({name: switches})]
+        rows: list[dict[str, Any]] = [measure(case) for case in phantom_cases({name: CONDITIONS_GRID | switches})]
         for row in rows:
             row["worse"] = min(row["right"], row["left"])
         cells = []

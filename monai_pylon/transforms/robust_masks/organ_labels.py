@@ -48,9 +48,7 @@ def _organs_of_blocks(
     return organs, tube, reasons if airway is not None else (*reasons, "no_trachea")
 
 
-def _same_cut(
-    right: np.ndarray, left: np.ndarray, unscanned: np.ndarray, spacing: tuple[float, float, float]
-) -> bool:
+def _same_cut(right: np.ndarray, left: np.ndarray, unscanned: np.ndarray, spacing: tuple[float, float, float]) -> bool:
     """Tell whether the field of view cuts both lungs alike, so that one can be completed by the mirror image."""
     areas = []
     for lung in (right, left):
