@@ -14,10 +14,10 @@ from monai.utils import TransformBackends
 
 from monai_pylon.taxonomy.organs import ORGAN_VALUES
 from monai_pylon.taxonomy.structures import SEGMENTATION_PROGRAMS, organ_of_structure, structure_names
-from monai_pylon.transforms.block_mean import block_factors, spread_blocks
 from monai_pylon.transforms.mask_quality import MaskQuality, judge_masks
-from monai_pylon.transforms.organ_split import mediastinum_between_lungs
 from monai_pylon.transforms.partition import quality_item
+from monai_pylon.transforms.robust_masks.block_mean import block_factors, spread_blocks
+from monai_pylon.transforms.robust_masks.organ_split import mediastinum_between_lungs
 from monai_pylon.utils import check, check_affine, check_choice, check_type, ras_view, voxel_spacing
 from monai_pylon.utils.arrays import as_array
 

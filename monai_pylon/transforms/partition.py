@@ -13,7 +13,8 @@ from monai.transforms import MapTransform, Transform
 from monai.utils import TransformBackends
 
 from monai_pylon.transforms.heuristic_masks import HEURISTICS, heuristic_organ_labels
-from monai_pylon.transforms.mask_quality import LUNG_MISSING, MaskQuality, judge_masks, judge_volume
+from monai_pylon.transforms.mask_quality import LUNG_MISSING, MaskQuality, judge_field, judge_masks, judge_volume
+from monai_pylon.transforms.padding import AIR_HU, find_padding
 from monai_pylon.transforms.paper_masks import paper_organ_labels, paper_quality_reasons
 from monai_pylon.transforms.robust_masks import robust_organ_labels
 from monai_pylon.utils import check, check_affine, check_choice, check_type, ras_view, voxel_spacing
@@ -74,7 +75,8 @@ def partition_organs(
     """Segment right lung, mediastinum and left lung of a chest CT by morphology (PARTITION, section 12.2).
 
     Args:
-        ct: (X, Y, Z) in HU, any orientation and spacing.
+        ct: (X, Y, Z) in HU, any orientation and spacing. Padding (outside a round field of view, NaN at the border of
+            a slice, slices of one value) counts as air.
         affine: (4, 4), voxel indices to RAS mm; determines left and right.
         method: "robust" works in mm and mL; "paper" follows the authors' steps exactly.
         min_lung_ml: Least volume of both lungs together in mL ("paper": of every component).
@@ -87,7 +89,7 @@ def partition_organs(
 
     Raises:
         TypeError: If ct or affine is not an array.
-        ValueError: If ct is not (X, Y, Z), is empty or not finite; if the affine is sheared or singular; or if a
+        ValueError: If ct is not (X, Y, Z), is empty or has NaN inside the body; if the affine is sheared or singular; or if a
             setting is unknown.
 
     Example:
@@ -99,11 +101,13 @@ def partition_organs(
     volume, matrix = as_array(ct), check_affine(affine)
     check(volume.ndim == 3, "ct", "a volume (X, Y, Z)", ct, "Take one channel of a channel-first image.")
     check(volume.size > 0, "ct", "not empty", ct)
-    finite = volume.dtype.kind in "biu" or bool(np.isfinite(volume).all())  # integers are always finite
-    check(finite, "ct", "finite", ct, "Replace NaN by -1024 (air) where nothing was scanned.")
     _check_settings(method, min_lung_ml, fallback)
     view = ras_view(volume, matrix)
-    reasons = judge_volume(view.array, view.affine)
+    padding = find_padding(view.array)
+    reasons = judge_volume(view.array, view.affine, padding)
+    if padding is not None:
+        view = view._replace(array=np.where(padding, np.float32(AIR_HU), view.array))
+        volume = view.restore(view.array)
     if reasons:
         labels, fallback = np.zeros(volume.shape, dtype=np.uint8), None
     elif method == "paper":
@@ -112,6 +116,7 @@ def partition_organs(
     else:
         turned, reasons = robust_organ_labels(view.array, voxel_spacing(view.affine))
         labels = np.ascontiguousarray(view.restore(turned))
+    reasons = judge_field(labels, volume, matrix, reasons)
     found = OrganPartition(labels, judge_masks(labels, matrix, min_lung_ml, reasons))
     return found if fallback is None else _with_fallback(found, matrix, fallback)
 

@@ -14,7 +14,10 @@ The CT, (X, Y, Z) in HU:
 
 - `ct_findings`: the findings: their random position and size, and how each changes a lung.
 - `ct_scene`: everything random about one CT except the noise: patient, findings, trees, textures.
+- `ct_fields`: the part of the chest that is scanned, and the circle that is reconstructed.
 - `ct_canvas`: the volume that is painted on, with soft edges, and the list of structures.
+- `ct_contrast`: contrast medium in the blood, and the streaks around it.
+- `ct_gas`: gas in oesophagus, stomach and bowel, and under the skin.
 - `ct_painters`: the painters of table, body, organs, bones, lungs and lesions, in painting order.
 - `chest_ct`: `phantom_chest_ct`, which renders a scene in slabs and adds noise, labels and report.
 

@@ -9,6 +9,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from monai_pylon.data.phantoms.ct_canvas import Canvas
+from monai_pylon.data.phantoms.ct_contrast import CONTRAST_PHASES, add_streaks
+from monai_pylon.data.phantoms.ct_fields import FIELDS, crop_axes, outside_circle
+from monai_pylon.data.phantoms.ct_gas import GAS_PLACES
 from monai_pylon.data.phantoms.ct_painters import render
 from monai_pylon.data.phantoms.ct_scene import Scene, make_scene
 from monai_pylon.data.phantoms.report_text import ct_labels, ct_report
@@ -81,6 +84,11 @@ def phantom_chest_ct(
     rotation: float = 0.0,
     arms: str = "up",
     cropped: bool = False,
+    mass_place: str = "lung",
+    contrast: str | None = None,
+    gas: str | Sequence[str] = (),
+    field: str = "whole",
+    padding: float | None = None,
     hu_offset: float = 0.0,
     noise: float = 20.0,
 ) -> ChestCTPhantom:
@@ -103,6 +111,16 @@ def phantom_chest_ct(
         rotation: Rotation of the patient about the long axis towards the left side, degrees.
         arms: "up" beside the head, or "down" along the body.
         cropped: If True, the field of view ends 6 mm inside the lateral border of the lungs, and X is smaller.
+        mass_place: "lung" for a mass anywhere in the lung, or "hilum" for a larger one against the mediastinum.
+        contrast: Phase of the contrast medium: "arterial", "venous", "streaks" (arterial, with undiluted contrast
+            medium in a vein over the right apex and streaks around it), or None.
+        gas: Places full of gas: any of "oesophagus", "stomach" (distended, against the left diaphragm), "bowel", and
+            "subcutaneous" (subcutaneous emphysema). The map of structures names them, for example "oesophagus gas".
+        field: Part of the grid that is scanned: "whole", "right_side_and_back" or "left_side_and_back" (a box that
+            cuts one lung 45 mm deep), "upper" (to the carina), "middle" (100 mm), or "lower" (from 30 mm above the
+            diaphragm).
+        padding: HU outside the largest circle within a slice, where neither organs nor structures are marked; None
+            for a slice that is reconstructed to its corners.
         hu_offset: Added to every voxel (1024 for raw scanner values).
         noise: Standard deviation of the noise, HU.
 
@@ -127,12 +145,19 @@ def phantom_chest_ct(
     check(len(off_centre) == 3, "off_centre", "three lengths in mm", tuple(off_centre))
     check(noise >= 0.0, "noise", "0 or more", noise)
     check_choice(arms, ("up", "down"), "arms")
+    check_choice(mass_place, ("lung", "hilum"), "mass_place")
+    check_choice(field, FIELDS, "field")
+    if contrast is not None:
+        check_choice(contrast, CONTRAST_PHASES, "contrast")
+    places = (gas,) if isinstance(gas, str) else tuple(gas)
+    for place in places:
+        check_choice(place, GAS_PLACES, "gas")
     switches = {"mass": mass, "effusion": effusion, "collapse": collapse, "consolidation": consolidation}
     switches |= {"ild": ild, "pneumothorax": pneumothorax}
     chooser = np.random.default_rng([seed, 100])
     sides = {name: _sides(chooser, value, name) for name, value in switches.items()}
     sides["nodule"] = tuple(chooser.choice((1, -1), nodules).tolist())
-    scene = make_scene(seed, sides, severity, arms)
+    scene = make_scene(seed, sides, severity, arms, mass_place)._replace(contrast=contrast or "none", gas=places)
 
     axes = [
         -sign * (np.arange(n) - (n - 1) / 2) * step for n, step, sign in zip(shape, spacing, (1, 1, -1), strict=True)
@@ -140,10 +165,18 @@ def phantom_chest_ct(
     if cropped:
         reach = scene.anatomy.chest[0] - 6.0
         axes[0] = axes[0][np.abs(axes[0] - off_centre[0]) < reach]
+    axes = crop_axes(axes, field, scene.anatomy, off_centre)
     affine = np.diag([-spacing[0], -spacing[1], spacing[2], 1.0])
     affine[:3, 3] = [axis[0] for axis in axes]
     image, organs, structures, lesions = _render_slabs(axes, scene, np.deg2rad(rotation), off_centre, spacing)
+    if contrast == "streaks":
+        add_streaks(image, structures, tuple(spacing), np.random.default_rng([seed, 102]))
     _add_noise(image, np.random.default_rng([seed, 101]), noise)
+    if padding is not None:
+        outside = outside_circle(image.shape[:2], spacing[:2])
+        image[outside] = padding
+        for truth in (organs, structures, *lesions.values()):
+            truth[outside] = 0
     image += hu_offset
     labels, locations = ct_labels(scene.findings)
     return ChestCTPhantom(image, affine, organs, structures, lesions, labels, locations, ct_report(scene.findings))

@@ -18,6 +18,7 @@ PHANTOM_STRUCTURES: dict[str, int] = {
             "air", "table", "fat", "muscle", "bone", "spinal canal", "mediastinal fat", "heart", "aorta",
             "great vessels", "oesophagus", "airway wall", "airway", "lung", "lung vessel", "bronchus", "lesion",
             "pleural air", "pleural fluid", "abdomen", "stomach", "stomach gas", "bowel gas",
+            "oesophagus gas", "subcutaneous gas",
         )
     )
 }  # fmt: skip

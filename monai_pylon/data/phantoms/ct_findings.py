@@ -113,7 +113,11 @@ def _place(rng: np.random.Generator, anatomy: Anatomy, side: int, low: float, hi
 
 
 def draw_findings(
-    rng: np.random.Generator, anatomy: Anatomy, wanted: dict[str, tuple[int, ...]], severity: float
+    rng: np.random.Generator,
+    anatomy: Anatomy,
+    wanted: dict[str, tuple[int, ...]],
+    severity: float,
+    mass_place: str = "lung",
 ) -> list[PhantomFinding]:
     """Place the findings that were requested for a phantom.
 
@@ -122,6 +126,7 @@ def draw_findings(
         anatomy: The patient.
         wanted: Sides (+1 right, -1 left) by name of the finding; one finding for each side.
         severity: 0 to 1.
+        mass_place: "lung" for a mass anywhere, "hilum" for a larger one against the mediastinum.
 
     Returns:
         The findings, in the order of ``CT_FINDINGS``.
@@ -148,6 +153,10 @@ def draw_findings(
                 # a consolidation reaches the pleura
                 low, high = (8.0, radius) if name == "mass" else (2.0, 0.5 * radius)
                 centre = _place(rng, anatomy, side, low, high)
+                if name == "mass" and mass_place == "hilum":
+                    radius = 30.0 + 30.0 * severity
+                    hilum = anatomy.mediastinum.hila[0 if side > 0 else 1]
+                    centre = hilum + np.array([0.5 * radius * side, 0.0, 0.0])
                 lobes = 4 if name == "mass" else 6
                 offsets = rng.normal(0.0, 0.33 * radius, (lobes, 3))
                 sizes = radius * rng.uniform(0.5, 0.8, (lobes, 3))

@@ -8,7 +8,9 @@ import numpy as np
 
 from monai_pylon.data.phantoms.anatomy import Anatomy
 from monai_pylon.data.phantoms.ct_canvas import PHANTOM_STRUCTURES, Canvas
+from monai_pylon.data.phantoms.ct_contrast import HEART_WALL_MM, blood_hu, injected_vein
 from monai_pylon.data.phantoms.ct_findings import LungFields, alter_lung
+from monai_pylon.data.phantoms.ct_gas import paint_hollow_organs, paint_oesophagus_gas, paint_subcutaneous_gas
 from monai_pylon.data.phantoms.ct_scene import Scene
 from monai_pylon.data.phantoms.shapes import Box, Ellipsoid, Grid, superellipse_depth
 from monai_pylon.taxonomy.organs import ORGAN_VALUES
@@ -101,6 +103,16 @@ def _paint_spine(canvas: Canvas, f: _Fields, scene: Scene) -> None:
     )
 
 
+def _paint_heart(canvas: Canvas, heart: tuple[Ellipsoid, ...], contrast: str) -> None:
+    for lobe in heart:
+        canvas.paint_in(lobe.box(), lobe.depth, blood_hu(contrast, "heart wall"), "heart")
+    if contrast == "none":
+        return
+    for lobe in heart:
+        blood = lobe._replace(radii=np.subtract(lobe.radii, HEART_WALL_MM))
+        canvas.paint_in(blood.box(), blood.depth, blood_hu(contrast, "heart"), "heart")
+
+
 def _paint_mediastinum(canvas: Canvas, f: _Fields, scene: Scene) -> None:
     organs = scene.anatomy.mediastinum
     inside = np.minimum(f.wall, f.floor)
@@ -108,13 +120,18 @@ def _paint_mediastinum(canvas: Canvas, f: _Fields, scene: Scene) -> None:
     inside = np.minimum(np.minimum(inside, -spine), f.y + 70.0)
     canvas.paint(inside, -90.0, "mediastinal fat")
     canvas.organs[inside > 0] = ORGAN_VALUES["mediastinum"]
-    for lobe in organs.heart:
-        canvas.paint_in(lobe.box(), lobe.depth, 42.0, "heart")
+    _paint_heart(canvas, organs.heart, scene.contrast)
     for name, tube in organs.vessels.items():
-        canvas.paint_tubes(tube.segments(), 45.0, "aorta" if name == "aorta" else "great vessels")
+        hu = blood_hu(scene.contrast, name)
+        canvas.paint_tubes(tube.segments(), hu, "aorta" if name == "aorta" else "great vessels")
+    if scene.contrast == "streaks":
+        vein = injected_vein(organs.vessels["vena cava"])
+        canvas.paint_tubes(vein.segments(), blood_hu(scene.contrast, "injected vein"), "great vessels")
     canvas.paint_tubes(organs.oesophagus.segments(), 38.0, "oesophagus")
     if scene.chances[5] > 0.5:
         canvas.paint_tubes(organs.oesophagus.segments()[:1], -700.0, "oesophagus", grow=-4.0)
+    if "oesophagus" in scene.gas:
+        paint_oesophagus_gas(canvas, scene)
 
 
 def _paint_abdomen(canvas: Canvas, f: _Fields, scene: Scene) -> None:
@@ -151,6 +168,7 @@ def _paint_abdomen(canvas: Canvas, f: _Fields, scene: Scene) -> None:
             height = left - 46.0 - 14.0 * number + 14.0 * chances[8]
             organ((-104.0 + 5.0 * number, 34.0 - 12.0 * np.sin(turn), height), (size,) * 3, hu, name, 3.5 + wall)
             organ((88.0 - 14.0 * number, 58.0, right - 112.0 - 6.0 * np.cos(turn)), (size,) * 3, hu, name, 3.5 + wall)
+    paint_hollow_organs(canvas, scene, hollow)
 
 
 def _paint_lung(canvas: Canvas, f: _Fields, scene: Scene, side: int, inside: np.ndarray) -> dict[str, np.ndarray]:
@@ -219,6 +237,8 @@ def render(canvas: Canvas, scene: Scene) -> dict[str, np.ndarray]:
     fields = _Fields(x, y, z, canvas.grid.up, skin, wall, floor)
     _paint_table(canvas, scene)
     _paint_body(canvas, fields, scene)
+    if "subcutaneous" in scene.gas:
+        paint_subcutaneous_gas(canvas, scene, skin, wall)
     _paint_mediastinum(canvas, fields, scene)
     _paint_abdomen(canvas, fields, scene)
     _paint_bones(canvas, fields, scene)
@@ -226,7 +246,7 @@ def render(canvas: Canvas, scene: Scene) -> dict[str, np.ndarray]:
     lesions = _paint_lung(canvas, fields, scene, 1, lung)
     for name, mask in _paint_lung(canvas, fields, scene, -1, lung).items():
         lesions[name] |= mask
-    canvas.paint_tubes(scene.vessels, 40.0, "lung vessel", inside=lung - 1.0)
+    canvas.paint_tubes(scene.vessels, blood_hu(scene.contrast, "lung"), "lung vessel", inside=lung - 1.0)
     _paint_balls(canvas, scene, lung, lesions)
     # bronchi pass through the mediastinum, but not through pleural fluid or air
     names = PHANTOM_STRUCTURES["pleural fluid"], PHANTOM_STRUCTURES["pleural air"]

@@ -23,6 +23,8 @@ class Scene(NamedTuple):
         bronchi: (B, 8), branches of both bronchial trees beyond the main bronchi.
         textures: "soft" (lung), "patchy" (consolidation) and, with ILD, "fine".
         chances: (16,) uniform numbers for everything else that varies (table, stomach, bowel).
+        contrast: Phase of the contrast medium: "none", "arterial", "venous" or "streaks".
+        gas: Places full of gas: "oesophagus", "stomach", "bowel", "subcutaneous".
 
     Example:
         >>> make_scene(0, {}, severity=0.5, arms="up").findings
@@ -35,9 +37,13 @@ class Scene(NamedTuple):
     bronchi: np.ndarray
     textures: dict[str, Texture]
     chances: np.ndarray
+    contrast: str = "none"
+    gas: tuple[str, ...] = ()
 
 
-def make_scene(seed: int, sides: dict[str, tuple[int, ...]], severity: float, arms: str) -> Scene:
+def make_scene(
+    seed: int, sides: dict[str, tuple[int, ...]], severity: float, arms: str, mass_place: str = "lung"
+) -> Scene:
     """Draw a patient.
 
     Each part has a random stream of its own, so that a finding does not change the rest of the chest.
@@ -47,6 +53,7 @@ def make_scene(seed: int, sides: dict[str, tuple[int, ...]], severity: float, ar
         sides: Sides (+1 right, -1 left) by name of the finding; one finding for each side.
         severity: 0 to 1.
         arms: "up" or "down".
+        mass_place: "lung" or "hilum".
 
     Returns:
         The scene.
@@ -61,7 +68,7 @@ def make_scene(seed: int, sides: dict[str, tuple[int, ...]], severity: float, ar
     pull = 16.0 * severity * (collapsed[0] if len(collapsed) == 1 else 0)
     right, left = (24.0 * severity * (side in collapsed) for side in (1, -1))
     anatomy = make_anatomy(patient, arms=arms, shift=pull, dome_rise=(right, left))
-    findings = draw_findings(positions, anatomy, sides, severity)
+    findings = draw_findings(positions, anatomy, sides, severity, mass_place)
     vessels, bronchi = [], []
     for side in (1, -1):
         vessels += [grow_lung_tree(growth, anatomy, side, kind) for kind in ("arteries", "veins")]

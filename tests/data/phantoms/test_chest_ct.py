@@ -7,6 +7,7 @@ from scipy import ndimage
 
 import monai_pylon.data.phantoms.chest_ct as phantom_ct_module
 from monai_pylon.data import PHANTOM_STRUCTURES, phantom_chest_ct
+from monai_pylon.data.phantoms.anatomy import make_anatomy
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.taxonomy.organs import ORGAN_VALUES
 
@@ -32,6 +33,10 @@ def ras(phantom):
     index = np.indices(phantom.image.shape).reshape(3, -1)
     position = phantom.affine[:3, :3] @ index + phantom.affine[:3, 3:]
     return position.reshape(3, *phantom.image.shape)
+
+
+def make_anatomy_of(seed):
+    return make_anatomy(np.random.default_rng([seed, 0]))
 
 
 def centre(phantom, organ):
@@ -98,7 +103,7 @@ def test_structures_have_distinct_values(plain):
     assert set(np.unique(plain.structures)) <= set(PHANTOM_STRUCTURES.values())
     seen = set(np.unique(plain.structures))
     missing = {name for name, value in PHANTOM_STRUCTURES.items() if value not in seen}
-    assert missing == {"lesion", "pleural air", "pleural fluid"}
+    assert missing == {"lesion", "pleural air", "pleural fluid", "oesophagus gas", "subcutaneous gas"}
 
 
 def test_left_lung_is_smaller_and_on_the_left(plain):
@@ -330,6 +335,133 @@ def test_cropped_view_cuts_both_lungs(plain):
     np.testing.assert_array_equal(cropped.organs, plain.organs[part])
 
 
+@pytest.mark.parametrize("side", ["right", "left"])
+def test_a_box_cuts_one_lung_at_side_and_back(plain, side):
+    part = make(field=f"{side}_side_and_back")
+    lung, other = (RIGHT, LEFT) if side == "right" else (LEFT, RIGHT)
+    # axis 0 runs to the left, axis 1 to the back
+    assert (part.organs[0 if side == "right" else -1] == lung).sum() > 100
+    assert not (part.organs[0 if side == "left" else -1] == other).any()
+    assert (part.organs[:, -1] == lung).any()
+    whole = [np.count_nonzero(plain.organs == organ) for organ in (lung, other)]
+    seen = [np.count_nonzero(part.organs == organ) for organ in (lung, other)]
+    assert seen[0] < 0.6 * whole[0]
+    assert 0.6 * whole[1] < seen[1] < whole[1]
+    start = np.round((plain.affine - part.affine)[:2, 3] / 6.0).astype(int)
+    window = tuple(slice(first, first + n) for first, n in zip(start, part.image.shape, strict=False))
+    np.testing.assert_array_equal(part.image, plain.image[window])
+
+
+@pytest.mark.parametrize(("field", "cut"), [("upper", "bottom"), ("middle", "both"), ("lower", "top")])
+def test_fields_along_the_body_cut_the_lungs(plain, field, cut):
+    part = make(field=field)
+    lungs = np.isin(part.organs, (RIGHT, LEFT)).sum(axis=(0, 1)) * 36.0
+    assert (lungs[0] > 5000) == (cut != "top")
+    assert (lungs[-1] > 5000) == (cut != "bottom")
+    first = round((part.affine - plain.affine)[2, 3] / 6.0)
+    levels = slice(first, first + part.image.shape[2])
+    np.testing.assert_array_equal(part.image, plain.image[..., levels])
+    np.testing.assert_array_equal(part.organs, plain.organs[..., levels])
+    if field == "upper":
+        assert part.affine[2, 3] == pytest.approx(make_anatomy_of(1).mediastinum.airways[0].points[-1][2], abs=6.0)
+
+
+def test_fields_follow_the_patient():
+    moved = make(field="middle", off_centre=(0.0, 0.0, 30.0))
+    assert moved.affine[2, 3] == pytest.approx(-20.0, abs=6.0)
+
+
+def test_padding_lies_outside_the_circle_and_hides_the_truth(plain):
+    padded = make(padding=-2000.0, effusion="both")
+    radius = np.hypot(*ras(plain)[:2])
+    outside = radius > 52 * 6.0 / 2
+    assert (padded.image[outside] == -2000.0).all()
+    assert padded.image[~outside].min() >= -1024.0
+    assert not padded.organs[outside].any()
+    assert not padded.structures[outside].any()
+    np.testing.assert_array_equal(padded.organs[~outside], plain.organs[~outside])
+
+
+@pytest.mark.parametrize("contrast", ["arterial", "venous", "streaks"])
+def test_contrast_changes_only_the_hu_of_blood(plain, contrast):
+    enhanced = make(contrast=contrast)
+    np.testing.assert_array_equal(enhanced.organs, plain.organs)
+    if contrast != "streaks":
+        np.testing.assert_array_equal(enhanced.structures, plain.structures)
+        changed = np.abs(enhanced.image - plain.image) > 0.5
+        blood = is_a(plain, "heart", "aorta", "great vessels", "lung vessel")
+        # vessels thinner than a voxel, or half hidden by the diaphragm, are not marked as such
+        lungs = np.isin(plain.organs, (RIGHT, LEFT))
+        away = ~ndimage.binary_dilation(blood | lungs, np.ones((3, 3, 3)))
+        assert changed[away].mean() < 0.001
+    inner = ndimage.binary_erosion(is_a(plain, "aorta"))
+    low, high = (150, 190) if contrast == "venous" else (300, 400)
+    assert low < np.median(enhanced.image[inner]) < high
+    heart = enhanced.image[ndimage.binary_erosion(is_a(plain, "heart"), iterations=3)]
+    assert (140 if contrast == "venous" else 280) < np.median(heart) < high
+
+
+def test_streaks_cross_the_apex_and_not_the_base(plain):
+    enhanced = make(contrast="streaks")
+    change = np.abs(enhanced.image - make(contrast="arterial").image)
+    lungs, z = np.isin(plain.organs, (RIGHT, LEFT)), ras(plain)[2]
+    assert change[lungs & (z > 70)].mean() > 30
+    assert not change[lungs & (z < -30)].any()
+    # at this resolution the vein of 14 mm is about two voxels wide
+    assert enhanced.image[is_a(enhanced, "great vessels")].max() > 1200
+
+
+@pytest.mark.parametrize(
+    ("place", "structure", "low", "high"),
+    [
+        ("oesophagus", "oesophagus gas", 15, 90),
+        ("stomach", "stomach gas", 300, 700),
+        ("bowel", "bowel gas", 150, 500),
+        ("subcutaneous", "subcutaneous gas", 700, 3000),
+    ],
+)
+def test_gas_is_dark_and_no_lung(place, structure, low, high):
+    filled = make(gas=place)
+    gas = is_a(filled, structure)
+    assert low < gas.sum() * 0.216 < high
+    assert np.median(filled.image[gas]) < (-550 if place == "subcutaneous" else -900)
+    assert not np.isin(filled.organs[gas], (RIGHT, LEFT)).any()
+
+
+def test_gas_does_not_change_the_organs(plain):
+    filled = make(gas=("oesophagus", "stomach", "bowel", "subcutaneous"))
+    np.testing.assert_array_equal(filled.organs, plain.organs)
+    lungs = np.isin(plain.organs, (RIGHT, LEFT))
+    deep = ndimage.binary_erosion(lungs, iterations=2)
+    np.testing.assert_array_equal(filled.image[deep], plain.image[deep])
+
+
+def test_stomach_gas_shares_voxels_with_the_left_lung():
+    fine = {"shape": (100, 100, 60), "spacing": (2.0, 2.0, 2.0), "off_centre": (70.0, 0.0, 70.0)}
+    phantom = make(0, gas="stomach", **fine)
+    gas, lung = is_a(phantom, "stomach gas"), (phantom.organs == LEFT)
+    contact = gas & ndimage.binary_dilation(lung) & (phantom.image < -500)
+    assert 3 <= contact.sum() <= 60
+
+
+def test_subcutaneous_gas_lies_outside_the_ribs():
+    phantom = make(gas="subcutaneous")
+    gas = is_a(phantom, "subcutaneous gas")
+    lungs = np.isin(phantom.organs, (RIGHT, LEFT))
+    assert ndimage.distance_transform_edt(~lungs, sampling=6.0)[gas].min() > 8.0
+    assert ndimage.distance_transform_edt(~is_a(phantom, "air"), sampling=6.0)[gas].min() >= 6.0
+
+
+def test_a_mass_at_the_hilum_touches_the_mediastinum(plain):
+    phantom = make(mass="right", mass_place="hilum", severity=0.5)
+    mass = phantom.lesions["mass"]
+    assert mass.sum() * 0.216 > 100
+    assert (phantom.organs[mass] == RIGHT).all()
+    between = plain.organs == ORGAN_VALUES["mediastinum"]
+    assert (ndimage.binary_dilation(mass) & between).sum() > 50
+    assert phantom.report.startswith("There is a mass in the right")
+
+
 def test_arms_change_only_the_sides(plain):
     down = make(arms="down")
     np.testing.assert_array_equal(down.organs, plain.organs)
@@ -368,6 +500,12 @@ def test_slabs_join_without_a_seam(plain, monkeypatch):
         ({"noise": -1}, ValueError, "noise must be 0 or more"),
         ({"arms": "dwon"}, ValueError, "Did you mean 'down'"),
         ({"effusion": "rigth"}, ValueError, "effusion must be one of.*Did you mean 'right'"),
+        ({"contrast": "portal"}, ValueError, "contrast must be one of"),
+        ({"gas": "stomac"}, ValueError, "gas must be one of.*Did you mean 'stomach'"),
+        ({"gas": ("bowel", "colon")}, ValueError, "gas must be one of"),
+        ({"field": "apex"}, ValueError, "field must be one of"),
+        ({"mass_place": "hila"}, ValueError, "Did you mean 'hilum'"),
+        ({"field": "upper", "off_centre": (0, 0, 900)}, ValueError, "shape must be a grid with voxels in the field"),
         ({"mass": 1}, TypeError, "mass must be of type str or bool.*True lets the seed choose"),
     ],
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_pylon.transforms.organ_split import mediastinum_between_lungs, split_lungs
+from monai_pylon.transforms.robust_masks.organ_split import mediastinum_between_lungs, split_lungs
 from tests.transforms.drawn_chest import drawn_chest
 
 EDGE = (5.0, 5.0, 5.0)

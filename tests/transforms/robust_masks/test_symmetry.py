@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_pylon.transforms.symmetry import SymmetryPlane, find_symmetry_plane, mirror_mask
+from monai_pylon.transforms.robust_masks.symmetry import SymmetryPlane, find_symmetry_plane, mirror_mask
 
 
 def rib_ring(

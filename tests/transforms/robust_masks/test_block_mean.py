@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monai_pylon.transforms.block_mean import block_factors, block_mean, draw_edge, spread_blocks
+from monai_pylon.transforms.robust_masks.block_mean import block_factors, block_mean, draw_edge, spread_blocks
 from tests.references.morphology import slow_block_mean
 
 shapes = st.tuples(*[st.integers(1, 9)] * 3)

@@ -9,8 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monai_pylon.transforms.body import body_hull
-from monai_pylon.transforms.lung_masks import aerated_lungs, close_by, dilate_by, lung_air, open_by, segment_lungs
+from monai_pylon.transforms.robust_masks.body import body_hull
+from monai_pylon.transforms.robust_masks.lung_masks import (
+    aerated_lungs,
+    close_by,
+    dilate_by,
+    lung_air,
+    open_by,
+    segment_lungs,
+)
 from tests.references.morphology import closed_by_a_ball, dice, dilated_by_a_ball
 from tests.transforms.drawn_chest import drawn_chest
 

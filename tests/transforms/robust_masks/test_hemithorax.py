@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from monai_pylon.transforms.hemithorax import complete_lungs
+from monai_pylon.transforms.robust_masks.hemithorax import complete_lungs
 from tests.references.morphology import dice
 from tests.transforms.drawn_chest import drawn_chest
 

@@ -12,8 +12,12 @@ import math
 import numpy as np
 from scipy import ndimage
 
-from monai_pylon.transforms.airway import trace_airway
-from monai_pylon.transforms.body import component_centres, enclosed_air, label_slices
+from monai_pylon.transforms.robust_masks.airway import trace_airway
+from monai_pylon.transforms.robust_masks.block_mean import spread_blocks
+from monai_pylon.transforms.robust_masks.body import component_centres, enclosed_air
+from monai_pylon.transforms.robust_masks.gas import GAS_HU, gas_near_midline, gas_of_parts, gas_of_slices
+from monai_pylon.transforms.robust_masks.rib_cage import outside_ribs
+from monai_pylon.transforms.robust_masks.spine import find_spine
 
 __all__ = ["EDGE_HU", "aerated_lungs", "close_by", "dilate_by", "lung_air", "open_by", "segment_lungs"]
 
@@ -26,12 +30,17 @@ EDGE_HU = -300.0
 #: Least volume of a lung and of a loose piece of lung. A loose piece must lie within the bounds of the lungs.
 _LUNG_ML, _PIECE_ML = 300.0, 5.0
 
-#: Gas of stomach and bowel is mostly darker than this HU. Of a lung at most a fifth is, in severe emphysema half. The
-#: shares are those from which a lung, or a loose piece, is taken for gas.
-_GAS_HU, _GAS_SHARE, _PIECE_GAS_SHARE = -950.0, 0.6, 0.25
+#: Shares of voxels as dark as gas, from which a lung, or a loose piece, is taken for gas.
+_GAS_SHARE, _PIECE_GAS_SHARE = 0.6, 0.25
 
 #: Thicker slices may miss the diaphragm and the wall of the stomach (5 to 6 mm), so that gas and lung are connected.
 _THICK_MM = 5.5
+
+#: Half the width in mm of the necks at which pieces are cut, and least size of a lung relative to the larger lung.
+_NECK_MM, _MAIN_SHARE = 4.5, 0.25
+
+#: Pixel size in mm on which the rib cage is drawn.
+_RIB_PIXEL_MM = 4.0
 
 #: Vessels and small lesions at the edge are filled if they are narrower than twice this, in mm.
 _CLOSING_MM = 6.0
@@ -119,34 +128,6 @@ def open_by(mask: np.ndarray, distance: float, spacing: tuple[float, ...]) -> np
     return np.asarray(ndimage.binary_opening(mask, ball.reshape(ball.shape + (1,) * (mask.ndim - ball.ndim))))
 
 
-def _gas_of_slices(ct: np.ndarray, core: np.ndarray) -> np.ndarray:
-    """Find gas in the lower half of the lungs' core, slice by slice.
-
-    A component of a slice is gas if at least half of it is as dark as gas, or if at least half of it lies on such a
-    component of the slice below. The latter is the upper tip of a bubble, a partial volume of gas and wall.
-
-    Args:
-        ct: (X, Y, Z) in HU.
-        core: (X, Y, Z) bool, the lungs' core.
-
-    Returns:
-        (X, Y, Z) bool.
-    """
-    gas = np.zeros_like(core)
-    boxes = ndimage.find_objects(core.view(np.uint8))
-    if boxes:
-        height = boxes[0][2]
-        low = slice(height.start, (height.start + height.stop) // 2)
-        numbered, count = label_slices(core[:, :, low])
-        half = np.bincount(numbered.ravel(), minlength=count + 1) / 2
-        half[0] = np.inf
-        dark = np.bincount(numbered[ct[:, :, low] < _GAS_HU], minlength=count + 1) >= half
-        on_dark = np.pad(dark[numbered], ((0, 0), (0, 0), (1, 0)))[:, :, :-1]
-        tips = np.bincount(numbered[on_dark], minlength=count + 1) >= half
-        gas[:, :, low] = (dark | tips)[numbered]
-    return gas
-
-
 def lung_air(ct: np.ndarray, dark: np.ndarray, voxel_ml: float) -> tuple[np.ndarray, np.ndarray]:
     """Separate the enclosed dark air into lung and other air (stomach, bowel, gaps in the table).
 
@@ -168,7 +149,7 @@ def lung_air(ct: np.ndarray, dark: np.ndarray, voxel_ml: float) -> tuple[np.ndar
     """
     numbered, count = ndimage.label(dark)
     volume = np.bincount(numbered.ravel()) * voxel_ml
-    gas = np.bincount(numbered[ct < _GAS_HU], minlength=count + 1) * voxel_ml
+    gas = np.bincount(numbered[ct < GAS_HU], minlength=count + 1) * voxel_ml
     volume[0] = 0
     lung = (volume >= _LUNG_ML) & (gas < _GAS_SHARE * volume)
     if not lung.any():
@@ -213,15 +194,35 @@ def aerated_lungs(
     return touched[numbered] | core
 
 
+def _outside_chest(
+    ct: np.ndarray, core: np.ndarray, dark: np.ndarray, spacing: tuple[float, float, float]
+) -> np.ndarray:
+    """Return the air (X, Y, Z) bool outside the ribs (subcutaneous emphysema).
+
+    The ribs are seen from the largest piece of each side, without what hangs on it by narrow necks. Its own edge stays.
+    """
+    radii = [2 * max(1, round(_NECK_MM / edge)) + 1 for edge in spacing]
+    numbered, _ = ndimage.label(ndimage.minimum_filter(core.view(np.uint8), radii))
+    sizes = np.bincount(numbered.ravel())
+    sizes[0] = 0
+    main = ndimage.maximum_filter((sizes >= _MAIN_SHARE * sizes.max())[numbered] & (numbered > 0), radii)
+    near = ndimage.maximum_filter(main, radii).view(bool)
+    step = [max(1, round(_RIB_PIXEL_MM / edge)) for edge in spacing[:2]]
+    pixel = (spacing[0] * step[0], spacing[1] * step[1], spacing[2])
+    outside = outside_ribs(ct[:: step[0], :: step[1]], main[:: step[0], :: step[1]].view(bool), pixel)
+    return dark & ~near & spread_blocks(outside, (*step, 1), dark.shape)
+
+
 def segment_lungs(
-    ct: np.ndarray, hull: np.ndarray, spacing: tuple[float, float, float]
+    ct: np.ndarray, hull: np.ndarray, spacing: tuple[float, float, float], unscanned: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Segment both lungs together, with their vessels, without trachea and main bronchi (PARTITION, section 12.2).
 
     Args:
         ct: (X, Y, Z) in HU, axes turned to RAS.
-        hull: (X, Y, Z) bool, from :func:`monai_pylon.transforms.body.body_hull`.
+        hull: (X, Y, Z) bool, from :func:`monai_pylon.transforms.robust_masks.body.body_hull`.
         spacing: Voxel edges in mm. The steps are made for about 1.5 to 5 mm in-plane.
+        unscanned: (X, Y) bool, columns of padding.
 
     Returns:
         The lungs (X, Y, Z) bool; their core, in which right and left are most easily separated; and the airway, or
@@ -236,15 +237,21 @@ def segment_lungs(
         >>> int(lungs.sum()), airway is None
         (17280, True)
     """
-    air = enclosed_air(ct < EDGE_HU, hull, spacing)
+    air = enclosed_air(ct, ct < EDGE_HU, hull, spacing, unscanned)
     dark = air & (ct < _CORE_HU)
     airway = trace_airway(ct, dark, hull, spacing)
     # The airway's wall is thinner than a voxel, so one voxel around the airway separates it from the lung next to it.
     wall = max(1.5, 1.01 * max(spacing[:2]))
     tube = np.zeros_like(dark) if airway is None else dilate_by(airway, wall, spacing)
     core, other = lung_air(ct, dark & ~tube, math.prod(spacing) / 1000)
+    gas = gas_of_parts(ct, dark & ~tube, spacing)
+    spine = find_spine(ct, core, spacing)
+    if spine is not None:
+        gas |= gas_near_midline(ct, dark & ~tube, spine, spacing)
     if spacing[2] > _THICK_MM:
-        gas = _gas_of_slices(ct, core)
+        gas |= gas_of_slices(ct, core)
+    gas |= _outside_chest(ct, core, dark & ~tube, spacing)
+    if gas.any():
         core, other = lung_air(ct, dark & ~tube & ~gas, math.prod(spacing) / 1000)
         other |= gas
     lungs = aerated_lungs(air & ~tube, core, other, spacing)

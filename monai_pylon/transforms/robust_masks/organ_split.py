@@ -11,8 +11,9 @@ import numpy as np
 from scipy import ndimage
 from skimage.morphology import convex_hull_image
 
-from monai_pylon.transforms.body import component_centres, largest_component
-from monai_pylon.transforms.lung_masks import open_by
+from monai_pylon.transforms.robust_masks.body import component_centres, largest_component
+from monai_pylon.transforms.robust_masks.lung_masks import open_by
+from monai_pylon.transforms.robust_masks.spine import behind_spine, find_spine
 
 __all__ = ["mediastinum_between_lungs", "split_lungs"]
 
@@ -194,8 +195,12 @@ def mediastinum_between_lungs(
     areas = lungs.sum(axis=(0, 1))
     for z in np.flatnonzero(right.any(axis=(0, 1)) & left.any(axis=(0, 1)) & (areas > _TIPS * areas.max())):
         between[:, :, z] = convex_hull_image(outlines[:, :, z]) & ~lungs[:, :, z]
-    for level, front in enumerate(_front_of_spine(between, ct, spacing)):
-        between[:, :front, level] = False
+    spine = find_spine(ct, lungs, spacing)
+    if spine is not None:
+        between &= ~behind_spine(spine, between.shape, spacing)
+    else:
+        for level, front in enumerate(_front_of_spine(between, ct, spacing)):
+            between[:, :front, level] = False
     box = ndimage.find_objects(lungs.view(np.uint8))[0]
     between[box[0].stop - (box[0].stop - box[0].start) // 4 :, :, :lowest] = False
     between[:, : box[1].start + (box[1].stop - box[1].start) // 4, :lowest] = False

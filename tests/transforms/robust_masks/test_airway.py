@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_pylon.transforms.airway import trace_airway
+from monai_pylon.transforms.robust_masks.airway import trace_airway
 
 SHAPE, EDGE = (50, 40, 24), (4.0, 4.0, 4.0)
 

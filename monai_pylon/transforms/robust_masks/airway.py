@@ -11,7 +11,7 @@ import math
 import numpy as np
 from scipy import ndimage
 
-from monai_pylon.transforms.body import component_centres, label_slices
+from monai_pylon.transforms.robust_masks.body import component_centres, label_slices
 
 __all__ = ["trace_airway"]
 

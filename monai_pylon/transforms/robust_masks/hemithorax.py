@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from monai_pylon.transforms.lung_masks import close_by, open_by
-from monai_pylon.transforms.symmetry import SymmetryPlane, find_symmetry_plane, mirror_mask
+from monai_pylon.transforms.robust_masks.lung_masks import close_by, open_by
+from monai_pylon.transforms.robust_masks.symmetry import SymmetryPlane, find_symmetry_plane, mirror_mask
 
 __all__ = ["complete_lungs"]
 
