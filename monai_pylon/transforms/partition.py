@@ -86,8 +86,8 @@ def partition_organs(
 
     Raises:
         TypeError: If ct or affine is not an array.
-        ValueError: If ct is not (X, Y, Z), is empty or has NaN inside the body; if the affine is sheared or singular; or if a
-            setting is unknown.
+        ValueError: If ct is not (X, Y, Z), is empty or has NaN inside the body; if the affine is sheared or singular;
+            or if a setting is unknown.
 
     Example:
         >>> partition_organs(np.full((9, 9, 90), 40.0), np.eye(4)).quality.reasons

@@ -10,8 +10,12 @@ from monai_pylon.transforms.robust_masks.body import body_hull
 from monai_pylon.transforms.robust_masks.hemithorax import complete_lungs
 from monai_pylon.transforms.robust_masks.lung_masks import EDGE_HU, segment_lungs
 from monai_pylon.transforms.robust_masks.organ_split import mediastinum_between_lungs, split_lungs
+from monai_pylon.transforms.robust_masks.plausibility import doubt_mediastinum
 
 __all__ = ["robust_organ_labels"]
+
+#: Volume of gas outside the ribs in mL, from which some of it may be counted as lung.
+_GAS_ML = 50.0
 
 
 def _organs_of_blocks(
@@ -27,12 +31,16 @@ def _organs_of_blocks(
     Returns:
         Organ labels (x, y, z) uint8, the airway with its wall (x, y, z) bool, and reason codes.
     """
-    lungs, core, airway = segment_lungs(ct, hull, spacing)
+    lungs, core, airway, gas_ml = segment_lungs(ct, hull, spacing)
     if not lungs.any():
         return np.zeros(ct.shape, dtype=np.uint8), np.zeros_like(lungs), ()
     middle = float(np.mean(np.nonzero((lungs if airway is None else airway).any(axis=(1, 2)))[0]))
     right, left, reasons = complete_lungs(*split_lungs(lungs, core, spacing, middle), ct, spacing)
     between = mediastinum_between_lungs(right, left, ct, spacing)
+    if not reasons:  # a completed lung has an uncertain border
+        reasons = doubt_mediastinum(right, between, left, ct, spacing)
+    if gas_ml > _GAS_ML:
+        reasons = (*reasons, "gas_outside_lung")
     organs = (right + 2 * between + 3 * left).astype(np.uint8)
     tube = np.zeros_like(lungs) if airway is None else np.asarray(ndimage.binary_dilation(airway))
     return organs, tube, reasons if airway is not None else (*reasons, "no_trachea")
@@ -47,7 +55,7 @@ def robust_organ_labels(ct: np.ndarray, spacing: tuple[float, float, float]) -> 
 
     Returns:
         Labels (X, Y, Z) uint8: 0 background, 1 right lung, 2 mediastinum, 3 left lung. Reason codes: "no_trachea",
-        "right_lung_completed", "left_lung_completed".
+        "right_lung_completed", "left_lung_completed", "mediastinum_large", "mediastinum_wide", "gas_outside_lung".
 
     Example:
         >>> ct = np.full((60, 40, 30), -1000.0)
