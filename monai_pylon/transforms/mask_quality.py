@@ -6,10 +6,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monai_pylon.utils import voxel_spacing
+from monai_pylon.transforms.field_of_view import field_reasons
+from monai_pylon.utils import ras_view, voxel_spacing
 from monai_pylon.utils.geometry import voxel_volume_ml
 
-__all__ = ["LUNG_MISSING", "NOTES", "ORGAN_NAMES", "REASONS", "MaskQuality", "judge_masks", "judge_volume"]
+__all__ = [
+    "LUNG_MISSING",
+    "NOTES",
+    "ORGAN_NAMES",
+    "REASONS",
+    "MaskQuality",
+    "judge_field",
+    "judge_masks",
+    "judge_volume",
+]
 
 #: The labels 1, 2, 3 of an organ mask, in order.
 ORGAN_NAMES = ("right lung", "mediastinum", "left lung")
@@ -31,6 +41,13 @@ REASONS = {
     "mediastinum_wide": "Above the heart the mediastinum reaches far into one side: a mass or dense lung may be in it.",
     "gas_outside_lung": "Much gas lies outside the ribs (subcutaneous emphysema): some may be counted as lung.",
     "sides_swapped": "The label map's right lung lies on the patient's left: it was written with another orientation.",
+    "right_lung_ends_abruptly": "The right lung ends between two slices: part of it may be missing.",
+    "left_lung_ends_abruptly": "The left lung ends between two slices: part of it may be missing.",
+    "lungs_joined": "Right and left lung border on each other over more than 80 cm2: they may be parts of one lung.",
+    "lungs_cut_at_top": "The scan begins within the lungs: their upper part is not in the volume.",
+    "lungs_cut_at_bottom": "The scan ends within the lungs: their lower part is not in the volume.",
+    "right_lung_cut": "The field of view cuts the right lung at its side, front or back: it is not complete.",
+    "left_lung_cut": "The field of view cuts the left lung at its side, front or back: it is not complete.",
     "right_lung_completed": "Much of the right lung has no air (effusion, collapse): completed by the left one.",
     "left_lung_completed": "Much of the left lung has no air (effusion, collapse): completed by the right one.",
 }
@@ -45,8 +62,15 @@ LUNG_MISSING = (
     "lungs_small",
 )
 
-#: Codes that report a step and not a failure.
-NOTES = ("right_lung_completed", "left_lung_completed")
+#: Codes that report a step, or a scan of part of the lungs, and not a failure.
+NOTES = (
+    "lungs_cut_at_top",
+    "lungs_cut_at_bottom",
+    "right_lung_cut",
+    "left_lung_cut",
+    "right_lung_completed",
+    "left_lung_completed",
+)
 
 
 class MaskQuality(NamedTuple):
@@ -54,7 +78,8 @@ class MaskQuality(NamedTuple):
 
     Attributes:
         ok: True if there is no reason against the mask.
-        reasons: Reason codes (keys of ``REASONS``). If ok, only ``NOTES``: a lung without air was completed.
+        reasons: Reason codes (keys of ``REASONS``). If ok, only ``NOTES``: a lung without air was completed, or
+            the scan shows only part of the lungs.
         volumes_ml: Volume of each organ in mL by name: "right lung", "mediastinum", "left lung".
         heuristic: True if the masks are the boxes of the fallback and not a segmentation.
 
@@ -92,6 +117,32 @@ def judge_volume(ct: np.ndarray, affine: np.ndarray, padding: np.ndarray | None 
     if ct.shape[2] * voxel_spacing(affine)[2] < 80.0:
         reasons.append("too_short")
     return tuple(reasons)
+
+
+def judge_field(
+    labels: np.ndarray, ct: np.ndarray, affine: np.ndarray, reasons: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """Find lungs that the field of view cuts, and masks that lose a lung between two slices or divide one lung in two.
+
+    Args:
+        labels: (X, Y, Z): 1 right lung, 2 mediastinum, 3 left lung.
+        ct: (X, Y, Z) in HU.
+        affine: (4, 4), voxel indices to RAS mm.
+        reasons: Reason codes found before. A lung that was completed is an estimate, so it may end between two slices.
+
+    Returns:
+        The reason codes found before, then those of :func:`monai_pylon.transforms.field_of_view.field_reasons`.
+
+    Example:
+        >>> labels = np.zeros((20, 10, 20), dtype=np.uint8)
+        >>> labels[12:18, 2:8, :9] = 1
+        >>> judge_field(labels, np.full(labels.shape, -850.0), np.diag([10.0, 10.0, 10.0, 1.0]))
+        ('lungs_cut_at_bottom', 'right_lung_ends_abruptly')
+    """
+    view = ras_view(labels, affine)
+    found = field_reasons(view.array, ras_view(ct, affine).array, voxel_spacing(view.affine))
+    known = {*reasons, *(code.replace("completed", "ends_abruptly") for code in reasons)}
+    return (*reasons, *(code for code in found if code not in known))
 
 
 def judge_masks(

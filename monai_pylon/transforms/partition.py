@@ -12,7 +12,7 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform, Transform
 
 from monai_pylon.transforms.heuristic_masks import HEURISTICS, heuristic_organ_labels
-from monai_pylon.transforms.mask_quality import LUNG_MISSING, MaskQuality, judge_masks, judge_volume
+from monai_pylon.transforms.mask_quality import LUNG_MISSING, MaskQuality, judge_field, judge_masks, judge_volume
 from monai_pylon.transforms.padding import AIR_HU, find_padding
 from monai_pylon.transforms.paper_masks import paper_organ_labels, paper_quality_reasons
 from monai_pylon.transforms.robust_masks import robust_organ_labels
@@ -113,6 +113,7 @@ def partition_organs(
     else:
         turned, reasons = robust_organ_labels(view.array, voxel_spacing(view.affine))
         labels = np.ascontiguousarray(view.restore(turned))
+    reasons = judge_field(labels, volume, matrix, reasons)
     found = OrganPartition(labels, judge_masks(labels, matrix, min_lung_ml, reasons))
     return found if fallback is None else _with_fallback(found, matrix, fallback)
 

@@ -1,7 +1,8 @@
 """Figures of docs/researchers/partition.md: quality and speed of the organ masks on real scans and phantoms.
 
 ``python -m tests.experiments.partition_figures real`` needs the public scans (MONAI_PYLON_DATA); ``phantoms`` makes its
-scans. The script prints one table row per scan, measured in this run.
+scans. The script prints one line per scan, measured in this run. ``conditions`` prints the table of scans as hospitals
+make them: the worst of three patients in each row, and "plain" as the baseline.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 import nibabel
 import numpy as np
 import SimpleITK
+from scipy import ndimage
 
 from monai_pylon.data import PHANTOM_STRUCTURES, phantom_chest_ct, read_volume
 from monai_pylon.transforms import partition_organs
@@ -50,6 +52,31 @@ PHANTOMS: dict[str, dict[str, Any]] = {
     "interstitial disease, turned": {"ild": "both", "rotation": 25},
 }
 
+#: Grid of the phantoms of CONDITIONS, unless a row names another.
+CONDITIONS_GRID: dict[str, Any] = {"shape": (120, 108, 108), "spacing": (3.0, 3.0, 3.0)}
+
+#: Options of each phantom of a scan as hospitals make them, by its row in the table.
+CONDITIONS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "contrast, arterial": {"contrast": "arterial"},
+    "contrast, venous": {"contrast": "venous"},
+    "contrast, streaks at the apex": {"contrast": "streaks"},
+    "gas in the oesophagus": {"gas": "oesophagus"},
+    "gas in the stomach": {"gas": "stomach"},
+    "gas in the stomach, 5 mm slices": {"gas": "stomach", "shape": (225, 200, 64), "spacing": (1.6, 1.6, 5.0)},
+    "gas in the bowel": {"gas": "bowel"},
+    "gas under the skin": {"gas": "subcutaneous"},
+    "mass at the hilum": {"mass": True, "mass_place": "hilum"},
+    "mass at the hilum, large": {"mass": True, "mass_place": "hilum", "severity": 1.0},
+    "box that cuts the right lung": {"field": "right_side_and_back"},
+    "box that cuts the left lung": {"field": "left_side_and_back"},
+    "apex to carina": {"field": "upper"},
+    "middle 100 mm": {"field": "middle"},
+    "base": {"field": "lower"},
+    "circle around the lungs": {"padding": -2000.0},
+    "circle that cuts both lungs": {"padding": -2000.0, "shape": (84, 84, 108)},
+}
+
 
 class Case(NamedTuple):
     """A scan with its reference masks (X, Y, Z), bool; right and left are None if only both together are known."""
@@ -62,6 +89,8 @@ class Case(NamedTuple):
     left: np.ndarray | None = None
     heart: np.ndarray | None = None
     leaks: dict[str, np.ndarray] = {}  # noqa: RUF012 (never written to)
+    organs: np.ndarray | None = None
+    between: dict[str, np.ndarray] = {}  # noqa: RUF012 (never written to)
 
 
 def dice(one: np.ndarray, other: np.ndarray) -> float:
@@ -92,15 +121,25 @@ def real_cases(data: Path = DATA) -> Iterator[Case]:
     yield Case("A0002 (DICOM)", np.asarray(ct[0]), np.asarray(ct.affine), None)
 
 
-def phantom_cases(seeds: int = 3) -> Iterator[Case]:
+def _vertebrae(bone: np.ndarray, canal: np.ndarray, affine: np.ndarray) -> np.ndarray:
+    """Return the bone (X, Y, Z) within 30 mm of the spinal canal."""
+    edges = np.linalg.norm(affine[:3, :3], axis=0)
+    return bone & (ndimage.distance_transform_edt(~canal, sampling=edges) < 30.0)
+
+
+def phantom_cases(phantoms: dict[str, dict[str, Any]], seeds: int = 3) -> Iterator[Case]:
     """Yield phantoms with their known organs, several patients of each kind."""
-    for name, switches in PHANTOMS.items():
+    for name, switches in phantoms.items():
         for seed in range(1 if "0.8" in name else seeds):
             made = phantom_chest_ct(seed, **switches)
             is_ = {part: made.structures == value for part, value in PHANTOM_STRUCTURES.items()}
             right, left = made.organs == 1, made.organs == 3
-            leaks = {"airway": is_["airway"], "gas": is_["stomach gas"] | is_["bowel gas"]}
-            yield Case(f"{name} ({seed})", made.image, made.affine, right | left, right, left, is_["heart"], leaks)
+            gas = [is_[place] for place in ("stomach gas", "bowel gas", "oesophagus gas", "subcutaneous gas")]
+            leaks = {"airway": is_["airway"], "gas": np.logical_or.reduce(gas)}
+            vertebrae = _vertebrae(is_["bone"], is_["spinal canal"], made.affine)
+            between = {"oesophagus": is_["oesophagus"] | is_["oesophagus gas"], "vertebrae": vertebrae} | made.lesions
+            masks = (right | left, right, left, is_["heart"], leaks, made.organs, between)
+            yield Case(f"{name} ({seed})", made.image, made.affine, *masks)
 
 
 def measure(case: Case) -> dict[str, float | str]:
@@ -119,11 +158,40 @@ def measure(case: Case) -> dict[str, float | str]:
     if case.right is not None and case.left is not None:
         swapped = np.count_nonzero((labels == 1) & case.left) + np.count_nonzero((labels == 3) & case.right)
         row["swapped"] = swapped / np.count_nonzero(lungs)
+    if case.organs is not None:
+        row["mediastinum"] = dice(labels == 2, case.organs == 2)
+    row |= {f"{name} in mediastinum": float((labels == 2)[mask].mean()) for name, mask in case.between.items()}
     return row | {"CPU s": round(seconds, 2), "peak MB": round(memory), "quality": " ".join(quality.reasons) or "ok"}
 
 
+def print_conditions() -> None:
+    """Print the table of CONDITIONS in Markdown, the worst of three patients in each row."""
+    lows = {"both": "both lungs", "worse": "worse lung", "mediastinum": "mediastinum"}
+    lows |= {"heart in mediastinum": "heart inside", "oesophagus in mediastinum": "oesophagus inside"}
+    highs = {
+        "vertebrae in mediastinum": "vertebrae inside",
+        "mass in mediastinum": "mass inside",
+        "gas leak": "gas taken",
+    }
+    print("| phantom |", " | ".join((*lows.values(), *highs.values(), "quality")), "|")
+    print("|---" * (len(lows) + len(highs) + 2) + "|")
+    for name, switches in CONDITIONS.items():
+        rows: list[dict[str, Any]] = [measure(case) for case in phantom_cases({name: CONDITIONS_GRID | switches})]
+        for row in rows:
+            row["worse"] = min(row["right"], row["left"])
+        cells = []
+        for names, worst in ((lows, min), (highs, max)):
+            for key in names:
+                values = [row[key] for row in rows if not np.isnan(row.get(key, np.nan))]
+                cells.append(f"{worst(values):.3f}" if values else "")
+        verdicts = sorted({str(row["quality"]).replace(" ", ", ") for row in rows})
+        print(f"| {name} |", " | ".join((*cells, "; ".join(verdicts))), "|", flush=True)
+
+
 if __name__ == "__main__":
-    cases = {"real": real_cases, "phantoms": phantom_cases}[sys.argv[1] if len(sys.argv) > 1 else "real"]
-    for case in cases():
+    kind = sys.argv[1] if len(sys.argv) > 1 else "real"
+    if kind == "conditions":
+        print_conditions()
+    for case in {"real": real_cases, "phantoms": lambda: phantom_cases(PHANTOMS)}.get(kind, list)():
         figures = measure(case)
         print("; ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in figures.items()), flush=True)

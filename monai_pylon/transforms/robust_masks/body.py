@@ -2,6 +2,8 @@
 
 The authors' program drops air that touches the border of a slice, and with it lungs cut off by the field of view. Here
 air is outside air only if it reaches a point well outside the body's convex hull, which a lung at the border does not.
+A box that cuts a lung at its side and back removes the corner of the hull, too, and at a round field of view a lung
+borders on padding. There the HU and the share within the hull decide.
 """
 
 from __future__ import annotations
@@ -20,6 +22,10 @@ _TISSUE_HU = -300
 #: Distance from the hull, in mm, beyond which air is outside air. A lung cut off by a round field of view bulges by
 #: about 10 mm over the chord that its hull draws.
 _MARGIN_MM = 15.0
+
+#: Least share within the hull, and least median HU, of air that reaches outside the hull and is a lung without its
+#: chest wall. Lungs cut by a box mostly have 0.2 to 0.8 and -890 to -810 HU; outside air has at most 0.16 or -970 HU.
+_LUNG_SHARE, _LUNG_HU = 0.2, -970.0
 
 #: Pixel size in mm on which hulls are drawn. Thanks to the margin their edges need not be exact.
 _HULL_PIXEL_MM = 4.0
@@ -110,31 +116,50 @@ def body_hull(ct: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray
     return spread_blocks(hull, (*step, 1), ct.shape)
 
 
-def enclosed_air(air: np.ndarray, hull: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+def enclosed_air(
+    ct: np.ndarray,
+    air: np.ndarray,
+    hull: np.ndarray,
+    spacing: tuple[float, float, float],
+    unscanned: np.ndarray | None = None,
+) -> np.ndarray:
     """Find air that is not connected on its own slice with the air outside the body.
 
     Args:
+        ct: (X, Y, Z) in HU.
         air: (X, Y, Z) bool.
         hull: (X, Y, Z) bool, from :func:`body_hull`.
         spacing: Voxel edges in mm.
+        unscanned: (X, Y) bool, columns of padding.
 
     Returns:
-        (X, Y, Z) bool: lungs, airway, gas of stomach and bowel, gaps in the table.
+        (X, Y, Z) bool: lungs, also where the field of view cuts off their chest wall, airway, gas of stomach and
+        bowel, gaps in the table.
 
     Example:
         >>> air = np.ones((30, 30, 1), dtype=bool)
         >>> air[8:22, 8:22] = False
         >>> hull = ~air
         >>> air[12:18, 12:18] = True
-        >>> int(enclosed_air(air, hull, (4.0, 4.0, 4.0)).sum())
+        >>> int(enclosed_air(np.where(air, -1000.0, 40.0), air, hull, (4.0, 4.0, 4.0)).sum())
         36
     """
     # Measure distances within a slice, because the hull may jump from slice to slice, for example at the shoulders.
     far = np.ones_like(hull)
     for z in np.flatnonzero(hull.any(axis=(0, 1))):
         far[:, :, z] = ndimage.distance_transform_edt(~hull[:, :, z], sampling=spacing[:2]) > _MARGIN_MM
+    border = np.zeros(air.shape[:2], dtype=bool)
+    if unscanned is not None and unscanned.any():
+        air = air & ~unscanned[:, :, None]
+        border = ndimage.binary_dilation(unscanned)
     numbered, count = label_slices(air)
     enclosed = np.ones(count + 1, dtype=bool)
     enclosed[numbered[far & air]] = False
+    enclosed[numbered[border]] = False
+    within = np.bincount(numbered[hull], minlength=count + 1) >= _LUNG_SHARE * np.bincount(numbered.ravel())
+    cut = np.flatnonzero(within & ~enclosed)
+    cut = cut[cut > 0]
+    if len(cut):
+        enclosed[cut] = np.asarray(ndimage.median(ct, numbered, cut)) > _LUNG_HU
     enclosed[0] = False
     return enclosed[numbered]

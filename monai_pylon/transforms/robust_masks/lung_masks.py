@@ -225,7 +225,7 @@ def _touched(numbered: np.ndarray, count: int, mask: np.ndarray) -> np.ndarray:
 
 
 def segment_lungs(
-    ct: np.ndarray, hull: np.ndarray, spacing: tuple[float, float, float]
+    ct: np.ndarray, hull: np.ndarray, spacing: tuple[float, float, float], unscanned: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, float]:
     """Segment both lungs together, with their vessels, without trachea and main bronchi (PARTITION, section 12.2).
 
@@ -233,6 +233,7 @@ def segment_lungs(
         ct: (X, Y, Z) in HU, axes turned to RAS.
         hull: (X, Y, Z) bool, from :func:`monai_pylon.transforms.robust_masks.body.body_hull`.
         spacing: Voxel edges in mm. The steps are made for about 1.5 to 5 mm in-plane.
+        unscanned: (X, Y) bool, columns of padding.
 
     Returns:
         The lungs (X, Y, Z) bool; their core, in which right and left are most easily separated; the airway, or None if
@@ -247,7 +248,7 @@ def segment_lungs(
         >>> int(lungs.sum()), airway is None
         (17280, True)
     """
-    air = enclosed_air(ct < EDGE_HU, hull, spacing)
+    air = enclosed_air(ct, ct < EDGE_HU, hull, spacing, unscanned)
     dark = air & (ct < _CORE_HU)
     airway = trace_airway(ct, dark, hull, spacing)
     # The airway's wall is thinner than a voxel, so one voxel around the airway separates it from the lung next to it.

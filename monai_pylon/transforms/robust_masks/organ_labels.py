@@ -5,21 +5,27 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
+from monai_pylon.transforms.field_of_view import face_areas
 from monai_pylon.transforms.robust_masks.block_mean import block_factors, block_mean, draw_edge
 from monai_pylon.transforms.robust_masks.body import body_hull
 from monai_pylon.transforms.robust_masks.hemithorax import complete_lungs
 from monai_pylon.transforms.robust_masks.lung_masks import EDGE_HU, segment_lungs
 from monai_pylon.transforms.robust_masks.organ_split import mediastinum_between_lungs, split_lungs
 from monai_pylon.transforms.robust_masks.plausibility import doubt_mediastinum
+from monai_pylon.transforms.robust_masks.scanned import cut_by_padding, unscanned_blocks, unscanned_columns
 
 __all__ = ["robust_organ_labels"]
 
 #: Volume of gas outside the ribs in mL, from which some of it may be counted as lung.
 _GAS_ML = 50.0
 
+#: A lung is not completed if the field of view cuts one lung by so much more than the other, in cm2: the mirror image
+#: and the plane of symmetry would be wrong.
+_UNLIKE_CM2 = 40.0
+
 
 def _organs_of_blocks(
-    ct: np.ndarray, hull: np.ndarray, spacing: tuple[float, float, float]
+    ct: np.ndarray, hull: np.ndarray, spacing: tuple[float, float, float], unscanned: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     """Segment a volume (x, y, z) of block means.
 
@@ -27,15 +33,19 @@ def _organs_of_blocks(
         ct: (x, y, z) in HU, axes turned to RAS.
         hull: (x, y, z) bool, the convex hull of the body.
         spacing: Block edges in mm.
+        unscanned: (x, y) bool, blocks with padding.
 
     Returns:
         Organ labels (x, y, z) uint8, the airway with its wall (x, y, z) bool, and reason codes.
     """
-    lungs, core, airway, gas_ml = segment_lungs(ct, hull, spacing)
+    lungs, core, airway, gas_ml = segment_lungs(ct, hull, spacing, unscanned)
     if not lungs.any():
         return np.zeros(ct.shape, dtype=np.uint8), np.zeros_like(lungs), ()
     middle = float(np.mean(np.nonzero((lungs if airway is None else airway).any(axis=(1, 2)))[0]))
-    right, left, reasons = complete_lungs(*split_lungs(lungs, core, spacing, middle), ct, spacing)
+    right, left = split_lungs(lungs, core, spacing, middle)
+    reasons: tuple[str, ...] = ()
+    if _same_cut(right, left, unscanned, spacing):
+        right, left, reasons = complete_lungs(right, left, ct, spacing)
     between = mediastinum_between_lungs(right, left, ct, spacing)
     if not reasons:  # a completed lung has an uncertain border
         reasons = doubt_mediastinum(right, between, left, ct, spacing)
@@ -44,6 +54,16 @@ def _organs_of_blocks(
     organs = (right + 2 * between + 3 * left).astype(np.uint8)
     tube = np.zeros_like(lungs) if airway is None else np.asarray(ndimage.binary_dilation(airway))
     return organs, tube, reasons if airway is not None else (*reasons, "no_trachea")
+
+
+def _same_cut(right: np.ndarray, left: np.ndarray, unscanned: np.ndarray, spacing: tuple[float, float, float]) -> bool:
+    """Tell whether the field of view cuts both lungs alike, so that one can be completed by the mirror image."""
+    areas = []
+    for lung in (right, left):
+        faces = face_areas(lung, spacing)[:2].sum()
+        beside = lung[ndimage.binary_dilation(unscanned, iterations=2)].sum() / 2 * spacing[0] * spacing[2] / 100
+        areas.append(float(faces + beside))
+    return abs(areas[0] - areas[1]) < _UNLIKE_CM2
 
 
 def robust_organ_labels(ct: np.ndarray, spacing: tuple[float, float, float]) -> tuple[np.ndarray, tuple[str, ...]]:
@@ -55,7 +75,8 @@ def robust_organ_labels(ct: np.ndarray, spacing: tuple[float, float, float]) -> 
 
     Returns:
         Labels (X, Y, Z) uint8: 0 background, 1 right lung, 2 mediastinum, 3 left lung. Reason codes: "no_trachea",
-        "right_lung_completed", "left_lung_completed", "mediastinum_large", "mediastinum_wide", "gas_outside_lung".
+        "right_lung_completed", "left_lung_completed", "right_lung_cut", "left_lung_cut" (by padding),
+        "mediastinum_large", "mediastinum_wide", "gas_outside_lung".
 
     Example:
         >>> ct = np.full((60, 40, 30), -1000.0)
@@ -75,7 +96,12 @@ def robust_organ_labels(ct: np.ndarray, spacing: tuple[float, float, float]) -> 
         return np.zeros(ct.shape, dtype=np.uint8), ()
     # Crop, because half of a scan is air and table. The margin is needed to recognize outside air.
     box = tuple(slice(max(0, part.start - 16), part.stop + 16) for part in boxes[0])
-    organs[box], tube[box], reasons = _organs_of_blocks(np.ascontiguousarray(means[box]), hull[box], block)
-    if max(factors) == 1:
-        return organs, reasons
-    return draw_edge(ct, organs, means < EDGE_HU, tube, factors, EDGE_HU), reasons
+    columns = unscanned_columns(ct)
+    unscanned = unscanned_blocks(columns, factors)
+    organs[box], tube[box], reasons = _organs_of_blocks(
+        np.ascontiguousarray(means[box]), hull[box], block, unscanned[box[:2]]
+    )
+    if max(factors) > 1:
+        organs = draw_edge(ct, organs, means < EDGE_HU, tube, factors, EDGE_HU)
+    organs[columns] = 0
+    return organs, (*reasons, *cut_by_padding(organs, columns, spacing))

@@ -125,13 +125,53 @@ def ring(shape: tuple[int, int] = (40, 40)) -> tuple[np.ndarray, np.ndarray]:
     return air, hull
 
 
+def enclosed(air: np.ndarray, hull: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    return enclosed_air(np.where(air, -1000.0, 40.0), air, hull, spacing)
+
+
+def cut_corner() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return CT, air and hull (40, 40, 1) of a body whose corner, a lung of 30 by 30 pixels, has lost its wall."""
+    ct = np.full((40, 40, 1), 40.0)
+    ct[10:, 10:] = -850.0
+    ct[:3, :3] = -1000.0
+    return ct, ct < -300, body_hull(ct, EDGE)
+
+
+def test_a_lung_whose_corner_is_cut_is_enclosed() -> None:
+    ct, air, hull = cut_corner()
+    assert not hull[39, 39, 0]
+    found = enclosed_air(ct, air, hull, EDGE)
+    assert found[10:, 10:].all()
+    # air as dark as outside air has no lung to lose
+    assert not enclosed_air(np.where(air, -1000.0, ct), air, hull, EDGE)[10:, 10:].any()
+
+
+def test_outside_air_that_is_too_bright_stays_outside() -> None:
+    """Some scans have -900 HU beside the body; little of that air lies within the hull."""
+    air, hull = ring()
+    ct = np.where(air, -900.0, 40.0)
+    assert enclosed_air(ct, air, hull, EDGE).sum() == 6 * 12
+
+
+def test_a_lung_that_borders_on_padding_is_enclosed() -> None:
+    air, hull = ring()
+    air[14:20, 14:40] = True  # the wall is missing on one side, and padding follows
+    ct = np.where(hull & air, -850.0, np.where(air, -1024.0, 40.0))
+    unscanned = np.zeros((40, 40), dtype=bool)
+    unscanned[:, 30:] = True
+    assert not enclosed_air(ct, air, hull, EDGE)[14:20, 14:26].any()
+    found = enclosed_air(ct, air, hull, EDGE, unscanned)
+    assert found[14:20, 14:30].all()
+    assert found.sum() == 6 * 16
+
+
 def test_air_in_a_hollow_is_enclosed() -> None:
     air, hull = ring()
-    enclosed = enclosed_air(air, hull, EDGE)
-    assert enclosed[14:20, 14:26].all()
-    assert enclosed.sum() == 6 * 12
+    found = enclosed(air, hull, EDGE)
+    assert found[14:20, 14:26].all()
+    assert found.sum() == 6 * 12
     air[20:40, 20] = True  # a way out through the wall
-    assert not enclosed_air(air, hull, EDGE).any()
+    assert not enclosed(air, hull, EDGE).any()
 
 
 @pytest.mark.parametrize(("voxels", "inside"), [(3, True), (4, False)])  # 12 mm and 16 mm beyond the hull
@@ -139,31 +179,31 @@ def test_a_lung_may_bulge_over_the_hull_by_15_mm(voxels: int, inside: bool) -> N
     air, hull = ring()
     air &= hull
     air[20 : 30 + voxels, 16] = True
-    assert enclosed_air(air, hull, EDGE)[15, 16, 0] == inside
+    assert enclosed(air, hull, EDGE)[15, 16, 0] == inside
 
 
 def test_the_margin_is_in_mm() -> None:
     air, hull = ring()
     air &= hull
     air[20:33, 16] = True
-    assert enclosed_air(air, hull, (4.0, 4.0, 9.0)).any()
-    assert not enclosed_air(air, hull, (5.5, 1.0, 1.0)).any()
-    assert enclosed_air(air, hull, (5.0, 1.0, 1.0)).any()
+    assert enclosed(air, hull, (4.0, 4.0, 9.0)).any()
+    assert not enclosed(air, hull, (5.5, 1.0, 1.0)).any()
+    assert enclosed(air, hull, (5.0, 1.0, 1.0)).any()
 
 
 def test_a_lung_cut_off_by_the_field_of_view_is_enclosed() -> None:
     air, hull = ring()
-    np.testing.assert_array_equal(enclosed_air(air[15:30], hull[15:30], EDGE)[:5, 14:26], True)
+    np.testing.assert_array_equal(enclosed(air[15:30], hull[15:30], EDGE)[:5, 14:26], True)
 
 
 def test_enclosed_air_is_found_slice_by_slice() -> None:
     air, hull = ring()
     air, hull = np.repeat(air, 3, axis=2), np.repeat(hull, 3, axis=2)
     hull[:, :, 2] = False  # no body on this slice, so that all its air is outside air
-    enclosed = enclosed_air(air, hull, (4.0, 4.0, 1.0))
-    assert enclosed.sum(axis=(0, 1)).tolist() == [72, 72, 0]
+    found = enclosed(air, hull, (4.0, 4.0, 1.0))
+    assert found.sum(axis=(0, 1)).tolist() == [72, 72, 0]
     hull[:, :, 2] = True  # the hull may jump from slice to slice, as at the shoulders
-    assert enclosed_air(air, hull, (4.0, 4.0, 1.0)).sum(axis=(0, 1)).tolist()[:2] == [72, 72]
+    assert enclosed(air, hull, (4.0, 4.0, 1.0)).sum(axis=(0, 1)).tolist()[:2] == [72, 72]
 
 
 def test_the_largest_component_is_6_connected() -> None:

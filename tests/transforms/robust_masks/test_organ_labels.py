@@ -68,7 +68,7 @@ def name_of(options: dict) -> str:
 def test_lungs_in_any_position(options) -> None:
     phantom, labels, quality = segmented(**options)
     assert quality.ok
-    assert quality.reasons == ()
+    assert quality.reasons == (("right_lung_cut", "left_lung_cut") if "cropped" in options else ())
     check_phantom(phantom, labels, both=0.975)
     for organ in (1, 3):
         assert dice(labels == organ, phantom.organs == organ) >= 0.975
@@ -360,3 +360,19 @@ def test_the_input_is_not_changed() -> None:
     before = ct.copy()
     robust_organ_labels(ct, EDGE)
     np.testing.assert_array_equal(ct, before)
+
+
+@pytest.mark.parametrize("seed", [0, 3])
+def test_a_box_that_cuts_one_lung_does_not_complete_the_other(seed) -> None:
+    phantom = segmented(seed=seed)[0]
+    right = np.argwhere(phantom.organs == 1)
+    # axes run to the left and to the back: cut 60 mm of the right lung at its side, 44 mm in front
+    low = right.min(axis=0) + (15, 11, 0)
+    part = (slice(low[0], None), slice(low[1], None))
+    affine = phantom.affine.copy()
+    affine[:3, 3] += affine[:3, :2] @ low[:2]
+    labels, quality = partition_organs(phantom.image[part], affine)
+    assert quality.ok
+    assert quality.reasons == ("right_lung_cut", "left_lung_cut")
+    for value in (1, 3):
+        assert dice(labels == value, phantom.organs[part] == value) > 0.95
