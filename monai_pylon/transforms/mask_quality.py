@@ -77,7 +77,7 @@ class MaskQuality(NamedTuple):
     """Quality of an organ mask: whether to trust it, and the reasons if not.
 
     Attributes:
-        ok: True if there is no reason against the mask.
+        ok: True if there is no reason against the mask: its shape is plausible. Dense lung and masses are not judged.
         reasons: Reason codes (keys of ``REASONS``). If ok, only ``NOTES``: a lung without air was completed, or
             the scan shows only part of the lungs.
         volumes_ml: Volume of each organ in mL by name: "right lung", "mediastinum", "left lung".

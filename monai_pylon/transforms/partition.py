@@ -81,7 +81,8 @@ def partition_organs(
             masks of the paper or of its authors' program; ``quality.heuristic`` is then True.
 
     Returns:
-        Labels on the input's own grid, and their quality. If the masks are not to be trusted, ``quality.ok`` is False
+        Labels on the input's own grid, and their quality. ``quality.ok`` means a plausible shape; dense lung and masses
+        are not judged. If the masks are not to be trusted, ``quality.ok`` is False
         and ``quality.reasons`` gives the reasons. If the volume cannot be a chest CT in HU, the labels are empty.
 
     Raises:

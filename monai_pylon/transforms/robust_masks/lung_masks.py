@@ -216,6 +216,12 @@ def _outside_chest(
     return large[numbered]
 
 
+def _upper_ml(gas: np.ndarray, core: np.ndarray, voxel_ml: float) -> float:
+    """Return the volume of gas beside the upper half of the lungs. Beside the lower half it may be in the bowel."""
+    levels = np.flatnonzero(core.any(axis=(0, 1)))
+    return np.count_nonzero(gas[:, :, (levels[0] + levels[-1]) // 2 :]) * voxel_ml if len(levels) else 0.0
+
+
 def _touched(numbered: np.ndarray, count: int, mask: np.ndarray) -> np.ndarray:
     """Return (X, Y, Z) bool: the numbered components that share a voxel with a mask."""
     touched = np.zeros(count + 1, dtype=bool)
@@ -237,7 +243,7 @@ def segment_lungs(
 
     Returns:
         The lungs (X, Y, Z) bool; their core, in which right and left are most easily separated; the airway, or None if
-        there is no trachea; and the volume of gas outside the ribs in mL. Lungs and core are empty if there is no lung.
+        there is no trachea; and the volume in mL of gas outside the ribs beside the upper half of the lungs. Lungs and core are empty if there is no lung.
 
     Example:
         >>> ct = np.full((60, 40, 30), -1000.0)
@@ -273,4 +279,4 @@ def segment_lungs(
         thin &= np.bincount(numbered.ravel())[numbered] * voxel_ml >= _LUNG_ML
         core, other = core & ~thin, other | gas | thin
     lungs = aerated_lungs(air & ~tube, core, other, spacing)
-    return close_by(lungs, _CLOSING_MM, spacing) & ~tube, core, airway, np.count_nonzero(outside) * voxel_ml
+    return close_by(lungs, _CLOSING_MM, spacing) & ~tube, core, airway, _upper_ml(outside, core, voxel_ml)

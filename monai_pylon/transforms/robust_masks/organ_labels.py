@@ -16,8 +16,8 @@ from monai_pylon.transforms.robust_masks.scanned import cut_by_padding, unscanne
 
 __all__ = ["robust_organ_labels"]
 
-#: Volume of gas outside the ribs in mL, from which some of it may be counted as lung.
-_GAS_ML = 50.0
+#: Volume of gas outside the ribs in mL, from which some of it may be counted as lung. Six scans without have none.
+_GAS_ML = 5.0
 
 #: A lung is not completed if the field of view cuts one lung by so much more than the other, in cm2: the mirror image
 #: and the plane of symmetry would be wrong.
