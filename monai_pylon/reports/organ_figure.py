@@ -12,7 +12,7 @@ from monai.utils import optional_import
 from monai_pylon.reports.display import DisplaySlice, paint_labels, radiological_slice, square_pixels, window_to_gray
 from monai_pylon.reports.figure_style import BACKGROUND, FAINT, TEXT, save_figure
 from monai_pylon.reports.pixels import as_labels, as_voxels
-from monai_pylon.taxonomy.organs import ORGAN_VALUES
+from monai_pylon.taxonomy.organs import OK_MEANING, ORGAN_VALUES
 from monai_pylon.utils import check, ras_view
 
 __all__ = ["ORGAN_COLORS", "OrganQuality", "organ_overlay_figure", "save_organ_overlay"]
@@ -69,7 +69,7 @@ def _verdict(quality: OrganQuality) -> tuple[str, str]:
     """Return the text and the color of the quality verdict."""
     reasons = ", ".join(str(reason).replace("_", " ") for reason in quality.reasons)
     if quality.ok:
-        return f"Quality: ok ({reasons})" if reasons else "Quality: ok", _GOOD
+        return f"Quality: ok ({OK_MEANING}{'; ' if reasons else ''}{reasons})", _GOOD
     reasons = reasons or "no reason given"
     boxes = "; the organs are heuristic boxes" if quality.heuristic else ""
     return f"Quality: check by eye ({reasons}{boxes})", _DOUBTFUL

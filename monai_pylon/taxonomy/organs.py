@@ -10,13 +10,16 @@ import numpy as np
 
 from monai_pylon.taxonomy.labels import read_table
 
-__all__ = ["CHEST_CT_ORGANS", "ORGANS", "ORGAN_VALUES", "possible_locations"]
+__all__ = ["CHEST_CT_ORGANS", "OK_MEANING", "ORGANS", "ORGAN_VALUES", "possible_locations"]
 
 #: Organs in the order of the last axis of location arrays (M, 3).
 ORGANS: tuple[str, ...] = ("right lung", "mediastinum", "left lung")
 
 #: Value of each organ in an organ label map (X, Y, Z); 0 is background.
 ORGAN_VALUES: dict[str, int] = {organ: value for value, organ in enumerate(ORGANS, start=1)}
+
+#: Meaning of the verdict "ok" of organ masks, wherever it is shown.
+OK_MEANING = "plausible shape; dense lung and masses not judged"
 
 #: Organ of each of the 80 labels: "lung", "heart", "great vessel" or "mediastinum".
 CHEST_CT_ORGANS: tuple[str, ...] = tuple(row["organ"] for row in read_table("chest_ct"))

@@ -37,6 +37,9 @@ REASONS = {
     "lungs_large": "Both lungs together hold more than 12,000 mL: outside air may have been taken for lung.",
     "no_trachea": "No trachea was found: the airway may be counted as lung.",
     "no_mediastinum": "The label map of another program has no mediastinum: set fill_mediastinum.",
+    "mediastinum_large": "The mediastinum is larger than both lungs together: it may contain dense lung or chest wall.",
+    "mediastinum_wide": "Above the heart the mediastinum reaches far into one side: a mass or dense lung may be in it.",
+    "gas_outside_lung": "Much gas lies outside the ribs (subcutaneous emphysema): some may be counted as lung.",
     "sides_swapped": "The label map's right lung lies on the patient's left: it was written with another orientation.",
     "right_lung_ends_abruptly": "The right lung ends between two slices: part of it may be missing.",
     "left_lung_ends_abruptly": "The left lung ends between two slices: part of it may be missing.",
@@ -74,7 +77,7 @@ class MaskQuality(NamedTuple):
     """Quality of an organ mask: whether to trust it, and the reasons if not.
 
     Attributes:
-        ok: True if there is no reason against the mask.
+        ok: True if there is no reason against the mask: its shape is plausible. Dense lung and masses are not judged.
         reasons: Reason codes (keys of ``REASONS``). If ok, only ``NOTES``: a lung without air was completed, or
             the scan shows only part of the lungs.
         volumes_ml: Volume of each organ in mL by name: "right lung", "mediastinum", "left lung".
@@ -166,7 +169,7 @@ def judge_masks(
         name: float(np.count_nonzero(labels == value) * voxel) for value, name in enumerate(ORGAN_NAMES, start=1)
     }
     right, left = volumes["right lung"], volumes["left lung"]
-    found = list(reasons)
+    found = [code for code in reasons if volumes.get(code.removesuffix("_completed").replace("_", " "), 1.0) > 0]
     if right + left == 0:
         found += [] if "no_lung" in found else ["no_lung"]
     else:

@@ -43,7 +43,7 @@ def _corner_regions(plane: np.ndarray, unmeasured: np.ndarray) -> np.ndarray:
         if region.mean() > _SHARE:
             found |= region
     rest = plane[~found]
-    drawn = 0 < rest.size and np.count_nonzero(rest > _TISSUE_HU) < _TISSUE_SHARE * plane.size
+    drawn = rest.size > 0 and np.count_nonzero(rest > _TISSUE_HU) < _TISSUE_SHARE * plane.size
     return unmeasured if drawn else found
 
 

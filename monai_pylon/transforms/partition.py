@@ -84,13 +84,14 @@ def partition_organs(
             masks of the paper or of its authors' program; ``quality.heuristic`` is then True.
 
     Returns:
-        Labels on the input's own grid, and their quality. If the masks are not to be trusted, ``quality.ok`` is False
+        Labels on the input's own grid, and their quality. ``quality.ok`` means a plausible shape; dense lung and masses
+        are not judged. If the masks are not to be trusted, ``quality.ok`` is False
         and ``quality.reasons`` gives the reasons. If the volume cannot be a chest CT in HU, the labels are empty.
 
     Raises:
         TypeError: If ct or affine is not an array.
-        ValueError: If ct is not (X, Y, Z), is empty or has NaN inside the body; if the affine is sheared or singular; or if a
-            setting is unknown.
+        ValueError: If ct is not (X, Y, Z), is empty or has NaN inside the body; if the affine is sheared or singular;
+            or if a setting is unknown.
 
     Example:
         >>> partition_organs(np.full((9, 9, 90), 40.0), np.eye(4)).quality.reasons

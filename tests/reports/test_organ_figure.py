@@ -125,7 +125,7 @@ def test_states_verdict_and_volumes() -> None:
     ct, labels = chest()
     good = texts(organ_overlay_figure(ct, AFFINE, labels, GOOD, title="scan 7"))
     assert "scan 7" in good
-    assert "Quality: ok" in good
+    assert "Quality: ok (plausible shape; dense lung and masses not judged)" in good
     assert "right lung  2,345 mL" in good
     assert "left lung  2,000 mL" in good
     bad = SimpleNamespace(ok=False, reasons=("left_lung_missing", "field_of_view"), volumes_ml={}, heuristic=True)
@@ -136,7 +136,9 @@ def test_states_verdict_and_volumes() -> None:
         organ_overlay_figure(ct, AFFINE, labels, SimpleNamespace(ok=False, reasons=(), volumes_ml={}, heuristic=False))
     )
     remark = SimpleNamespace(ok=True, reasons=("thick_slices",), volumes_ml={}, heuristic=False)
-    assert "Quality: ok (thick slices)" in texts(organ_overlay_figure(ct, AFFINE, labels, remark))
+    assert "Quality: ok (plausible shape; dense lung and masses not judged; thick slices)" in texts(
+        organ_overlay_figure(ct, AFFINE, labels, remark)
+    )
 
 
 def test_draws_an_empty_scan_with_empty_masks() -> None:

@@ -85,17 +85,17 @@ def _necks(parts: np.ndarray, count: int, dark: np.ndarray) -> np.ndarray:
     """Return (count + 1,): the share of each part's surface beyond which there is other air."""
     surface, open_ = np.zeros(count + 1), np.zeros(count + 1)
     for axis in range(3):
-        lead = (slice(None),) * axis
+        turned, air = np.moveaxis(parts, axis, 0), np.moveaxis(dark, axis, 0)
         for here, there in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
-            own, beyond = parts[(*lead, here)], parts[(*lead, there)]
-            face = (own > 0) & (own != beyond)
+            own = turned[here]
+            face = (own > 0) & (own != turned[there])
             surface += np.bincount(own[face], minlength=count + 1)
-            open_ += np.bincount(own[face & dark[(*lead, there)]], minlength=count + 1)
+            open_ += np.bincount(own[face & air[there]], minlength=count + 1)
     return np.asarray(open_ / np.maximum(surface, 1))
 
 
 def _within_lung(part: np.ndarray, lung: np.ndarray, spacing: tuple[float, float, float]) -> bool:
-    """Return whether a part lies within the lung, as a cavity or a bulla does, with at least half of its surroundings."""
+    """Tell whether at least half of the surroundings of a part are lung, as of a cavity or a bulla."""
     pads = [max(2, round(_AROUND_MM / edge)) for edge in spacing]
     box = ndimage.find_objects(part.view(np.uint8))[0]
     window = tuple(slice(max(0, side.start - pad), side.stop + pad) for side, pad in zip(box, pads, strict=True))

@@ -100,7 +100,7 @@ def complete_lungs(
     done = []
     for side, opposite, other in (("right", "left", left), ("left", "right", right)):
         lost = _loss(lungs[side], other, side, ct, plane, spacing) if other.any() else None
-        if lost is not None:
+        if lost is not None and lost.any():
             # Exclude the other lung, which may have been completed before.
             lungs[side] = close_by(lungs[side] | lost, _OPENING_MM, spacing) & ~lungs[opposite]
             done.append(f"{side}_lung_completed")

@@ -30,14 +30,17 @@ EDGE_HU = -300.0
 #: Least volume of a lung and of a loose piece of lung. A loose piece must lie within the bounds of the lungs.
 _LUNG_ML, _PIECE_ML = 300.0, 5.0
 
+#: A lung smaller than this share of the larger one is doubted if it lies low.
+_SMALL_SHARE = 1 / 3
+
 #: Shares of voxels as dark as gas, from which a lung, or a loose piece, is taken for gas.
 _GAS_SHARE, _PIECE_GAS_SHARE = 0.6, 0.25
 
 #: Thicker slices may miss the diaphragm and the wall of the stomach (5 to 6 mm), so that gas and lung are connected.
 _THICK_MM = 5.5
 
-#: Half the width in mm of the necks at which pieces are cut, and least size of a lung relative to the larger lung.
-_NECK_MM, _MAIN_SHARE = 4.5, 0.25
+#: Half the width in mm of the necks at which pieces are cut. A lung has a place as deep as the second number.
+_NECK_MM, _DEEP_MM = 4.5, 10.0
 
 #: Pixel size in mm on which the rib cage is drawn.
 _RIB_PIXEL_MM = 4.0
@@ -154,14 +157,16 @@ def lung_air(ct: np.ndarray, dark: np.ndarray, voxel_ml: float) -> tuple[np.ndar
     lung = (volume >= _LUNG_ML) & (gas < _GAS_SHARE * volume)
     if not lung.any():
         return np.zeros_like(dark), np.zeros_like(dark)
-    box = ndimage.find_objects(lung[numbered].view(np.uint8))[0]
-    # Beside the lower third of the lungs lies bowel, so a loose piece there is not taken for lung.
+    small = lung & (volume < _SMALL_SHARE * volume[lung].max())
+    box = ndimage.find_objects((lung & ~small)[numbered].view(np.uint8))[0]
+    # Beside the lower third of the lungs lies bowel, so neither a small lung nor a loose piece is expected there.
     lowest = box[2].start + (box[2].stop - box[2].start) / 3
     bounds = np.array([[box[0].start, box[0].stop], [box[1].start, box[1].stop], [lowest, box[2].stop]])
     large = volume >= _PIECE_ML
-    pieces = np.flatnonzero(large & ~lung & (gas < _PIECE_GAS_SHARE * volume))
+    pieces = np.flatnonzero(small | large & ~lung & (gas < _PIECE_GAS_SHARE * volume))
     centres = component_centres(numbered, count)[pieces]
-    lung[pieces] = ((bounds[:, 0] <= centres) & (centres <= bounds[:, 1])).all(axis=1)
+    inside = (bounds[:, 0] <= centres) & (centres <= bounds[:, 1])
+    lung[pieces] = np.where(small[pieces], inside[:, 2], inside.all(axis=1))
     return lung[numbered], (large & ~lung)[numbered]
 
 
@@ -188,34 +193,46 @@ def aerated_lungs(
     """
     rim = dilate_by(other, 1.01 * max(spacing[:2]), spacing) & ~core
     numbered, count = ndimage.label(air & ~rim)
-    touched = np.zeros(count + 1, dtype=bool)
-    touched[numbered[core]] = True
-    touched[0] = False
-    return touched[numbered] | core
+    return _touched(numbered, count, core) | core
 
 
 def _outside_chest(
-    ct: np.ndarray, core: np.ndarray, dark: np.ndarray, spacing: tuple[float, float, float]
+    ct: np.ndarray, core: np.ndarray, dark: np.ndarray, deep: np.ndarray, spacing: tuple[float, float, float]
 ) -> np.ndarray:
-    """Return the air (X, Y, Z) bool outside the ribs (subcutaneous emphysema).
+    """Return the air (X, Y, Z) bool outside the ribs (subcutaneous emphysema), in pieces of at least 5 mL.
 
-    The ribs are seen from the largest piece of each side, without what hangs on it by narrow necks. Its own edge stays.
+    The ribs are seen from the lungs without what hangs on them by narrow necks. The lungs' own edge stays.
     """
-    radii = [2 * max(1, round(_NECK_MM / edge)) + 1 for edge in spacing]
-    numbered, _ = ndimage.label(ndimage.minimum_filter(core.view(np.uint8), radii))
-    sizes = np.bincount(numbered.ravel())
-    sizes[0] = 0
-    main = ndimage.maximum_filter((sizes >= _MAIN_SHARE * sizes.max())[numbered] & (numbered > 0), radii)
-    near = ndimage.maximum_filter(main, radii).view(bool)
+    sizes = [2 * max(1, round(_NECK_MM / edge)) + 1 for edge in spacing]
+    numbered, count = ndimage.label(ndimage.minimum_filter(core.view(np.uint8), sizes))
+    main = ndimage.maximum_filter(_touched(numbered, count, deep).view(np.uint8), sizes)
+    near = ndimage.maximum_filter(main, sizes).view(bool)
     step = [max(1, round(_RIB_PIXEL_MM / edge)) for edge in spacing[:2]]
     pixel = (spacing[0] * step[0], spacing[1] * step[1], spacing[2])
     outside = outside_ribs(ct[:: step[0], :: step[1]], main[:: step[0], :: step[1]].view(bool), pixel)
-    return dark & ~near & spread_blocks(outside, (*step, 1), dark.shape)
+    numbered, _ = ndimage.label(dark & ~near & spread_blocks(outside, (*step, 1), dark.shape))
+    large = np.bincount(numbered.ravel()) * math.prod(spacing) / 1000 >= _PIECE_ML
+    large[0] = False
+    return large[numbered]
+
+
+def _upper_ml(gas: np.ndarray, core: np.ndarray, voxel_ml: float) -> float:
+    """Return the volume of gas beside the upper half of the lungs. Beside the lower half it may be in the bowel."""
+    levels = np.flatnonzero(core.any(axis=(0, 1)))
+    return np.count_nonzero(gas[:, :, (levels[0] + levels[-1]) // 2 :]) * voxel_ml if len(levels) else 0.0
+
+
+def _touched(numbered: np.ndarray, count: int, mask: np.ndarray) -> np.ndarray:
+    """Return (X, Y, Z) bool: the numbered components that share a voxel with a mask."""
+    touched = np.zeros(count + 1, dtype=bool)
+    touched[numbered[mask]] = True
+    touched[0] = False
+    return touched[numbered]
 
 
 def segment_lungs(
     ct: np.ndarray, hull: np.ndarray, spacing: tuple[float, float, float], unscanned: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray | None, float]:
     """Segment both lungs together, with their vessels, without trachea and main bronchi (PARTITION, section 12.2).
 
     Args:
@@ -225,15 +242,15 @@ def segment_lungs(
         unscanned: (X, Y) bool, columns of padding.
 
     Returns:
-        The lungs (X, Y, Z) bool; their core, in which right and left are most easily separated; and the airway, or
-        None if there is no trachea. Lungs and core are empty if there is no lung.
+        The lungs (X, Y, Z) bool; their core, in which right and left are most easily separated; the airway, or None if
+        there is no trachea; and the volume in mL of gas outside the ribs beside the upper half of the lungs. Lungs and core are empty if there is no lung.
 
     Example:
         >>> ct = np.full((60, 40, 30), -1000.0)
         >>> hull = np.zeros(ct.shape, dtype=bool)
         >>> hull[5:55, 5:35], ct[5:55, 5:35] = True, 40.0
         >>> ct[8:26, 10:30, 3:27] = ct[34:52, 10:30, 3:27] = -850.0  # two lungs
-        >>> lungs, core, airway = segment_lungs(ct, hull, (4.0, 4.0, 4.0))
+        >>> lungs, core, airway, _ = segment_lungs(ct, hull, (4.0, 4.0, 4.0))
         >>> int(lungs.sum()), airway is None
         (17280, True)
     """
@@ -243,16 +260,23 @@ def segment_lungs(
     # The airway's wall is thinner than a voxel, so one voxel around the airway separates it from the lung next to it.
     wall = max(1.5, 1.01 * max(spacing[:2]))
     tube = np.zeros_like(dark) if airway is None else dilate_by(airway, wall, spacing)
-    core, other = lung_air(ct, dark & ~tube, math.prod(spacing) / 1000)
-    gas = gas_of_parts(ct, dark & ~tube, spacing)
+    dark &= ~tube
+    voxel_ml = math.prod(spacing) / 1000
+    deep = ndimage.minimum_filter(dark.view(np.uint8), [2 * max(1, round(_DEEP_MM / edge)) + 1 for edge in spacing])
+    core, other = lung_air(ct, dark, voxel_ml)
     spine = find_spine(ct, core, spacing)
+    gas = gas_of_parts(ct, dark, spacing)
     if spine is not None:
-        gas |= gas_near_midline(ct, dark & ~tube, spine, spacing)
+        gas |= gas_near_midline(ct, dark, spine, spacing)
     if spacing[2] > _THICK_MM:
         gas |= gas_of_slices(ct, core)
-    gas |= _outside_chest(ct, core, dark & ~tube, spacing)
+    outside = _outside_chest(ct, core, dark, deep.view(bool), spacing)
+    gas |= outside
     if gas.any():
-        core, other = lung_air(ct, dark & ~tube & ~gas, math.prod(spacing) / 1000)
-        other |= gas
+        core, other = lung_air(ct, dark & ~gas, voxel_ml)
+        numbered, count = ndimage.label(core)
+        thin = core & ~_touched(numbered, count, deep.view(bool))
+        thin &= np.bincount(numbered.ravel())[numbered] * voxel_ml >= _LUNG_ML
+        core, other = core & ~thin, other | gas | thin
     lungs = aerated_lungs(air & ~tube, core, other, spacing)
-    return close_by(lungs, _CLOSING_MM, spacing) & ~tube, core, airway
+    return close_by(lungs, _CLOSING_MM, spacing) & ~tube, core, airway, _upper_ml(outside, core, voxel_ml)

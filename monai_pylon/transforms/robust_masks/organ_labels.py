@@ -11,9 +11,13 @@ from monai_pylon.transforms.robust_masks.body import body_hull
 from monai_pylon.transforms.robust_masks.hemithorax import complete_lungs
 from monai_pylon.transforms.robust_masks.lung_masks import EDGE_HU, segment_lungs
 from monai_pylon.transforms.robust_masks.organ_split import mediastinum_between_lungs, split_lungs
+from monai_pylon.transforms.robust_masks.plausibility import doubt_mediastinum
 from monai_pylon.transforms.robust_masks.scanned import cut_by_padding, unscanned_blocks, unscanned_columns
 
 __all__ = ["robust_organ_labels"]
+
+#: Volume of gas outside the ribs in mL, from which some of it may be counted as lung. Six scans without have none.
+_GAS_ML = 5.0
 
 #: A lung is not completed if the field of view cuts one lung by so much more than the other, in cm2: the mirror image
 #: and the plane of symmetry would be wrong.
@@ -34,7 +38,7 @@ def _organs_of_blocks(
     Returns:
         Organ labels (x, y, z) uint8, the airway with its wall (x, y, z) bool, and reason codes.
     """
-    lungs, core, airway = segment_lungs(ct, hull, spacing, unscanned)
+    lungs, core, airway, gas_ml = segment_lungs(ct, hull, spacing, unscanned)
     if not lungs.any():
         return np.zeros(ct.shape, dtype=np.uint8), np.zeros_like(lungs), ()
     middle = float(np.mean(np.nonzero((lungs if airway is None else airway).any(axis=(1, 2)))[0]))
@@ -43,6 +47,10 @@ def _organs_of_blocks(
     if _same_cut(right, left, unscanned, spacing):
         right, left, reasons = complete_lungs(right, left, ct, spacing)
     between = mediastinum_between_lungs(right, left, ct, spacing)
+    if not reasons:  # a completed lung has an uncertain border
+        reasons = doubt_mediastinum(right, between, left, ct, spacing)
+    if gas_ml > _GAS_ML:
+        reasons = (*reasons, "gas_outside_lung")
     organs = (right + 2 * between + 3 * left).astype(np.uint8)
     tube = np.zeros_like(lungs) if airway is None else np.asarray(ndimage.binary_dilation(airway))
     return organs, tube, reasons if airway is not None else (*reasons, "no_trachea")
@@ -67,7 +75,8 @@ def robust_organ_labels(ct: np.ndarray, spacing: tuple[float, float, float]) -> 
 
     Returns:
         Labels (X, Y, Z) uint8: 0 background, 1 right lung, 2 mediastinum, 3 left lung. Reason codes: "no_trachea",
-        "right_lung_completed", "left_lung_completed", "right_lung_cut", "left_lung_cut" (by padding).
+        "right_lung_completed", "left_lung_completed", "right_lung_cut", "left_lung_cut" (by padding),
+        "mediastinum_large", "mediastinum_wide", "gas_outside_lung".
 
     Example:
         >>> ct = np.full((60, 40, 30), -1000.0)

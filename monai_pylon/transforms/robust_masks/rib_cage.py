@@ -82,8 +82,8 @@ def outside_ribs(ct: np.ndarray, lungs: np.ndarray, spacing: tuple[float, float,
     np.minimum.at(ribs, (sector[a, b], z), radius[a, b])
     length = 2 * round(_HEIGHT_MM / spacing[2]) + 1
     ribs = ndimage.minimum_filter(ribs, (3, length), mode=("wrap", "nearest"))
-    # Cartilage is no brighter than muscle, and beside the apex the next bone may be the shoulder. Further down, the hull
-    # may lack the recesses of the lungs.
+    # Cartilage is no brighter than muscle, and beside the apex the next bone may be the shoulder. Further down, the
+    # hull may lack the recesses of the lungs.
     near = np.isfinite(edge) & (np.arange(hull.shape[2]) > (levels[-1] - levels[0]) / 2)
     ribs = np.where(near, np.minimum(ribs, edge + _MOST_BEYOND_MM), ribs)
     outside[:, :, slab] = (radius[:, :, None] > ribs[sector] + _RIB_MM) & ~hull

@@ -85,10 +85,12 @@ def _sides_with_bone(ct: np.ndarray, spacing: tuple[float, float, float]) -> np.
         for sign in (1, -1):
             found = np.zeros_like(bone)
             for step in range(near, min(far, ct.shape[axis] - 1) + 1):
-                here, there = slice(None, -step), slice(step, None)
-                here, there = (here, there) if sign > 0 else (there, here)
-                lead = (slice(None),) * axis
-                found[(*lead, here)] |= bone[(*lead, there)]
+                first, last = (
+                    tuple(part if a == axis else slice(None) for a in range(3))
+                    for part in (slice(None, -step), slice(step, None))
+                )
+                here, there = (first, last) if sign > 0 else (last, first)
+                found[here] |= bone[there]
             sides += found
     canal = np.clip((_CANCELLOUS_HU - ct) / (_CANCELLOUS_HU - _CORD_HU), 0, 1) * (ct > _FAT_HU)
     length = 2 * round(_SMOOTH_MM / spacing[2]) + 1

@@ -12,6 +12,7 @@ import numpy as np
 
 from monai_pylon.reports.html import RawHTML, html_bar, html_numbers, html_pictures, html_table, save_html
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
+from monai_pylon.taxonomy.organs import OK_MEANING
 
 __all__ = ["CohortFacts", "label_counts", "mask_verdicts", "save_cohort_page"]
 
@@ -92,14 +93,14 @@ def mask_verdicts(quality: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
 
     Example:
         >>> mask_verdicts([{"ok": "yes", "reasons": "", "heuristic": "no", "error": ""}])
-        [{'verdict': 'ok', 'scans': 1}]
+        [{'verdict': 'ok (plausible shape; dense lung and masses not judged)', 'scans': 1}]
     """
     counts: Counter[str] = Counter()
     for row in quality:
         if row.get("error"):
             counts["failed: no masks"] += 1
             continue
-        counts["ok" if row["ok"] == "yes" else "not ok: check the image by eye"] += 1
+        counts[f"ok ({OK_MEANING})" if row["ok"] == "yes" else "not ok: check the image by eye"] += 1
         counts.update(f"reason or remark: {reason}" for reason in row["reasons"].split("; ") if reason)
         counts["heuristic boxes instead of masks"] += row["heuristic"] == "yes"
     return [{"verdict": verdict, "scans": number} for verdict, number in counts.items() if number]

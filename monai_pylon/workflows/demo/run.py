@@ -18,7 +18,7 @@ from monai.bundle import run
 
 from monai_pylon.data import phantom_chest_ct
 from monai_pylon.reports.nifti import save_label_nifti, save_volume_nifti
-from monai_pylon.taxonomy.organs import ORGAN_VALUES
+from monai_pylon.taxonomy.organs import OK_MEANING, ORGAN_VALUES
 from monai_pylon.utils import check, read_rows
 from monai_pylon.workflows.bundle.folders import bundle_folder
 from monai_pylon.workflows.cohort.inputs import list_scans
@@ -69,7 +69,7 @@ def _print_masks(output: Path, scans: set[str], truth: Path | None) -> None:
     rows = [row for row in read_rows(output / "quality.csv") if row["scan"] in scans]
     print(f"\nThe results are in {output.resolve()}:")
     for row in rows:
-        verdict = "ok" if row["ok"] == "yes" else f"check by eye ({row['reasons']})"
+        verdict = f"ok ({OK_MEANING})" if row["ok"] == "yes" else f"check by eye ({row['reasons']})"
         print(f"\n  {row['scan']}: {row['error'] or verdict}")
         for name in filter(None, row["files"].split("; ")):
             print(f"    {name:40} {'organ masks' if name.endswith('.gz') else 'image: look at it first'}")
