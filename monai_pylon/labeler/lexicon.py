@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
+
+from monai_pylon.labeler.spelling import Spelling
 
 __all__ = ["Lexicon", "PhraseMatch", "Word", "read_words"]
 
-_TOKEN = re.compile(r"[0-9]+(?:[.,][0-9]+)?|[^\W\d_]+|[,;:()/?]")
+# Numbers, "w/o" and similar shorthand, "(-)", words, and punctuation that separates phrases.
+_TOKEN = re.compile(
+    r"[0-9]+(?:[.,][0-9]+)?"
+    r"|(?<![A-Za-z])(?i:w/o\b|w/(?!o\b)|c/w\b|r/o\b|h/o\b|s/p\b|b/l\b|d/t\b|[lr]\s?>\s?[lr]\b)"
+    r"|\([-+\u2212\u2013]\)|(?<!\w)[-+](?i:ve)\b|[^\W\d_]+|[,;:()/?]"
+)
+_SIDE_LETTERS = {"l", "r"}
 _ENTRIES = ""  # key of a node's own entries; no word is empty
 _MAX_CACHED_WORDS = 20_000
 _MAX_FUSED_LETTERS = 60  # longest word that is searched for two fused words
@@ -61,14 +69,23 @@ def read_words(text: str, lexicon: Lexicon | None = None) -> list[Word]:
     words = [Word(match.group().lower(), match.start(), match.end()) for match in _TOKEN.finditer(text)]
     if lexicon is None:
         return words
-    split: list[Word] = []
+    read: list[Word] = []
     for word in words:
-        letters = lexicon.parted(word.text)
-        if letters:
-            border = word.start + letters
-            split += [Word(word.text[:letters], word.start, border), Word("/", border, border)]
-        split.append(Word(word.text[letters:], word.start + letters, word.end))
-    return split
+        meant = lexicon.meant(word.text)
+        if meant is None or (word.text in _SIDE_LETTERS and _beside_digit(text, word)):
+            read.append(word)
+            continue
+        start = word.start
+        for part, letters in meant:  # letters: of the written word, 0 for all
+            end = start if part == "/" else start + letters if letters else word.end
+            read.append(Word(part, start, end))
+            start = end if letters else start
+    return read
+
+
+def _beside_digit(text: str, word: Word) -> bool:
+    """Return whether a letter belongs to a number: "L1" is a vertebra and "2 L" a volume, not the left side."""
+    return text[word.end : word.end + 1].isdigit() or text[: word.start].rstrip()[-1:].isdigit()
 
 
 class Lexicon:
@@ -87,9 +104,13 @@ class Lexicon:
 
     def __init__(self) -> None:
         self._root: dict[str, Any] = {}
+        self._added: list[tuple[str, Any]] = []
         self._exact: set[str] = set()
         self._stems: list[str] = []
         self._cache: dict[str, tuple[str, ...]] = {}
+        self._spellings: dict[str, tuple[str, ...]] = {}
+        self._spelling = Spelling(())
+        self._meant: dict[str, tuple[tuple[str, int], ...] | None] = {}
 
     def add(self, phrase: str, entry: Any) -> None:
         """Add an entry under a phrase.
@@ -99,6 +120,7 @@ class Lexicon:
             entry: Any object; a phrase may have several entries.
         """
         node = self._root
+        self._added.append((phrase.lower(), entry))
         for word in phrase.lower().split():
             if word.endswith("*"):
                 if word not in self._stems:
@@ -108,6 +130,10 @@ class Lexicon:
             node = node.setdefault(word, {})
         node.setdefault(_ENTRIES, []).append(entry)
         self._cache.clear()
+
+    def phrases(self, kind: type) -> list[str]:
+        """Return the phrases with an entry of a type, without those in which a word ends in an asterisk."""
+        return [phrase for phrase, entry in self._added if isinstance(entry, kind) and "*" not in phrase]
 
     def knows(self, word: str) -> bool:
         """Return whether a word occurs in a phrase of the vocabulary, also as a plural or by a word with an asterisk.
@@ -131,16 +157,54 @@ class Lexicon:
                 self._cache[word] = forms
         return forms
 
-    def parted(self, word: str) -> int:
-        """Return where to split a word that is two known words without a space ("atelectasisinfiltrate").
+    def set_spellings(self, spellings: dict[str, tuple[str, ...]], correct: Iterable[str]) -> None:
+        """Set what abbreviations and misspelled words mean.
+
+        Args:
+            spellings: Words that each written word means; a word that means none is never corrected.
+            correct: Words to which a word that is one letter off is corrected.
+        """
+        self._spellings = spellings
+        self._spelling = Spelling(correct)
+        self._meant.clear()
+
+    def meant(self, word: str) -> tuple[tuple[str, int], ...] | None:
+        """Return the words that a written word stands for, with the number of its letters that each takes.
+
+        These are the words of an abbreviation, two words without a space between them ("atelectasisinfiltrate", with a
+        "/" between them), or the corrected word.
 
         Args:
             word: One word in lower case.
 
         Returns:
-            The number of letters of the first word; 0 if there is no such split or the word itself is known.
+            The words, each with 0 if it stands for the whole; None if the word stands for itself.
         """
-        if not _MIN_FUSED_LETTERS <= len(word) <= _MAX_FUSED_LETTERS or self.knows(word):
+        try:
+            return self._meant[word]
+        except KeyError:
+            meant = self._find_meant(word)
+            if len(self._meant) < _MAX_CACHED_WORDS:
+                self._meant[word] = meant
+            return meant
+
+    def _find_meant(self, word: str) -> tuple[tuple[str, int], ...] | None:
+        means = self._spellings.get(word.replace(" ", ""))
+        if means is not None:
+            return tuple((part, 0) for part in means) or None
+        if self.knows(word) or not word.isalpha():
+            return None
+        corrected = self._spelling.correct(word)
+        if corrected:
+            return ((corrected, 0),)
+        letters = self._parted(word)
+        if letters:
+            return ((word[:letters], letters), ("/", 0), (word[letters:], len(word) - letters))
+        return None
+
+    def _parted(self, word: str) -> int:
+        """Return where to split a word that is two known words without a space, or 0."""
+        if not _MIN_FUSED_LETTERS <= len(word) <= _MAX_FUSED_LETTERS:
             return 0
         for letters in range(_MIN_PART_LETTERS, len(word) - _MIN_PART_LETTERS + 1):
             if self.knows(word[:letters]) and self.knows(word[letters:]):

@@ -15,6 +15,7 @@ _COLUMNS = {
     "terms": ("finding", "phrase", "replaces"),
     "places": ("phrase", "organ", "side"),
     "cues": ("phrase", "kind", "value"),
+    "spellings": ("word", "means"),
     "sections": ("heading", "read", "organ", "side"),
     "sizes": ("finding", "measure", "above_mm", "gives"),
 }
@@ -25,7 +26,7 @@ class RuleTable:
 
     Args:
         folder: Folder of the rules.
-        name: "findings", "terms", "places", "cues", "sections" or "sizes".
+        name: "findings", "terms", "places", "cues", "spellings", "sections" or "sizes".
     """
 
     def __init__(self, folder: Path, name: str) -> None:

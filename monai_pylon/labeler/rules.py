@@ -22,7 +22,9 @@ ORGAN_KINDS = ("lung", "heart", "great vessel", "mediastinum")
 CUE_KINDS = (
     *("negates after", "negates before", "negates either", "normal before"),
     *("probable after", "probable before", "possible after", "possible before", "possible both"),
-    *("asked after", "asked before", "history after", "contrast", "ends scope", "opens", "exception", "elided"),
+    *("possible either", "negates predicate", "asked after", "asked before", "other after", "other before"),
+    *("history after", "contrast", "ends scope", "cause", "opens", "exception", "elided"),
+    *("change", "resolves", "partly", "state", "extent", "narrows", "refers", "site", "normal"),
     *("verb", "predicate", "joins", "list", "preposition"),
     *("neutral", "overlies", "beside", "not there", "not there before", "same place"),
     *("unit", "times", "earlier size", "distance"),
@@ -38,6 +40,7 @@ class FindingRule(NamedTuple):
         unplaced: Kind of organ of a finding without a place; if empty, such a finding is dropped.
         in_history: Whether the finding is kept although the report mentions it as history (surgery, devices).
         outside: Whether the finding implies its organ, so that other places beside it are ignored.
+        elsewhere: Whether a place outside lungs and mediastinum drops the finding ("edema of the legs").
 
     Example:
         >>> default_rules().findings["mass"].labels["mediastinum"]
@@ -48,6 +51,7 @@ class FindingRule(NamedTuple):
     unplaced: str
     in_history: bool
     outside: bool
+    elsewhere: bool = True
 
 
 class TermEntry(NamedTuple):
@@ -133,8 +137,9 @@ def _read_findings(table: RuleTable) -> dict[str, FindingRule]:
         for label in [label for names in labels.values() for label in names]:
             table.choice(line, label, CHEST_CT_LABELS, "labels")
         table.choice(line, row["unplaced"], (*ORGAN_KINDS, ""), "an organ in the column unplaced")
-        keep = [table.choice(line, row[c], ("yes", "no"), f"yes or no as {c}") == "yes" for c in ("history", "outside")]
-        findings[row["finding"]] = FindingRule(labels, row["unplaced"], *keep)
+        history = table.choice(line, row["history"], ("yes", "no"), "yes or no as history") == "yes"
+        outside = table.choice(line, row["outside"], ("yes", "no", "chest"), "yes, no or chest as outside")
+        findings[row["finding"]] = FindingRule(labels, row["unplaced"], history, outside != "no", outside != "yes")
     return findings
 
 
@@ -182,6 +187,23 @@ def _add_phrases(table: RuleTable, lexicon: Lexicon, entry: Callable[[int, dict[
         made = entry(line, row)
         for phrase in parts[0]:
             lexicon.add(phrase, made)
+
+
+def _set_spellings(table: RuleTable, lexicon: Lexicon) -> None:
+    """Set the abbreviations, the misspelled words, and the words to which a word that is one letter off is corrected.
+
+    These are the words that findings consist of ("pneumothorax") and those of rows that mean themselves.
+    """
+    spellings: dict[str, tuple[str, ...]] = {}
+    for line, row in table.rows:
+        means = tuple(row["means"].lower().split())
+        for word in (one.strip().lower() for one in row["word"].split("|")):
+            if not word or " " in word or word in spellings:
+                table.fail(line, "single words that no other line has", row["word"], "Separate words by |.")
+            spellings[word] = () if means == (word,) else means
+    single = [phrase for phrase in lexicon.phrases(TermEntry) if " " not in phrase and len(phrase) >= 7]
+    itself = [word for _, row in table.rows for word in [row["word"]] if row["means"] == word]
+    lexicon.set_spellings(spellings, [form for word in single + itself for form in (word, f"{word}s")])
 
 
 def _number(table: RuleTable, line: int, cell: str, what: str) -> float:
@@ -233,6 +255,7 @@ def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
         return CueEntry(kind, cues.rule(line), _number(cues, line, row["value"], "value"))
 
     _add_phrases(cues, lexicon, cue)
+    _set_spellings(RuleTable(path, "spellings"), lexicon)
     table = RuleTable(path, "sections")
     sections = {}
     for line, row in table.rows:

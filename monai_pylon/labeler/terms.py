@@ -5,8 +5,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import NamedTuple
 
-from monai_pylon.labeler.phrases import STATUSES, ParsedSentence, Status
+from monai_pylon.labeler.phrases import ParsedSentence
 from monai_pylon.labeler.rules import CueEntry, LabelerRules, PartEntry, PlaceEntry, TermEntry
+from monai_pylon.labeler.scopes import STATUSES, Status
 
 __all__ = ["Mention", "find_mentions"]
 
