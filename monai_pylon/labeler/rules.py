@@ -114,7 +114,7 @@ class LabelerRules(NamedTuple):
 
     Example:
         >>> sorted(default_rules()._fields)
-        ['findings', 'lexicon', 'patterns', 'sections', 'sizes']
+        ['findings', 'lexicon', 'patterns', 'sections', 'sizes', 'title_words']
     """
 
     findings: dict[str, FindingRule]
@@ -122,6 +122,7 @@ class LabelerRules(NamedTuple):
     patterns: list[Pattern]
     sections: dict[str, tuple[bool, PlaceEntry]]
     sizes: dict[str, list[SizeRule]]
+    title_words: frozenset[str]
 
 
 def _split_cell(cell: str) -> tuple[str, ...]:
@@ -257,11 +258,14 @@ def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
     _add_phrases(cues, lexicon, cue)
     _set_spellings(RuleTable(path, "spellings"), lexicon)
     table = RuleTable(path, "sections")
-    sections = {}
+    sections, title_words = {}, set[str]()
     for line, row in table.rows:
-        read = table.choice(line, row["read"], ("yes", "no"), "yes or no as read") == "yes"
+        reading = table.choice(line, row["read"], ("yes", "no", "title"), "yes, no or title as read")
+        if reading == "title":
+            title_words.update(row["heading"].lower().split("|"))
+            continue
         for heading in row["heading"].split("|"):
-            sections[" ".join(heading.lower().split())] = (read, _place(table, line, row))
+            sections[" ".join(heading.lower().split())] = (reading == "yes", _place(table, line, row))
     table, sizes = RuleTable(path, "sizes"), dict[str, list[SizeRule]]()
     for line, row in table.rows:
         for column in ("finding", "gives"):
@@ -270,7 +274,7 @@ def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
         above = _number(table, line, row["above_mm"], "above_mm")
         rule = SizeRule(row["finding"], row["measure"], above, row["gives"], table.rule(line))
         sizes.setdefault(row["finding"], []).append(rule)
-    return LabelerRules(findings, lexicon, patterns, sections, sizes)
+    return LabelerRules(findings, lexicon, patterns, sections, sizes, frozenset(title_words))
 
 
 @cache

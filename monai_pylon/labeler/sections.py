@@ -6,26 +6,18 @@ import re
 from itertools import pairwise
 from typing import NamedTuple
 
-from monai_pylon.labeler.rules import LabelerRules, PlaceEntry, default_rules
+from monai_pylon.labeler.rules import CueEntry, LabelerRules, PlaceEntry, default_rules
+from monai_pylon.labeler.sentence_ends import sentence_ends
 
 __all__ = ["ReportSentence", "split_report"]
 
 _NO_PLACE = PlaceEntry("", "")
 _LONGEST_SENTENCE = 1000  # characters
-_LONGEST_HEADING = 45  # characters
+_LONGEST_HEADING = 80  # characters
 _SPACE = re.compile(r"\s*")
-_LIST_MARK = re.compile(r"\s*(?:[-*•·]+|\(?\d{1,2}[.)](?!\d))\s*")
-_HEADING = re.compile(r"[A-Za-z][A-Za-z /&,-]{1,44}")
-# A sentence ends at ?, at !, at a full stop that belongs to no number and no abbreviation, at a blank line, before a
-# list mark, and at a line end before a line that begins like a sentence or a heading (not with a single abbreviation).
-# The number of stops in a row is limited to eight: without a limit, the search time is quadratic in their number.
-_END = re.compile(
-    r"(?<!^\d)(?<!^\d\d)(?<!\b[A-Za-z])(?<!\bDr)(?<!\bvs)(?<!\bapprox)(?<!\bcm)(?<!\bmm)[.!?]{1,8}(?=\s|\Z|[A-Z])"
-    r"|(?<=\b[cm]m)\.(?=\s+[A-Z]|\s*\Z)|(?<=\bvs)\.(?=\s*\Z)|(?<=\b[A-Za-z])\.(?=\s+[A-Z][a-z]|\s*\Z)"
-    r"|\n\s*\n|\n(?=\s*(?:[-*•·]|\(?\d{1,2}[.)](?!\d)))|\n(?=\s*[A-Z][a-z])"
-    r"|\n(?=\s*[A-Z]{2,} [A-Z]{2,})|\n(?=\s*[A-Z][A-Z /&-]+(?::|\n|\Z))",
-    re.MULTILINE,
-)
+_LIST_MARK = re.compile(r"\s*(?:[-*•·–\[]+|\(?\d{1,2}[.)](?!\d))\s*")
+_HEADING = re.compile(r"[A-Za-z][A-Za-z0-9 /&,()+\t-]{1,79}")
+_PARTS = re.compile(r"\s*(?:[/&,()+]|\band\b|\bwith\b)\s*")
 
 
 class ReportSentence(NamedTuple):
@@ -51,39 +43,73 @@ def _after_space(text: str, start: int, end: int) -> int:
     return _SPACE.match(text, start, end).end()  # type: ignore[union-attr]  # it always matches
 
 
+def _section_of(name: str, rules: LabelerRules) -> tuple[bool, PlaceEntry] | None:
+    """Return whether the section with a heading is read and the place of its findings; None if it is no heading.
+
+    A heading may have several known parts ("findings and impression"), or consist of the words of an examination's
+    title ("CT chest without contrast").
+    """
+    known = rules.sections.get(name)
+    if known is not None:
+        return known
+    words = re.findall(r"[a-z]+", name)
+    if words and all(word in rules.title_words for word in words):
+        return True, _NO_PLACE
+    parts = [" ".join(part.split()) for part in _PARTS.split(name) if part.strip()]
+    sections = [rules.sections[part] for part in parts if part in rules.sections]
+    if len(parts) < 2 or len(sections) < len(parts):
+        return None
+    places = {place for _, place in sections}
+    return any(read for read, _ in sections), places.pop() if len(places) == 1 else _NO_PLACE
+
+
 def _heading(text: str, start: int, rules: LabelerRules) -> tuple[str, int] | None:
     """Return the known heading at a character and the end of it, or None.
 
-    A heading is followed by a colon, or is in capitals on a line of its own.
+    A heading is followed by a colon or a dash, or stands on a line of its own.
     """
+    start = _after_space(text, start, len(text))
     match = _HEADING.match(text, start)
     if match is None:
         return None
-    name = match.group().strip()
-    plain = " ".join(name.lower().split())
     end = match.end()
-    if text[end : end + 1] == ":" and plain in rules.sections:
-        return plain, end + 1
-    alone = text[end : end + 1] in ("\n", "") or text[end : end + 2] == "\r\n"
-    if alone and plain in rules.sections and start + len(name) < len(text) and name.isupper():
-        return plain, end
-    return None
+    name, mark = match.group(), text[end : end + 1]
+    if mark != ":" and " - " in name:  # "FINDINGS - Left effusion"
+        name, mark = name[: name.index(" - ")], "-"
+        end = start + len(name) + 2
+    plain = " ".join(name.lower().split())
+    if mark in (":", "-"):
+        return (plain, end + 1) if _section_of(plain, rules) is not None else None
+    alone = mark in ("\n", "") and (start == 0 or text[:start].rstrip(" \t")[-1:] in ("\n", ""))
+    return (plain, end) if alone and start + len(name) < len(text) and plain in rules.sections else None
+
+
+def _heading_within(text: str, colon: int, rules: LabelerRules) -> int:
+    """Return where a heading before a colon begins within a line ("HISTORY: cough FINDINGS: clear"), or -1.
+
+    The longest name counts, but none that continues the words before it ("nodule in the right lung: stable").
+    """
+    line = re.search(r"[A-Za-z][A-Za-z /&,()-]*$", text[max(0, colon - _LONGEST_HEADING) : colon])
+    if line is None:
+        return -1
+    words = line.group().split(" ")
+    for first in range(len(words)):
+        name = " ".join(words[first:])
+        plain = " ".join(name.lower().split())
+        if plain in rules.sections or (first == 0 and _section_of(plain, rules) is not None):
+            before = words[first - 1].lower() if first else ""
+            continues = before and any(isinstance(e, CueEntry) for m in rules.lexicon.find([before]) for e in m.entries)
+            return -1 if continues else colon - len(name)
+    return -1
 
 
 def _sentence_starts(text: str, rules: LabelerRules) -> list[int]:
-    """Return where sentences begin: after each end, and at headings in capitals ("HISTORY: ... FINDINGS: ...")."""
-    starts = {0}
-    starts.update(match.end() for match in _END.finditer(text))
+    """Return where sentences begin: after each end, and at headings within a line ("HISTORY: ... FINDINGS: ...")."""
+    starts = {0} | sentence_ends(text, rules, lambda start: _heading(text, start, rules) is not None)
     for colon in re.finditer(r":", text):
-        before = re.search(r"[A-Z][A-Z /&-]*$", text[max(0, colon.start() - _LONGEST_HEADING) : colon.start()])
-        if before is None:
-            continue
-        words = before.group().split(" ")
-        for first in range(len(words)):  # "MASS FINDINGS:": the longest ending that is a heading
-            name = " ".join(words[first:])
-            if name.lower() in rules.sections:
-                starts.add(colon.start() - len(name))
-                break
+        begin = _heading_within(text, colon.start(), rules)
+        if begin >= 0:
+            starts.add(begin)
     for start, end in pairwise(sorted(starts | {len(text)})):
         while end - start > _LONGEST_SENTENCE:  # not a sentence; the time for one grows faster than its length
             start = text.rfind(" ", start + 1, start + _LONGEST_SENTENCE) + 1 or start + _LONGEST_SENTENCE
@@ -123,10 +149,10 @@ def split_report(text: str, rules: LabelerRules | None = None) -> list[ReportSen
         while (found := _heading(text, begin, rules)) is not None and found[1] <= end:
             heading = begin
             section, begin = found
-            read, place = rules.sections[section]
+            read, place = _section_of(section, rules) or (True, _NO_PLACE)
             has_text = False
             begin = _after_space(text, begin, end)
-        sentence = text[begin:end].rstrip(" \t\r\n.!")
+        sentence = text[begin:end].rstrip(" \t\r\n.!]")
         if sentence:
             has_text = True
             skip = begin - heading if place.organ or place.side else 0

@@ -1,0 +1,155 @@
+"""Ends of sentences in a report, independent of capitals and of where its lines are wrapped."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Callable
+from itertools import pairwise
+
+from monai_pylon.labeler.lexicon import read_words
+from monai_pylon.labeler.rules import CueEntry, LabelerRules, TermEntry
+
+__all__ = ["sentence_ends"]
+
+_LONGEST_LOOK = 300  # characters of a sentence that are searched for a finding
+#: Abbreviations whose stop ends no sentence, and those whose stop ends one only after a finding.
+_NEVER = {
+    *("dr", "mr", "mrs", "ms", "prof", "st", "vs", "approx", "ca", "cf", "fig", "incl", "resp", "esp", "eg", "ie", "mod"),
+    *("bilat", "pl", "prob", "poss", "susp", "ant", "lat", "sup", "inf", "min", "max", "pulm", "sl", "sm", "no"),
+}
+_SOMETIMES = {"cm", "mm", "rt", "lt", "post"}
+_CONNECTORS = {
+    *("and", "or", "of", "in", "the", "a", "an", "with", "without", "no", "not", "to", "at", "on", "for", "by", "from"),
+    *("is", "are", "was", "were", "has", "have", "be", "been", "as", "than", "that", "which", "within", "along", "may"),
+    *("right", "left", "bilateral", "small", "large", "mild", "moderate", "upper", "lower", "new", "focal", "this"),
+    *("possible", "probable", "likely", "suggesting", "suggestive", "representing", "measuring", "into", "but", "nor"),
+}
+_STARTERS = _CONNECTORS - {"right", "left", "bilateral", "small", "large", "mild", "moderate", "upper", "lower"}
+_STARTERS -= {"new", "no", "the", "a", "an", "this", "without", "focal", "possible", "probable", "likely", "not"}
+_STOP = re.compile(r"[.!?]{1,8}(?=[\s)\]]|\Z|[A-Za-z]{2})")
+_HARD = re.compile(r"\n[ \t]*\n|\n(?=[ \t]*(?:[-*•·–]|\(?\d{1,2}[.)](?!\d)))|\](?=\s*\[)")
+_BLANK = re.compile(r"\n[ \t]*\n")
+_WORD_BEFORE = re.compile(r"([^\W\d_]+)\W*\Z")
+_LETTERS_BEFORE = re.compile(r"[^\W\d_]+\Z")
+_STATEMENT_CUES = {"normal", "normal before"}
+
+
+def _finds(text: str, rules: LabelerRules, normal: bool = False) -> bool:
+    """Return whether a piece of text names a finding, or if wanted a word of a normal report."""
+    words = [word.text for word in read_words(text[-_LONGEST_LOOK:], rules.lexicon)]
+    return any(
+        isinstance(entry, TermEntry) or (normal and isinstance(entry, CueEntry) and entry.kind in _STATEMENT_CUES)
+        for match in rules.lexicon.find(words)
+        for entry in match.entries
+    )
+
+
+def _stop_ends(text: str, match: re.Match[str], since: int, rules: LabelerRules) -> bool:
+    """Return whether a stop ends the sentence that begins at character ``since``."""
+    start, end = match.span()
+    if match.group() != ".":
+        return True
+    before = _LETTERS_BEFORE.search(text, max(since, start - 20), start)
+    word = before.group().lower() if before else ""
+    if not word:  # "1." begins a list item
+        line = text.rfind("\n", 0, start) + 1
+        return not text[line:start].strip().isdigit() or end == len(text)
+    glued = text[end : end + 1].isalpha()
+    if glued and len(word) < 2:
+        return False
+    rest = text[end : end + 80].lstrip(" \t")
+    if not rest.strip() or rest.startswith("\n\n"):
+        return True
+    if word in _NEVER:
+        return False
+    if len(word) > 1 and word not in _SOMETIMES:
+        return True
+    earlier = text[max(since, start - _LONGEST_LOOK) : start - len(word)].rstrip()
+    if earlier.endswith("."):  # "e.g."
+        return False
+    last = _WORD_BEFORE.search(earlier[-20:])
+    joined = last is not None and last.group(1).lower() in ("and", "or", "the", "with") and word not in ("cm", "mm")
+    return not joined and _finds(earlier, rules)
+
+
+class _Block:
+    """Lines between two blank lines, and whether they look like wrapped prose or like a list."""
+
+    def __init__(self, text: str, start: int, end: int, mixed: bool) -> None:
+        self.text, self.mixed = text, mixed
+        self.breaks = [match.start() for match in re.finditer("\n", text[start:end])]
+        self.breaks = [start + offset for offset in self.breaks]
+        borders = [start - 1, *self.breaks, end]
+        self.lines = [text[low + 1 : high].strip() for low, high in pairwise(borders)]
+        width = max(map(len, self.lines))
+        self.full = [
+            len(line) + 1 + len(re.split(r"[\s]|(?<=-)", following, maxsplit=1)[0]) > width
+            for line, following in pairwise(self.lines)
+        ]
+        self.wrapped = all(self.full)
+        self.prose = any(re.search(r"[.!?](?:\s|\Z)", line) for line in self.lines[:-1])
+
+    def ends_at(self, number: int, rules: LabelerRules) -> bool:
+        """Return whether the line break with an index ends a sentence."""
+        line, following = self.lines[number], self.lines[number + 1]
+        if not line or not following or line[-1] in ",;:/(-–" or line[-1] in ".!?":
+            return False
+        last, first = _WORD_BEFORE.search(line[-30:]), re.match(r"[^\W\d_]+", following)
+        if (last and last.group(1).lower() in _CONNECTORS) or (first and first.group().lower() in _STARTERS):
+            return False
+        capital = following[0].isupper() or following[0].isdigit()
+        if self.prose:
+            return self.mixed and capital and not self.wrapped and not self.full[number]
+        if self.mixed and not capital:
+            return False
+        if self.mixed and not self.full[number]:
+            return True
+        return _finds(line, rules, normal=True) and _finds(following[:_LONGEST_LOOK], rules, normal=True)
+
+
+def _line_ends(text: str, rules: LabelerRules, is_heading: Callable[[int], bool]) -> set[int]:
+    """Return the line breaks at which a sentence ends; the others only wrap a line."""
+    lower = sum(map(str.islower, text[:5000]))
+    mixed = 5 * lower > sum(map(str.isalpha, text[:5000])) and any(map(str.isupper, text[:5000]))
+    ends: set[int] = set()
+    borders = [(0, 0), *(match.span() for match in _BLANK.finditer(text)), (len(text), len(text))]
+    for (_, start), (end, _) in pairwise(borders):
+        if "\n" not in text[start:end]:
+            continue
+        block = _Block(text, start, end, mixed)
+        for number, position in enumerate(block.breaks):
+            if is_heading(position + 1) or block.ends_at(number, rules):
+                ends.add(position + 1)
+    return ends
+
+
+def sentence_ends(text: str, rules: LabelerRules, is_heading: Callable[[int], bool]) -> set[int]:
+    """Find the characters at which sentences end.
+
+    A sentence ends at a stop that belongs to no number and no abbreviation, at a blank line, before a list mark, and
+    between the lines of a list. A line break within wrapped prose ends no sentence. The rule asks neither for capitals
+    nor for a certain width of lines.
+
+    Args:
+        text: The report, with ``\\n`` as its only line end.
+        rules: Rules with the vocabulary.
+        is_heading: Function that tells whether a known heading begins at a character.
+
+    Returns:
+        The first characters after each end.
+
+    Example:
+        >>> from monai_pylon.labeler.rules import default_rules
+        >>> sorted(sentence_ends("NO MASS OR\\nNODULE. HEART NORMAL", default_rules(), lambda start: False))
+        [18]
+    """
+    hard = sorted({match.end() for match in _HARD.finditer(text)} | _line_ends(text, rules, is_heading))
+    ends, since = set(hard), 0
+    for match in _STOP.finditer(text):
+        position = bisect_right(hard, match.start())
+        since = max(since, hard[position - 1] if position else 0)
+        if _stop_ends(text, match, since, rules):
+            since = match.end()
+            ends.add(since)
+    return ends
