@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from os import PathLike
-from typing import NamedTuple
 
 import numpy as np
 
-from monai_pylon.labeler.anatomy import Place
+from monai_pylon.labeler.candidates import Candidate, find_candidates
 from monai_pylon.labeler.explain import evidence_page
 from monai_pylon.labeler.findings import Evidence, Finding
-from monai_pylon.labeler.locations import Placed, organs_of, pair_places
-from monai_pylon.labeler.phrases import ParsedSentence, parse_sentence
+from monai_pylon.labeler.phrases import ParsedSentence
 from monai_pylon.labeler.report_text import LONGEST_REPORT
 from monai_pylon.labeler.rules import LabelerRules, default_rules, read_rules
-from monai_pylon.labeler.sections import ReportSentence, split_report
-from monai_pylon.labeler.sizes import find_sizes, places_of, sizes_of
-from monai_pylon.labeler.terms import Mention, find_mentions
+from monai_pylon.labeler.sides import Sides, resolve_sides
+from monai_pylon.labeler.text.sections import ReportSentence
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
 from monai_pylon.utils import check_choice, check_type
 
@@ -28,19 +25,6 @@ SIDE_UNKNOWN = ("both", "none", "unknown")
 UNCERTAIN = {"probable": ("possible",), "present": (), "absent": ("possible", "probable")}
 _INDEX = {label: number for number, label in enumerate(CHEST_CT_LABELS)}
 _SIDE_ORGAN = {"right": ORGANS[0], "left": ORGANS[2]}
-
-
-class _Candidate(NamedTuple):
-    """Label that a mention may give, in one kind of organ ("" if that is unknown)."""
-
-    label: str
-    organ: str
-    placed: Placed
-    mention: Mention
-    places: list[Place]
-    rule: str
-    sentence: ReportSentence
-    parsed: ParsedSentence
 
 
 class ReportLabeler:
@@ -139,14 +123,10 @@ class ReportLabeler:
         if len(text) > LONGEST_REPORT:
             limit = f"text has {len(text):,} characters, but a report may have at most {LONGEST_REPORT:,}."
             raise ValueError(f"{limit} Pass each report on its own.")
-        found: list[_Candidate] = []
-        for sentence in split_report(text, self.rules):
-            parsed = parse_sentence(sentence.text, self.rules, always=False)
-            mentions = find_mentions(parsed, self.rules)
-            if mentions:
-                found += self._candidates(sentence, parsed, mentions)
-        known = self._known_sides(found)
-        return [self._decide(candidate, known) for candidate in found]
+        found = find_candidates(text, self.rules)
+        reasons = [self._reason_to_drop(candidate) for candidate in found]
+        sides = resolve_sides(found, [not reason for reason in reasons], self.rules)
+        return [self._decide(*of_one) for of_one in zip(found, reasons, sides, strict=True)]
 
     def explain(self, text: str, title: str = "Labels of a report") -> str:
         """Make an HTML page that shows a report with its evidence highlighted, for review by people.
@@ -186,34 +166,7 @@ class ReportLabeler:
         present[[_INDEX[finding.abnormality] for finding in findings]] = True
         return present
 
-    def _candidates(
-        self, sentence: ReportSentence, parsed: ParsedSentence, mentions: list[Mention]
-    ) -> list[_Candidate]:
-        """Return each label that the mentions of a sentence may give, one candidate for each label and organ."""
-        places = pair_places(parsed, mentions, self.rules, sentence.skip)
-        sizes = find_sizes(parsed)
-        candidates = []
-        for number, mention in enumerate(mentions):
-            names = [(mention.finding, mention.rule, places[number])]
-            for rule in self.rules.sizes.get(mention.finding, ()):
-                measure = max if rule.measure == "longest" else min
-                own = sizes_of(number, mentions, sizes, parsed)
-                large = [size for size in own if measure(size.diameters_mm) > rule.above_mm]
-                if large:
-                    large_places = places_of(large, places[number], parsed)
-                    names.append((rule.gives, f"{mention.rule}, {rule.rule}", large_places))
-            for name, why, own_places in names:
-                finding = self.rules.findings[name]
-                if not any(finding.labels.values()):
-                    continue
-                placed = organs_of(finding, own_places, sentence.place)
-                pairs = [(label, organ) for organ in placed.organs for label in finding.labels[organ]]
-                for label, organ in pairs or [("", "")]:
-                    candidate = _Candidate(label or name, organ, placed, mention, own_places, why, sentence, parsed)
-                    candidates.append(candidate)
-        return candidates
-
-    def _reason_to_drop(self, candidate: _Candidate) -> str:
+    def _reason_to_drop(self, candidate: Candidate) -> str:
         """Return why a candidate gives no label, or an empty string."""
         status = candidate.mention.status
         if not candidate.sentence.read:
@@ -223,6 +176,8 @@ class ReportLabeler:
             return f"negated by {status.rule}"  # a staple line that looks normal is present
         if status.name == "asked":
             return f"only looked for: {status.rule}"
+        if status.name == "other":
+            return f"about somebody or something else: {status.rule}"
         if status.name == "history" and not kept_in_history:
             return f"history: {status.rule}"
         if status.name in UNCERTAIN[self.uncertain]:
@@ -231,30 +186,18 @@ class ReportLabeler:
             return candidate.placed.reason
         return ""
 
-    def _known_sides(self, found: list[_Candidate]) -> dict[str, set[str]]:
-        """Return the sides that a report names for each lung label; they hold in its sentences that name none."""
-        known: dict[str, set[str]] = {}
-        for candidate in found:
-            sides = candidate.placed.sides
-            if candidate.organ == "lung" and sides and not self._reason_to_drop(candidate):
-                known.setdefault(candidate.label, set()).update(sides)
-        return known
-
-    def _decide(self, candidate: _Candidate, known: dict[str, set[str]]) -> Evidence:
+    def _decide(self, candidate: Candidate, reason: str, sides: Sides) -> Evidence:
         """Keep or drop a candidate and give it its locations."""
-        sentence, parsed = candidate.sentence, candidate.parsed
-        reason = self._reason_to_drop(candidate)
+        sentence, parsed, status = candidate.sentence, candidate.parsed, candidate.mention.status
         locations: tuple[str, ...] = ()
         why = candidate.placed.reason
         if candidate.organ == "lung":
-            sides = set(candidate.placed.sides)
-            if not sides and known.get(candidate.label):
-                sides, why = known[candidate.label], why + ", side from another sentence"
-            elif not sides:
+            names, why = sides.names, why + (f", {sides.reason}" if sides.reason else "")
+            if not names:
                 why += f", side unknown: {self.side_unknown}"
-                sides = {"right", "left"} if self.side_unknown == "both" else set()
+                names = ("right", "left") if self.side_unknown == "both" else ()
                 reason = reason or ("the side is unknown" if self.side_unknown == "none" else "")
-            locations = tuple(_SIDE_ORGAN[side] for side in ("right", "left") if side in sides)
+            locations = tuple(_SIDE_ORGAN[side] for side in names)
         elif candidate.organ:
             locations = (ORGANS[1],)
         spans = _spans(sentence, parsed, candidate.mention.matched)
@@ -268,7 +211,7 @@ class ReportLabeler:
             places=_texts(sentence, place_spans),
             rule=candidate.rule,
             section=sentence.section,
-            uncertain=candidate.mention.status.name in ("probable", "possible"),
+            uncertain=status.name in ("probable", "possible"),
             start=sentence.start,
         )
         return Evidence(finding, not reason, reason or f"kept: {why}", spans, place_spans)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import NamedTuple
 
-from monai_pylon.labeler.lexicon import PhraseMatch, Word, read_words
+from monai_pylon.labeler.text.lexicon import PhraseMatch, Word, read_words
 from monai_pylon.labeler.rules import CueEntry, LabelerRules, default_rules
 from monai_pylon.labeler.scopes import Scopes, Status
 
@@ -65,6 +65,25 @@ class ParsedSentence(NamedTuple):
             kinds: Kinds as in cues.csv.
         """
         return {match.first for number, match in enumerate(self.matches) if self.has(number, *kinds)}
+
+
+def refers_back(parsed: ParsedSentence, first: int) -> bool:
+    """Return whether a word such as "it" refers to something before; "there" does so only at the end of a clause.
+
+    Args:
+        parsed: The sentence.
+        first: Index of the word.
+
+    Returns:
+        Whether it refers back.
+
+    Example:
+        >>> refers_back(parse_sentence("Scarring there."), 1), refers_back(parse_sentence("There is scarring."), 0)
+        (True, False)
+    """
+    if parsed.words[first].text != "there":
+        return True
+    return first > 0 and (first + 1 == len(parsed.words) or parsed.words[first + 1].text in ",;")
 
 
 def parse_sentence(sentence: str, rules: LabelerRules | None = None, always: bool = True) -> ParsedSentence:

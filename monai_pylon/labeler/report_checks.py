@@ -6,9 +6,9 @@ import html
 import re
 
 from monai_pylon.labeler.labeler import ReportLabeler
-from monai_pylon.labeler.lexicon import read_words
+from monai_pylon.labeler.text.lexicon import read_words
 from monai_pylon.labeler.report_text import EMPTY, LONGEST_REPORT, TOO_LONG
-from monai_pylon.labeler.sections import split_report
+from monai_pylon.labeler.text.sections import split_report
 
 __all__ = ["report_problems", "without_markup"]
 

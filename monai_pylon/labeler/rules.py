@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
-from monai_pylon.labeler.lexicon import Lexicon
+from monai_pylon.labeler.text.lexicon import Lexicon
 from monai_pylon.labeler.rule_table import RuleTable
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.utils import check
@@ -24,7 +24,7 @@ CUE_KINDS = (
     *("probable after", "probable before", "possible after", "possible before", "possible both"),
     *("possible either", "negates predicate", "asked after", "asked before", "other after", "other before"),
     *("history after", "contrast", "ends scope", "cause", "opens", "exception", "elided"),
-    *("change", "resolves", "partly", "state", "extent", "narrows", "refers", "site", "normal"),
+    *("change", "resolves", "partly", "state", "extent", "narrows", "refers", "site", "normal", "persists"),
     *("verb", "predicate", "joins", "list", "preposition"),
     *("neutral", "overlies", "beside", "not there", "not there before", "same place"),
     *("unit", "times", "earlier size", "distance"),

@@ -6,7 +6,7 @@ from bisect import bisect_left
 from itertools import pairwise
 from typing import NamedTuple
 
-from monai_pylon.labeler.lexicon import PhraseMatch, Word
+from monai_pylon.labeler.text.lexicon import PhraseMatch, Word
 from monai_pylon.labeler.rules import CueEntry, PartEntry, PlaceEntry, TermEntry
 
 __all__ = ["STATUSES", "Scopes", "Status"]

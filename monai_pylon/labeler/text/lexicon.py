@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from monai_pylon.labeler.spelling import Spelling
+from monai_pylon.labeler.text.spelling import Spelling
 
 __all__ = ["Lexicon", "PhraseMatch", "Word", "read_words"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monai_pylon.labeler.sections import split_report
+from monai_pylon.labeler.text.sections import split_report
 
 
 def test_sentences_and_whether_they_are_read() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monai_pylon.labeler import lexicon as module
-from monai_pylon.labeler.lexicon import Lexicon, read_words
+from monai_pylon.labeler.text.lexicon import Lexicon, read_words
 
 
 def lexicon_of(*phrases: str) -> Lexicon:

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Callable
 from itertools import pairwise
 
-from monai_pylon.labeler.lexicon import read_words
+from monai_pylon.labeler.text.lexicon import read_words
 from monai_pylon.labeler.rules import CueEntry, LabelerRules, TermEntry
 
 __all__ = ["sentence_ends"]

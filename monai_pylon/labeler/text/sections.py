@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from monai_pylon.labeler.rules import CueEntry, LabelerRules, PlaceEntry, default_rules
-from monai_pylon.labeler.sentence_ends import sentence_ends
+from monai_pylon.labeler.text.sentence_ends import sentence_ends
 
 __all__ = ["ReportSentence", "split_report"]
 
@@ -17,6 +17,8 @@ _LONGEST_HEADING = 80  # characters
 _SPACE = re.compile(r"\s*")
 _LIST_MARK = re.compile(r"\s*(?:[-*•·–\[]+|\(?\d{1,2}[.)](?!\d))\s*")
 _HEADING = re.compile(r"[A-Za-z][A-Za-z0-9 /&,()+\t-]{1,79}")
+#: Words of the headings within a line after which nothing is read; "prior:" after other words is no heading.
+_UNREAD_WITHIN = {"history", "indication", "indications", "reason", "clinical", "technique", "recommendation"}
 _PARTS = re.compile(r"\s*(?:[/&,()+]|\band\b|\bwith\b)\s*")
 
 
@@ -96,7 +98,10 @@ def _heading_within(text: str, colon: int, rules: LabelerRules) -> int:
     for first in range(len(words)):
         name = " ".join(words[first:])
         plain = " ".join(name.lower().split())
-        if plain in rules.sections or (first == 0 and _section_of(plain, rules) is not None):
+        known = rules.sections.get(plain) or (_section_of(plain, rules) if first == 0 else None)
+        if known is not None:
+            if not known[0] and _UNREAD_WITHIN.isdisjoint(plain.split()):
+                return -1
             before = words[first - 1].lower() if first else ""
             continues = before and any(isinstance(e, CueEntry) for m in rules.lexicon.find([before]) for e in m.entries)
             return -1 if continues else colon - len(name)
