@@ -24,10 +24,9 @@ from monai_pylon.labeler.label_table import LABEL_TABLE_COLUMNS, label_cells, ta
 from monai_pylon.labeler.labeler import ReportLabeler
 from monai_pylon.labeler.report_checks import (
     BROKEN_CHARACTERS,
-    UNREADABLE,
-    has_markup,
+    READABLE,
+    plain_report,
     report_problems,
-    without_markup,
 )
 from monai_pylon.labeler.report_files import count_reports, read_reports
 from monai_pylon.labeler.report_text import NO_IDENTIFIER, ReportText
@@ -77,13 +76,13 @@ def _label_one(labeler: ReportLabeler, report: ReportText) -> _Labeled:
     if report.problem not in ("", NO_IDENTIFIER):
         return _Labeled(None, problems)
     try:
-        text = without_markup(report.text)
-        found = report_problems(text, labeler)
+        found = report_problems(report.text, labeler)
         if report.remark and BROKEN_CHARACTERS in found:  # the remark says so already
             found.remove(BROKEN_CHARACTERS)
-        problems += found + (["markup removed"] if has_markup(report.text) else [])
-        readable = UNREADABLE.isdisjoint(found)
-        return _Labeled(label_cells(labeler.label(text)) if readable else None, problems)
+        remark = plain_report(report.text, labeler.rules).remark
+        problems += found + ([remark] if remark else [])
+        readable = READABLE.issuperset(found)
+        return _Labeled(label_cells(labeler.label(report.text)) if readable else None, problems)
     except Exception as error:  # its message may quote the report, so only its type is given
         return _Labeled(None, [*problems, f"the labeler failed on this report: {type(error).__name__}"])
 

@@ -11,6 +11,7 @@ from monai_pylon.labeler.candidates import Candidate, find_candidates
 from monai_pylon.labeler.explain import evidence_page
 from monai_pylon.labeler.findings import Evidence, Finding
 from monai_pylon.labeler.phrases import ParsedSentence
+from monai_pylon.labeler.report_checks import plain_report, report_problems
 from monai_pylon.labeler.report_text import LONGEST_REPORT
 from monai_pylon.labeler.rules import LabelerRules, default_rules, read_rules
 from monai_pylon.labeler.sides import Sides, resolve_sides
@@ -123,7 +124,10 @@ class ReportLabeler:
         if len(text) > LONGEST_REPORT:
             limit = f"text has {len(text):,} characters, but a report may have at most {LONGEST_REPORT:,}."
             raise ValueError(f"{limit} Pass each report on its own.")
-        found = find_candidates(text, self.rules)
+        plain = plain_report(text, self.rules)
+        if plain.problem:
+            return []
+        found = find_candidates(plain.text, self.rules)
         reasons = [self._reason_to_drop(candidate) for candidate in found]
         sides = resolve_sides(found, [not reason for reason in reasons], self.rules)
         return [self._decide(*of_one) for of_one in zip(found, reasons, sides, strict=True)]
@@ -138,7 +142,19 @@ class ReportLabeler:
         Returns:
             The page, self-contained and without scripts. It holds the report: store it only where reports may be.
         """
-        return evidence_page(text, self.trace(text), title)
+        return evidence_page(plain_report(text, self.rules).text, self.trace(text), title)
+
+    def problems(self, text: str) -> list[str]:
+        """Name the problems of a report, such as another language or nothing to read.
+
+        Args:
+            text: Report or sentence.
+
+        Returns:
+            The problems (see :func:`~monai_pylon.labeler.report_checks.report_problems`). A report with any of them but
+            "broken characters" has no labels, and is unknown instead of normal.
+        """
+        return report_problems(text, self)
 
     def label_presence(self, texts: Iterable[str]) -> np.ndarray:
         """Label reports without locations; this includes labels whose side is unknown.

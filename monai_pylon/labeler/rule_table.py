@@ -15,6 +15,7 @@ _COLUMNS = {
     "terms": ("finding", "phrase", "replaces"),
     "places": ("phrase", "organ", "side"),
     "cues": ("phrase", "kind", "value"),
+    "languages": ("language", "words"),
     "spellings": ("word", "means"),
     "sections": ("heading", "read", "organ", "side"),
     "sizes": ("finding", "measure", "above_mm", "gives"),

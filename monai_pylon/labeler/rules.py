@@ -114,7 +114,7 @@ class LabelerRules(NamedTuple):
 
     Example:
         >>> sorted(default_rules()._fields)
-        ['findings', 'lexicon', 'patterns', 'sections', 'sizes', 'title_words']
+        ['findings', 'languages', 'lexicon', 'patterns', 'sections', 'sizes', 'title_words']
     """
 
     findings: dict[str, FindingRule]
@@ -123,6 +123,7 @@ class LabelerRules(NamedTuple):
     sections: dict[str, tuple[bool, PlaceEntry]]
     sizes: dict[str, list[SizeRule]]
     title_words: frozenset[str]
+    languages: dict[str, frozenset[str]]
 
 
 def _split_cell(cell: str) -> tuple[str, ...]:
@@ -274,7 +275,9 @@ def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
         above = _number(table, line, row["above_mm"], "above_mm")
         rule = SizeRule(row["finding"], row["measure"], above, row["gives"], table.rule(line))
         sizes.setdefault(row["finding"], []).append(rule)
-    return LabelerRules(findings, lexicon, patterns, sections, sizes, frozenset(title_words))
+    spoken = RuleTable(path, "languages").rows
+    languages = {row["language"]: frozenset(row["words"].lower().split("|")) for _, row in spoken}
+    return LabelerRules(findings, lexicon, patterns, sections, sizes, frozenset(title_words), languages)
 
 
 @cache

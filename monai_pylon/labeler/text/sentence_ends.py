@@ -30,6 +30,7 @@ _STARTERS -= {"new", "no", "the", "a", "an", "this", "without", "focal", "possib
 _STOP = re.compile(r"[.!?]{1,8}(?=[\s)\]]|\Z|[A-Za-z]{2})")
 _HARD = re.compile(r"\n[ \t]*\n|\n(?=[ \t]*(?:[-*•·–]|\(?\d{1,2}[.)](?!\d)))|\](?=\s*\[)")
 _BLANK = re.compile(r"\n[ \t]*\n")
+_FIELD = re.compile(r"[A-Za-z][\w /()-]{0,40}:")
 _WORD_BEFORE = re.compile(r"([^\W\d_]+)\W*\Z")
 _LETTERS_BEFORE = re.compile(r"[^\W\d_]+\Z")
 _STATEMENT_CUES = {"normal", "normal before"}
@@ -93,6 +94,8 @@ class _Block:
     def ends_at(self, number: int, rules: LabelerRules) -> bool:
         """Return whether the line break with an index ends a sentence."""
         line, following = self.lines[number], self.lines[number + 1]
+        if _FIELD.match(line) and _FIELD.match(following):  # "Consolidation: no"
+            return True
         if not line or not following or line[-1] in ",;:/(-–" or line[-1] in ".!?":
             return False
         last, first = _WORD_BEFORE.search(line[-30:]), re.match(r"[^\W\d_]+", following)

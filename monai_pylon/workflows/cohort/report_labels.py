@@ -10,7 +10,7 @@ import numpy as np
 
 from monai_pylon.labeler import ReportLabeler, ReportText
 from monai_pylon.labeler.label_table import LabelTable, label_cells, table_rows
-from monai_pylon.labeler.report_checks import NOT_ENGLISH, report_problems, without_markup
+from monai_pylon.labeler.report_checks import NOT_ENGLISH, NOTHING_UNDERSTOOD, READABLE, report_problems
 from monai_pylon.utils import check_choice
 
 __all__ = ["LabeledReports", "label_matched_reports", "labels_of_table", "reports_of_table"]
@@ -69,12 +69,12 @@ def label_matched_reports(
     cells, problems = {}, {}
     for scan, report in reports.items():
         try:
-            text = without_markup(report.text)
-            foreign = NOT_ENGLISH in report_problems(text, labeler)
-            findings = [] if foreign else labeler.label(text)
-            if foreign:
-                problems[scan] = "the report seems not to be in English"
-            elif not findings and silent == "leave_out" and not labeler.trace(text):
+            bad = [problem for problem in report_problems(report.text, labeler) if problem not in READABLE]
+            findings = [] if bad else labeler.label(report.text)
+            if bad and bad != [NOTHING_UNDERSTOOD]:
+                foreign = bad[0].startswith(NOT_ENGLISH)
+                problems[scan] = "the report seems not to be in English" if foreign else bad[0]
+            elif not findings and silent == "leave_out" and not labeler.trace(report.text):
                 problems[scan] = "no finding was recognized; the report may be an empty template, or not in English"
             else:
                 cells[scan] = label_cells(findings)
