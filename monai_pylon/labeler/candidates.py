@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import NamedTuple
 
-from monai_pylon.labeler.anatomy import Place
+from monai_pylon.labeler.anatomy import Place, find_places
 from monai_pylon.labeler.locations import Placed, organs_of, pair_places
 from monai_pylon.labeler.phrases import ParsedSentence, parse_sentence, refers_back
 from monai_pylon.labeler.rules import LabelerRules, SizeRule
@@ -89,9 +89,12 @@ def _hints(parsed: ParsedSentence, mentions: list[Mention]) -> list[set[str]]:
 def _referred(parsed: ParsedSentence, earlier: list[Mention], rules: LabelerRules) -> list[Mention]:
     """Return a mention of an earlier finding in a sentence without any: "The larger one measures 14 mm."."""
     cue = next((m for n, m in enumerate(parsed.matches) if parsed.has(n, "refers", "elided", "narrows")), None)
-    if cue is None or cue.first > 2 or not earlier:
+    present = [mention for mention in earlier if mention.status.name not in ("absent", "normal", "other")]
+    if cue is None or cue.first > 2 or not present or not refers_back(parsed, cue.first):
         return []
-    mention = next((m for m in reversed(earlier) if m.finding in rules.sizes), earlier[-1])
+    if not find_sizes(parsed) and not any(place.side for place in find_places(parsed)):
+        return []
+    mention = next((m for m in reversed(present) if m.finding in rules.sizes), present[-1])
     words = tuple(range(cue.first, cue.last))
     status = max((parsed.statuses[word] for word in words), key=lambda status: STATUSES.index(status.name))
     return [Mention(mention.finding, cue.first, cue.last, words, mention.rule, status)]

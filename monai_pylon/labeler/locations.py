@@ -98,14 +98,21 @@ class _Pairing:
             suitable = [
                 place
                 for place in assigned[other]
-                if not place.organ
-                or rule.labels.get(place.organ)
-                or (rule.outside and rule.labels.get(place.second))
-                or (place.organ == "elsewhere" and (self.identifies(number, other) or self.is_part(number, other)))
+                if (other < number or place.last > self.mentions[other].first)  # not of "emphysema and left effusion"
+                and self.fits(place, rule, number, other)
             ]
             if suitable:
                 return suitable
         return []
+
+    def fits(self, place: Place, rule: FindingRule, number: int, other: int) -> bool:
+        """Return whether a mention may take a place of another: it has a label there, or is said to be the same."""
+        return bool(
+            not place.organ
+            or rule.labels.get(place.organ)
+            or (rule.outside and rule.labels.get(place.second))
+            or (place.organ == "elsewhere" and (self.identifies(number, other) or self.is_part(number, other)))
+        )
 
     def identifies(self, number: int, other: int) -> bool:
         """Return whether a mention says what an earlier one is ("the lesion of the liver is a cyst")."""

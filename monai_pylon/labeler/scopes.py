@@ -267,7 +267,7 @@ class Scopes:
             self.set_status(match.first, match.last, status)
             self.set_status(start, self.scope_end(start, ("ends scope", "cause")), status)
             return
-        ends = {"absent": ("ends scope", "cause"), "asked": ()}.get(name, ("ends scope",))
+        ends = {"absent": ("ends scope", "cause"), "asked": (), "other": ()}.get(name, ("ends scope",))
         self.set_status(match.first, self.scope_end(start, ends), status)
 
     def apply_cue(self, number: int, cue: CueEntry) -> None:

@@ -143,6 +143,10 @@ class Lexicon:
         """
         return bool(self._forms(word))
 
+    def _is_exact(self, word: str) -> bool:
+        """Return whether a word or its singular is in the vocabulary without an asterisk."""
+        return any(not form.endswith("*") for form in self._forms(word))
+
     def _forms(self, word: str) -> tuple[str, ...]:
         """Return the vocabulary's words that match a written word, the exact one first."""
         forms = self._cache.get(word)
@@ -192,7 +196,7 @@ class Lexicon:
         means = self._spellings.get(word.replace(" ", ""))
         if means is not None:
             return tuple((part, 0) for part in means) or None
-        if self.knows(word) or not word.isalpha():
+        if not word.isalpha() or self._is_exact(word):
             return None
         corrected = self._spelling.correct(word)
         if corrected:
@@ -207,7 +211,7 @@ class Lexicon:
         if not _MIN_FUSED_LETTERS <= len(word) <= _MAX_FUSED_LETTERS:
             return 0
         for letters in range(_MIN_PART_LETTERS, len(word) - _MIN_PART_LETTERS + 1):
-            if self.knows(word[:letters]) and self.knows(word[letters:]):
+            if self._is_exact(word[:letters]) and self.knows(word[letters:]):
                 return letters
         return 0
 

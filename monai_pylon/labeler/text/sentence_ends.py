@@ -46,6 +46,15 @@ def _finds(text: str, rules: LabelerRules, normal: bool = False) -> bool:
     )
 
 
+def _crosses(line: str, following: str, rules: LabelerRules) -> bool:
+    """Return whether a phrase ("pleural / effusion") or a list ("A, B / or C") continues from a line to the next."""
+    left = [word.text for word in read_words(line[-80:], rules.lexicon)]
+    right = [word.text for word in read_words(following[:80], rules.lexicon)]
+    if any(match.first < len(left) < match.last for match in rules.lexicon.find(left + right)):
+        return True
+    return "," in left and any(word in ("or", "and") for word in right)
+
+
 def _stop_ends(text: str, match: re.Match[str], since: int, rules: LabelerRules) -> bool:
     """Return whether a stop ends the sentence that begins at character ``since``."""
     start, end = match.span()
@@ -108,6 +117,8 @@ class _Block:
             return False
         if self.mixed and not self.full[number]:
             return True
+        if _crosses(line, following, rules):
+            return False
         return _finds(line, rules, normal=True) and _finds(following[:_LONGEST_LOOK], rules, normal=True)
 
 
