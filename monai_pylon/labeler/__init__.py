@@ -9,11 +9,17 @@ from monai_pylon.labeler.findings import Evidence, Finding
 from monai_pylon.labeler.label_table import read_label_table, write_label_table
 from monai_pylon.labeler.labeler import ReportLabeler
 from monai_pylon.labeler.locations import pair_places
+from monai_pylon.labeler.other_labelers import (
+    chexbert_labels,
+    ct_rate_labels,
+    language_model_labels,
+    radgraph_labels,
+)
 from monai_pylon.labeler.phrases import classify_phrases
 from monai_pylon.labeler.report_files import read_reports
 from monai_pylon.labeler.report_text import ReportText
 from monai_pylon.labeler.sizes import find_sizes
-from monai_pylon.labeler.sources import chexbert_labels, listed_labels, radgraph_labels
+from monai_pylon.labeler.states import label_states, training_labels, write_states
 from monai_pylon.labeler.terms import find_mentions
 
 __all__ = [
@@ -23,14 +29,18 @@ __all__ = [
     "ReportText",
     "chexbert_labels",
     "classify_phrases",
+    "ct_rate_labels",
     "find_mentions",
     "find_places",
     "find_sizes",
     "label_reports",
-    "listed_labels",
+    "label_states",
+    "language_model_labels",
     "pair_places",
     "radgraph_labels",
     "read_label_table",
     "read_reports",
+    "training_labels",
     "write_label_table",
+    "write_states",
 ]

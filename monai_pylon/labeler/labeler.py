@@ -7,25 +7,22 @@ from os import PathLike
 
 import numpy as np
 
-from monai_pylon.labeler.candidates import Candidate, find_candidates
+from monai_pylon.labeler.candidates import find_candidates
+from monai_pylon.labeler.decisions import DROPPED, decide, reason_to_drop
 from monai_pylon.labeler.explain import evidence_page
 from monai_pylon.labeler.findings import Evidence, Finding
-from monai_pylon.labeler.phrases import ParsedSentence
 from monai_pylon.labeler.report_checks import plain_report, report_problems
 from monai_pylon.labeler.report_text import LONGEST_REPORT
 from monai_pylon.labeler.rules import LabelerRules, default_rules, read_rules
-from monai_pylon.labeler.sides import Sides, resolve_sides
-from monai_pylon.labeler.text.sections import ReportSentence
-from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
+from monai_pylon.labeler.sides import resolve_sides
+from monai_pylon.labeler.states import report_states
+from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, LabelSet, label_set, merge_states
+from monai_pylon.taxonomy.label_sets import organs_of_labels
 from monai_pylon.utils import check_choice, check_type
 
 __all__ = ["ReportLabeler"]
 
 SIDE_UNKNOWN = ("both", "none", "unknown")
-#: Choices of ``uncertain`` with the hedged statuses that each drops.
-UNCERTAIN = {"probable": ("possible",), "present": (), "absent": ("possible", "probable")}
-_INDEX = {label: number for number, label in enumerate(CHEST_CT_LABELS)}
-_SIDE_ORGAN = {"right": ORGANS[0], "left": ORGANS[2]}
 
 
 class ReportLabeler:
@@ -62,10 +59,13 @@ class ReportLabeler:
         uncertain: str = "probable",
     ) -> None:
         check_choice(side_unknown, SIDE_UNKNOWN, "side_unknown")
-        check_choice(uncertain, UNCERTAIN, "uncertain")
+        check_choice(uncertain, DROPPED, "uncertain")
         loaded = default_rules() if rules is None else rules
         self.rules = loaded if isinstance(loaded, LabelerRules) else read_rules(loaded)
         self.side_unknown, self.uncertain = side_unknown, uncertain
+        self.labels: tuple[str, ...] = (*CHEST_CT_LABELS, *self.rules.own_labels)
+        self._index = {label: number for number, label in enumerate(self.labels)}
+        self._concepts = (*self.labels, *(label for label in organs_of_labels() if label not in self._index))
 
     def label(self, text: str) -> list[Finding]:
         """Find the abnormalities of a report and their locations.
@@ -89,10 +89,9 @@ class ReportLabeler:
             Bool array (N, 80, 3): label present in right lung, mediastinum, left lung.
         """
         rows = [self.matrix(self.label(text)) for text in checked_texts(texts)]
-        return np.stack(rows) if rows else np.zeros((0, len(CHEST_CT_LABELS), len(ORGANS)), dtype=bool)
+        return np.stack(rows) if rows else np.zeros((0, len(self.labels), len(ORGANS)), dtype=bool)
 
-    @staticmethod
-    def matrix(findings: Iterable[Finding]) -> np.ndarray:
+    def matrix(self, findings: Iterable[Finding]) -> np.ndarray:
         """Convert the findings of one report to a label matrix.
 
         Args:
@@ -101,10 +100,10 @@ class ReportLabeler:
         Returns:
             Bool array (80, 3): label present in right lung, mediastinum, left lung.
         """
-        matrix = np.zeros((len(CHEST_CT_LABELS), len(ORGANS)), dtype=bool)
+        matrix = np.zeros((len(self.labels), len(ORGANS)), dtype=bool)
         for finding in findings:
             for location in finding.locations:
-                matrix[_INDEX[finding.abnormality], ORGANS.index(location)] = True
+                matrix[self._index[finding.abnormality], ORGANS.index(location)] = True
         return matrix
 
     def trace(self, text: str) -> list[Evidence]:
@@ -120,6 +119,10 @@ class ReportLabeler:
             TypeError: If the text is not a string.
             ValueError: If the text has more than 200,000 characters.
         """
+        return [evidence for evidence in self._evidence(text) if evidence.finding.abnormality in self._index]
+
+    def _evidence(self, text: str) -> list[Evidence]:
+        """Return the evidence for all concepts, also for those that are no label of this labeler."""
         check_type(text, str, "text", "Decode bytes first; an empty report is ''.")
         if len(text) > LONGEST_REPORT:
             limit = f"text has {len(text):,} characters, but a report may have at most {LONGEST_REPORT:,}."
@@ -128,9 +131,39 @@ class ReportLabeler:
         if plain.problem:
             return []
         found = find_candidates(plain.text, self.rules)
-        reasons = [self._reason_to_drop(candidate) for candidate in found]
+        reasons = [reason_to_drop(candidate, self.rules, self.uncertain) for candidate in found]
         sides = resolve_sides(found, [not reason for reason in reasons], self.rules)
-        return [self._decide(*of_one) for of_one in zip(found, reasons, sides, strict=True)]
+        return [
+            decide(candidate, reason, own, self.side_unknown, self.rules)
+            for candidate, reason, own in zip(found, reasons, sides, strict=True)
+        ]
+
+    def states(self, texts: Iterable[str], labels: str | LabelSet = "") -> np.ndarray:
+        """Label reports with four states.
+
+        Args:
+            texts: N reports.
+            labels: Label set: "RAD-ChestCT-80", "CT-RATE-18", "CheXpert-14", "ChestX-ray14", or a set of your own;
+                empty for the labels of this labeler, which are the first one and those that the rules add.
+
+        Returns:
+            int8 (N, M, 3) for right lung, mediastinum, left lung: 1 present, 0 absent, -1 uncertain (probable or
+            possible), -2 not mentioned. A report that cannot be read (see :meth:`problems`) is -2 everywhere. The
+            option ``uncertain`` has no effect.
+
+        Raises:
+            ValueError: If there is no such label set.
+
+        Example:
+            >>> found = ReportLabeler().states(["Possible pneumonia. No effusion."], "ChestX-ray14")
+            >>> found[0, [2, 6, 7]].tolist()  # effusion, pneumonia, pneumothorax
+            [[0, -2, 0], [-1, -2, -1], [-2, -2, -2]]
+        """
+        target = labels if isinstance(labels, LabelSet) else label_set(labels) if labels else None
+        known = self.labels if target is None else self._concepts
+        rows = [report_states(self._evidence(text), known) for text in checked_texts(texts)]
+        states = np.stack(rows) if rows else np.zeros((0, len(known), len(ORGANS)), dtype=np.int8)
+        return states if target is None else merge_states(states, known, target)
 
     def explain(self, text: str, title: str = "Labels of a report") -> str:
         """Make an HTML page that shows a report with its evidence highlighted, for review by people.
@@ -166,10 +199,9 @@ class ReportLabeler:
             Bool array (N, 80): label present.
         """
         rows = [self.presence(self.label(text)) for text in checked_texts(texts)]
-        return np.stack(rows) if rows else np.zeros((0, len(CHEST_CT_LABELS)), dtype=bool)
+        return np.stack(rows) if rows else np.zeros((0, len(self.labels)), dtype=bool)
 
-    @staticmethod
-    def presence(findings: Iterable[Finding]) -> np.ndarray:
+    def presence(self, findings: Iterable[Finding]) -> np.ndarray:
         """Convert the findings of one report to a label vector.
 
         Args:
@@ -178,59 +210,9 @@ class ReportLabeler:
         Returns:
             Bool array (80,): label present.
         """
-        present = np.zeros(len(CHEST_CT_LABELS), dtype=bool)
-        present[[_INDEX[finding.abnormality] for finding in findings]] = True
+        present = np.zeros(len(self.labels), dtype=bool)
+        present[[self._index[finding.abnormality] for finding in findings]] = True
         return present
-
-    def _reason_to_drop(self, candidate: Candidate) -> str:
-        """Return why a candidate gives no label, or an empty string."""
-        status = candidate.mention.status
-        if not candidate.sentence.read:
-            return f"the section {candidate.sentence.section!r} is not read"
-        kept_in_history = self.rules.findings[candidate.mention.finding].in_history
-        if status.name == "absent" or (status.name == "normal" and not kept_in_history):
-            return f"negated by {status.rule}"  # a staple line that looks normal is present
-        if status.name == "asked":
-            return f"only looked for: {status.rule}"
-        if status.name == "other":
-            return f"about somebody or something else: {status.rule}"
-        if status.name == "history" and not kept_in_history:
-            return f"history: {status.rule}"
-        if status.name in UNCERTAIN[self.uncertain]:
-            return f"only {status.name} by {status.rule}"
-        if not candidate.organ:
-            return candidate.placed.reason
-        return ""
-
-    def _decide(self, candidate: Candidate, reason: str, sides: Sides) -> Evidence:
-        """Keep or drop a candidate and give it its locations."""
-        sentence, parsed, status = candidate.sentence, candidate.parsed, candidate.mention.status
-        locations: tuple[str, ...] = ()
-        why = candidate.placed.reason
-        if candidate.organ == "lung":
-            names, why = sides.names, why + (f", {sides.reason}" if sides.reason else "")
-            if not names:
-                why += f", side unknown: {self.side_unknown}"
-                names = ("right", "left") if self.side_unknown == "both" else ()
-                reason = reason or ("the side is unknown" if self.side_unknown == "none" else "")
-            locations = tuple(_SIDE_ORGAN[side] for side in names)
-        elif candidate.organ:
-            locations = (ORGANS[1],)
-        spans = _spans(sentence, parsed, candidate.mention.matched)
-        place_words = tuple(word for place in candidate.places for word in range(place.first, place.last))
-        place_spans = _spans(sentence, parsed, place_words)
-        finding = Finding(
-            abnormality=candidate.label,
-            locations=() if reason else locations,
-            sentence=sentence.text,
-            terms=_texts(sentence, spans),
-            places=_texts(sentence, place_spans),
-            rule=candidate.rule,
-            section=sentence.section,
-            uncertain=status.name in ("probable", "possible"),
-            start=sentence.start,
-        )
-        return Evidence(finding, not reason, reason or f"kept: {why}", spans, place_spans)
 
 
 def checked_texts(texts: Iterable[str]) -> Iterable[str]:
@@ -239,21 +221,3 @@ def checked_texts(texts: Iterable[str]) -> Iterable[str]:
     if isinstance(texts, str):
         check_type(texts, list, "texts", "Put the report into a list.")
     return texts
-
-
-def _texts(sentence: ReportSentence, spans: tuple[tuple[int, int], ...]) -> tuple[str, ...]:
-    return tuple(sentence.text[start - sentence.start : end - sentence.start] for start, end in spans)
-
-
-def _spans(sentence: ReportSentence, parsed: ParsedSentence, words: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
-    """Return the characters (start, end) of the report that words cover, with adjacent words joined."""
-    spans: list[tuple[int, int]] = []
-    last = -2
-    for word in words:
-        start, end = sentence.start + parsed.words[word].start, sentence.start + parsed.words[word].end
-        if word == last + 1:
-            spans[-1] = (spans[-1][0], end)
-        else:
-            spans.append((start, end))
-        last = word
-    return tuple(spans)

@@ -79,7 +79,9 @@ class _Pairing:
             return False
         if other < number:
             return not self.stops & set(range(neighbor.first, mention.first))
-        between = set(range(mention.last, neighbor.first))  # "nodules, left effusion" is no list, "nodules and left ..." is
+        between = set(
+            range(mention.last, neighbor.first)
+        )  # "nodules, left effusion" is no list, "nodules and left ..." is
         commas = between & self.commas
         return not self.barriers & between and (not commas or bool(between & self.lists))
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from itertools import groupby
 from typing import NamedTuple
 
-from monai_pylon.labeler.text.lexicon import PhraseMatch, Word, read_words
 from monai_pylon.labeler.rules import CueEntry, LabelerRules, default_rules
 from monai_pylon.labeler.scopes import Scopes, Status
+from monai_pylon.labeler.text.lexicon import PhraseMatch, Word, read_words
 
 __all__ = ["ParsedSentence", "Phrase", "classify_phrases", "parse_sentence"]
+
 
 class Phrase(NamedTuple):
     """Run of words with the same status.

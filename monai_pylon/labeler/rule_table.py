@@ -11,10 +11,21 @@ from monai_pylon.utils.tables import read_cells
 __all__: list[str] = []
 
 _COLUMNS = {
-    "findings": ("finding", "lung", "heart", "great vessel", "mediastinum", "unplaced", "history", "outside"),
+    "findings": (
+        "finding",
+        "lung",
+        "heart",
+        "great vessel",
+        "mediastinum",
+        "elsewhere",
+        "unplaced",
+        "history",
+        "outside",
+    ),
     "terms": ("finding", "phrase", "replaces"),
     "places": ("phrase", "organ", "side"),
     "cues": ("phrase", "kind", "value"),
+    "labels": ("label", "organ"),
     "languages": ("language", "words"),
     "spellings": ("word", "means"),
     "sections": ("heading", "read", "organ", "side"),

@@ -8,15 +8,16 @@ from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
-from monai_pylon.labeler.text.lexicon import Lexicon
 from monai_pylon.labeler.rule_table import RuleTable
+from monai_pylon.labeler.text.lexicon import Lexicon
 from monai_pylon.taxonomy import CHEST_CT_LABELS
+from monai_pylon.taxonomy.label_sets import organs_of_labels
 from monai_pylon.utils import check
 
 __all__ = ["CUE_KINDS", "ORGAN_KINDS", "FindingRule", "LabelerRules", "SizeRule", "default_rules", "read_rules"]
 
 #: Kinds of organ of places and labels; places outside lungs and mediastinum are "elsewhere".
-ORGAN_KINDS = ("lung", "heart", "great vessel", "mediastinum")
+ORGAN_KINDS = ("lung", "heart", "great vessel", "mediastinum", "elsewhere")
 
 #: Kinds of cues in cues.csv; docs/reference/labeler.md explains each.
 CUE_KINDS = (
@@ -40,6 +41,7 @@ class FindingRule(NamedTuple):
         unplaced: Kind of organ of a finding without a place; if empty, such a finding is dropped.
         in_history: Whether the finding is kept although the report mentions it as history (surgery, devices).
         outside: Whether the finding implies its organ, so that other places beside it are ignored.
+        denies: Whether the finding says that its labels are absent ("normal heart size").
         elsewhere: Whether a place outside lungs and mediastinum drops the finding ("edema of the legs").
 
     Example:
@@ -52,6 +54,7 @@ class FindingRule(NamedTuple):
     in_history: bool
     outside: bool
     elsewhere: bool = True
+    denies: bool = False
 
 
 class TermEntry(NamedTuple):
@@ -114,7 +117,7 @@ class LabelerRules(NamedTuple):
 
     Example:
         >>> sorted(default_rules()._fields)
-        ['findings', 'languages', 'lexicon', 'patterns', 'sections', 'sizes', 'title_words']
+        ['findings', 'languages', 'lexicon', 'own_labels', 'patterns', 'sections', 'sizes', 'title_words']
     """
 
     findings: dict[str, FindingRule]
@@ -124,24 +127,36 @@ class LabelerRules(NamedTuple):
     sizes: dict[str, list[SizeRule]]
     title_words: frozenset[str]
     languages: dict[str, frozenset[str]]
+    own_labels: dict[str, str]
 
 
 def _split_cell(cell: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in cell.split(";") if part.strip())
 
 
-def _read_findings(table: RuleTable) -> dict[str, FindingRule]:
+def _read_labels(table: RuleTable) -> dict[str, str]:
+    """Return the organ of each label that the rules add to the 80 of RAD-ChestCT."""
+    own: dict[str, str] = {}
+    for line, row in table.rows:
+        if not row["label"] or row["label"] in own or row["label"] in CHEST_CT_LABELS:
+            table.fail(line, "a label that no other line has and that is none of the 80", row["label"])
+        own[row["label"]] = table.choice(line, row["organ"], ORGAN_KINDS, "an organ")
+    return own
+
+
+def _read_findings(table: RuleTable, known: tuple[str, ...]) -> dict[str, FindingRule]:
     findings: dict[str, FindingRule] = {}
     for line, row in table.rows:
         if not row["finding"] or row["finding"] in findings:
             table.fail(line, "a finding that no other line has", row["finding"])
         labels = {organ: _split_cell(row[organ]) for organ in ORGAN_KINDS}
         for label in [label for names in labels.values() for label in names]:
-            table.choice(line, label, CHEST_CT_LABELS, "labels")
+            table.choice(line, label, known, "labels")
         table.choice(line, row["unplaced"], (*ORGAN_KINDS, ""), "an organ in the column unplaced")
-        history = table.choice(line, row["history"], ("yes", "no"), "yes or no as history") == "yes"
+        history = table.choice(line, row["history"], ("yes", "no", "denies"), "yes, no or denies as history")
         outside = table.choice(line, row["outside"], ("yes", "no", "chest"), "yes, no or chest as outside")
-        findings[row["finding"]] = FindingRule(labels, row["unplaced"], history, outside != "no", outside != "yes")
+        flags = (history == "yes", outside != "no", outside != "yes", history == "denies")
+        findings[row["finding"]] = FindingRule(labels, row["unplaced"], *flags)
     return findings
 
 
@@ -217,9 +232,7 @@ def _number(table: RuleTable, line: int, cell: str, what: str) -> float:
 
 
 def _place(table: RuleTable, line: int, row: dict[str, str]) -> PlaceEntry:
-    organs = [
-        table.choice(line, one.strip(), (*ORGAN_KINDS, "elsewhere", ""), "an organ") for one in row["organ"].split(";")
-    ]
+    organs = [table.choice(line, one.strip(), (*ORGAN_KINDS, ""), "an organ") for one in row["organ"].split(";")]
     side = table.choice(line, row["side"], _SIDES, "a side")
     if len(organs) > 2:
         table.fail(line, "at most two organs", row["organ"], "Remove the least likely one.")
@@ -246,7 +259,9 @@ def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
     path = Path(__file__).parent / "rules" if folder is None else Path(folder)
     check(path.is_dir(), "folder", "a folder of rules", str(path), "Omit it to use the rules of the package.")
     lexicon = Lexicon()
-    findings = _read_findings(RuleTable(path, "findings"))
+    own = _read_labels(RuleTable(path, "labels"))
+    known = (*CHEST_CT_LABELS, *own, *(label for label in organs_of_labels() if label not in own))
+    findings = _read_findings(RuleTable(path, "findings"), tuple(dict.fromkeys(known)))
     patterns = _read_terms(RuleTable(path, "terms"), list(findings), lexicon)
     places = RuleTable(path, "places")
     _add_phrases(places, lexicon, lambda line, row: _place(places, line, row))
@@ -277,7 +292,7 @@ def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
         sizes.setdefault(row["finding"], []).append(rule)
     spoken = RuleTable(path, "languages").rows
     languages = {row["language"]: frozenset(row["words"].lower().split("|")) for _, row in spoken}
-    return LabelerRules(findings, lexicon, patterns, sections, sizes, frozenset(title_words), languages)
+    return LabelerRules(findings, lexicon, patterns, sections, sizes, frozenset(title_words), languages, own)
 
 
 @cache

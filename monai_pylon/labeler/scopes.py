@@ -6,8 +6,8 @@ from bisect import bisect_left
 from itertools import pairwise
 from typing import NamedTuple
 
-from monai_pylon.labeler.text.lexicon import PhraseMatch, Word
 from monai_pylon.labeler.rules import CueEntry, PartEntry, PlaceEntry, TermEntry
+from monai_pylon.labeler.text.lexicon import PhraseMatch, Word
 
 __all__ = ["STATUSES", "Scopes", "Status"]
 

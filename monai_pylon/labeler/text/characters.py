@@ -83,7 +83,9 @@ def unify_characters(text: str) -> str:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         if not text.isascii():
             text = _letters(text)
-        text = re.sub(r"[\x00-\x08\x0e-\x1f\x7f]", "", text.replace("\t", " ").replace("\x0b", "\n").replace("\x0c", "\n"))
+        text = re.sub(
+            r"[\x00-\x08\x0e-\x1f\x7f]", "", text.replace("\t", " ").replace("\x0b", "\n").replace("\x0c", "\n")
+        )
     if "[**" in text:
         text = _REMOVED_NAME.sub(" ", text)
     if "*" in text or "_" in text or "`" in text:

@@ -42,7 +42,7 @@ def foreign_language(text: str, languages: dict[str, frozenset[str]], lexicon: L
         if 2 * sum(c.isalpha() and ord(c) > _LAST_LATIN for c in sample) > letters:
             return "another language"
     english = languages.get("English", frozenset())
-    counts = {name: 0 for name in languages}
+    counts = dict.fromkeys(languages, 0)
     for word in words:
         if word in english:
             counts["English"] += 1

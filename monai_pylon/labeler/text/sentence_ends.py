@@ -7,15 +7,33 @@ from bisect import bisect_right
 from collections.abc import Callable
 from itertools import pairwise
 
-from monai_pylon.labeler.text.lexicon import read_words
 from monai_pylon.labeler.rules import CueEntry, LabelerRules, TermEntry
+from monai_pylon.labeler.text.lexicon import read_words
 
 __all__ = ["sentence_ends"]
 
 _LONGEST_LOOK = 300  # characters of a sentence that are searched for a finding
 #: Abbreviations whose stop ends no sentence, and those whose stop ends one only after a finding.
 _NEVER = {
-    *("dr", "mr", "mrs", "ms", "prof", "st", "vs", "approx", "ca", "cf", "fig", "incl", "resp", "esp", "eg", "ie", "mod"),
+    *(
+        "dr",
+        "mr",
+        "mrs",
+        "ms",
+        "prof",
+        "st",
+        "vs",
+        "approx",
+        "ca",
+        "cf",
+        "fig",
+        "incl",
+        "resp",
+        "esp",
+        "eg",
+        "ie",
+        "mod",
+    ),
     *("bilat", "pl", "prob", "poss", "susp", "ant", "lat", "sup", "inf", "min", "max", "pulm", "sl", "sm", "no"),
 }
 _SOMETIMES = {"cm", "mm", "rt", "lt", "post"}

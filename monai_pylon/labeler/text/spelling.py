@@ -22,7 +22,9 @@ def _one_edit_apart(first: str, second: str) -> bool:
         start += 1
     if len(first) < len(second):
         return first[start:] == second[start + 1 :]
-    exchanged = first[start : start + 2] == second[start : start + 2][::-1] and first[start + 2 :] == second[start + 2 :]
+    exchanged = (
+        first[start : start + 2] == second[start : start + 2][::-1] and first[start + 2 :] == second[start + 2 :]
+    )
     return first[start + 1 :] == second[start + 1 :] or exchanged
 
 

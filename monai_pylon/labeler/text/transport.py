@@ -15,19 +15,85 @@ from urllib.parse import unquote
 
 __all__ = ["has_markup", "unwrap", "without_markup"]
 
-_TAG = re.compile(r"<(?:/?([A-Za-z][\w:.-]{0,40})(?:\s[^<>]{0,2000})?/?|!--.{0,2000}?--|[?!][A-Za-z\[][^<>]{0,500})>", re.DOTALL)
+_TAG = re.compile(
+    r"<(?:/?([A-Za-z][\w:.-]{0,40})(?:\s[^<>]{0,2000})?/?|!--.{0,2000}?--|[?!][A-Za-z\[][^<>]{0,500})>", re.DOTALL
+)
 _DROPPED = re.compile(r"<(script|style|head|title)\b[^<>]{0,500}>.{0,100000}?</\1\s*>", re.DOTALL | re.IGNORECASE)
-_INLINE = {"b", "i", "u", "em", "strong", "span", "font", "sub", "sup", "a", "small", "mark", "content", "tt", "code", "big"}
+_INLINE = {
+    "b",
+    "i",
+    "u",
+    "em",
+    "strong",
+    "span",
+    "font",
+    "sub",
+    "sup",
+    "a",
+    "small",
+    "mark",
+    "content",
+    "tt",
+    "code",
+    "big",
+}
 _BLOCK = {
-    *("br", "p", "div", "li", "ul", "ol", "tr", "td", "th", "table", "tbody", "thead", "h1", "h2", "h3", "h4", "h5", "h6"),
+    *(
+        "br",
+        "p",
+        "div",
+        "li",
+        "ul",
+        "ol",
+        "tr",
+        "td",
+        "th",
+        "table",
+        "tbody",
+        "thead",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+    ),
     *("html", "body", "pre", "hr", "section", "article", "main", "header", "footer", "dl", "dt", "dd", "blockquote"),
 }
 _SEGMENT = re.compile(r"^\W{0,3}(?:MSH|PID|PV1|ORC|OBR|OBX|NTE|ZDS)\|", re.MULTILINE)
-_HL7_ESCAPES = {".br": "\n", "T": "&", "F": "|", "S": "^", "R": "~", "E": "\\", "H": "", "N": "", ".sp": "\n", ".in": " "}
-_RTF = re.compile(r"\\'([0-9a-fA-F]{2})|\\u(-?\d{1,6}) ?\??|\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\(.)|([{}])|[\r\n]+|[^\\{}\r\n]+", re.DOTALL)
-_RTF_SKIPPED = {"fonttbl", "colortbl", "stylesheet", "info", "pict", "header", "footer", "listtable", "generator", "object"}
+_HL7_ESCAPES = {
+    ".br": "\n",
+    "T": "&",
+    "F": "|",
+    "S": "^",
+    "R": "~",
+    "E": "\\",
+    "H": "",
+    "N": "",
+    ".sp": "\n",
+    ".in": " ",
+}
+_RTF = re.compile(
+    r"\\'([0-9a-fA-F]{2})|\\u(-?\d{1,6}) ?\??|\\([a-zA-Z]{1,32})(-?\d{1,10})? ?|\\(.)|([{}])|[\r\n]+|[^\\{}\r\n]+",
+    re.DOTALL,
+)
+_RTF_SKIPPED = {
+    "fonttbl",
+    "colortbl",
+    "stylesheet",
+    "info",
+    "pict",
+    "header",
+    "footer",
+    "listtable",
+    "generator",
+    "object",
+}
 _RTF_BREAKS = {"par", "line", "row", "sect", "page"}
-_MAIL_HEADER = re.compile(r"\A(?:(?:MIME-Version|Content-[A-Za-z-]+|From|To|Subject|Date|Received|Message-ID):[^\n]*\n(?:[ \t][^\n]*\n)*)+\s*\n", re.IGNORECASE)
+_MAIL_HEADER = re.compile(
+    r"\A(?:(?:MIME-Version|Content-[A-Za-z-]+|From|To|Subject|Date|Received|Message-ID):[^\n]*\n(?:[ \t][^\n]*\n)*)+\s*\n",
+    re.IGNORECASE,
+)
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{40,}={0,2}\s*")
 _BINARY = ("%PDF-", "PK\x03\x04", "\x89PNG", "GIF8", "\xff\xd8\xff", "II*\x00", "MM\x00*", "\x1f\x8b", "{\\pict")
 
@@ -193,7 +259,11 @@ def unwrap(text: str) -> tuple[str, str, str]:
         (bool(_MAIL_HEADER.match(text)) and "\n" in text.strip(), _of_mail, "mail"),
         (not start[:1].isspace() and " " not in text.strip() and bool(_BASE64.fullmatch(text)), _of_base64, "base64"),
         (start.startswith("{\\rtf"), _of_rtf, "RTF"),
-        ("|" in text and len(_SEGMENT.findall(text)) > ("MSH" not in start and "OBX" not in start), _of_hl7, "HL7 message"),
+        (
+            "|" in text and len(_SEGMENT.findall(text)) > ("MSH" not in start and "OBX" not in start),
+            _of_hl7,
+            "HL7 message",
+        ),
         (start[:1] in ("{", "[", '"') and '"' in text, _of_json, "JSON"),
     ]
     remark = ""

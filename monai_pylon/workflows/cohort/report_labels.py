@@ -41,6 +41,7 @@ def label_matched_reports(
     labeler: ReportLabeler,
     silent: str = "leave_out",
     step: Callable[[], Any] | None = None,
+    not_mentioned: str = "absent",
 ) -> LabeledReports:
     """Label the report of each scan; a report that the labeler fails on does not stop the others.
 
@@ -52,6 +53,8 @@ def label_matched_reports(
         reports: Reports by scan name.
         labeler: Labeler for the texts.
         silent: Rule for silent reports: "leave_out" skips them, "absent" takes all labels as absent.
+        not_mentioned: "absent" takes a label that a report does not mention as absent, "unknown" as unknown (NaN); then
+            a hedged label that the labeler drops is unknown too.
         step: Function to call after each report, such as the update of a progress bar.
 
     Returns:
@@ -77,7 +80,10 @@ def label_matched_reports(
             elif not findings and silent == "leave_out" and not labeler.trace(report.text):
                 problems[scan] = "no finding was recognized; the report may be an empty template, or not in English"
             else:
-                cells[scan] = label_cells(findings)
+                cells[scan] = label_cells(findings, labeler.labels)
+                if not_mentioned == "unknown":
+                    told = (labeler.states([report.text])[0] == 0) | (cells[scan] == 1).any(axis=1, keepdims=True)
+                    cells[scan][~told] = np.nan
         except Exception as error:  # the message may quote the report, so only the type is reported
             problems[scan] = f"the labeler failed on this report ({type(error).__name__})"
             _LOGGER.error("The labeler failed on the report of %s (%s).", scan, type(error).__name__)
@@ -100,10 +106,10 @@ def reports_of_table(table: LabelTable, source: str = "table") -> list[ReportTex
         >>> reports_of_table(LabelTable(["a"], np.zeros((1, 80, 3), bool), {}), "labels.csv")[0].source
         'labels.csv'
     """
-    facts = table.facts or {}
+    facts = table.metadata or {}
     reports = []
     for name, cells in zip(table.reports, table.values, strict=True):
-        text = "\n".join(",".join(row[1:]) for row in table_rows(name, cells))
+        text = "\n".join(",".join(row[1:]) for row in table_rows(name, cells, table.labels))
         reports.append(ReportText(name, text, source, **facts.get(name, {})))
     return reports
 
