@@ -10,12 +10,14 @@ from monai_pylon.labeler.locations import Placed, organs_of, pair_places
 from monai_pylon.labeler.phrases import ParsedSentence, parse_sentence, refers_back
 from monai_pylon.labeler.rules import LabelerRules, SizeRule
 from monai_pylon.labeler.scopes import STATUSES
-from monai_pylon.labeler.sizes import find_sizes, places_of, sizes_of
+from monai_pylon.labeler.sizes import Size, find_sizes, places_of, sizes_of
 from monai_pylon.labeler.terms import Mention, find_mentions
 from monai_pylon.labeler.text.sections import ReportSentence, split_report
 
 __all__ = ["Candidate", "find_candidates"]
 
+_OWN_HINTS = {"extent", "site", "narrows"}  # of the mention beside the cue; the others are of all that follow
+_HINTS = _OWN_HINTS | {"refers", "refers at end"}
 _SEPARATORS = ("joins", "list", "verb", "ends scope", "cause", "contrast")
 
 
@@ -62,7 +64,7 @@ def _hints(parsed: ParsedSentence, mentions: list[Mention]) -> list[set[str]]:
     marks = parsed.first_words(*_SEPARATORS) | {n for n, word in enumerate(parsed.words) if word.text in ",;:"}
     stops = parsed.first_words("contrast") | {n for n, word in enumerate(parsed.words) if word.text == ";"}
     for number, match in enumerate(parsed.matches):
-        kinds = parsed.kinds[number] & {"extent", "site", "refers", "narrows"}
+        kinds = parsed.kinds[number] & _HINTS
         if not kinds:
             continue
         after = bisect_left(starts, match.first)
@@ -70,18 +72,18 @@ def _hints(parsed: ParsedSentence, mentions: list[Mention]) -> list[set[str]]:
         follows = after < len(mentions) and not marks & set(range(match.last, mentions[after].first))
         precedes = after > 0 and not stops & set(range(mentions[after - 1].last, match.first))
         own = inside if inside is not None else after if follows else after - 1 if precedes else None
-        if "refers" in kinds and refers_back(parsed, match.first):
+        if kinds & {"refers", "refers at end"} and refers_back(parsed, match.first):
             for other in range(len(mentions)):
                 if other >= after or own == other:
                     hints[other].add("refers")
         if own is not None:
-            hints[own] |= kinds - {"refers"}
+            hints[own] |= kinds & _OWN_HINTS
             if follows and inside is None:  # "diffuse consolidation and ground glass": one noun phrase
                 end = mentions[after].last
                 for other in range(after + 1, len(mentions)):
                     if marks & set(range(end, mentions[other].first)):
                         break
-                    hints[other] |= kinds - {"refers"}
+                    hints[other] |= kinds & _OWN_HINTS
                     end = mentions[other].last
     return hints
 
@@ -101,11 +103,15 @@ def _referred(parsed: ParsedSentence, earlier: list[Mention], rules: LabelerRule
 
 
 def _sized(
-    number: int, mentions: list[Mention], places: list[Place], parsed: ParsedSentence, rules: LabelerRules
+    number: int,
+    mentions: list[Mention],
+    sizes: list[Size],
+    places: list[Place],
+    parsed: ParsedSentence,
+    rules: LabelerRules,
 ) -> list[tuple[SizeRule, list[Place]]]:
     """Return the rules of sizes that apply to a mention, with the places at which it has the size."""
     found = []
-    sizes = find_sizes(parsed) if mentions[number].finding in rules.sizes else []
     for rule in rules.sizes.get(mentions[number].finding, ()):
         measure = max if rule.measure == "longest" else min
         own = sizes_of(number, mentions, sizes, parsed)
@@ -126,10 +132,11 @@ def _of_sentence(
     """Return each label that the mentions of a sentence may give, one candidate for each label and organ."""
     places = pair_places(parsed, mentions, rules, sentence.skip)
     hints = _hints(parsed, mentions)
+    sizes = find_sizes(parsed)
     candidates: list[Candidate] = []
     for index, mention in enumerate(mentions):
         names = [(mention.finding, mention.rule, places[index])]
-        for rule, own_places in _sized(index, mentions, places[index], parsed, rules):
+        for rule, own_places in _sized(index, mentions, sizes, places[index], parsed, rules):
             names.append((rule.gives, f"{mention.rule}, {rule.rule}", own_places))
         parent = -1
         for name, why, own in names:

@@ -65,7 +65,8 @@ class ReportLabeler:
         self.side_unknown, self.uncertain = side_unknown, uncertain
         self.labels: tuple[str, ...] = (*CHEST_CT_LABELS, *self.rules.own_labels)
         self._index = {label: number for number, label in enumerate(self.labels)}
-        self._concepts = (*self.labels, *(label for label in organs_of_labels() if label not in self._index))
+        self._hidden = {label for label in organs_of_labels() if label not in self._index}
+        self._concepts = (*self.labels, *sorted(self._hidden))
 
     def label(self, text: str) -> list[Finding]:
         """Find the abnormalities of a report and their locations.
@@ -119,7 +120,7 @@ class ReportLabeler:
             TypeError: If the text is not a string.
             ValueError: If the text has more than 200,000 characters.
         """
-        return [evidence for evidence in self._evidence(text) if evidence.finding.abnormality in self._index]
+        return [evidence for evidence in self._evidence(text) if evidence.finding.abnormality not in self._hidden]
 
     def _evidence(self, text: str) -> list[Evidence]:
         """Return the evidence for all concepts, also for those that are no label of this labeler."""

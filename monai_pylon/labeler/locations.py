@@ -54,6 +54,7 @@ class _Pairing:
         self.conjunctions = parsed.first_words("joins", "list", "ends scope", "cause") | self._punctuation(",")
         self.prepositions = parsed.first_words("preposition", "overlies", "beside", "narrows")
         self.commas, self.lists = self._punctuation(","), parsed.first_words("joins", "list") | self._punctuation("/")
+        self.causes = parsed.first_words("cause")
         self.withs = parsed.first_words("ends scope", "cause")
         self.verbs = parsed.first_words("verb")
         self.same_place = {n for n in parsed.first_words("same place") if refers_back(parsed, n)}
@@ -85,6 +86,11 @@ class _Pairing:
         commas = between & self.commas
         return not self.barriers & between and (not commas or bool(between & self.lists))
 
+    def is_shared(self, place: Place, number: int, other: int) -> bool:
+        """Return whether a place of a later mention may be shared: not that of "emphysema and left effusion"."""
+        between = set(range(self.mentions[number].last, self.mentions[other].first))
+        return other < number or place.last > self.mentions[other].first or bool(between & self.causes)
+
     def neighbor_places(self, number: int, assigned: list[list[Place]], rule: FindingRule) -> list[Place]:
         """Return the places that a mention takes from the nearest suitable mention, preceding ones first.
 
@@ -100,8 +106,7 @@ class _Pairing:
             suitable = [
                 place
                 for place in assigned[other]
-                if (other < number or place.last > self.mentions[other].first)  # not of "emphysema and left effusion"
-                and self.fits(place, rule, number, other)
+                if self.is_shared(place, number, other) and self.fits(place, rule, number, other)
             ]
             if suitable:
                 return suitable

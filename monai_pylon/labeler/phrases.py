@@ -82,7 +82,7 @@ def refers_back(parsed: ParsedSentence, first: int) -> bool:
         >>> refers_back(parse_sentence("Scarring there."), 1), refers_back(parse_sentence("There is scarring."), 0)
         (True, False)
     """
-    if parsed.words[first].text != "there":
+    if first not in parsed.first_words("refers at end"):
         return True
     return first > 0 and (first + 1 == len(parsed.words) or parsed.words[first + 1].text in ",;")
 

@@ -26,7 +26,6 @@ _SCOPE_BEFORE = {
 #: Cues whose scope precedes them if a finding is there, and follows them otherwise.
 _SCOPE_EITHER = {"negates either": "absent", "possible either": "possible"}
 _STOPS = {";", "?"}
-_DEFINITE = {"the", "this", "these", "that", "those", "its"}
 _WORDS_TO_CHANGE = 5  # from the end of a negation to a noun of change, at most: "no convincing interval increase"
 _WORDS_TO_PARTLY = 2  # from "almost" to "resolved", at most: "almost entirely resolved"
 _WORDS_TO_STATE = 3  # from "the" to an adjective of state, at most: "in the now partly collapsed lobe"
@@ -142,7 +141,7 @@ class Scopes:
         if self.kinds_at[index].isdisjoint(("preposition", "beside")):
             return False
         start = self.match_at[index].last
-        if start >= len(self.words) or self.words[start].text not in _DEFINITE:
+        if start >= len(self.words) or "definite" not in self.kinds_at[start]:
             return False
         near = range(start + 1, min(start + 1 + _WORDS_TO_STATE, len(self.words)))
         return any("state" in self.kinds_at[other] for other in near)

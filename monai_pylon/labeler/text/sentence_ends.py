@@ -5,46 +5,22 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import pairwise
 
-from monai_pylon.labeler.rules import CueEntry, LabelerRules, TermEntry
-from monai_pylon.labeler.text.lexicon import read_words
+from monai_pylon.labeler.rules import CueEntry, LabelerRules, PlaceEntry, TermEntry
+from monai_pylon.labeler.text.lexicon import Lexicon, read_words
 
 __all__ = ["sentence_ends"]
 
+_WORDS_BEFORE_SIZE = 2  # of a sentence that begins with a size
 _LONGEST_LOOK = 300  # characters of a sentence that are searched for a finding
-#: Abbreviations whose stop ends no sentence, and those whose stop ends one only after a finding.
-_NEVER = {
-    *(
-        "dr",
-        "mr",
-        "mrs",
-        "ms",
-        "prof",
-        "st",
-        "vs",
-        "approx",
-        "ca",
-        "cf",
-        "fig",
-        "incl",
-        "resp",
-        "esp",
-        "eg",
-        "ie",
-        "mod",
-    ),
-    *("bilat", "pl", "prob", "poss", "susp", "ant", "lat", "sup", "inf", "min", "max", "pulm", "sl", "sm", "no"),
+#: Kinds of cues of words that cannot end a line's statement, and of words that cannot begin one.
+_CONTINUING = {
+    *("preposition", "joins", "list", "ends scope", "cause", "contrast", "verb", "predicate", "opens", "definite"),
+    *("negates after", "possible after", "probable after", "asked after", "history after", "beside", "overlies"),
 }
-_SOMETIMES = {"cm", "mm", "rt", "lt", "post"}
-_CONNECTORS = {
-    *("and", "or", "of", "in", "the", "a", "an", "with", "without", "no", "not", "to", "at", "on", "for", "by", "from"),
-    *("is", "are", "was", "were", "has", "have", "be", "been", "as", "than", "that", "which", "within", "along", "may"),
-    *("right", "left", "bilateral", "small", "large", "mild", "moderate", "upper", "lower", "new", "focal", "this"),
-    *("possible", "probable", "likely", "suggesting", "suggestive", "representing", "measuring", "into", "but", "nor"),
-}
-_STARTERS = _CONNECTORS - {"right", "left", "bilateral", "small", "large", "mild", "moderate", "upper", "lower"}
-_STARTERS -= {"new", "no", "the", "a", "an", "this", "without", "focal", "possible", "probable", "likely", "not"}
+_CONTINUED = {"preposition", "joins", "list", "ends scope", "cause", "verb", "predicate", "negates before"}
 _STOP = re.compile(r"[.!?]{1,8}(?=[\s)\]]|\Z|[A-Za-z]{2})")
 _HARD = re.compile(r"\n[ \t]*\n|\n(?=[ \t]*(?:[-*•·–]|\(?\d{1,2}[.)](?!\d)))|\](?=\s*\[)")
 _BLANK = re.compile(r"\n[ \t]*\n")
@@ -62,6 +38,15 @@ def _finds(text: str, rules: LabelerRules, normal: bool = False) -> bool:
         for match in rules.lexicon.find(words)
         for entry in match.entries
     )
+
+
+@lru_cache(maxsize=4096)
+def _kinds(word: str, lexicon: Lexicon) -> frozenset[str]:
+    """Return the kinds of cues of a word; "side" for one that names only a side."""
+    entries = [entry for match in lexicon.find([word]) for entry in match.entries]
+    kinds = {entry.kind for entry in entries if isinstance(entry, CueEntry)}
+    sides = any(isinstance(entry, PlaceEntry) and entry.side and not entry.organ for entry in entries)
+    return frozenset(kinds | ({"side"} if sides else set()))
 
 
 def _crosses(line: str, following: str, rules: LabelerRules) -> bool:
@@ -89,15 +74,21 @@ def _stop_ends(text: str, match: re.Match[str], since: int, rules: LabelerRules)
     rest = text[end : end + 80].lstrip(" \t")
     if not rest.strip() or rest.startswith("\n\n"):
         return True
-    if word in _NEVER:
+    kinds = _kinds(word, rules.lexicon)
+    if "abbreviation" in kinds:
         return False
-    if len(word) > 1 and word not in _SOMETIMES:
+    unit = "unit" in kinds
+    meant = rules.lexicon.meant(word)
+    side = len(word) < 4 and meant is not None and "side" in _kinds(meant[0][0], rules.lexicon)  # "Rt."
+    if len(word) > 1 and not unit and not side:
         return True
     earlier = text[max(since, start - _LONGEST_LOOK) : start - len(word)].rstrip()
     if earlier.endswith("."):  # "e.g."
         return False
     last = _WORD_BEFORE.search(earlier[-20:])
-    joined = last is not None and last.group(1).lower() in ("and", "or", "the", "with") and word not in ("cm", "mm")
+    if unit:  # "a 3 mm. nodule"
+        return len(earlier.split()) > _WORDS_BEFORE_SIZE or _finds(earlier, rules)
+    joined = last is not None and _kinds(last.group(1).lower(), rules.lexicon) & {"joins", "list", "definite"}
     return not joined and _finds(earlier, rules)
 
 
@@ -126,7 +117,9 @@ class _Block:
         if not line or not following or line[-1] in ",;:/(-–" or line[-1] in ".!?":
             return False
         last, first = _WORD_BEFORE.search(line[-30:]), re.match(r"[^\W\d_]+", following)
-        if (last and last.group(1).lower() in _CONNECTORS) or (first and first.group().lower() in _STARTERS):
+        ending = _kinds(last.group(1).lower(), rules.lexicon) if last else frozenset()
+        beginning = _kinds(first.group().lower(), rules.lexicon) if first else frozenset()
+        if ending & (_CONTINUING | {"side"}) or beginning & _CONTINUED:
             return False
         capital = following[0].isupper() or following[0].isdigit()
         if self.prose:

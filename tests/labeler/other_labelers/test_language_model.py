@@ -60,13 +60,14 @@ def test_language_model_labels_and_free_text(tmp_path: Path) -> None:
     assert cell_names(table.present[0]) == {("lung nodulegr1cm", RIGHT), ("lung mass", LEFT)}
 
 
-
-
 def test_an_answer_that_is_not_understood_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "model.json"
     cases = [
-        ({"abnormality": "pneumonia", "present": "false"}, r"entry 0, finding 0 has \"present\": 'false'. Write true, false"),
-        ({"abnormality": "pneumonia", "present": 0}, "has \"present\": 0"),
+        (
+            {"abnormality": "pneumonia", "present": "false"},
+            r"entry 0, finding 0 has \"present\": 'false'. Write true, false",
+        ),
+        ({"abnormality": "pneumonia", "present": 0}, 'has "present": 0'),
         ({"abnormality": "pneumonia", "location": ["left lung"]}, "unknown key 'location'.*Did you mean 'locations'"),
         ({"abnormality": "pneumonia", "locations": {"left lung": True}}, "no list of texts"),
         ({"abnormality": "pneumonia", "locations": ["left lung", 3]}, "no list of texts"),

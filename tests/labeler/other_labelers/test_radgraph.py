@@ -39,8 +39,11 @@ def test_radgraph_labels(tmp_path: Path) -> None:
         ([], "report 'a' must be an object, but is list"),
         ({}, "report 'a' must have \"entities\""),
         ({"entities": []}, "entities that are no object"),
-        ({"entities": {"1": {"tokens": "mass"}}}, "entity 1 must have \"tokens\" and \"label\""),
-        ({"entities": {"1": {"tokens": "mass", "label": "OBS-DP", "relations": [["located_at", "9"]]}}}, "relations to"),
+        ({"entities": {"1": {"tokens": "mass"}}}, 'entity 1 must have "tokens" and "label"'),
+        (
+            {"entities": {"1": {"tokens": "mass", "label": "OBS-DP", "relations": [["located_at", "9"]]}}},
+            "relations to",
+        ),
     ]:
         path.write_text(json.dumps({"a": content}))
         with pytest.raises(ValueError, match=message):
