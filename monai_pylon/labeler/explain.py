@@ -74,7 +74,7 @@ def evidence_page(text: str, evidence: Sequence[Evidence], title: str = "Labels 
         >>> "Left</mark> &lt;b&gt;<mark" in evidence_page(text, ReportLabeler().trace(text))
         True
     """
-    head = ("label", "lies in", "terms", "places", "kept or dropped by", "vocabulary", "sentence")
+    head = ("label", "locations", "terms", "places", "kept or dropped by", "vocabulary", "sentence")
     rows = "\n".join(_row(one) for one in sorted(evidence, key=lambda one: not one.kept))
     nothing = "" if evidence else "<p>No term of the vocabulary was found.</p>"
     return (

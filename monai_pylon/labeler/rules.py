@@ -167,9 +167,9 @@ def _read_findings(table: RuleTable, known: tuple[str, ...]) -> dict[str, Findin
         for label in [label for names in labels.values() for label in names]:
             table.choice(line, label, known, "labels")
         table.choice(line, row["unplaced"], (*ORGAN_KINDS, ""), "an organ in the column unplaced")
-        history = table.choice(line, row["history"], ("yes", "no", "denies"), "yes, no or denies as history")
+        history = table.choice(line, row["history"], ("yes", "no", "absent"), "yes, no or absent as history")
         outside = table.choice(line, row["outside"], ("yes", "no", "chest"), "yes, no or chest as outside")
-        flags = (history == "yes", outside != "no", outside != "yes", history == "denies")
+        flags = (history == "yes", outside != "no", outside != "yes", history == "absent")
         findings[row["finding"]] = FindingRule(labels, row["unplaced"], *flags)
     return findings
 

@@ -33,7 +33,7 @@ def test_the_places_of_each_mention() -> None:
         ("effusion of the right, nodule", [["right"], ["right"]]),
         ("effusion and right and left nodule", [["right"], ["left"]]),
         ("effusion in the right and left and nodule", [["right", "left"], ["right", "left"]]),
-        ("nodule and left bronchi are dilated", [["left", "bronchi"]] * 3),
+        ("nodule and left bronchi are dilated", [["bronchi"], ["left", "bronchi"], ["left", "bronchi"]]),
         ("effusion in the right but left nodule", [["right"], ["left"]]),
         ("effusion in the right, left; apex, nodule", [["right", "left"], ["apex"]]),
         # barriers

@@ -10,7 +10,9 @@ import numpy as np
 
 from monai_pylon.labeler.label_table import LabelTable, table_of
 from monai_pylon.labeler.labeler import ReportLabeler
+from monai_pylon.labeler.anatomy import find_places
 from monai_pylon.labeler.other_labelers.json_files import labels_of_phrase, read_json
+from monai_pylon.labeler.phrases import parse_sentence
 from monai_pylon.taxonomy import ORGANS
 from monai_pylon.utils import check, nearest_name
 
@@ -41,6 +43,15 @@ def _checked_finding(finding: Any, where: str) -> tuple[str, list[str], bool | N
     if not isinstance(places, list) or not all(isinstance(place, str) and place.strip() for place in places):
         raise ValueError(f'{where} has "locations" that are no list of texts. Write ["right lung"].')
     return finding["abnormality"], places, present
+
+
+def _check_places(places: list[str], where: str, labeler: ReportLabeler) -> None:
+    """Raise a ValueError if a place has no known word, or lies outside lungs and mediastinum."""
+    for place in places:
+        read = find_places(parse_sentence(place, labeler.rules))
+        if not read or all(one.organ == "elsewhere" for one in read):
+            what = "lies outside lungs and mediastinum" if read else "is not understood"
+            raise ValueError(f"{where} has the location {place!r}, which {what}. Write {list(ORGANS)}.")
 
 
 def language_model_labels(path: str | PathLike[str], labeler: ReportLabeler | None = None) -> LabelTable:
@@ -91,6 +102,7 @@ def language_model_labels(path: str | PathLike[str], labeler: ReportLabeler | No
         for position, finding in enumerate(entry["findings"]):
             where = f"entry {number}, finding {position}"
             abnormality, places, present = _checked_finding(finding, where)
+            _check_places(places, where, labeler)
             own = labels_of_phrase(labeler, abnormality, places)
             if places and not own.any() and labels_of_phrase(labeler, abnormality, []).any():
                 raise ValueError(f"{where} has locations that mean no organ of its abnormality. Write {list(ORGANS)}.")

@@ -82,8 +82,13 @@ def _heading(text: str, start: int, rules: LabelerRules) -> tuple[str, int] | No
     plain = " ".join(name.lower().split())
     if mark in (":", "-"):
         return (plain, end + 1) if _section_of(plain, rules) is not None else None
-    alone = mark in ("\n", "") and (start == 0 or text[:start].rstrip(" \t")[-1:] in ("\n", ""))
-    return (plain, end) if alone and start + len(name) < len(text) and plain in rules.sections else None
+    if plain not in rules.sections or mark not in ("\n", "") or start + len(name) >= len(text):
+        return None
+    lines = text[max(0, start - _LONGEST_HEADING) : start].rstrip(" \t").split("\n")
+    if start and lines[-1]:
+        return None
+    before = lines[-2].strip().lower() if len(lines) > 1 else ""
+    return (plain, end) if not before or before[-1] in ".:!?" or before in rules.sections else None
 
 
 def _heading_within(text: str, colon: int, rules: LabelerRules) -> int:

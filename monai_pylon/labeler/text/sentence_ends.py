@@ -55,7 +55,7 @@ def _crosses(line: str, following: str, rules: LabelerRules) -> bool:
     right = [word.text for word in read_words(following[:80], rules.lexicon)]
     if any(match.first < len(left) < match.last for match in rules.lexicon.find(left + right)):
         return True
-    return "," in left and any(word in ("or", "and") for word in right)
+    return "," in left and any(_kinds(word, rules.lexicon) & {"list", "joins"} for word in right)
 
 
 def _stop_ends(text: str, match: re.Match[str], since: int, rules: LabelerRules) -> bool:

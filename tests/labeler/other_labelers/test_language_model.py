@@ -71,9 +71,10 @@ def test_an_answer_that_is_not_understood_is_refused(tmp_path: Path) -> None:
         ({"abnormality": "pneumonia", "location": ["left lung"]}, "unknown key 'location'.*Did you mean 'locations'"),
         ({"abnormality": "pneumonia", "locations": {"left lung": True}}, "no list of texts"),
         ({"abnormality": "pneumonia", "locations": ["left lung", 3]}, "no list of texts"),
+        ({"abnormality": "pneumonia", "locations": ["somewhere"]}, "location 'somewhere', which is not understood"),
         ({"abnormality": "pneumonia", "locations": [""]}, "no list of texts"),
         ({"abnormality": "lung nodule", "locations": ["mediastinum"]}, "mean no organ of its abnormality"),
-        ({"abnormality": "cardiomegaly", "locations": ["liver"]}, "mean no organ of its abnormality"),
+        ({"abnormality": "cardiomegaly", "locations": ["liver"]}, "which lies outside lungs and mediastinum"),
     ]
     for finding, message in cases:
         path.write_text(json.dumps([{"report": "a", "findings": [finding]}]))
