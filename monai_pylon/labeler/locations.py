@@ -54,7 +54,6 @@ class _Pairing:
         self.conjunctions = parsed.first_words("joins", "list", "ends scope", "cause") | self._punctuation(",")
         self.prepositions = parsed.first_words("preposition", "overlies", "beside", "narrows")
         self.commas, self.lists = self._punctuation(","), parsed.first_words("joins", "list") | self._punctuation("/")
-        self.causes = parsed.first_words("cause")
         self.withs = parsed.first_words("ends scope", "cause")
         self.verbs = parsed.first_words("verb")
         self.same_place = {n for n in parsed.first_words("same place") if refers_back(parsed, n)}
@@ -86,11 +85,6 @@ class _Pairing:
         commas = between & self.commas
         return not self.barriers & between and (not commas or bool(between & self.lists))
 
-    def is_shared(self, place: Place, number: int, other: int) -> bool:
-        """Return whether a place of a later mention may be shared: not that of "emphysema and left effusion"."""
-        between = set(range(self.mentions[number].last, self.mentions[other].first))
-        return other < number or place.last > self.mentions[other].first or bool(between & self.causes)
-
     def neighbor_places(self, number: int, assigned: list[list[Place]], rule: FindingRule) -> list[Place]:
         """Return the places that a mention takes from the nearest suitable mention, preceding ones first.
 
@@ -103,11 +97,7 @@ class _Pairing:
         for other in sorted(others, key=lambda other: (other > number, abs(other - number))):
             if not self.may_share(number, other):
                 continue
-            suitable = [
-                place
-                for place in assigned[other]
-                if self.is_shared(place, number, other) and self.fits(place, rule, number, other)
-            ]
+            suitable = [place for place in assigned[other] if self.fits(place, rule, number, other)]
             if suitable:
                 return suitable
         return []
