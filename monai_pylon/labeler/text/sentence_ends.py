@@ -107,7 +107,7 @@ class _Block:
             for line, following in pairwise(self.lines)
         ]
         self.wrapped = all(self.full)
-        self.prose = any(re.search(r"[.!?](?:\s|\Z)", line) for line in self.lines[:-1])
+        self.prose = any(re.search(r"[.!?](?:\s|\Z)", line) for line in self.lines)
 
     def ends_at(self, number: int, rules: LabelerRules) -> bool:
         """Return whether the line break with an index ends a sentence."""
