@@ -18,6 +18,7 @@ from monai_pylon.labeler.other_labelers import (
 from monai_pylon.labeler.phrases import classify_phrases
 from monai_pylon.labeler.report_files import read_reports
 from monai_pylon.labeler.report_text import ReportText
+from monai_pylon.labeler.routing import label_with_model, review_report
 from monai_pylon.labeler.sizes import find_sizes
 from monai_pylon.labeler.states import label_states, training_labels, write_states
 from monai_pylon.labeler.terms import find_mentions
@@ -35,11 +36,13 @@ __all__ = [
     "find_sizes",
     "label_reports",
     "label_states",
+    "label_with_model",
     "language_model_labels",
     "pair_places",
     "radgraph_labels",
     "read_label_table",
     "read_reports",
+    "review_report",
     "training_labels",
     "write_label_table",
     "write_states",

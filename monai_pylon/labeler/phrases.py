@@ -79,7 +79,7 @@ def refers_back(parsed: ParsedSentence, first: int) -> bool:
         Whether it refers back.
 
     Example:
-        >>> refers_back(parse_sentence("Scarring there."), 1), refers_back(parse_sentence("There is scarring."), 0)
+        >>> refers_back(parse_sentence("Scarring there."), 1), refers_back(parse_sentence("There scarring is."), 0)
         (True, False)
     """
     if first not in parsed.first_words("refers at end"):

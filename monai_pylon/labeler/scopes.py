@@ -175,11 +175,10 @@ class Scopes:
             if (text == "," or "joins" in kinds) and self.refers_back(index + 1, end):
                 return index + 1
             opened = "joins" in kinds and self.opens_statement(index)
-            if (text == "," or "ends scope" in kinds or "cause" in kinds or opened) and (
-                not across_commas or self.has_term(index + 1, end)
-            ):
-                if not (joined and text == "," and across_commas and self._is_list_item(index)):
-                    return index + 1
+            border = text == "," or "ends scope" in kinds or "cause" in kinds or opened
+            in_list = joined and text == "," and across_commas and self._is_list_item(index)
+            if border and not in_list and (not across_commas or self.has_term(index + 1, end)):
+                return index + 1
             joined = joined or "joins" in kinds or "list" in kinds
         return 0
 

@@ -48,9 +48,9 @@ def resolve_sides(candidates: Sequence[Candidate], kept: Sequence[bool], rules: 
     Example:
         >>> from monai_pylon.labeler.candidates import find_candidates
         >>> from monai_pylon.labeler.rules import default_rules
-        >>> found = find_candidates("Diffuse emphysema. Emphysema is worst in the left lung.", default_rules())
+        >>> found = find_candidates("Left effusion. It contains a nodule.", default_rules())
         >>> [sides.names for sides in resolve_sides(found, [True, True], default_rules())]
-        [('right', 'left'), ('right', 'left')]
+        [('left',), ('left',)]
     """
     known: dict[str, set[str]] = {}
     operated: set[str] = set()

@@ -38,9 +38,11 @@ def test_markup_in_a_report_is_escaped() -> None:
     assert set(Tags(page).tags) == set(Tags(plain).tags)
     assert not {"script", "b", "i"} & set(Tags(page).tags)
     shown = page.split('<div class="report">')[1].split("</div>")[0]
-    assert "alert" not in shown and unescape(re.sub(r"<[^>]*>", "", shown)).split()[:3] == ["Left", "effusion", "&"]
+    assert "alert" not in shown
+    assert unescape(re.sub(r"<[^>]*>", "", shown)).split()[:3] == ["Left", "effusion", "&"]
     shown = ReportLabeler().explain("Left effusion < 5 mm & mass > 3 cm").split('<div class="report">')[1]
-    assert "&lt; 5 mm &amp; " in shown and "&gt; 3 cm" in shown
+    assert "&lt; 5 mm &amp; " in shown
+    assert "&gt; 3 cm" in shown
 
 
 def test_a_single_character_is_shown() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monai_pylon.labeler import ReportLabeler
-from monai_pylon.labeler.report_checks import plain_report, report_problems
+from monai_pylon.labeler.report_checks import report_problems
 
 LABELER = ReportLabeler()
 

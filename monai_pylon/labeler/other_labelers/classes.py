@@ -104,8 +104,8 @@ def ct_rate_labels(path: str | PathLike[str], report_column: str | None = "Volum
         report_column: Column with the names of the scans; None names them by row number, from 0.
 
     Returns:
-        The table, with ``present`` (N, 80, 3). All labels that are none of the classes are ``unknown``. "Lymphadenopathy"
-        becomes that of the mediastinum, "Pulmonary fibrotic sequela" fibrosis.
+        The table, with ``present`` (N, 80, 3). All labels that are none of the classes are ``unknown``.
+        "Lymphadenopathy" becomes that of the mediastinum, "Pulmonary fibrotic sequela" fibrosis.
 
     Raises:
         ValueError: If the file or the column is missing, a name is repeated, or a value is neither 1 nor 0.

@@ -8,21 +8,22 @@ from typing import Any
 
 import numpy as np
 
+from monai_pylon.labeler.anatomy import find_places
 from monai_pylon.labeler.label_table import LabelTable, table_of
 from monai_pylon.labeler.labeler import ReportLabeler
-from monai_pylon.labeler.anatomy import find_places
 from monai_pylon.labeler.other_labelers.json_files import labels_of_phrase, read_json
 from monai_pylon.labeler.phrases import parse_sentence
 from monai_pylon.taxonomy import ORGANS
 from monai_pylon.utils import check, nearest_name
 
-__all__ = ["language_model_labels"]
+__all__ = ["checked_finding", "checked_keys", "language_model_labels"]
 
 _REPORT_KEYS = ("report", "findings")
 _FINDING_KEYS = ("abnormality", "locations", "present")
 
 
-def _check_keys(item: dict[str, Any], known: tuple[str, ...], where: str) -> None:
+def checked_keys(item: dict[str, Any], known: tuple[str, ...], where: str) -> None:
+    """Raise a ValueError if an object has another key than the known ones."""
     for key in item:
         if key not in known:
             near = nearest_name(str(key), known)
@@ -30,11 +31,11 @@ def _check_keys(item: dict[str, Any], known: tuple[str, ...], where: str) -> Non
             raise ValueError(f"{where} has the unknown key {key!r}. Known are {', '.join(known)}.{hint}")
 
 
-def _checked_finding(finding: Any, where: str) -> tuple[str, list[str], bool | None]:
+def checked_finding(finding: Any, where: str) -> tuple[str, list[str], bool | None]:
     """Return abnormality, places and presence of a finding, or raise a ValueError that names the entry."""
     if not isinstance(finding, dict) or not isinstance(finding.get("abnormality"), str):
         raise ValueError(f'{where} is not an object with a text "abnormality".')
-    _check_keys(finding, _FINDING_KEYS, where)
+    checked_keys(finding, _FINDING_KEYS, where)
     present = finding.get("present", True)
     if present is not None and not isinstance(present, bool):
         raise ValueError(f'{where} has "present": {present!r}. Write true, false, or null for unknown, without quotes.')
@@ -92,7 +93,7 @@ def language_model_labels(path: str | PathLike[str], labeler: ReportLabeler | No
     for number, entry in enumerate(entries):
         valid = isinstance(entry, dict) and "report" in entry and isinstance(entry.get("findings"), list)
         check(valid, f"entry {number}", 'an object with "report" and a list "findings"', type(entry))
-        _check_keys(entry, _REPORT_KEYS, f"entry {number}")
+        checked_keys(entry, _REPORT_KEYS, f"entry {number}")
         named = isinstance(entry["report"], str | int) and not isinstance(entry["report"], bool)
         check(named and str(entry["report"]).strip() != "", f"entry {number}", "a name as report", entry["report"])
         name = str(entry["report"])
@@ -101,7 +102,7 @@ def language_model_labels(path: str | PathLike[str], labeler: ReportLabeler | No
         blank = unknown[name] = np.zeros_like(cells)
         for position, finding in enumerate(entry["findings"]):
             where = f"entry {number}, finding {position}"
-            abnormality, places, present = _checked_finding(finding, where)
+            abnormality, places, present = checked_finding(finding, where)
             _check_places(places, where, labeler)
             own = labels_of_phrase(labeler, abnormality, places)
             if places and not own.any() and labels_of_phrase(labeler, abnormality, []).any():

@@ -91,7 +91,8 @@ _RTF_SKIPPED = {
 }
 _RTF_BREAKS = {"par", "line", "row", "sect", "page"}
 _MAIL_HEADER = re.compile(
-    r"\A(?:(?:MIME-Version|Content-[A-Za-z-]+|From|To|Subject|Date|Received|Message-ID):[^\n]*\n(?:[ \t][^\n]*\n)*)+\s*\n",
+    r"\A(?:(?:MIME-Version|Content-[A-Za-z-]+|From|To|Subject|Date|Received|Message-ID):[^\n]*\n"
+    r"(?:[ \t][^\n]*\n)*)+\s*\n",
     re.IGNORECASE,
 )
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{40,}={0,2}\s*")

@@ -19,13 +19,15 @@ def test_chexbert_labels(tmp_path: Path) -> None:
     path = tmp_path / "chexbert.csv"
     path.write_text("id,Atelectasis,Cardiomegaly,Support Devices,No Finding\ns,1,-1,1,\nt,,0.0,0,1\n")
     table = chexbert_labels(path, "id")
-    assert table.reports == ["s", "t"] and table.unmatched == {"Support Devices": 1}
+    assert table.reports == ["s", "t"]
+    assert table.unmatched == {"Support Devices": 1}
     assert row(table.values[0], "atelectasis") == [1, 0, 1]
     np.testing.assert_array_equal(row(table.values[0], "cardiomegaly"), [0, np.nan, 0])
     np.testing.assert_array_equal(row(table.values[1], "atelectasis"), [np.nan, 0, np.nan])
     assert row(table.values[1], "cardiomegaly") == [0, 0, 0]
     # nothing is said about the classes without a column, nor about labels that are no classes
-    assert np.isnan(row(table.values[0], "pneumonia")).any() and np.isnan(row(table.values[0], "lung cyst")).any()
+    assert np.isnan(row(table.values[0], "pneumonia")).any()
+    assert np.isnan(row(table.values[0], "lung cyst")).any()
     assert row(chexbert_labels(path, uncertain="present").values[0], "cardiomegaly") == [0, 1, 0]
     assert row(chexbert_labels(path, blank="absent").values[1], "atelectasis") == [0, 0, 0]
     assert chexbert_labels(path).reports == ["0", "1"]
@@ -59,4 +61,5 @@ def test_ct_rate_labels(tmp_path: Path) -> None:
     found = {CHEST_CT_LABELS[label] for label in np.flatnonzero(table.present[0].any(axis=1))}
     assert found == {"cardiomegaly", "mediastinum lymphadenopathy"}
     assert table.unmatched == {"Hiatal hernia": 1, "Medical material": 1}
-    assert row(table.values[0], "emphysema") == [0, 0, 0] and np.isnan(row(table.values[0], "pneumonia")).any()
+    assert row(table.values[0], "emphysema") == [0, 0, 0]
+    assert np.isnan(row(table.values[0], "pneumonia")).any()

@@ -72,8 +72,11 @@ def test_json_lines_of_radgraph_xl(tmp_path: Path) -> None:
             "sentences": [["No", "mass", "."], ["Small", "left", "effusion", "."]],
             "ner": [
                 [[1, 1, "Observation::definitely absent"]],
-                [[3, 3, "Observation::definitely present"], [4, 4, "Anatomy::definitely present"]]
-                + [[5, 5, "Observation::definitely present"]],
+                [
+                    [3, 3, "Observation::definitely present"],
+                    [4, 4, "Anatomy::definitely present"],
+                    [5, 5, "Observation::definitely present"],
+                ],
             ],
             "relations": [[], [[3, 3, 5, 5, "modify"], [5, 5, 4, 4, "located_at"]]],
         },
@@ -82,7 +85,8 @@ def test_json_lines_of_radgraph_xl(tmp_path: Path) -> None:
     path.write_text("\n".join(map(json.dumps, lines)))
     table = radgraph_labels(path)
     assert table.reports == ["r1", "r2"]
-    assert cell_names(table.present[0]) == {("pleural effusion", LEFT)} and not table.present[1].any()
+    assert cell_names(table.present[0]) == {("pleural effusion", LEFT)}
+    assert not table.present[1].any()
     lines[0]["relations"] = [[[9, 9, 5, 5, "modify"]]]
     path.write_text("\n".join(map(json.dumps, lines)))
     with pytest.raises(ValueError, match="report 'r1' has spans that do not fit"):

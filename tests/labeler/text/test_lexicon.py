@@ -87,7 +87,8 @@ def test_a_letter_beside_a_number_is_no_side() -> None:
 def test_a_word_that_means_itself_is_not_corrected() -> None:
     lexicon = lexicon_of("resection")
     lexicon.set_spellings({"rejection": ()}, ["resection"])
-    assert lexicon.meant("rejection") is None and lexicon.meant("resecton") == (("resection", 0),)
+    assert lexicon.meant("rejection") is None
+    assert lexicon.meant("resecton") == (("resection", 0),)
 
 
 def test_the_longest_whole_phrase_matches() -> None:
