@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from monai_pylon.labeler.phrases import ParsedSentence
-from monai_pylon.labeler.rules import PlaceEntry
+from monai_pylon.labeler.rule_entries import PlaceEntry
 
 __all__ = ["Place", "find_places"]
 

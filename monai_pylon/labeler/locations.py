@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from monai_pylon.labeler.anatomy import Place, find_places
 from monai_pylon.labeler.phrases import ParsedSentence, refers_back
-from monai_pylon.labeler.rules import FindingRule, LabelerRules, PlaceEntry
+from monai_pylon.labeler.rule_entries import FindingRule, PlaceEntry
+from monai_pylon.labeler.rules import LabelerRules
 from monai_pylon.labeler.terms import Mention
 
 __all__ = ["Placed", "organs_of", "pair_places"]

@@ -9,7 +9,8 @@ from __future__ import annotations
 from itertools import groupby
 from typing import NamedTuple
 
-from monai_pylon.labeler.rules import CueEntry, LabelerRules, default_rules
+from monai_pylon.labeler.rule_entries import CueEntry
+from monai_pylon.labeler.rules import LabelerRules, default_rules
 from monai_pylon.labeler.scopes import Scopes, Status
 from monai_pylon.labeler.text.lexicon import PhraseMatch, Word, read_words
 

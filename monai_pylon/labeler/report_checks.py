@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from monai_pylon.labeler.report_text import EMPTY, LONGEST_REPORT, TOO_LONG, mend
-from monai_pylon.labeler.rules import CueEntry, LabelerRules, PlaceEntry, TermEntry
+from monai_pylon.labeler.rule_entries import CueEntry, PlaceEntry, TermEntry
+from monai_pylon.labeler.rules import LabelerRules
 from monai_pylon.labeler.text.characters import unify_characters
 from monai_pylon.labeler.text.language import foreign_language
 from monai_pylon.labeler.text.lexicon import read_words

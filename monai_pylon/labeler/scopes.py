@@ -6,7 +6,7 @@ from bisect import bisect_left
 from itertools import pairwise
 from typing import NamedTuple
 
-from monai_pylon.labeler.rules import CueEntry, PartEntry, PlaceEntry, TermEntry
+from monai_pylon.labeler.rule_entries import CueEntry, PartEntry, PlaceEntry, TermEntry
 from monai_pylon.labeler.text.lexicon import PhraseMatch, Word
 
 __all__ = ["STATUSES", "Scopes", "Status"]

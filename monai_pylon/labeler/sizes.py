@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from monai_pylon.labeler.anatomy import Place
 from monai_pylon.labeler.phrases import ParsedSentence
-from monai_pylon.labeler.rules import CueEntry
+from monai_pylon.labeler.rule_entries import CueEntry
 from monai_pylon.labeler.terms import Mention
 
 __all__ = ["Size", "find_sizes", "places_of", "sizes_of"]

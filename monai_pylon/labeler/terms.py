@@ -7,7 +7,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from monai_pylon.labeler.phrases import ParsedSentence
-from monai_pylon.labeler.rules import CueEntry, LabelerRules, PartEntry, PlaceEntry, TermEntry
+from monai_pylon.labeler.rule_entries import CueEntry, PartEntry, PlaceEntry, TermEntry
+from monai_pylon.labeler.rules import LabelerRules
 from monai_pylon.labeler.scopes import STATUSES, Status
 
 __all__ = ["Mention", "find_mentions"]

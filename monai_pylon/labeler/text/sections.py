@@ -6,7 +6,8 @@ import re
 from itertools import pairwise
 from typing import NamedTuple
 
-from monai_pylon.labeler.rules import CueEntry, LabelerRules, PlaceEntry, default_rules
+from monai_pylon.labeler.rule_entries import CueEntry, PlaceEntry
+from monai_pylon.labeler.rules import LabelerRules, default_rules
 from monai_pylon.labeler.text.sentence_ends import sentence_ends
 
 __all__ = ["ReportSentence", "split_report"]

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from itertools import pairwise
 
-from monai_pylon.labeler.rules import CueEntry, LabelerRules, PlaceEntry, TermEntry
+from monai_pylon.labeler.rule_entries import CueEntry, PlaceEntry, TermEntry
+from monai_pylon.labeler.rules import LabelerRules
 from monai_pylon.labeler.text.lexicon import Lexicon, read_words
 
 __all__ = ["sentence_ends"]
