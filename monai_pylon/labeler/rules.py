@@ -89,11 +89,31 @@ def _read_findings(table: RuleTable, known: tuple[str, ...]) -> dict[str, Findin
         for label in [label for names in labels.values() for label in names]:
             table.choice(line, label, known, "labels")
         table.choice(line, row["unplaced"], (*ORGAN_KINDS, ""), "an organ in the column unplaced")
+        if row["unplaced"] and not labels[row["unplaced"]]:
+            table.fail(line, f"a label in the column {row['unplaced']!r} that unplaced names", "", "Fill in one of them.")
         history = table.choice(line, row["history"], ("yes", "no", "absent"), "yes, no or absent as history")
         outside = table.choice(line, row["outside"], ("yes", "no", "chest"), "yes, no or chest as outside")
         flags = (history == "yes", outside != "no", outside != "yes", history == "absent")
         findings[row["finding"]] = FindingRule(labels, row["unplaced"], *flags)
     return findings
+
+
+def _check_links(
+    labels: RuleTable, table: RuleTable, own: dict[str, str], findings: dict[str, FindingRule], named: set[str]
+) -> None:
+    """Raise a ValueError for a label of the user without a finding or organ, and for a finding without words."""
+    given = {label: organ for rule in findings.values() for organ, names in rule.labels.items() for label in names}
+    for line, row in labels.rows:
+        remedy = "Add a line to findings.csv, and its words to terms.csv."
+        if row["label"] not in given:
+            labels.fail(line, "a label that a finding of findings.csv has", row["label"], remedy)
+        lung = [organ == "lung" for organ in (own[row["label"]], given[row["label"]])]
+        if lung[0] != lung[1]:
+            remedy = "Use the same organ in both files."
+            labels.fail(line, f"the organ {given[row['label']]!r} of findings.csv", own[row["label"]], remedy)
+    for line, row in table.rows:
+        if row["finding"] not in named:
+            table.fail(line, "a finding with words in terms.csv", row["finding"], "Add a line to terms.csv.")
 
 
 def _alternatives(table: RuleTable, line: int, phrase: str) -> list[list[str]]:
@@ -113,6 +133,7 @@ def _alternatives(table: RuleTable, line: int, phrase: str) -> list[list[str]]:
 def _read_terms(table: RuleTable, findings: list[str], lexicon: Lexicon) -> list[Pattern]:
     """Add the terms to the lexicon and return the patterns."""
     patterns: list[Pattern] = []
+    ignored: dict[str, tuple[int, bool]] = {}
     for line, row in table.rows:
         table.choice(line, row["finding"], ["ignore", *findings], "a finding of findings.csv")
         replaces = _split_cell(row["replaces"])
@@ -120,6 +141,12 @@ def _read_terms(table: RuleTable, findings: list[str], lexicon: Lexicon) -> list
             table.choice(line, name, findings, "findings to replace")
         parts = _alternatives(table, line, row["phrase"])
         if len(parts) == 1:
+            for phrase in parts[0]:
+                table.once(line, f"{phrase} ({row['finding']})", "")
+                ignored.setdefault(phrase, (line, row["finding"] == "ignore"))
+                if ignored[phrase][1] != (row["finding"] == "ignore"):
+                    remedy = f"Line {ignored[phrase][0]} says the contrary. Remove one of them."
+                    table.fail(line, "a phrase that is a finding or ignored", phrase, remedy)
             entry = TermEntry(row["finding"], replaces, table.rule(line))
             for phrase in parts[0]:
                 lexicon.add(phrase, entry)
@@ -131,14 +158,21 @@ def _read_terms(table: RuleTable, findings: list[str], lexicon: Lexicon) -> list
     return patterns
 
 
-def _add_phrases(table: RuleTable, lexicon: Lexicon, entry: Callable[[int, dict[str, str]], object]) -> None:
-    """Add the phrases of a table to the lexicon, with the entry that a function makes of each row."""
+def _add_phrases(
+    table: RuleTable, lexicon: Lexicon, entry: Callable[[int, dict[str, str]], object], several: str = ""
+) -> None:
+    """Add the phrases of a table to the lexicon, with the entry that a function makes of each row.
+
+    A phrase may occur in several rows only if they differ in the column ``several``.
+    """
     for line, row in table.rows:
         parts = _alternatives(table, line, row["phrase"])
         if len(parts) != 1:
             table.fail(line, 'a phrase without "..."', row["phrase"], "Only terms.csv allows other words between.")
         made = entry(line, row)
         for phrase in parts[0]:
+            key = f"{phrase} ({row[several]})" if several else phrase
+            table.once(line, key, " ".join(value for name, value in row.items() if name != "phrase" and value))
             lexicon.add(phrase, made)
 
 
@@ -197,8 +231,13 @@ def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
     lexicon = Lexicon()
     own = _read_labels(RuleTable(path, "labels"))
     known = (*CHEST_CT_LABELS, *own, *(label for label in organs_of_labels() if label not in own))
-    findings = _read_findings(RuleTable(path, "findings"), tuple(dict.fromkeys(known)))
-    patterns = _read_terms(RuleTable(path, "terms"), list(findings), lexicon)
+    table = RuleTable(path, "findings")
+    findings = _read_findings(table, tuple(dict.fromkeys(known)))
+    terms = RuleTable(path, "terms")
+    patterns = _read_terms(terms, list(findings), lexicon)
+    sized = RuleTable(path, "sizes")
+    named = {row["finding"] for _, row in terms.rows} | {row["gives"] for _, row in sized.rows}
+    _check_links(RuleTable(path, "labels"), table, own, findings, named)
     places = RuleTable(path, "places")
     _add_phrases(places, lexicon, lambda line, row: _place(places, line, row))
     cues = RuleTable(path, "cues")
@@ -207,7 +246,7 @@ def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
         kind = cues.choice(line, row["kind"], CUE_KINDS, "a kind")
         return CueEntry(kind, cues.rule(line), _number(cues, line, row["value"], "value"))
 
-    _add_phrases(cues, lexicon, cue)
+    _add_phrases(cues, lexicon, cue, "kind")
     _set_spellings(RuleTable(path, "spellings"), lexicon)
     table = RuleTable(path, "sections")
     sections, title_words = {}, set[str]()
@@ -217,12 +256,14 @@ def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
             title_words.update(row["heading"].lower().split("|"))
             continue
         for heading in row["heading"].split("|"):
+            table.once(line, " ".join(heading.lower().split()), f"{reading} {row['organ']} {row['side']}".strip())
             sections[" ".join(heading.lower().split())] = (reading == "yes", _place(table, line, row))
-    table, sizes = RuleTable(path, "sizes"), dict[str, list[SizeRule]]()
+    table, sizes = sized, dict[str, list[SizeRule]]()
     for line, row in table.rows:
         for column in ("finding", "gives"):
             table.choice(line, row[column], list(findings), "a finding of findings.csv")
         table.choice(line, row["measure"], ("longest", "shortest"), "a measure")
+        table.once(line, row["finding"], f"{row['measure']} {row['above_mm']} {row['gives']}")
         above = _number(table, line, row["above_mm"], "above_mm")
         rule = SizeRule(row["finding"], row["measure"], above, row["gives"], table.rule(line))
         sizes.setdefault(row["finding"], []).append(rule)
