@@ -143,9 +143,7 @@ def _matrices(values: np.ndarray, columns: Sequence[_Column], count: int) -> tup
             label[:, k] = np.where(present, 1, np.where(unknown, np.nan, 0))
         for index in own:
             if columns[index].organs:
-                here = values[:, index]
-                here = (here == 1) | (np.isnan(here) & (label[:, k] == 1))  # unknown, but present elsewhere
-                locations[:, k] |= here[:, None] & np.array(columns[index].organs)
+                locations[:, k] |= (values[:, index] == 1)[:, None] & np.array(columns[index].organs)
     return label, locations
 
 

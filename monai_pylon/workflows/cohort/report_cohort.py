@@ -168,7 +168,7 @@ class ReportCohort:
             image = self.output / quality[scan]["files"].split("; ")[0]
             organs = str(self.output / f"{scan}{ORGANS_ENDING}.nii.gz")
             items.append(
-                {"image": str(image), "scan": scan, "organs": organs, "labels": labels, "locations": _locations(labels)}
+                {"image": str(image), "scan": scan, "organs": organs, "labels": labels, "locations": labels == 1}
             )
         settings = {**self.masks.settings, **self.settings}
         runner = CohortRunner(
@@ -240,12 +240,6 @@ class ReportCohort:
         if self.summary is not None and self.summary.failed:
             page = self.output / "summary.html"
             raise SystemExit(f"Scans whose masks or regions failed: {self.summary.failed}. {page} says why.")
-
-
-def _locations(labels: np.ndarray) -> np.ndarray:
-    """Return where each label may lie: where it is present, or unknown while it is present elsewhere."""
-    present = labels == 1
-    return present | (np.isnan(labels) & present.any(axis=1, keepdims=True))
 
 
 def _mask_problem(row: Mapping[str, str]) -> str:

@@ -10,13 +10,20 @@ import numpy as np
 
 from monai_pylon.labeler import ReportLabeler, ReportText
 from monai_pylon.labeler.label_table import LabelTable, label_cells, table_rows
-from monai_pylon.labeler.report_checks import NOT_ENGLISH, NOTHING_UNDERSTOOD, READABLE, report_problems
+from monai_pylon.labeler.report_checks import (
+    NOT_ENGLISH,
+    NOTHING_TO_READ,
+    NOTHING_UNDERSTOOD,
+    READABLE,
+    report_problems,
+)
 from monai_pylon.utils import check_choice
 
 __all__ = ["LabeledReports", "label_matched_reports", "labels_of_table", "reports_of_table"]
 
 _LOGGER = logging.getLogger(__name__)
 _SILENT = ("leave_out", "absent")
+_SILENT_PROBLEMS = (NOTHING_TO_READ, NOTHING_UNDERSTOOD)
 
 
 class LabeledReports(NamedTuple):
@@ -45,8 +52,7 @@ def label_matched_reports(
 ) -> LabeledReports:
     """Label the report of each scan; a report that the labeler fails on does not stop the others.
 
-    HTML tags are removed first. A report with mostly unknown words is skipped: it is in another language, and its
-    negations would be missed. A report without any recognized finding, not even a negated one, is "silent": it may be
+    A report in another language, or one that is no readable text, is skipped: its negations would be missed. A report without any recognized finding, not even a negated one, is "silent": it may be
     an empty template.
 
     Args:
@@ -72,9 +78,9 @@ def label_matched_reports(
     cells, problems = {}, {}
     for scan, report in reports.items():
         try:
-            bad = [problem for problem in report_problems(report.text, labeler) if problem not in READABLE]
+            bad = [one for one in report_problems(report.text, labeler) if one not in (*READABLE, *_SILENT_PROBLEMS)]
             findings = [] if bad else labeler.label(report.text)
-            if bad and bad != [NOTHING_UNDERSTOOD]:
+            if bad:
                 foreign = bad[0].startswith(NOT_ENGLISH)
                 problems[scan] = "the report seems not to be in English" if foreign else bad[0]
             elif not findings and silent == "leave_out" and not labeler.trace(report.text):
