@@ -68,7 +68,7 @@ class _Pairing:
 
     def in_negation_scope(self, place: Place) -> bool:
         """Return whether a place is negated ("the one in the right lung has resolved")."""
-        return self.parsed.statuses[place.first].name == "absent"
+        return self.parsed.statuses[place.first].name in ("absent", "normal")
 
     def may_share(self, number: int, other: int) -> bool:
         """Return whether a mention may take the places of another: both negated or neither, and no barrier between."""

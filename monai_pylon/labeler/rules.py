@@ -90,7 +90,7 @@ def _read_findings(table: RuleTable, known: tuple[str, ...]) -> dict[str, Findin
             table.choice(line, label, known, "labels")
         table.choice(line, row["unplaced"], (*ORGAN_KINDS, ""), "an organ in the column unplaced")
         if row["unplaced"] and not labels[row["unplaced"]]:
-            table.fail(line, f"a label in the column {row['unplaced']!r} that unplaced names", "", "Fill in one of them.")
+            table.fail(line, f"a label in the column {row['unplaced']!r} that unplaced names", "", "Fill one in.")
         history = table.choice(line, row["history"], ("yes", "no", "absent"), "yes, no or absent as history")
         outside = table.choice(line, row["outside"], ("yes", "no", "chest"), "yes, no or chest as outside")
         flags = (history == "yes", outside != "no", outside != "yes", history == "absent")
@@ -263,8 +263,8 @@ def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
         for column in ("finding", "gives"):
             table.choice(line, row[column], list(findings), "a finding of findings.csv")
         table.choice(line, row["measure"], ("longest", "shortest"), "a measure")
-        table.once(line, row["finding"], f"{row['measure']} {row['above_mm']} {row['gives']}")
         above = _number(table, line, row["above_mm"], "above_mm")
+        table.once(line, row["finding"], f"{row['measure']} {row['above_mm']} {row['gives']}")
         rule = SizeRule(row["finding"], row["measure"], above, row["gives"], table.rule(line))
         sizes.setdefault(row["finding"], []).append(rule)
     spoken = RuleTable(path, "languages").rows

@@ -24,7 +24,7 @@ class Tags(HTMLParser):
 def test_the_evidence_is_highlighted() -> None:
     page = ReportLabeler().explain("No pneumothorax. A nodule in the right upper lobe.", "Check")
     assert "<title>Check</title>" in page
-    assert 'No <mark class="dropped">pneumothorax</mark>' in page
+    assert '<mark class="cue">No</mark> <mark class="dropped">pneumothorax</mark>' in page
     assert 'A <mark class="kept">nodule</mark> in the <mark class="place">right upper lobe</mark>' in page
     assert "negated by cues.csv line" in page
     assert page.index('<tr class="yes">') < page.index('<tr class="no">')

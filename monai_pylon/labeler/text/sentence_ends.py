@@ -89,7 +89,7 @@ def _stop_ends(text: str, match: re.Match[str], since: int, rules: LabelerRules)
     last = _WORD_BEFORE.search(earlier[-20:])
     if unit:  # "a 3 mm. nodule"
         return len(earlier.split()) > _WORDS_BEFORE_SIZE or _finds(earlier, rules)
-    joined = last is not None and _kinds(last.group(1).lower(), rules.lexicon) & {"joins", "list", "definite"}
+    joined = last is not None and _kinds(last.group(1).lower(), rules.lexicon) & {"joins", "list"}
     return not joined and _finds(earlier, rules)
 
 

@@ -52,8 +52,8 @@ def label_matched_reports(
 ) -> LabeledReports:
     """Label the report of each scan; a report that the labeler fails on does not stop the others.
 
-    A report in another language, or one that is no readable text, is skipped: its negations would be missed. A report without any recognized finding, not even a negated one, is "silent": it may be
-    an empty template.
+    A report in another language, or one that is no readable text, is skipped: its negations would be missed. A report
+    without any recognized finding, not even a negated one, is "silent": it may be an empty template.
 
     Args:
         reports: Reports by scan name.
