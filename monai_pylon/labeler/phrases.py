@@ -38,7 +38,7 @@ class Phrase(NamedTuple):
 class ParsedSentence(NamedTuple):
     """Words of a sentence, the vocabulary matched in it, and the status of each word.
 
-    ``kinds`` holds for each match the kinds of its cues.
+    ``kinds`` holds for each match the kinds of its cues, ``starts`` for each kind of cue the words at which one begins.
 
     Example:
         >>> [status.name for status in parse_sentence("no mass").statuses]
@@ -50,6 +50,7 @@ class ParsedSentence(NamedTuple):
     matches: list[PhraseMatch]
     kinds: list[set[str]]
     statuses: list[Status]
+    starts: dict[str, list[int]]
 
     def has(self, match: int, *kinds: str) -> bool:
         """Return whether a match is a cue of one of some kinds.
@@ -66,7 +67,7 @@ class ParsedSentence(NamedTuple):
         Args:
             kinds: Kinds as in cues.csv.
         """
-        return {match.first for number, match in enumerate(self.matches) if self.has(number, *kinds)}
+        return {first for kind in kinds for first in self.starts.get(kind, ())}
 
 
 def refers_back(parsed: ParsedSentence, first: int) -> bool:
@@ -115,7 +116,11 @@ def parse_sentence(sentence: str, rules: LabelerRules | None = None, always: boo
                 if isinstance(entry, CueEntry):
                     scopes.apply_cue(number, entry)
         scopes.apply_question_marks()
-    return ParsedSentence(sentence, words, matches, kinds, scopes.statuses)
+    starts: dict[str, list[int]] = {}
+    for match, own in zip(matches, kinds, strict=True):
+        for kind in own:
+            starts.setdefault(kind, []).append(match.first)
+    return ParsedSentence(sentence, words, matches, kinds, scopes.statuses, starts)
 
 
 def classify_phrases(sentence: str, rules: LabelerRules | None = None) -> list[Phrase]:

@@ -62,7 +62,7 @@ class LabelerRules(NamedTuple):
     sections: dict[str, tuple[bool, PlaceEntry]]
     sizes: dict[str, list[SizeRule]]
     title_words: frozenset[str]
-    languages: dict[str, frozenset[str]]
+    languages: dict[str, tuple[str, ...]]
     own_labels: dict[str, str]
 
 
@@ -268,7 +268,10 @@ def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
         rule = SizeRule(row["finding"], row["measure"], above, row["gives"], table.rule(line))
         sizes.setdefault(row["finding"], []).append(rule)
     spoken = RuleTable(path, "languages").rows
-    languages = {row["language"]: frozenset(row["words"].lower().split("|")) for _, row in spoken}
+    languages: dict[str, tuple[str, ...]] = {}
+    for _, row in spoken:
+        for word in row["words"].lower().split("|"):
+            languages[word] = (*languages.get(word, ()), row["language"])
     return LabelerRules(findings, lexicon, patterns, sections, sizes, frozenset(title_words), languages, own)
 
 

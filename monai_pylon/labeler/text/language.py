@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Mapping
 
 from monai_pylon.labeler.text.lexicon import Lexicon
 
@@ -15,12 +17,12 @@ _KNOWN_WORDS = 0.2  # lowest fraction of known words in English
 _LAST_LATIN = 0x24F  # last code point of Latin Extended-B
 
 
-def foreign_language(text: str, languages: dict[str, frozenset[str]], lexicon: Lexicon) -> str:
+def foreign_language(text: str, languages: Mapping[str, tuple[str, ...]], lexicon: Lexicon) -> str:
     """Return the language of a text if it is not English.
 
     Args:
         text: The report.
-        languages: Typical words of each language, "English" included.
+        languages: Languages, "English" included, for which each word is typical.
         lexicon: The English vocabulary.
 
     Returns:
@@ -41,19 +43,10 @@ def foreign_language(text: str, languages: dict[str, frozenset[str]], lexicon: L
         letters = sum(map(str.isalpha, sample))
         if 2 * sum(c.isalpha() and ord(c) > _LAST_LATIN for c in sample) > letters:
             return "another language"
-    english = languages.get("English", frozenset())
-    counts = dict.fromkeys(languages, 0)
-    for word in words:
-        if word in english:
-            counts["English"] += 1
-            continue
-        for name, typical in languages.items():
-            if word in typical:
-                counts[name] += 1
+    counts = Counter(name for word in words for name in languages.get(word, ()))
     accented = 0 if sample.isascii() else sum(not word.isascii() for word in words)
     native = counts.pop("English", 0)
-    best = max(counts, key=counts.__getitem__, default="")
-    found = counts.get(best, 0)
+    ((best, found),) = counts.most_common(1) or [("", 0)]
     if found + accented > native:
         return best if found else "another language"
     if len(words) >= _FEWEST_WORDS and sum(map(lexicon.knows, words)) < _KNOWN_WORDS * len(words):

@@ -12,7 +12,7 @@ __all__ = ["Lexicon", "PhraseMatch", "Word", "read_words"]
 
 # Numbers, "w/o" and similar shorthand, "(-)", words, and punctuation that separates phrases.
 _TOKEN = re.compile(
-    r"[0-9]+(?:[.,][0-9]+)?"
+    r"[^\W\d_]{3,}|[0-9]+(?:[.,][0-9]+)?"
     r"|(?<![A-Za-z])(?i:w/o\b|w/(?!o\b)|c/w\b|r/o\b|h/o\b|s/p\b|b/l\b|d/t\b|[lr]\s?>\s?[lr]\b)"
     r"|\([-+\u2212\u2013]\)|(?<!\w)[-+](?i:ve)\b|[^\W\d_]+|[,;:()/?]"
 )
