@@ -129,9 +129,12 @@ def _of_sentence(
     rules: LabelerRules,
     number: int,
     already: int,
+    referred: bool,
 ) -> list[Candidate]:
     """Return each label that the mentions of a sentence may give, one candidate for each label and organ."""
     places = pair_places(parsed, mentions, rules, sentence.skip)
+    if referred:  # "it abuts the mediastinum" says nothing of where it is
+        places = [[place for place in own if not place.beside] for own in places]
     hints = _hints(parsed, mentions)
     sizes = find_sizes(parsed)
     candidates: list[Candidate] = []
@@ -172,9 +175,10 @@ def find_candidates(text: str, rules: LabelerRules) -> list[Candidate]:
     for number, sentence in enumerate(split_report(text, rules)):
         parsed = parse_sentence(sentence.text, rules, always=False)
         mentions = find_mentions(parsed, rules)
-        if not mentions and earlier:
+        referred = not mentions and bool(earlier)
+        if referred:
             mentions = _referred(parsed, earlier, rules)
         if mentions:
-            found += _of_sentence(sentence, parsed, mentions, rules, number, len(found))
+            found += _of_sentence(sentence, parsed, mentions, rules, number, len(found), referred)
         earlier = mentions
     return found

@@ -21,6 +21,7 @@ _SEPARATORS = (
     *("joins", "list", "verb", "ends scope", "cause", "contrast"),
     *("possible both", "possible after", "probable after", "negates after"),
 )
+_WORDS_TO_FEATURE = 3  # from a finding to its missing feature, at most
 _PUNCTUATION = (",", ";", ":", "/", "(", ")")
 
 
@@ -55,7 +56,10 @@ class _Pairing:
         self.conjunctions = parsed.first_words("joins", "list", "ends scope", "cause") | self._punctuation(",")
         self.prepositions = parsed.first_words("preposition", "overlies", "beside", "narrows")
         self.commas, self.lists = self._punctuation(","), parsed.first_words("joins", "list") | self._punctuation("/")
+        self.negations = parsed.first_words("negates after")
         self.withs = parsed.first_words("ends scope", "cause")
+        self.predicates = parsed.first_words("predicate")
+        self.articles = parsed.first_words("indefinite")
         self.verbs = parsed.first_words("verb")
         self.same_place = {n for n in parsed.first_words("same place") if refers_back(parsed, n)}
 
@@ -77,7 +81,7 @@ class _Pairing:
         if other < number and self.same_place & set(range(mention.first - 3, following)):
             return True
         if self.is_negated(number) != self.is_negated(other):
-            return False
+            return self.is_without(number, other)
         if other < number:
             return not self.stops & set(range(neighbor.first, mention.first))
         between = set(
@@ -85,6 +89,13 @@ class _Pairing:
         )  # "nodules, left effusion" is no list, "nodules and left ..." is
         commas = between & self.commas
         return not self.barriers & between and (not commas or bool(between & self.lists))
+
+    def is_without(self, number: int, other: int) -> bool:
+        """Return whether the next finding is only a missing feature: "nodule without calcification in the lingula"."""
+        between = set(range(self.mentions[number].last, self.mentions[other].first))
+        if other != number + 1 or self.is_negated(number) or len(between) > _WORDS_TO_FEATURE:
+            return False
+        return bool(between & self.negations) and not between & (self.conjunctions | self.barriers | self.verbs)
 
     def neighbor_places(self, number: int, assigned: list[list[Place]], rule: FindingRule) -> list[Place]:
         """Return the places that a mention takes from the nearest suitable mention, preceding ones first.
@@ -109,7 +120,10 @@ class _Pairing:
             not place.organ
             or rule.labels.get(place.organ)
             or (rule.outside and rule.labels.get(place.second))
-            or (place.organ == "elsewhere" and (self.identifies(number, other) or self.is_part(number, other)))
+            or (
+                place.organ == "elsewhere"
+                and (self.identifies(number, other) or (not rule.outside and self.is_part(number, other)))
+            )
         )
 
     def identifies(self, number: int, other: int) -> bool:
@@ -156,11 +170,22 @@ class _Pairing:
         It does after "with" ("with mediastinal shift"), and between "and a" and an unknown word ("and a left rind").
         """
         following = self.parsed.words[place.last].text if place.last < len(self.parsed.words) else ""
-        article = place.first - 1 in between and self.parsed.words[place.first - 1].text in ("a", "an", "another")
+        article = place.first - 1 in between & self.articles
         if article and between & self.conjunctions and following.isalpha() and not self.knows(following):
             return True
         last_with = max(between & self.withs, default=-1)
         return last_with >= 0 and not any(index > last_with for index in between & self.prepositions)
+
+    def is_of_other_clause(self, place: Place, first: int, places: list[Place]) -> bool:
+        """Return whether a clause ends between a place and the first finding, which has another place in its own.
+
+        In "the patient is rotated to the right, and there is a left effusion" the right is no place of the effusion.
+        """
+        comma = max(self.commas & set(range(place.last, first)), default=-1)
+        if comma < 0 or not any(other.first > comma for other in places):
+            return False
+        start = max(self.commas & set(range(place.first)), default=-1)
+        return bool(self.predicates & set(range(start + 1, comma)))
 
     def assign_to_groups(self, groups: list[list[int]]) -> list[list[Place]]:
         """Assign each place to one group of mentions, or to none."""
@@ -187,7 +212,8 @@ class _Pairing:
                 between = set(range(place.last, high) if target == number else range(low, place.first))
                 negated = self.in_negation_scope(place) and not any(self.is_negated(n) for n in groups[target])
                 unrelated = target < number == len(groups) and self.is_of_unknown_term(between, place)
-                if not between & self.barriers and not unrelated and not negated:
+                apart = target == number == 0 and self.is_of_other_clause(place, high, gap)
+                if not between & self.barriers and not unrelated and not negated and not apart:
                     assigned[target].append(place)
         return assigned
 
@@ -237,7 +263,7 @@ def organs_of(rule: FindingRule, places: list[Place], heading: PlaceEntry) -> Pl
     possible = _possible_organs(rule, places)
     if possible:
         return Placed(tuple(possible), sides, "named")
-    elsewhere = any(place.organ == "elsewhere" for place in places)
+    elsewhere = any(place.organ == "elsewhere" and not place.beside for place in places)
     if rule.outside and not (rule.elsewhere and elsewhere):
         return Placed((rule.unplaced,), sides, "implied by the finding")
     others = [place.organ for place in places if place.organ]

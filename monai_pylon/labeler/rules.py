@@ -40,11 +40,16 @@ CUE_KINDS = (
         "persists",
         "definite",
         "abbreviation",
+        "indefinite",
+        "differential",
+        "lists",
     ),
     *("verb", "predicate", "joins", "list", "preposition"),
     *("neutral", "overlies", "beside", "not there", "not there before", "same place"),
     *("unit", "times", "earlier size", "distance"),
 )
+#: Kinds of cues whose short words may stand without a space beside a finding.
+_CONNECTING = ("joins", "negates after", "ends scope")
 _SIDES = ("right", "left", "both", "")
 
 
@@ -190,7 +195,8 @@ def _set_spellings(table: RuleTable, lexicon: Lexicon) -> None:
             spellings[word] = () if means == (word,) else means
     single = [phrase for phrase in lexicon.phrases(TermEntry) if " " not in phrase and len(phrase) >= 7]
     itself = [word for _, row in table.rows for word in [row["word"]] if row["means"] == word]
-    lexicon.set_spellings(spellings, [form for word in single + itself for form in (word, f"{word}s")])
+    short = [phrase for phrase in lexicon.phrases(CueEntry, *_CONNECTING) if " " not in phrase and 1 < len(phrase) < 5]
+    lexicon.set_spellings(spellings, [form for word in single + itself for form in (word, f"{word}s")], short)
 
 
 def _number(table: RuleTable, line: int, cell: str, what: str) -> float:

@@ -209,6 +209,11 @@ class Scopes:
             return False
         return any(isinstance(e, PlaceEntry) and e.side for e in side.entries)
 
+    def _is_inverted(self, match: PhraseMatch) -> bool:
+        """Return whether a statement begins with its negation: "absent are signs of edema"."""
+        follows = match.last < len(self.words) and "predicate" in self.kinds_at[match.last]
+        return follows and not self.has_term(self.scope_start(match.first), match.first)
+
     def _change_end(self, start: int) -> int:
         """Return the end of a noun of change that a negation before ``start`` denies, or 0.
 
@@ -231,7 +236,7 @@ class Scopes:
 
     def _may_precede_change(self, index: int, end: int) -> bool:
         """Return whether a match may stand between a negation and a noun of change."""
-        between = ("opens", "list", "partly", "neutral", "probable after") if end else ("opens", "partly", "neutral")
+        between = {"opens", "partly", "neutral", "normal"} | ({"list", "probable after"} if end else set())
         entries = self.match_at[index].entries
         return not self.kinds_at[index].isdisjoint(between) and not any(isinstance(e, TermEntry) for e in entries)
 
@@ -285,6 +290,11 @@ class Scopes:
                 self._apply_after(match, _SCOPE_EITHER[kind], cue)
         elif kind in _SCOPE_AFTER:
             self._apply_after(match, _SCOPE_AFTER[kind], cue)
+        elif kind == "negates before" and self._is_inverted(match):
+            self._apply_after(match, "absent", cue)
+        elif kind == "lists":  # "considerations for the mass include cancer"
+            if any("differential" in self.kinds_at[index] for index in range(match.first)):
+                self._apply_after(match, "possible", cue)
         elif kind in _SCOPE_BEFORE:
             first = self.scope_start(match.first, kind != "normal before")
             self.set_status(first, match.last, Status(_SCOPE_BEFORE[kind], cue.rule, match.first, match.last))

@@ -117,7 +117,9 @@ def _elided(parsed: ParsedSentence, mentions: list[Mention]) -> list[Mention]:
         sided = [n for n in inside if any(isinstance(e, PlaceEntry) and e.side for e in parsed.matches[n].entries)]
         if any(parsed.has(n, "normal") for n in inside):  # "the left lung is now clear"
             continue
-        if not sided or not any(parsed.has(n, "persists", "predicate", "elided", "negates before") for n in inside):
+        if not sided or not any(
+            parsed.has(n, "persists", "predicate", "verb", "elided", "negates before") for n in inside
+        ):
             continue
         start = next(n for n in inside if n == sided[0] or not parsed.has(n, "opens", "contrast"))
         if start != sided[0] and not parsed.has(inside[0], "elided", "refers"):

@@ -21,7 +21,8 @@ def test_no_rewriting_changes_a_label(labeler: ReportLabeler, written: str) -> N
 
 
 def test_rewritings_change_the_text() -> None:
-    text = "FINDINGS: Left lower lobe atelectasis, a small effusion on that side.\n\nIMPRESSION: LLL scar. No mass."
+    text = "FINDINGS: Left lower lobe atelectasis, a small effusion on that side.\n\nIMPRESSION: LLL scar. No mass. "
+    text += "The heart is not enlarged, and there is no focal consolidation in the left upper lobe."
     assert mirrored(text).startswith("FINDINGS: Right lower lobe")
     assert "RLL" in mirrored(text)
     for name, rewrite in SAME.items():

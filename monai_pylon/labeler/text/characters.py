@@ -22,6 +22,12 @@ _SAME = {
 _ODD = re.compile(r"[\r\t\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|[^\x00-\x7f]")
 _CHECKED = re.compile(r"\[\s*[xX✓✔√*]\s*\]|\(\s*[xX✓✔√]\s*\)|[☑☒■✓✔✅☒]")
 _UNCHECKED = re.compile(r"\[[ _]{0,3}\]|[☐□◻▢❏]")
+# Leaders of templates ("Pneumonia ..... negative") and questions with their answer ("Pneumonia? No").
+_LEADER = re.compile(
+    r"[ \t]*(?:[.]{4,}|(?:[ \t][.]){4,}|_{4,})[ \t]*(?=[A-Za-z])"
+    r"|[ \t]*\?[ \t]*(?=(?:no|none|nil|yes|absent|present|negative|positive)[ \t]*(?:[.,;\n]|\Z))",
+    re.IGNORECASE,
+)
 _EMPTY_PARENTHESES = re.compile(r"\([ _]{1,3}\)")
 _EMPHASIS = re.compile(r"(?<![\w*])(\*{1,3}|_{2,3}|`{1,3})(?=\S)([^*`\n]{1,300}?)(?<=\S)\1(?![\w*])")
 _TITLE_MARK = re.compile(r"^[ \t]*#{1,6}[ \t]+|^[ \t]*>[ \t]+|^[ \t]*[=\-_*~]{4,}[ \t]*$", re.MULTILINE)
@@ -94,6 +100,8 @@ def unify_characters(text: str) -> str:
         text = _TITLE_MARK.sub("", text)
     if "|" in text:
         text = "\n".join(_table_row(line) if "|" in line else line for line in text.split("\n"))
+    if "?" in text or "...." in text or "____" in text or " . ." in text:
+        text = _LEADER.sub(": ", text)
     if _EMPTY_PARENTHESES.search(text) and re.search(r"\([xX✓✔]\)", text):
         text = _EMPTY_PARENTHESES.sub("[ ]", text)
     if _CHECKED.search(text) or _UNCHECKED.search(text):

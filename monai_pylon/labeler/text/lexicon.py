@@ -13,14 +13,15 @@ __all__ = ["Lexicon", "PhraseMatch", "Word", "read_words"]
 # Numbers, "w/o" and similar shorthand, "(-)", words, and punctuation that separates phrases.
 _TOKEN = re.compile(
     r"[^\W\d_]{3,}|[0-9]+(?:[.,][0-9]+)?"
-    r"|(?<![A-Za-z])(?i:w/o\b|w/(?!o\b)|c/w\b|r/o\b|h/o\b|s/p\b|b/l\b|d/t\b|[lr]\s?>\s?[lr]\b)"
-    r"|\([-+\u2212\u2013]\)|(?<!\w)[-+](?i:ve)\b|[^\W\d_]+|[,;:()/?]"
+    r"|(?<![A-Za-z])(?i:w/o\b|w/(?!o\b)|c/w\b|r/o\b|h/o\b|n/a\b|s/p\b|b/l\b|d/t\b|[lr]\s?>\s?[lr]\b)"
+    r"|\([-+\u2212\u2013]\)|(?<=\s)[-+\u2212](?=\s*(?:[,;.]|\Z))|(?<!\w)[-+](?i:ve)\b|[^\W\d_]+|[,;:()/?]"
 )
 _SIDE_LETTERS = {"l", "r"}
 _ENTRIES = ""  # key of a node's own entries; no word is empty
 _MAX_CACHED_WORDS = 20_000
 _MAX_FUSED_LETTERS = 60  # longest word that is searched for two fused words
 _MIN_FUSED_LETTERS = 12
+_MIN_BESIDE_CONNECTING = 7  # letters of a known word that touches a connecting word
 _MIN_PART_LETTERS = 5  # of each of two fused words
 
 
@@ -110,6 +111,7 @@ class Lexicon:
         self._cache: dict[str, tuple[str, ...]] = {}
         self._spellings: dict[str, tuple[str, ...]] = {}
         self._spelling = Spelling(())
+        self._connecting: tuple[str, ...] = ()
         self._meant: dict[str, tuple[tuple[str, int], ...] | None] = {}
 
     def add(self, phrase: str, entry: Any) -> None:
@@ -131,9 +133,18 @@ class Lexicon:
         node.setdefault(_ENTRIES, []).append(entry)
         self._cache.clear()
 
-    def phrases(self, kind: type) -> list[str]:
-        """Return the phrases with an entry of a type, without those in which a word ends in an asterisk."""
-        return [phrase for phrase, entry in self._added if isinstance(entry, kind) and "*" not in phrase]
+    def phrases(self, entry_type: type, *kinds: str) -> list[str]:
+        """Return the phrases with an entry of a type, without those in which a word ends in an asterisk.
+
+        Args:
+            entry_type: Type of the entry.
+            kinds: Values of its attribute ``kind``; none for all.
+        """
+        return [
+            phrase
+            for phrase, entry in self._added
+            if isinstance(entry, entry_type) and "*" not in phrase and (not kinds or entry.kind in kinds)
+        ]
 
     def knows(self, word: str) -> bool:
         """Return whether a word occurs in a phrase of the vocabulary, also as a plural or by a word with an asterisk.
@@ -161,15 +172,19 @@ class Lexicon:
                 self._cache[word] = forms
         return forms
 
-    def set_spellings(self, spellings: dict[str, tuple[str, ...]], correct: Iterable[str]) -> None:
+    def set_spellings(
+        self, spellings: dict[str, tuple[str, ...]], correct: Iterable[str], connecting: Iterable[str] = ()
+    ) -> None:
         """Set what abbreviations and misspelled words mean.
 
         Args:
             spellings: Words that each written word means; a word that means none is never corrected.
             correct: Words to which a word that is one letter off is corrected.
+            connecting: Short words that may stand without a space beside a known word ("effusionand").
         """
         self._spellings = spellings
         self._spelling = Spelling(correct)
+        self._connecting = tuple(connecting)
         self._meant.clear()
 
     def meant(self, word: str) -> tuple[tuple[str, int], ...] | None:
@@ -204,6 +219,12 @@ class Lexicon:
         letters = self._parted(word)
         if letters:
             return ((word[:letters], letters), ("/", 0), (word[letters:], len(word) - letters))
+        for short in self._connecting:
+            rest = len(word) - len(short)
+            if rest >= _MIN_BESIDE_CONNECTING and word.endswith(short) and self._is_exact(word[:rest]):
+                return ((word[:rest], rest), (short, len(short)))
+            if rest >= _MIN_BESIDE_CONNECTING and word.startswith(short) and self._is_exact(word[len(short) :]):
+                return ((short, len(short)), (word[len(short) :], rest))
         return None
 
     def _parted(self, word: str) -> int:

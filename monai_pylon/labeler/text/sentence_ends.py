@@ -80,7 +80,7 @@ def _stop_ends(text: str, match: re.Match[str], since: int, rules: LabelerRules)
         return False
     unit = "unit" in kinds
     meant = rules.lexicon.meant(word)
-    side = len(word) < 4 and meant is not None and "side" in _kinds(meant[0][0], rules.lexicon)  # "Rt."
+    side = len(word) < 6 and meant is not None and "side" in _kinds(meant[0][0], rules.lexicon)  # "Rt."
     if len(word) > 1 and not unit and not side:
         return True
     earlier = text[max(since, start - _LONGEST_LOOK) : start - len(word)].rstrip()
@@ -89,6 +89,9 @@ def _stop_ends(text: str, match: re.Match[str], since: int, rules: LabelerRules)
     last = _WORD_BEFORE.search(earlier[-20:])
     if unit:  # "a 3 mm. nodule"
         return len(earlier.split()) > _WORDS_BEFORE_SIZE or _finds(earlier, rules)
+    following = re.match(r"[^\W\d_]+", rest)
+    if following and _kinds(following.group().lower(), rules.lexicon) & _CONTINUED:
+        return False
     joined = last is not None and _kinds(last.group(1).lower(), rules.lexicon) & {"joins", "list"}
     return not joined and _finds(earlier, rules)
 
