@@ -16,7 +16,7 @@ _MIRRORED |= {there: here for here, there in _MIRRORED.items()}
 _WORD = re.compile(r"\b(" + "|".join(_MIRRORED) + r")\b", re.IGNORECASE)
 #: Words of one side without a counterpart; reports with them are not mirrored.
 _ONE_SIDED = re.compile(
-    r"middle lobe|rml|lingul|intermedius|retrocardiac|minor fissure|azygo|aort|right (clinical|setting)",
+    r"middle lobe|rml|lingul|intermedius|retrocardiac|minor fissure|azygo|right (clinical|setting)",
     re.IGNORECASE,
 )
 #: Words that refer to another sentence; reports with them are not reordered.
