@@ -48,7 +48,8 @@ class LabelSet(NamedTuple):
     def locations(self) -> np.ndarray:
         """Return the organs that each label may occupy: bool (M, 3), right lung, mediastinum, left lung."""
         organs = organs_of_labels()
-        rows = [np.any([organs[one] for one in own if one in organs] or [[True] * 3], axis=0) for own in self.members]
+        anywhere = np.ones(len(ORGANS), dtype=bool)  # of "No Finding"
+        rows = [np.any([organs.get(one, anywhere) for one in own], axis=0) for own in self.members]
         return np.array(rows, dtype=bool)
 
 

@@ -143,7 +143,9 @@ class Lexicon:
         return [
             phrase
             for phrase, entry in self._added
-            if isinstance(entry, entry_type) and "*" not in phrase and (not kinds or entry.kind in kinds)
+            if isinstance(entry, entry_type)
+            and "*" not in phrase
+            and (not kinds or getattr(entry, "kind", "") in kinds)
         ]
 
     def knows(self, word: str) -> bool:

@@ -283,6 +283,6 @@ def unwrap(text: str) -> tuple[str, str, str]:
     escaped = _escapes(text)
     if escaped != text:
         text, remark = escaped, remark or "escapes removed"
-    if ("<" in text or "&" in text) and (plain := without_markup(text)) != text:
-        text, remark = plain, remark or "markup removed"
+    if ("<" in text or "&" in text) and (unmarked := without_markup(text)) != text:
+        text, remark = unmarked, remark or "markup removed"
     return text, remark, ""
