@@ -9,11 +9,15 @@ from monai_pylon.labeler.findings import Evidence, Finding
 from monai_pylon.labeler.label_table import read_label_table, write_label_table
 from monai_pylon.labeler.labeler import ReportLabeler
 from monai_pylon.labeler.locations import pair_places
+from monai_pylon.labeler.other_labelers.classes import chexbert_labels, ct_rate_labels
+from monai_pylon.labeler.other_labelers.language_model import language_model_labels
+from monai_pylon.labeler.other_labelers.radgraph import radgraph_labels
 from monai_pylon.labeler.phrases import classify_phrases
 from monai_pylon.labeler.report_files import read_reports
 from monai_pylon.labeler.report_text import ReportText
+from monai_pylon.labeler.routing import label_with_model, review_report
 from monai_pylon.labeler.sizes import find_sizes
-from monai_pylon.labeler.sources import chexbert_labels, listed_labels, radgraph_labels
+from monai_pylon.labeler.states import label_states, training_labels, write_states
 from monai_pylon.labeler.terms import find_mentions
 
 __all__ = [
@@ -23,14 +27,20 @@ __all__ = [
     "ReportText",
     "chexbert_labels",
     "classify_phrases",
+    "ct_rate_labels",
     "find_mentions",
     "find_places",
     "find_sizes",
     "label_reports",
-    "listed_labels",
+    "label_states",
+    "label_with_model",
+    "language_model_labels",
     "pair_places",
     "radgraph_labels",
     "read_label_table",
     "read_reports",
+    "review_report",
+    "training_labels",
     "write_label_table",
+    "write_states",
 ]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from monai_pylon.labeler.phrases import ParsedSentence
-from monai_pylon.labeler.rules import PlaceEntry
+from monai_pylon.labeler.rule_entries import PlaceEntry
 
 __all__ = ["Place", "find_places"]
 
 _FAR = -99
 _WORDS_NOT_THERE = 4  # words from the end of a "not there" cue to the start of the place that it excludes, at most
 _WORDS_OVERLIES = 8  # the same for an "overlies" cue
+_WORDS_NARROWS = 4  # the same for a "narrows" cue
 _WORDS_BESIDE = 6  # the same for a "beside" cue
 
 
@@ -19,6 +20,7 @@ class Place(NamedTuple):
     """Anatomical term in words ``first`` to ``last`` - 1; organ or side may be empty.
 
     If ``beside`` is true, the finding only touches this place, so the place is used only if the finding has no other.
+    If ``partial`` is true, the finding is also elsewhere ("worst in the right upper lobe").
     ``second`` is the organ for a finding that has no label in the first: a granuloma of the hilum is one of the lung.
 
     Example:
@@ -32,6 +34,7 @@ class Place(NamedTuple):
     last: int
     beside: bool = False
     second: str = ""
+    partial: bool = False
 
 
 def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
@@ -50,7 +53,7 @@ def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
         [('lung', 'right'), ('great vessel', '')]
     """
     places: list[Place] = []
-    overlies = beside = not_there = _FAR
+    overlies = beside = not_there = narrows = _FAR
     for number, match in enumerate(parsed.matches):
         if parsed.has(number, "not there"):
             not_there = match.last
@@ -58,8 +61,10 @@ def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
             overlies = match.last
         elif parsed.has(number, "beside"):
             beside = match.last
+        elif parsed.has(number, "narrows"):
+            narrows = match.last
         elif parsed.has(number, "verb", "contrast", "ends scope"):
-            overlies = beside = not_there = _FAR
+            overlies = beside = not_there = narrows = _FAR
         while parsed.has(number, "not there before") and places and match.first - places[-1].last <= 1:
             places.pop()
         entry = next((entry for entry in match.entries if isinstance(entry, PlaceEntry)), None)
@@ -70,7 +75,8 @@ def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
         if entry.organ == "elsewhere" and overlaid:
             continue
         touched = match.first - beside <= _WORDS_BESIDE
+        partial = match.first - narrows <= _WORDS_NARROWS
         near_hilum = (touched or overlaid) and entry.side and entry.second
         organ = "" if near_hilum else entry.organ  # beside a hilum: in the lung of its side
-        places.append(Place(organ, entry.side, match.first, match.last, touched, entry.second))
+        places.append(Place(organ, entry.side, match.first, match.last, touched, entry.second, partial))
     return places

@@ -10,6 +10,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import nullcontext
+from functools import partial
 from hashlib import blake2b
 from itertools import islice
 from multiprocessing import get_context
@@ -20,18 +21,19 @@ from typing import NamedTuple
 import numpy as np
 from monai.utils import optional_import
 
+from monai_pylon.labeler.decisions import NOT_MENTIONED
 from monai_pylon.labeler.label_table import LABEL_TABLE_COLUMNS, label_cells, table_rows
 from monai_pylon.labeler.labeler import ReportLabeler
 from monai_pylon.labeler.report_checks import (
     BROKEN_CHARACTERS,
-    UNREADABLE,
-    has_markup,
+    READABLE,
+    plain_report,
     report_problems,
-    without_markup,
 )
 from monai_pylon.labeler.report_files import count_reports, read_reports
 from monai_pylon.labeler.report_text import NO_IDENTIFIER, ReportText
-from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
+from monai_pylon.labeler.states import state_cells
+from monai_pylon.taxonomy import ORGANS, label_set
 from monai_pylon.utils import check, check_type
 from monai_pylon.utils.tables import csv_writers
 
@@ -39,7 +41,6 @@ __all__ = ["ReportSummary", "label_reports"]
 
 _CHUNK = 64  # reports of one job
 _JOBS_PER_PROCESS = 3  # jobs that are submitted before their results are read
-_UNLABELED = np.full((len(CHEST_CT_LABELS), len(ORGANS)), np.nan, dtype=np.float32)
 
 
 class ReportSummary(NamedTuple):
@@ -65,32 +66,36 @@ class ReportSummary(NamedTuple):
 
 
 class _Labeled(NamedTuple):
-    """Label values (80, 3) of a report, None if it could not be labeled, and its problems."""
+    """Label values or states (M, 3) of a report, None if it could not be labeled, and its problems."""
 
     values: np.ndarray | None
     problems: list[str]
 
 
-def _label_one(labeler: ReportLabeler, report: ReportText) -> _Labeled:
+def _label_one(labeler: ReportLabeler, report: ReportText, states: str = "") -> _Labeled:
     """Label one report and name its problems; no exception leaves this function."""
     problems = [problem for problem in (report.remark, report.problem) if problem]
     if report.problem not in ("", NO_IDENTIFIER):
         return _Labeled(None, problems)
     try:
-        text = without_markup(report.text)
-        found = report_problems(text, labeler)
+        found = report_problems(report.text, labeler)
         if report.remark and BROKEN_CHARACTERS in found:  # the remark says so already
             found.remove(BROKEN_CHARACTERS)
-        problems += found + (["markup removed"] if has_markup(report.text) else [])
-        readable = UNREADABLE.isdisjoint(found)
-        return _Labeled(label_cells(labeler.label(text)) if readable else None, problems)
+        remark = plain_report(report.text, labeler.rules).remark
+        problems += found + ([remark] if remark else [])
+        readable = READABLE.issuperset(found)
+        if not readable:
+            return _Labeled(None, problems)
+        if states:
+            return _Labeled(labeler.states([report.text], states)[0], problems)
+        return _Labeled(label_cells(labeler.label(report.text), labeler.labels), problems)
     except Exception as error:  # its message may quote the report, so only its type is given
         return _Labeled(None, [*problems, f"the labeler failed on this report: {type(error).__name__}"])
 
 
-def _label_chunk(labeler: ReportLabeler, reports: list[ReportText]) -> list[_Labeled]:
+def _label_chunk(labeler: ReportLabeler, states: str, reports: list[ReportText]) -> list[_Labeled]:
     """Label some reports in a worker process."""
-    return [_label_one(labeler, report) for report in reports]
+    return [_label_one(labeler, report, states) for report in reports]
 
 
 def _chunks(reports: Iterable[ReportText]) -> Iterator[list[ReportText]]:
@@ -100,15 +105,16 @@ def _chunks(reports: Iterable[ReportText]) -> Iterator[list[ReportText]]:
 
 
 def _label_all(
-    reports: Iterable[ReportText], labeler: ReportLabeler, processes: int
+    reports: Iterable[ReportText], labeler: ReportLabeler, processes: int, states: str
 ) -> Iterator[tuple[ReportText, _Labeled]]:
     """Yield each report, without its text, and its labels, in order; few chunks are in memory at any time."""
     context = get_context("spawn")
     pool = nullcontext() if processes == 1 else ProcessPoolExecutor(processes, mp_context=context)
     waiting: deque[tuple[list[ReportText], Future | list[_Labeled]]] = deque()
+    label = partial(_label_chunk, labeler, states)
     with pool as executor:
         for chunk in _chunks(reports):
-            job = _label_chunk(labeler, chunk) if executor is None else executor.submit(_label_chunk, labeler, chunk)
+            job = label(chunk) if executor is None else executor.submit(label, chunk)
             waiting.append(([report._replace(text="") for report in chunk], job))
             while len(waiting) > (_JOBS_PER_PROCESS * processes if executor else 0):
                 yield from _results(*waiting.popleft())
@@ -148,6 +154,8 @@ def label_reports(
     report_column: str = "report",
     processes: int = 1,
     progress: bool = True,
+    states: str = "",
+    name_column: str = "report",
 ) -> ReportSummary:
     """Label all reports of an archive and write a label table.
 
@@ -163,10 +171,14 @@ def label_reports(
         report_column: Column with their texts.
         processes: Number of processes.
         progress: Whether to show a progress bar if tqdm is installed.
+        states: Label set, such as "CheXpert-14". If given, the output is a table in the form of CheXpert instead: a row
+            for each report and a column for each label, with 1 present, 0 absent, -1 uncertain, and nothing if not
+            mentioned. The X-ray bundle trains from it if the names are those of the images.
+        name_column: First column of that table; "image" for the X-ray bundle.
 
     Returns:
         The summary. Each report has at least one row in the table. A report that could not be labeled has a row without
-        values (``untold`` in `LabelTable`). A report without a name is named by its line
+        values (``unknown`` in `LabelTable`). A report without a name is named by its line
         ("line 3"). A duplicate name gets "#2", "#3" and so on appended.
 
     Raises:
@@ -188,20 +200,26 @@ def label_reports(
     tqdm, has_tqdm = optional_import("tqdm", name="tqdm")
     total = count_reports(source) if progress and has_tqdm else None
     names, labels, problem_counts = _UniqueNames(), Counter[str](), Counter[str]()
+    unlabeled = np.full((len(labeler.labels), len(ORGANS)), np.nan, dtype=np.float32)
+    unmentioned = np.full((len(label_set(states).labels) if states else 0, len(ORGANS)), NOT_MENTIONED, dtype=np.int8)
     count = with_labels = unread = 0
     with csv_writers(path, path.with_name(f"{path.stem}_problems.csv")) as (rows, problem_rows):
-        rows.writerow(LABEL_TABLE_COLUMNS)
+        labels_of_set = label_set(states).labels if states else ()
+        rows.writerow((name_column, *labels_of_set) if states else LABEL_TABLE_COLUMNS)
         problem_rows.writerow(("report", "source", "problem", "labelled"))
-        labeled = _label_all(reports, labeler, processes)
+        labeled = _label_all(reports, labeler, processes, states)
         for report, (cells, problems) in tqdm(labeled, total=total, unit="report") if total else labeled:
             given = report.identifier or report.source
             name = names.unique(given)
             problems = problems if name == given else [*problems, "name comes again"]
-            rows.writerows(table_rows(name, _UNLABELED if cells is None else cells))
+            if states:
+                rows.writerow((name, *state_cells(unmentioned if cells is None else cells)))
+            else:
+                rows.writerows(table_rows(name, unlabeled if cells is None else cells, labeler.labels))
             answer = "no" if cells is None else "yes"
             problem_rows.writerows((name, report.source, problem, answer) for problem in problems)
             problem_counts.update(problem.split(":")[0] for problem in problems)
             present = [] if cells is None else np.flatnonzero((cells == 1).any(axis=1)).tolist()
-            labels.update(CHEST_CT_LABELS[label] for label in present)
+            labels.update((labels_of_set or labeler.labels)[label] for label in present)
             count, with_labels, unread = count + 1, with_labels + bool(present), unread + (cells is None)
     return ReportSummary(count, with_labels, dict(labels.most_common()), dict(problem_counts), unread)

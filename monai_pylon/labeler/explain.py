@@ -16,22 +16,29 @@ mark { border-radius: 3px; padding: 0 .15em; color: inherit; }
 .kept { background: #ffd9a8; font-weight: 600; }
 .dropped { background: #e4e7ea; text-decoration: line-through; }
 .place { background: none; border-bottom: 3px solid #2f7dc4; }
+.cue { background: #f3d1dc; border-bottom: 3px dotted #a33058; }
 table { border-collapse: collapse; width: 100%; margin-top: 1.5rem; font-size: 14px; }
 th, td { text-align: left; vertical-align: top; border-bottom: 1px solid #ccd2d8; padding: .35rem .6rem .35rem 0; }
 .no td { color: #68717a; }
 """
 
 
+_STATES = {1: "present", 0: "absent", -1: "uncertain", -2: "not mentioned"}
+
+
 def _marked(text: str, evidence: Sequence[Evidence]) -> str:
-    """Highlight the evidence in a report; a kept term has priority over a dropped one, and that over a place."""
+    """Highlight the evidence in a report: kept terms before dropped ones, then places, then negations and hedges."""
     style = [""] * len(text)
     for one in evidence:
+        for start, end in one.cue_spans:
+            style[start:end] = ["cue"] * (end - start)
+    for one in evidence:
         for start, end in one.place_spans:
-            style[start:end] = [kind or "place" for kind in style[start:end]]
+            style[start:end] = ["place" if kind != "cue" else kind for kind in style[start:end]]
     for kept, name in ((False, "dropped"), (True, "kept")):
         for one in evidence:
             for start, end in one.spans if one.kept is kept else ():
-                style[start:end] = [name] * (end - start)
+                style[start:end] = [kind if kind == "cue" else name for kind in style[start:end]]
     parts, start = [], 0
     for end in range(1, len(text) + 1):
         if end == len(text) or style[end] != style[start]:
@@ -48,6 +55,7 @@ def _row(one: Evidence) -> str:
         ", ".join(finding.locations) if one.kept else "-",
         " ... ".join(finding.terms),
         " ... ".join(finding.places),
+        _STATES[one.state],
         one.reason,
         finding.rule,
         finding.sentence,
@@ -70,17 +78,18 @@ def evidence_page(text: str, evidence: Sequence[Evidence], title: str = "Labels 
 
     Example:
         >>> from monai_pylon.labeler import ReportLabeler
-        >>> text = "Left <b>effusion"
-        >>> "Left</mark> &lt;b&gt;<mark" in evidence_page(text, ReportLabeler().trace(text))
+        >>> text = "Left < effusion"
+        >>> "Left</mark> &lt; <mark" in evidence_page(text, ReportLabeler().trace(text))
         True
     """
-    head = ("label", "lies in", "terms", "places", "kept or dropped by", "vocabulary", "sentence")
+    head = ("label", "locations", "terms", "places", "state", "kept or dropped by", "vocabulary", "sentence")
     rows = "\n".join(_row(one) for one in sorted(evidence, key=lambda one: not one.kept))
     nothing = "" if evidence else "<p>No term of the vocabulary was found.</p>"
     return (
         f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
         f"<style>{_STYLE}</style></head><body>\n<h1>{escape(title)}</h1>\n"
-        '<p><mark class="kept">kept</mark> <mark class="dropped">dropped</mark> <mark class="place">place</mark></p>\n'
+        '<p><mark class="kept">kept</mark> <mark class="dropped">dropped</mark> <mark class="place">place</mark> '
+        '<mark class="cue">negation or hedge</mark></p>\n'
         f'<div class="report">{_marked(text, evidence)}</div>\n{nothing}\n<table><thead><tr>'
         + "".join(f"<th>{name}</th>" for name in head)
         + f"</tr></thead><tbody>\n{rows}\n</tbody></table>\n</body></html>\n"

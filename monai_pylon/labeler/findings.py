@@ -11,7 +11,7 @@ class Finding(NamedTuple):
     """Abnormality that a report names, with its locations and the matched words and rules.
 
     Attributes:
-        abnormality: One of the 80 labels.
+        abnormality: One of the 80 labels, or a label that the rules add to them.
         locations: Organs of :data:`~monai_pylon.taxonomy.ORGANS` that hold it; empty if the side is unknown and
             ``side_unknown="unknown"``.
         sentence: Sentence that names it.
@@ -42,7 +42,10 @@ class Finding(NamedTuple):
 class Evidence(NamedTuple):
     """Finding that the labeler kept or dropped, with the reason.
 
-    ``spans`` are the characters (start, end) of the report that the terms cover, ``place_spans`` those of the places.
+    ``spans`` are the characters (start, end) of the report that the terms cover, ``place_spans`` those of the places,
+    and ``cue_spans`` those of the negation or hedge that decided. ``state`` is 1 present, 0 absent, -1 uncertain or -2
+    not mentioned, in the ``organs``. A report in a transport format is unwrapped first; then all positions refer to
+    its plain text, which :meth:`~monai_pylon.labeler.ReportLabeler.explain` shows.
 
     Example:
         >>> from monai_pylon.labeler import ReportLabeler
@@ -55,3 +58,6 @@ class Evidence(NamedTuple):
     reason: str
     spans: tuple[tuple[int, int], ...]
     place_spans: tuple[tuple[int, int], ...]
+    state: int = 1
+    organs: tuple[str, ...] = ()
+    cue_spans: tuple[tuple[int, int], ...] = ()

@@ -4,43 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from os import PathLike
-from typing import NamedTuple
 
 import numpy as np
 
-from monai_pylon.labeler.anatomy import Place
+from monai_pylon.labeler.candidates import find_candidates
+from monai_pylon.labeler.decisions import DROPPED, decide, reason_to_drop
 from monai_pylon.labeler.explain import evidence_page
 from monai_pylon.labeler.findings import Evidence, Finding
-from monai_pylon.labeler.locations import Placed, organs_of, pair_places
-from monai_pylon.labeler.phrases import ParsedSentence, parse_sentence
+from monai_pylon.labeler.report_checks import plain_report, report_problems
 from monai_pylon.labeler.report_text import LONGEST_REPORT
 from monai_pylon.labeler.rules import LabelerRules, default_rules, read_rules
-from monai_pylon.labeler.sections import ReportSentence, split_report
-from monai_pylon.labeler.sizes import find_sizes, places_of, sizes_of
-from monai_pylon.labeler.terms import Mention, find_mentions
-from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
+from monai_pylon.labeler.sides import resolve_sides
+from monai_pylon.labeler.states import report_states
+from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, LabelSet, label_set, merge_states
+from monai_pylon.taxonomy.label_sets import organs_of_labels
 from monai_pylon.utils import check_choice, check_type
 
 __all__ = ["ReportLabeler"]
 
 SIDE_UNKNOWN = ("both", "none", "unknown")
-#: Choices of ``uncertain`` with the hedged statuses that each drops.
-UNCERTAIN = {"probable": ("possible",), "present": (), "absent": ("possible", "probable")}
-_INDEX = {label: number for number, label in enumerate(CHEST_CT_LABELS)}
-_SIDE_ORGAN = {"right": ORGANS[0], "left": ORGANS[2]}
-
-
-class _Candidate(NamedTuple):
-    """Label that a mention may give, in one kind of organ ("" if that is unknown)."""
-
-    label: str
-    organ: str
-    placed: Placed
-    mention: Mention
-    places: list[Place]
-    rule: str
-    sentence: ReportSentence
-    parsed: ParsedSentence
 
 
 class ReportLabeler:
@@ -77,10 +59,14 @@ class ReportLabeler:
         uncertain: str = "probable",
     ) -> None:
         check_choice(side_unknown, SIDE_UNKNOWN, "side_unknown")
-        check_choice(uncertain, UNCERTAIN, "uncertain")
+        check_choice(uncertain, DROPPED, "uncertain")
         loaded = default_rules() if rules is None else rules
         self.rules = loaded if isinstance(loaded, LabelerRules) else read_rules(loaded)
         self.side_unknown, self.uncertain = side_unknown, uncertain
+        self.labels: tuple[str, ...] = (*CHEST_CT_LABELS, *self.rules.own_labels)
+        self._index = {label: number for number, label in enumerate(self.labels)}
+        self._hidden = {label for label in organs_of_labels() if label not in self._index}
+        self._concepts = (*self.labels, *sorted(self._hidden))
 
     def label(self, text: str) -> list[Finding]:
         """Find the abnormalities of a report and their locations.
@@ -104,10 +90,9 @@ class ReportLabeler:
             Bool array (N, 80, 3): label present in right lung, mediastinum, left lung.
         """
         rows = [self.matrix(self.label(text)) for text in checked_texts(texts)]
-        return np.stack(rows) if rows else np.zeros((0, len(CHEST_CT_LABELS), len(ORGANS)), dtype=bool)
+        return np.stack(rows) if rows else np.zeros((0, len(self.labels), len(ORGANS)), dtype=bool)
 
-    @staticmethod
-    def matrix(findings: Iterable[Finding]) -> np.ndarray:
+    def matrix(self, findings: Iterable[Finding]) -> np.ndarray:
         """Convert the findings of one report to a label matrix.
 
         Args:
@@ -116,10 +101,10 @@ class ReportLabeler:
         Returns:
             Bool array (80, 3): label present in right lung, mediastinum, left lung.
         """
-        matrix = np.zeros((len(CHEST_CT_LABELS), len(ORGANS)), dtype=bool)
+        matrix = np.zeros((len(self.labels), len(ORGANS)), dtype=bool)
         for finding in findings:
             for location in finding.locations:
-                matrix[_INDEX[finding.abnormality], ORGANS.index(location)] = True
+                matrix[self._index[finding.abnormality], ORGANS.index(location)] = True
         return matrix
 
     def trace(self, text: str) -> list[Evidence]:
@@ -135,18 +120,51 @@ class ReportLabeler:
             TypeError: If the text is not a string.
             ValueError: If the text has more than 200,000 characters.
         """
+        return [evidence for evidence in self._evidence(text) if evidence.finding.abnormality not in self._hidden]
+
+    def _evidence(self, text: str) -> list[Evidence]:
+        """Return the evidence for all concepts, also for those that are no label of this labeler."""
         check_type(text, str, "text", "Decode bytes first; an empty report is ''.")
         if len(text) > LONGEST_REPORT:
             limit = f"text has {len(text):,} characters, but a report may have at most {LONGEST_REPORT:,}."
             raise ValueError(f"{limit} Pass each report on its own.")
-        found: list[_Candidate] = []
-        for sentence in split_report(text, self.rules):
-            parsed = parse_sentence(sentence.text, self.rules, always=False)
-            mentions = find_mentions(parsed, self.rules)
-            if mentions:
-                found += self._candidates(sentence, parsed, mentions)
-        known = self._known_sides(found)
-        return [self._decide(candidate, known) for candidate in found]
+        plain = plain_report(text, self.rules)
+        if plain.problem:
+            return []
+        found = find_candidates(plain.text, self.rules)
+        reasons = [reason_to_drop(candidate, self.rules, self.uncertain) for candidate in found]
+        sides = resolve_sides(found, [not reason for reason in reasons], self.rules)
+        return [
+            decide(candidate, reason, own, self.side_unknown, self.rules)
+            for candidate, reason, own in zip(found, reasons, sides, strict=True)
+        ]
+
+    def states(self, texts: Iterable[str], labels: str | LabelSet = "") -> np.ndarray:
+        """Label reports with four states.
+
+        Args:
+            texts: N reports.
+            labels: Label set: "RAD-ChestCT-80", "CT-RATE-18", "CheXpert-14", "ChestX-ray14", or a set of your own;
+                empty for the labels of this labeler, which are the first one and those that the rules add.
+
+        Returns:
+            int8 (N, M, 3) for right lung, mediastinum, left lung: 1 present, 0 absent, -1 uncertain (probable or
+            possible), -2 not mentioned. A report that cannot be read (see :meth:`problems`) is -2 everywhere. The
+            option ``uncertain`` has no effect.
+
+        Raises:
+            ValueError: If there is no such label set.
+
+        Example:
+            >>> found = ReportLabeler().states(["Possible pneumonia. No effusion."], "ChestX-ray14")
+            >>> found[0, [2, 6, 7]].tolist()  # effusion, pneumonia, pneumothorax
+            [[0, -2, 0], [-1, -2, -1], [-2, -2, -2]]
+        """
+        target = labels if isinstance(labels, LabelSet) else label_set(labels) if labels else None
+        known = self.labels if target is None else self._concepts
+        rows = [report_states(self._evidence(text), known) for text in checked_texts(texts)]
+        states = np.stack(rows) if rows else np.zeros((0, len(known), len(ORGANS)), dtype=np.int8)
+        return states if target is None else merge_states(states, known, target)
 
     def explain(self, text: str, title: str = "Labels of a report") -> str:
         """Make an HTML page that shows a report with its evidence highlighted, for review by people.
@@ -158,7 +176,19 @@ class ReportLabeler:
         Returns:
             The page, self-contained and without scripts. It holds the report: store it only where reports may be.
         """
-        return evidence_page(text, self.trace(text), title)
+        return evidence_page(plain_report(text, self.rules).text, self.trace(text), title)
+
+    def problems(self, text: str) -> list[str]:
+        """Name the problems of a report, such as another language or nothing to read.
+
+        Args:
+            text: Report or sentence.
+
+        Returns:
+            The problems (see :func:`~monai_pylon.labeler.report_checks.report_problems`). A report with any of them but
+            "broken characters" has no labels, and is unknown instead of normal.
+        """
+        return report_problems(text, self)
 
     def label_presence(self, texts: Iterable[str]) -> np.ndarray:
         """Label reports without locations; this includes labels whose side is unknown.
@@ -170,10 +200,9 @@ class ReportLabeler:
             Bool array (N, 80): label present.
         """
         rows = [self.presence(self.label(text)) for text in checked_texts(texts)]
-        return np.stack(rows) if rows else np.zeros((0, len(CHEST_CT_LABELS)), dtype=bool)
+        return np.stack(rows) if rows else np.zeros((0, len(self.labels)), dtype=bool)
 
-    @staticmethod
-    def presence(findings: Iterable[Finding]) -> np.ndarray:
+    def presence(self, findings: Iterable[Finding]) -> np.ndarray:
         """Convert the findings of one report to a label vector.
 
         Args:
@@ -182,96 +211,9 @@ class ReportLabeler:
         Returns:
             Bool array (80,): label present.
         """
-        present = np.zeros(len(CHEST_CT_LABELS), dtype=bool)
-        present[[_INDEX[finding.abnormality] for finding in findings]] = True
+        present = np.zeros(len(self.labels), dtype=bool)
+        present[[self._index[finding.abnormality] for finding in findings]] = True
         return present
-
-    def _candidates(
-        self, sentence: ReportSentence, parsed: ParsedSentence, mentions: list[Mention]
-    ) -> list[_Candidate]:
-        """Return each label that the mentions of a sentence may give, one candidate for each label and organ."""
-        places = pair_places(parsed, mentions, self.rules, sentence.skip)
-        sizes = find_sizes(parsed)
-        candidates = []
-        for number, mention in enumerate(mentions):
-            names = [(mention.finding, mention.rule, places[number])]
-            for rule in self.rules.sizes.get(mention.finding, ()):
-                measure = max if rule.measure == "longest" else min
-                own = sizes_of(number, mentions, sizes, parsed)
-                large = [size for size in own if measure(size.diameters_mm) > rule.above_mm]
-                if large:
-                    large_places = places_of(large, places[number], parsed)
-                    names.append((rule.gives, f"{mention.rule}, {rule.rule}", large_places))
-            for name, why, own_places in names:
-                finding = self.rules.findings[name]
-                if not any(finding.labels.values()):
-                    continue
-                placed = organs_of(finding, own_places, sentence.place)
-                pairs = [(label, organ) for organ in placed.organs for label in finding.labels[organ]]
-                for label, organ in pairs or [("", "")]:
-                    candidate = _Candidate(label or name, organ, placed, mention, own_places, why, sentence, parsed)
-                    candidates.append(candidate)
-        return candidates
-
-    def _reason_to_drop(self, candidate: _Candidate) -> str:
-        """Return why a candidate gives no label, or an empty string."""
-        status = candidate.mention.status
-        if not candidate.sentence.read:
-            return f"the section {candidate.sentence.section!r} is not read"
-        kept_in_history = self.rules.findings[candidate.mention.finding].in_history
-        if status.name == "absent" or (status.name == "normal" and not kept_in_history):
-            return f"negated by {status.rule}"  # a staple line that looks normal is present
-        if status.name == "asked":
-            return f"only looked for: {status.rule}"
-        if status.name == "history" and not kept_in_history:
-            return f"history: {status.rule}"
-        if status.name in UNCERTAIN[self.uncertain]:
-            return f"only {status.name} by {status.rule}"
-        if not candidate.organ:
-            return candidate.placed.reason
-        return ""
-
-    def _known_sides(self, found: list[_Candidate]) -> dict[str, set[str]]:
-        """Return the sides that a report names for each lung label; they hold in its sentences that name none."""
-        known: dict[str, set[str]] = {}
-        for candidate in found:
-            sides = candidate.placed.sides
-            if candidate.organ == "lung" and sides and not self._reason_to_drop(candidate):
-                known.setdefault(candidate.label, set()).update(sides)
-        return known
-
-    def _decide(self, candidate: _Candidate, known: dict[str, set[str]]) -> Evidence:
-        """Keep or drop a candidate and give it its locations."""
-        sentence, parsed = candidate.sentence, candidate.parsed
-        reason = self._reason_to_drop(candidate)
-        locations: tuple[str, ...] = ()
-        why = candidate.placed.reason
-        if candidate.organ == "lung":
-            sides = set(candidate.placed.sides)
-            if not sides and known.get(candidate.label):
-                sides, why = known[candidate.label], why + ", side from another sentence"
-            elif not sides:
-                why += f", side unknown: {self.side_unknown}"
-                sides = {"right", "left"} if self.side_unknown == "both" else set()
-                reason = reason or ("the side is unknown" if self.side_unknown == "none" else "")
-            locations = tuple(_SIDE_ORGAN[side] for side in ("right", "left") if side in sides)
-        elif candidate.organ:
-            locations = (ORGANS[1],)
-        spans = _spans(sentence, parsed, candidate.mention.matched)
-        place_words = tuple(word for place in candidate.places for word in range(place.first, place.last))
-        place_spans = _spans(sentence, parsed, place_words)
-        finding = Finding(
-            abnormality=candidate.label,
-            locations=() if reason else locations,
-            sentence=sentence.text,
-            terms=_texts(sentence, spans),
-            places=_texts(sentence, place_spans),
-            rule=candidate.rule,
-            section=sentence.section,
-            uncertain=candidate.mention.status.name in ("probable", "possible"),
-            start=sentence.start,
-        )
-        return Evidence(finding, not reason, reason or f"kept: {why}", spans, place_spans)
 
 
 def checked_texts(texts: Iterable[str]) -> Iterable[str]:
@@ -280,21 +222,3 @@ def checked_texts(texts: Iterable[str]) -> Iterable[str]:
     if isinstance(texts, str):
         check_type(texts, list, "texts", "Put the report into a list.")
     return texts
-
-
-def _texts(sentence: ReportSentence, spans: tuple[tuple[int, int], ...]) -> tuple[str, ...]:
-    return tuple(sentence.text[start - sentence.start : end - sentence.start] for start, end in spans)
-
-
-def _spans(sentence: ReportSentence, parsed: ParsedSentence, words: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
-    """Return the characters (start, end) of the report that words cover, with adjacent words joined."""
-    spans: list[tuple[int, int]] = []
-    last = -2
-    for word in words:
-        start, end = sentence.start + parsed.words[word].start, sentence.start + parsed.words[word].end
-        if word == last + 1:
-            spans[-1] = (spans[-1][0], end)
-        else:
-            spans.append((start, end))
-        last = word
-    return tuple(spans)

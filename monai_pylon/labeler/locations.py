@@ -10,16 +10,18 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from monai_pylon.labeler.anatomy import Place, find_places
-from monai_pylon.labeler.phrases import ParsedSentence
-from monai_pylon.labeler.rules import FindingRule, LabelerRules, PlaceEntry
+from monai_pylon.labeler.phrases import ParsedSentence, refers_back
+from monai_pylon.labeler.rule_entries import FindingRule, PlaceEntry
+from monai_pylon.labeler.rules import LabelerRules
 from monai_pylon.labeler.terms import Mention
 
 __all__ = ["Placed", "organs_of", "pair_places"]
 
 _SEPARATORS = (
-    *("joins", "list", "verb", "ends scope", "contrast"),
+    *("joins", "list", "verb", "ends scope", "cause", "contrast"),
     *("possible both", "possible after", "probable after", "negates after"),
 )
+_WORDS_TO_FEATURE = 3  # from a finding to its missing feature, at most
 _PUNCTUATION = (",", ";", ":", "/", "(", ")")
 
 
@@ -43,16 +45,23 @@ class _Pairing:
     statements.
     """
 
-    def __init__(self, parsed: ParsedSentence, mentions: list[Mention], places: list[Place]) -> None:
+    def __init__(
+        self, parsed: ParsedSentence, mentions: list[Mention], places: list[Place], rules: LabelerRules
+    ) -> None:
+        self.knows = rules.lexicon.knows
         self.parsed, self.mentions, self.places = parsed, mentions, places
         self.stops = self._punctuation(";", "?")
         self.barriers = self.stops | parsed.first_words("contrast")
         self.separators = parsed.first_words(*_SEPARATORS) | self._punctuation(*_PUNCTUATION)
-        self.conjunctions = parsed.first_words("joins", "list", "ends scope") | self._punctuation(",")
-        self.prepositions = parsed.first_words("preposition", "overlies", "beside")
-        self.withs = parsed.first_words("ends scope")
+        self.conjunctions = parsed.first_words("joins", "list", "ends scope", "cause") | self._punctuation(",")
+        self.prepositions = parsed.first_words("preposition", "overlies", "beside", "narrows")
+        self.commas, self.lists = self._punctuation(","), parsed.first_words("joins", "list") | self._punctuation("/")
+        self.negations = parsed.first_words("negates after")
+        self.withs = parsed.first_words("ends scope", "cause")
+        self.predicates = parsed.first_words("predicate")
+        self.articles = parsed.first_words("indefinite")
         self.verbs = parsed.first_words("verb")
-        self.same_place = parsed.first_words("same place")
+        self.same_place = {n for n in parsed.first_words("same place") if refers_back(parsed, n)}
 
     def _punctuation(self, *marks: str) -> set[int]:
         return {index for index, word in enumerate(self.parsed.words) if word.text in marks}
@@ -63,19 +72,30 @@ class _Pairing:
 
     def in_negation_scope(self, place: Place) -> bool:
         """Return whether a place is negated ("the one in the right lung has resolved")."""
-        return self.parsed.statuses[place.first].name == "absent"
+        return self.parsed.statuses[place.first].name in ("absent", "normal")
 
     def may_share(self, number: int, other: int) -> bool:
         """Return whether a mention may take the places of another: both negated or neither, and no barrier between."""
         mention, neighbor = self.mentions[number], self.mentions[other]
-        if self.is_negated(number) != self.is_negated(other):
-            return False
         following = self.mentions[number + 1].first if number + 1 < len(self.mentions) else len(self.parsed.words)
         if other < number and self.same_place & set(range(mention.first - 3, following)):
             return True
+        if self.is_negated(number) != self.is_negated(other):
+            return self.is_without(number, other)
         if other < number:
             return not self.stops & set(range(neighbor.first, mention.first))
-        return not self.barriers & set(range(mention.first, neighbor.first))
+        between = set(
+            range(mention.last, neighbor.first)
+        )  # "nodules, left effusion" is no list, "nodules and left ..." is
+        commas = between & self.commas
+        return not self.barriers & between and (not commas or bool(between & self.lists))
+
+    def is_without(self, number: int, other: int) -> bool:
+        """Return whether the next finding is only a missing feature: "nodule without calcification in the lingula"."""
+        between = set(range(self.mentions[number].last, self.mentions[other].first))
+        if other != number + 1 or self.is_negated(number) or len(between) > _WORDS_TO_FEATURE:
+            return False
+        return bool(between & self.negations) and not between & (self.conjunctions | self.barriers | self.verbs)
 
     def neighbor_places(self, number: int, assigned: list[list[Place]], rule: FindingRule) -> list[Place]:
         """Return the places that a mention takes from the nearest suitable mention, preceding ones first.
@@ -89,22 +109,32 @@ class _Pairing:
         for other in sorted(others, key=lambda other: (other > number, abs(other - number))):
             if not self.may_share(number, other):
                 continue
-            suitable = [
-                place
-                for place in assigned[other]
-                if not place.organ
-                or rule.labels.get(place.organ)
-                or (rule.outside and rule.labels.get(place.second))
-                or (place.organ == "elsewhere" and self.identifies(number, other))
-            ]
+            suitable = [place for place in assigned[other] if self.fits(place, rule, number, other)]
             if suitable:
                 return suitable
         return []
+
+    def fits(self, place: Place, rule: FindingRule, number: int, other: int) -> bool:
+        """Return whether a mention may take a place of another: it has a label there, or is said to be the same."""
+        return bool(
+            not place.organ
+            or rule.labels.get(place.organ)
+            or (rule.outside and rule.labels.get(place.second))
+            or (
+                place.organ == "elsewhere"
+                and (self.identifies(number, other) or (not rule.outside and self.is_part(number, other)))
+            )
+        )
 
     def identifies(self, number: int, other: int) -> bool:
         """Return whether a mention says what an earlier one is ("the lesion of the liver is a cyst")."""
         between = set(range(self.mentions[other].last, self.mentions[number].first))
         return other < number and bool(between & self.verbs) and not between & self.conjunctions
+
+    def is_part(self, number: int, other: int) -> bool:
+        """Return whether a mention is a feature of an earlier one ("breast mass with calcification")."""
+        between = set(range(self.mentions[other].last, self.mentions[number].first))
+        return other == number - 1 and len(between) <= 3 and bool(between & self.withs) and not between & self.commas
 
     def groups(self) -> list[list[int]]:
         """Group the mentions of each noun phrase: neither separator nor preposition lies between them."""
@@ -134,10 +164,28 @@ class _Pairing:
                 return divided[-1]
         return len(places) if gaps[0] & self.prepositions else 0
 
-    def is_of_unknown_term(self, between: set[int]) -> bool:
-        """Return whether a place after the last finding belongs to an unknown term ("with mediastinal shift")."""
+    def is_of_unknown_term(self, between: set[int], place: Place) -> bool:
+        """Return whether a place after the last finding belongs to an unknown term.
+
+        It does after "with" ("with mediastinal shift"), and between "and a" and an unknown word ("and a left rind").
+        """
+        following = self.parsed.words[place.last].text if place.last < len(self.parsed.words) else ""
+        article = place.first - 1 in between & self.articles
+        if article and between & self.conjunctions and following.isalpha() and not self.knows(following):
+            return True
         last_with = max(between & self.withs, default=-1)
         return last_with >= 0 and not any(index > last_with for index in between & self.prepositions)
+
+    def is_of_other_clause(self, place: Place, first: int, places: list[Place]) -> bool:
+        """Return whether a clause ends between a place and the first finding, which has another place in its own.
+
+        In "the patient is rotated to the right, and there is a left effusion" the right is no place of the effusion.
+        """
+        comma = max(self.commas & set(range(place.last, first)), default=-1)
+        if comma < 0 or not any(other.first > comma for other in places):
+            return False
+        start = max(self.commas & set(range(place.first)), default=-1)
+        return bool(self.predicates & set(range(start + 1, comma)))
 
     def assign_to_groups(self, groups: list[list[int]]) -> list[list[Place]]:
         """Assign each place to one group of mentions, or to none."""
@@ -163,8 +211,9 @@ class _Pairing:
                 target = number - 1 if position < left else number
                 between = set(range(place.last, high) if target == number else range(low, place.first))
                 negated = self.in_negation_scope(place) and not any(self.is_negated(n) for n in groups[target])
-                unrelated = target < number == len(groups) and self.is_of_unknown_term(between)
-                if not between & self.barriers and not unrelated and not negated:
+                unrelated = target < number == len(groups) and self.is_of_unknown_term(between, place)
+                apart = target == number == 0 and self.is_of_other_clause(place, high, gap)
+                if not between & self.barriers and not unrelated and not negated and not apart:
                     assigned[target].append(place)
         return assigned
 
@@ -181,6 +230,7 @@ class _Pairing:
 
 def _sides(places: list[Place]) -> tuple[str, ...]:
     """Return the sides that places name; a plural ("lung bases") implies both only if no place names a side."""
+    places = [place for place in places if not place.partial]
     named = {place.side for place in places if place.side and not (place.organ and place.side == "both")}
     named |= {place.side for place in places if place.side == "both"} if not named else set()
     both = "both" in named
@@ -213,7 +263,8 @@ def organs_of(rule: FindingRule, places: list[Place], heading: PlaceEntry) -> Pl
     possible = _possible_organs(rule, places)
     if possible:
         return Placed(tuple(possible), sides, "named")
-    if rule.outside:
+    elsewhere = any(place.organ == "elsewhere" and not place.beside for place in places)
+    if rule.outside and not (rule.elsewhere and elsewhere):
         return Placed((rule.unplaced,), sides, "implied by the finding")
     others = [place.organ for place in places if place.organ]
     if others:
@@ -255,7 +306,7 @@ def pair_places(
         >>> [[place.side for place in places] for places in pair_places(parsed, mentions, default_rules())]
         [['right'], ['left'], ['left']]
     """
-    pairing = _Pairing(parsed, mentions, find_places(parsed, skip))
+    pairing = _Pairing(parsed, mentions, find_places(parsed, skip), rules)
     assigned = pairing.assign()
     paired = []
     for number, mention in enumerate(mentions):

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from monai_pylon.labeler.anatomy import Place
 from monai_pylon.labeler.phrases import ParsedSentence
-from monai_pylon.labeler.rules import CueEntry
+from monai_pylon.labeler.rule_entries import CueEntry
 from monai_pylon.labeler.terms import Mention
 
 __all__ = ["Size", "find_sizes", "places_of", "sizes_of"]
@@ -108,6 +108,11 @@ def _separated(parsed: ParsedSentence, first: int, last: int) -> bool:
     return any(parsed.words[index].text in _SEPARATORS for index in range(first, last))
 
 
+def _joined(parsed: ParsedSentence, first: int, last: int) -> bool:
+    """Return whether a comma, semicolon or "and" lies in words ``first`` to ``last`` - 1."""
+    return _separated(parsed, first, last) or not parsed.first_words("joins").isdisjoint(range(first, last))
+
+
 def sizes_of(number: int, mentions: list[Mention], sizes: list[Size], parsed: ParsedSentence) -> list[Size]:
     """Select the sizes of a mention: those before it, and those after it that no later mention has.
 
@@ -170,7 +175,7 @@ def places_of(sizes: list[Size], places: list[Place], parsed: ParsedSentence) ->
 
     def distance(size: Size, place: Place) -> tuple[bool, int]:
         low, high = (place.last, size.first) if place.first < size.first else (size.last, place.first)
-        return _separated(parsed, low, high), high - low
+        return _joined(parsed, low, high), high - low
 
     sided = [place for place in places if place.side]
     nearest = [min(sided, key=lambda place: distance(size, place)) for size in sizes]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from itertools import pairwise
 from typing import NamedTuple
 
-from monai_pylon.labeler.phrases import STATUSES, ParsedSentence, Status
-from monai_pylon.labeler.rules import CueEntry, LabelerRules, PartEntry, PlaceEntry, TermEntry
+from monai_pylon.labeler.phrases import ParsedSentence
+from monai_pylon.labeler.rule_entries import CueEntry, PartEntry, PlaceEntry, TermEntry
+from monai_pylon.labeler.rules import LabelerRules
+from monai_pylon.labeler.scopes import STATUSES, Status
 
 __all__ = ["Mention", "find_mentions"]
 
@@ -91,6 +94,45 @@ def _exceptions(parsed: ParsedSentence, mentions: list[Mention]) -> list[Mention
     return []
 
 
+def _segments(parsed: ParsedSentence) -> list[tuple[int, int]]:
+    """Split the words of a sentence at commas, semicolons and "but"."""
+    contrasts = parsed.first_words("contrast")
+    borders = [n for n, word in enumerate(parsed.words) if word.text in (",", ";") or n in contrasts]
+    return [(low + 1, high) for low, high in pairwise([-1, *borders, len(parsed.words)])]
+
+
+def _elided(parsed: ParsedSentence, mentions: list[Mention]) -> list[Mention]:
+    """Return mentions of the finding before for statements that leave it out: "left effusion resolved, right persists".
+
+    Such a statement has a side or a part of the lung and begins with it, or with a phrase such as "all are in".
+    """
+    found = []
+    for first, last in _segments(parsed)[1:]:
+        earlier = [mention for mention in mentions if mention.last <= first]
+        if not earlier or any(mention.last > first and mention.first < last for mention in mentions):
+            continue
+        inside = [n for n, match in enumerate(parsed.matches) if first <= match.first and match.last <= last]
+        if any(isinstance(e, TermEntry) for n in inside for e in parsed.matches[n].entries):
+            continue
+        sided = [n for n in inside if any(isinstance(e, PlaceEntry) and e.side for e in parsed.matches[n].entries)]
+        if any(parsed.has(n, "normal") for n in inside):  # "the left lung is now clear"
+            continue
+        if not sided or not any(
+            parsed.has(n, "persists", "predicate", "verb", "elided", "negates before") for n in inside
+        ):
+            continue
+        start = next(n for n in inside if n == sided[0] or not parsed.has(n, "opens", "contrast"))
+        if start != sided[0] and not parsed.has(inside[0], "elided", "refers"):
+            continue
+        places = [e for e in parsed.matches[sided[0]].entries if isinstance(e, PlaceEntry)]
+        if any(place.organ in ("", "lung") for place in places):
+            words = tuple(range(parsed.matches[sided[0]].first, parsed.matches[sided[0]].last))
+            before = earlier[-1]
+            status = _status(parsed, words)
+            found.append(Mention(before.finding, words[0], words[-1] + 1, words, before.rule, status))
+    return found
+
+
 def find_mentions(parsed: ParsedSentence, rules: LabelerRules) -> list[Mention]:
     """Find the findings that a sentence names, with any status.
 
@@ -125,4 +167,6 @@ def find_mentions(parsed: ParsedSentence, rules: LabelerRules) -> list[Mention]:
         )
     ]
     kept += _exceptions(parsed, kept)
+    if kept:
+        kept += _elided(parsed, sorted(kept, key=lambda mention: mention.first))
     return sorted(set(kept), key=lambda mention: (mention.first, mention.last, mention.finding))

@@ -1,7 +1,8 @@
 """Figures of the labeler, printed by `python -m tests.experiments.labeler_figures`.
 
-These are F1 on OpenI's dev reports (MONAI_PYLON_DATA, folder reports), F1 of each step on our own sentences, and the
-time per report. openi_labels.csv beside this file maps OpenI's columns to our labels.
+These are F1 on OpenI's dev reports (MONAI_PYLON_DATA, folder reports), F1 of each step on our own sentences, scores on
+the adversarial set, the rewritings of OpenI's dev reports that change a label, and the time per report. Name some of
+openi, sentences, adversarial, rewritings and time to print only those. openi_labels.csv beside this file maps OpenI's columns to our labels.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ import csv
 import os
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
 from monai_pylon.labeler import ReportLabeler
 from monai_pylon.taxonomy import CHEST_CT_LABELS
+from tests.labeler.adversarial_set import adversarial_score, adversarial_texts
+from tests.labeler.rewritings import changed
 from tests.labeler.sentences import own_sentences, step_scores
 
 HERE = Path(__file__).parent
@@ -85,6 +89,23 @@ def sentence_figures() -> None:
         print(f"{len(own_sentences(written))} own sentences, {written or 'all'}: {scores}")
 
 
+def adversarial_figures() -> None:
+    """Print the scores on the adversarial sentences and reports."""
+    labeler = ReportLabeler()
+    for part in ("sentences", "reports"):
+        for tolerant in (False, True):
+            score = adversarial_score(labeler, part, tolerant)
+            name = f"{len(adversarial_texts(part))} adversarial {part}, {'tolerant' if tolerant else 'strict'}"
+            print(f"{name}: exact {score.exact:.3f}, cells F {score.cells:.3f}")
+
+
+def rewriting_figures() -> None:
+    """Print how many dev reports change their labels by each rewriting."""
+    labeler, texts = ReportLabeler(), list(openi_reports("dev").values())
+    names = Counter(name for text in texts for name in changed(labeler, text))
+    print(f"{len(texts)} OpenI dev reports, labels changed by a rewriting: {dict(names) or 'none'}")
+
+
 def time_figures() -> None:
     """Print the CPU time per report on OpenI's dev reports."""
     texts = list(openi_reports("dev").values())
@@ -99,7 +120,12 @@ def time_figures() -> None:
 
 
 if __name__ == "__main__":
-    chosen = sys.argv[1:] or ["openi", "sentences", "time"]
-    for figure, run in (("openi", openi_figures), ("sentences", sentence_figures), ("time", time_figures)):
-        if figure in chosen:
-            run()
+    figures = {
+        "openi": openi_figures,
+        "sentences": sentence_figures,
+        "adversarial": adversarial_figures,
+        "rewritings": rewriting_figures,
+        "time": time_figures,
+    }
+    for figure in sys.argv[1:] or figures:
+        figures[figure]()

@@ -59,7 +59,7 @@ def test_a_verb_ends_a_beside_cue(cue: str) -> None:
 
 
 def test_a_place_is_not_touched_by_default() -> None:
-    assert Place("lung", "left", 0, 1) == ("lung", "left", 0, 1, False, "")
+    assert Place("lung", "left", 0, 1) == ("lung", "left", 0, 1, False, "", False)
 
 
 def test_a_place_knows_its_words() -> None:

@@ -62,7 +62,7 @@ def test_labels_of_an_archive(tmp_path: Path) -> None:
     summary = label_reports(source, tmp_path / "out.csv", id_column="study", report_column="body", progress=False)
     table = read_label_table(tmp_path / "out.csv")
     assert table.reports == ["a", "b", "c"]
-    assert (table.cells == ReportLabeler().label_matrix(list(TEXTS.values()))).all()
+    assert (table.present == ReportLabeler().label_matrix(list(TEXTS.values()))).all()
     labels = {"pleural effusion": 1, "cardiomegaly": 1, "lung nodule": 1, "lung nodulegr1cm": 1}
     assert summary == ReportSummary(3, 2, labels, {})
     assert not (tmp_path / "out.csv.part").exists()
@@ -88,8 +88,8 @@ def test_problems_are_named_and_no_report_is_lost(tmp_path: Path) -> None:
         ("empty", "the report is empty", "no"),
         ("long", "the report has more than 200,000 characters", "no"),
         ("html", "markup removed", "yes"),
-        ("german", "not English, it seems", "no"),
-        ("japanese", "not English, it seems", "no"),
+        ("german", "not English, it seems: German", "no"),
+        ("japanese", "not English, it seems: another language", "no"),
         ("headings", "nothing to read", "no"),
         ("history", "nothing to read", "no"),
         ("twice#2", "name comes again", "yes"),
@@ -111,7 +111,7 @@ def test_broken_characters_are_named_once(tmp_path: Path) -> None:
     (tmp_path / "reports" / "a.txt").write_bytes(b"Left effusion, gr\xf6sser.")
     (tmp_path / "reports" / "b.txt").write_text("Left effusion &#65533;")
     summary = label_reports(tmp_path / "reports", tmp_path / "out.csv", progress=False)
-    assert summary.problems == {"not UTF-8": 1, "broken characters": 1}
+    assert summary.problems == {"not UTF-8": 1, "markup removed": 1}
     assert (summary.with_labels, summary.unread) == (2, 0)
 
 

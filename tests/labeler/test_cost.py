@@ -12,7 +12,7 @@ import pytest
 from monai_pylon.labeler import ReportLabeler
 from monai_pylon.labeler.phrases import parse_sentence
 from monai_pylon.labeler.report_text import LONGEST_REPORT
-from monai_pylon.labeler.sections import split_report
+from monai_pylon.labeler.text.sections import split_report
 
 LABELER = ReportLabeler()
 #: Units that are repeated to make adversarial texts.

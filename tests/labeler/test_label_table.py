@@ -24,14 +24,14 @@ def test_round_trip(tmp_path: Path) -> None:
     write_label_table(tmp_path / "a.csv", ["a", "b, the second", "c"], cells)
     table = read_label_table(tmp_path / "a.csv")
     assert table.reports == ["a", "b, the second", "c"]
-    assert np.array_equal(table.cells, cells)
+    assert np.array_equal(table.present, cells)
 
 
 def test_the_labels_of_a_report_give_allowed_regions(tmp_path: Path) -> None:
     write_label_table(tmp_path / "a.csv", ["a"], ReportLabeler().label_matrix(["Left effusion."]))
     organs = torch.zeros(4, 4, 4, dtype=torch.uint8)
     organs[2:] = 3
-    regions = allowed_regions(organs, torch.from_numpy(read_label_table(tmp_path / "a.csv").cells[0]), (4, 4, 4))
+    regions = allowed_regions(organs, torch.from_numpy(read_label_table(tmp_path / "a.csv").present[0]), (4, 4, 4))
     assert regions[EFFUSION].sum() == 32
     assert regions.sum() == 32
 
@@ -39,7 +39,7 @@ def test_the_labels_of_a_report_give_allowed_regions(tmp_path: Path) -> None:
 def test_round_trip_of_patients_and_sections(tmp_path: Path) -> None:
     cells = np.zeros((2, 80, 3))
     write_label_table(tmp_path / "t.csv", ["a", "b"], cells, patient=["p", "q"], section=["test", ""])
-    facts = read_label_table(tmp_path / "t.csv").facts
+    facts = read_label_table(tmp_path / "t.csv").metadata
     assert facts == {"a": {"patient": "p", "section": "test"}, "b": {"patient": "q", "section": ""}}
     with pytest.raises(ValueError, match="patient has 1 values for 2 reports"):
         write_label_table(tmp_path / "t.csv", ["a", "b"], cells, patient=["p"])
@@ -85,17 +85,17 @@ def test_a_missing_value_is_unknown(tmp_path: Path) -> None:
     assert not table.values[2:].any()
     assert table.values.dtype == np.float32
     (tmp_path / "t.csv").write_text(HEADER + "c,,0,0,0\n")
-    assert read_label_table(tmp_path / "t.csv").untold is None
+    assert read_label_table(tmp_path / "t.csv").unknown is None
     (tmp_path / "t.csv").write_text(HEADER)
-    assert read_label_table(tmp_path / "t.csv").cells.shape == (0, 80, 3)
+    assert read_label_table(tmp_path / "t.csv").present.shape == (0, 80, 3)
 
 
 def test_rows_of_one_report_are_joined(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(HEADER + "a,pneumonia,1,0,0\nb,,0,0,0\na,pneumonia,0,0,1\n")
     table = read_label_table(tmp_path / "t.csv")
     assert table.reports == ["a", "b"]
-    assert table.cells.sum(axis=(1, 2)).tolist() == [2, 0]
-    assert table.facts is None
+    assert table.present.sum(axis=(1, 2)).tolist() == [2, 0]
+    assert table.metadata is None
 
 
 def test_rows_of_a_report() -> None:

@@ -6,7 +6,8 @@ from monai_pylon.labeler import ReportLabeler, find_mentions, pair_places
 from monai_pylon.labeler.anatomy import Place
 from monai_pylon.labeler.locations import organs_of
 from monai_pylon.labeler.phrases import parse_sentence
-from monai_pylon.labeler.rules import PlaceEntry, default_rules
+from monai_pylon.labeler.rule_entries import PlaceEntry
+from monai_pylon.labeler.rules import default_rules
 from monai_pylon.taxonomy import ORGANS
 from tests.labeler.sentences import labels_and_locations
 
@@ -85,7 +86,7 @@ def test_the_places_of_each_mention() -> None:
         ("left mass; nodule in the same lobe; xx cyst", [["left"], ["left"], []]),
         ("nodule in the same lobe; left mass", [[], ["left"]]),
         # places that are negated
-        ("nodule, left has resolved", [["left"]]),
+        ("nodule, left has resolved", [[], ["left"]]),
         # the sentence says what a lesion is
         ("The lesion of the liver is a cyst", [["liver"], ["liver"]]),
         ("Lesion of the liver and cyst", [["liver"], []]),

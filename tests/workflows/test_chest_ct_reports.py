@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from monai_pylon.data import ChestCTPhantom, PhantomChestCTs, phantom_chest_ct, rad_chestct_datalist
-from monai_pylon.labeler import listed_labels, write_label_table
+from monai_pylon.labeler import language_model_labels, write_label_table
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
 from monai_pylon.transforms import CacheToDiskd
 from monai_pylon.utils import read_rows
@@ -162,7 +162,7 @@ def labeled_cohort(phantoms, tmp_path_factory: pytest.TempPathFactory) -> tuple[
         entries.append({"report": name.replace("__", "/"), "findings": findings})
     entries += [{"report": "nobody", "findings": []}, {"report": "p4__ct.nii.gz", "findings": entries[4]["findings"]}]
     (output.parent / "listed.json").write_text(json.dumps(entries))
-    table = listed_labels(output.parent / "listed.json")
+    table = language_model_labels(output.parent / "listed.json")
     values = table.values
     values[0] = np.nan
     write_label_table(output.parent / "table.csv", table.reports, values, patient=[f"of {n}" for n in table.reports])

@@ -18,7 +18,7 @@ from monai_pylon.data import ReadVolumed, scan_label_rows
 from monai_pylon.data.rad_chestct import ORGANS_ENDING
 from monai_pylon.labeler import ReportLabeler, ReportText, read_label_table, read_reports
 from monai_pylon.labeler.label_table import LabelTable
-from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
+from monai_pylon.taxonomy import ORGANS
 from monai_pylon.utils import check, check_choice, check_type, read_rows, write_rows
 from monai_pylon.utils.files import path_below
 from monai_pylon.utils.folder_lock import lock_folder
@@ -76,13 +76,14 @@ class ReportCohort:
         masks: Runner that makes the organ masks and keeps the scans in its output folder, the folder of the cohort.
         reports: Table or folder of reports for :func:`~monai_pylon.labeler.read_reports`.
         labeler: Labeler for the reports.
-        recipe: Transform from :func:`regions_of_training` that makes the allowed regions; None makes none.
+        region_transform: Transform from :func:`regions_of_training` that makes the allowed regions; None makes none.
         settings: Settings that the regions depend on.
         id_column: Column of the identifiers in a table of reports.
         report_column: Column of the texts in a table of reports.
         duplicates: Rule for several reports of one scan, see :func:`match_reports`.
         silent: Rule for reports without recognized findings, see :func:`label_matched_reports`.
-        masks_of: Names of input files that were taken for organ masks instead of scans, for the page.
+        not_mentioned: "absent" or "unknown": value of a label that a report does not mention.
+        mask_files: Names of input files that were taken for organ masks instead of scans, for the page.
         command: Training command, for the page.
         progress: Whether to show progress bars.
         labels: Table of labels for :func:`~monai_pylon.labeler.read_label_table`, instead of reports.
@@ -100,25 +101,28 @@ class ReportCohort:
         masks: CohortRunner,
         reports: str | PathLike[str] | None,
         labeler: ReportLabeler | None = None,
-        recipe: Callable[[Any], Any] | None = None,
+        region_transform: Callable[[Any], Any] | None = None,
         settings: Mapping[str, Any] | None = None,
         id_column: str = "id",
         report_column: str = "report",
         duplicates: str = "leave_out",
         silent: str = "leave_out",
-        masks_of: list[str] | None = None,
+        mask_files: list[str] | None = None,
         command: str = "",
         progress: bool = True,
         labels: str | PathLike[str] | None = None,
+        not_mentioned: str = "absent",
     ) -> None:
         check_choice(duplicates, ("leave_out", "join"), "duplicates")
         check_choice(silent, ("leave_out", "absent"), "silent")
+        check_choice(not_mentioned, ("absent", "unknown"), "not_mentioned")
+        self.not_mentioned = not_mentioned
         self.masks, self.reports, self.labels, self.output = masks, reports, labels, masks.output
         self.labeler = ReportLabeler() if labeler is None else labeler
-        self.recipe, self.settings = recipe, dict(settings or {})
+        self.region_transform, self.settings = region_transform, dict(settings or {})
         self.id_column, self.report_column = id_column, report_column
         self.duplicates, self.silent, self.progress = duplicates, silent, progress
-        self.masks_of, self.command = list(masks_of or ()), command
+        self.mask_files, self.command = list(mask_files or ()), command
         self.summary: ReportCohortSummary | None = None
 
     @contextlib.contextmanager
@@ -138,7 +142,7 @@ class ReportCohort:
         only_one = self.reports is None or self.labels is None
         check(only_one, "labels", "None if reports are given", self.labels, "Give only one of them.")
         path = Path(source)  # type: ignore[arg-type]  # checked above
-        table = None if self.labels is None else read_label_table(path)
+        table = None if self.labels is None else read_label_table(path, self.labeler.labels)
         if table is None:
             reports = list(read_reports(path, self.id_column, self.report_column))
         else:
@@ -150,7 +154,7 @@ class ReportCohort:
         if table is not None:
             return labels_of_table(table, matches.lines)
         with self._progress_bar(len(matches.reports)) as step:
-            return label_matched_reports(matches.reports, self.labeler, self.silent, step)
+            return label_matched_reports(matches.reports, self.labeler, self.silent, step, self.not_mentioned)
 
     def _mask_rows(self) -> dict[str, dict[str, str]]:
         """Return the rows of `quality.csv` that belong to scans of this run, by scan name."""
@@ -159,7 +163,7 @@ class ReportCohort:
 
     def _make_regions(self, cells: Mapping[str, np.ndarray], quality: Mapping[str, Mapping[str, str]]) -> list[dict]:
         """Write the allowed regions of all labeled scans to the cache and return the rows of `regions.csv`."""
-        if self.recipe is None or not cells:
+        if self.region_transform is None or not cells:
             return []
         items = []
         for scan, labels in cells.items():
@@ -171,7 +175,7 @@ class ReportCohort:
         settings = {**self.masks.settings, **self.settings}
         runner = CohortRunner(
             Dataset(items, ReadVolumed("image")),
-            RegionsInCache(self.recipe),
+            RegionsInCache(self.region_transform),
             lambda item, network: network(item),
             RegionWriter(self.output),
             self.output,
@@ -186,8 +190,8 @@ class ReportCohort:
         """Write `labels.csv`, with the columns patient and section if any report has them."""
         facts = {name: [getattr(reports[scan], name) for scan in cells] for name in ("patient", "section")}
         known = {name: values for name, values in facts.items() if any(values)}
-        stack = np.stack(list(cells.values())) if cells else np.zeros((0, len(CHEST_CT_LABELS), len(ORGANS)))
-        write_rows(self.output / "labels.csv", scan_label_rows(list(cells), stack, **known))
+        stack = np.stack(list(cells.values())) if cells else np.zeros((0, len(self.labeler.labels), len(ORGANS)))
+        write_rows(self.output / "labels.csv", scan_label_rows(list(cells), stack, self.labeler.labels, **known))
 
     def run(self) -> ReportCohortSummary:
         """Process reports and scans.
@@ -220,7 +224,9 @@ class ReportCohort:
         lines = _final_lines(matches.lines, labeled.problems, problems)
         write_rows(self.output / "matches.csv", lines)
         patients = {matches.reports[scan].patient or scan for scan in ready}
-        facts = CohortFacts(lines, list(quality.values()), regions, ready, self.masks_of, len(patients))
+        facts = CohortFacts(
+            lines, list(quality.values()), regions, ready, self.mask_files, len(patients), self.labeler.labels
+        )
         save_cohort_page(self.output / "summary.html", facts, self.command)
         left_out = sum(line["state"] != "matched" for line in lines)
         failed = sum(bool(row["error"]) for row in (*quality.values(), *regions))

@@ -10,13 +10,20 @@ import numpy as np
 
 from monai_pylon.labeler import ReportLabeler, ReportText
 from monai_pylon.labeler.label_table import LabelTable, label_cells, table_rows
-from monai_pylon.labeler.report_checks import NOT_ENGLISH, report_problems, without_markup
+from monai_pylon.labeler.report_checks import (
+    NOT_ENGLISH,
+    NOTHING_TO_READ,
+    NOTHING_UNDERSTOOD,
+    READABLE,
+    report_problems,
+)
 from monai_pylon.utils import check_choice
 
 __all__ = ["LabeledReports", "label_matched_reports", "labels_of_table", "reports_of_table"]
 
 _LOGGER = logging.getLogger(__name__)
 _SILENT = ("leave_out", "absent")
+_SILENT_PROBLEMS = (NOTHING_TO_READ, NOTHING_UNDERSTOOD)
 
 
 class LabeledReports(NamedTuple):
@@ -41,17 +48,19 @@ def label_matched_reports(
     labeler: ReportLabeler,
     silent: str = "leave_out",
     step: Callable[[], Any] | None = None,
+    not_mentioned: str = "absent",
 ) -> LabeledReports:
     """Label the report of each scan; a report that the labeler fails on does not stop the others.
 
-    HTML tags are removed first. A report with mostly unknown words is skipped: it is in another language, and its
-    negations would be missed. A report without any recognized finding, not even a negated one, is "silent": it may be
-    an empty template.
+    A report in another language, or one that is no readable text, is skipped: its negations would be missed. A report
+    without any recognized finding, not even a negated one, is "silent": it may be an empty template.
 
     Args:
         reports: Reports by scan name.
         labeler: Labeler for the texts.
         silent: Rule for silent reports: "leave_out" skips them, "absent" takes all labels as absent.
+        not_mentioned: "absent" takes a label that a report does not mention as absent, "unknown" as unknown (NaN); then
+            a hedged label that the labeler drops is unknown too.
         step: Function to call after each report, such as the update of a progress bar.
 
     Returns:
@@ -69,15 +78,18 @@ def label_matched_reports(
     cells, problems = {}, {}
     for scan, report in reports.items():
         try:
-            text = without_markup(report.text)
-            foreign = NOT_ENGLISH in report_problems(text, labeler)
-            findings = [] if foreign else labeler.label(text)
-            if foreign:
-                problems[scan] = "the report seems not to be in English"
-            elif not findings and silent == "leave_out" and not labeler.trace(text):
+            bad = [one for one in report_problems(report.text, labeler) if one not in (*READABLE, *_SILENT_PROBLEMS)]
+            findings = [] if bad else labeler.label(report.text)
+            if bad:
+                foreign = bad[0].startswith(NOT_ENGLISH)
+                problems[scan] = "the report seems not to be in English" if foreign else bad[0]
+            elif not findings and silent == "leave_out" and not labeler.trace(report.text):
                 problems[scan] = "no finding was recognized; the report may be an empty template, or not in English"
             else:
-                cells[scan] = label_cells(findings)
+                cells[scan] = label_cells(findings, labeler.labels)
+                if not_mentioned == "unknown":
+                    told = (labeler.states([report.text])[0] == 0) | (cells[scan] == 1).any(axis=1, keepdims=True)
+                    cells[scan][~told] = np.nan
         except Exception as error:  # the message may quote the report, so only the type is reported
             problems[scan] = f"the labeler failed on this report ({type(error).__name__})"
             _LOGGER.error("The labeler failed on the report of %s (%s).", scan, type(error).__name__)
@@ -100,10 +112,10 @@ def reports_of_table(table: LabelTable, source: str = "table") -> list[ReportTex
         >>> reports_of_table(LabelTable(["a"], np.zeros((1, 80, 3), bool), {}), "labels.csv")[0].source
         'labels.csv'
     """
-    facts = table.facts or {}
+    facts = table.metadata or {}
     reports = []
     for name, cells in zip(table.reports, table.values, strict=True):
-        text = "\n".join(",".join(row[1:]) for row in table_rows(name, cells))
+        text = "\n".join(",".join(row[1:]) for row in table_rows(name, cells, table.labels))
         reports.append(ReportText(name, text, source, **facts.get(name, {})))
     return reports
 

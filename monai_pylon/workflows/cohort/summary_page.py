@@ -39,6 +39,7 @@ class CohortFacts(NamedTuple):
         cells: Label matrix (80, 3) of each scan that is ready for training, by scan name; NaN is unknown.
         masks: Input files that were taken for organ masks instead of scans.
         patients: Number of patients with a scan that is ready for training.
+        labels: Names of the labels.
 
     Example:
         >>> CohortFacts([], [], [], {}, [], 0).patients
@@ -51,9 +52,10 @@ class CohortFacts(NamedTuple):
     cells: Mapping[str, np.ndarray]
     masks: Sequence[str]
     patients: int
+    labels: tuple[str, ...] = CHEST_CT_LABELS
 
 
-def label_counts(cells: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
+def label_counts(cells: Mapping[str, np.ndarray], labels: Sequence[str] = CHEST_CT_LABELS) -> list[dict[str, Any]]:
     """Count the scans with each label, in total and by organ.
 
     Args:
@@ -74,7 +76,7 @@ def label_counts(cells: Mapping[str, np.ndarray]) -> list[dict[str, Any]]:
     stack = np.stack(list(cells.values()))
     present, unknown = (stack == 1).any(axis=2), np.isnan(stack).any(axis=2)
     rows = []
-    for k, label in enumerate(CHEST_CT_LABELS):
+    for k, label in enumerate(labels):
         organs = {organ: int((stack[:, k, o] == 1).sum()) for o, organ in enumerate(ORGANS)}
         counts = {"scans": int(present[:, k].sum()), "unknown": int((unknown[:, k] & ~present[:, k]).sum())}
         if any(counts.values()):
@@ -123,17 +125,17 @@ def _left_out(lines: Sequence[Mapping[str, str]]) -> Iterator[str]:
         yield html_table(remarked[:_MAX_LINES], ["identifier", "source", "scan", "remark"])
 
 
-def _labels(cells: Mapping[str, np.ndarray]) -> Iterator[str]:
+def _labels(cells: Mapping[str, np.ndarray], names: Sequence[str]) -> Iterator[str]:
     """Yield the table of labels by organ, with bars."""
-    counts = label_counts(cells)
+    counts = label_counts(cells, names)
     yield "# Labels by organ"
     if not counts:
         yield "No label is present in any scan."
         return
     most = max(row["scans"] for row in counts) or 1
     yield html_table([{**row, "": html_bar(row["scans"] / most)} for row in counts])
-    without = len(CHEST_CT_LABELS) - sum(row["scans"] > 0 for row in counts)
-    yield f"{without} of {len(CHEST_CT_LABELS)} labels are present in no scan and cannot be learned from this cohort."
+    without = len(names) - sum(row["scans"] > 0 for row in counts)
+    yield f"{without} of {len(names)} labels are present in no scan and cannot be learned from this cohort."
 
 
 def _pictures(facts: CohortFacts) -> Iterator[str]:
@@ -189,7 +191,7 @@ def save_cohort_page(path: str | PathLike[str], facts: CohortFacts, command: str
     if facts.masks:
         parts.append(f"# Input files taken for organ masks instead of scans: {len(facts.masks)}")
         parts.append(html_table([{"file": name} for name in facts.masks[:_MAX_LINES]]))
-    parts += list(_labels(facts.cells))
+    parts += list(_labels(facts.cells, facts.labels))
     parts += list(_pictures(facts))
     if command:
         parts += ["# Train", RawHTML(f"<pre>{escape(command)}</pre>")]

@@ -34,7 +34,18 @@ def test_report_without_recognized_findings_is_not_normal() -> None:
     labeled = label_matched_reports(reports, ReportLabeler())
     assert set(labeled.problems) == {"german", "template"}
     assert not labeled.cells["normal"].any()
-    assert set(label_matched_reports(reports, ReportLabeler(), silent="absent").cells) == set(reports)
+    assert set(label_matched_reports(reports, ReportLabeler(), silent="absent").cells) == {"normal", "template"}
+
+
+def test_a_label_that_is_not_mentioned_may_be_unknown() -> None:
+    reports = texts(a="Left pleural effusion. No pneumothorax. Possible lung nodule.")
+    values = label_matched_reports(reports, ReportLabeler(), not_mentioned="unknown").cells["a"]
+    np.testing.assert_array_equal(values[EFFUSION], [0, 0, 1])
+    np.testing.assert_array_equal(values[CHEST_CT_LABELS.index("pneumothorax")], [0, np.nan, 0])
+    np.testing.assert_array_equal(values[NODULE], [np.nan, np.nan, np.nan])
+    np.testing.assert_array_equal(values[CHEST_CT_LABELS.index("emphysema")], [np.nan] * 3)
+    absent = label_matched_reports(reports, ReportLabeler()).cells["a"]
+    assert np.isfinite(absent).all()
 
 
 def test_leaves_out_another_language_even_with_a_finding() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monai_pylon.labeler.sections import split_report
+from monai_pylon.labeler.text.sections import split_report
 
 
 def test_sentences_and_whether_they_are_read() -> None:
@@ -18,26 +18,35 @@ def test_sentences_and_whether_they_are_read() -> None:
         ("PMHx: Old. Previous imaging: Old too.\nReport: New", [("Old", False), ("Old too", False), ("New", True)]),
         ("TECHNIQUE: Axial.\nIMPRESSION: New", [("Axial", False), ("New", True)]),
         ("FINDINGS\nNew", [("New", True)]),
-        ("HISTORY\r\nOld", [("Old", False)]),
+        ("HISTORY\nOld", [("Old", False)]),
         ("1. One\n2) Two\n- Three", [("One", True), ("Two", True), ("Three", True)]),
         ("Effusion: none", [("Effusion: none", True)]),
         ("", []),
-        # a heading without colon must be in capitals and alone on its line, with text after it
-        ("History\nMass", [("History", True), ("Mass", True)]),
+        # a heading without colon must be alone on its line, with text after it
+        ("History\nMass", [("Mass", False)]),
+        ("of the\nlungs\nis seen", [("of the\nlungs\nis seen", True)]),
         ("HISTORY mass", [("HISTORY mass", True)]),
         ("HISTORY. Mass", [("HISTORY", True), ("Mass", True)]),
         ("FINDINGS:New", [("New", True)]),
         ("HISTORY", [("HISTORY", True)]),
-        ("HISTORY ", []),
+        ("HISTORY ", [("HISTORY", True)]),
         # a section that is not read ends at a blank line after its text, also one with spaces; a read one goes on
-        ("History: Old.\n \t\r\nNew", [("Old", False), ("New", True)]),
+        ("History: Old.\n \t\nNew", [("Old", False), ("New", True)]),
         ("History: Old.\nOld too", [("Old", False), ("Old too", False)]),
         ("History: Old. Old too.\n\nNew", [("Old", False), ("Old too", False), ("New", True)]),
         # a known heading in capitals within a line begins a sentence, with the longest name that is known
         ("MASS FINDINGS: New", [("MASS", True), ("New", True)]),
-        ("Old CLINICAL HISTORY: Old", [("Old", True), ("Old", False)]),
+        ("Mass CLINICAL HISTORY: Old", [("Mass", True), ("Old", False)]),
         ("A MASS: New", [("A MASS: New", True)]),
-        ("It is A HISTORY: FINDINGS: New", [("It is A", True), ("New", True)]),
+        # but not with a name that continues the words before it
+        ("It is A HISTORY: FINDINGS: New", [("It is A HISTORY:", True), ("New", True)]),
+        ("nodule in the right lung: stable", [("nodule in the right lung: stable", True)]),
+        # the title of an examination, and a heading of several parts
+        ("CT CHEST WITHOUT CONTRAST: New", [("New", True)]),
+        ("Chest, two views: New", [("New", True)]),
+        ("FINDINGS AND IMPRESSION: New", [("New", True)]),
+        ("TECHNIQUE/COMPARISON: Old", [("Old", False)]),
+        ("FINDINGS - New", [("New", True)]),
         # list marks
         ("- ", [("-", True)]),
         ("-One", [("One", True)]),

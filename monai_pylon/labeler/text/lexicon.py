@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
+
+from monai_pylon.labeler.text.spelling import Spelling
 
 __all__ = ["Lexicon", "PhraseMatch", "Word", "read_words"]
 
-_TOKEN = re.compile(r"[0-9]+(?:[.,][0-9]+)?|[^\W\d_]+|[,;:()/?]")
+# Numbers, "w/o" and similar shorthand, "(-)", words, and punctuation that separates phrases.
+_TOKEN = re.compile(
+    r"[^\W\d_]{3,}|[0-9]+(?:[.,][0-9]+)?"
+    r"|(?<![A-Za-z])(?i:w/o\b|w/(?!o\b)|c/w\b|r/o\b|h/o\b|n/a\b|s/p\b|b/l\b|d/t\b|[lr]\s?>\s?[lr]\b)"
+    r"|\([-+\u2212\u2013]\)|(?<=\s)[-+\u2212](?=\s*(?:[,;.]|\Z))|(?<!\w)[-+](?i:ve)\b|[^\W\d_]+|[,;:()/?]"
+)
+_SIDE_LETTERS = {"l", "r"}
 _ENTRIES = ""  # key of a node's own entries; no word is empty
 _MAX_CACHED_WORDS = 20_000
 _MAX_FUSED_LETTERS = 60  # longest word that is searched for two fused words
 _MIN_FUSED_LETTERS = 12
+_MIN_BESIDE_CONNECTING = 7  # letters of a known word that touches a connecting word
 _MIN_PART_LETTERS = 5  # of each of two fused words
 
 
@@ -61,14 +70,23 @@ def read_words(text: str, lexicon: Lexicon | None = None) -> list[Word]:
     words = [Word(match.group().lower(), match.start(), match.end()) for match in _TOKEN.finditer(text)]
     if lexicon is None:
         return words
-    split: list[Word] = []
+    read: list[Word] = []
     for word in words:
-        letters = lexicon.parted(word.text)
-        if letters:
-            border = word.start + letters
-            split += [Word(word.text[:letters], word.start, border), Word("/", border, border)]
-        split.append(Word(word.text[letters:], word.start + letters, word.end))
-    return split
+        meant = lexicon.meant(word.text)
+        if meant is None or (word.text in _SIDE_LETTERS and _beside_digit(text, word)):
+            read.append(word)
+            continue
+        start = word.start
+        for part, letters in meant:  # letters: of the written word, 0 for all
+            end = start if part == "/" else start + letters if letters else word.end
+            read.append(Word(part, start, end))
+            start = end if letters else start
+    return read
+
+
+def _beside_digit(text: str, word: Word) -> bool:
+    """Return whether a letter belongs to a number: "L1" is a vertebra and "2 L" a volume, not the left side."""
+    return text[word.end : word.end + 1].isdigit() or text[: word.start].rstrip()[-1:].isdigit()
 
 
 class Lexicon:
@@ -87,9 +105,14 @@ class Lexicon:
 
     def __init__(self) -> None:
         self._root: dict[str, Any] = {}
+        self._added: list[tuple[str, Any]] = []
         self._exact: set[str] = set()
         self._stems: list[str] = []
         self._cache: dict[str, tuple[str, ...]] = {}
+        self._spellings: dict[str, tuple[str, ...]] = {}
+        self._spelling = Spelling(())
+        self._connecting: tuple[str, ...] = ()
+        self._meant: dict[str, tuple[tuple[str, int], ...] | None] = {}
 
     def add(self, phrase: str, entry: Any) -> None:
         """Add an entry under a phrase.
@@ -99,6 +122,7 @@ class Lexicon:
             entry: Any object; a phrase may have several entries.
         """
         node = self._root
+        self._added.append((phrase.lower(), entry))
         for word in phrase.lower().split():
             if word.endswith("*"):
                 if word not in self._stems:
@@ -109,6 +133,21 @@ class Lexicon:
         node.setdefault(_ENTRIES, []).append(entry)
         self._cache.clear()
 
+    def phrases(self, entry_type: type, *kinds: str) -> list[str]:
+        """Return the phrases with an entry of a type, without those in which a word ends in an asterisk.
+
+        Args:
+            entry_type: Type of the entry.
+            kinds: Values of its attribute ``kind``; none for all.
+        """
+        return [
+            phrase
+            for phrase, entry in self._added
+            if isinstance(entry, entry_type)
+            and "*" not in phrase
+            and (not kinds or getattr(entry, "kind", "") in kinds)
+        ]
+
     def knows(self, word: str) -> bool:
         """Return whether a word occurs in a phrase of the vocabulary, also as a plural or by a word with an asterisk.
 
@@ -116,6 +155,10 @@ class Lexicon:
             word: One word in lower case.
         """
         return bool(self._forms(word))
+
+    def _is_exact(self, word: str) -> bool:
+        """Return whether a word or its singular is in the vocabulary without an asterisk."""
+        return any(not form.endswith("*") for form in self._forms(word))
 
     def _forms(self, word: str) -> tuple[str, ...]:
         """Return the vocabulary's words that match a written word, the exact one first."""
@@ -131,19 +174,67 @@ class Lexicon:
                 self._cache[word] = forms
         return forms
 
-    def parted(self, word: str) -> int:
-        """Return where to split a word that is two known words without a space ("atelectasisinfiltrate").
+    def set_spellings(
+        self, spellings: dict[str, tuple[str, ...]], correct: Iterable[str], connecting: Iterable[str] = ()
+    ) -> None:
+        """Set what abbreviations and misspelled words mean.
+
+        Args:
+            spellings: Words that each written word means; a word that means none is never corrected.
+            correct: Words to which a word that is one letter off is corrected.
+            connecting: Short words that may stand without a space beside a known word ("effusionand").
+        """
+        self._spellings = spellings
+        self._spelling = Spelling(correct)
+        self._connecting = tuple(connecting)
+        self._meant.clear()
+
+    def meant(self, word: str) -> tuple[tuple[str, int], ...] | None:
+        """Return the words that a written word stands for, with the number of its letters that each takes.
+
+        These are the words of an abbreviation, two words without a space between them ("atelectasisinfiltrate", with a
+        "/" between them), or the corrected word.
 
         Args:
             word: One word in lower case.
 
         Returns:
-            The number of letters of the first word; 0 if there is no such split or the word itself is known.
+            The words, each with 0 if it stands for the whole; None if the word stands for itself.
         """
-        if not _MIN_FUSED_LETTERS <= len(word) <= _MAX_FUSED_LETTERS or self.knows(word):
+        try:
+            return self._meant[word]
+        except KeyError:
+            meant = self._find_meant(word)
+            if len(self._meant) < _MAX_CACHED_WORDS:
+                self._meant[word] = meant
+            return meant
+
+    def _find_meant(self, word: str) -> tuple[tuple[str, int], ...] | None:
+        means = self._spellings.get(word.replace(" ", ""))
+        if means is not None:
+            return tuple((part, 0) for part in means) or None
+        if not word.isalpha() or self._is_exact(word):
+            return None
+        corrected = self._spelling.correct(word)
+        if corrected:
+            return ((corrected, 0),)
+        letters = self._parted(word)
+        if letters:
+            return ((word[:letters], letters), ("/", 0), (word[letters:], len(word) - letters))
+        for short in self._connecting:
+            rest = len(word) - len(short)
+            if rest >= _MIN_BESIDE_CONNECTING and word.endswith(short) and self._is_exact(word[:rest]):
+                return ((word[:rest], rest), (short, len(short)))
+            if rest >= _MIN_BESIDE_CONNECTING and word.startswith(short) and self._is_exact(word[len(short) :]):
+                return ((short, len(short)), (word[len(short) :], rest))
+        return None
+
+    def _parted(self, word: str) -> int:
+        """Return where to split a word that is two known words without a space, or 0."""
+        if not _MIN_FUSED_LETTERS <= len(word) <= _MAX_FUSED_LETTERS:
             return 0
         for letters in range(_MIN_PART_LETTERS, len(word) - _MIN_PART_LETTERS + 1):
-            if self.knows(word[:letters]) and self.knows(word[letters:]):
+            if self._is_exact(word[:letters]) and self.knows(word[letters:]):
                 return letters
         return 0
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from monai_pylon.labeler import lexicon as module
-from monai_pylon.labeler.lexicon import Lexicon, read_words
+from monai_pylon.labeler.text import lexicon as module
+from monai_pylon.labeler.text.lexicon import Lexicon, read_words
 
 
 def lexicon_of(*phrases: str) -> Lexicon:
@@ -52,12 +52,44 @@ def test_where_fused_words_are_split() -> None:
         ("edema" + "calcif" + "x" * 50, 0),
     ]
     for word, letters in cases:
-        assert lexicon_of("opacity", "calcif*", "pleura", "effusion", "edema", "cyst").parted(word) == letters, word
+        meant = lexicon_of("opacity", "calcif*", "pleura", "effusion", "edema", "cyst").meant(word)
+        assert (meant[0][1] if meant else 0) == letters, word
 
 
 def test_a_known_long_word_is_not_split() -> None:
     lexicon = lexicon_of("pleura", "effusion", "pleuraeffusion")
-    assert lexicon.parted("pleuraeffusion") == 0
+    assert lexicon.meant("pleuraeffusion") is None
+
+
+def test_abbreviations_and_misspelled_words_are_read_as_what_they_mean() -> None:
+    lexicon = lexicon_of("left", "pleural effusion", "consolidation", "without")
+    lexicon.set_spellings({"l": ("left",), "pleff": ("pleural", "effusion"), "w/o": ("without",)}, ["consolidation"])
+    text = "L pleff w/o consoldiation"
+    words = read_words(text, lexicon)
+    assert [(word.text, text[word.start : word.end]) for word in words] == [
+        ("left", "L"),
+        ("pleural", "pleff"),
+        ("effusion", "pleff"),
+        ("without", "w/o"),
+        ("consolidation", "consoldiation"),
+    ]
+
+
+def test_a_letter_beside_a_number_is_no_side() -> None:
+    lexicon = lexicon_of("left", "right")
+    lexicon.set_spellings({"l": ("left",), "r": ("right",), "l>r": ("left", "greater")}, [])
+    cases = [("L1", "l"), ("2 L of oxygen", "l"), ("the L lung", "left"), ("R. base", "right"), ("L > R", "left")]
+    for text, letter in cases:
+        words = [word.text for word in read_words(text, lexicon)]
+        assert letter in words, text
+        assert (letter in ("l", "r")) == ("left" not in words and "right" not in words), text
+
+
+def test_a_word_that_means_itself_is_not_corrected() -> None:
+    lexicon = lexicon_of("resection")
+    lexicon.set_spellings({"rejection": ()}, ["resection"])
+    assert lexicon.meant("rejection") is None
+    assert lexicon.meant("resecton") == (("resection", 0),)
 
 
 def test_the_longest_whole_phrase_matches() -> None:

@@ -1,0 +1,1 @@
+"""Label tables from the output of other programs: CheXbert, CT-RATE, RadGraph, and language models."""

@@ -1,0 +1,306 @@
+"""Scopes of negations and hedges: the words of a sentence that each cue reaches, and their status."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from itertools import pairwise
+from typing import NamedTuple
+
+from monai_pylon.labeler.rule_entries import CueEntry, PartEntry, PlaceEntry, TermEntry
+from monai_pylon.labeler.text.lexicon import PhraseMatch, Word
+
+__all__ = ["STATUSES", "Scopes", "Status"]
+
+#: Statuses in increasing priority. If a word lies in the scopes of two cues, the higher status wins.
+STATUSES = ("stated", "probable", "possible", "history", "asked", "other", "normal", "absent")
+
+#: Statuses from cues whose scope follows the cue, and from cues whose scope precedes it.
+_SCOPE_AFTER = {
+    **{"negates after": "absent", "probable after": "probable", "possible after": "possible"},
+    **{"asked after": "asked", "history after": "history", "other after": "other", "negates predicate": "absent"},
+}
+_SCOPE_BEFORE = {
+    **{"negates before": "absent", "normal before": "normal", "probable before": "probable"},
+    **{"possible before": "possible", "asked before": "asked", "other before": "other"},
+}
+#: Cues whose scope precedes them if a finding is there, and follows them otherwise.
+_SCOPE_EITHER = {"negates either": "absent", "possible either": "possible"}
+_STOPS = {";", "?"}
+_WORDS_TO_CHANGE = 5  # from the end of a negation to a noun of change, at most: "no convincing interval increase"
+_WORDS_TO_PARTLY = 2  # from "almost" to "resolved", at most: "almost entirely resolved"
+_WORDS_TO_STATE = 3  # from "the" to an adjective of state, at most: "in the now partly collapsed lobe"
+
+
+class Status(NamedTuple):
+    """Status of a word, with the rule and the words ``first`` to ``last`` - 1 of the cue that gave it.
+
+    Example:
+        >>> Status("absent", "cues.csv line 5").name
+        'absent'
+    """
+
+    name: str
+    rule: str
+    first: int = 0
+    last: int = 0
+
+
+_STATED = Status("stated", "")
+_RANK = {name: rank for rank, name in enumerate(STATUSES)}
+_NO_KINDS: set[str] = set()
+
+
+def _any_within(indices: list[int], first: int, last: int) -> bool:
+    """Return whether one of some sorted indices lies in ``first`` to ``last`` - 1."""
+    position = bisect_left(indices, first)
+    return position < len(indices) and indices[position] < last
+
+
+class Scopes:
+    """Word statuses of one sentence, and the scope of each of its cues.
+
+    A sentence may hold very many cues, so results that several cues need are computed once.
+
+    Args:
+        words: Words of the sentence.
+        matches: Phrases of the vocabulary in it.
+        kinds: Kinds of the cues of each match.
+
+    Example:
+        >>> Scopes([], [], []).statuses
+        []
+    """
+
+    def __init__(self, words: list[Word], matches: list[PhraseMatch], kinds: list[set[str]]) -> None:
+        self.words, self.matches, self.kinds = words, matches, kinds
+        self.terms = [m.first for m in matches if any(isinstance(e, TermEntry | PartEntry) for e in m.entries)]
+        self.whole_terms = [m.first for m in matches if any(isinstance(e, TermEntry) for e in m.entries)]
+        self.match_at = {match.first: match for match in matches}
+        self.statuses = [_STATED] * len(words)
+        self.kinds_at = [_NO_KINDS] * len(words)
+        for match, own in zip(matches, kinds, strict=True):
+            self.kinds_at[match.first] = own
+        self._opening: dict[int, bool] = {}
+        self._followed_by_or: list[bool] = []
+        self._cancelled: set[int] = set()  # first words of cues without effect
+
+    def set_status(self, first: int, last: int, status: Status) -> None:
+        """Give words ``first`` to ``last`` - 1 a status, except where they have a higher one."""
+        rank = _RANK[status.name]
+        for index in range(first, last):
+            if rank > _RANK[self.statuses[index].name]:
+                self.statuses[index] = status
+
+    def has_term(self, first: int, last: int) -> bool:
+        """Return whether a finding begins in words ``first`` to ``last`` - 1."""
+        return _any_within(self.terms, first, last)
+
+    def ends_all_scopes(self, index: int) -> bool:
+        """Return whether no scope extends across a word (";", "?" and "but")."""
+        return self.words[index].text in _STOPS or "contrast" in self.kinds_at[index]
+
+    def list_continues(self, index: int) -> bool:
+        """Return whether an "or" follows from a word on, before a word that ends all scopes."""
+        if not self._followed_by_or:
+            following = False
+            for other in range(len(self.words) - 1, -1, -1):
+                joined = "list" in self.kinds_at[other] or self.words[other].text == "/"
+                following = not self.ends_all_scopes(other) and (joined or following)
+                self._followed_by_or.append(following)
+            self._followed_by_or.reverse()
+        return self._followed_by_or[index]
+
+    def opens_statement(self, comma: int) -> bool:
+        """Return whether a new statement begins after a comma or "and", outside the preceding negation scope.
+
+        No statement begins within a list ("no mass, effusion, or large pneumothorax"), which an "or" continues.
+        Otherwise one begins with a word of kind "opens" ("no effusion, small mass"), with "and is", or with a clause
+        whose verb comes before the next comma and before any finding ("no effusion, left lung has a mass").
+        """
+        if comma not in self._opening:
+            self._opening[comma] = comma + 1 < len(self.words) and self._opens_statement(comma)
+        return self._opening[comma]
+
+    def _opens_statement(self, comma: int) -> bool:
+        in_list = self.list_continues(comma + 1)
+        if "opens" in self.kinds_at[comma + 1]:
+            return not in_list
+        if "joins" in self.kinds_at[comma] and "predicate" in self.kinds_at[comma + 1]:
+            return True
+        if in_list or self.words[comma].text != ",":
+            return False
+        for index in range(comma + 1, len(self.words)):
+            if self.words[index].text in _STOPS or self.words[index].text == ",":
+                return False
+            if "predicate" in self.kinds_at[index] and index > comma + 1:
+                return index + 1 < len(self.words) and not _any_within(self.whole_terms, comma + 1, index)
+        return False
+
+    def presupposes(self, index: int) -> bool:
+        """Return whether a preposition begins a phrase that takes a state as known: "in the collapsed left lobe"."""
+        if self.kinds_at[index].isdisjoint(("preposition", "beside")):
+            return False
+        start = self.match_at[index].last
+        if start >= len(self.words) or "definite" not in self.kinds_at[start]:
+            return False
+        near = range(start + 1, min(start + 1 + _WORDS_TO_STATE, len(self.words)))
+        return any("state" in self.kinds_at[other] for other in near)
+
+    def scope_end(self, start: int, ends: tuple[str, ...]) -> int:
+        """Return the end (exclusive) of a scope that begins at a word and extends to the right.
+
+        Each scope ends at ";", "?", "but", and a place whose state is presupposed. If ``ends`` has kinds of cues, the
+        scope also ends at those and at a new statement.
+        """
+        for index in range(start, len(self.words)):
+            kinds, text = self.kinds_at[index], self.words[index].text
+            if self.ends_all_scopes(index) or self.presupposes(index):
+                return index
+            new_statement = (text == "," or "joins" in kinds) and self.opens_statement(index)
+            if ends and (new_statement or not kinds.isdisjoint(ends)):
+                return index
+        return len(self.words)
+
+    def scope_start(self, end: int, across_commas: bool = True) -> int:
+        """Return the first word of a scope that extends to the left and ends before word ``end``.
+
+        The scope extends to the left until it holds a finding; then a comma, "with" or a new statement limits it,
+        except for a comma of a list ("mass, cyst and nodule: none"). If ``across_commas`` is false, they always do.
+        """
+        joined = False  # whether "and" or "or" lies between the scope's first finding and the cue
+        for index in range(end - 1, -1, -1):
+            kinds, text = self.kinds_at[index], self.words[index].text
+            if self.ends_all_scopes(index):
+                return index + 1
+            if (text == "," or "joins" in kinds) and self.refers_back(index + 1, end):
+                return index + 1
+            opened = "joins" in kinds and self.opens_statement(index)
+            border = text == "," or "ends scope" in kinds or "cause" in kinds or opened
+            in_list = joined and text == "," and across_commas and self._is_list_item(index)
+            if border and not in_list and (not across_commas or self.has_term(index + 1, end)):
+                return index + 1
+            joined = joined or "joins" in kinds or "list" in kinds
+        return 0
+
+    def _is_list_item(self, comma: int) -> bool:
+        """Return whether the words between a comma and the one before it name a finding without any verb."""
+        first = comma
+        while first > 0 and self.words[first - 1].text not in (",", ";", "?"):
+            first -= 1
+            if not self.kinds_at[first].isdisjoint(("predicate", "verb", "ends scope", "contrast", "negates after")):
+                return False
+        return self.has_term(first, comma)
+
+    def apply_question_marks(self) -> None:
+        """Hedge the words after a question mark that touches the next word ("?pneumonia")."""
+        for index, (word, following) in enumerate(pairwise(self.words)):
+            if word.text == "?" and word.end == following.start:
+                status = Status("possible", "a question mark", index, index + 1)
+                self.set_status(index, self.scope_end(index + 1, ("ends scope",)), status)
+
+    def refers_back(self, first: int, end: int) -> bool:
+        """Return whether words before a cue stand for an earlier finding: "the one on the left", "the right"."""
+        if self.has_term(first, end):
+            return False
+        if "elided" in self.kinds_at[first]:
+            return True
+        side = self.match_at.get(first + 1) if "opens" in self.kinds_at[first] else None
+        if side is None or side.last != end:
+            return False
+        return any(isinstance(e, PlaceEntry) and e.side for e in side.entries)
+
+    def _is_inverted(self, match: PhraseMatch) -> bool:
+        """Return whether a statement begins with its negation: "absent are signs of edema"."""
+        follows = match.last < len(self.words) and "predicate" in self.kinds_at[match.last]
+        return follows and not self.has_term(self.scope_start(match.first), match.first)
+
+    def _change_end(self, start: int) -> int:
+        """Return the end of a noun of change that a negation before ``start`` denies, or 0.
+
+        In "no interval increase in the effusion" only the change is denied, and the effusion is present. Between
+        negation and noun stand only words of no other meaning.
+        """
+        index, end = start, 0
+        while index < min(len(self.words), start + _WORDS_TO_CHANGE):
+            match = self.match_at.get(index)
+            if match is not None and not self.kinds_at[index].isdisjoint(("change", "resolves")):
+                if "resolves" in self.kinds_at[index]:
+                    self._cancelled.add(index)
+                end = index = match.last
+                start = index
+            elif self.words[index].text in _STOPS or (match is not None and not self._may_precede_change(index, end)):
+                return end
+            else:
+                index = match.last if match is not None else index + 1
+        return end
+
+    def _may_precede_change(self, index: int, end: int) -> bool:
+        """Return whether a match may stand between a negation and a noun of change."""
+        between = {"opens", "partly", "neutral", "normal"} | ({"list", "probable after"} if end else set())
+        entries = self.match_at[index].entries
+        return not self.kinds_at[index].isdisjoint(between) and not any(isinstance(e, TermEntry) for e in entries)
+
+    def is_cancelled(self, number: int) -> bool:
+        """Return whether "almost", "not" or a noun of change takes the effect of a negation ("almost resolved")."""
+        match = self.matches[number]
+        if match.first in self._cancelled:
+            return True
+        for index in range(match.first - 1, max(-1, match.first - 2 - _WORDS_TO_PARTLY), -1):
+            kinds = self.kinds_at[index]
+            if "partly" in kinds:
+                return self.match_at[index].last <= match.first
+            if kinds or self.words[index].text in (",", ":", "/") or self.has_term(index, index + 1):
+                return False
+        return False
+
+    def _apply_after(self, match: PhraseMatch, name: str, cue: CueEntry) -> None:
+        status = Status(name, cue.rule, match.first, match.last)
+        if name == "absent":
+            if match.last == len(self.words):  # "Mass: no"
+                self.set_status(self.scope_start(match.first), match.last, status)
+                return
+            change = self._change_end(match.last)
+            if change:
+                self.set_status(match.first, change, status)
+                return
+        start = match.last
+        if cue.kind == "negates predicate":  # "none of the nodules is calcified": the nodules are present
+            verbs = (n for n in range(start, len(self.words)) if "verb" in self.kinds_at[n])
+            start = next(verbs, len(self.words))
+            self.set_status(match.first, match.last, status)
+            self.set_status(start, self.scope_end(start, ("ends scope", "cause")), status)
+            return
+        ends = {"absent": ("ends scope", "cause"), "asked": (), "other": ()}.get(name, ("ends scope",))
+        self.set_status(match.first, self.scope_end(start, ends), status)
+
+    def apply_cue(self, number: int, cue: CueEntry) -> None:
+        """Give the words in the scope of a cue, which the match with index ``number`` holds, its status."""
+        match, kind = self.matches[number], cue.kind
+        if kind.startswith("negates") and self.is_cancelled(number):
+            return
+        if kind in _SCOPE_EITHER:
+            begin = self.scope_start(match.first, kind == "negates either")
+            if self.has_term(begin, match.first) or self.refers_back(begin, match.first):
+                status = Status(_SCOPE_EITHER[kind], cue.rule, match.first, match.last)
+                self.set_status(begin, match.last, status)
+            elif kind == "possible either" and not self.has_term(match.last, len(self.words)):
+                status = Status("possible", cue.rule, match.first, match.last)
+                self.set_status(self.scope_start(match.first), match.last, status)
+            else:
+                self._apply_after(match, _SCOPE_EITHER[kind], cue)
+        elif kind in _SCOPE_AFTER:
+            self._apply_after(match, _SCOPE_AFTER[kind], cue)
+        elif kind == "negates before" and self._is_inverted(match):
+            self._apply_after(match, "absent", cue)
+        elif kind == "lists":  # "considerations for the mass include cancer"
+            if any("differential" in self.kinds_at[index] for index in range(match.first)):
+                self._apply_after(match, "possible", cue)
+        elif kind in _SCOPE_BEFORE:
+            first = self.scope_start(match.first, kind != "normal before")
+            self.set_status(first, match.last, Status(_SCOPE_BEFORE[kind], cue.rule, match.first, match.last))
+        elif kind == "possible both":
+            nearest = bisect_left(self.terms, match.first) - 1
+            start = self.scope_start(match.first)
+            first = self.terms[nearest] if nearest >= 0 and self.terms[nearest] >= start else match.first
+            status = Status("possible", cue.rule, match.first, match.last)
+            self.set_status(first, self.scope_end(match.last, ("ends scope",)), status)

@@ -1,0 +1,1 @@
+"""Text of a report: its form, language, sections, sentences and words."""

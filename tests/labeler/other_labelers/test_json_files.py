@@ -1,0 +1,31 @@
+"""JSON files of other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from monai_pylon.labeler import ReportLabeler
+from monai_pylon.labeler.other_labelers.json_files import labels_of_phrase, read_json
+
+
+def test_a_file_with_one_value_per_line_is_a_list(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"a": 1}\n\n{"b": 2}\n', encoding="utf-8")
+    assert read_json(tmp_path / "a.json") == [{"a": 1}, {"b": 2}]
+    (tmp_path / "a.json").write_text('[{"a": 1, "a": 2}]', encoding="utf-8")
+    with pytest.raises(ValueError, match="has the key 'a' twice"):
+        read_json(tmp_path / "a.json")
+
+
+def test_labels_and_free_text() -> None:
+    labeler = ReportLabeler()
+    cases = [
+        ("lung nodule", ["left lung"], [False, False, True]),
+        ("lung nodule", [], [True, False, True]),
+        ("nodules", ["both lungs"], [True, False, True]),
+        ("enlarged", ["heart"], [False, True, False]),
+        ("no effusion", ["left lung"], [False, False, False]),
+    ]
+    for name, places, organs in cases:
+        assert labels_of_phrase(labeler, name, places).any(axis=0).tolist() == organs, name

@@ -1,0 +1,56 @@
+"""Language of a report."""
+
+from __future__ import annotations
+
+import pytest
+
+from monai_pylon.labeler import ReportLabeler
+from monai_pylon.labeler.rules import default_rules
+from monai_pylon.labeler.text.language import foreign_language
+
+LABELER = ReportLabeler()
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Geen pneumothorax.", "Dutch"),
+        ("Klein infiltraat in de linker onderkwab, verder geen afwijkingen.", "Dutch"),
+        ("Ingen pleuravätska. Hjärtat normalstort.", "Swedish"),
+        ("Pas de pneumothorax.", "French"),
+        ("Épanchement pleural gauche.", "French"),
+        ("Versamento pleurico sinistro.", "Italian"),
+        ("Kein Erguss.", "German"),
+        ("Derrame pleural izquierdo.", "Spanish"),
+        ("Sem derrame.", "Portuguese"),
+        ("Безпатологии.", "another language"),
+    ],
+)
+def test_other_languages_are_not_labeled(text: str, language: str) -> None:
+    rules = default_rules()
+    assert foreign_language(text, rules.languages, rules.lexicon) == language
+    assert LABELER.problems(text) == [f"not English, it seems: {language}"]
+    assert LABELER.label(text) == []
+    assert (LABELER.states([text]) == -2).all()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "No PTX.",
+        "Cardiomegaly.",
+        "RLL PNA.",
+        "Normal chest.",
+        "Left effusion, 5 µm.",
+        "Emphysema. Fibrosis.",
+        "LUL nod 6mm.",
+    ],
+)
+def test_short_english(text: str) -> None:
+    rules = default_rules()
+    assert foreign_language(text, rules.languages, rules.lexicon) == ""
+
+
+def test_many_unknown_words_are_another_language() -> None:
+    rules = default_rules()
+    assert foreign_language("aa bb cc dd ee ff gg hh", rules.languages, rules.lexicon) == "another language"

@@ -1,0 +1,26 @@
+"""Spelling correction by one letter."""
+
+from __future__ import annotations
+
+from monai_pylon.labeler.text.spelling import Spelling
+
+
+def test_one_edit_is_corrected() -> None:
+    spelling = Spelling(["consolidation", "effusion", "nodule"])
+    cases = [
+        ("consolidaton", "consolidation"),  # missing
+        ("efffusion", "effusion"),  # additional
+        ("effuzion", "effusion"),  # wrong
+        ("nodlue", "nodule"),  # exchanged
+        ("effusion", "effusion"),
+        ("infusion", ""),  # another first letter
+        ("effsuino", ""),  # two edits
+        ("nodle", ""),  # five letters
+    ]
+    for written, meant in cases:
+        assert spelling.correct(written) == meant, written
+
+
+def test_an_ambiguous_word_is_not_corrected() -> None:
+    assert Spelling(["lesions", "legions"]).correct("leions") == ""
+    assert Spelling(["mass"]).correct("masss") == ""  # a word of the vocabulary with four letters
