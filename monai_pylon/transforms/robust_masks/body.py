@@ -24,8 +24,11 @@ _TISSUE_HU = -300
 _MARGIN_MM = 15.0
 
 #: Least share within the hull, and least median HU, of air that reaches outside the hull and is a lung without its
-#: chest wall. Lungs cut by a box mostly have 0.2 to 0.8 and -890 to -810 HU; outside air has at most 0.16 or -970 HU.
-_LUNG_SHARE, _LUNG_HU = 0.2, -970.0
+#: chest wall. Lungs cut by a box mostly have 0.2 to 0.8 and -890 to -810 HU; outside air and foam do not.
+_LUNG_SHARE, _LUNG_HU = 0.2, -940.0
+
+#: Least share within the hull of a lung that borders on padding.
+_PADDED_LUNG_SHARE = 0.5
 
 #: Pixel size in mm on which hulls are drawn. Thanks to the margin their edges need not be exact.
 _HULL_PIXEL_MM = 4.0
@@ -156,7 +159,12 @@ def enclosed_air(
     enclosed = np.ones(count + 1, dtype=bool)
     enclosed[numbered[far & air]] = False
     enclosed[numbered[border]] = False
-    within = np.bincount(numbered[hull], minlength=count + 1) >= _LUNG_SHARE * np.bincount(numbered.ravel())
+    # A lung that a box cuts at two sides touches two faces that meet. Foam of a table touches both sides.
+    least = np.full(count + 1, np.inf)
+    least[numbered[border]] = _PADDED_LUNG_SHARE
+    one_side = np.setxor1d(numbered[0], numbered[-1])
+    least[np.intersect1d(one_side, numbered[:, [0, -1]])] = _LUNG_SHARE
+    within = np.bincount(numbered[hull], minlength=count + 1) >= least * np.bincount(numbered.ravel())
     cut = np.flatnonzero(within & ~enclosed)
     cut = cut[cut > 0]
     if len(cut):
