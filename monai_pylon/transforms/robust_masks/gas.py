@@ -102,7 +102,7 @@ def _within_lung(part: np.ndarray, lung: np.ndarray, spacing: tuple[float, float
     around = (
         ndimage.maximum_filter(part[window].view(np.uint8), [2 * pad + 1 for pad in pads]).view(bool) & ~part[window]
     )
-    return np.count_nonzero(lung[window][around]) >= max(1, np.count_nonzero(around)) / 2
+    return bool(np.count_nonzero(lung[window][around]) >= max(1, int(np.count_nonzero(around))) / 2)
 
 
 def gas_of_parts(ct: np.ndarray, dark: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
