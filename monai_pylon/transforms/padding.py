@@ -75,6 +75,8 @@ def find_padding(ct: np.ndarray) -> np.ndarray | None:
     """
     whole = ct.dtype.kind in "biu"
     finite = None if whole or bool(np.isfinite(ct).all()) else np.isfinite(ct)
+    remedy = "Replace NaN by -1024 (air) where nothing was scanned."
+    check(finite is None or bool(finite.any()), "ct", "finite", ct, remedy)
     low, high = float(np.nanmin(ct)), float(np.nanmax(ct))
     corners = ct[:: max(1, ct.shape[0] - 1), :: max(1, ct.shape[1] - 1)]
     odd = ~((corners >= _AIR_HU[0]) & (corners <= _AIR_HU[1])).all(axis=(0, 1))
@@ -85,13 +87,7 @@ def find_padding(ct: np.ndarray) -> np.ndarray | None:
         padding |= (ct < _LEAST_HU) | (ct > _MOST_HU)
     if finite is not None:
         padding |= _border_regions(~finite)
-        check(
-            bool((finite | padding).all()),
-            "ct",
-            "finite inside the body",
-            ct,
-            "Replace NaN by -1024 (air) where nothing was scanned.",
-        )
+        check(bool((finite | padding).all()), "ct", "finite inside the body", ct, remedy)
     for z in np.flatnonzero(odd):
         padding[:, :, z] = _corner_regions(ct[:, :, z], padding[:, :, z])
     if not padding.any():

@@ -136,9 +136,8 @@ def test_states_verdict_and_volumes() -> None:
         organ_overlay_figure(ct, AFFINE, labels, SimpleNamespace(ok=False, reasons=(), volumes_ml={}, heuristic=False))
     )
     remark = SimpleNamespace(ok=True, reasons=("thick_slices",), volumes_ml={}, heuristic=False)
-    assert "Quality: ok (plausible shape; dense lung and masses not judged; thick slices)" in texts(
-        organ_overlay_figure(ct, AFFINE, labels, remark)
-    )
+    shown = texts(organ_overlay_figure(ct, AFFINE, labels, remark))
+    assert "Quality: ok (plausible shape; dense lung and masses not judged; thick slices)" in shown
 
 
 def test_draws_an_empty_scan_with_empty_masks() -> None:

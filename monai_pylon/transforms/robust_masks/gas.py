@@ -102,7 +102,7 @@ def _within_lung(part: np.ndarray, lung: np.ndarray, spacing: tuple[float, float
     around = (
         ndimage.maximum_filter(part[window].view(np.uint8), [2 * pad + 1 for pad in pads]).view(bool) & ~part[window]
     )
-    return bool(lung[window][around].mean() >= 0.5)
+    return bool(np.count_nonzero(lung[window][around]) >= max(1, int(np.count_nonzero(around))) / 2)
 
 
 def gas_of_parts(ct: np.ndarray, dark: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
@@ -117,8 +117,8 @@ def gas_of_parts(ct: np.ndarray, dark: np.ndarray, spacing: tuple[float, float, 
         (X, Y, Z) bool: parts as dark as gas in the lower half of the lungs.
 
     Example:
-        >>> ct = np.full((40, 30, 40), 40.0)
-        >>> ct[5:35, 5:25, 20:38] = -850.0  # a lung
+        >>> ct = np.full((40, 30, 44), 40.0)
+        >>> ct[5:35, 5:25, 20:42] = -850.0  # a lung
         >>> ct[8:26, 6:24, 3:18], ct[12:14, 12:14, 18:20] = -1000.0, -600.0  # a stomach, and a gap in its wall
         >>> gas = gas_of_parts(ct, ct < -500, (3.0, 3.0, 3.0))
         >>> bool(gas[20, 15, 10]), bool(gas[20, 15, 30])

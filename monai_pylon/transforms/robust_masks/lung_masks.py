@@ -243,7 +243,8 @@ def segment_lungs(
 
     Returns:
         The lungs (X, Y, Z) bool; their core, in which right and left are most easily separated; the airway, or None if
-        there is no trachea; and the volume in mL of gas outside the ribs beside the upper half of the lungs. Lungs and core are empty if there is no lung.
+        there is no trachea; and the volume in mL of gas outside the ribs beside the upper half of the lungs. Lungs and
+        core are empty if there is no lung.
 
     Example:
         >>> ct = np.full((60, 40, 30), -1000.0)

@@ -51,7 +51,7 @@ def test_axes_may_run_downwards():
 
 
 def test_an_empty_field_is_an_error():
-    with pytest.raises(ValueError, match='shape must be a grid with voxels in the field "upper".*larger shape'):
+    with pytest.raises(ValueError, match=r'shape must be a grid with voxels in the field "upper".*larger shape'):
         crop_axes([AXIS, AXIS, AXIS[:50]], "upper", ANATOMY, (0, 0, 0))
 
 

@@ -174,7 +174,7 @@ def chest() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def segmented(ct: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    return segment_lungs(ct, body_hull(ct, EDGE), EDGE)
+    return segment_lungs(ct, body_hull(ct, EDGE), EDGE)[:3]
 
 
 def test_both_lungs_of_a_drawn_chest_and_its_airway(chest) -> None:
@@ -230,7 +230,7 @@ def test_gas_under_a_lung_is_cut_off_on_thick_slices(slice_mm: float, cut_off: b
     ct[8:26, 10:30, 16:40] = ct[34:52, 10:30, 16:40] = -850.0  # two lungs
     ct[10:22, 18:30, 8:15] = -1000.0  # gas; on slice 15 its tip, a partial volume, under the lung
     ct[13:19, 20:28, 15], ct[14:18, 22:26, 15] = -800.0, -1000.0
-    lungs, core, _ = segment_lungs(ct, body_hull(ct, (4.0, 4.0, slice_mm)), (4.0, 4.0, slice_mm))
+    lungs, core, _ = segment_lungs(ct, body_hull(ct, (4.0, 4.0, slice_mm)), (4.0, 4.0, slice_mm))[:3]
     assert not lungs[:, :, :16].any() if cut_off else lungs[12, 20, 10]
     assert lungs[:, :, 16:].sum() == 2 * 18 * 20 * 24
     assert not (core & ~lungs).any()
@@ -255,7 +255,7 @@ def test_a_core_of_a_single_slice_on_thick_slices() -> None:
     ct = np.full((60, 60, 3), -1000.0)
     ct[5:55, 5:55] = 40.0
     ct[8:52, 8:52, 1] = -850.0  # 310 mL
-    lungs, core, _ = segment_lungs(ct, body_hull(ct, (4.0, 4.0, 10.0)), (4.0, 4.0, 10.0))
+    lungs, core, _ = segment_lungs(ct, body_hull(ct, (4.0, 4.0, 10.0)), (4.0, 4.0, 10.0))[:3]
     assert core.sum() == lungs.sum() == 44 * 44
 
 
@@ -265,7 +265,7 @@ def test_the_lungs_edge_on_thick_slices_is_kept() -> None:
     ct[15:65, 15:45] = 40.0
     ct[18:36, 20:40, 3:27] = ct[44:62, 20:40, 3:27] = -400.0  # partial volume: air, but not dark
     ct[19:35, 21:39, 3:27] = ct[45:61, 21:39, 3:27] = -850.0
-    lungs, _, _ = segment_lungs(ct, body_hull(ct, (4.0, 4.0, 8.0)), (4.0, 4.0, 8.0))
+    lungs, _, _ = segment_lungs(ct, body_hull(ct, (4.0, 4.0, 8.0)), (4.0, 4.0, 8.0))[:3]
     assert lungs.sum() == 2 * 18 * 20 * 24
 
 
@@ -280,7 +280,7 @@ def test_a_bronchus_and_its_wall_are_excluded(spacing) -> None:
     ct[29 : 31 + wide, 19 : 21 + deep, 14:48] = -600.0
     ct[tube] = -1000.0
     ct[20:42, 15:28, 48:] = -400.0  # the throat, connected with the lungs only by the airway
-    lungs, core, airway = segment_lungs(ct, body_hull(ct, spacing), spacing)
+    lungs, core, airway = segment_lungs(ct, body_hull(ct, spacing), spacing)[:3]
     assert airway[tube].all()
     assert not lungs[:, :, 48:].any()
     assert not core[29 : 31 + wide, 20 : 20 + deep, 14:48].any()
@@ -294,13 +294,13 @@ def test_emphysema_and_pneumothorax_on_thick_slices_stay_lung() -> None:
     ct[8:26, 10:30, 3:27] = ct[34:52, 10:30, 3:27] = -850.0
     ct[8:26, 10:19, 3:27] = -1000.0  # 45 % of a lung
     ct[34:52, 10:30, 18:27] = -1000.0  # the upper third of the other
-    lungs, _, _ = segment_lungs(ct, body_hull(ct, (4.0, 4.0, 8.0)), (4.0, 4.0, 8.0))
+    lungs, _, _ = segment_lungs(ct, body_hull(ct, (4.0, 4.0, 8.0)), (4.0, 4.0, 8.0))[:3]
     assert lungs.sum() == 2 * 18 * 20 * 24
 
 
 def test_masks_are_empty_without_a_lung() -> None:
     for ct in (np.full((20, 20, 20), 40.0), np.full((20, 20, 20), -1000.0)):
-        lungs, core, airway = segment_lungs(ct, np.ones(ct.shape, dtype=bool), EDGE)
+        lungs, core, airway = segment_lungs(ct, np.ones(ct.shape, dtype=bool), EDGE)[:3]
         assert not lungs.any()
         assert not core.any()
         assert airway is None

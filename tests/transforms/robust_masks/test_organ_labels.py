@@ -367,7 +367,7 @@ def test_a_box_that_cuts_one_lung_does_not_complete_the_other(seed) -> None:
     phantom = segmented(seed=seed)[0]
     right = np.argwhere(phantom.organs == 1)
     # axes run to the left and to the back: cut 60 mm of the right lung at its side, 44 mm in front
-    low = right.min(axis=0) + (15, 11, 0)
+    low = right.min(axis=0) + np.array([15, 11, 0])
     part = (slice(low[0], None), slice(low[1], None))
     affine = phantom.affine.copy()
     affine[:3, 3] += affine[:3, :2] @ low[:2]

@@ -34,7 +34,7 @@ def test_counts_labels_by_organ_most_frequent_first() -> None:
 def test_counts_verdicts_by_reason() -> None:
     rows = [quality("a"), quality("b", "no", "no_lung; no_trachea", heuristic="yes"), quality("c", error="broken")]
     assert {row["verdict"]: row["scans"] for row in mask_verdicts(rows)} == {
-        "ok": 1,
+        "ok (plausible shape; dense lung and masses not judged)": 1,
         "not ok: check the image by eye": 1,
         "reason or remark: no_lung": 1,
         "reason or remark: no_trachea": 1,

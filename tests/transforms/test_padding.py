@@ -1,0 +1,58 @@
+"""Padding: values that no scanner measures, constant corners, missing values, and what is not padding."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from monai_pylon.transforms import partition_organs
+from monai_pylon.transforms.padding import find_padding
+from tests.transforms.drawn_chest import box_chest
+
+X, Y = np.ogrid[:60, :40]
+CORNERS = np.hypot((X - 29.5) / 30, (Y - 19.5) / 20) > 1.25
+
+
+def noisy_chest() -> np.ndarray:
+    ct = box_chest()
+    return ct + np.random.default_rng(0).normal(0, 15, ct.shape)
+
+
+@pytest.mark.parametrize("value", [63536.0, 62512.0, -2000.0, -3024.0, 0.0, 40.0, -500.0, np.nan, np.inf])
+def test_a_disc_is_air_outside_for_any_padding(value: float) -> None:
+    ct, affine = noisy_chest(), np.diag([4.0, 4.0, 4.0, 1.0])
+    air, padded = ct.copy(), ct.copy()
+    air[CORNERS], padded[CORNERS] = -1024.0, value
+    assert find_padding(air) is None
+    np.testing.assert_array_equal(find_padding(padded)[CORNERS], True)
+    assert not find_padding(padded)[30, 20].any()
+    expected, found = partition_organs(air, affine), partition_organs(padded, affine)
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    assert found.quality == expected.quality
+
+
+def test_whole_slices_of_one_value_are_padding() -> None:
+    ct = noisy_chest()
+    ct[:, :, :2] = 0.0
+    padding = find_padding(ct)
+    assert padding[:, :, :2].all()
+    assert not padding[:, :, 2:].any()
+
+
+def test_padding_does_not_hide_that_values_are_not_hu() -> None:
+    ct = noisy_chest() + 1024
+    ct[CORNERS] = -2000.0
+    assert "hu_range" in partition_organs(ct, np.diag([4.0, 4.0, 4.0, 1.0])).quality.reasons
+
+
+def test_a_drawn_body_at_the_corners_is_not_padding() -> None:
+    ct = np.full((20, 20, 5), 40.0)
+    ct[5:15, 5:15] = -850.0
+    assert find_padding(ct) is None
+
+
+def test_missing_values_inside_the_body_are_refused() -> None:
+    ct = noisy_chest()
+    ct[30, 10, 5] = np.nan
+    with pytest.raises(ValueError, match="ct must be finite inside the body"):
+        find_padding(ct)
