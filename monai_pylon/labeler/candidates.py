@@ -6,8 +6,9 @@ from bisect import bisect_left
 from typing import NamedTuple
 
 from monai_pylon.labeler.anatomy import Place, find_places
-from monai_pylon.labeler.locations import Placed, organs_of, pair_places
+from monai_pylon.labeler.locations import pair_places
 from monai_pylon.labeler.phrases import ParsedSentence, parse_sentence, refers_back
+from monai_pylon.labeler.placing import Placed, organs_of
 from monai_pylon.labeler.rule_entries import SizeRule
 from monai_pylon.labeler.rules import LabelerRules
 from monai_pylon.labeler.scopes import STATUSES
@@ -169,6 +170,11 @@ def find_candidates(text: str, rules: LabelerRules) -> list[Candidate]:
 
     Returns:
         The candidates in the order of the text, those of sections that are not read included.
+
+    Example:
+        >>> from monai_pylon.labeler.rules import default_rules
+        >>> [(one.label, one.number) for one in find_candidates("Large heart. No mass.", default_rules())]
+        [('cardiomegaly', 0), ('lung mass', 1)]
     """
     found: list[Candidate] = []
     earlier: list[Mention] = []

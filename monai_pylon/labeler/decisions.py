@@ -96,6 +96,13 @@ def decide(candidate: Candidate, reason: str, sides: Sides, side_unknown: str, r
 
     Returns:
         The evidence.
+
+    Example:
+        >>> from monai_pylon.labeler.candidates import find_candidates
+        >>> from monai_pylon.labeler.rules import default_rules
+        >>> (one,) = find_candidates("Left mass.", default_rules())
+        >>> decide(one, "", Sides(("left",), ""), "both", default_rules()).finding.locations
+        ('left lung',)
     """
     sentence, parsed, status = candidate.sentence, candidate.parsed, candidate.mention.status
     state = state_of(candidate, rules)

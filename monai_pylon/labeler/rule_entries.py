@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["CueEntry", "FindingRule", "PartEntry", "Pattern", "PlaceEntry", "SizeRule", "TermEntry"]
+__all__ = ["FindingRule", "SizeRule"]
 
 
 class FindingRule(NamedTuple):

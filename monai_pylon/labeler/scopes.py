@@ -45,9 +45,8 @@ class Status(NamedTuple):
     last: int = 0
 
 
-_STATED = Status("stated", "")
+_STATED, _NO_KINDS = Status("stated", ""), set[str]()
 _RANK = {name: rank for rank, name in enumerate(STATUSES)}
-_NO_KINDS: set[str] = set()
 
 
 def _any_within(indices: list[int], first: int, last: int) -> bool:
@@ -205,9 +204,8 @@ class Scopes:
         if "elided" in self.kinds_at[first]:
             return True
         side = self.match_at.get(first + 1) if "opens" in self.kinds_at[first] else None
-        if side is None or side.last != end:
-            return False
-        return any(isinstance(e, PlaceEntry) and e.side for e in side.entries)
+        entries = [] if side is None or side.last != end else side.entries
+        return any(isinstance(e, PlaceEntry) and e.side for e in entries)
 
     def _is_inverted(self, match: PhraseMatch) -> bool:
         """Return whether a statement begins with its negation: "absent are signs of edema"."""
@@ -237,8 +235,7 @@ class Scopes:
     def _may_precede_change(self, index: int, end: int) -> bool:
         """Return whether a match may stand between a negation and a noun of change."""
         between = {"opens", "partly", "neutral", "normal"} | ({"list", "probable after"} if end else set())
-        entries = self.match_at[index].entries
-        return not self.kinds_at[index].isdisjoint(between) and not any(isinstance(e, TermEntry) for e in entries)
+        return not self.kinds_at[index].isdisjoint(between) and index not in self.whole_terms
 
     def is_cancelled(self, number: int) -> bool:
         """Return whether "almost", "not" or a noun of change takes the effect of a negation ("almost resolved")."""
@@ -255,14 +252,12 @@ class Scopes:
 
     def _apply_after(self, match: PhraseMatch, name: str, cue: CueEntry) -> None:
         status = Status(name, cue.rule, match.first, match.last)
-        if name == "absent":
-            if match.last == len(self.words):  # "Mass: no"
-                self.set_status(self.scope_start(match.first), match.last, status)
-                return
-            change = self._change_end(match.last)
-            if change:
-                self.set_status(match.first, change, status)
-                return
+        if name == "absent" and match.last == len(self.words):  # "Mass: no"
+            self.set_status(self.scope_start(match.first), match.last, status)
+            return
+        if name == "absent" and (change := self._change_end(match.last)):
+            self.set_status(match.first, change, status)
+            return
         start = match.last
         if cue.kind == "negates predicate":  # "none of the nodules is calcified": the nodules are present
             verbs = (n for n in range(start, len(self.words)) if "verb" in self.kinds_at[n])
@@ -279,12 +274,11 @@ class Scopes:
         if kind.startswith("negates") and self.is_cancelled(number):
             return
         if kind in _SCOPE_EITHER:
+            status = Status(_SCOPE_EITHER[kind], cue.rule, match.first, match.last)
             begin = self.scope_start(match.first, kind == "negates either")
             if self.has_term(begin, match.first) or self.refers_back(begin, match.first):
-                status = Status(_SCOPE_EITHER[kind], cue.rule, match.first, match.last)
                 self.set_status(begin, match.last, status)
             elif kind == "possible either" and not self.has_term(match.last, len(self.words)):
-                status = Status("possible", cue.rule, match.first, match.last)
                 self.set_status(self.scope_start(match.first), match.last, status)
             else:
                 self._apply_after(match, _SCOPE_EITHER[kind], cue)
@@ -292,12 +286,12 @@ class Scopes:
             self._apply_after(match, _SCOPE_AFTER[kind], cue)
         elif kind == "negates before" and self._is_inverted(match):
             self._apply_after(match, "absent", cue)
-        elif kind == "lists":  # "considerations for the mass include cancer"
+        elif kind == "lists":  # "considerations include cancer"
             if any("differential" in self.kinds_at[index] for index in range(match.first)):
                 self._apply_after(match, "possible", cue)
         elif kind in _SCOPE_BEFORE:
-            first = self.scope_start(match.first, kind != "normal before")
-            self.set_status(first, match.last, Status(_SCOPE_BEFORE[kind], cue.rule, match.first, match.last))
+            status = Status(_SCOPE_BEFORE[kind], cue.rule, match.first, match.last)
+            self.set_status(self.scope_start(match.first, kind != "normal before"), match.last, status)
         elif kind == "possible both":
             nearest = bisect_left(self.terms, match.first) - 1
             start = self.scope_start(match.first)

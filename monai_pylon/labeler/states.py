@@ -67,13 +67,13 @@ def training_labels(states: np.ndarray, not_mentioned: str = "absent", uncertain
     """Convert states to values for training.
 
     Args:
-        states: int8 array of any shape.
+        states: int8 array (N, M, 3), or of any other shape.
         not_mentioned: "absent" (0) or "unknown" (NaN).
         uncertain: "present" (1), "absent" (0) or "unknown" (NaN).
 
     Returns:
-        Float32 array of the same shape: 1 present, 0 absent, NaN unknown. The loss leaves unknown labels out, and the
-        mask loss forbids no cell of them.
+        Float32 array of the shape of ``states``, (N, M, 3): 1 present, 0 absent, NaN unknown. The loss leaves unknown
+        labels out, and the mask loss forbids no cell of them.
 
     Raises:
         ValueError: If an option has another value.

@@ -2,7 +2,8 @@
 
 These are F1 on OpenI's dev reports (MONAI_PYLON_DATA, folder reports), F1 of each step on our own sentences, scores on
 the adversarial set, the rewritings of OpenI's dev reports that change a label, and the time per report. Name some of
-openi, sentences, adversarial, rewritings and time to print only those. openi_labels.csv beside this file maps OpenI's columns to our labels.
+openi, sentences, adversarial, rewritings and time to print only those. openi_labels.csv beside this file maps OpenI's
+columns to our labels.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from monai_pylon.labeler.phrases import parse_sentence
 from monai_pylon.taxonomy import ORGANS
 from monai_pylon.utils import check, nearest_name
 
-__all__ = ["checked_finding", "checked_keys", "language_model_labels"]
+__all__ = ["language_model_labels"]
 
 _REPORT_KEYS = ("report", "findings")
 _FINDING_KEYS = ("abnormality", "locations", "present")

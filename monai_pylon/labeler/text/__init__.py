@@ -1,1 +1,3 @@
 """Text of a report: its form, language, sections, sentences and words."""
+
+__all__: list[str] = []

@@ -13,7 +13,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
-__all__ = ["has_markup", "unwrap", "without_markup"]
+__all__ = ["unwrap", "without_markup"]
 
 _TAG = re.compile(
     r"<(?:/?([A-Za-z][\w:.-]{0,40})(?:\s[^<>]{0,2000})?/?|!--.{0,2000}?--|[?!][A-Za-z\[][^<>]{0,500})>", re.DOTALL
@@ -97,11 +97,6 @@ _MAIL_HEADER = re.compile(
 )
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]{40,}={0,2}\s*")
 _BINARY = ("%PDF-", "PK\x03\x04", "\x89PNG", "GIF8", "\xff\xd8\xff", "II*\x00", "MM\x00*", "\x1f\x8b", "{\\pict")
-
-
-def has_markup(text: str) -> bool:
-    """Return whether a text has tags of a markup language."""
-    return any(_is_tag(match, text) for match in _TAG.finditer(text))
 
 
 def _is_tag(match: re.Match[str], text: str) -> bool:
