@@ -14,6 +14,7 @@ from monai_pylon.reports.evidence import AGAINST, FOR, evidence_threshold, paint
 from monai_pylon.reports.figure_style import BACKGROUND, FAINT, TEXT
 from monai_pylon.reports.map_views import MapView, scan_views
 from monai_pylon.utils import check, check_affine
+from monai_pylon.utils.arrays import as_array, as_float64
 from monai_pylon.visualize import MapGeometry, map_on_image
 
 __all__ = ["draw_color_bar", "draw_view", "finding_title", "show_map"]
@@ -170,10 +171,10 @@ def show_map(
         'Mass, probability 0.70, rank 1'
     """
     if affine is None and hasattr(image, "affine"):
-        affine = np.asarray(image.affine, dtype=np.float64)
+        affine = image.affine
     pixels = _squeezed(image)
     check(pixels.ndim in (2, 3), "image", "a radiograph (H, W) or a scan (X, Y, Z)", pixels)
-    values = torch.as_tensor(np.asarray(map, dtype=np.float32))
+    values = torch.as_tensor(as_array(map)).float()
     values = values[0] if values.ndim == pixels.ndim + 1 and len(values) == 1 else values
     check(values.ndim == pixels.ndim, "map", f"of {pixels.ndim} axes, as the image", values, "Choose one label.")
     if geometry is not None:
@@ -187,7 +188,7 @@ def show_map(
     else:
         requirement = "a matrix (4, 4), or the image a MetaTensor with an affine"
         check(affine is not None, "affine", requirement, affine)
-        found = scan_views(pixels, evidence, check_affine(np.asarray(affine)))
+        found = scan_views(pixels, evidence, check_affine(as_float64(affine)))
         views, limit, own = found.views, found.limit, found.threshold
     signed = bool((evidence < 0).any())
     title = finding_title(name, probability, rank)
@@ -196,7 +197,7 @@ def show_map(
 
 def _squeezed(image: np.ndarray | torch.Tensor) -> np.ndarray:
     """Return an image as an array without its channel axis."""
-    pixels = np.asarray(image.cpu() if isinstance(image, torch.Tensor) else image)
+    pixels = as_array(image)
     return pixels[0] if pixels.ndim in (3, 4) and pixels.shape[0] == 1 else pixels
 
 

@@ -17,7 +17,7 @@ from torch._subclasses.fake_tensor import (
 )
 
 from monai_pylon.utils import check, check_type, interpolate_linear
-from monai_pylon.visualize.grid_factors import Factor, Grid
+from monai_pylon.visualize.grid_factors import AxisFactor, Grid
 from monai_pylon.visualize.grid_tracing import GridTracer
 from monai_pylon.visualize.pass_conditions import evaluating
 from monai_pylon.visualize.recording import bare_network, find_layer
@@ -105,7 +105,7 @@ def map_geometry(
         remedy = "Name a layer of a network without the method explain."
         check(callable(getattr(bare, "explain", None)), "target_layer", "the name of a layer", None, remedy)
     layer = None if target_layer is None else find_layer(bare, target_layer)
-    # A single group of slices would be an axis of size 1, which a reshaped tensor does not tell from others.
+    # A single group of slices would be an axis of size 1, which a regrouped tensor does not tell from others.
     size[-1] = max(size[-1], 2 * getattr(bare, "slices_per_group", 0))
     grid = _traced(bare, layer, size, in_channels)
     check(len(grid) > 0, "target_layer", "a layer that the network calls", target_layer)
@@ -154,7 +154,7 @@ def map_on_image(
     return result
 
 
-def _factor(grid: Grid, axis: int) -> Factor | None:
+def _factor(grid: Grid, axis: int) -> AxisFactor | None:
     """Return the factor that runs along an axis of the image, or None."""
     factors = [part for along in grid for factor in along for part in (factor, *factor.tokens)]
     found = [factor for factor in factors if factor.axis == axis and not factor.part]

@@ -16,7 +16,7 @@ __all__: list[str] = []
 
 
 @dataclass(frozen=True)
-class Factor:
+class AxisFactor:
     """A factor of a tensor's axis.
 
     Attributes:
@@ -30,7 +30,7 @@ class Factor:
         before: Number of other tokens before these.
 
     Example:
-        >>> Factor(8, axis=0, origin=1.5, spacing=4.0).at(2)
+        >>> AxisFactor(8, axis=0, origin=1.5, spacing=4.0).at(2)
         9.5
     """
 
@@ -40,30 +40,30 @@ class Factor:
     spacing: float = 1.0
     detail: float = 1.0
     part: bool = False
-    tokens: tuple[Factor, ...] = ()
+    tokens: tuple[AxisFactor, ...] = ()
     before: int = 0
 
     def at(self, cell: float) -> float:
         """Return the place where a cell looks, in pixels."""
         return self.origin + cell * self.spacing
 
-    def resampled(self, size: int, start: float, step: float) -> Factor:
+    def resampled(self, size: int, start: float, step: float) -> AxisFactor:
         """Return the factor of cells whose first one looks at cell `start`, each `step` cells further."""
         if self.axis is None:
-            return Factor(size)
+            return AxisFactor(size)
         spacing = self.spacing * step
         return replace(self, size=size, origin=self.at(start), spacing=spacing, detail=max(self.detail, abs(spacing)))
 
-    def split(self, inner: int) -> tuple[Factor, Factor]:
+    def split(self, inner: int) -> tuple[AxisFactor, AxisFactor]:
         """Split the factor into blocks of `inner` cells and the cells within a block."""
         if self.axis is None:
-            return Factor(self.size // inner), Factor(inner)
+            return AxisFactor(self.size // inner), AxisFactor(inner)
         blocks = self.resampled(self.size // inner, (inner - 1) / 2, inner)
         return replace(blocks, detail=self.detail), replace(
             self, size=inner, origin=-(inner - 1) / 2 * self.spacing, part=True
         )
 
-    def joined(self, inner: Factor) -> Factor | None:
+    def joined(self, inner: AxisFactor) -> AxisFactor | None:
         """Return the whole axis from its blocks (self) and the cells within a block, or None if they do not fit."""
         same = self.axis is not None and self.axis == inner.axis and inner.part
         if not same or not math.isclose(self.spacing, inner.spacing * inner.size):
@@ -73,33 +73,33 @@ class Factor:
         )
 
 
-Axis = tuple[Factor, ...]
+Axis = tuple[AxisFactor, ...]
 Grid = tuple[Axis, ...]
 
 
 def plain(shape: Sequence[int]) -> Grid:
     """Return a grid without image axes."""
-    return tuple((Factor(int(size)),) for size in shape)
+    return tuple((AxisFactor(int(size)),) for size in shape)
 
 
 def image_grid(shape: Sequence[int]) -> Grid:
     """Return the grid of an image (N, C, *spatial)."""
-    return (*plain(shape[:2]), *((Factor(int(n), axis=i),) for i, n in enumerate(shape[2:])))
+    return (*plain(shape[:2]), *((AxisFactor(int(n), axis=i),) for i, n in enumerate(shape[2:])))
 
 
-def single(axis: Axis) -> Factor:
+def single(axis: Axis) -> AxisFactor:
     """Return an axis as one factor; a product of several is no grid axis."""
-    return axis[0] if len(axis) == 1 else Factor(math.prod(factor.size for factor in axis))
+    return axis[0] if len(axis) == 1 else AxisFactor(math.prod(factor.size for factor in axis))
 
 
-def reshaped(grid: Grid, shape: Sequence[int]) -> Grid:
+def regrouped(grid: Grid, shape: Sequence[int]) -> Grid:
     """Distribute the factors over the axes of another shape of the same number of elements."""
     if [math.prod(f.size for f in axis) for axis in grid] == list(shape):
         return grid
     factors = [factor for axis in grid for factor in axis if factor.size != 1]
     result: list[Axis] = []
     for size in shape:
-        taken: list[Factor] = []
+        taken: list[AxisFactor] = []
         room = int(size)
         while room > 1 and factors:
             first = factors.pop(0)
@@ -115,13 +115,13 @@ def reshaped(grid: Grid, shape: Sequence[int]) -> Grid:
                 return plain(shape)
         if room > 1:
             return plain(shape)
-        result.append(_joined(taken) or (Factor(1),))
+        result.append(_joined(taken) or (AxisFactor(1),))
     return tuple(result)
 
 
-def _joined(factors: Sequence[Factor]) -> Axis:
+def _joined(factors: Sequence[AxisFactor]) -> Axis:
     """Join neighboring factors that are blocks of an axis and the cells within a block."""
-    result: list[Factor] = []
+    result: list[AxisFactor] = []
     for factor in factors:
         whole = result[-1].joined(factor) if result else None
         if whole is None:
@@ -142,7 +142,7 @@ def merged(axes: Sequence[Axis], size: int) -> Axis:
     finest = min(map(_rank, axes), default=math.inf)
     best = [axis for axis in axes if _rank(axis) == finest] if finest < math.inf else []
     if not best:
-        return axes[0] if axes else (Factor(size),)
+        return axes[0] if axes else (AxisFactor(size),)
     first = best[0]
     if any(len(axis) != 1 or axis[0].axis != first[0].axis or axis[0].tokens for axis in best):
         return first
@@ -182,7 +182,7 @@ def scaled(grid: Grid, shape: Sequence[int], align_corners: bool) -> Grid:
     for axis, size in zip(grid, map(int, shape), strict=True):
         factor = single(axis)
         if factor.size == size or factor.axis is None:
-            result.append(axis if factor.size == size else (Factor(size),))
+            result.append(axis if factor.size == size else (AxisFactor(size),))
         elif align_corners:
             result.append((factor.resampled(size, 0.0, (factor.size - 1) / max(size - 1, 1)),))
         else:

@@ -16,13 +16,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from monai_pylon.visualize.grid_factors import (
-    Factor,
+    AxisFactor,
     Grid,
     broadcast,
     image_grid,
     per_axis,
     plain,
-    reshaped,
+    regrouped,
     scaled,
     single,
     windowed,
@@ -85,7 +85,7 @@ def _elementwise(tracer: GridTracer, named: dict[str, Any], output: torch.Tensor
 
 
 def _reshape(tracer: GridTracer, named: dict[str, Any], output: torch.Tensor, number: int) -> Grid:
-    return reshaped(tracer.grid(named["self"]), output.shape)
+    return regrouped(tracer.grid(named["self"]), output.shape)
 
 
 def _permute(tracer: GridTracer, named: dict[str, Any], output: torch.Tensor, number: int) -> Grid:
@@ -102,7 +102,7 @@ def _transpose(tracer: GridTracer, named: dict[str, Any], output: torch.Tensor, 
 
 def _unsqueeze(tracer: GridTracer, named: dict[str, Any], output: torch.Tensor, number: int) -> Grid:
     axes, dim = list(tracer.grid(named["self"])), named["dim"]
-    axes.insert(dim % output.ndim, (Factor(1),))
+    axes.insert(dim % output.ndim, (AxisFactor(1),))
     return tuple(axes)
 
 
@@ -113,9 +113,9 @@ def _removed(tracer: GridTracer, named: dict[str, Any], output: torch.Tensor, nu
     removed = range(len(grid)) if dims is None or dims == [] else dims if isinstance(dims, list | tuple) else [dims]
     gone = {d % max(len(grid), 1) for d in removed}
     if output.ndim == len(grid):
-        return tuple((Factor(1),) if i in gone else axis for i, axis in enumerate(grid))
+        return tuple((AxisFactor(1),) if i in gone else axis for i, axis in enumerate(grid))
     kept = tuple(axis for i, axis in enumerate(grid) if i not in gone)
-    return kept if len(kept) == output.ndim else reshaped(grid, output.shape)
+    return kept if len(kept) == output.ndim else regrouped(grid, output.shape)
 
 
 def _slice(tracer: GridTracer, named: dict[str, Any], output: torch.Tensor, number: int) -> Grid:
@@ -147,7 +147,7 @@ def _cat(tracer: GridTracer, named: dict[str, Any], output: torch.Tensor, number
     before = sum(int(t.shape[dim]) for t in tensors[:longest])
     size, axis = int(output.shape[dim]), tracer.grid(tensors[longest])[dim]
     tokens = len(axis) > 1 and len(tensors) > 1
-    axes[dim] = (Factor(size, tokens=axis, before=before) if tokens else single(axis).resampled(size, -before, 1),)
+    axes[dim] = (AxisFactor(size, tokens=axis, before=before) if tokens else single(axis).resampled(size, -before, 1),)
     return tuple(axes)
 
 
@@ -171,7 +171,7 @@ def _convolution(tracer: GridTracer, named: dict[str, Any], output: torch.Tensor
     grid = tracer.grid(named["input"])
     kernel, stride, padding, dilation = named["weight"].shape[2:], named["stride"], named["padding"], named["dilation"]
     axes = len(kernel)
-    lead: Grid = (*grid[:-axes][:-1], (Factor(int(output.shape[-axes - 1])),))
+    lead: Grid = (*grid[:-axes][:-1], (AxisFactor(int(output.shape[-axes - 1])),))
     if not named.get("transposed", False):
         return (*lead, *windowed(grid[-axes:], output.shape[-axes:], list(kernel), stride, padding, dilation))
     spatial = []

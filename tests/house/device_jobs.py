@@ -46,6 +46,7 @@ from monai_pylon.reports import (
     radiograph_page_figure,
     radiological_slice,
     save_radiograph_nifti,
+    show_map,
     square_pixels,
     window_to_gray,
 )
@@ -416,6 +417,8 @@ def _figures(move: Move) -> Any:
         radiograph_page_figure([finding]),
         scan_findings_figure([on_scan]),
         organ_overlay_figure(scan, affine, move(_ORGANS[0].as_tensor()), quality),
+        show_map(move(_GRAY), move(_HEAT)),
+        show_map(scan, scan, affine=affine),
     ]
     return [on_scan.peak, [len(figure.axes) for figure in figures]]
 
@@ -435,7 +438,7 @@ def _files(move: Move) -> Any:
 JOBS_OF_REPORTS: dict[str, Job] = {
     "paint_heatmap, paint_labels, heatmap_peak, heatmap_on_image, window_to_gray": _painted,
     "radiological_slice, square_pixels": _cut,
-    "radiograph_overlay_figure, radiograph_page_figure, scan_findings_figure, organ_overlay_figure": _figures,
+    "radiograph_overlay_figure, radiograph_page_figure, scan_findings_figure, organ_overlay_figure, show_map": _figures,
     "save_radiograph_nifti and the other files": _files,
 }
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from monai_pylon.visualize.grid_factors import Factor, broadcast, image_grid, reshaped, scaled, windowed
+from monai_pylon.visualize.grid_factors import AxisFactor, broadcast, image_grid, regrouped, scaled, windowed
 
-AXIS = Factor(12, axis=0, origin=2.0, spacing=3.0, detail=3.0)
+AXIS = AxisFactor(12, axis=0, origin=2.0, spacing=3.0, detail=3.0)
 
 
 def test_split_and_joined() -> None:
@@ -16,12 +16,12 @@ def test_split_and_joined() -> None:
     assert [cells.at(i) for i in range(cells.size)] == [-4.5, -1.5, 1.5, 4.5]
     assert blocks.joined(cells) == AXIS
     assert cells.joined(blocks) is None
-    assert blocks.joined(Factor(4)) is None
+    assert blocks.joined(AxisFactor(4)) is None
 
 
 def test_plain_factors() -> None:
-    assert Factor(12).split(4) == (Factor(3), Factor(4))
-    assert Factor(12).resampled(5, 1.0, 2.0) == Factor(5)
+    assert AxisFactor(12).split(4) == (AxisFactor(3), AxisFactor(4))
+    assert AxisFactor(12).resampled(5, 1.0, 2.0) == AxisFactor(5)
 
 
 @pytest.mark.parametrize(
@@ -37,15 +37,15 @@ def test_plain_factors() -> None:
     ],
 )
 def test_reshaped(shape: tuple[int, ...], axes: list[int | tuple[int, ...] | None]) -> None:
-    grid = reshaped((((AXIS,)), (Factor(8, axis=1),)), shape)
+    grid = regrouped((((AXIS,)), (AxisFactor(8, axis=1),)), shape)
     found = [tuple(factor.axis for factor in axis) for axis in grid]
     assert found == [axis if isinstance(axis, tuple) else (axis,) for axis in axes]
 
 
 def test_broadcast_ignores_axes_of_another_size() -> None:
     image = image_grid((1, 1, 4, 6))
-    assert broadcast([((Factor(6),),), image], (1, 1, 4, 6)) == image
-    assert broadcast([image], (1, 1, 4, 7))[3] == (Factor(7),)
+    assert broadcast([((AxisFactor(6),),), image], (1, 1, 4, 6)) == image
+    assert broadcast([image], (1, 1, 4, 7))[3] == (AxisFactor(7),)
 
 
 def test_windowed_by_hand() -> None:

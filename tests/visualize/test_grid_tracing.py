@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from monai_pylon.visualize.grid_factors import Factor
+from monai_pylon.visualize.grid_factors import AxisFactor
 from monai_pylon.visualize.grid_tracing import GridTracer
 
 SIZE = 48
@@ -141,7 +141,7 @@ def test_attention_keeps_the_tokens_of_the_queries() -> None:
         k = torch.zeros(1, 1, 9, 4)
         fused = functional.scaled_dot_product_attention(q, k, k)
         plain = (q @ k.transpose(-2, -1)).softmax(-1) @ k
-    assert tracer.grid(fused)[2] == tracer.grid(plain)[2] == (Factor(6, axis=0),)
+    assert tracer.grid(fused)[2] == tracer.grid(plain)[2] == (AxisFactor(6, axis=0),)
 
 
 @pytest.mark.parametrize("mix", ["matrix", "reshape", "index", "pooling"])

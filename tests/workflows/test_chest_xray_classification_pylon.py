@@ -24,6 +24,7 @@ from monai_pylon.networks.checkpoints import read_checkpoint, read_description
 from monai_pylon.networks.nets import PYLON
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.utils import read_rows
+from monai_pylon.visualize import MapGeometry, map_on_image
 from monai_pylon.workflows.bundle import make_network
 from monai_pylon.workflows.bundle.networks import network_table
 from tests.data.test_radiograph_reader import WRITE, write_dicom
@@ -176,7 +177,7 @@ def test_an_unreadable_radiograph_does_not_stop_the_others(trained: Path, radiog
     assert all(0 <= value <= 1 for value in chances.values())
     best = sorted(chances, key=chances.get, reverse=True)[:3]
     assert rows["a"]["top"] == "; ".join(best)
-    files = {f"a_{name}.nii.gz" for name in best} | {"a_overlay.png"}
+    files = {f"a_{name}.nii.gz" for name in best} | {"a_overlay.png", "a_findings.json"}
     assert set(rows["a"]["files"].split("; ")) == files
     with pytest.raises(SystemExit, match="Scans that failed: 1"):
         workflow.finalize()
@@ -196,10 +197,12 @@ def test_the_maps_lie_on_the_radiographs_own_grid_and_hold_the_logits(
         logits, attention, _ = workflow.network_def.explain(torch.as_tensor(image)[None])
     label = CHEST_XRAY14_LABELS.index(first)
     assert float(row[first]) == pytest.approx(logits[0, label].sigmoid().item(), abs=1e-4)
-    large = torch.nn.functional.interpolate(attention[:, [label]], (80, 96), mode="bilinear")[0, 0].numpy()
+    # PYLON's cells look at 0, 4, ... of the 64 pixels; the radiograph was resized from 80 x 96
+    geometry = MapGeometry((0.0, 0.0), (4.0, 4.0)).resized((64, 64), (80, 96))
+    large = map_on_image(attention[0, label], geometry, (80, 96), extend=True).numpy()
     np.testing.assert_allclose(map, large, atol=1e-4)
     column, line = (int(number) for number in row["peaks"].split("; ")[0].split())
-    chances = torch.nn.functional.interpolate(attention[:, [label]].sigmoid(), (80, 96), mode="bilinear")[0, 0]
+    chances = map_on_image(attention[0, label].sigmoid(), geometry, (80, 96), extend=True)
     assert chances[line, column] == pytest.approx(chances.max().item(), abs=1e-6)
 
 
@@ -226,7 +229,11 @@ def test_reads_boxes_of_a_data_list(trained: Path, radiographs: Path, tmp_path: 
     listed.write_text(json.dumps([{"image": "a.png", "boxes": [[10, 10, 30, 40, 4]]}]))
     workflow = explain(trained, listed, tmp_path / "out", nifti=False)
     assert workflow.evaluator.summary.done == 1
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a_overlay.png", "probabilities.csv"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "a_overlay.png",
+        "a_findings.json",
+        "probabilities.csv",
+    }
     listed.write_text(json.dumps([{"image": "a.png", "boxes": [[10, 10, 30, 40, 14]]}]))
     assert explain(trained, listed, tmp_path / "out").evaluator.summary.failed == 1
 
@@ -363,7 +370,7 @@ def test_rejects_a_truncated_checkpoint(trained: Path, radiographs: Path, tmp_pa
     (tmp_path / "half.pt").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(RuntimeError) as error:
         explain(trained, radiographs, tmp_path / "out", checkpoint=str(tmp_path / "half.pt"))
-    assert "half.pt' cannot be read. Is it whole?" in cause(error)
+    assert "half.pt' cannot be read: it is incomplete" in cause(error)
 
 
 @pytest.mark.parametrize(

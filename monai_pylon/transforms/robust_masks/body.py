@@ -164,7 +164,8 @@ def enclosed_air(
     least[numbered[border]] = _PADDED_LUNG_SHARE
     one_side = np.setxor1d(numbered[0], numbered[-1])
     least[np.intersect1d(one_side, numbered[:, [0, -1]])] = _LUNG_SHARE
-    within = np.bincount(numbered[hull], minlength=count + 1) >= least * np.bincount(numbered.ravel())
+    sizes = np.maximum(np.bincount(numbered.ravel(), minlength=count + 1), 1)
+    within = np.bincount(numbered[hull], minlength=count + 1) >= least * sizes
     cut = np.flatnonzero(within & ~enclosed)
     cut = cut[cut > 0]
     if len(cut):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from monai.transforms import Transform
+from monai.utils import TransformBackends
 
 from monai_pylon.utils import __version__, atomic_write
 
@@ -55,6 +56,8 @@ class FindingsWriter(Transform):
         ...     FindingsWriter(write, folder)({"scan": "a"})["files"]
         ['a_findings.json']
     """
+
+    backend = [TransformBackends.NUMPY]
 
     def __init__(self, writer: Callable[[dict], dict], output: str | PathLike[str]) -> None:
         self.writer, self.output = writer, Path(output).expanduser()

@@ -28,7 +28,7 @@ def test_writes_maps_picture_findings_and_table(radiograph: Path, xray_model: Pa
     [
         (["--device", "cuda:99"], "device must be one that this computer has"),
         (["--device", "gpu"], "device must be auto, cpu, or the name of a device"),
-        (["--top", "99"], "top"),
+        (["--top", "0"], "top"),
         (["--network", "axialnet"], "axialnet"),
     ],
 )
