@@ -281,7 +281,9 @@ def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
     for _, row in spoken:
         for word in row["words"].lower().split("|"):
             languages[word] = (*languages.get(word, ()), row["language"])
-    return LabelerRules(findings, lexicon, patterns, sections, sizes, frozenset(title_words), frozenset(exams), languages, own)
+    return LabelerRules(
+        findings, lexicon, patterns, sections, sizes, frozenset(title_words), frozenset(exams), languages, own
+    )
 
 
 @cache
