@@ -76,7 +76,7 @@ def _heading(text: str, start: int, rules: LabelerRules) -> tuple[str, int] | No
 
     A heading is followed by a colon or a dash, or stands on a line of its own.
     """
-    start = _after_space(text, start, len(text))
+    start = _after_space(text, start, min(len(text), start + _LONGEST_HEADING))
     match = _HEADING.match(text, start)
     if match is None:
         return None
