@@ -95,7 +95,7 @@ def test_the_length_is_limited() -> None:
     "unit", ["\n", ". ", "?no ", "<a ", "|a|b|\n", "a:", "[**", "= 2", "OBX|1|TX|||left effusion\r"]
 )
 def test_a_long_text_without_sentences_takes_bounded_time(unit: str) -> None:
-    """Some searches are one call, so the time is measured; in quadratic time a text of this length would take minutes."""
+    """Some searches are one call, so the time is measured; quadratic time would be minutes."""
     start = time.process_time()
     LABELER.label(repeated(unit, LONGEST_REPORT - 1) + "a")
     assert time.process_time() - start < 20
