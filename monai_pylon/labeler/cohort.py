@@ -21,17 +21,16 @@ from typing import NamedTuple
 import numpy as np
 from monai.utils import optional_import
 
-from monai_pylon.labeler.decisions import NOT_MENTIONED
+from monai_pylon.labeler.findings import NOT_MENTIONED
 from monai_pylon.labeler.label_table import LABEL_TABLE_COLUMNS, label_cells, table_rows
 from monai_pylon.labeler.labeler import ReportLabeler
 from monai_pylon.labeler.report_checks import (
     BROKEN_CHARACTERS,
     READABLE,
-    plain_report,
     report_problems,
 )
 from monai_pylon.labeler.report_files import count_reports, read_reports
-from monai_pylon.labeler.report_text import NO_IDENTIFIER, ReportText
+from monai_pylon.labeler.report_text import EMPTY, NO_IDENTIFIER, TOO_LONG, ReportText
 from monai_pylon.labeler.states import state_cells
 from monai_pylon.taxonomy import ORGANS, label_set
 from monai_pylon.utils import check, check_type
@@ -81,7 +80,7 @@ def _label_one(labeler: ReportLabeler, report: ReportText, states: str = "") -> 
         found = report_problems(report.text, labeler)
         if report.remark and BROKEN_CHARACTERS in found:  # the remark says so already
             found.remove(BROKEN_CHARACTERS)
-        remark = plain_report(report.text, labeler.rules).remark
+        remark = "" if found and found[-1] in (EMPTY, TOO_LONG) else labeler.read_report(report.text)[0].remark
         problems += found + ([remark] if remark else [])
         readable = READABLE.issuperset(found)
         if not readable:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from monai_pylon.labeler.candidates import Candidate
-from monai_pylon.labeler.findings import Evidence, Finding
+from monai_pylon.labeler.findings import ABSENT, NOT_MENTIONED, PRESENT, UNCERTAIN, Evidence, Finding
 from monai_pylon.labeler.phrases import ParsedSentence
 from monai_pylon.labeler.rules import LabelerRules
 from monai_pylon.labeler.sides import Sides
 from monai_pylon.labeler.text.sections import ReportSentence
 from monai_pylon.taxonomy import ORGANS
 
-__all__ = ["ABSENT", "NOT_MENTIONED", "PRESENT", "UNCERTAIN", "decide", "reason_to_drop", "state_of"]
+__all__ = ["decide", "reason_to_drop", "state_of"]
 
-#: States of a label in an organ.
-PRESENT, ABSENT, UNCERTAIN, NOT_MENTIONED = 1, 0, -1, -2
 #: Choices of ``uncertain`` with the hedged statuses that each drops.
 DROPPED = {"probable": ("possible",), "present": (), "absent": ("possible", "probable")}
 _SIDE_ORGAN = {"right": ORGANS[0], "left": ORGANS[2]}

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-__all__ = ["Evidence", "Finding"]
+__all__ = ["ABSENT", "NOT_MENTIONED", "PRESENT", "UNCERTAIN", "Evidence", "Finding"]
+
+#: States of a label in an organ.
+PRESENT, ABSENT, UNCERTAIN, NOT_MENTIONED = 1, 0, -1, -2
 
 
 class Finding(NamedTuple):

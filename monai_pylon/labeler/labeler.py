@@ -11,7 +11,7 @@ from monai_pylon.labeler.candidates import find_candidates
 from monai_pylon.labeler.decisions import DROPPED, decide, reason_to_drop
 from monai_pylon.labeler.explain import evidence_page
 from monai_pylon.labeler.findings import Evidence, Finding
-from monai_pylon.labeler.report_checks import plain_report, report_problems
+from monai_pylon.labeler.report_checks import PlainReport, plain_report, report_problems
 from monai_pylon.labeler.report_text import LONGEST_REPORT
 from monai_pylon.labeler.rules import LabelerRules, default_rules, read_rules
 from monai_pylon.labeler.sides import resolve_sides
@@ -65,6 +65,7 @@ class ReportLabeler:
         self.side_unknown, self.uncertain = side_unknown, uncertain
         self.labels: tuple[str, ...] = (*CHEST_CT_LABELS, *self.rules.own_labels)
         self._index = {label: number for number, label in enumerate(self.labels)}
+        self._last: tuple[str, PlainReport, list[Evidence]] | None = None
         self._hidden = {label for label in organs_of_labels() if label not in self._index}
         self._concepts = (*self.labels, *sorted(self._hidden))
 
@@ -120,18 +121,36 @@ class ReportLabeler:
             TypeError: If the text is not a string.
             ValueError: If the text has more than 200,000 characters.
         """
-        return [evidence for evidence in self._evidence(text) if evidence.finding.abnormality not in self._hidden]
+        return [evidence for evidence in self.read_report(text)[1] if evidence.finding.abnormality not in self._hidden]
 
-    def _evidence(self, text: str) -> list[Evidence]:
-        """Return the evidence for all concepts, also for those that are no label of this labeler."""
+    def read_report(self, text: str) -> tuple[PlainReport, list[Evidence]]:
+        """Return the plain form of a report and its evidence, also for concepts that are no label of this labeler.
+
+        The last report is kept, so that its labels, states, problems and page need only one reading.
+
+        Args:
+            text: Report or sentence.
+
+        Returns:
+            The plain report, and its evidence; none if it has a problem.
+
+        Raises:
+            TypeError: If the text is not a string.
+            ValueError: If the text has more than 200,000 characters.
+        """
         check_type(text, str, "text", "Decode bytes first; an empty report is ''.")
         if len(text) > LONGEST_REPORT:
             limit = f"text has {len(text):,} characters, but a report may have at most {LONGEST_REPORT:,}."
             raise ValueError(f"{limit} Pass each report on its own.")
-        plain = plain_report(text, self.rules)
-        if plain.problem:
-            return []
-        found = find_candidates(plain.text, self.rules)
+        last = self._last
+        if last is None or last[0] != text:
+            plain = plain_report(text, self.rules)
+            last = self._last = (text, plain, [] if plain.problem else self._evidence(plain.text))
+        return last[1], last[2]
+
+    def _evidence(self, text: str) -> list[Evidence]:
+        """Return the evidence for all concepts in a plain report."""
+        found = find_candidates(text, self.rules)
         reasons = [reason_to_drop(candidate, self.rules, self.uncertain) for candidate in found]
         sides = resolve_sides(found, [not reason for reason in reasons], self.rules)
         return [
@@ -162,7 +181,7 @@ class ReportLabeler:
         """
         target = labels if isinstance(labels, LabelSet) else label_set(labels) if labels else None
         known = self.labels if target is None else self._concepts
-        rows = [report_states(self._evidence(text), known) for text in checked_texts(texts)]
+        rows = [report_states(self.read_report(text)[1], known) for text in checked_texts(texts)]
         states = np.stack(rows) if rows else np.zeros((0, len(known), len(ORGANS)), dtype=np.int8)
         return states if target is None else merge_states(states, known, target)
 
@@ -176,7 +195,7 @@ class ReportLabeler:
         Returns:
             The page, self-contained and without scripts. It holds the report: store it only where reports may be.
         """
-        return evidence_page(plain_report(text, self.rules).text, self.trace(text), title)
+        return evidence_page(self.read_report(text)[0].text, self.trace(text), title)
 
     def problems(self, text: str) -> list[str]:
         """Name the problems of a report, such as another language or nothing to read.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from monai_pylon.labeler.findings import NOT_MENTIONED
 from monai_pylon.labeler.report_text import EMPTY, LONGEST_REPORT, TOO_LONG, mend
 from monai_pylon.labeler.rule_entries import CueEntry, PlaceEntry, TermEntry
 from monai_pylon.labeler.rules import LabelerRules
@@ -124,10 +125,12 @@ def report_problems(text: str, labeler: ReportLabeler) -> list[str]:
         return [EMPTY]
     if len(text) > LONGEST_REPORT:
         return [TOO_LONG]
-    plain = plain_report(text, labeler.rules)
+    plain, evidence = labeler.read_report(text)
     problems = [BROKEN_CHARACTERS] if "\ufffd" in text and not plain.problem.startswith(NOT_TEXT) else []
     if plain.problem:
         return [*problems, plain.problem]
+    if any(one.state != NOT_MENTIONED for one in evidence):
+        return problems
     sentences = [s for s in split_report(plain.text, labeler.rules) if s.read]
     if not any(c.isalpha() for s in sentences for c in s.text[s.skip :]):
         return [*problems, NOTHING_TO_READ]

@@ -58,7 +58,7 @@ class LabelerRules(NamedTuple):
 
     Example:
         >>> sorted(default_rules()._fields)
-        ['findings', 'languages', 'lexicon', 'own_labels', 'patterns', 'sections', 'sizes', 'title_words']
+        ['exams', 'findings', 'languages', 'lexicon', 'own_labels', 'patterns', 'sections', 'sizes', 'title_words']
     """
 
     findings: dict[str, FindingRule]
@@ -67,6 +67,7 @@ class LabelerRules(NamedTuple):
     sections: dict[str, tuple[bool, PlaceEntry]]
     sizes: dict[str, list[SizeRule]]
     title_words: frozenset[str]
+    exams: frozenset[str]
     languages: dict[str, tuple[str, ...]]
     own_labels: dict[str, str]
 
@@ -255,15 +256,17 @@ def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
     _add_phrases(cues, lexicon, cue, "kind")
     _set_spellings(RuleTable(path, "spellings"), lexicon)
     table = RuleTable(path, "sections")
-    sections, title_words = {}, set[str]()
+    sections, title_words, exams = {}, set[str](), set[str]()
     for line, row in table.rows:
-        reading = table.choice(line, row["read"], ("yes", "no", "title"), "yes, no or title as read")
+        reading = table.choice(line, row["read"], ("yes", "no", "exam", "title"), "yes, no, exam or title as read")
         if reading == "title":
             title_words.update(row["heading"].lower().split("|"))
             continue
         for heading in row["heading"].split("|"):
             table.once(line, " ".join(heading.lower().split()), f"{reading} {row['organ']} {row['side']}".strip())
-            sections[" ".join(heading.lower().split())] = (reading == "yes", _place(table, line, row))
+            name = " ".join(heading.lower().split())
+            sections[name] = (reading == "yes", _place(table, line, row))
+            exams.update([name] if reading == "exam" else [])
     table, sizes = sized, dict[str, list[SizeRule]]()
     for line, row in table.rows:
         for column in ("finding", "gives"):
@@ -278,7 +281,9 @@ def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
     for _, row in spoken:
         for word in row["words"].lower().split("|"):
             languages[word] = (*languages.get(word, ()), row["language"])
-    return LabelerRules(findings, lexicon, patterns, sections, sizes, frozenset(title_words), languages, own)
+    return LabelerRules(
+        findings, lexicon, patterns, sections, sizes, frozenset(title_words), frozenset(exams), languages, own
+    )
 
 
 @cache

@@ -7,8 +7,7 @@ from os import PathLike
 
 import numpy as np
 
-from monai_pylon.labeler.decisions import ABSENT, NOT_MENTIONED, PRESENT, UNCERTAIN
-from monai_pylon.labeler.findings import Evidence
+from monai_pylon.labeler.findings import ABSENT, NOT_MENTIONED, PRESENT, UNCERTAIN, Evidence
 from monai_pylon.taxonomy import ORGANS
 from monai_pylon.utils import check
 from monai_pylon.utils.tables import csv_writers

@@ -89,3 +89,13 @@ def test_the_length_is_limited() -> None:
     assert LABELER.label("a" * LONGEST_REPORT) == []
     with pytest.raises(ValueError, match="text has 200,001 characters, but a report may have at most 200,000"):
         LABELER.label("a" * (LONGEST_REPORT + 1))
+
+
+@pytest.mark.parametrize(
+    "unit", ["\n", ". ", "?no ", "<a ", "|a|b|\n", "a:", "[**", "= 2", "OBX|1|TX|||left effusion\r"]
+)
+def test_a_long_text_without_sentences_takes_bounded_time(unit: str) -> None:
+    """Some searches are one call, so the time is measured; quadratic time would be minutes."""
+    start = time.process_time()
+    LABELER.label(repeated(unit, LONGEST_REPORT - 1) + "a")
+    assert time.process_time() - start < 20

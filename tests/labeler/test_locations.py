@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from monai_pylon.labeler import ReportLabeler, find_mentions, pair_places
-from monai_pylon.labeler.anatomy import Place
 from monai_pylon.labeler.phrases import parse_sentence
 from monai_pylon.labeler.rule_entries import PlaceEntry
 from monai_pylon.labeler.rules import default_rules
@@ -148,7 +147,3 @@ def test_the_location_of_a_finding() -> None:
     ]
     for sentence, expected in cases:
         assert labels_and_locations(ReportLabeler(), sentence) == expected, sentence
-
-
-def place(organ: str, side: str = "", second: str = "") -> Place:
-    return Place(organ, side, 0, 0, second=second)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from monai_pylon.labeler.anatomy import Place
 from monai_pylon.labeler.placing import organs_of
 from monai_pylon.labeler.rule_entries import PlaceEntry
 from monai_pylon.labeler.rules import default_rules
@@ -10,7 +11,7 @@ NO_HEADING = PlaceEntry("", "")
 
 
 def place(organ: str, side: str = "", second: str = "") -> Place:
-    return Place(organ, side, 0, 1, False, second)
+    return Place(organ, side, 0, 0, second=second)
 
 
 def test_organs_and_sides() -> None:

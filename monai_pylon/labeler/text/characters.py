@@ -24,8 +24,8 @@ _CHECKED = re.compile(r"\[\s*[xX✓✔√*]\s*\]|\(\s*[xX✓✔√]\s*\)|[☑☒
 _UNCHECKED = re.compile(r"\[[ _]{0,3}\]|[☐□◻▢❏]")
 # Leaders of templates ("Pneumonia ..... negative") and questions with their answer ("Pneumonia? No").
 _LEADER = re.compile(
-    r"[ \t]*(?:[.]{4,}|(?:[ \t][.]){4,}|_{4,})[ \t]*(?=[A-Za-z])"
-    r"|[ \t]*\?[ \t]*(?=(?:no|none|nil|yes|absent|present|negative|positive)[ \t]*(?:[.,;\n]|\Z))",
+    r"[ \t]{0,8}(?:[.]{4,60}|(?:[ \t][.]){4,60}|_{4,60})[ \t]{0,8}(?=[A-Za-z])"
+    r"|[ \t]{0,8}\?[ \t]{0,8}(?=(?:no|none|nil|yes|absent|present|negative|positive)[ \t]{0,8}(?:[.,;\n]|\Z))",
     re.IGNORECASE,
 )
 _EMPTY_PARENTHESES = re.compile(r"\([ _]{1,3}\)")

@@ -20,9 +20,9 @@ _SIDE_LETTERS = {"l", "r"}
 _ENTRIES = ""  # key of a node's own entries; no word is empty
 _MAX_CACHED_WORDS = 20_000
 _MAX_FUSED_LETTERS = 60  # longest word that is searched for two fused words
-_MIN_FUSED_LETTERS = 12
+_MIN_FUSED_LETTERS = 10
 _MIN_BESIDE_CONNECTING = 7  # letters of a known word that touches a connecting word
-_MIN_PART_LETTERS = 5  # of each of two fused words
+_MIN_PART_LETTERS = 4  # of each of two fused words
 
 
 class Word(NamedTuple):

@@ -55,8 +55,7 @@ def _section_of(name: str, rules: LabelerRules) -> tuple[bool, PlaceEntry] | Non
     known = rules.sections.get(name)
     if known is not None:
         return known
-    words = re.findall(r"[a-z]+", name)
-    if words and all(word in rules.title_words for word in words):
+    if _is_title(name, rules):
         return True, _NO_PLACE
     parts = [" ".join(part.split()) for part in _PARTS.split(name) if part.strip()]
     sections = [rules.sections[part] for part in parts if part in rules.sections]
@@ -66,12 +65,18 @@ def _section_of(name: str, rules: LabelerRules) -> tuple[bool, PlaceEntry] | Non
     return any(read for read, _ in sections), places.pop() if len(places) == 1 else _NO_PLACE
 
 
+def _is_title(text: str, rules: LabelerRules) -> bool:
+    """Return whether a text consists of the words of an examination's title, with or without a date."""
+    words = re.findall(r"[a-z]+", text.lower())
+    return bool(words) and all(word in rules.title_words for word in words)
+
+
 def _heading(text: str, start: int, rules: LabelerRules) -> tuple[str, int] | None:
     """Return the known heading at a character and the end of it, or None.
 
     A heading is followed by a colon or a dash, or stands on a line of its own.
     """
-    start = _after_space(text, start, len(text))
+    start = _after_space(text, start, min(len(text), start + _LONGEST_HEADING))
     match = _HEADING.match(text, start)
     if match is None:
         return None
@@ -164,9 +169,12 @@ def split_report(text: str, rules: LabelerRules | None = None) -> list[ReportSen
             has_text = False
             begin = _after_space(text, begin, end)
         sentence = text[begin:end].rstrip(" \t\r\n.!]")
+        title = not read and section in rules.exams and _is_title(sentence, rules)
         if sentence:
             has_text = True
             skip = begin - heading if place.organ or place.side else 0
             with_heading = text[heading:begin] + sentence if skip else sentence
             sentences.append(ReportSentence(with_heading, begin - skip, section, read, place, skip))
+        if title:  # behind it stands the report
+            section, read, place = "", True, _NO_PLACE
     return sentences

@@ -15,6 +15,7 @@ from monai_pylon.labeler.text.lexicon import Lexicon, read_words
 __all__ = ["sentence_ends"]
 
 _WORDS_BEFORE_SIZE = 2  # of a sentence that begins with a size
+_LONGEST_MARK = 20  # characters of a list mark and the spaces before it
 _LONGEST_LOOK = 300  # characters of a sentence that are searched for a finding
 #: Kinds of cues of words that cannot end a line's statement, and of words that cannot begin one.
 _CONTINUING = {
@@ -67,7 +68,7 @@ def _stop_ends(text: str, match: re.Match[str], since: int, rules: LabelerRules)
     before = _LETTERS_BEFORE.search(text, max(since, start - 20), start)
     word = before.group().lower() if before else ""
     if not word:  # "1." begins a list item
-        line = text.rfind("\n", 0, start) + 1
+        line = max(text.rfind("\n", 0, start) + 1, start - _LONGEST_MARK)
         return not text[line:start].strip().isdigit() or end == len(text)
     glued = text[end : end + 1].isalpha()
     if glued and len(word) < 2:

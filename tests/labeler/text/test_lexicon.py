@@ -38,15 +38,15 @@ def test_where_fused_words_are_split() -> None:
         ("opacitycalcified", 7),
         ("distribution", 0),
         ("pleuraeffusion", 6),
-        ("edemaeffusion", 5),  # each part needs five letters
+        ("edemaeffusion", 5),
         ("effusionedema", 8),
         ("effusionabcde", 0),
         ("abcdeeffusion", 0),
-        ("cysteffusion", 0),
-        ("effusioncyst", 0),
+        ("cysteffusion", 4),  # each part needs four letters
+        ("effusioncyst", 8),
         ("pleuraopacity", 6),
-        ("edemapleura", 0),  # eleven letters
-        ("edemaopacity", 5),  # twelve
+        ("cystcyst", 0),  # eight letters
+        ("cystpleura", 4),  # ten
         ("calcifiededema", 0),  # "calcif*" matches the whole word
         ("edema" + "calcif" + "x" * 49, 5),  # sixty letters
         ("edema" + "calcif" + "x" * 50, 0),
