@@ -14,7 +14,7 @@ from monai_pylon.reports.evidence import AGAINST, FOR, evidence_threshold, paint
 from monai_pylon.reports.figure_style import BACKGROUND, FAINT, TEXT
 from monai_pylon.reports.map_views import MapView, scan_views
 from monai_pylon.utils import check, check_affine
-from monai_pylon.utils.arrays import as_array, as_float64
+from monai_pylon.utils.arrays import as_array
 from monai_pylon.visualize import MapGeometry, map_on_image
 
 __all__ = ["draw_color_bar", "draw_view", "finding_title", "show_map"]
@@ -188,7 +188,7 @@ def show_map(
     else:
         requirement = "a matrix (4, 4), or the image a MetaTensor with an affine"
         check(affine is not None, "affine", requirement, affine)
-        found = scan_views(pixels, evidence, check_affine(as_float64(affine)))
+        found = scan_views(pixels, evidence, check_affine(as_array(affine)))
         views, limit, own = found.views, found.limit, found.threshold
     signed = bool((evidence < 0).any())
     title = finding_title(name, probability, rank)

@@ -10,7 +10,7 @@ from monai_pylon.reports.display import DisplaySlice, radiological_slice, square
 from monai_pylon.reports.evidence import evidence_threshold
 from monai_pylon.reports.pixels import as_voxels
 from monai_pylon.utils import ras_view, voxel_spacing
-from monai_pylon.utils.arrays import as_float64
+from monai_pylon.utils.arrays import as_array
 
 __all__ = ["MapView", "ScanViews", "scan_views"]
 
@@ -104,7 +104,7 @@ def scan_views(ct: np.ndarray, evidence: np.ndarray, affine: np.ndarray) -> Scan
     """
     ct = as_voxels(ct, "ct", finite=False)  # NaN becomes black
     evidence = as_voxels(evidence, "evidence", like=("scan", ct.shape))
-    affine = as_float64(affine)
+    affine = as_array(affine).astype(np.float64)
     hu, signed = ras_view(ct, affine), ras_view(evidence, affine)
     step = max(1, -(-max(ct.shape) // _SEARCHED))
     body = _inside_body(hu.array[::step, ::step, ::step])
