@@ -16,7 +16,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from monai.utils import optional_import
 
-__all__ = ["CTSlice", "DicomFolder", "geometry_groups", "read_dicom_headers"]
+__all__ = ["BURNED_IN", "CTSlice", "DicomFolder", "geometry_groups", "is_burned_in", "read_dicom_headers"]
+
+#: Metadata key of images whose pixels hold text that may name the patient (BurnedInAnnotation).
+BURNED_IN = "burned_in"
 
 _LOGGER = logging.getLogger(__name__)
 _DICOMDIR = "1.2.840.10008.1.3.10"
@@ -42,6 +45,7 @@ class CTSlice(NamedTuple):
         size: Rows and columns.
         rescale: RescaleSlope and RescaleIntercept.
         padding: Lowest and highest padding value in HU (PixelPaddingValue, PixelPaddingRangeLimit). None without one.
+        burned_in: Whether the pixels hold text that may name the patient (BurnedInAnnotation).
 
     Example:
         >>> CTSlice(Path("1.dcm"), 0, "1.2", "", "", ("0", "0", "5"), (1, 0, 0, 0, 1, 0), (1, 1), (8, 8), (1, 0)).frame
@@ -59,6 +63,24 @@ class CTSlice(NamedTuple):
     size: tuple[int, int]
     rescale: tuple[float, float]
     padding: tuple[float, float] | None = None
+    burned_in: bool = False
+
+
+def is_burned_in(dataset: Any) -> bool:
+    """Return whether a header says that the pixels hold text that may name the patient.
+
+    Args:
+        dataset: pydicom dataset.
+
+    Returns:
+        True if BurnedInAnnotation is YES; False if it is NO, another value or missing.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> is_burned_in(SimpleNamespace(BurnedInAnnotation="YES")), is_burned_in(SimpleNamespace())
+        (True, False)
+    """
+    return str(getattr(dataset, "BurnedInAnnotation", "") or "").strip().upper() == "YES"
 
 
 class DicomFolder(NamedTuple):
@@ -150,6 +172,7 @@ def _slice(file: Path, dataset: Any, frame: int, shared: Any, own: Any) -> CTSli
         (int(_field("Rows", dataset)), int(_field("Columns", dataset))),
         (slope, intercept),
         _padding(dataset, slope, intercept),
+        is_burned_in(dataset),
     )
 
 

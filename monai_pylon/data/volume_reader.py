@@ -19,6 +19,7 @@ from monai.transforms import Transform
 from monai.utils import ImageMetaKey, MetaKeys, ensure_tuple, optional_import
 from nibabel.filebasedimages import ImageFileError
 
+from monai_pylon.data.dicom_headers import BURNED_IN
 from monai_pylon.data.dicom_series import is_dicom_file, read_dicom_series
 from monai_pylon.data.nifti_reader import read_nifti
 from monai_pylon.data.npz_reader import NpzVolumeReader, ras_metadata
@@ -95,7 +96,8 @@ class SimpleITKReader(ImageReader):
         affine[:3, 3] = img.GetOrigin()
         affine = _LPS_TO_RAS @ affine
         array = optional_import("SimpleITK")[0].GetArrayFromImage(img).transpose(2, 1, 0)  # SimpleITK has z, y, x
-        return array, ras_metadata(array, affine)
+        meta = ras_metadata(array, affine)
+        return array, {**meta, BURNED_IN: True} if img.HasMetaDataKey(BURNED_IN) else meta
 
 
 def _check_itk_header(path: str) -> None:
