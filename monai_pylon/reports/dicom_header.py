@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from os import PathLike
 from typing import Any
 
+import numpy as np
 from monai.utils import optional_import
 
 from monai_pylon.utils import __version__, check
@@ -45,7 +46,7 @@ _PLANES = ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSe
 
 
 def complete_headers(headers: Sequence[Any]) -> list[Any]:
-    """Copy headers and add what DICOM results need: empty fields, UTF-8 and a frame of reference.
+    """Copy headers and add what DICOM results need: empty fields, UTF-8, slice thickness and frame of reference.
 
     A source without FrameOfReferenceUID, such as a radiograph, gets one that follows from its SOPInstanceUID.
 
@@ -78,11 +79,21 @@ def complete_headers(headers: Sequence[Any]) -> list[Any]:
         copied = pydicom.Dataset(header)
         copied.decode()
         copied.SpecificCharacterSet, copied.FrameOfReferenceUID = "ISO_IR 192", frame
+        if getattr(copied, "SliceThickness", None) in (None, "", 0) and "ImagePositionPatient" in copied:
+            copied.SliceThickness = _slice_distance(headers)
         for keyword in _MAY_BE_EMPTY:
             if _unusable(copied, keyword):
                 setattr(copied, keyword, "")
         found.append(copied)
     return found
+
+
+def _slice_distance(headers: Sequence[Any]) -> float:
+    """Return the distance between the first two slices in mm, 1 without."""
+    if len(headers) < 2:
+        return 1.0
+    first, second = (np.array(header.ImagePositionPatient, dtype=np.float64) for header in headers[:2])
+    return float(f"{np.linalg.norm(second - first):.6g}") or 1.0
 
 
 def _unusable(header: Any, keyword: str) -> bool:

@@ -42,6 +42,18 @@ def frames_of_volume(volume: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray
     return np.ascontiguousarray(frames), lps[:, [2, 1, 0, 3]]
 
 
+def _placed(headers: Sequence[Any]) -> list[Any]:
+    """Return headers with a position, as highdicom wants them: a radiograph gets the one that ITK assumes."""
+    first = headers[0]
+    if "ImagePositionPatient" in first or "PerFrameFunctionalGroupsSequence" in first:
+        return list(headers)
+    placed = optional_import("pydicom", name="Dataset")[0](first)
+    placed.ImagePositionPatient, placed.ImageOrientationPatient = [0, 0, 0], [1, 0, 0, 0, 1, 0]
+    placed.SliceThickness = 1
+    placed.PixelSpacing = getattr(first, "PixelSpacing", None) or getattr(first, "ImagerPixelSpacing", None) or [1, 1]
+    return [placed]
+
+
 def _window(values: np.ndarray) -> Any:
     """Return a display window that shows the whole range, with zero in its middle."""
     highdicom = optional_import("highdicom")[0]
@@ -106,7 +118,7 @@ def parametric_map(
         highdicom.pm.ParametricMap,
         number,
         about,
-        source_images=list(headers),
+        source_images=_placed(headers),
         pixel_array=volume,
         contains_recognizable_visual_features=False,
         real_world_value_mappings=[mapping],

@@ -15,7 +15,7 @@ from monai_pylon.reports.dicom_segmentation import organ_codes
 from monai_pylon.taxonomy.organs import ORGAN_VALUES
 from monai_pylon.utils import __version__, check
 
-__all__ = ["finding_group", "measurement_report", "organ_group"]
+__all__ = ["finding_group", "measurement_report", "organ_group", "quality_group"]
 
 #: Coding scheme of this package's own codes.
 _SCHEME = "99MONAIPYLON"
@@ -112,6 +112,27 @@ def organ_group(organ: str, volume_ml: float, segmentation: Any, verdict: str, s
                 unit=sr.CodedConcept(_MILLILITERS[0], "UCUM", _MILLILITERS[1]),
             )
         ],
+        qualitative_evaluations=[sr.QualitativeEvaluation(_own_code("Quality control"), _own_code(verdict))],
+    )
+
+
+def quality_group(subject: str, verdict: str) -> Any:
+    """Make a measurement group (TID 1501) that holds a verdict only, for a case in which nothing was found.
+
+    Args:
+        subject: What was judged.
+        verdict: Verdict of the quality control.
+
+    Returns:
+        The group (highdicom).
+
+    Example:
+        >>> len(quality_group("Organ masks", "check by eye: no lungs"))
+        1
+    """
+    sr = optional_import("highdicom.sr")[0]
+    return sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(identifier=subject),
         qualitative_evaluations=[sr.QualitativeEvaluation(_own_code("Quality control"), _own_code(verdict))],
     )
 

@@ -77,7 +77,8 @@ def organ_segmentation(
         heuristic: Whether the masks are boxes instead of the organs' shapes, for the description.
 
     Returns:
-        The Segmentation (highdicom). Frames without the organ are left out, so slices without frames are background.
+        The Segmentation (highdicom). Each organ has a frame for every slice, empty ones too, so that every reader gets
+        the grid of the CT.
 
     Raises:
         ValueError: If the labels do not fit the images, or a label is no organ.
@@ -108,7 +109,7 @@ def organ_segmentation(
         pixel_array=frames,
         segmentation_type="BINARY",
         segment_descriptions=[_description(organ, method) for organ in ORGAN_VALUES],
-        omit_empty_frames=bool(frames.any()),
+        omit_empty_frames=False,
         content_label="ORGANS",
         content_description=f"PARTITION: {what.lower()}",
     )

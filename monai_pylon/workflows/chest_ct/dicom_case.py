@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from monai_pylon.reports.dicom_map import parametric_map
-from monai_pylon.reports.dicom_report import finding_group, organ_group
+from monai_pylon.reports.dicom_report import finding_group, organ_group, quality_group
 from monai_pylon.reports.dicom_segmentation import organ_segmentation
 from monai_pylon.taxonomy import ORGANS
 from monai_pylon.taxonomy.organs import ORGAN_VALUES
@@ -42,7 +42,7 @@ class OrganDicom:
         found = [organ for organ in ORGANS if np.isfinite(volumes[organ]) and (labels == ORGAN_VALUES[organ]).any()]
         series = headers[0].SeriesInstanceUID
         groups = [organ_group(organ, round(volumes[organ], 1), masks, verdict, series) for organ in found]
-        return DicomCase({"organs_seg": masks}, groups, "CT")
+        return DicomCase({"organs_seg": masks}, groups or [quality_group("Organ masks", verdict)], "CT")
 
 
 class ScanDicom:
