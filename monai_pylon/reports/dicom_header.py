@@ -5,6 +5,7 @@ highdicom copies patient and study from the source headers, so these are complet
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import uuid
 import warnings
@@ -65,7 +66,6 @@ def complete_headers(headers: Sequence[Any]) -> list[Any]:
         ...
         ValueError: headers must be those of at least one image, but is [].
     """
-    pydicom = optional_import("pydicom")[0]
     check(len(headers) > 0, "headers", "those of at least one image", headers)
     for keyword in _REQUIRED:
         missing = [header for header in headers if getattr(header, keyword, None) in (None, "")]
@@ -76,7 +76,7 @@ def complete_headers(headers: Sequence[Any]) -> list[Any]:
     frame = frame or _uid(first, "frame of reference")
     found = []
     for header in headers:
-        copied = pydicom.Dataset(header)
+        copied = copy.deepcopy(header)
         copied.decode()
         copied.SpecificCharacterSet, copied.FrameOfReferenceUID = "ISO_IR 192", frame
         if getattr(copied, "SliceThickness", None) in (None, "", 0) and "ImagePositionPatient" in copied:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -47,7 +48,7 @@ def _placed(headers: Sequence[Any]) -> list[Any]:
     first = headers[0]
     if "ImagePositionPatient" in first or "PerFrameFunctionalGroupsSequence" in first:
         return list(headers)
-    placed = optional_import("pydicom", name="Dataset")[0](first)
+    placed = copy.deepcopy(first)
     placed.ImagePositionPatient, placed.ImageOrientationPatient = [0, 0, 0], [1, 0, 0, 0, 1, 0]
     placed.SliceThickness = 1
     placed.PixelSpacing = getattr(first, "PixelSpacing", None) or getattr(first, "ImagerPixelSpacing", None) or [1, 1]

@@ -60,9 +60,7 @@ def finding_group(label: str, probability: float, method: str, sources: Sequence
     return sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(identifier=label),
         finding_type=_own_code(label),
-        measurements=[
-            sr.Measurement(name=_own_code("Probability"), value=float(probability), unit=codes.UCUM.NoUnits)
-        ],
+        measurements=[sr.Measurement(name=_own_code("Probability"), value=float(probability), unit=codes.UCUM.NoUnits)],
         method=_own_code(method),
         source_images=images or None,
     )
