@@ -64,7 +64,8 @@ class ScanDicom:
         """Make a map on its native grid for each mapped label, and a measurement group for the probability of each."""
         logits = item["logits"].cpu()
         chances, order = logits.sigmoid().tolist(), logits.argsort(descending=True, stable=True).tolist()
-        objects, maps = {}, {}
+        objects: dict[str, Any] = {}
+        maps: dict[int, Any] = {}
         for label, map in zip(item["mapped"], () if item["maps"] is None else item["maps"], strict=False):
             affine = np.asarray(item["image"].affine, dtype=np.float64) @ item["geometry"].affine
             name = self.labels[label]

@@ -64,7 +64,8 @@ class RadiographDicom:
         from_file = convert_to_numpy(radiograph.meta.get(MetaKeys.ORIGINAL_AFFINE, np.eye(4)))
         affine = map_affine(geometry, from_file, convert_to_numpy(radiograph.meta[FILE_AFFINE]))
         chances, order = logits.sigmoid().tolist(), logits.argsort(descending=True, stable=True).tolist()
-        objects, maps = {}, {}
+        objects: dict[str, Any] = {}
+        maps: dict[int, Any] = {}
         for label in order[: self.top]:
             name, cells = self.labels[label], item["attention"][label].cpu().float().numpy().T[..., None]
             made = parametric_map(cells, affine, headers, name, "Evidence", number=1 + len(maps))
