@@ -35,12 +35,12 @@ def _read_header(file: Path) -> Any:
     return optional_import("pydicom", name="dcmread")[0](file, stop_before_pixels=True, force=True)
 
 
-def read_dicom_source(path: str | PathLike[str], series_uid: str | None = None) -> DicomSource | None:
+def read_dicom_source(path: str | PathLike[str], series_uid: str | int | None = None) -> DicomSource | None:
     """Read the headers of a DICOM folder with a CT series, or of a DICOM file with a radiograph.
 
     Args:
         path: Folder or file, as the readers take them.
-        series_uid: SeriesInstanceUID of the series, if the folder holds several.
+        series_uid: SeriesInstanceUID or SeriesNumber of the series, if the folder holds several.
 
     Returns:
         The headers; None if a file is no DICOM file.

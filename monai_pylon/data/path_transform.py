@@ -8,8 +8,12 @@ from typing import Any
 
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
+from monai.utils import TransformBackends
 
-__all__ = ["ReadPathd"]
+__all__ = ["BURNED_IN", "ReadPathd"]
+
+#: Metadata key (True) of images whose pixels hold text that may name the patient (BurnedInAnnotation).
+BURNED_IN = "burned_in"
 
 
 class ReadPathd(MapTransform, ABC):
@@ -23,6 +27,8 @@ class ReadPathd(MapTransform, ABC):
         >>> ReadPathd.__abstractmethods__
         frozenset({'read'})
     """
+
+    backend = [TransformBackends.NUMPY]
 
     @abstractmethod
     def read(self, path: Any, item: Mapping[Hashable, Any]) -> MetaTensor:

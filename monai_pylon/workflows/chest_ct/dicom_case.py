@@ -19,7 +19,7 @@ __all__ = ["OrganDicom", "ScanDicom"]
 
 
 class OrganDicom:
-    """Function that makes the DICOM Segmentation of organ masks, for `DicomWriter`.
+    """Function that makes the DICOM Segmentation of organ masks, for `DicomWriter` around `OrganWriter`.
 
     Args:
         method: Method of PARTITION.
@@ -34,14 +34,14 @@ class OrganDicom:
 
     def __call__(self, item: Mapping[str, Any], headers: Sequence[Any], slices: Sequence[int]) -> DicomCase:
         """Make the Segmentation, and a measurement group with volume and quality for each organ that was found."""
-        labels, quality = item["organs"][0].cpu().numpy(), item["quality"]
-        masks = organ_segmentation(labels, headers, slices, self.method, quality.heuristic)
-        reasons = ", ".join(quality.reasons).replace("_", " ")
-        verdict = "ok" if quality.ok else f"check by eye: {reasons or 'no reason given'}"
-        volumes = {organ: float(quality.volumes_ml.get(organ, float("nan"))) for organ in ORGANS}
+        labels, row = item["organs"][0].cpu().numpy(), item["row"]
+        masks = organ_segmentation(labels, headers, slices, self.method, row["heuristic"])
+        reasons = row["reasons"].replace("_", " ").replace("; ", ", ")
+        verdict = "ok" if row["ok"] else f"check by eye: {reasons or 'no reason given'}"
+        volumes = {organ: float(row[f"{organ.replace(' ', '_')}_ml"]) for organ in ORGANS}
         found = [organ for organ in ORGANS if np.isfinite(volumes[organ]) and (labels == ORGAN_VALUES[organ]).any()]
         series = headers[0].SeriesInstanceUID
-        groups = [organ_group(organ, round(volumes[organ], 1), masks, verdict, series) for organ in found]
+        groups = [organ_group(organ, volumes[organ], masks, verdict, series) for organ in found]
         return DicomCase({"organs_seg": masks}, groups or [quality_group("Organ masks", verdict)], "CT")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from monai_pylon.data.dicom_headers import BURNED_IN
+from monai_pylon.data.path_transform import BURNED_IN
 
 __all__ = ["may_draw"]
 

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 from monai.transforms import Transform
-from monai.utils import MetaKeys, convert_to_numpy
+from monai.utils import MetaKeys, TransformBackends, convert_to_numpy
 from torch import nn
 
 from monai_pylon.data.radiograph_reader import FILE_AFFINE, ORIENTATION, SIDES
@@ -74,8 +74,8 @@ class RadiographWriter(Transform):
     Args:
         output: Folder to write to.
         labels: Names of the M findings.
-        top: Number of findings, the most probable first, to draw and to write as NIfTI. Further findings with boxes are
-            drawn only.
+        top: Number of findings, the most probable first, to draw and to write as NIfTI; more than there are means all.
+            Further findings with boxes are drawn only.
         overlay: Whether to draw the picture, ``<radiograph>_overlay.png``.
         nifti: Whether to write the maps, ``<radiograph>_<finding>.nii.gz``.
         burned_in_text: Whether to draw it also if the pixels hold text that may name the patient (BurnedInAnnotation).
@@ -86,6 +86,8 @@ class RadiographWriter(Transform):
         >>> RadiographWriter("results", labels=["Mass", "Nodule"], top=1).columns
         ('Mass', 'Nodule', 'top', 'peaks', 'sides')
     """
+
+    backend = [TransformBackends.NUMPY]
 
     def __init__(
         self,
@@ -98,9 +100,9 @@ class RadiographWriter(Transform):
         burned_in_text: bool = False,
     ) -> None:
         check_type(top, int, "top")
-        check(1 <= top <= len(labels), "top", f"from 1 to {len(labels)}", top)
+        check(top >= 1, "top", "1 or more", top)
         self.output, self.labels = Path(output).expanduser(), tuple(labels)
-        self.top, self.overlay, self.nifti, self.radiograph_key = top, overlay, nifti, radiograph_key
+        self.top, self.overlay, self.nifti, self.radiograph_key = min(top, len(labels)), overlay, nifti, radiograph_key
         self.burned_in_text = burned_in_text
         #: Columns of the row: probabilities, the most probable findings, the pixels (x y) of their peaks, and the
         #: patient's sides at the left and right edge of the picture.

@@ -8,7 +8,6 @@ import torch
 from monai.data import MetaTensor
 
 from monai_pylon.reports.dicom_header import complete_headers
-from monai_pylon.transforms.mask_quality import MaskQuality
 from monai_pylon.visualize import MapGeometry
 from monai_pylon.workflows.chest_ct import OrganDicom, ScanDicom
 from tests.reports.dicom_headers import ras_affine, slices
@@ -17,12 +16,14 @@ from tests.reports.dicom_headers import ras_affine, slices
 def test_organs_that_are_missing_have_no_volume_in_the_report() -> None:
     labels = torch.zeros(1, 6, 5, 3, dtype=torch.uint8)
     labels[0, :2], labels[0, 4:] = 2, 3
-    volumes = {"right lung": 0.0, "mediastinum": 10.0, "left lung": 5.0}
-    item = {"organs": labels, "quality": MaskQuality(False, ("no_trachea",), volumes, False)}
+    row = {"ok": False, "reasons": "no_trachea; hu_range", "heuristic": False}
+    row |= {"right_lung_ml": 0.0, "mediastinum_ml": 10.0, "left_lung_ml": 5.0}
+    item = {"organs": labels, "row": row}
     case = OrganDicom("robust")(item, complete_headers(slices(6, 5, 3)), [0, 1, 2])
     assert list(case.objects) == ["organs_seg"]
     assert len(case.groups) == 2
-    item = {"organs": labels * 0, "quality": MaskQuality(False, ("no_lung",), {}, False)}
+    assert "check by eye: no trachea, hu range" in str(case.groups[0])
+    item = {"organs": labels * 0, "row": row | dict.fromkeys(list(row)[3:], float("nan"))}
     case = OrganDicom("robust")(item, complete_headers(slices(6, 5, 3)), [0, 1, 2])
     assert len(case.groups) == 1, "the verdict alone"
     assert len(case.objects["organs_seg"].SegmentSequence) == 3
