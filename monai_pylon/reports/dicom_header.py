@@ -1,4 +1,4 @@
-"""What all DICOM results share: patient, study and frame of reference of the source images, and a new series.
+"""Parts shared by all DICOM results: patient, study and frame of reference of the source images, and a new series.
 
 highdicom copies patient and study from the source headers, so these are completed, and de-identified on request, first.
 """
