@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from monai.utils import optional_import
 
+from monai_pylon.reports.dicom_validity import remove_invalid_values, shorten_decimals
 from monai_pylon.utils import __version__, check
 from monai_pylon.utils.files import atomic_write
 
@@ -49,7 +50,8 @@ _PLANES = ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSe
 def complete_headers(headers: Sequence[Any]) -> list[Any]:
     """Copy headers and add what DICOM results need: empty fields, UTF-8, slice thickness and frame of reference.
 
-    A source without FrameOfReferenceUID, such as a radiograph, gets one that follows from its SOPInstanceUID.
+    A source without FrameOfReferenceUID, such as a radiograph, gets one that follows from its SOPInstanceUID. Values
+    that DICOM does not allow, such as a date "unknown", are removed.
 
     Args:
         headers: pydicom datasets of the source images.
@@ -81,9 +83,10 @@ def complete_headers(headers: Sequence[Any]) -> list[Any]:
         copied.SpecificCharacterSet, copied.FrameOfReferenceUID = "ISO_IR 192", frame
         if getattr(copied, "SliceThickness", None) in (None, "", 0) and "ImagePositionPatient" in copied:
             copied.SliceThickness = _slice_distance(headers)
-        for keyword in _MAY_BE_EMPTY:
-            if _unusable(copied, keyword):
-                setattr(copied, keyword, "")
+        remove_invalid_values(copied, _MAY_BE_EMPTY)
+        for sequence in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+            for group in getattr(copied, sequence, None) or ():
+                shorten_decimals(group)
         found.append(copied)
     return found
 
@@ -94,21 +97,6 @@ def _slice_distance(headers: Sequence[Any]) -> float:
         return 1.0
     first, second = (np.array(header.ImagePositionPatient, dtype=np.float64) for header in headers[:2])
     return float(f"{np.linalg.norm(second - first):.6g}") or 1.0
-
-
-def _unusable(header: Any, keyword: str) -> bool:
-    """Return whether a field is missing or has a value that its type does not allow, such as a date of 1900."""
-    value = getattr(header, keyword, None)
-    if value is None:
-        return True
-    valuerep, text = optional_import("pydicom.valuerep")[0], str(value)
-    if keyword == "PatientSex":
-        return text not in ("M", "F", "O", "")
-    try:
-        {"PatientBirthDate": valuerep.DA, "StudyDate": valuerep.DA, "StudyTime": valuerep.TM}.get(keyword, str)(text)
-    except (TypeError, ValueError):
-        return True
-    return len(text) > {"AccessionNumber": 16, "StudyID": 16}.get(keyword, _LONG_STRING * 4)
 
 
 def deidentified_headers(headers: Sequence[Any], secret: str) -> list[Any]:

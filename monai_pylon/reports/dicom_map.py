@@ -97,7 +97,7 @@ def parametric_map(
         >>> parametric_map(np.zeros((4, 4)), np.eye(4), [], "Mass")
         Traceback (most recent call last):
         ...
-        ValueError: map must be of shape (X, Y, Z), not empty, but is ndarray of shape (4, 4), float64. Remove other axes.
+        ValueError: map must be of shape (X, Y, Z), not empty, but is ndarray of shape (4, 4), ...
     """
     values = as_voxels(map, "map").astype(np.float32)
     highdicom = optional_import("highdicom")[0]
