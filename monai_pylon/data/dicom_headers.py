@@ -45,6 +45,7 @@ class CTSlice(NamedTuple):
         rescale: RescaleSlope and RescaleIntercept.
         padding: Lowest and highest padding value in HU (PixelPaddingValue, PixelPaddingRangeLimit). None without one.
         number: SeriesNumber, which may be empty.
+        burned_in: Whether the pixels hold text that may name the patient (BurnedInAnnotation).
 
     Example:
         >>> CTSlice(Path("1.dcm"), 0, "1.2", "", "", ("0", "0", "5"), (1, 0, 0, 0, 1, 0), (1, 1), (8, 8), (1, 0)).frame
@@ -63,6 +64,7 @@ class CTSlice(NamedTuple):
     rescale: tuple[float, float]
     padding: tuple[float, float] | None = None
     number: str = ""
+    burned_in: bool = False
 
 
 class DicomFolder(NamedTuple):
@@ -159,6 +161,7 @@ def _slice(file: Path, dataset: Any, frame: int, shared: Any, own: Any) -> CTSli
         (slope, intercept),
         _padding(dataset, slope, intercept),
         "" if (number := getattr(dataset, "SeriesNumber", None)) is None else str(number),
+        getattr(dataset, "BurnedInAnnotation", "") == "YES",
     )
 
 

@@ -19,10 +19,11 @@ from monai.utils import optional_import
 
 from monai_pylon.data.dicom_headers import CTSlice, DicomFolder, geometry_groups, read_dicom_headers
 from monai_pylon.data.dicom_pixels import decode_slices, stored_bytes
+from monai_pylon.data.path_transform import BURNED_IN
 from monai_pylon.data.slice_grid import SliceGrid, fit_slice_grid, rounding_step
 from monai_pylon.data.volume_limits import check_voxel_count
 
-__all__ = ["is_dicom_file", "read_dicom_series"]
+__all__ = ["find_volume_slices", "is_dicom_file", "read_dicom_series"]
 
 _LOGGER = logging.getLogger(__name__)
 #: Slices of another orientation up to this number are scouts and are skipped.
@@ -173,6 +174,41 @@ def _without_copies(slices: list[CTSlice], folder: str) -> list[CTSlice]:
     return kept
 
 
+def find_volume_slices(
+    folder: str | PathLike[str], series_uid: str | int | None = None
+) -> tuple[list[CTSlice], SliceGrid]:
+    """Find the slices of the CT series of a DICOM folder in the order of the volume, without scouts and copies.
+
+    Args:
+        folder: Folder with DICOM files. Other objects in it are skipped.
+        series_uid: SeriesInstanceUID or SeriesNumber of the series, if the folder holds several.
+
+    Returns:
+        The slices along their normal, and the grid that they form.
+
+    Raises:
+        ValueError: As :func:`read_dicom_series`.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as empty:
+        ...     find_volume_slices(empty)
+        Traceback (most recent call last):
+        ...
+        ValueError: path must be a folder with a CT series (DICOM), but is ... No CT slices were found in it.
+    """
+    name = str(folder)
+    slices = _chosen_series(read_dicom_headers(folder), name, series_uid)
+    slices = _without_copies(_without_scouts(slices, name), name)
+    positions = np.array([[float(v) for v in one.position] for one in slices])
+    rounding = max(rounding_step(one.position) for one in slices)
+    grid = fit_slice_grid(positions, _normal(slices[0]), min(rounding, 1.0) if len(slices) > 1 else 0.0)
+    if grid.problem:
+        raise ValueError(f"path must be a complete series with evenly spaced slices, but is {name!r}. {grid.problem}")
+    ordered = [slices[index] for index in grid.order]
+    return ordered, grid
+
+
 def read_dicom_series(folder: str | PathLike[str], series_uid: str | int | None = None) -> Any:
     """Read the CT series of a DICOM folder, in HU.
 
@@ -197,18 +233,13 @@ def read_dicom_series(folder: str | PathLike[str], series_uid: str | int | None 
         ...
         ValueError: path must be a folder with a CT series (DICOM), but is ... No CT slices were found in it.
     """
-    name = str(folder)
-    slices = _chosen_series(read_dicom_headers(folder), name, series_uid)
-    slices = _without_copies(_without_scouts(slices, name), name)
-    positions = np.array([[float(v) for v in one.position] for one in slices])
-    rounding = max(rounding_step(one.position) for one in slices)
-    grid = fit_slice_grid(positions, _normal(slices[0]), min(rounding, 1.0) if len(slices) > 1 else 0.0)
-    if grid.problem:
-        raise ValueError(f"path must be a complete series with evenly spaced slices, but is {name!r}. {grid.problem}")
-    ordered = [slices[index] for index in grid.order]
-    check_voxel_count(name, (*ordered[0].size, len(ordered)), "its DICOM headers")
-    volume = decode_slices(ordered, name)
-    return _image(volume, ordered[0], grid)
+    ordered, grid = find_volume_slices(folder, series_uid)
+    check_voxel_count(str(folder), (*ordered[0].size, len(ordered)), "its DICOM headers")
+    volume = decode_slices(ordered, str(folder))
+    image = _image(volume, ordered[0], grid)
+    if any(one.burned_in for one in ordered):
+        image.SetMetaData(BURNED_IN, "YES")
+    return image
 
 
 def _image(volume: np.ndarray, first: CTSlice, grid: SliceGrid) -> Any:

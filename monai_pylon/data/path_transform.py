@@ -10,7 +10,10 @@ from monai.data import MetaTensor
 from monai.transforms import MapTransform
 from monai.utils import TransformBackends
 
-__all__ = ["ReadPathd"]
+__all__ = ["BURNED_IN", "ReadPathd"]
+
+#: Metadata key (True) of images whose pixels hold text that may name the patient (BurnedInAnnotation).
+BURNED_IN = "burned_in"
 
 
 class ReadPathd(MapTransform, ABC):

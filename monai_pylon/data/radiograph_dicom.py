@@ -36,6 +36,7 @@ class DicomRadiograph(NamedTuple):
         spacing: Millimeters between rows and between columns: calibrated if known, else at the detector. None without.
         orientation: EXIF number of the turn to the standard display.
         sides: Sides of the patient at the left and right edge of the turned image, or an empty text.
+        burned_in: Whether the pixels hold text that may name the patient (BurnedInAnnotation).
 
     Example:
         >>> DicomRadiograph(np.zeros((4, 5), np.float32), (0.2, 0.2), 1, "RL").sides
@@ -46,6 +47,7 @@ class DicomRadiograph(NamedTuple):
     spacing: tuple[float, float] | None
     orientation: int
     sides: str
+    burned_in: bool = False
 
 
 def luminance(color: np.ndarray) -> np.ndarray:
@@ -281,4 +283,5 @@ def read_dicom_radiograph(path: Path, frontal_chest_only: bool = True) -> DicomR
         image = _gray(data)
     except Exception as error:
         raise ValueError(f"path must be a whole DICOM file of a radiograph, but is {str(path)!r}: {error}.") from error
-    return DicomRadiograph(image.astype(np.float32), spacing, facts.orientation, facts.sides)
+    burned_in = getattr(data, "BurnedInAnnotation", "") == "YES"
+    return DicomRadiograph(image.astype(np.float32), spacing, facts.orientation, facts.sides, burned_in)

@@ -18,7 +18,7 @@ from monai.transforms import Transform
 from monai.utils import ImageMetaKey, MetaKeys, TransformBackends, optional_import
 
 from monai_pylon.data.dicom_series import is_dicom_file
-from monai_pylon.data.path_transform import ReadPathd
+from monai_pylon.data.path_transform import BURNED_IN, ReadPathd
 from monai_pylon.data.radiograph_dicom import read_dicom_radiograph
 from monai_pylon.data.radiograph_image import read_image_radiograph
 from monai_pylon.utils import check_type
@@ -94,7 +94,7 @@ def read_radiograph(path: str | PathLike[str], frontal_chest_only: bool = True) 
         original affine maps the pixels of a DICOM file to them, so that boxes in pixels of the file follow. Further
         metadata, under the names in this module: PIXEL_SPACING, mm between rows and between columns, if a DICOM file
         has them: PixelSpacing, or else ImagerPixelSpacing, which is measured at the detector, so that the patient is
-        smaller; ORIENTATION; SIDES; FILE_AFFINE.
+        smaller; ORIENTATION; SIDES; FILE_AFFINE; and "burned_in", True if BurnedInAnnotation is YES.
 
     Raises:
         FileNotFoundError: If there is no such file.
@@ -111,10 +111,11 @@ def read_radiograph(path: str | PathLike[str], frontal_chest_only: bool = True) 
     file = Path(path).expanduser()
     if not file.is_file():
         raise FileNotFoundError(f"path must be a file that exists, but is {str(file)!r}.")
-    original, spacing, sides = np.eye(4), None, ""
+    original, spacing, sides, burned_in = np.eye(4), None, "", False
     if is_dicom_file(file):
         radiograph = read_dicom_radiograph(file, frontal_chest_only)
         orientation, spacing, sides = radiograph.orientation, radiograph.spacing, radiograph.sides
+        burned_in = radiograph.burned_in
         stored_size = radiograph.image.shape
         array = np.ascontiguousarray(turn_image(radiograph.image, orientation))
         original = orientation_matrix(orientation, array.shape)
@@ -132,6 +133,7 @@ def read_radiograph(path: str | PathLike[str], frontal_chest_only: bool = True) 
         SIDES: sides,
         FILE_AFFINE: _file_affine(file, stored_size),
         **({} if spacing is None else {PIXEL_SPACING: spacing}),
+        **({BURNED_IN: True} if burned_in else {}),
     }
     return MetaTensor.ensure_torch_and_prune_meta(array[None], meta)
 

@@ -24,7 +24,7 @@ from monai_pylon.data.dicom_series import is_dicom_file, read_dicom_series
 from monai_pylon.data.itk_path import itk_path
 from monai_pylon.data.nifti_reader import read_nifti
 from monai_pylon.data.npz_reader import NpzVolumeReader, ras_metadata
-from monai_pylon.data.path_transform import ReadPathd
+from monai_pylon.data.path_transform import BURNED_IN, ReadPathd
 from monai_pylon.data.volume_limits import check_stored_size, check_voxel_count
 from monai_pylon.utils import check, check_type
 
@@ -97,7 +97,8 @@ class SimpleITKReader(ImageReader):
         affine[:3, 3] = img.GetOrigin()
         affine = _LPS_TO_RAS @ affine
         array = optional_import("SimpleITK")[0].GetArrayFromImage(img).transpose(2, 1, 0)  # SimpleITK has z, y, x
-        return array, ras_metadata(array, affine)
+        meta = ras_metadata(array, affine)
+        return array, {**meta, BURNED_IN: True} if img.HasMetaDataKey(BURNED_IN) else meta
 
 
 def _itk_fields(path: str) -> dict[str, str]:

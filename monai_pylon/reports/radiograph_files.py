@@ -45,6 +45,7 @@ def save_radiograph_files(
     orientation: int = 1,
     sides: str = "",
     geometry: MapGeometry | None = None,
+    title: str | None = None,
 ) -> tuple[list[str], list[Peak]]:
     """Save the heatmaps of findings as NIfTI, and a picture of the radiograph with all findings.
 
@@ -62,6 +63,7 @@ def save_radiograph_files(
         orientation: EXIF number of the turn from the file to the radiograph, 1 to 8. The maps are turned back.
         sides: Letters of the patient's sides at the left and right edge, for the picture. Empty if unknown.
         geometry: Where the maps' cells look in the radiograph, in its pixels; None stretches them evenly.
+        title: Title of the picture; None for the name.
 
     Returns:
         The names of the files, and the peak of each finding on the radiograph's grid.
@@ -89,5 +91,6 @@ def save_radiograph_files(
         shown.append(finding._replace(heat=heat))
     if overlay:
         files.append(f"{name}_overlay.png")
-        save_figure(Path(folder) / files[-1], radiograph_overlay_figure(radiograph, shown, name, sides))
+        heading = name if title is None else title
+        save_figure(Path(folder) / files[-1], radiograph_overlay_figure(radiograph, shown, heading, sides))
     return files, [heatmap_peak(finding.heat) for finding in shown]

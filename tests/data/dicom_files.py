@@ -38,5 +38,5 @@ def write_dicom(folder: Path, hu: np.ndarray, heights: list[float] | None = None
         ds.PixelData = ((hu[:, :, k].T.astype(np.int32) + 1024) // 2).astype(np.uint16).tobytes()
         for name, value in tags.items():
             setattr(ds, name, value)
-        ds.save_as(folder / f"{(k * 3) % 7}-{uid[-6:]}.dcm", enforce_file_format=True)
+        ds.save_as(folder / f"{(k * 37) % 101}-{uid[-6:]}.dcm", enforce_file_format=True)
     return uid

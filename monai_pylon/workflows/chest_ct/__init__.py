@@ -7,6 +7,7 @@ from monai_pylon.workflows.chest_ct.data import (
     SkipUnreadableDataset,
     chest_ct_data,
 )
+from monai_pylon.workflows.chest_ct.dicom_case import OrganDicom, ScanDicom
 from monai_pylon.workflows.chest_ct.explainer import ExplainScan, ScanMapsInferer, maps_on_axes
 from monai_pylon.workflows.chest_ct.grids import attention_geometry, attention_grid, evaluation_grid
 from monai_pylon.workflows.chest_ct.organ_writer import OrganWriter
@@ -30,8 +31,10 @@ from monai_pylon.workflows.chest_ct.writer import ScanWriter
 __all__ = [
     "CopyScan",
     "ExplainScan",
+    "OrganDicom",
     "OrganWriter",
     "OrgansOfScand",
+    "ScanDicom",
     "ScanMapsInferer",
     "ScanWriter",
     "SkipUnreadableDataset",

@@ -17,6 +17,7 @@ from monai_pylon.reports.organ_figure import save_organ_overlay
 from monai_pylon.taxonomy import ORGANS
 from monai_pylon.transforms import MaskQuality
 from monai_pylon.utils import check_type
+from monai_pylon.workflows.cohort.burned_in import may_draw
 
 __all__ = ["OrganWriter"]
 
@@ -30,6 +31,7 @@ class OrganWriter(Transform):
         output_key: Item with the organ labels, MetaTensor (1, X, Y, Z).
         quality_key: Item with the quality of the masks, a dictionary as `PartitionOrgansd` adds it.
         overlay: Whether to draw the picture.
+        burned_in_text: Whether to draw it also if the pixels hold text that may name the patient (BurnedInAnnotation).
 
     Example:
         >>> OrganWriter("results").columns
@@ -47,9 +49,11 @@ class OrganWriter(Transform):
         output_key: str = "organs",
         quality_key: str = "quality",
         overlay: bool = True,
+        burned_in_text: bool = False,
     ) -> None:
         self.output = Path(output).expanduser()
         self.image_key, self.output_key, self.quality_key, self.overlay = image_key, output_key, quality_key, overlay
+        self.burned_in_text = burned_in_text
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Write an item's results, and add "row" (values by column) and "files" (file names) to it."""
@@ -60,9 +64,10 @@ class OrganWriter(Transform):
         labels = organs[0].cpu().numpy()
         files = [f"{data['scan']}_organs.nii.gz"]
         save_label_nifti(self.output / files[0], labels, affine)
-        if self.overlay:
+        if self.overlay and may_draw(image, self.burned_in_text, data["scan"]):
             files.append(f"{data['scan']}_overlay.png")
-            save_organ_overlay(self.output / files[1], image[0].cpu().numpy(), affine, labels, quality, data["scan"])
+            title = data.get("title", data["scan"])
+            save_organ_overlay(self.output / files[1], image[0].cpu().numpy(), affine, labels, quality, title)
         volumes = [float(quality.volumes_ml.get(organ, float("nan"))) for organ in ORGANS]
         values = (quality.ok, facts["reasons"], quality.heuristic, *(round(ml, 1) for ml in volumes))
         return {**data, "row": dict(zip(self.columns, values, strict=True)), "files": files}

@@ -19,6 +19,7 @@ from monai_pylon.reports.figure_style import save_figure
 from monai_pylon.reports.nifti import save_map_nifti
 from monai_pylon.utils import check, check_choice, check_type, voxel_spacing, write_rows
 from monai_pylon.visualize import MapGeometry, map_on_image
+from monai_pylon.workflows.cohort.burned_in import may_draw
 
 __all__ = ["ScanWriter", "map_on_scan", "slice_heights"]
 
@@ -96,6 +97,7 @@ class ScanWriter(Transform):
         output: Folder to write to.
         labels: Names of the M labels.
         overlay: Whether to draw the picture, ``<scan>_overlay.png``.
+        burned_in_text: Whether to draw it also if the pixels hold text that may name the patient (BurnedInAnnotation).
         nifti: Whether to write the maps, ``<scan>_<label>_hirescam.nii.gz``.
         map_grid: Grid of these maps: "native", with a voxel for each cell of the network's map, placed where the cell
             looks, or "scan", interpolated on the scan's own grid.
@@ -118,9 +120,10 @@ class ScanWriter(Transform):
         slice_scores: bool = True,
         scan_key: str = "scan_hu",
         map_grid: str = "native",
+        burned_in_text: bool = False,
     ) -> None:
         check_choice(map_grid, ("native", "scan"), "map_grid")
-        self.map_grid = map_grid
+        self.map_grid, self.burned_in_text = map_grid, burned_in_text
         self.output, self.labels = Path(output).expanduser(), tuple(labels)
         self.overlay, self.nifti, self.slice_scores, self.scan_key = overlay, nifti, slice_scores, scan_key
         #: Columns of the row: probabilities, the labels with a map, and the voxels (x y z) of their strongest evidence.
@@ -160,9 +163,10 @@ class ScanWriter(Transform):
             curve = None if scores is None else scores[label]
             name_and_chance = self.labels[label], chances[label]
             findings.append(finding_on_scan(*name_and_chance, ct, heat, affine, heights, curve, ranks[label]))
-        if self.overlay and findings:
+        if self.overlay and findings and may_draw(scan, self.burned_in_text, name):
             files.append(f"{name}_overlay.png")
-            save_figure(self.output / files[-1], scan_findings_figure(findings, name, cell_mm))
+            figure = scan_findings_figure(findings, data.get("title", name), cell_mm)
+            save_figure(self.output / files[-1], figure)
         row: dict[str, Any] = {label: round(chance, 5) for label, chance in zip(self.labels, chances, strict=True)}
         row["mapped"] = "; ".join(finding.name for finding in findings)
         row["peaks"] = "; ".join("{} {} {}".format(*finding.peak) for finding in findings)

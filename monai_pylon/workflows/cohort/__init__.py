@@ -9,6 +9,7 @@
 """
 
 from monai_pylon.workflows.cohort.archive import scans_and_reports
+from monai_pylon.workflows.cohort.dicom_writer import DicomWriter
 from monai_pylon.workflows.cohort.findings_json import FindingsWriter
 from monai_pylon.workflows.cohort.inputs import list_radiographs, list_scans
 from monai_pylon.workflows.cohort.memory import peak_memory_mb
@@ -22,6 +23,7 @@ from monai_pylon.workflows.cohort.summary_page import save_cohort_page
 __all__ = [
     "CohortRunner",
     "CohortSummary",
+    "DicomWriter",
     "FindingsWriter",
     "ReportCohort",
     "label_matched_reports",

@@ -12,6 +12,7 @@ from monai_pylon.workflows.commands.run import (
     checkpoint_settings,
     choose_device,
     cohort_options,
+    dicom_settings,
     open_results,
     run_bundle,
 )
@@ -56,6 +57,7 @@ def run_classifier(bundle: str, **options: Any) -> int:
         "progress": options["progress"],
         "evaluator#table": "quality.csv",
         "device": choose_device(options["device"]),
+        **dicom_settings(options),
         **checkpoint_settings(options["model"]),
     }
     given = {"network_name": options["network"], "encoder": options["encoder"]}

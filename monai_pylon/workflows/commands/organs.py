@@ -6,7 +6,14 @@ from pathlib import Path
 
 import click
 
-from monai_pylon.workflows.commands.run import CONTEXT, cohort_options, one_line_errors, open_results, run_bundle
+from monai_pylon.workflows.commands.run import (
+    CONTEXT,
+    cohort_options,
+    dicom_settings,
+    one_line_errors,
+    open_results,
+    run_bundle,
+)
 
 __all__ = ["organs"]
 
@@ -38,6 +45,7 @@ def organs(
     method: str,
     fallback: str,
     min_lung_ml: float,
+    **options: bool,
 ) -> int:
     """Segment right lung, mediastinum and left lung of chest CTs.
 
@@ -54,6 +62,7 @@ def organs(
         "min_lung_ml": min_lung_ml,
         "overlay": pictures,
         "progress": progress,
+        **dicom_settings(options),
     }
     code = run_bundle("chest_ct_partition", settings)
     if open_:

@@ -90,11 +90,37 @@ def cohort_options(command: Callable[..., int]) -> Callable[..., int]:
         ),
         click.option("--pictures/--no-pictures", default=True, show_default=True, help="Write a PNG of each case."),
         click.option("--progress/--no-progress", default=True, show_default=True, help="Show a progress bar."),
+        click.option("--dicom", is_flag=True, help="Write the results as DICOM too, into the study of a DICOM source."),
+        click.option("--deidentify", is_flag=True, help="Write DICOM results without names, numbers and dates."),
+        click.option(
+            "--burned-in-text", is_flag=True, help="Draw images too whose pixels may name the patient (DICOM)."
+        ),
         click.option("--open", "open_", is_flag=True, help="Open the folder of the results when done."),
     ]  # fmt: skip
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def dicom_settings(options: Mapping[str, Any]) -> dict[str, bool]:
+    """Return the settings of DICOM results, and of pictures, from the options of :func:`cohort_options`.
+
+    Args:
+        options: The parsed options.
+
+    Returns:
+        Settings by key of a bundle.
+
+    Raises:
+        ValueError: If DICOM results are to be de-identified, but not to be written.
+
+    Example:
+        >>> dicom_settings({"dicom": True, "deidentify": False, "burned_in_text": False})["dicom"]
+        True
+    """
+    remedy = "Give both, or leave out --deidentify."
+    check(options["dicom"] or not options["deidentify"], "--deidentify", "given with --dicom", "alone", remedy)
+    return {key: options[key] for key in ("dicom", "deidentify", "burned_in_text")}
 
 
 def choose_device(name: str) -> torch.device:

@@ -2,6 +2,7 @@
 
 from monai_pylon.workflows.radiographs.batches import maps_and_boxes, prepare_radiographs
 from monai_pylon.workflows.radiographs.data import radiograph_data
+from monai_pylon.workflows.radiographs.dicom_case import RadiographDicom
 from monai_pylon.workflows.radiographs.evaluation import (
     RadiographEvaluationReport,
     describe_evaluation,
@@ -12,6 +13,7 @@ from monai_pylon.workflows.radiographs.writer import ExplainItem, RadiographWrit
 
 __all__ = [
     "ExplainItem",
+    "RadiographDicom",
     "RadiographEvaluationReport",
     "RadiographWriter",
     "checkpoint_labels",

@@ -23,6 +23,7 @@ from monai_pylon.transforms.boxes import map_boxes
 from monai_pylon.utils import check, check_type
 from monai_pylon.utils.arrays import as_array
 from monai_pylon.visualize import MapGeometry, map_geometry
+from monai_pylon.workflows.cohort.burned_in import may_draw
 
 __all__ = ["ExplainItem", "RadiographWriter"]
 
@@ -77,6 +78,7 @@ class RadiographWriter(Transform):
             Further findings with boxes are drawn only.
         overlay: Whether to draw the picture, ``<radiograph>_overlay.png``.
         nifti: Whether to write the maps, ``<radiograph>_<finding>.nii.gz``.
+        burned_in_text: Whether to draw it also if the pixels hold text that may name the patient (BurnedInAnnotation).
         radiograph_key: Item with the radiograph as it was read, (1, H, W) between 0 and 1. Its metadata name the
             geometry, the turn and the sides.
 
@@ -95,11 +97,13 @@ class RadiographWriter(Transform):
         overlay: bool = True,
         nifti: bool = True,
         radiograph_key: str = "radiograph",
+        burned_in_text: bool = False,
     ) -> None:
         check_type(top, int, "top")
         check(top >= 1, "top", "1 or more", top)
         self.output, self.labels = Path(output).expanduser(), tuple(labels)
         self.top, self.overlay, self.nifti, self.radiograph_key = min(top, len(labels)), overlay, nifti, radiograph_key
+        self.burned_in_text = burned_in_text
         #: Columns of the row: probabilities, the most probable findings, the pixels (x y) of their peaks, and the
         #: patient's sides at the left and right edge of the picture.
         self.columns = (*self.labels, "top", "peaks", "sides")
@@ -141,7 +145,8 @@ class RadiographWriter(Transform):
             image,
             findings,
             num_maps=self.top if self.nifti else 0,
-            overlay=self.overlay,
+            overlay=self.overlay and may_draw(radiograph, self.burned_in_text, data["scan"]),
+            title=data.get("title"),
             affine=meta.get(FILE_AFFINE),
             orientation=int(meta.get(ORIENTATION, 1)),
             sides=str(meta.get(SIDES, "")),

@@ -1,0 +1,92 @@
+"""Headers of the images behind a scan: in the order of the volume, whatever the names and frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.uid import EnhancedCTImageStorage, ExplicitVRLittleEndian, generate_uid
+
+from monai_pylon.data import read_volume
+from monai_pylon.data.dicom_source import read_dicom_source
+from tests.data.dicom_files import DIRECTION_LPS, ORIGIN_LPS, SPACING, write_dicom
+
+HU = np.random.default_rng(0).integers(-500, 500, (6, 5, 4)) * 2
+
+
+def positions(volume_affine: np.ndarray, count: int) -> np.ndarray:
+    """Return the first voxel of each slice in LPS."""
+    return np.array([(volume_affine @ [0, 0, k, 1])[:3] * [-1, -1, 1] for k in range(count)])
+
+
+@pytest.mark.parametrize("heights", [None, [15.0, 10.0, 5.0, 0.0]])
+def test_headers_follow_the_slices_of_the_volume(tmp_path: Path, heights: list[float] | None) -> None:
+    write_dicom(tmp_path, HU, heights)
+    source = read_dicom_source(tmp_path)
+    assert source is not None
+    assert source.slices == [0, 1, 2, 3]
+    expected = positions(np.asarray(read_volume(tmp_path).affine), 4)
+    np.testing.assert_allclose([list(header.ImagePositionPatient) for header in source.headers], expected, atol=1e-4)
+    assert all("PixelData" not in header for header in source.headers)
+
+
+def test_scouts_copies_and_other_series_are_left_out(tmp_path: Path) -> None:
+    uid = write_dicom(tmp_path, HU)
+    write_dicom(tmp_path, HU[:, :, :2])
+    first = next(file for file in tmp_path.iterdir() if pydicom.dcmread(file).SeriesInstanceUID == uid)
+    (tmp_path / "copy.dcm").write_bytes(first.read_bytes())
+    source = read_dicom_source(tmp_path, uid)
+    assert source is not None
+    assert len(source.headers) == 4
+    assert {header.SeriesInstanceUID for header in source.headers} == {uid}
+
+
+def write_enhanced(file: Path, order: list[int]) -> None:
+    """Write the slices as frames of one file, in any order."""
+    ds = pydicom.Dataset()
+    ds.file_meta = pydicom.dataset.FileMetaDataset()
+    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = EnhancedCTImageStorage
+    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = generate_uid()
+    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.FrameOfReferenceUID = (generate_uid() for _ in range(3))
+    ds.Modality, ds.ImageType, ds.NumberOfFrames = "CT", ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"], len(order)
+    ds.Rows, ds.Columns, ds.SamplesPerPixel, ds.PhotometricInterpretation = HU.shape[1], HU.shape[0], 1, "MONOCHROME2"
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 16, 15, 1
+    shared, orientation, measures, values = (pydicom.Dataset() for _ in range(4))
+    orientation.ImageOrientationPatient = list(DIRECTION_LPS.T[:2].ravel())
+    measures.PixelSpacing, measures.SliceThickness = [SPACING[1], SPACING[0]], SPACING[2]
+    values.RescaleSlope, values.RescaleIntercept, values.RescaleType = 1, 0, "HU"
+    shared.PlaneOrientationSequence, shared.PixelMeasuresSequence = [orientation], [measures]
+    shared.PixelValueTransformationSequence = [values]
+    ds.SharedFunctionalGroupsSequence = [shared]
+    frames = []
+    for k in order:
+        position, frame = pydicom.Dataset(), pydicom.Dataset()
+        position.ImagePositionPatient = list(np.add(ORIGIN_LPS, k * SPACING[2] * DIRECTION_LPS[:, 2]))
+        frame.PlanePositionSequence = [position]
+        frames.append(frame)
+    ds.PerFrameFunctionalGroupsSequence = frames
+    ds.PixelData = np.stack([HU[:, :, k].T for k in order]).astype("<i2").tobytes()
+    ds.save_as(file, enforce_file_format=True)
+
+
+def test_frames_of_one_file_name_their_slice(tmp_path: Path) -> None:
+    order = [2, 0, 3, 1]
+    write_enhanced(tmp_path / "a.dcm", order)
+    np.testing.assert_array_equal(read_volume(tmp_path)[0].numpy(), HU)
+    source = read_dicom_source(tmp_path)
+    assert source is not None
+    assert len(source.headers) == 1
+    assert source.slices == order
+
+
+def test_a_single_file_is_its_own_source(tmp_path: Path) -> None:
+    write_dicom(tmp_path, HU[:, :, :1])
+    (file,) = tmp_path.iterdir()
+    source = read_dicom_source(file)
+    assert source is not None
+    assert len(source.headers) == 1
+    (tmp_path / "a.png").write_bytes(b"PNG")
+    assert read_dicom_source(tmp_path / "a.png") is None
