@@ -10,6 +10,7 @@ from monai_pylon.workflows.chest_ct.data import (
 from monai_pylon.workflows.chest_ct.explainer import ExplainScan, ScanMapsInferer, maps_on_axes
 from monai_pylon.workflows.chest_ct.grids import attention_geometry, attention_grid, evaluation_grid
 from monai_pylon.workflows.chest_ct.organ_writer import OrganWriter
+from monai_pylon.workflows.chest_ct.pages import OrganPage, ScanPage
 from monai_pylon.workflows.chest_ct.preprocessing import (
     cached_regions,
     rotation_probability,
@@ -30,9 +31,11 @@ from monai_pylon.workflows.chest_ct.writer import ScanWriter
 __all__ = [
     "CopyScan",
     "ExplainScan",
+    "OrganPage",
     "OrganWriter",
     "OrgansOfScand",
     "ScanMapsInferer",
+    "ScanPage",
     "ScanWriter",
     "SkipUnreadableDataset",
     "attention_geometry",

@@ -12,6 +12,7 @@ from monai_pylon.workflows.cohort.archive import scans_and_reports
 from monai_pylon.workflows.cohort.findings_json import FindingsWriter
 from monai_pylon.workflows.cohort.inputs import list_radiographs, list_scans
 from monai_pylon.workflows.cohort.memory import peak_memory_mb
+from monai_pylon.workflows.cohort.page_writer import PageWriter
 from monai_pylon.workflows.cohort.phantom_archive import write_phantom_archive
 from monai_pylon.workflows.cohort.report_cohort import ReportCohort
 from monai_pylon.workflows.cohort.report_labels import label_matched_reports
@@ -23,6 +24,7 @@ __all__ = [
     "CohortRunner",
     "CohortSummary",
     "FindingsWriter",
+    "PageWriter",
     "ReportCohort",
     "label_matched_reports",
     "list_radiographs",

@@ -33,6 +33,7 @@ def organs(
     input_: Path,
     output: Path,
     pictures: bool,
+    page: bool,
     progress: bool,
     open_: bool,
     method: str,
@@ -53,6 +54,7 @@ def organs(
         "fallback": None if fallback == "none" else fallback,
         "min_lung_ml": min_lung_ml,
         "overlay": pictures,
+        "page": page,
         "progress": progress,
     }
     code = run_bundle("chest_ct_partition", settings)

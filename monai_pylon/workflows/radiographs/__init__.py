@@ -7,11 +7,13 @@ from monai_pylon.workflows.radiographs.evaluation import (
     describe_evaluation,
     localization_handler,
 )
+from monai_pylon.workflows.radiographs.page import RadiographPage
 from monai_pylon.workflows.radiographs.writer import ExplainItem, RadiographWriter
 
 __all__ = [
     "ExplainItem",
     "RadiographEvaluationReport",
+    "RadiographPage",
     "RadiographWriter",
     "describe_evaluation",
     "localization_handler",
