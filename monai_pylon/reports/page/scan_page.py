@@ -48,6 +48,8 @@ _KEYS = (
     ("[ ]", "threshold of the map"),
 )
 _PICTURE_MM = 1.5
+#: Outlines beside the evidence: bluish green, purple and yellow of Okabe and Ito.
+_OUTLINES = {"right lung": (0.0, 0.76, 0.56), "mediastinum": (0.87, 0.56, 0.74), "left lung": (0.94, 0.89, 0.26)}
 
 
 def _picture(found: ScanViews) -> str:
@@ -83,6 +85,12 @@ def _organ_picture(scan: SmallScan, organs: np.ndarray | None) -> str:
 
 def _hex(color: tuple[float, float, float]) -> str:
     return "#" + "".join(f"{round(255 * part):02x}" for part in color)
+
+
+def _organ_colors(beside_evidence: bool) -> list[dict[str, str]]:
+    """Return the outlines' colors: those of the organ pictures, or beside orange and blue evidence others."""
+    colors = _OUTLINES if beside_evidence else ORGAN_COLORS
+    return [{"name": organ, "color": _hex(colors[organ])} for organ in ORGANS]
 
 
 def _slicing(shape: tuple[int, ...], affine: np.ndarray) -> dict[str, Any]:
@@ -184,7 +192,7 @@ def scan_page(
     data = {
         "ct": embedded_nifti(small.stored, small.affine, HU_SLOPE, HU_INTERCEPT),
         "organs": None if masks is None or not masks.any() else embedded_nifti(masks, small.affine),
-        "organ_colors": [{"name": organ, "color": _hex(ORGAN_COLORS[organ])} for organ in ORGANS],
+        "organ_colors": _organ_colors(bool(found)),
         "findings": entries,
         "heights": levels,
         "windows": _windows(),

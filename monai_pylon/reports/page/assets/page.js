@@ -3,6 +3,8 @@
 const page = JSON.parse(document.getElementById("page-data").textContent);
 const byId = (id) => document.getElementById(id);
 const FOR = [255, 158, 13], AGAINST = [87, 181, 252];
+/* The weakest color is darker than the strongest by this factor. */
+const WEAK = 0.55;
 const state = { finding: -1, threshold: 0.5, opacity: 0.6, map: true };
 
 function number(value) {
@@ -27,9 +29,13 @@ function drawLegend() {
   legend.style.visibility = map && map.limit > 0 ? "visible" : "hidden";
   if (!map) return;
   const edge = 50 * (1 - state.threshold);
-  const [f, a] = [FOR, AGAINST].map((color) => (alpha) => `rgba(${color.join(",")},${alpha})`);
-  byId("bar").style.background = `linear-gradient(90deg, ${a(1)} 0%, ${a(0.33)} ${edge}%, #0000 ${edge}%, ` +
-    `#0000 ${100 - edge}%, ${f(0.33)} ${100 - edge}%, ${f(1)} 100%)`;
+  const [f, a] = [FOR, AGAINST].map((color) => (part) => `rgb(${color.map((c) => Math.round(part * c)).join(",")})`);
+  const signed = map.signed !== false;
+  legend.querySelector(".against").hidden = !signed;
+  byId("bar").style.background = signed
+    ? `linear-gradient(90deg, ${a(1)} 0%, ${a(WEAK)} ${edge}%, #0000 ${edge}%, ` +
+      `#0000 ${100 - edge}%, ${f(WEAK)} ${100 - edge}%, ${f(1)} 100%)`
+    : `linear-gradient(90deg, #0000 ${100 * state.threshold}%, ${f(WEAK)} ${100 * state.threshold}%, ${f(1)} 100%)`;
   byId("limits").textContent = `colored: stronger than ${number(map.limit * state.threshold)} ${page.unit}; ` +
     `strongest ${number(map.limit)}`;
 }

@@ -67,11 +67,9 @@ function radiographViewer(image) {
       const strength = Math.abs(value);
       if (strength <= threshold) continue;
       const share = Math.min(1, (strength - threshold) / Math.max(map.limit - threshold, 1e-12));
-      const color = value > 0 ? FOR : AGAINST;
-      layer.data[k] = color[0];
-      layer.data[k + 1] = color[1];
-      layer.data[k + 2] = color[2];
-      layer.data[k + 3] = 255 * state.opacity * (1 + 2 * share) / 3;
+      const color = value > 0 ? FOR : AGAINST, shade = WEAK + (1 - WEAK) * share;
+      for (let part = 0; part < 3; part++) layer.data[k + part] = color[part] * shade;
+      layer.data[k + 3] = 255 * state.opacity;
     }
     const sheet = document.createElement("canvas");
     sheet.width = wide;

@@ -1,16 +1,63 @@
+/* Values on a grid k times finer along an axis, linear between the cells' centers; the outer edges stay in place. */
+function finer(values, dims, axis, k) {
+  const stride = dims.slice(0, axis).reduce((a, b) => a * b, 1), n = dims[axis];
+  const outer = values.length / (stride * n), out = new Float32Array(values.length * k);
+  for (let i = 0; i < n * k; i++) {
+    const at = Math.min(n - 1, Math.max(0, (i + 0.5) / k - 0.5)), low = Math.floor(at);
+    const high = Math.min(n - 1, low + 1), part = at - low;
+    for (let o = 0; o < outer; o++) for (let s = 0; s < stride; s++) {
+      out[(o * n * k + i) * stride + s] =
+        values[(o * n + low) * stride + s] * (1 - part) + values[(o * n + high) * stride + s] * part;
+    }
+  }
+  return out;
+}
+
+/* A NIfTI file of a map, finer than its cells, because NiiVue draws floating-point volumes without interpolation. */
+function smoothMap(native) {
+  const affine = native.hdr.affine.map((row) => [...row]), dims = native.hdr.dims.slice(1, 4);
+  let values = Float32Array.from(native.img);
+  for (let axis = 0; axis < 3; axis++) {
+    const pitch = Math.hypot(affine[0][axis], affine[1][axis], affine[2][axis]);
+    const k = Math.max(1, Math.min(Math.ceil(pitch / 3), Math.floor(3e6 / values.length)));
+    values = finer(values, dims, axis, k);
+    dims[axis] *= k;
+    for (let row = 0; row < 3; row++) {
+      affine[row][3] += affine[row][axis] * (0.5 / k - 0.5);
+      affine[row][axis] /= k;
+    }
+  }
+  const buffer = new ArrayBuffer(352 + 4 * values.length), view = new DataView(buffer);
+  const short = (at, value) => view.setInt16(at, value, true), float = (at, value) => view.setFloat32(at, value, true);
+  view.setInt32(0, 348, true);
+  [3, ...dims, 1, 1, 1, 1].forEach((n, k) => short(40 + 2 * k, n));
+  short(70, 16); short(72, 32);
+  float(76, 1);
+  for (let axis = 0; axis < 3; axis++) float(80 + 4 * axis, Math.hypot(affine[0][axis], affine[1][axis], affine[2][axis]));
+  float(108, 352); float(112, 1);
+  view.setUint8(123, 2);
+  short(254, 1);
+  for (let row = 0; row < 3; row++) for (let k = 0; k < 4; k++) float(280 + 16 * row + 4 * k, affine[row][k]);
+  [110, 43, 49, 0].forEach((letter, k) => view.setUint8(344 + k, letter));
+  new Float32Array(buffer, 352).set(values);
+  return buffer;
+}
+
 /* Viewer of a CT: NiiVue with the scan, the organ outlines and the map of the chosen finding. */
 async function scanViewer() {
-  const PLANES = { all: 3, axial: 0, coronal: 1, sagittal: 2 };
+  const PLANES = { axial: 0, coronal: 1, sagittal: 2 };
   const canvas = byId("canvas");
   const nv = new niivue.Niivue({
-    isRadiologicalConvention: true, sagittalNoseLeft: true, multiplanarShowRender: 0, multiplanarPadPixels: 4,
-    backColor: [0, 0, 0, 1], crosshairColor: [1, 1, 1, 0.55], crosshairWidth: 0.6, crosshairGap: 6, isColorbar: false,
+    isRadiologicalConvention: true, sagittalNoseLeft: true, multiplanarShowRender: 0, showAllOrientationMarkers: true, isRuler: true,
+    backColor: [0, 0, 0, 1], crosshairColor: [1, 1, 1, 0.55], crosshairWidth: 0.6, crosshairGap: 14, fontColor: [1, 1, 1, 1],
+    rulerColor: [1, 1, 1, 0.9], rulerWidth: 2, isColorbar: false,
     loadingText: "", logLevel: "error", dragAndDropEnabled: false, dragMode: 3, viewModeHotKey: "", clipPlaneHotKey: "",
     cycleClipPlaneHotKey: "", fontMinPx: 14, isCornerOrientationText: false,
   });
   await nv.attachToCanvas(canvas);
   const steps = (color) => ({
-    R: [0, color[0], color[0]], G: [0, color[1], color[1]], B: [0, color[2], color[2]], A: [0, 85, 255], I: [0, 1, 255],
+    R: [0, WEAK * color[0], color[0]], G: [0, WEAK * color[1], color[1]], B: [0, WEAK * color[2], color[2]],
+    A: [0, 255, 255], I: [0, 1, 255],
   });
   nv.addColormap("evidence_for", steps(FOR));
   nv.addColormap("evidence_against", steps(AGAINST));
@@ -25,9 +72,8 @@ async function scanViewer() {
       lut.R.push(rgb[0]); lut.G.push(rgb[1]); lut.B.push(rgb[2]); lut.A.push(255);
       lut.I.push(k + 1); lut.labels.push(organ.name);
     });
-    nv.addColormap("organs", lut);
     nv.loadDrawing(await load(page.organs, "organs.nii.gz", {}));
-    nv.setDrawColormap("organs");
+    nv.setDrawColormap(lut);
     nv.setDrawingEnabled(false);
   }
   let position = page.center, map = null, wanted = 0, center = page.center;
@@ -37,7 +83,7 @@ async function scanViewer() {
     nv.drawRimOpacity = box && box.checked ? 1 : 0;
     nv.setDrawOpacity(box && box.checked ? 0.004 : 0);
   }
-  function redraw() {
+  function color() {
     const about = chosenMap();
     if (map && about) {
       map.opacity = state.map && about.limit > 0 ? state.opacity : 0;
@@ -46,6 +92,9 @@ async function scanViewer() {
       map.cal_minNeg = -about.limit;
       map.cal_maxNeg = -about.limit * state.threshold;
     }
+  }
+  function redraw() {
+    color();
     nv.updateGLVolume();
   }
   function goTo(mm) {
@@ -57,15 +106,15 @@ async function scanViewer() {
   async function show(finding) {
     const ticket = ++wanted;
     const about = finding.map;
-    const next = about ? await load(about.volume, "map.nii.gz", {
-      colormap: "evidence_for", colormapNegative: "evidence_against", opacity: state.opacity,
-      cal_min: about.limit * state.threshold, cal_max: about.limit || 1,
-    }) : null;
+    const next = about ? await niivue.NVImage.new(
+      smoothMap(await load(about.volume, "map.nii.gz", {})), "map.nii", "evidence_for", state.opacity, null,
+      about.limit * state.threshold, about.limit || 1, false, 0, false, false, "evidence_against",
+    ) : null;
     if (ticket !== wanted) return;
     if (map) nv.removeVolume(map);
     map = next;
+    color();
     if (map) nv.addVolume(map);
-    redraw();
     if (about) goTo(about.peak);
     drawCurve();
     byId("readout").dataset.ready = "yes";
@@ -79,7 +128,16 @@ async function scanViewer() {
   }
   function setPlane(button) {
     press(byId("planes"), button);
-    nv.setSliceType(PLANES[button.dataset.plane]);
+    const plane = button.dataset.plane, wide = canvas.clientWidth > canvas.clientHeight;
+    const tile = (name, ...position) => ({ sliceType: PLANES[name], position });
+    if (plane !== "all") nv.clearCustomLayout();
+    else if (wide) nv.setCustomLayout([
+      tile("axial", 0, 0, 0.6, 1), tile("coronal", 0.6, 0, 0.4, 0.5), tile("sagittal", 0.6, 0.5, 0.4, 0.5),
+    ]);
+    else nv.setCustomLayout([
+      tile("axial", 0, 0, 1, 0.55), tile("coronal", 0, 0.55, 0.5, 0.45), tile("sagittal", 0.5, 0.55, 0.5, 0.45),
+    ]);
+    nv.setSliceType(plane === "all" ? 3 : PLANES[plane]);
   }
   const step = (axis, sign) => {
     const mm = [...position];
