@@ -65,7 +65,7 @@ class OrganPage:
         settings: Settings for the page's provenance.
 
     Example:
-        >>> item = {"scan": "a", "image": MetaTensor(torch.zeros(1, 8, 8, 8), affine=30 * torch.eye(4))}
+        >>> item = {"scan": "a", "image": MetaTensor(torch.zeros(1, 8, 8, 8), affine=torch.diag(torch.tensor([30.0, 30, 30, 1])))}
         >>> item |= {"organs": torch.zeros(1, 8, 8, 8), "quality": MaskQuality(False, ("no_lung",), {}, False)}
         >>> "No air-filled lung was found" in OrganPage({})(item)
         True
@@ -99,7 +99,7 @@ class ScanPage:
         scan_key: Item with the scan as it was read, MetaTensor (1, X, Y, Z) in HU.
 
     Example:
-        >>> scan = MetaTensor(torch.zeros(1, 8, 8, 8), affine=30 * torch.eye(4))
+        >>> scan = MetaTensor(torch.zeros(1, 8, 8, 8), affine=torch.diag(torch.tensor([30.0, 30, 30, 1])))
         >>> item = {"scan": "a", "image": scan, "scan_hu": scan, "logits": torch.zeros(1)}
         >>> page = ScanPage(["mass"], organs=False)({**item, "maps": None, "mapped": [], "slice_scores": None})
         >>> "mass, 50 %" in page
