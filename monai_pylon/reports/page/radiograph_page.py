@@ -67,7 +67,7 @@ def _map_entry(finding: PageFinding, image: np.ndarray) -> tuple[dict[str, Any],
     position = as_array(finding.map_affine).astype(np.float64)
     straight = position.shape == (3, 3) and position[0, 1] == position[1, 0] == 0
     check(straight, "map_affine", "a matrix (3, 3) from rows and columns of the map to those of the image", position)
-    on_image = _on_image(finding, image.shape)  # type: ignore[arg-type]
+    on_image = _on_image(finding, image.shape)
     limit, threshold = float(np.abs(on_image).max()), evidence_threshold(on_image)
     row, column = np.unravel_index(int(np.argmax(on_image)), on_image.shape)
     entry = {
@@ -119,7 +119,8 @@ def radiograph_page(
     pixels = as_pixels(image, "image")
     check(sides == "" or (len(sides) == 2 and sides.isupper()), "sides", 'two letters such as "RL", or empty', sides)
     found = check_findings(findings, axes=2)
-    entries, pictures = [], []
+    entries: list[dict[str, Any]] = []
+    pictures: list[str] = []
     for finding in found:
         boxes = as_array(finding.boxes).astype(np.float64).reshape(-1, 4)
         entry: dict[str, Any] = {"name": finding.name, "map": None, "scores": None, "boxes": boxes.tolist()}

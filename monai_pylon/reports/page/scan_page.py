@@ -48,6 +48,8 @@ _KEYS = (
     ("[ ]", "threshold of the map"),
 )
 _PICTURE_MM = 1.5
+#: Most characters of the embedded scan, so that the page with its viewer (2.3 MB) stays below 12 MB.
+_MOST_TEXT = 8_500_000
 #: Outlines beside the evidence: bluish green, purple and yellow of Okabe and Ito.
 _OUTLINES = {"right lung": (0.0, 0.76, 0.56), "mediastinum": (0.87, 0.56, 0.74), "left lung": (0.94, 0.89, 0.26)}
 
@@ -101,6 +103,16 @@ def _slicing(shape: tuple[int, ...], affine: np.ndarray) -> dict[str, Any]:
         weights = -weights
         weights[3] += shape[axis] - 1
     return {"weights": weights.tolist(), "count": shape[axis]}
+
+
+def _embedded_scan(hu: np.ndarray, affine: np.ndarray, most_voxels: int) -> tuple[SmallScan, str]:
+    """Embed a scan; one that is noisy and compresses badly is reduced further."""
+    while True:
+        small = reduce_scan(hu, affine, most_voxels)
+        volume = embedded_nifti(small.stored, small.affine, HU_SLOPE, HU_INTERCEPT)
+        if len(volume) <= _MOST_TEXT:
+            return small, volume
+        most_voxels = round(0.8 * min(most_voxels, small.stored.size))
 
 
 def _place(organs: np.ndarray | None, peak: Sequence[int]) -> str:
@@ -167,11 +179,12 @@ def scan_page(
     """
     hu, matrix = as_voxels(ct, "ct", finite=False), check_affine(affine)
     found = check_findings(findings, axes=3)
-    small = reduce_scan(hu, matrix, most_voxels)
+    small, volume = _embedded_scan(hu, matrix, most_voxels)
     masks = None if organs is None else reduce_labels(as_labels(organs, "organs", ("scan", hu.shape)), small.factors)
     scored = heights is not None and any(finding.scores is not None for finding in found)
     levels = as_array(heights).astype(float).tolist() if scored else None
-    entries, pictures, places, peaks = [], [], [], []
+    entries, places, peaks = [], [], []
+    pictures: list[str] = []
     for finding in found:
         entry: dict[str, Any] = {"name": finding.name, "map": None, "scores": None}
         if levels is not None and finding.scores is not None:
@@ -190,7 +203,7 @@ def scan_page(
         peaks.append(peak)
     middle = small.affine @ [*(np.array(small.stored.shape) - 1) / 2, 1]
     data = {
-        "ct": embedded_nifti(small.stored, small.affine, HU_SLOPE, HU_INTERCEPT),
+        "ct": volume,
         "organs": None if masks is None or not masks.any() else embedded_nifti(masks, small.affine),
         "organ_colors": _organ_colors(bool(found)),
         "findings": entries,
@@ -217,7 +230,7 @@ def _map_entry(finding: PageFinding, small: SmallScan) -> tuple[dict[str, Any], 
     """Embed a map on its own grid, and cut its views."""
     native = as_voxels(finding.map, "map").astype(np.float32)
     position = check_affine(finding.map_affine, "map_affine")  # type: ignore[arg-type]
-    evidence = evidence_on_grid(native, position, small.stored.shape, small.affine)  # type: ignore[arg-type]
+    evidence = evidence_on_grid(native, position, small.stored.shape, small.affine)
     views = scan_views(small.hu, evidence, small.affine)
     entry = {
         "volume": embedded_nifti(native, position),

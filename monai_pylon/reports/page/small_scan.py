@@ -129,7 +129,8 @@ def evidence_on_grid(
         The map on the other grid, float32. Beyond the outermost cells, by more than half a cell, it is 0.
 
     Example:
-        >>> evidence_on_grid(np.array([[[0.0]], [[2.0]]]), np.diag([2.0, 2, 2, 1]), (4, 1, 1), np.eye(4)).ravel().tolist()
+        >>> cells = np.array([[[0.0]], [[2.0]]])
+        >>> evidence_on_grid(cells, np.diag([2.0, 2, 2, 1]), (4, 1, 1), np.eye(4)).ravel().tolist()
         [0.0, 1.0, 2.0, 0.0]
     """
     cells = as_voxels(map, "map").astype(np.float32)

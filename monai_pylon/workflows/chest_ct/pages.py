@@ -28,7 +28,7 @@ _DISTRUST_ORGANS = (
 _DISTRUST_MAP = (
     "The strongest evidence lies where the finding cannot be: outside of the body, or in another organ.",
     "Evidence for and against lies side by side everywhere: the network has no clear place.",
-    "The scan differs from those the network was trained on: contrast, dose, kernel, slices thicker than 5 mm, implants.",
+    "The scan differs from those the network was trained on: contrast, dose, kernel, thick slices, implants.",
     "A cell of the map is large: it points to a region, not to the border of a finding.",
 )
 
@@ -65,7 +65,8 @@ class OrganPage:
         settings: Settings for the page's provenance.
 
     Example:
-        >>> item = {"scan": "a", "image": MetaTensor(torch.zeros(1, 8, 8, 8), affine=torch.diag(torch.tensor([30.0, 30, 30, 1])))}
+        >>> scan = MetaTensor(torch.zeros(1, 8, 8, 8), affine=torch.diag(torch.tensor([30.0, 30, 30, 1])))
+        >>> item = {"scan": "a", "image": scan}
         >>> item |= {"organs": torch.zeros(1, 8, 8, 8), "quality": MaskQuality(False, ("no_lung",), {}, False)}
         >>> "No air-filled lung was found" in OrganPage({})(item)
         True

@@ -43,7 +43,7 @@ class Chromium:
 
         command = [find_chromium(), *_SWITCHES, *switches, f"--user-data-dir={self.folder}", "about:blank"]
         # Chromium reads commands from descriptor 3 and writes answers to descriptor 4.
-        shell = f"exec 3<&{to_read} 4>&{to_write}; exec \"$@\""
+        shell = f'exec 3<&{to_read} 4>&{to_write}; exec "$@"'
         self.process = subprocess.Popen(
             ["bash", "-c", shell, "bash", *command],
             pass_fds=(to_read, to_write),

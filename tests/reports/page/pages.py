@@ -52,7 +52,7 @@ def planted_scan(flip: tuple[int, int, int] = (-1, -1, 1), order: tuple[int, int
     values = np.full(cells, -0.01, np.float32)
     values[1, 3, 2:4] = [0.8, 0.6]  # the cell (1, 3, 2) lies at S 56 and (1, 3, 3) at S 40
     values[5, 3, 2] = -0.5
-    return Planted(ct.astype(np.float32), matrix, organs, values, map_affine, lesion + [10, -20, 500])
+    return Planted(ct.astype(np.float32), matrix, organs, values, map_affine, lesion + np.array([10, -20, 500]))
 
 
 def planted_scan_page(case: str = "phantom", **options: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 from html.parser import HTMLParser
 
@@ -64,7 +65,8 @@ def _ends(affine: np.ndarray, axis: int) -> tuple[list[int], list[int]]:
 
 def test_the_summary_names_finding_probability_and_organ() -> None:
     html = planted_scan_page()
-    assert "Most probable of 3 findings: lung nodule, 70 %. The strongest evidence for it lies in the right lung." in html
+    assert "Most probable of 3 findings: lung nodule, 70 %. The strongest evidence" in html
+    assert "evidence for it lies in the right lung." in html
 
 
 def test_evidence_outside_of_the_organs_is_a_warning() -> None:
@@ -115,12 +117,19 @@ def test_a_flat_map_is_drawn_without_evidence() -> None:
     assert "No place speaks for it." in html
 
 
-def test_the_page_of_a_large_scan_is_small() -> None:
-    """Noise does not compress: the worst case of 512 x 512 x 160 voxels stays below 16 MB, and a CT far below."""
-    noise = np.random.default_rng(0).normal(-300, 100, (256, 256, 80)).astype(np.float32)
-    html = scan_page(PageText("a"), noise, np.diag([1.4, 1.4, 4.0, 1]), most_voxels=1_000_000)
-    assert volume(page_data(html)["ct"]).shape == (128, 128, 80) or len(html) < 6e6
-    assert len(html) < 4.5e6
+def test_a_noisy_scan_is_reduced_until_the_page_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Noise does not compress, so its number of voxels says little about the size of the page."""
+    module = importlib.import_module("monai_pylon.reports.page.scan_page")  # the package has the function of that name
+    monkeypatch.setattr(module, "_MOST_TEXT", 300_000)
+    noise = np.random.default_rng(0).uniform(-1000, 1000, (96, 96, 40)).astype(np.float32)
+    smooth = np.zeros_like(noise)
+    sizes = []
+    for ct in (noise, smooth):
+        data = page_data(scan_page(PageText("a"), ct, np.diag([1.4, 1.4, 4.0, 1])))
+        assert len(data["ct"]) <= 300_000
+        sizes.append(volume(data["ct"]).shape)
+    assert sizes[0][0] < 96
+    assert sizes[1] == (96, 96, 40)
 
 
 def test_shapes_that_do_not_fit_are_refused() -> None:
