@@ -9,7 +9,7 @@ import numpy as np
 
 from monai_pylon.utils import check
 
-__all__ = ["PageFinding", "PageText", "check_findings", "listed", "percent"]
+__all__ = ["PageFinding", "PageText", "check_findings", "headlines", "listed", "percent"]
 
 
 class PageFinding(NamedTuple):
@@ -43,6 +43,8 @@ class PageText(NamedTuple):
         case: Name of the case.
         notes: Headings, each with its sentences: verdict on the organ masks, audit, doubts.
         provenance: Values by name: hash of the model, versions, settings.
+        remarks: Sentences for the top of the page.
+        warnings: Reasons for doubt, for the top of the page.
 
     Example:
         >>> PageText("a").notes
@@ -52,6 +54,8 @@ class PageText(NamedTuple):
     case: str
     notes: Sequence[tuple[str, Sequence[str]]] = ()
     provenance: Mapping[str, Any] = {}
+    remarks: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
 
 def check_findings(findings: Sequence[PageFinding], axes: int) -> list[PageFinding]:
@@ -81,6 +85,17 @@ def check_findings(findings: Sequence[PageFinding], axes: int) -> list[PageFindi
         check(bool(np.isfinite(finding.map).all()), about, "finite", finding.map, "Check the training of the network.")
         check(finding.map_affine is not None, f"the map_affine of {finding.name}", "the position of its map", None)
     return sorted(findings, key=lambda finding: -finding.probability)
+
+
+def headlines(text: PageText) -> list[dict[str, Any]]:
+    """Return the sentences for the top of a page, and which of them are warnings.
+
+    Example:
+        >>> headlines(PageText("a", warnings=["Check the outlines."]))
+        [{'text': 'Check the outlines.', 'warn': True}]
+    """
+    remarks = [{"text": sentence, "warn": False} for sentence in text.remarks]
+    return remarks + [{"text": sentence, "warn": True} for sentence in text.warnings]
 
 
 def percent(probability: float) -> str:

@@ -10,7 +10,7 @@ import numpy as np
 from scipy import ndimage
 
 from monai_pylon.reports.evidence import evidence_threshold, paint_evidence
-from monai_pylon.reports.page.content import PageFinding, PageText, check_findings, listed, percent
+from monai_pylon.reports.page.content import PageFinding, PageText, check_findings, headlines, listed, percent
 from monai_pylon.reports.page.embedding import embedded_jpeg, embedded_png
 from monai_pylon.reports.page.template import render_page
 from monai_pylon.reports.pixels import as_pixels
@@ -124,6 +124,7 @@ def radiograph_page(
     for finding in found:
         boxes = as_array(finding.boxes).astype(np.float64).reshape(-1, 4)
         entry: dict[str, Any] = {"name": finding.name, "map": None, "scores": None, "boxes": boxes.tolist()}
+        entry |= {"probability": finding.probability, "percent": percent(finding.probability), "place": ""}
         if finding.map is not None:
             entry["map"], picture = _map_entry(finding, pixels)
             entry["map"]["picture"] = len(pictures)
@@ -152,7 +153,7 @@ def radiograph_page(
         title=text.case,
         text=text._replace(notes=notes),
         findings=listed(found),
-        summary=summary,
+        summary=[*summary, *headlines(text)],
         keys=_KEYS,
         data=data,
     )

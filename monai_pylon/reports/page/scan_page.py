@@ -11,7 +11,7 @@ from monai_pylon.reports.display import DisplaySlice, paint_labels, radiological
 from monai_pylon.reports.evidence import paint_evidence
 from monai_pylon.reports.map_views import WINDOWS, ScanViews, scan_views
 from monai_pylon.reports.organ_figure import ORGAN_COLORS
-from monai_pylon.reports.page.content import PageFinding, PageText, check_findings, listed, percent
+from monai_pylon.reports.page.content import PageFinding, PageText, check_findings, headlines, listed, percent
 from monai_pylon.reports.page.embedding import embedded_jpeg, embedded_nifti
 from monai_pylon.reports.page.small_scan import (
     HU_INTERCEPT,
@@ -34,7 +34,7 @@ _HOW_TO_READ = (
     "Orange raised the score of the chosen finding, blue lowered it. Gray: evidence weaker than the threshold.",
     "Even an improbable finding has a strongest place: read the probability first.",
     "The probability is the network's own estimate. It is not calibrated for your patients.",
-    "The patient's right (R) is on the left. Click into a slice or on the curve to move; scroll to page.",
+    "The patient's right (R) is on the left. Click into a slice to move the others there; scroll to page.",
 )
 _KEYS = (
     ("↑ ↓", "one slice towards head or feet"),
@@ -187,6 +187,7 @@ def scan_page(
     pictures: list[str] = []
     for finding in found:
         entry: dict[str, Any] = {"name": finding.name, "map": None, "scores": None}
+        entry |= {"probability": finding.probability, "percent": percent(finding.probability)}
         if levels is not None and finding.scores is not None:
             scores = as_array(finding.scores).astype(float)
             check(scores.shape == (len(levels),), "scores", "one number for each of the heights", finding.scores)
@@ -198,6 +199,7 @@ def scan_page(
             pictures.append(_picture(views))
             peak = views.peak if float(np.max(finding.map)) > 0 else None
             place = _place(masks, views.peak)
+        entry["place"] = place if peak is not None else ""
         entries.append(entry)
         places.append(place)
         peaks.append(peak)
@@ -220,7 +222,7 @@ def scan_page(
         title=text.case,
         text=text._replace(notes=[("How to read this page", _HOW_TO_READ if found else _HOW_TO_READ[3:]), *text.notes]),
         findings=listed(found),
-        summary=_summary(found, places, peaks),
+        summary=[*_summary(found, places, peaks), *headlines(text)],
         keys=_KEYS,
         data=data,
     )

@@ -79,9 +79,11 @@ class OrganPage:
         """Return the page of an item with "scan", "image", "organs" and "quality"."""
         image, quality = data["image"], data["quality"]
         check_type(image, MetaTensor, "image", "Read it by ReadVolumed, which keeps its affine.")
-        notes = [("Organ masks", organ_sentences(quality)), ("When to distrust the outlines", _DISTRUST_ORGANS)]
+        sentences = organ_sentences(quality)
+        notes = [("Organ masks", sentences), ("When to distrust the outlines", _DISTRUST_ORGANS)]
+        remarks, warnings = (sentences[:1], ()) if quality.ok else ((), sentences[:2])
         return scan_page(
-            PageText(data["scan"], notes, provenance(self.settings)),
+            PageText(data["scan"], notes, provenance(self.settings), remarks, warnings),
             torch.as_tensor(image)[0].cpu().numpy(),
             np.asarray(image.affine, dtype=np.float64),
             organs=torch.as_tensor(data["organs"])[0].cpu().numpy(),
@@ -125,16 +127,29 @@ class ScanPage:
         check_type(scan, MetaTensor, self.scan_key, "Read it by ReadVolumed, which keeps its affine.")
         ct, affine = torch.as_tensor(scan)[0].cpu().numpy(), np.asarray(scan.affine, dtype=np.float64)
         notes: list[tuple[str, Sequence[str]]] = []
+        warnings: list[str] = []
         if self.audited:
-            notes.append(("Can the map be trusted?", audit_sentences(self.audit(image))))
+            audit = self.audit(image)
+            notes.append(("Can the map be trusted?", audit_sentences(audit)))
+            if audit is not None and not audit.provable["HiResCAM"]:
+                warnings.append("The map is not guaranteed to show what the network used, see below.")
         masks = None
         if self.organs:
             found = partition_organs(ct, affine)
             masks = found.labels
+            if not found.quality.ok:
+                warnings.append("Check the organ outlines by eye: PARTITION doubts them.")
             notes.append(("Organ outlines", organ_sentences(found.quality)))
         notes.append(("When to distrust the map", _DISTRUST_MAP))
         findings, heights = self._findings(data, scan)
-        return scan_page(PageText(data["scan"], notes, provenance(self.settings)), ct, affine, findings, masks, heights)
+        return scan_page(
+            PageText(data["scan"], notes, provenance(self.settings), warnings=warnings),
+            ct,
+            affine,
+            findings,
+            masks,
+            heights,
+        )
 
     def _findings(self, data: Mapping[str, Any], scan: MetaTensor) -> tuple[list[PageFinding], np.ndarray | None]:
         """Return the findings of an item, and the heights of its slice groups."""

@@ -73,8 +73,12 @@ class RadiographPage:
             for k, (name, chance, map) in enumerate(zip(self.labels, chances, maps, strict=True))
         ]
         notes: list[tuple[str, Sequence[str]]] = []
+        warnings: list[str] = []
         if self.audited:
-            notes.append(("Can the map be trusted?", audit_sentences(self.audit(data["image"]), "map")))
+            audit = self.audit(data["image"])
+            notes.append(("Can the map be trusted?", audit_sentences(audit, "map")))
+            if audit is not None and not audit.provable["map"]:
+                warnings.append("The map is not guaranteed to show what the network used, see below.")
         notes.append(("When to distrust the map", _DISTRUST))
-        text = PageText(data["scan"], notes, provenance(self.settings))
+        text = PageText(data["scan"], notes, provenance(self.settings), warnings=warnings)
         return radiograph_page(text, image, findings, str(meta.get(SIDES) or ""))

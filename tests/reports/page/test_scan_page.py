@@ -139,3 +139,11 @@ def test_shapes_that_do_not_fit_are_refused() -> None:
     scores = PageFinding("mass", 0.5, scores=np.zeros(3))
     with pytest.raises(ValueError, match="scores"):
         scan_page(PageText("a"), made.ct, made.affine, [scores], heights=np.zeros(4))
+
+
+def test_remarks_and_warnings_are_at_the_top() -> None:
+    made = planted_scan()
+    text = PageText("a", remarks=["A remark."], warnings=["A doubt <i>."])
+    head = scan_page(text, made.ct, made.affine).split("<main")[0]
+    assert "<p>A remark.</p>" in head
+    assert '<p class="warn">A doubt &lt;i&gt;.</p>' in head

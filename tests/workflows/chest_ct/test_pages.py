@@ -46,6 +46,14 @@ def test_the_organ_page_has_masks_and_verdict(scan: MetaTensor) -> None:
         assert part in html
 
 
+def test_a_doubtful_mask_is_a_warning_at_the_top(scan: MetaTensor) -> None:
+    doubt = MaskQuality(False, ("no_lung",), {}, False)
+    item = {"scan": "a", "image": scan, "organs": torch.zeros(scan.shape), "quality": doubt}
+    head = OrganPage()(item).split("<main")[0]
+    assert '<p class="warn">Check the organ outlines by eye' in head
+    assert '<p class="warn">No air-filled lung was found' in head
+
+
 def test_the_map_has_its_own_grid_and_position(scan: MetaTensor) -> None:
     torch.manual_seed(0)
     network = AxialNet(num_classes=3, encoder="resnet18", in_plane_size=(64, 64), reduction_padding=1).eval()

@@ -40,6 +40,18 @@ function drawLegend() {
     `strongest ${number(map.limit)}`;
 }
 
+/* Say what is shown, and that the map of an improbable finding says little. */
+function describe(finding) {
+  const line = byId("chosen");
+  const parts = [`${finding.name}: ${finding.percent}.`];
+  if (finding.place) parts.push(`Strongest evidence: ${finding.place}.`);
+  if (!finding.map) parts.push("No map was computed.");
+  else if (finding.probability < 0.1) parts.push("Improbable: the colors show only where it is least improbable.");
+  else if (finding.map.limit === 0) parts.push("No place speaks for it.");
+  line.textContent = parts.join(" ");
+  line.classList.toggle("warn", finding.probability < 0.1 || /outside/.test(finding.place));
+}
+
 /* Connect the controls to a viewer with the functions show, redraw and keys. */
 function startPage(viewer) {
   const list = byId("findings");
@@ -55,6 +67,7 @@ function startPage(viewer) {
     if (button.scrollIntoView && document.activeElement === button) button.scrollIntoView({ block: "nearest" });
     viewer.show(finding);
     drawLegend();
+    describe(finding);
   }
   function next(step) {
     let index = state.finding + step;
