@@ -54,4 +54,5 @@ def test_no_file_holds_forbidden_text(tracked: list[Path]) -> None:
 
 def test_files_are_small(tracked: list[Path]) -> None:
     large = {path.name: path.stat().st_size for path in tracked if path.stat().st_size > 500_000}
-    assert not large
+    assert set(large) <= {"niivue.umd.js.xz"}, "only the viewer of the reading page, which is shipped unchanged"
+    assert all(size < 700_000 for size in large.values())

@@ -11,6 +11,7 @@ from monai_pylon.workflows.chest_ct.dicom_case import OrganDicom, ScanDicom
 from monai_pylon.workflows.chest_ct.explainer import ExplainScan, ScanMapsInferer, maps_on_axes
 from monai_pylon.workflows.chest_ct.grids import attention_geometry, attention_grid, evaluation_grid
 from monai_pylon.workflows.chest_ct.organ_writer import OrganWriter
+from monai_pylon.workflows.chest_ct.pages import OrganPage, ScanPage
 from monai_pylon.workflows.chest_ct.preprocessing import (
     cached_regions,
     rotation_probability,
@@ -32,10 +33,12 @@ __all__ = [
     "CopyScan",
     "ExplainScan",
     "OrganDicom",
+    "OrganPage",
     "OrganWriter",
     "OrgansOfScand",
     "ScanDicom",
     "ScanMapsInferer",
+    "ScanPage",
     "ScanWriter",
     "SkipUnreadableDataset",
     "attention_geometry",

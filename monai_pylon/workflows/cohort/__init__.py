@@ -13,6 +13,7 @@ from monai_pylon.workflows.cohort.dicom_writer import DicomWriter
 from monai_pylon.workflows.cohort.findings_json import FindingsWriter
 from monai_pylon.workflows.cohort.inputs import list_radiographs, list_scans
 from monai_pylon.workflows.cohort.memory import peak_memory_mb
+from monai_pylon.workflows.cohort.page_writer import PageWriter
 from monai_pylon.workflows.cohort.phantom_archive import write_phantom_archive
 from monai_pylon.workflows.cohort.report_cohort import ReportCohort
 from monai_pylon.workflows.cohort.report_labels import label_matched_reports
@@ -25,6 +26,7 @@ __all__ = [
     "CohortSummary",
     "DicomWriter",
     "FindingsWriter",
+    "PageWriter",
     "ReportCohort",
     "label_matched_reports",
     "list_radiographs",

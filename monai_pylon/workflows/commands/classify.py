@@ -52,6 +52,7 @@ def run_classifier(bundle: str, **options: Any) -> int:
         "input": options["input_"],
         "output": options["output"],
         "overlay": options["pictures"],
+        "page": options["page"],
         "nifti": options["maps"],
         "top": options["top"],
         "progress": options["progress"],

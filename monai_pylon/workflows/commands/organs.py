@@ -40,6 +40,7 @@ def organs(
     input_: Path,
     output: Path,
     pictures: bool,
+    page: bool,
     progress: bool,
     open_: bool,
     method: str,
@@ -61,6 +62,7 @@ def organs(
         "fallback": None if fallback == "none" else fallback,
         "min_lung_ml": min_lung_ml,
         "overlay": pictures,
+        "page": page,
         "progress": progress,
         **dicom_settings(options),
     }

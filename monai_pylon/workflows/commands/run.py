@@ -89,6 +89,7 @@ def cohort_options(command: Callable[..., int]) -> Callable[..., int]:
             help="Folder for the results; made if it does not exist.",
         ),
         click.option("--pictures/--no-pictures", default=True, show_default=True, help="Write a PNG of each case."),
+        click.option("--page/--no-page", default=False, help="Also write a reading page, an HTML file, of each case."),
         click.option("--progress/--no-progress", default=True, show_default=True, help="Show a progress bar."),
         click.option("--dicom", is_flag=True, help="Write the results as DICOM too, into the study of a DICOM source."),
         click.option("--deidentify", is_flag=True, help="Write DICOM results without names, numbers and dates."),

@@ -9,12 +9,14 @@ from monai_pylon.workflows.radiographs.evaluation import (
     localization_handler,
 )
 from monai_pylon.workflows.radiographs.labels import checkpoint_labels, dataset_labels
+from monai_pylon.workflows.radiographs.page import RadiographPage
 from monai_pylon.workflows.radiographs.writer import ExplainItem, RadiographWriter
 
 __all__ = [
     "ExplainItem",
     "RadiographDicom",
     "RadiographEvaluationReport",
+    "RadiographPage",
     "RadiographWriter",
     "checkpoint_labels",
     "dataset_labels",

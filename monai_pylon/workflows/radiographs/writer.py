@@ -158,4 +158,4 @@ class RadiographWriter(Transform):
         row |= {"top": "; ".join(self.labels[k] for k in chosen)}
         row |= {"peaks": "; ".join(f"{column} {line}" for line, column, _ in points)}
         row |= {"sides": meta.get(SIDES) or "unknown"}
-        return {**data, "row": row, "files": files}
+        return {**data, "row": row, "files": files, "radiograph_boxes": boxes}

@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 
 import nibabel
+import numpy as np
 import pytest
 
 from monai_pylon.__main__ import main
 from monai_pylon.utils import read_rows
+from tests.reports.page.pages import page_data, volume
 
 
 def test_writes_masks_picture_findings_and_table(
@@ -25,6 +27,15 @@ def test_writes_masks_picture_findings_and_table(
     assert findings["left_lung_ml"] == float(row["left_lung_ml"]) > 200
     capsys.readouterr()
     assert main(arguments) == 0, "a second run skips"
+
+
+def test_writes_a_reading_page(scan: Path, tmp_path: Path) -> None:
+    assert main(["organs", str(scan), "-o", str(tmp_path), "--no-progress", "--no-pictures", "--page"]) == 0
+    data = page_data((tmp_path / "a_page.html").read_text(encoding="utf-8"))
+    written = nibabel.load(tmp_path / "a_organs.nii.gz")
+    embedded = volume(data["organs"])
+    assert np.array_equal(embedded.get_fdata(), written.get_fdata())
+    assert np.allclose(embedded.affine, written.affine)
 
 
 def test_options_reach_the_bundle(scan: Path, tmp_path: Path) -> None:

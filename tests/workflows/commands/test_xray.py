@@ -9,7 +9,8 @@ import pytest
 
 from monai_pylon.__main__ import main
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
-from monai_pylon.utils import read_rows
+from monai_pylon.utils import file_hash, read_rows
+from tests.reports.page.pages import page_data
 
 
 def test_writes_maps_picture_findings_and_table(radiograph: Path, xray_model: Path, tmp_path: Path) -> None:
@@ -50,3 +51,14 @@ def test_wrong_values_are_one_line(
 def test_debug_shows_the_traceback(radiograph: Path, xray_model: Path, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="device must be auto"):
         main(["xray", str(radiograph), "-o", str(tmp_path), "--model", str(xray_model), "--device", "gpu", "--debug"])
+
+
+def test_writes_a_reading_page(radiograph: Path, xray_model: Path, tmp_path: Path) -> None:
+    options = ["--model", str(xray_model), "--page", "--no-pictures", "--no-maps", "--device", "cpu", "--no-progress"]
+    assert main(["xray", str(radiograph), "-o", str(tmp_path), *options]) == 0
+    html = (tmp_path / "b_page.html").read_text(encoding="utf-8")
+    data = page_data(html)
+    assert sorted(finding["name"] for finding in data["findings"]) == sorted(CHEST_XRAY14_LABELS)
+    assert all(finding["map"] for finding in data["findings"]), "every finding has its map"
+    assert file_hash(xray_model) in html
+    assert str(radiograph.parent) not in html, "no paths"

@@ -1,0 +1,112 @@
+"use strict";
+/* Shared by the pages of scans and radiographs: the list of findings, sliders, legend and keyboard. */
+const page = JSON.parse(document.getElementById("page-data").textContent);
+const byId = (id) => document.getElementById(id);
+const FOR = [255, 158, 13], AGAINST = [87, 181, 252];
+/* The weakest color is darker than the strongest by this factor. */
+const WEAK = 0.55;
+const state = { finding: -1, threshold: 0.5, opacity: 0.6, map: true };
+
+function number(value) {
+  if (value === 0) return "0";
+  const size = Math.abs(value);
+  return size >= 100 || size < 0.001 ? value.toExponential(1) : value.toPrecision(2);
+}
+
+function press(group, chosen) {
+  for (const button of group.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button === chosen));
+}
+
+/* The map of the chosen finding, or null. */
+function chosenMap() {
+  const finding = page.findings[state.finding];
+  return finding && finding.map ? finding.map : null;
+}
+
+function drawLegend() {
+  const legend = byId("legend"), map = chosenMap();
+  if (!legend) return;
+  legend.style.visibility = map && map.limit > 0 ? "visible" : "hidden";
+  if (!map) return;
+  const edge = 50 * (1 - state.threshold);
+  const [f, a] = [FOR, AGAINST].map((color) => (part) => `rgb(${color.map((c) => Math.round(part * c)).join(",")})`);
+  const signed = map.signed !== false;
+  legend.querySelector(".against").hidden = !signed;
+  byId("bar").style.background = signed
+    ? `linear-gradient(90deg, ${a(1)} 0%, ${a(WEAK)} ${edge}%, #0000 ${edge}%, ` +
+      `#0000 ${100 - edge}%, ${f(WEAK)} ${100 - edge}%, ${f(1)} 100%)`
+    : `linear-gradient(90deg, #0000 ${100 * state.threshold}%, ${f(WEAK)} ${100 * state.threshold}%, ${f(1)} 100%)`;
+  byId("limits").textContent = `colored: stronger than ${number(map.limit * state.threshold)} ${page.unit}; ` +
+    `strongest ${number(map.limit)}`;
+}
+
+/* Say what is shown, and that the map of an improbable finding says little. */
+function describe(finding) {
+  const line = byId("chosen");
+  const parts = [`${finding.name}: ${finding.percent}.`];
+  if (finding.place) parts.push(`Strongest evidence: ${finding.place}.`);
+  if (!finding.map) parts.push("No map was computed.");
+  else if (finding.probability < 0.1) parts.push("Improbable: the colors show only where it is least improbable.");
+  else if (finding.map.limit === 0) parts.push("No place speaks for it.");
+  line.textContent = parts.join(" ");
+  line.classList.toggle("warn", finding.probability < 0.1 || /outside/.test(finding.place));
+}
+
+/* Connect the controls to a viewer with the functions show, redraw and keys. */
+function startPage(viewer) {
+  const list = byId("findings");
+  function choose(index) {
+    const finding = page.findings[index];
+    if (!finding || !(finding.map || finding.scores)) return;
+    state.finding = index;
+    if (finding.map && finding.map.limit > 0) state.threshold = finding.map.threshold / finding.map.limit;
+    const slider = byId("threshold");
+    if (slider) slider.value = Math.round(100 * state.threshold);
+    const button = list.querySelector(`[data-finding="${index}"]`);
+    press(list, button);
+    if (button.scrollIntoView && document.activeElement === button) button.scrollIntoView({ block: "nearest" });
+    viewer.show(finding);
+    drawLegend();
+    describe(finding);
+  }
+  function next(step) {
+    let index = state.finding + step;
+    while (page.findings[index] && !(page.findings[index].map || page.findings[index].scores)) index += step;
+    choose(index);
+  }
+  if (list) list.addEventListener("click", (event) => {
+    const button = event.target.closest("button");
+    if (button) choose(Number(button.dataset.finding));
+  });
+  const slide = (id, key) => byId(id) && byId(id).addEventListener("input", (event) => {
+    state[key] = event.target.value / 100;
+    drawLegend();
+    viewer.redraw();
+  });
+  slide("opacity", "opacity");
+  slide("threshold", "threshold");
+  if (byId("map")) byId("map").addEventListener("change", (event) => {
+    state.map = event.target.checked;
+    viewer.redraw();
+  });
+  const toggle = (id) => byId(id) && byId(id).click();
+  const nudge = (id, step) => {
+    const slider = byId(id);
+    if (!slider) return;
+    slider.value = Number(slider.value) + step;
+    slider.dispatchEvent(new Event("input"));
+  };
+  const keys = {
+    n: () => next(1), p: () => next(-1), m: () => toggle("map"), o: () => toggle("outlines"),
+    "+": () => nudge("opacity", 10), "-": () => nudge("opacity", -10),
+    "]": () => nudge("threshold", 5), "[": () => nudge("threshold", -5), ...viewer.keys,
+  };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT)$/.test(event.target.tagName)) return;
+    const action = keys[event.key] || keys[event.key.toLowerCase()];
+    if (!action) return;
+    event.preventDefault();
+    action();
+  });
+  choose(page.findings.findIndex((finding) => finding.map || finding.scores));
+}

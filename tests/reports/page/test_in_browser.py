@@ -1,0 +1,165 @@
+"""Tests of the pages in a headless Chromium: a planted lesion lies under the map's peak on the screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from tests.reports.page.chromium import Chromium
+from tests.reports.page.pages import planted_radiograph_page, planted_scan_page
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Chromium]:
+    with Chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pages")
+    (folder / "scan.html").write_text(planted_scan_page(), encoding="utf-8")
+    (folder / "radiograph.html").write_text(planted_radiograph_page(), encoding="utf-8")
+    turned = planted_scan_page(flip=(1, -1, -1), order=(2, 0, 1))
+    (folder / "turned.html").write_text(turned, encoding="utf-8")
+    return folder
+
+
+def stage(browser: Chromium) -> np.ndarray:
+    """Return the pixels of the viewer's canvas."""
+    box = browser.evaluate("(({x, y, width, height}) => [x, y, width, height])(byId('canvas').getBoundingClientRect())")
+    x, y, width, height = (round(part) for part in box)
+    return browser.screenshot()[y : y + height, x : x + width]
+
+
+def middle(mask: np.ndarray) -> np.ndarray:
+    """Return the mean row and column of a mask."""
+    assert mask.sum() > 20, "nothing there"
+    return np.argwhere(mask).mean(0)
+
+
+def orange(pixels: np.ndarray) -> np.ndarray:
+    return (pixels[..., 0] - pixels[..., 2] > 60) & (pixels[..., 0] > pixels[..., 1] + 15)
+
+
+def blue(pixels: np.ndarray) -> np.ndarray:
+    return pixels[..., 2] - pixels[..., 0] > 40
+
+
+def bare(browser: Chromium) -> None:
+    """Show the axial plane without outlines, crosshair and letters."""
+    browser.press("a")
+    browser.press("o")
+    hide = "reader.nv.opts.crosshairWidth = 0; reader.nv.opts.isOrientationTextVisible = false; reader.nv.drawScene()"
+    browser.evaluate(f"{{{hide}; 0}}")
+    browser.frame()
+
+
+@pytest.mark.parametrize("page", ["scan.html", "turned.html"])
+def test_the_lesion_lies_under_the_peak_of_the_map(browser: Chromium, pages: Path, page: str) -> None:
+    browser.resize(1440, 1000)
+    browser.open(pages / page)
+    bare(browser)
+    colored = stage(browser)
+    browser.press("m")
+    gray = stage(browser)
+    assert not orange(gray).any(), "without the map everything is gray"
+    bright = gray[..., 0] > 150
+    parts, _ = ndimage.label(bright)
+    sizes = np.bincount(parts.ravel())
+    lesion_part = np.argsort(sizes[1:])[-2] + 1  # the body is the largest part, the lesion in the lung the second
+    lesion, evidence = middle(parts == lesion_part), middle(orange(colored))
+    columns = np.flatnonzero(bright.any(0))
+    pixels_per_mm = (columns[-1] - columns[0]) / 280
+    assert evidence[1] < gray.shape[1] / 2, "the patient's right is on the left"
+    assert np.abs(lesion - evidence).max() < 5 * pixels_per_mm
+    assert not browser.messages()
+    assert browser.requests()[-1].startswith("file:")
+
+
+def test_evidence_against_is_blue_and_the_finding_can_be_changed(browser: Chromium, pages: Path) -> None:
+    browser.resize(1440, 1000)
+    browser.open(pages / "scan.html")
+    bare(browser)
+    assert orange(stage(browser)).sum() > 200
+    browser.press("n")  # the improbable finding, whose map has the other sign
+    browser.evaluate("new Promise(done => setTimeout(done, 1500))")
+    at = browser.evaluate("(reader.goTo([74, -36, 548]), reader.position())")
+    browser.frame()
+    assert at == pytest.approx([74, -36, 548], abs=5)
+    assert blue(stage(browser)).sum() > 200
+    assert browser.evaluate("byId('findings').querySelector('[aria-pressed=true] .name').textContent") == "improbable"
+
+
+def test_the_curve_moves_the_slice(browser: Chromium, pages: Path) -> None:
+    browser.resize(1440, 1000)
+    browser.open(pages / "scan.html")
+    x, y, width, height = browser.evaluate(
+        "(({x, y, width, height}) => [x, y, width, height])(byId('curve').getBoundingClientRect())"
+    )
+    browser.click(x + width / 2, y + height * (1 - 14 / 520))
+    low = browser.evaluate("reader.position()[2]")
+    assert low == pytest.approx(412, abs=6), "the lowest slice group"
+    before = browser.evaluate("byId('readout').textContent")
+    browser.press("ArrowUp")
+    assert browser.evaluate("reader.position()[2]") == pytest.approx(low + 5, abs=1)
+    assert browser.evaluate("byId('readout').textContent") != before
+    assert "HU" in before
+    assert "slice" in before
+
+
+def test_window_opacity_and_threshold_change_the_picture(browser: Chromium, pages: Path) -> None:
+    browser.resize(1440, 1000)
+    browser.open(pages / "scan.html")
+    bare(browser)
+    first = stage(browser)
+    for key in ("]", "]", "]", "]"):
+        browser.press(key)
+    assert orange(stage(browser)).sum() < orange(first).sum() * 0.9
+    for key in "++++":
+        browser.press(key)
+    assert not np.array_equal(stage(browser), first)
+    browser.press("2")
+    mediastinal = stage(browser)
+    assert (mediastinal.max(-1) < 10).mean() > (first.max(-1) < 10).mean() + 0.05, "lung is black in this window"
+
+
+def test_it_fits_a_phone(browser: Chromium, pages: Path) -> None:
+    browser.resize(390, 844, mobile=True)
+    for page in ("scan.html", "radiograph.html"):
+        browser.open(pages / page)
+        assert browser.evaluate("document.documentElement.scrollWidth") <= 390
+        assert orange(stage(browser)).any()
+
+
+def test_the_disk_lies_under_the_peak_of_the_radiograph(browser: Chromium, pages: Path) -> None:
+    browser.resize(1300, 900)
+    browser.open(pages / "radiograph.html")
+    browser.press("b")
+    colored = stage(browser)
+    browser.press("m")
+    gray = stage(browser)
+    assert not orange(gray).any()
+    disk = (gray[..., 0] > 190) & (np.arange(gray.shape[0])[:, None] > 100)
+    scale = gray.shape[0] / 300
+    assert np.abs(middle(disk) - middle(orange(colored))).max() < 12 * scale
+    assert "column 90, row 209 · probability 0.79" in browser.evaluate("byId('readout').textContent")
+    browser.press("i")
+    assert (stage(browser)[..., 0] > 170).mean() > 0.4, "inverted"
+    assert not browser.messages()
+
+
+def test_a_picture_stands_in_without_webgl(pages: Path) -> None:
+    with Chromium((1200, 900), ("--disable-3d-apis",)) as without:
+        without.open(pages / "scan.html")
+        assert without.evaluate("byId('fallback').naturalWidth") > 300
+        assert "no WebGL" in without.evaluate("byId('readout').textContent")
+        assert orange(without.screenshot()).sum() > 200
+        without.press("n")
+        assert without.evaluate("byId('fallback').src === page.pictures[1]")
