@@ -163,7 +163,9 @@ def test_files_join_the_study_and_are_listed(
     assert {one.StudyInstanceUID for one in made} == {source.StudyInstanceUID}
     assert len({one.SeriesInstanceUID for one in made} | {source.SeriesInstanceUID}) == len(made) + 1
     assert {str(one.PatientName) for one in made} == {"Müller^Änne"}
-    assert {(one.PatientID, one.AccessionNumber, one.StudyDate) for one in made} == {("PID-4711-XQ", "ACC-99-XQ", "20240229")}
+    assert {(one.PatientID, one.AccessionNumber, one.StudyDate) for one in made} == {
+        ("PID-4711-XQ", "ACC-99-XQ", "20240229")
+    }
     assert all("For research" in one.SeriesDescription for one in made)
     frames = {one.FrameOfReferenceUID for one in made if "FrameOfReferenceUID" in one}
     assert len(frames) == 1
