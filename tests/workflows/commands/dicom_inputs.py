@@ -14,19 +14,19 @@ from tests.data.test_radiograph_reader import write_dicom as write_radiograph
 
 VOXEL = 6.0
 #: Texts that identify the patient or the hospital.
-SECRETS = ("Müller", "4711", "19580329", "Sankt Elsewhere", "Welby", "ACC99", "20240229")
+SECRETS = ("Müller", "PID-4711-XQ", "19580329", "Sankt Elsewhere", "Welby", "ACC-99-XQ", "20240229")
 PATIENT = {
     "PatientName": "Müller^Änne",
-    "PatientID": "4711",
+    "PatientID": "PID-4711-XQ",
     "PatientBirthDate": "19580329",
     "PatientSex": "F",
     "StudyDate": "20240229",
     "StudyTime": "121314",
     "StudyID": "17",
-    "AccessionNumber": "ACC99",
+    "AccessionNumber": "ACC-99-XQ",
     "ReferringPhysicianName": "Welby^Marcus",
     "InstitutionName": "Sankt Elsewhere",
-    "PatientComments": "sister of 4711",
+    "PatientComments": "sister of PID-4711-XQ",
     "SpecificCharacterSet": "ISO_IR 100",
 }
 

@@ -163,7 +163,9 @@ def test_files_join_the_study_and_are_listed(
     assert {one.StudyInstanceUID for one in made} == {source.StudyInstanceUID}
     assert len({one.SeriesInstanceUID for one in made} | {source.SeriesInstanceUID}) == len(made) + 1
     assert {str(one.PatientName) for one in made} == {"Müller^Änne"}
-    assert {(one.PatientID, one.AccessionNumber, one.StudyDate) for one in made} == {("4711", "ACC99", "20240229")}
+    assert {(one.PatientID, one.AccessionNumber, one.StudyDate) for one in made} == {
+        ("PID-4711-XQ", "ACC-99-XQ", "20240229")
+    }
     assert all("For research" in one.SeriesDescription for one in made)
     frames = {one.FrameOfReferenceUID for one in made if "FrameOfReferenceUID" in one}
     assert len(frames) == 1
@@ -181,14 +183,19 @@ def test_dciodvfy_reports_no_error(request: pytest.FixtureRequest, kind: str) ->
         assert "Error" not in done.stdout + done.stderr, (file.name, done.stdout + done.stderr)
 
 
-def test_deidentified_results_name_nobody(series: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["organs", "xray"])
+def test_deidentified_results_name_nobody(
+    series: Path, chest: Path, xray_model: Path, tmp_path: Path, kind: str
+) -> None:
+    path, more = (series, []) if kind == "organs" else (chest, ["--model", str(xray_model), "--device", "cpu"])
     options = ["--dicom", "--deidentify", "--no-progress"]
-    assert main(["organs", str(series), "-o", str(tmp_path), *options]) == 0
-    source, made = header_of(series), [pydicom.dcmread(file) for file in tmp_path.glob("*.dcm")]
-    assert len(made) == 3
+    assert main([kind, str(path), "-o", str(tmp_path), *options, *more]) == 0
+    source, made = header_of(path), [pydicom.dcmread(file) for file in tmp_path.glob("*.dcm")]
+    assert len(made) == (3 if kind == "organs" else 5)
     for file in tmp_path.glob("*.dcm"):
         content = file.read_bytes()
-        uids = (source.StudyInstanceUID, source.SeriesInstanceUID, source.FrameOfReferenceUID, source.SOPInstanceUID)
+        keywords = ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "SOPInstanceUID")
+        uids = [source[keyword].value for keyword in keywords if keyword in source]
         for secret in (*SECRETS, *uids):
             for encoding in ("utf-8", "latin-1"):
                 assert secret.encode(encoding) not in content, (file.name, secret)
