@@ -28,6 +28,7 @@ __all__ = [
     "PartitionOrgansd",
     "partition_organs",
     "quality_item",
+    "quality_of_item",
 ]
 
 _METHODS = ("robust", "paper")
@@ -142,6 +143,22 @@ def quality_item(quality: MaskQuality) -> dict[str, Any]:
         "volumes_ml": {organ: float(volume) for organ, volume in quality.volumes_ml.items()},
         "heuristic": bool(quality.heuristic),
     }
+
+
+def quality_of_item(item: Mapping[str, Any]) -> MaskQuality:
+    """Turn the dictionary of :func:`quality_item` back into a quality.
+
+    Args:
+        item: The dictionary.
+
+    Returns:
+        The quality of the masks.
+
+    Example:
+        >>> quality_of_item({"ok": False, "reasons": "no_lung; too_short", "volumes_ml": {}, "heuristic": False}).reasons
+        ('no_lung', 'too_short')
+    """
+    return MaskQuality(**{**item, "reasons": tuple(filter(None, item["reasons"].split("; ")))})
 
 
 class PartitionOrgans(Transform):

@@ -15,7 +15,7 @@ from monai.utils import TransformBackends
 from monai_pylon.reports.nifti import save_label_nifti
 from monai_pylon.reports.organ_figure import save_organ_overlay
 from monai_pylon.taxonomy import ORGANS
-from monai_pylon.transforms import MaskQuality
+from monai_pylon.transforms.partition import quality_of_item
 from monai_pylon.utils import check_type
 from monai_pylon.workflows.cohort.burned_in import may_draw
 
@@ -58,7 +58,7 @@ class OrganWriter(Transform):
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Write an item's results, and add "row" (values by column) and "files" (file names) to it."""
         image, organs, facts = (data[key] for key in (self.image_key, self.output_key, self.quality_key))
-        quality = MaskQuality(**{**facts, "reasons": tuple(filter(None, facts["reasons"].split("; ")))})
+        quality = quality_of_item(facts)
         check_type(image, MetaTensor, self.image_key, "Read it by ReadVolumed, which keeps its affine.")
         affine = np.asarray(image.affine, dtype=np.float64)
         labels = organs[0].cpu().numpy()

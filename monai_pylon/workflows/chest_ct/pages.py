@@ -12,8 +12,10 @@ from torch import nn
 
 from monai_pylon.reports.page import PageFinding, PageText, scan_page
 from monai_pylon.taxonomy import ORGANS
+from monai_pylon.taxonomy.organs import OK_MEANING
 from monai_pylon.transforms import partition_organs
 from monai_pylon.transforms.mask_quality import REASONS, MaskQuality
+from monai_pylon.transforms.partition import quality_of_item
 from monai_pylon.utils import check_type
 from monai_pylon.workflows.chest_ct.writer import slice_heights
 from monai_pylon.workflows.cohort.page_writer import LayerAudit, audit_sentences, provenance
@@ -44,13 +46,11 @@ def organ_sentences(quality: MaskQuality) -> list[str]:
 
     Example:
         >>> organ_sentences(MaskQuality(True, (), {"left lung": 2000.4}, False))
-        ['PARTITION found both lungs and the mediastinum, with no reason for doubt.', 'Left lung 2000 mL.']
+        ['PARTITION found both lungs and the mediastinum (plausible shape; ...).', 'Left lung 2000 mL.']
     """
     reasons = [REASONS.get(reason, reason) for reason in quality.reasons]
-    verdict = "PARTITION found both lungs and the mediastinum, with no reason for doubt."
-    if reasons and quality.ok:
-        verdict = "PARTITION found both lungs and the mediastinum, with one remark."
-    elif not quality.ok:
+    verdict = f"PARTITION found both lungs and the mediastinum ({OK_MEANING})."
+    if not quality.ok:
         verdict = "Check the organ outlines by eye: PARTITION doubts them."
     boxes = ["The masks are boxes at the usual places, not the organs' shapes."] if quality.heuristic else []
     known = {organ: quality.volumes_ml.get(organ, np.nan) for organ in ORGANS}
@@ -67,7 +67,8 @@ class OrganPage:
     Example:
         >>> scan = MetaTensor(torch.zeros(1, 8, 8, 8), affine=torch.diag(torch.tensor([30.0, 30, 30, 1])))
         >>> item = {"scan": "a", "image": scan}
-        >>> item |= {"organs": torch.zeros(1, 8, 8, 8), "quality": MaskQuality(False, ("no_lung",), {}, False)}
+        >>> quality = {"ok": False, "reasons": "no_lung", "volumes_ml": {}, "heuristic": False}
+        >>> item |= {"organs": torch.zeros(1, 8, 8, 8), "quality": quality}
         >>> "No air-filled lung was found" in OrganPage({})(item)
         True
     """
@@ -77,7 +78,7 @@ class OrganPage:
 
     def __call__(self, data: Mapping[str, Any]) -> str:
         """Return the page of an item with "scan", "image", "organs" and "quality"."""
-        image, quality = data["image"], data["quality"]
+        image, quality = data["image"], quality_of_item(data["quality"])
         check_type(image, MetaTensor, "image", "Read it by ReadVolumed, which keeps its affine.")
         sentences = organ_sentences(quality)
         notes = [("Organ masks", sentences), ("When to distrust the outlines", _DISTRUST_ORGANS)]
