@@ -155,7 +155,8 @@ def quality_of_item(item: Mapping[str, Any]) -> MaskQuality:
         The quality of the masks.
 
     Example:
-        >>> quality_of_item({"ok": False, "reasons": "no_lung; too_short", "volumes_ml": {}, "heuristic": False}).reasons
+        >>> item = quality_item(MaskQuality(False, ("no_lung", "too_short"), {}, False))
+        >>> quality_of_item(item).reasons
         ('no_lung', 'too_short')
     """
     return MaskQuality(**{**item, "reasons": tuple(filter(None, item["reasons"].split("; ")))})
