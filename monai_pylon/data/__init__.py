@@ -3,6 +3,7 @@
 from monai_pylon.data.chest_xray14 import chest_xray14_datalist
 from monai_pylon.data.collate import collate_radiographs
 from monai_pylon.data.label_tables import scan_label_rows
+from monai_pylon.data.labeled_radiographs.datalist import radiograph_datalist
 from monai_pylon.data.npz_reader import NpzVolumeReader
 from monai_pylon.data.pascal_voc import pascal_voc_datalist
 from monai_pylon.data.phantoms.chest_ct import ChestCTPhantom, phantom_chest_ct
@@ -52,6 +53,7 @@ __all__ = [
     "phantom_chest_ct",
     "phantom_radiograph",
     "rad_chestct_datalist",
+    "radiograph_datalist",
     "read_radiograph",
     "read_volume",
     "scan_label_rows",

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections import Counter
-from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from monai_pylon.data.chest_xray14_tables import BoxRow, EntryRow, read_boxes, read_entries, read_names
+from monai_pylon.data.patient_sections import validation_patients
 from monai_pylon.data.radiograph_image import radiograph_size
 from monai_pylon.utils import check_choice, check_type
 
-__all__ = ["chest_xray14_datalist", "validation_patients"]
+__all__ = ["chest_xray14_datalist"]
 
 _SECTIONS = ("training", "validation", "test", "all")
 _ENTRIES = ("Data_Entry_2017_v2020.csv", "Data_Entry_2017.csv")
@@ -25,34 +23,6 @@ _GRID = 1024
 
 #: The paper uses 8,040 of the 86,524 images of the official train_val_list.txt for validation.
 _VALIDATION_SHARE = 8040 / 86524
-
-
-def validation_patients(patients: Iterable[int], share: float = _VALIDATION_SHARE) -> set[int]:
-    """Choose the patients for validation, independent of their order.
-
-    Patients are ranked by a hash of their number and taken until they have the share of the images.
-
-    Args:
-        patients: Patient of each image.
-        share: Share of the images, 0 to 1.
-
-    Returns:
-        The patients for validation: at least one, and not all, of two or more patients.
-
-    Example:
-        >>> sorted(validation_patients([1, 1, 2, 3, 3, 4], share=0.3))
-        [3, 4]
-    """
-    images = Counter(patients)
-    ranked = sorted(images, key=lambda patient: hashlib.sha256(str(patient).encode()).digest())
-    chosen: set[int] = set()
-    taken, wanted = 0, share * images.total()
-    for patient in ranked[:-1]:
-        if taken >= wanted:
-            break
-        chosen.add(patient)
-        taken += images[patient]
-    return chosen
 
 
 def _find_images(root: Path) -> dict[str, str]:
@@ -79,7 +49,7 @@ def _select(root: Path, section: str, entries: dict[str, EntryRow]) -> list[Entr
     rows = [row for row in entries.values() if row.name in names]
     if section == "test":
         return rows
-    validation = validation_patients(row.patient_id for row in rows)
+    validation = validation_patients((row.patient_id for row in rows), _VALIDATION_SHARE)
     return [row for row in rows if (row.patient_id in validation) == (section == "validation")]
 
 

@@ -167,6 +167,8 @@ def read_entries(file: Path) -> dict[str, EntryRow]:
         if len(row) <= max(columns):
             _fail(file, line, f"{max(columns) + 1} columns or more", row)
         name, findings, follow_up, patient, age, sex, view = (row[column] for column in columns)
+        if Path(name).name != name:
+            _fail(file, line, "a file name without folders as Image Index", name)
         if name in entries:
             _fail(file, line, "an image that no other row has", name, f"Line {entries[name].line} has it.")
         if findings not in known:

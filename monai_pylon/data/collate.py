@@ -14,10 +14,25 @@ from monai_pylon.utils import check
 __all__ = ["collate_radiographs"]
 
 
+class _TensorsOfItems(list):
+    """List with one tensor for each item of a batch, which MONAI's decollation gives back item by item.
+
+    MONAI transposes a plain list of tensors: the first item gets the first row of every tensor. A value without
+    dimensions it takes as it is, by ``item()``.
+    """
+
+    ndim = 0
+
+    def item(self) -> list[torch.Tensor]:
+        """Return the tensors as a list."""
+        return list(self)
+
+
 def collate_radiographs(batch: Sequence[Mapping[str, Any]], list_keys: Sequence[str] = ("boxes",)) -> dict[str, Any]:
     """Collate items like MONAI, but keep some keys as lists; a `collate_fn` for data loaders.
 
-    MONAI's decollation cannot split such a list: give trainers and evaluators ``decollate=False``.
+    MONAI's `decollate_batch` splits the batch into its items again. Trainers and evaluators whose network returns an
+    `Explanation` still need ``decollate=False``, because MONAI turns an explanation into plain lists.
 
     Args:
         batch: N items with the same keys.
@@ -38,7 +53,7 @@ def collate_radiographs(batch: Sequence[Mapping[str, Any]], list_keys: Sequence[
     check(len(batch) > 0, "batch", "at least one item", len(batch))
     rest = [{key: value for key, value in item.items() if key not in list_keys} for item in batch]
     lists = {
-        key: [convert_to_tensor(item[key], dtype=torch.float32, track_meta=False) for item in batch]
+        key: _TensorsOfItems(convert_to_tensor(item[key], dtype=torch.float32, track_meta=False) for item in batch)
         for key in list_keys
         if key in batch[0]
     }

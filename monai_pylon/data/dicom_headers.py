@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from monai.utils import optional_import
 
+from monai_pylon.data.volume_limits import check_dicom_size
+
 __all__ = ["CTSlice", "DicomFolder", "geometry_groups", "read_dicom_headers"]
 
 _LOGGER = logging.getLogger(__name__)
@@ -42,6 +44,7 @@ class CTSlice(NamedTuple):
         size: Rows and columns.
         rescale: RescaleSlope and RescaleIntercept.
         padding: Lowest and highest padding value in HU (PixelPaddingValue, PixelPaddingRangeLimit). None without one.
+        number: SeriesNumber, which may be empty.
 
     Example:
         >>> CTSlice(Path("1.dcm"), 0, "1.2", "", "", ("0", "0", "5"), (1, 0, 0, 0, 1, 0), (1, 1), (8, 8), (1, 0)).frame
@@ -59,6 +62,7 @@ class CTSlice(NamedTuple):
     size: tuple[int, int]
     rescale: tuple[float, float]
     padding: tuple[float, float] | None = None
+    number: str = ""
 
 
 class DicomFolder(NamedTuple):
@@ -68,15 +72,17 @@ class DicomFolder(NamedTuple):
         slices: All CT slices, by series.
         skipped: Files that hold no slice, with the reason.
         problems: Files that cannot be read or lack a required field, with the reason.
+        problem_series: SeriesInstanceUID of these files, as far as it is known.
 
     Example:
-        >>> DicomFolder({}, {}, {}).slices
+        >>> DicomFolder({}, {}, {}, {}).slices
         {}
     """
 
     slices: dict[str, list[CTSlice]]
     skipped: dict[Path, str]
     problems: dict[Path, str]
+    problem_series: dict[Path, str]
 
 
 class _SkippedError(Exception):
@@ -84,7 +90,9 @@ class _SkippedError(Exception):
 
 
 class _MissingError(Exception):
-    """The file lacks something that a CT slice needs."""
+    """The file lacks something that a CT slice needs. `series` is its SeriesInstanceUID, if known."""
+
+    series = ""
 
 
 def _field(keyword: str, *datasets: Any) -> Any:
@@ -150,6 +158,7 @@ def _slice(file: Path, dataset: Any, frame: int, shared: Any, own: Any) -> CTSli
         (int(_field("Rows", dataset)), int(_field("Columns", dataset))),
         (slope, intercept),
         _padding(dataset, slope, intercept),
+        "" if (number := getattr(dataset, "SeriesNumber", None)) is None else str(number),
     )
 
 
@@ -160,37 +169,66 @@ def _expected_bytes(dataset: Any) -> int:
     return int(_field("Rows", dataset)) * int(_field("Columns", dataset)) * frames * bits // 8
 
 
-def _read(file: Path) -> list[CTSlice]:
-    """Read the slices of one file; raise `_SkippedError` or `_MissingError` with the reason for none."""
+def _read_header(file: Path) -> tuple[Any, int]:
+    """Read the header of a file, and return it with the number of bytes that follow it."""
     pydicom = optional_import("pydicom")[0]
+    size = file.stat().st_size
     with file.open("rb") as stream:
         marked = stream.read(132)[128:] == b"DICM"
-        stream.seek(0)
+        named = marked or file.suffix.lower() in _ENDINGS
+        if size == 0 and named:
+            raise _MissingError("the file is empty")
         try:
+            check_dicom_size(file)
+            stream.seek(0)
             dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
-            read = stream.tell()
+            following = size - stream.tell()
         except Exception as error:  # a damaged header may fail in any way
-            if marked or file.suffix.lower() in _ENDINGS:
+            if named:
                 raise _MissingError(f"the header cannot be read ({error})") from error
             raise _SkippedError("no DICOM file") from error
+    meta = getattr(dataset, "file_meta", None)
+    kinds: list[Any] = [getattr(dataset, name, None) for name in ("SOPClassUID", "Modality", "DirectoryRecordSequence")]
+    if not any((*kinds, getattr(meta, "MediaStorageSOPClassUID", None))):
+        if named:
+            raise _MissingError("the header ends before SOPClassUID and Modality")
+        raise _SkippedError("no DICOM file")
+    return dataset, following
+
+
+def _check_kind(dataset: Any) -> None:
+    """Raise `_SkippedError` if a file is not the image of a CT slice."""
+    pydicom = optional_import("pydicom")[0]
     meta = getattr(dataset, "file_meta", None)
     kind = str(getattr(dataset, "SOPClassUID", "") or getattr(meta, "MediaStorageSOPClassUID", ""))
     modality = str(getattr(dataset, "Modality", ""))
     if kind == _DICOMDIR or "DirectoryRecordSequence" in dataset:
         raise _SkippedError("DICOMDIR")
-    if not kind and not modality:
-        if marked or file.suffix.lower() in _ENDINGS:
-            raise _MissingError("the header ends before SOPClassUID and Modality")
-        raise _SkippedError("no DICOM file")
     if modality != "CT" or kind not in _CT_CLASSES:
         name = pydicom.uid.UID(kind).name if kind else "unknown object"
         raise _SkippedError(f"{name} (Modality {modality or 'missing'})")
     image_type = {str(part).upper() for part in getattr(dataset, "ImageType", None) or ()}
     if found := image_type & _NO_SLICE:
         raise _SkippedError(f"{', '.join(sorted(found)).lower()} image")
-    syntax = getattr(meta, "TransferSyntaxUID", None)
-    missing = _expected_bytes(dataset) - (file.stat().st_size - read)
-    if (syntax is None or not syntax.is_compressed) and missing > 0:
+
+
+def _read(file: Path) -> list[CTSlice]:
+    """Read the slices of one file; raise `_SkippedError` or `_MissingError` with the reason for none."""
+    dataset, following = _read_header(file)
+    _check_kind(dataset)
+    try:
+        return _slices(file, dataset, following)
+    except _MissingError as error:
+        error.series = str(getattr(dataset, "SeriesInstanceUID", "") or "")
+        raise
+
+
+def _slices(file: Path, dataset: Any, following: int) -> list[CTSlice]:
+    """Read the slices of a CT file; raise `_MissingError` if it lacks something."""
+    syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
+    packed = syntax is not None and (syntax.is_compressed or syntax.is_deflated)
+    missing = _expected_bytes(dataset) - following
+    if not packed and missing > 0:
         raise _MissingError(f"the file is truncated: {missing} bytes of pixel data are missing")
     frames = getattr(dataset, "PerFrameFunctionalGroupsSequence", None)
     if frames is None:
@@ -212,10 +250,12 @@ def read_dicom_headers(folder: str | PathLike[str]) -> DicomFolder:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as empty:
         ...     read_dicom_headers(empty)
-        DicomFolder(slices={}, skipped={}, problems={})
+        DicomFolder(slices={}, skipped={}, problems={}, problem_series={})
     """
     slices: dict[str, list[CTSlice]] = {}
-    skipped, problems = {}, {}
+    skipped: dict[Path, str] = {}
+    problems: dict[Path, str] = {}
+    problem_series: dict[Path, str] = {}
     for file in sorted(path for path in Path(folder).iterdir() if path.is_file() and not path.name.startswith(".")):
         try:
             for one in _read(file):
@@ -224,10 +264,11 @@ def read_dicom_headers(folder: str | PathLike[str]) -> DicomFolder:
             skipped[file] = str(error)
         except _MissingError as error:
             problems[file] = str(error)
+            problem_series |= {file: error.series} if error.series else {}
     for reason, count in Counter(skipped.values()).items():
         if reason != "no DICOM file":
             _LOGGER.info("%s: skipped %d file(s) that hold no CT slice: %s.", folder, count, reason)
-    return DicomFolder(slices, skipped, problems)
+    return DicomFolder(slices, skipped, problems, problem_series)
 
 
 def geometry_groups(slices: Iterable[CTSlice]) -> list[list[CTSlice]]:

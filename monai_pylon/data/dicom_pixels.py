@@ -10,6 +10,7 @@ import numpy as np
 from monai.utils import optional_import
 
 from monai_pylon.data.dicom_headers import CTSlice
+from monai_pylon.data.itk_path import itk_path
 
 __all__ = ["decode_slices", "stored_bytes"]
 
@@ -47,7 +48,8 @@ def _decoded(file: Path) -> np.ndarray:
     """Decode a file in HU; its geometry is not used."""
     sitk, pydicom = optional_import("SimpleITK")[0], optional_import("pydicom")[0]
     try:
-        return sitk.GetArrayFromImage(sitk.ReadImage(str(file)))
+        with itk_path(file) as readable:
+            return sitk.GetArrayFromImage(sitk.ReadImage(readable))
     except RuntimeError:
         # ITK refuses a file whose optional SpacingBetweenSlices is 0: try once more without it.
         dataset = pydicom.dcmread(file)

@@ -20,8 +20,9 @@ from monai.utils import optional_import
 from monai_pylon.data.dicom_headers import CTSlice, DicomFolder, geometry_groups, read_dicom_headers
 from monai_pylon.data.dicom_pixels import decode_slices, stored_bytes
 from monai_pylon.data.slice_grid import SliceGrid, fit_slice_grid, rounding_step
+from monai_pylon.data.volume_limits import check_voxel_count
 
-__all__ = ["find_ct_series", "is_dicom_file", "read_dicom_series"]
+__all__ = ["is_dicom_file", "read_dicom_series"]
 
 _LOGGER = logging.getLogger(__name__)
 #: Slices of another orientation up to this number are scouts and are skipped.
@@ -55,27 +56,6 @@ def is_dicom_file(path: str | PathLike[str]) -> bool:
         return False
 
 
-def find_ct_series(folder: str | PathLike[str]) -> dict[str, tuple[str, list[str]]]:
-    """List the CT series in a folder (not below it), without scouts, reports and other modalities.
-
-    Args:
-        folder: Folder with DICOM files.
-
-    Returns:
-        For each series UID the description of the series and its files.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as empty:
-        ...     find_ct_series(empty)
-        {}
-    """
-    return {
-        uid: (slices[0].description or "no description", sorted({str(one.file) for one in slices}))
-        for uid, slices in read_dicom_headers(folder).slices.items()
-    }
-
-
 def _normal(one: CTSlice) -> np.ndarray:
     normal = np.cross(one.orientation[:3], one.orientation[3:])
     return normal / np.linalg.norm(normal)
@@ -95,11 +75,12 @@ def _described(groups: Sequence[Sequence[CTSlice]]) -> str:
 
 
 def _listed(content: DicomFolder) -> str:
-    """List the series of a folder."""
-    return "; ".join(
-        f"{uid} ({slices[0].description or 'no description'}; {len(slices)} slices)"
-        for uid, slices in content.slices.items()
-    )
+    """List the CT series of a folder."""
+    listed = []
+    for uid, slices in content.slices.items():
+        number = f"; SeriesNumber {slices[0].number}" if slices[0].number else ""
+        listed.append(f"{uid} ({slices[0].description or 'no description'}{number}; {len(slices)} slices)")
+    return "; ".join(listed)
 
 
 def _folder_below(folder: str) -> str:
@@ -109,11 +90,24 @@ def _folder_below(folder: str) -> str:
     return "" if found is None else f" Its folder {str(found.relative_to(folder))!r} holds DICOM files."
 
 
-def _chosen_series(content: DicomFolder, folder: str, series_uid: str | None) -> list[CTSlice]:
+def _uid_of(content: DicomFolder, series: str) -> str | None:
+    """Return the UID of the one series with this UID or SeriesNumber, or None."""
+    if series in content.slices:
+        return series
+    found = [uid for uid, slices in content.slices.items() if slices[0].number == series]
+    return found[0] if len(found) == 1 else None
+
+
+def _chosen_series(content: DicomFolder, folder: str, series_uid: str | int | None) -> list[CTSlice]:
     """Return the slices of the series that was asked for, or of the only one."""
-    if content.problems:
-        file, reason = next(iter(content.problems.items()))
-        others = f" {len(content.problems) - 1} more files have problems." if len(content.problems) > 1 else ""
+    chosen = None if series_uid is None else _uid_of(content, str(series_uid).strip())
+    known = content.problem_series
+    problems = {file: text for file, text in content.problems.items() if known.get(file, chosen) in (chosen, None)}
+    if chosen is None:
+        problems = content.problems
+    if problems:
+        file, reason = next(iter(problems.items()))
+        others = f" {len(problems) - 1} more files have problems." if len(problems) > 1 else ""
         raise ValueError(
             f"{folder!r} holds a DICOM file that cannot be used. {file.name}: {reason}.{others} "
             "Repair or remove these files."
@@ -124,17 +118,18 @@ def _chosen_series(content: DicomFolder, folder: str, series_uid: str | None) ->
             f"path must be a folder with a CT series (DICOM), but is {folder!r}. No CT slices were found in it"
             f"{f' (skipped: {skipped})' if skipped else ''}.{_folder_below(folder)}"
         )
+    if chosen is not None:
+        return content.slices[chosen]
     if series_uid is not None:
-        if series_uid not in content.slices:
-            raise ValueError(
-                f"series_uid must be the UID of a CT series in the folder, but is {series_uid!r}. "
-                f"It holds {_listed(content)}."
-            )
-        return content.slices[series_uid]
+        raise ValueError(
+            f"series_uid must be the UID of a CT series in the folder, or the SeriesNumber that only one has, but is "
+            f"{series_uid!r}. {folder!r} holds {_listed(content)}."
+        )
     if len(content.slices) > 1:
         raise ValueError(
             f"path must be a folder with one CT series, but is {folder!r}. It holds {len(content.slices)}: "
-            f"{_listed(content)}. Name one as series_uid, or keep each in its own folder."
+            f"{_listed(content)}. Name one as series_uid (--series) by UID or SeriesNumber, or keep each in its own "
+            "folder."
         )
     return next(iter(content.slices.values()))
 
@@ -178,14 +173,14 @@ def _without_copies(slices: list[CTSlice], folder: str) -> list[CTSlice]:
     return kept
 
 
-def read_dicom_series(folder: str | PathLike[str], series_uid: str | None = None) -> Any:
+def read_dicom_series(folder: str | PathLike[str], series_uid: str | int | None = None) -> Any:
     """Read the CT series of a DICOM folder, in HU.
 
     Padding values (PixelPaddingValue) that no tissue can have become air (-1024 HU).
 
     Args:
         folder: Folder with DICOM files. Other objects in it are skipped.
-        series_uid: SeriesInstanceUID of the series to read, if the folder holds several.
+        series_uid: SeriesInstanceUID or SeriesNumber of the series to read, if the folder holds several.
 
     Returns:
         SimpleITK image of size (X, Y, Z), float32.
@@ -211,6 +206,7 @@ def read_dicom_series(folder: str | PathLike[str], series_uid: str | None = None
     if grid.problem:
         raise ValueError(f"path must be a complete series with evenly spaced slices, but is {name!r}. {grid.problem}")
     ordered = [slices[index] for index in grid.order]
+    check_voxel_count(name, (*ordered[0].size, len(ordered)), "its DICOM headers")
     volume = decode_slices(ordered, name)
     return _image(volume, ordered[0], grid)
 

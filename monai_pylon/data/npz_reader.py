@@ -7,6 +7,7 @@ Pickles in such a file are refused, because opening them can run code.
 
 from __future__ import annotations
 
+import math
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ import numpy as np
 from monai.data.image_reader import ImageReader
 from monai.utils import MetaKeys, SpaceKeys, ensure_tuple
 
+from monai_pylon.data.volume_limits import check_stored_size, check_voxel_count
 from monai_pylon.utils import check, check_type
 
 __all__ = ["NpzVolumeReader", "RAD_CHESTCT_SPACING"]
@@ -39,6 +41,34 @@ def ras_metadata(array: np.ndarray, affine: np.ndarray) -> dict[str, Any]:
     }
 
 
+class _TooLargeError(ValueError):
+    """The array is larger than a CT, or than its file can hold."""
+
+
+def _check_size(path: Path, key: str, archive: zipfile.ZipFile) -> None:
+    """Raise if the array that a file declares is too large, before it is decompressed."""
+    names = archive.namelist()
+    entry = archive.getinfo(key if key in names else f"{key}.npy")
+    with archive.open(entry) as file:
+        version = np.lib.format.read_magic(file)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, _, dtype = read(file)
+        header = file.tell()
+    if dtype.hasobject:  # refused when it is read
+        return
+    declared = math.prod(shape) * dtype.itemsize
+    packed = entry.compress_type != zipfile.ZIP_STORED
+    try:
+        check_voxel_count(path, shape, f"the array {key!r}")
+        check_stored_size(path, declared, entry.compress_size - (0 if packed else header), packed)
+        if entry.file_size != header + declared:
+            check_stored_size(path, declared, entry.file_size - header)
+            requirement = f"the array {key!r} declares {declared:,} bytes, but its entry in the archive has "
+            raise ValueError(f"{str(path)!r} cannot be used: {requirement}{entry.file_size:,}. Save it again.")
+    except ValueError as error:
+        raise _TooLargeError(str(error)) from None
+
+
 def _array(path: Path, key: str) -> np.ndarray:
     """Return an array of a file, or raise ValueError with the reason why it is unreadable."""
     if not zipfile.is_zipfile(path):
@@ -48,7 +78,10 @@ def _array(path: Path, key: str) -> np.ndarray:
         with np.load(path, allow_pickle=False) as arrays:
             names = list(arrays.files)
             if key in names:
+                _check_size(path, key, arrays.zip)
                 return arrays[key]
+    except _TooLargeError:
+        raise
     except _BROKEN as error:
         if "allow_pickle" in str(error):
             message = (

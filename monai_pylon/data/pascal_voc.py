@@ -71,6 +71,8 @@ def _read_annotation(file: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _item(folder: Path, name: str, listed: str) -> dict[str, Any]:
     """Return the item of one image, or raise FileNotFoundError with the list that names it."""
+    if Path(name).name != name:
+        _fail(Path(listed.rstrip(",")), "names of images without folders", name)
     image, annotation = folder / "JPEGImages" / f"{name}.jpg", folder / "Annotations" / f"{name}.xml"
     for file in (image, annotation):
         if not file.is_file():

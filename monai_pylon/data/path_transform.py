@@ -8,6 +8,7 @@ from typing import Any
 
 from monai.data import MetaTensor
 from monai.transforms import MapTransform
+from monai.utils import TransformBackends
 
 __all__ = ["ReadPathd"]
 
@@ -23,6 +24,8 @@ class ReadPathd(MapTransform, ABC):
         >>> ReadPathd.__abstractmethods__
         frozenset({'read'})
     """
+
+    backend = [TransformBackends.NUMPY]
 
     @abstractmethod
     def read(self, path: Any, item: Mapping[Hashable, Any]) -> MetaTensor:

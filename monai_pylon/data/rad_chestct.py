@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from monai_pylon.data.chest_xray14 import validation_patients
 from monai_pylon.data.dicom_series import is_dicom_file
 from monai_pylon.data.label_tables import ScanLabels, read_scan_labels, table_header
+from monai_pylon.data.patient_sections import SECTIONS, patient_sections
 from monai_pylon.data.volume_reader import VOLUME_SUFFIXES, volume_name
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.utils import check_choice, check_type
+from monai_pylon.utils.files import path_below
 from monai_pylon.utils.tables import open_table
 
 __all__ = ["ORGANS_ENDING", "rad_chestct_datalist"]
 
 _LOGGER = logging.getLogger(__name__)
-_SECTIONS = ("training", "validation", "test", "all")
+_SECTIONS = (*SECTIONS, "all")
 _TABLES = {"training": "imgtrain", "validation": "imgvalid", "test": "imgtest"}
-_ALIASES = {"train": "training", "valid": "validation", "val": "validation"}
 _ID, _PATIENT = "NoteAcc_DEID", "MRN_DEID"
-#: Shares of the patients if a folder's table has no column `section`; the rest is training.
-_TEST_SHARE, _VALIDATION_SHARE = 0.2, 0.1
-
 #: Suffix of the names of organ masks beside a scan, as written by the bundle chest_ct_partition.
 ORGANS_ENDING = "_organs"
 
@@ -47,9 +44,9 @@ class _Scans:
             if names and not volumes and is_dicom_file(Path(path, min(names))):
                 self.by_name.setdefault(Path(path).name, []).append(path)
 
-    def find(self, named: str) -> str | None:
-        """Return the path of a scan named in a table, or None if there is none."""
-        exact = self.folder / named
+    def find(self, named: str, table: str) -> str | None:
+        """Return the path of a scan named in a table, or None if there is none; refuse one outside of the folder."""
+        exact = path_below(self.folder, named, table)
         if exact.exists():
             return str(exact)
         found = self.by_name.get(volume_name(named), [])
@@ -105,30 +102,6 @@ def _release(
     return parts
 
 
-def _sections(file: Path, facts: Sequence[dict[str, str]], patients: Sequence[str]) -> list[str]:
-    """Return the section of each row: from the table, else by shares of the patients, always the same ones."""
-    if "section" in facts[0]:
-        given = [_ALIASES.get(fact["section"].lower(), fact["section"].lower()) for fact in facts]
-        for number, section in enumerate(given):
-            check_choice(section, _SECTIONS[:3], f"{file}, row {number + 1}: section")
-        first: dict[str, str] = {}
-        for patient, section in zip(patients, given, strict=True):
-            if first.setdefault(patient, section) != section:
-                raise ValueError(
-                    f"{file} puts patient {patient} in {first[patient]} and {section}. "
-                    "Keep all scans of a patient in one section."
-                )
-        return given
-    test = _part(patients, _TEST_SHARE)
-    rest = [patient for patient in patients if patient not in test]
-    validation = _part(rest, _VALIDATION_SHARE / (1 - _TEST_SHARE))
-    return ["test" if p in test else "validation" if p in validation else "training" for p in patients]
-
-
-def _part(patients: Iterable[str], share: float) -> set[str]:
-    return validation_patients(patients, share)  # type: ignore[arg-type,return-value]
-
-
 def _own(folder: Path, section: str, labels: Sequence[str]) -> list[tuple[ScanLabels, list[str]]]:
     """Read the rows of a section in a folder's `labels.csv`, with their patients."""
     file = folder / "labels.csv"
@@ -136,7 +109,8 @@ def _own(folder: Path, section: str, labels: Sequence[str]) -> list[tuple[ScanLa
     patients = [fact.get("patient") or _name(fact["scan"]) for fact in table.facts]
     rows = np.arange(len(patients))
     if section != "all":
-        sections = _sections(file, table.facts, patients)
+        given = [fact["section"] for fact in table.facts] if "section" in table.facts[0] else None
+        sections = patient_sections(patients, given, str(file))
         rows = np.array([row for row in rows if sections[row] == section], dtype=int)
         if len(rows) == 0:
             raise ValueError(f"{file} has no scan for {section}. Its {len(sections)} scans are in other sections.")
@@ -192,8 +166,8 @@ def rad_chestct_datalist(
 
     Raises:
         FileNotFoundError: If a table or a scan is missing.
-        ValueError: If the section is unknown, a table malformed, or a patient in several sections; the error names file
-            and line.
+        ValueError: If the section is unknown, a table malformed, a patient in several sections, or a scan outside of
+            `root`; the error names file and line, or the scan.
 
     Example:
         >>> rad_chestct_datalist("RAD-ChestCT", "train")
@@ -215,7 +189,7 @@ def rad_chestct_datalist(
     for table, patients in parts:
         for row, (fact, patient) in enumerate(zip(table.facts, patients, strict=True)):
             named = fact["scan"] if own else fact[_ID]
-            path = scans.find(named)
+            path = scans.find(named, str(folder / "labels.csv") if own else f"The table of {folder} for {section}")
             if path is None:
                 lost.append(named)
                 continue

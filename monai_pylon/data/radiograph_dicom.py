@@ -12,6 +12,7 @@ from monai.utils import optional_import
 
 from monai_pylon.data.radiograph_gray import LookupTable, scale_of_depth, voi_gray
 from monai_pylon.data.radiograph_header import display_turn, other_than_frontal_chest
+from monai_pylon.data.volume_limits import check_dicom_size, check_pixel_count
 
 __all__ = ["DicomRadiograph", "luminance", "read_dicom_radiograph", "stored_pixels"]
 
@@ -265,7 +266,9 @@ def read_dicom_radiograph(path: Path, frontal_chest_only: bool = True) -> DicomR
     """
     read, _ = optional_import("pydicom", name="dcmread")
     try:
+        check_dicom_size(path)
         data = read(path, force=True)
+        check_pixel_count(path, (data.get("Rows") or 0, data.get("Columns") or 0, data.get("NumberOfFrames") or 1))
         facts, spacing = display_turn(data), _pixel_spacing(data)
         reasons = other_than_frontal_chest(data) if frontal_chest_only else []
     except Exception as error:  # the type of error depends on where a file is truncated

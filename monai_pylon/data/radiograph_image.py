@@ -13,6 +13,7 @@ from PIL import Image, ImageFile
 
 from monai_pylon.data.radiograph_dicom import luminance
 from monai_pylon.data.radiograph_gray import full_range, scale_of_depth
+from monai_pylon.data.volume_limits import check_pixel_count
 from monai_pylon.utils import check, check_type
 from monai_pylon.utils.image_orientation import turn_image
 
@@ -51,11 +52,19 @@ def open_image(path: str | PathLike[str]) -> ImageFile.ImageFile:
     if not file.is_file():
         raise FileNotFoundError(f"path must be a file that exists, but is {str(file)!r}.")
     try:
-        return Image.open(file)
+        image = Image.open(file)
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{str(file)!r} cannot be used: {error} Crop or resample it first.") from error
     except Image.UnidentifiedImageError as error:
         raise ValueError(f"path must be a PNG, JPEG or DICOM file, but is {str(file)!r}.") from error
     except _BROKEN as error:
         raise ValueError(f"path must be a PNG, JPEG or DICOM file, but is {str(file)!r}: {error}.") from error
+    try:
+        check_pixel_count(file, (image.height, image.width))
+    except ValueError:
+        image.close()
+        raise
+    return image
 
 
 def image_orientation(image: Image.Image) -> int:
@@ -165,6 +174,7 @@ def _tiff(path: Path) -> tuple[np.ndarray, int]:
     try:
         with tifffile.TiffFile(path) as file:
             pages, page = len(file.pages), file.pages[0]
+            check_pixel_count(path, (page.imagelength, page.imagewidth))
             kind, axes, values = int(page.photometric), page.axes, page.asarray()
             orientation = int(page.tags.valueof(_ORIENTATION, default=1))
     except Exception as error:  # depends on where a file is truncated, and on its compression

@@ -15,7 +15,7 @@ import numpy as np
 from monai.config import KeysCollection
 from monai.data import MetaTensor
 from monai.transforms import Transform
-from monai.utils import ImageMetaKey, MetaKeys, optional_import
+from monai.utils import ImageMetaKey, MetaKeys, TransformBackends, optional_import
 
 from monai_pylon.data.dicom_series import is_dicom_file
 from monai_pylon.data.path_transform import ReadPathd
@@ -146,6 +146,8 @@ class ReadRadiograph(Transform):
         >>> isinstance(ReadRadiograph(), Transform)
         True
     """
+
+    backend = [TransformBackends.NUMPY]
 
     def __init__(self, frontal_chest_only: bool = True) -> None:
         self.frontal_chest_only = frontal_chest_only

@@ -6,6 +6,7 @@ of the file's header. A file without orientation or voxel size is an error, beca
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Hashable, Mapping, Sequence
 from os import PathLike, fspath
@@ -16,13 +17,15 @@ import numpy as np
 from monai.data import MetaTensor
 from monai.data.image_reader import ImageReader
 from monai.transforms import Transform
-from monai.utils import ImageMetaKey, MetaKeys, ensure_tuple, optional_import
+from monai.utils import ImageMetaKey, MetaKeys, TransformBackends, ensure_tuple, optional_import
 from nibabel.filebasedimages import ImageFileError
 
 from monai_pylon.data.dicom_series import is_dicom_file, read_dicom_series
+from monai_pylon.data.itk_path import itk_path
 from monai_pylon.data.nifti_reader import read_nifti
 from monai_pylon.data.npz_reader import NpzVolumeReader, ras_metadata
 from monai_pylon.data.path_transform import ReadPathd
+from monai_pylon.data.volume_limits import check_stored_size, check_voxel_count
 from monai_pylon.utils import check, check_type
 
 __all__ = [
@@ -44,8 +47,6 @@ VOLUME_SUFFIXES = (*_NIFTI_SUFFIXES, *_ITK_SUFFIXES, ".npz")
 
 #: Plausible edge lengths of a CT's voxel, in mm.
 _VOXEL_MM = (0.05, 20.0)
-#: Largest accepted number of voxels, checked before memory is allocated: 8 GiB as float32.
-_MOST_VOXELS = 2**31
 
 _LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -56,14 +57,14 @@ class SimpleITKReader(ImageReader):
     It returns the array with axes (x, y, z) and the affine in RAS, as the other readers of MONAI do.
 
     Args:
-        series_uid: UID of the series to read from a DICOM folder with several series.
+        series_uid: UID or SeriesNumber of the series to read from a DICOM folder with several series.
 
     Example:
         >>> SimpleITKReader().verify_suffix("scan.nrrd")
         True
     """
 
-    def __init__(self, series_uid: str | None = None) -> None:
+    def __init__(self, series_uid: str | int | None = None) -> None:
         self.series_uid = series_uid
 
     def verify_suffix(self, filename: Sequence[PathLike | str] | PathLike | str) -> bool:
@@ -77,13 +78,14 @@ class SimpleITKReader(ImageReader):
         if Path(path).is_dir():
             image = read_dicom_series(path, self.series_uid)
         else:
-            information = sitk.ImageFileReader()
-            information.SetFileName(path)
-            information.ReadImageInformation()
-            _check_orientation(path, information)
-            _check_itk_header(path)
-            _check_size(path, information.GetSize())
-            image = sitk.ReadImage(path, **kwargs)
+            with itk_path(path) as readable:
+                information = sitk.ImageFileReader()
+                information.SetFileName(readable)
+                information.ReadImageInformation()
+                _check_orientation(path, information)
+                _check_itk_header(path)
+                _check_size(path, information)
+                image = sitk.ReadImage(readable, **kwargs)
         check(image.GetDimension() == 3, "path", "a 3D volume", f"{path} of size {image.GetSize()}")
         check(image.GetNumberOfComponentsPerPixel() == 1, "path", "a scan with one value per voxel", path)
         return image
@@ -98,12 +100,19 @@ class SimpleITKReader(ImageReader):
         return array, ras_metadata(array, affine)
 
 
+def _itk_fields(path: str) -> dict[str, str]:
+    """Return the fields of an NRRD or MetaImage header, with their names in lower case."""
+    with open(path, "rb") as file:
+        head = file.read(2**16).split(b"\n\n")[0]
+    before, mark, data = head.partition(b"\nElementDataFile")
+    lines = (before + mark + data.split(b"\n")[0]).decode("latin-1").splitlines()
+    pairs = (line.partition(sign) for sign in ":=" for line in lines)
+    return {key.strip().lower(): value.strip() for key, _, value in pairs if value}
+
+
 def _check_itk_header(path: str) -> None:
     """Raise if an NRRD or MetaImage header states no voxel size in mm."""
-    with open(path, "rb") as file:
-        lines = file.read(2**16).split(b"\n\n")[0].split(b"\nElementDataFile")[0].decode("latin-1").splitlines()
-    fields = {key.strip().lower(): value.strip() for key, _, value in (line.partition(":") for line in lines) if value}
-    fields |= {key.strip().lower(): value.strip() for key, _, value in (line.partition("=") for line in lines) if value}
+    fields = _itk_fields(path)
     if path.lower().endswith((".nrrd", ".nhdr")):
         if "space directions" not in fields or "none" in fields["space directions"].split():
             raise ValueError(
@@ -116,6 +125,18 @@ def _check_itk_header(path: str) -> None:
         raise ValueError(f"{path!r} has no ElementSpacing, so its voxel size is unknown. Save it again with it.")
 
 
+def _check_size(path: str, information: Any) -> None:
+    """Raise if a volume is too large, or larger than its file can be, before memory is allocated."""
+    sitk, shape, fields = optional_import("SimpleITK")[0], information.GetSize(), _itk_fields(path)
+    check_voxel_count(path, shape)
+    if {"data file", "datafile"} & set(fields) or fields.get("elementdatafile", "LOCAL") != "LOCAL":
+        return  # the voxels are in another file
+    pixel = sitk.Image([1] * len(shape), information.GetPixelID(), information.GetNumberOfComponents())
+    voxel = pixel.GetSizeOfPixelComponent() * pixel.GetNumberOfComponentsPerPixel()
+    packed = fields.get("encoding", "raw") != "raw" or fields.get("compresseddata", "").lower() == "true"
+    check_stored_size(path, math.prod(shape) * voxel, Path(path).stat().st_size, packed)
+
+
 def _check_orientation(path: str, information: Any) -> None:
     """Raise if an NRRD header has no anatomical space; SimpleITK converts every anatomical one to LPS."""
     space = information.GetMetaData("NRRD_space") if information.HasMetaDataKey("NRRD_space") else ""
@@ -124,12 +145,6 @@ def _check_orientation(path: str, information: Any) -> None:
             f"path must be a file whose header has an orientation, but is {path!r}. The header has no anatomical "
             "`space`. Save it again with one, such as left-posterior-superior."
         )
-
-
-def _check_size(path: str, shape: Sequence[int]) -> None:
-    """Raise if a volume is too large to be a CT, before memory is allocated."""
-    if np.prod([float(n) for n in shape]) > _MOST_VOXELS:
-        raise ValueError(f"{path!r} has {tuple(shape)} voxels, more than {_MOST_VOXELS:,}. Crop or resample it first.")
 
 
 def _check_voxel_size(path: str, affine: np.ndarray) -> None:
@@ -160,30 +175,30 @@ def volume_name(path: str | PathLike[str]) -> str:
     return name[: len(name) - len(ending)]
 
 
-def _array_and_meta(path: Path, series_uid: str | None) -> tuple[np.ndarray, dict]:
+def _array_and_meta(path: Path, series_uid: str | int | None) -> tuple[np.ndarray, dict]:
     """Read array and metadata by the type of file; raise ValueError if the file is truncated."""
     kind = "" if path.is_dir() else path.name.lower()
     reader: Any = NpzVolumeReader() if kind.endswith(".npz") else SimpleITKReader(series_uid)
     try:
         if kind.endswith(_NIFTI_SUFFIXES):
-            array, affine = read_nifti(path, _MOST_VOXELS)
+            array, affine = read_nifti(path)
             return array, ras_metadata(array, affine)
         array, meta = reader.get_data(reader.read(str(path)))
         return np.asarray(array, dtype=np.float32), meta
     except (EOFError, OSError, RuntimeError, zlib.error, ImageFileError) as error:
-        message = (
-            f"path must be a whole file, but {str(path)!r} cannot be read: {error}. If it is truncated, copy it again."
+        remedy = (
+            "Look at its permissions." if isinstance(error, PermissionError) else "If it is truncated, copy it again."
         )
-        raise ValueError(message) from error
+        raise ValueError(f"path must be a whole file, but {str(path)!r} cannot be read: {error}. {remedy}") from error
 
 
-def read_volume(path: str | PathLike[str], series_uid: str | None = None) -> MetaTensor:
+def read_volume(path: str | PathLike[str], series_uid: str | int | None = None) -> MetaTensor:
     """Read a CT from a NIfTI, NRRD, MHA/MHD or NPZ file or from a folder with a DICOM series.
 
     Args:
         path: The file (``.nii``, ``.nii.gz``, ``.nrrd``, ``.nhdr``, ``.mha``, ``.mhd``, or ``.npz`` of RAD-ChestCT, see
             :class:`NpzVolumeReader`) or the DICOM folder.
-        series_uid: UID of the series to read from a DICOM folder with several series.
+        series_uid: UID or SeriesNumber of the series to read from a DICOM folder with several series.
 
     Returns:
         MetaTensor (1, X, Y, Z), float32, in HU (rescale slope and intercept applied), spatial axes (x, y, z) as stored,
@@ -204,6 +219,8 @@ def read_volume(path: str | PathLike[str], series_uid: str | None = None) -> Met
     file = Path(path).expanduser()
     if not file.exists():
         raise FileNotFoundError(f"path must be a file or folder that exists, but is {str(file)!r}.")
+    if file.is_file() and file.stat().st_size == 0 and not file.name.lower().endswith(".npz"):
+        raise ValueError(f"path must be a whole file, but {str(file)!r} is empty. Copy or download it again.")
     readable = file.is_dir() or file.name.lower().endswith(VOLUME_SUFFIXES)
     remedy = "Give the folder of a DICOM series." if is_dicom_file(file) else ""
     check(readable, "path", f"a folder or a file ending in {', '.join(VOLUME_SUFFIXES)}", str(file), remedy)
@@ -219,14 +236,16 @@ class ReadVolume(Transform):
     """Transform that reads a CT: from a path to a MetaTensor (1, X, Y, Z) in HU, see :func:`read_volume`.
 
     Args:
-        series_uid: UID of the series to read from DICOM folders with several series.
+        series_uid: UID or SeriesNumber of the series to read from DICOM folders with several series.
 
     Example:
         >>> ReadVolume().series_uid is None
         True
     """
 
-    def __init__(self, series_uid: str | None = None) -> None:
+    backend = [TransformBackends.NUMPY]
+
+    def __init__(self, series_uid: str | int | None = None) -> None:
         self.series_uid = series_uid
 
     def __call__(self, path: str | PathLike[str]) -> MetaTensor:

@@ -27,8 +27,8 @@ class PerClassMetricHandler(IgniteMetricHandler):
         metric_fn: Metric whose `aggregate` returns per_class (M,), macro and weighted.
         class_names: Names of the M classes; by default their numbers.
         key: Average that stands for the metric, for example to choose the best checkpoint: "macro" or "weighted".
-        output_transform: Function from the engine's output to (y_pred, y). MONAI's decollation breaks lists of boxes:
-            evaluate with ``decollate=False``.
+        output_transform: Function from the engine's output to (y_pred, y). MONAI's decollation breaks plain lists of
+            boxes and explanations: evaluate with ``decollate=False``.
         save_details: Whether to keep the values of every image in ``engine.state.metric_details`` for MONAI's
             MetricsSaver. Not for metrics that keep scores and labels (AUROC).
 

@@ -25,16 +25,26 @@ class KnownLabelsLoss(MaskLoss):
     Args:
         weight: Weight of the mask loss. 0 trains on the labels alone.
         penalty: "bce" or "l2"; see :func:`mask_loss`.
+        pos_weight: M positive weights of present labels in the cross entropy; None weights none.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If the shapes do not fit, or a label is neither between 0 and 1 nor NaN.
+        ValueError: If the shapes do not fit, a weight is not positive, or a label is neither between 0 and 1 nor NaN.
 
     Example:
         >>> labels = torch.tensor([[1.0, torch.nan]])
         >>> KnownLabelsLoss(weight=0)(torch.zeros(1, 2), labels)  # log(2)
         tensor(0.6931)
     """
+
+    def __init__(
+        self, weight: float = 1 / 3, penalty: str = "bce", pos_weight: Sequence[float] | torch.Tensor | None = None
+    ) -> None:
+        super().__init__(weight, penalty)
+        self.pos_weight = None if pos_weight is None else torch.as_tensor(pos_weight, dtype=torch.float32)
+        if self.pos_weight is not None:
+            sound = self.pos_weight.ndim == 1 and bool((self.pos_weight.isfinite() & (self.pos_weight > 0)).all())
+            check(sound, "pos_weight", "M positive numbers", pos_weight)
 
     def forward(
         self,
@@ -61,7 +71,12 @@ class KnownLabelsLoss(MaskLoss):
         check(in_range, "labels", "between 0 and 1, or NaN", given, remedy)
         if logits.dtype in (torch.float16, torch.bfloat16):
             logits, truth = logits.float(), truth.float()
-        each = F.binary_cross_entropy_with_logits(logits, truth, reduction="none")
+        positive = self.pos_weight
+        if positive is not None:
+            remedy = "Give one weight for each label."
+            check(len(positive) == logits.shape[1], "pos_weight", f"{logits.shape[1]} numbers", positive, remedy)
+            positive = positive.to(logits)
+        each = F.binary_cross_entropy_with_logits(logits, truth, reduction="none", pos_weight=positive)
         loss = torch.where(known, each, 0).sum() / known.sum().clamp_min(1)
         if self.weight == 0:
             return loss

@@ -220,17 +220,13 @@ def _can_average(value: torch.Tensor, own: torch.Tensor, key: str) -> bool:
 def _check_match(target: nn.Module, state: State, report: LoadReport) -> None:
     """Raise an error unless every tensor fits and is finite."""
     match, own = report.match, target.state_dict()
-    odd = [
-        f"{key} {tuple(state[match.found[key]].shape)} instead of {tuple(own[key].shape)}"
-        if state[match.found[key]].shape != own[key].shape
-        else f"{key} {state[match.found[key]].dtype} instead of {own[key].dtype}".replace("torch.", "")
-        for key in match.conflicts
-    ]
+    odd = [f"{key} {_kind(state[match.found[key]], own[key])}" for key in match.conflicts]
     differences = sorted([*match.missing, *match.unmatched]) + odd
-    remedy = "Give the arguments that they were made with; load_weights(net.encoder, file) takes the encoder alone."
+    remedy = "Give the arguments that they were made with"
+    remedy += "; load_weights(net.encoder, file) takes the encoder alone." if hasattr(target, "encoder") else "."
     if any(_can_average(state[match.found[key]], own[key], key) for key in match.conflicts):
         remedy = "They are for images of three channels: make the network for three, and repeat a gray image."
-    elif match.conflicts and not match.missing and not match.unmatched:
+    elif 0 < len(match.conflicts) <= 2 and not match.missing and not match.unmatched:
         remedy += " For other labels, name the last layer in keep=."
     read = f" at {match.prefix.rstrip('.')!r}" if match.prefix else ""
     count = f"{len(match.found) - len(match.conflicts)} of {len(own)} tensors fit{read} by {match.naming}"
@@ -238,6 +234,16 @@ def _check_match(target: nn.Module, state: State, report: LoadReport) -> None:
     check(not differences, "weights", requirement, report.file, remedy)
     broken = [n for n in match.found.values() if state[n].is_floating_point() and not bool(state[n].isfinite().all())]
     check(not broken, "weights", f"finite (NaN or infinity in {_some(broken)})", report.file, "The training failed.")
+
+
+def _kind(value: torch.Tensor, own: torch.Tensor) -> str:
+    """Describe in what a tensor differs from the network's."""
+    for name in ("shape", "dtype", "layout"):
+        theirs, ours = getattr(value, name), getattr(own, name)
+        if theirs != ours:
+            pair = (tuple(theirs), tuple(ours)) if name == "shape" else (theirs, ours)
+            return f"{pair[0]} instead of {pair[1]}".replace("torch.", "")
+    return "of another kind"
 
 
 def _check_stride(target: nn.Module, report: LoadReport) -> None:

@@ -205,8 +205,10 @@ def _assigned(state: State, own: State, names: Mapping[str, str], prefix: str, n
 
 
 def _fits(value: torch.Tensor, own: torch.Tensor) -> bool:
-    """Return whether a tensor has the shape of the network's, and is a fraction where that is one."""
-    return value.shape == own.shape and value.is_floating_point() == own.is_floating_point()
+    """Return whether a tensor has the shape and layout of the network's, and is a fraction where that is one."""
+    return (
+        value.layout == own.layout and value.shape == own.shape and value.is_floating_point() == own.is_floating_point()
+    )
 
 
 def _differ(state: State, one: Match, other: Match) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -18,6 +19,18 @@ from monai_pylon.utils.image_orientation import unturn_image
 from monai_pylon.visualize import MapGeometry
 
 __all__ = ["save_radiograph_files"]
+
+
+def _file_parts(names: Sequence[str]) -> list[str]:
+    """Return a different part of a file name for each finding; letters, digits and underscores only."""
+    parts: list[str] = []
+    for name in names:
+        part = plain = re.sub(r"\W+", "_", name).strip("_") or "finding"
+        number = 2
+        while part.lower() in (other.lower() for other in parts):  # some file systems ignore case
+            part, number = f"{plain}_{number}", number + 1
+        parts.append(part)
+    return parts
 
 
 def save_radiograph_files(
@@ -41,7 +54,7 @@ def save_radiograph_files(
         radiograph: Image (H, W), 0 to 1.
         findings: Findings with their heatmap logits (h, w) as `heat`, on the network's grid.
         num_maps: Number of findings, the first ones, to save as ``<name>_<finding>.nii.gz``: signed logits on the
-            grid of the radiograph's file.
+            grid of the radiograph's file. Other characters than letters and digits become underscores.
         overlay: Whether to draw the picture, ``<name>_overlay.png``.
         spacing: Millimeters between rows and between columns, for the NIfTI files. None if unknown.
         affine: Geometry of the radiograph's file instead of the spacing, see
@@ -65,11 +78,11 @@ def save_radiograph_files(
         (['a_Mass.nii.gz'], (0, 0))
     """
     radiograph = as_pixels(radiograph, "radiograph")
-    files, shown = [], []
+    files, shown, parts = [], [], _file_parts([finding.name for finding in findings])
     for number, finding in enumerate(findings):
         logits = torch.from_numpy(as_pixels(finding.heat, f"the map of {finding.name}", unit=False))[None]
         if number < num_maps:
-            files.append(f"{name}_{finding.name}.nii.gz")
+            files.append(f"{name}_{parts[number]}.nii.gz")
             signed = heatmap_on_image(logits, radiograph.shape, False, geometry)[0].numpy()
             save_radiograph_nifti(Path(folder) / files[-1], unturn_image(signed, orientation), spacing, affine)
         heat = heatmap_on_image(logits, radiograph.shape, geometry=geometry)[0].numpy()

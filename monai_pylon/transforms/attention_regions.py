@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import torch
 from monai.config import KeysCollection
-from monai.data import MetaTensor
+from monai.data import MetaTensor, get_track_meta
 from monai.transforms import MapTransform, Transform
+from monai.utils import TransformBackends
 from scipy.ndimage import binary_dilation
 
 from monai_pylon.transforms.organ_cells import (
@@ -164,6 +165,8 @@ class AllowedRegions(Transform):
         torch.Size([3, 6, 6, 3])
     """
 
+    backend = [TransformBackends.NUMPY]
+
     def __init__(
         self,
         grid: Sequence[int | None] = (6, 6, None),
@@ -210,7 +213,7 @@ class AllowedRegions(Transform):
 
     def _located(self, regions: torch.Tensor, organs: torch.Tensor) -> torch.Tensor:
         """Attach the affine of the grid cells, which are larger than voxels and whose first centre lies further in."""
-        if not isinstance(organs, MetaTensor):
+        if not isinstance(organs, MetaTensor) or not get_track_meta():
             return regions
         size = np.array(organs.shape[1:]) / regions.shape[1:]  # of a grid cell, in voxels
         origin, spacing = ((size - 1) / 2, size) if self.geometry is None else self.geometry
@@ -240,6 +243,8 @@ class AllowedRegionsd(MapTransform):
         >>> AllowedRegionsd("organs", mode="area")(item)["allowed_share"]
         tensor([1., nan, nan], dtype=torch.float64)
     """
+
+    backend = AllowedRegions.backend
 
     def __init__(
         self,

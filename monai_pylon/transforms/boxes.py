@@ -1,8 +1,9 @@
-"""Boxes that follow their image through any of MONAI's spatial transforms.
+"""Boxes that follow their image through MONAI's affine spatial transforms.
 
-Every spatial transform of MONAI records in the image's affine how it moved the pixels. A single transform after all of
-them therefore moves the boxes by that affine, and no spatial transform needs a version for boxes. A rotated box is
-replaced by the upright box around its visible part.
+Flips, rotations, crops, pads, zooms and resizes of MONAI record in the image's affine how they moved the pixels. A
+single transform after all of them therefore moves the boxes by that affine, and no spatial transform needs a version
+for boxes. A rotated box is replaced by the upright box around its visible part. Elastic deformations and distortions of
+the grid have no affine and must not be used; neither must `Transpose`, which does not change the affine.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 from monai.config import KeysCollection
-from monai.data import MetaTensor
-from monai.transforms import MapTransform, Transform
-from monai.utils import MetaKeys, convert_to_numpy
+from monai.data import MetaTensor, get_track_meta
+from monai.data.utils import to_affine_nd
+from monai.transforms import InvertibleTransform, MapTransform
+from monai.utils import MetaKeys, TraceKeys, TransformBackends, convert_to_numpy
 
 from monai_pylon.utils import check, check_type
 
@@ -77,9 +79,7 @@ def map_boxes(
     check(0 <= min_visibility <= 1, "min_visibility", "a share from 0 to 1", min_visibility)
     rows, columns = image_size
     kept = []
-    for x1, y1, x2, y2, label in table:
-        corners = np.array([[y1, x1], [y1, x2], [y2, x2], [y2, x1]]) - 0.5
-        whole = corners @ move[:2, :2].T + move[:2, 2] + 0.5
+    for whole, label in zip(_corners(table, move), table[:, 4], strict=True):
         seen = whole
         for axis, border, sign in ((0, 0, -1), (0, rows, 1), (1, 0, -1), (1, columns, 1)):
             seen = _cut(seen, axis, border, sign)
@@ -90,21 +90,43 @@ def map_boxes(
     return np.array(kept, dtype=np.float32).reshape(-1, 5)
 
 
-class FollowBoxes(Transform):
+def _whole_affine(affine: Any) -> np.ndarray:
+    """Return an affine as (4, 4) float64; MONAI's lazy transforms leave (3, 3) to 2D images."""
+    return to_affine_nd(3, convert_to_numpy(affine).astype(np.float64))
+
+
+def _corners(boxes: np.ndarray, move: np.ndarray) -> np.ndarray:
+    """Return the moved corners (K, 4, 2) of boxes (K, 5), each (row, column) in pixel borders."""
+    corners = boxes[:, [[1, 0], [1, 2], [3, 2], [3, 0]]] - 0.5
+    return corners @ move[:2, :2].T + move[:2, 2] + 0.5
+
+
+def _has_place(boxes: Any) -> bool:
+    """Return whether boxes carry the affine of an image; MONAI's EnsureType gives any array the identity."""
+    if not isinstance(boxes, MetaTensor):
+        return False
+    followed = any(step.get(TraceKeys.CLASS_NAME) == FollowBoxes.__name__ for step in boxes.applied_operations)
+    return followed or not np.allclose(_whole_affine(boxes.affine), np.eye(4))
+
+
+class FollowBoxes(InvertibleTransform):
     """Boxes moved as MONAI's spatial transforms have moved their image; see :func:`map_boxes`.
 
     Called with boxes (K, 5) [x1, y1, x2, y2, class] and their image (C, H, W), a MetaTensor.
 
     The image's affine records how its pixels have moved since it was read, pending lazy transforms included. Boxes
-    given as plain arrays are in pixels of the image as it was read (``original_affine``, or the identity). The returned
-    boxes carry the affine of their image, so that a second call changes nothing.
+    given without an affine of their own are in pixels of the image as it was read (``original_affine``, or the
+    identity). The returned boxes carry the affine of their image, so that a second call changes nothing.
+
+    The inverse moves boxes back to the pixels from which they came. Boxes that were dropped do not return, a box keeps
+    the size to which it was clipped, and a box that was rotated is replaced by the upright box around it.
 
     Args:
         min_visibility: Boxes of which a smaller share is visible are dropped.
 
     Raises:
         TypeError: If the image is not a MetaTensor.
-        ValueError: If the image is not (C, H, W) or was rotated out of its plane.
+        ValueError: If the image is not (C, H, W), was rotated out of its plane, or was transposed.
 
     Example:
         >>> from monai.transforms import Flip
@@ -113,27 +135,50 @@ class FollowBoxes(Transform):
         [[40.0, 10.0, 48.0, 20.0, 5.0]]
     """
 
+    backend = [TransformBackends.NUMPY]
+
     def __init__(self, min_visibility: float = 0.5) -> None:
         check(0 <= min_visibility <= 1, "min_visibility", "a share from 0 to 1", min_visibility)
         self.min_visibility = min_visibility
 
-    def __call__(self, boxes: np.ndarray | torch.Tensor, image: Any = None) -> MetaTensor:
+    def __call__(self, boxes: np.ndarray | torch.Tensor, image: Any = None) -> torch.Tensor:
         """Move the boxes (K, 5) of an image (C, H, W)."""
         check_type(image, MetaTensor, "image", "Load it with ReadRadiograph: its affine records where the pixels went.")
         check(image.ndim == 3, "image", "of shape (C, H, W)", image)
-        new = convert_to_numpy(image.peek_pending_affine()).astype(np.float64)
-        old = boxes.affine if isinstance(boxes, MetaTensor) else image.meta.get(MetaKeys.ORIGINAL_AFFINE, np.eye(4))
-        move = np.linalg.inv(new) @ convert_to_numpy(old).astype(np.float64)
+        names = {operation.get(TraceKeys.CLASS_NAME) for operation in image.applied_operations}
+        remedy = "Transpose does not change the affine: use Rotate90 and Flip, or transpose before the boxes are known."
+        check(not names & {"Transpose", "Transposed"}, "image", "moved by transforms that record it", names, remedy)
+        new = _whole_affine(image.peek_pending_affine())
+        own, read = getattr(boxes, "affine", None), image.meta.get(MetaKeys.ORIGINAL_AFFINE, np.eye(4))
+        old = _whole_affine(own if _has_place(boxes) else read)
+        move = np.linalg.inv(new) @ old
         in_plane = np.allclose(move[2, _PIXEL_AXES], 0) and np.allclose(move[_PIXEL_AXES, 2], 0)
         check(in_plane, "image", "moved within its plane only", move.round(3).tolist(), "Leave out 3D transforms.")
-        rows, columns = (int(size) for size in image.peek_pending_shape()[-2:])
-        moved = map_boxes(
-            convert_to_numpy(boxes), move[np.ix_(_PIXEL_AXES, _PIXEL_AXES)], (rows, columns), self.min_visibility
+        rows, columns = (int(size) for size in image.peek_pending_shape()[:2])
+        moved = torch.from_numpy(
+            map_boxes(
+                convert_to_numpy(boxes), move[np.ix_(_PIXEL_AXES, _PIXEL_AXES)], (rows, columns), self.min_visibility
+            )
         )
-        return MetaTensor(torch.from_numpy(moved), affine=image.peek_pending_affine())
+        if not get_track_meta():
+            return moved
+        operations = boxes.applied_operations if isinstance(boxes, MetaTensor) else None
+        result = MetaTensor(moved, affine=torch.from_numpy(new), applied_operations=operations)
+        return self.push_transform(result, orig_size=tuple(np.shape(boxes)), extra_info={"affine": old.tolist()})
+
+    def inverse(self, boxes: MetaTensor) -> torch.Tensor:
+        """Move boxes (K, 5) back to the pixels from which they came."""
+        check_type(boxes, MetaTensor, "boxes", "Keep the metadata with which FollowBoxes returned them.")
+        old = np.array(self.pop_transform(boxes)[TraceKeys.EXTRA_INFO]["affine"])
+        move = (np.linalg.inv(old) @ _whole_affine(boxes.affine))[np.ix_(_PIXEL_AXES, _PIXEL_AXES)]
+        table = convert_to_numpy(boxes).astype(np.float64).reshape(-1, 5)
+        corners = _corners(table, move)[:, :, ::-1]  # (column, row), as in boxes
+        moved = np.concatenate([corners.min(axis=1), corners.max(axis=1), table[:, 4:]], axis=1)
+        result = torch.from_numpy(moved.astype(np.float32))
+        return MetaTensor(result, affine=torch.from_numpy(old), applied_operations=boxes.applied_operations)
 
 
-class FollowBoxesd(MapTransform):
+class FollowBoxesd(MapTransform, InvertibleTransform):
     """Dictionary version of :class:`FollowBoxes`; put it after all spatial transforms of the image.
 
     Args:
@@ -147,6 +192,8 @@ class FollowBoxesd(MapTransform):
         >>> FollowBoxesd()(item)["boxes"].tolist()
         [[0.0, 10.0, 8.0, 20.0, 5.0]]
     """
+
+    backend = FollowBoxes.backend
 
     def __init__(
         self,
@@ -164,6 +211,13 @@ class FollowBoxesd(MapTransform):
         item = dict(data)
         for key in self.key_iterator(item):
             item[key] = self.follow(item[key], item[self.image_key])
+        return item
+
+    def inverse(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Move the boxes of an item back to the pixels from which they came."""
+        item = dict(data)
+        for key in self.key_iterator(item):
+            item[key] = self.follow.inverse(item[key])
         return item
 
 

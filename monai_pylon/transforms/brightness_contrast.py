@@ -10,7 +10,7 @@ import torch
 from monai.config import KeysCollection
 from monai.data import get_track_meta
 from monai.transforms import MapTransform, RandomizableTransform
-from monai.utils import convert_to_tensor
+from monai.utils import TransformBackends, convert_to_tensor
 
 from monai_pylon.utils import check
 
@@ -40,6 +40,8 @@ class RandBrightnessContrast(RandomizableTransform):
         >>> round(image.max().item(), 3)
         0.71
     """
+
+    backend = [TransformBackends.TORCH]
 
     def __init__(self, brightness: float = 0.5, contrast: float = 0.5, prob: float = 0.5) -> None:
         RandomizableTransform.__init__(self, prob)
@@ -78,6 +80,8 @@ class RandBrightnessContrastd(MapTransform, RandomizableTransform):
         >>> item["image"].shape
         torch.Size([1, 4, 4])
     """
+
+    backend = RandBrightnessContrast.backend
 
     def __init__(
         self,

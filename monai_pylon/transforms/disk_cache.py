@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 from monai.transforms import Transform
+from monai.utils import TransformBackends
 
 from monai_pylon.utils import atomic_write, check, check_type, content_hash
 from monai_pylon.utils.version import __version__
@@ -62,6 +63,8 @@ class CacheToDiskd(Transform):
         ...     double({"a": torch.ones(2)})["b"], len(list(Path(folder).iterdir()))
         (tensor([2., 2.]), 1)
     """
+
+    backend = [TransformBackends.TORCH]
 
     def __init__(
         self,

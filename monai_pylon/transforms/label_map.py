@@ -8,14 +8,16 @@ from typing import Any
 import numpy as np
 import torch
 from monai.config import KeysCollection
-from monai.data import MetaTensor
+from monai.data import MetaTensor, get_track_meta
 from monai.transforms import MapTransform, Transform
+from monai.utils import TransformBackends
 
 from monai_pylon.taxonomy.organs import ORGAN_VALUES
 from monai_pylon.taxonomy.structures import SEGMENTATION_PROGRAMS, organ_of_structure, structure_names
 from monai_pylon.transforms.block_mean import block_factors, spread_blocks
 from monai_pylon.transforms.mask_quality import MaskQuality, judge_masks
 from monai_pylon.transforms.organ_split import mediastinum_between_lungs
+from monai_pylon.transforms.partition import quality_item
 from monai_pylon.utils import check, check_affine, check_choice, check_type, ras_view, voxel_spacing
 from monai_pylon.utils.arrays import as_array
 
@@ -151,8 +153,9 @@ class OrgansFromLabelMap(Transform):
 
     Called with a label map (1, X, Y, Z), a MetaTensor with its affine, it returns the organs (1, X, Y, Z) uint8 as a
     MetaTensor. The optional second argument is the image (1, X, Y, Z) in HU, used to exclude the spine from the filled
-    voxels. ``meta["quality"]`` of the result is the :class:`MaskQuality`. Besides the usual reasons it has
-    "no_mediastinum" if there is none, and "sides_swapped" if names and affine disagree about the right lung.
+    voxels. ``meta["quality"]`` of the result is the quality as a dictionary, see
+    :func:`~monai_pylon.transforms.partition.quality_item`. Besides the usual reasons it has "no_mediastinum" if there
+    is none, and "sides_swapped" if names and affine disagree about the right lung.
 
     Args:
         names: The program that made the map, or the name of each value.
@@ -161,9 +164,11 @@ class OrgansFromLabelMap(Transform):
 
     Example:
         >>> organs = OrgansFromLabelMap("lungmask")(MetaTensor(torch.ones((1, 4, 4, 4)), affine=torch.eye(4)))
-        >>> organs.meta["quality"].reasons
-        ('no_mediastinum', 'right_lung_small', 'left_lung_small', 'lungs_small')
+        >>> organs.meta["quality"]["reasons"]
+        'no_mediastinum; right_lung_small; left_lung_small; lungs_small'
     """
+
+    backend = [TransformBackends.NUMPY]
 
     def __init__(
         self,
@@ -175,16 +180,23 @@ class OrgansFromLabelMap(Transform):
         check(min_lung_ml > 0, "min_lung_ml", "positive (mL)", min_lung_ml)
         self.names, self.fill_mediastinum, self.min_lung_ml = names, fill_mediastinum, min_lung_ml
 
-    def __call__(self, label_map: MetaTensor, image: torch.Tensor | None = None) -> MetaTensor:
+    def __call__(self, label_map: MetaTensor, image: torch.Tensor | None = None) -> torch.Tensor:
         """Convert one label map (1, X, Y, Z)."""
-        remedy = "Load it with LoadImage: the affine determines left and right."
+        return self.convert(label_map, image)[0]
+
+    def convert(self, label_map: MetaTensor, image: torch.Tensor | None = None) -> tuple[torch.Tensor, dict[str, Any]]:
+        """Return the organs (1, X, Y, Z) of one label map and their quality."""
+        remedy = "Load it with LoadImage, while MONAI tracks metadata: the affine determines left and right."
         check_type(label_map, MetaTensor, "label_map", remedy)
         check(label_map.ndim == 4 and len(label_map) == 1, "label_map", "of shape (1, X, Y, Z)", label_map)
         affine = as_array(label_map.affine)
         ct = None if image is None else as_array(image[0])
         organs = organs_from_label_map(as_array(label_map[0]), self.names, affine, self.fill_mediastinum, ct)
-        meta = {**label_map.meta, "quality": _judge(organs, affine, self.min_lung_ml)}
-        return MetaTensor(torch.from_numpy(organs)[None].to(label_map.device), meta=meta)
+        labels = torch.from_numpy(organs)[None].to(label_map.device)
+        quality = quality_item(_judge(organs, affine, self.min_lung_ml))
+        if not get_track_meta():
+            return labels, quality
+        return MetaTensor(labels, meta={**label_map.meta, "quality": dict(quality)}), quality
 
 
 def _judge(organs: np.ndarray, affine: np.ndarray, min_lung_ml: float) -> MaskQuality:
@@ -206,7 +218,7 @@ class OrgansFromLabelMapd(MapTransform):
         fill_mediastinum: Add the voxels between the lungs that have no label.
         image_key: Key of the image (1, X, Y, Z) in HU, to exclude the spine from the filled voxels. None uses no image.
         output_key: Key for the organs (1, X, Y, Z).
-        quality_key: Key for the :class:`MaskQuality`.
+        quality_key: Key for the quality, a dictionary of "ok", "reasons", "volumes_ml" and "heuristic".
         min_lung_ml: Least volume of both lungs in mL, for the quality.
         allow_missing_keys: Return items without the key unchanged.
 
@@ -215,6 +227,8 @@ class OrgansFromLabelMapd(MapTransform):
         >>> sorted(OrgansFromLabelMapd("label_map", "lungmask")({"label_map": label_map}))
         ['label_map', 'organs', 'quality']
     """
+
+    backend = OrgansFromLabelMap.backend
 
     def __init__(
         self,
@@ -237,8 +251,7 @@ class OrgansFromLabelMapd(MapTransform):
         item = dict(data)
         for key in self.key_iterator(item):
             image = None if self.image_key is None else item[self.image_key]
-            organs = self.adapter(item[key], image)
-            item[self.output_key], item[self.quality_key] = organs, organs.meta["quality"]
+            item[self.output_key], item[self.quality_key] = self.adapter.convert(item[key], image)
         return item
 
 

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from monai.config import KeysCollection
-from monai.data import MetaTensor
+from monai.data import MetaTensor, get_track_meta
 from monai.transforms import MapTransform, Transform
+from monai.utils import TransformBackends
 
 from monai_pylon.transforms.heuristic_masks import HEURISTICS, heuristic_organ_labels
 from monai_pylon.transforms.mask_quality import LUNG_MISSING, MaskQuality, judge_masks, judge_volume
@@ -25,6 +26,7 @@ __all__ = [
     "PartitionOrgansDict",
     "PartitionOrgansd",
     "partition_organs",
+    "quality_item",
 ]
 
 _METHODS = ("robust", "paper")
@@ -114,11 +116,34 @@ def partition_organs(
     return found if fallback is None else _with_fallback(found, matrix, fallback)
 
 
+def quality_item(quality: MaskQuality) -> dict[str, Any]:
+    """Describe the quality of masks by values that MONAI's caches, loaders and collation pass on unchanged.
+
+    Args:
+        quality: Quality of the masks.
+
+    Returns:
+        "ok" and "heuristic" (bool), "reasons" (the codes, joined by "; ", empty if there is none) and "volumes_ml"
+        (volume in mL by organ).
+
+    Example:
+        >>> quality_item(MaskQuality(False, ("no_lung", "too_short"), {}, False))["reasons"]
+        'no_lung; too_short'
+    """
+    return {
+        "ok": bool(quality.ok),
+        "reasons": "; ".join(quality.reasons),
+        "volumes_ml": {organ: float(volume) for organ, volume in quality.volumes_ml.items()},
+        "heuristic": bool(quality.heuristic),
+    }
+
+
 class PartitionOrgans(Transform):
     """Organ masks of a chest CT as a MONAI transform; see :func:`partition_organs`.
 
     Called with an image (1, X, Y, Z) in HU, a MetaTensor with its affine, it returns the labels (1, X, Y, Z) uint8 as a
-    MetaTensor on the same grid. ``meta["quality"]`` of the result is the :class:`MaskQuality`.
+    MetaTensor on the same grid. ``meta["quality"]`` of the result is the quality as a dictionary, see
+    :func:`quality_item`.
 
     Args:
         method: "robust" or "paper".
@@ -127,21 +152,30 @@ class PartitionOrgans(Transform):
 
     Example:
         >>> organs = PartitionOrgans()(MetaTensor(torch.full((1, 9, 9, 90), 40.0), affine=torch.eye(4)))
-        >>> organs.meta["quality"].ok
-        False
+        >>> organs.meta["quality"]["ok"], organs.meta["quality"]["reasons"]
+        (False, 'hu_range; no_lung')
     """
+
+    backend = [TransformBackends.NUMPY]
 
     def __init__(self, method: str = "robust", min_lung_ml: float = 512.0, fallback: str | None = None) -> None:
         _check_settings(method, min_lung_ml, fallback)
         self.settings = (method, min_lung_ml, fallback)
 
-    def __call__(self, image: MetaTensor) -> MetaTensor:
+    def __call__(self, image: MetaTensor) -> torch.Tensor:
         """Segment one image (1, X, Y, Z)."""
-        check_type(image, MetaTensor, "image", "Load it with LoadImage: the affine determines left and right.")
+        return self.segment(image)[0]
+
+    def segment(self, image: MetaTensor) -> tuple[torch.Tensor, dict[str, Any]]:
+        """Return the labels (1, X, Y, Z) of one image and their quality, see :func:`quality_item`."""
+        remedy = "Load it with LoadImage, while MONAI tracks metadata: the affine determines left and right."
+        check_type(image, MetaTensor, "image", remedy)
         check(image.ndim == 4 and image.shape[0] == 1, "image", "of shape (1, X, Y, Z)", image)
         found = partition_organs(as_array(image[0]), as_array(image.affine), *self.settings)
-        meta = {**image.meta, "quality": found.quality}
-        return MetaTensor(torch.from_numpy(found.labels)[None].to(image.device), meta=meta)
+        labels, quality = torch.from_numpy(found.labels)[None].to(image.device), quality_item(found.quality)
+        if not get_track_meta():
+            return labels, quality
+        return MetaTensor(labels, meta={**image.meta, "quality": dict(quality)}), quality
 
 
 class PartitionOrgansd(MapTransform):
@@ -150,7 +184,8 @@ class PartitionOrgansd(MapTransform):
     Args:
         keys: Key of the image (1, X, Y, Z).
         output_key: Key for the labels (1, X, Y, Z).
-        quality_key: Key for the :class:`MaskQuality`.
+        quality_key: Key for the quality, a dictionary of "ok", "reasons", "volumes_ml" and "heuristic", see
+            :func:`quality_item`. Loaders collate and decollate it.
         method: "robust" or "paper".
         min_lung_ml: Least volume of both lungs in mL.
         fallback: None, "center_half" or "middle_two_thirds".
@@ -161,6 +196,8 @@ class PartitionOrgansd(MapTransform):
         >>> sorted(PartitionOrgansd("image")({"image": image}))
         ['image', 'organs', 'quality']
     """
+
+    backend = PartitionOrgans.backend
 
     def __init__(
         self,
@@ -181,8 +218,7 @@ class PartitionOrgansd(MapTransform):
         """Add labels and quality to a copy of the dictionary."""
         item = dict(data)
         for key in self.key_iterator(item):
-            organs = self.partition(item[key])
-            item[self.output_key], item[self.quality_key] = organs, organs.meta["quality"]
+            item[self.output_key], item[self.quality_key] = self.partition.segment(item[key])
         return item
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 from monai.config import KeysCollection
+from monai.data import MetaTensor, get_track_meta
 from monai.transforms import MapTransform, Transform
-from monai.utils import convert_to_tensor
+from monai.utils import TransformBackends, convert_to_tensor
 
 from monai_pylon.utils import check, check_affine, check_type
 
@@ -70,6 +71,8 @@ class CheckVolume(Transform):
         torch.Size([1, 3, 3, 3])
     """
 
+    backend = [TransformBackends.TORCH]
+
     def __init__(self, least_slices: int = 2) -> None:
         check_type(least_slices, int, "least_slices")
         self.least_slices = least_slices
@@ -77,7 +80,7 @@ class CheckVolume(Transform):
     def __call__(self, image: torch.Tensor) -> torch.Tensor:
         """Check one image."""
         check_volume_hu(image, self.least_slices)
-        return image
+        return image.as_tensor() if isinstance(image, MetaTensor) and not get_track_meta() else image
 
 
 class CheckVolumed(MapTransform):
@@ -92,6 +95,8 @@ class CheckVolumed(MapTransform):
         >>> CheckVolumed("image").keys
         ('image',)
     """
+
+    backend = CheckVolume.backend
 
     def __init__(self, keys: KeysCollection, least_slices: int = 2, allow_missing_keys: bool = False) -> None:
         super().__init__(keys, allow_missing_keys)

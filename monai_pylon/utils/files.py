@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
@@ -15,19 +17,41 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 
-__all__ = ["atomic_write", "content_hash", "file_hash"]
+__all__ = ["atomic_write", "content_hash", "file_hash", "path_below", "remove_leftovers"]
 
 _CHUNK = 2**22
+_PART = ".part-"
+#: Characters of a file's ending that its temporary file keeps. File systems limit a name to 255 bytes.
+_ENDING = 16
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file or the entries of a folder are on the disk."""
+    try:
+        opened = os.open(path, os.O_RDONLY)
+    except OSError:  # Windows opens no folder
+        if path.is_dir():
+            return
+        raise
+    try:
+        os.fsync(opened)
+    except OSError:
+        if not path.is_dir():  # some network file systems cannot do it for folders
+            raise
+    finally:
+        os.close(opened)
 
 
 @contextmanager
 def atomic_write(path: str | PathLike[str]) -> Iterator[Path]:
     """Replace a file in one step after its new content has been written to a temporary file.
 
-    If the block raises, the temporary file is removed and an existing file stays unchanged.
+    If the block raises, the temporary file is removed and an existing file stays unchanged. The content is on the disk
+    before the file is replaced, so that even after a power failure the file is either the old or the new one. The
+    temporary file of a killed process stays; :func:`remove_leftovers` removes it.
 
     Args:
-        path: File to write. A missing folder is created.
+        path: File to write. A missing folder is created. Its name may be as long as the file system allows.
 
     Yields:
         The temporary path to write to, in the same folder and with the same ending.
@@ -42,12 +66,75 @@ def atomic_write(path: str | PathLike[str]) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".part-{os.getpid()}-{path.name}")
+    part = path.with_name(f"{_PART}{os.getpid()}-{secrets.token_hex(4)}-{path.name[-_ENDING:]}")
     try:
         yield part
+        if not part.is_symlink():
+            _sync(part)
         os.replace(part, path)
+        _sync(path.parent)
     finally:
         part.unlink(missing_ok=True)
+
+
+def remove_leftovers(folder: str | PathLike[str], min_age: float = 0.0) -> int:
+    """Remove the temporary files that killed processes left in a folder (not below it).
+
+    Args:
+        folder: Folder that :func:`atomic_write` wrote to. It need not exist.
+        min_age: Age in seconds from which files are removed. 0 is right only if no other process writes to the folder.
+
+    Returns:
+        The number of files removed.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Path(folder, ".part-1234-0a1b2c3d-a.csv").touch()
+        ...     remove_leftovers(folder), list(Path(folder).iterdir())
+        (1, [])
+    """
+    removed = 0
+    for file in Path(folder).glob(f"{_PART}*"):
+        try:
+            if time.time() - file.lstat().st_mtime >= min_age or min_age == 0:
+                file.unlink()
+                removed += 1
+        except OSError:  # gone meanwhile, or not ours
+            continue
+    return removed
+
+
+def path_below(folder: str | PathLike[str], name: str, where: str) -> Path:
+    """Join a folder and a path that a table names, and refuse a path that leaves the folder.
+
+    Links in the folder may point anywhere; only the text of the path is checked.
+
+    Args:
+        folder: The data folder.
+        name: The path in the table, relative to the folder. An absolute path must lie in the folder.
+        where: Place in the table, for the error message.
+
+    Returns:
+        The joined path.
+
+    Raises:
+        ValueError: If the path leads out of the folder.
+
+    Example:
+        >>> path_below("data", "p1/../p2/ct.nii", "labels.csv").as_posix()
+        'data/p1/../p2/ct.nii'
+        >>> path_below("data", "../ct.nii", "labels.csv, line 2")
+        Traceback (most recent call last):
+        ...
+        ValueError: labels.csv, line 2: must name a path below 'data', but has '../ct.nii'. Move the file there, or ...
+    """
+    root, joined = os.path.abspath(folder), os.path.abspath(os.path.join(folder, name))
+    if joined != root and not joined.startswith(root.rstrip(os.sep) + os.sep):
+        raise ValueError(
+            f"{where}: must name a path below {str(folder)!r}, but has {name!r}. Move the file there, or link it."
+        )
+    return Path(folder, name)
 
 
 def file_hash(file: str | PathLike[str]) -> str:

@@ -17,7 +17,7 @@ from typing import Any
 from monai_pylon.utils.csv_rows import read_csv_rows
 from monai_pylon.utils.files import atomic_write
 
-__all__ = ["csv_writers", "open_table", "read_cells", "read_rows", "update_rows", "write_rows"]
+__all__ = ["cell_text", "csv_writers", "open_table", "read_cells", "read_rows", "update_rows", "write_rows"]
 
 
 def read_cells(path: str | PathLike[str], comment: str = "") -> Iterator[tuple[int, list[str]]]:
@@ -123,12 +123,26 @@ def read_rows(path: str | PathLike[str]) -> list[dict[str, str]]:
     return [row for _, row in open_table(path)[1]] if Path(path).is_file() else []
 
 
-def _cell(value: Any) -> str:
+def cell_text(value: Any) -> str:
+    """Return the text of a table's cell for a value.
+
+    Args:
+        value: A value. NaN and None become empty, a bool yes or no. Bytes of a file name that are not UTF-8 become
+            escapes such as \\udce4.
+
+    Returns:
+        The text, which can be written as UTF-8.
+
+    Example:
+        >>> cell_text(True), cell_text(1.5), cell_text(float("nan")), cell_text("scan")
+        ('yes', '1.5', '', 'scan')
+    """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.10g}" if isinstance(value, float) else str(value)
+    text = f"{value:.10g}" if isinstance(value, float) else str(value)
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 @contextmanager
@@ -136,7 +150,8 @@ def csv_writers(*paths: str | PathLike[str]) -> Iterator[list[Any]]:
     """Open CSV files that appear together when the block ends; after an error, none appears.
 
     Args:
-        paths: The files to write, in UTF-8. Missing folders are created.
+        paths: The files to write, in UTF-8. Missing folders are created. Bytes of file names that are not UTF-8 become
+            escapes such as \\udce4.
 
     Yields:
         A writer of Python's csv module for each file.
@@ -151,7 +166,10 @@ def csv_writers(*paths: str | PathLike[str]) -> Iterator[list[Any]]:
     """
     with ExitStack() as stack:
         parts = [stack.enter_context(atomic_write(path)) for path in paths]  # leaves the stack after all files closed
-        files = [stack.enter_context(part.open("w", newline="", encoding="utf-8")) for part in parts]
+        files = [
+            stack.enter_context(part.open("w", newline="", encoding="utf-8", errors="backslashreplace"))
+            for part in parts
+        ]
         yield [csv.writer(file, lineterminator="\n") for file in files]
 
 
@@ -176,7 +194,7 @@ def update_rows(path: str | PathLike[str], row: Mapping[str, Any], key: str) -> 
         [{'scan': 'a', 'ml': '2'}, {'scan': 'b', 'ml': ''}]
     """
     rows: dict[str, Mapping[str, Any]] = {old[key]: old for old in read_rows(path)}
-    rows[_cell(row[key])] = row
+    rows[cell_text(row[key])] = row
     write_rows(path, list(rows.values()))
 
 
@@ -198,4 +216,4 @@ def write_rows(path: str | PathLike[str], rows: Sequence[Mapping[str, Any]]) -> 
     columns = list(dict.fromkeys(name for row in rows for name in row))
     with csv_writers(path) as [writer]:
         writer.writerow(columns)
-        writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
+        writer.writerows([cell_text(row.get(name)) for name in columns] for row in rows)

@@ -21,7 +21,7 @@ from monai_pylon.visualize.head_probes import Pass, affine_gradients, is_even, m
 from monai_pylon.visualize.map_layout import ToGrid, check_arrangement
 from monai_pylon.visualize.module_trace import first_affine_layer, nonaffine_modules
 from monai_pylon.visualize.pass_conditions import evaluating
-from monai_pylon.visualize.recording import Place, Recording, bare_network, find_layer, record_precisely
+from monai_pylon.visualize.recording import RecordedLayer, Recording, bare_network, find_layer, record_precisely
 from monai_pylon.visualize.score_gradients import score_gradients
 from monai_pylon.visualize.visualizers import HiResCAM
 
@@ -103,7 +103,7 @@ def audit_explanation(
     """
     bare = bare_network(network)
     check_arrangement(feature_axis, to_grid)
-    place = Place(find_layer(bare, target_layer), call, feature_axis, to_grid)
+    place = RecordedLayer(find_layer(bare, target_layer), call, feature_axis, to_grid)
     with evaluating(bare), torch.inference_mode(False), torch.no_grad():
         first = run_pass(bare, place, example)
         scores = first.recording.logits
@@ -172,7 +172,7 @@ def _better_layer(network: nn.Module, first: Pass, example: torch.Tensor) -> str
     if name is None or not first.steps:
         return None
     try:
-        recording = record_precisely(network, Place(network.get_submodule(name)), (example,), {})
+        recording = record_precisely(network, RecordedLayer(network.get_submodule(name)), (example,), {})
     except ValueError:  # a layer that cannot be explained
         return None
     return name if _shares(recording) == (True, False) else None

@@ -13,7 +13,7 @@ from torch import nn
 from monai_pylon.utils.arrays import as_float64
 from monai_pylon.visualize.affinity import nodes_between, plain_name
 from monai_pylon.visualize.module_trace import Step, grid_maxima, traced
-from monai_pylon.visualize.recording import Place, Recording, record_precisely
+from monai_pylon.visualize.recording import RecordedLayer, Recording, record_precisely
 from monai_pylon.visualize.score_gradients import score_gradients
 
 __all__: list[str] = []
@@ -34,13 +34,15 @@ _MAXIMUM = {
 }
 
 
-def run_pass(network: nn.Module, place: Place, x: torch.Tensor, activations: torch.Tensor | None = None) -> Pass:
+def run_pass(
+    network: nn.Module, place: RecordedLayer, x: torch.Tensor, activations: torch.Tensor | None = None
+) -> Pass:
     """Run one pass within :func:`evaluating`, with the layer's own activations or the given ones."""
     with traced(network) as steps:
         return Pass(record_precisely(network, place, (x,), {}, activations), steps)
 
 
-def other_passes(network: nn.Module, place: Place, x: torch.Tensor, first: Recording) -> list[Pass]:
+def other_passes(network: nn.Module, place: RecordedLayer, x: torch.Tensor, first: Recording) -> list[Pass]:
     """Run passes with activations of other signs, sizes and positions, and a last pass with zeros.
 
     Two of them are the same in every grid cell, with opposite signs: each map after the layer is then once negative.

@@ -48,7 +48,7 @@ def labels_per_sample(wanted: torch.Tensor | str | None, logits: torch.Tensor) -
     return wanted.to(logits.device).reshape(1, -1).expand(samples, -1)
 
 
-def one_hot(labels: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
+def score_weights(labels: torch.Tensor, logits: torch.Tensor) -> torch.Tensor:
     """Encode K labels per sample (N, K) as weights of the scores (K, N, M)."""
     hot = torch.zeros((labels.shape[1], *logits.shape), dtype=logits.dtype, device=logits.device)
     return hot.scatter_(2, labels.T[:, :, None], 1)

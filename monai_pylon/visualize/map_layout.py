@@ -130,7 +130,7 @@ def _tokens(output: torch.Tensor, grid: tuple[int, ...], feature_axis: int | Non
 def _from_roles(axes: Axes, output: torch.Tensor) -> Layout:
     """Return the layout that the roles of the axes give."""
     found = [{f.role for f in axis if f.size > 1} or {f.role for f in axis} for axis in axes]
-    batch = next((i for i, axis in enumerate(axes) if any(f.role == BATCH for f in axis)), None)
+    batch = next((i for i, axis in enumerate(axes) if any(f.role == BATCH for f in axis)), -1)
     rest = [i for i in range(len(axes)) if i != batch]
     features = [i for i in rest if found[i] and found[i] <= {FEATURE}]
     features = features or [i for i in rest if found[i] and found[i] <= {CHANNEL}]
@@ -138,9 +138,8 @@ def _from_roles(axes: Axes, output: torch.Tensor) -> Layout:
     grid = [i for i in rest if i not in features]
     mixed = any(found[i] & {FEATURE, CHANNEL, BATCH} for i in grid)
     shown = f"of the axes {', '.join('x'.join(sorted(roles)) or '1' for roles in found)}"
-    clear = batch is not None and bool(features) and bool(grid) and not mixed
+    clear = batch >= 0 and bool(features) and bool(grid) and not mixed
     check(clear, "target_layer", "a layer whose batch, feature and grid axes are known", shown, REMEDY)
-    assert batch is not None
     rows = [f for f in axes[batch] if f.size > 1]
     windows = len({f.role for f in rows} - {BATCH}) > 1
     remedy = "Choose a layer outside of the windows, or pass to_grid as a function."

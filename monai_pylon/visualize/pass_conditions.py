@@ -57,14 +57,15 @@ def converted(network: nn.Module, convert: Callable[[torch.Tensor], torch.Tensor
     recurrent = [module for module in network.modules() if isinstance(module, nn.RNNBase)]
     try:
         for module in network.modules():
-            for members in (module._parameters, module._buffers):
+            both: tuple[dict[str, Any], ...] = (module._parameters, module._buffers)
+            for members in both:
                 for name, tensor in list(members.items()):
                     if tensor is None:
                         continue
                     if id(tensor) not in copies:
                         copies[id(tensor)] = convert(tensor)
-                    originals.append((members, name, tensor))  # type: ignore[arg-type]
-                    members[name] = copies[id(tensor)]  # type: ignore[assignment]
+                    originals.append((members, name, tensor))
+                    members[name] = copies[id(tensor)]
         _list_weights_again(recurrent)
         yield
     finally:
@@ -132,7 +133,7 @@ def _without_compilation(network: nn.Module) -> Iterator[None]:
             stack.enter_context(set_stance("force_eager"))
         try:
             for module in compiled:
-                module._compiled_call_impl = None  # type: ignore[assignment]
+                module._compiled_call_impl = None
             yield
         finally:
             for module, implementation in zip(compiled, implementations, strict=True):

@@ -47,8 +47,8 @@ class Recording(NamedTuple):
     layout: Layout
 
 
-class Place(NamedTuple):
-    """Where to cut a network, and how the layer's output is arranged.
+class RecordedLayer(NamedTuple):
+    """Layer after which a network is cut, and the arrangement of its output.
 
     Attributes:
         layer: Layer after which the head begins.
@@ -112,7 +112,7 @@ class _CutHook:
         tracker: Tracker of the axes' roles, None if the arrangement is known.
     """
 
-    def __init__(self, place: Place, replacement: torch.Tensor | None, tracker: AxisTracker | None) -> None:
+    def __init__(self, place: RecordedLayer, replacement: torch.Tensor | None, tracker: AxisTracker | None) -> None:
         self.place, self.replacement, self.tracker = place, replacement, tracker
         self.calls = 0
         self.activations: torch.Tensor | None = None
@@ -151,7 +151,7 @@ class _CutHook:
 
 def record(
     network: nn.Module,
-    place: Place,
+    place: RecordedLayer,
     inputs: tuple[Any, ...],
     kwargs: dict[str, Any],
     replacement: torch.Tensor | None = None,
@@ -198,7 +198,7 @@ def record(
 
 def record_precisely(
     network: nn.Module,
-    place: Place,
+    place: RecordedLayer,
     inputs: tuple[Any, ...],
     kwargs: dict[str, Any],
     replacement: torch.Tensor | None = None,

@@ -92,7 +92,7 @@ def own_gradients(gradients_of: Callable[[torch.Tensor], torch.Tensor], cotangen
         Gradients (K, R, ...).
     """
     labels, samples = cotangents.shape[:2]
-    if samples == 1:
+    if samples < 2:
         return gradients_of(cotangents)
     of_labels, of_samples = _weights(labels).to(cotangents), _weights(samples).to(cotangents)
     probe = torch.tensordot(of_labels, cotangents, 1) * of_samples[:, None]

@@ -10,20 +10,19 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-from monai.inferers import Inferer
 from torch import nn
 
 from monai_pylon.utils import check, check_choice, check_type
 from monai_pylon.utils.precision import at_least_float32
 from monai_pylon.visualize.class_activation import weighted_features
 from monai_pylon.visualize.heads import GeneralHead, head_of
-from monai_pylon.visualize.label_choice import ClassIndex, checked_labels, labels_per_sample, one_hot
+from monai_pylon.visualize.label_choice import ClassIndex, checked_labels, labels_per_sample, score_weights
 from monai_pylon.visualize.map_layout import Layout, ToGrid, check_arrangement
 from monai_pylon.visualize.pass_conditions import evaluating
-from monai_pylon.visualize.recording import Place, bare_network, find_layer, record_precisely
+from monai_pylon.visualize.recording import RecordedLayer, bare_network, find_layer, record_precisely
 from monai_pylon.visualize.score_gradients import own_gradients
 
-__all__ = ["ActivationMapInferer", "HiResCAM", "LabelMaps", "LayerGradCAM", "explain_by_methods"]
+__all__ = ["HiResCAM", "LabelMaps", "LayerGradCAM", "explain_by_methods"]
 
 
 class LabelMaps(NamedTuple):
@@ -61,7 +60,7 @@ class _LayerMaps:
             check_type(call, int, "call")
             check(call >= 0, "call", "0 or more, or None for the last call", call)
         check_arrangement(feature_axis, to_grid)
-        self.place = Place(self.layer, call, feature_axis, to_grid)
+        self.place = RecordedLayer(self.layer, call, feature_axis, to_grid)
         self.layouts: dict[tuple[Any, ...], Layout] = {}  # found in earlier calls, by the shape and strides of x
 
     def __call__(self, x: torch.Tensor, class_idx: ClassIndex = None, *args: Any, **kwargs: Any) -> torch.Tensor:
@@ -82,8 +81,10 @@ class HiResCAM(_LayerMaps):
 
     If the network is affine after that layer, the sum of the map plus the bias is the score.
     :func:`audit_explanation` checks this. HiResCAM works in 1D, 2D and 3D, on networks in training or evaluation mode,
-    frozen or in half precision, within ``no_grad``, ``inference_mode`` and autocast. The pass runs in evaluation mode.
-    The state of the network is restored afterwards.
+    frozen or in half precision, with activation checkpointing, within ``no_grad``, ``inference_mode`` and autocast. The
+    pass runs in evaluation mode, and in float32 if the network or autocast have lower precision. The state of the
+    network is restored afterwards. The samples of a batch may be normalized together: each map contains the gradient
+    of its own sample's score alone.
 
     Called with x (N, ...) and ``class_idx`` it returns maps (N, K, *grid):
 
@@ -93,6 +94,11 @@ class HiResCAM(_LayerMaps):
     - a sequence of sequences (N, K): of each sample's own labels.
     - "all": of every label; K = M. It takes one forward pass and one batched gradient of the part after the layer.
 
+    The features may be on any axis of the layer's output. They are found from the operations that computed it: a
+    convolution writes them to axis 1, a linear layer to the last axis, and transposing moves them. Tokens (N, T, C) of
+    a transformer become the grid of the image; class tokens are left out. If the axes are not clear, the call is an
+    error that names the arguments ``feature_axis`` and ``to_grid``.
+
     A network may fold S slices into its batch. The layer then returns N·S rows, of which the first S belong to the
     first sample, and the grid is (S, *grid), on the axes of the layer. For AxialNet's "reduction" these are
     (groups, rows, columns). ``maps.permute(0, 1, 4, 3, 2)`` has the axes (x, y, groups) of the volume and of
@@ -101,21 +107,32 @@ class HiResCAM(_LayerMaps):
     Args:
         network: Module that returns scores (N, M), as a tensor or as the first part of a tuple.
         target_layer: Name of a layer, as in ``network.named_modules()``, or the layer itself. Its output is
-            (N, C, *grid), or a tuple that starts with it.
+            (N, C, *grid), (N, *grid, C) or tokens (N, T, C), or the first tensor in a tuple, list or dictionary is.
         call: Call to explain if the forward pass calls the layer several times, from 0. None: the last, as for MONAI's
             ResNet, whose blocks use one activation module twice. Independent calls (a network that processes its slices
             in chunks) are an error unless a call is selected.
+        feature_axis: Axis of the features in the layer's output, such as -1. None: find it. All other axes but the
+            first are the grid; tokens stay one axis.
+        to_grid: Numbers of cells (rows, columns, ...) of a grid of tokens, in row-major order. Tokens before them, such
+            as a class token, are left out. Or a function from the layer's output to (N, C, *grid) that only moves or
+            leaves out values. None: find it.
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If the network has no such layer, does not call it, or its scores do not depend on it; if the
-            network's output is not (N, M); or if there is no such label.
+        ValueError: If the network has no such layer, does not call it, or its scores do not depend on it; if only its
+            class token affects the scores; if its feature axis is not clear; if the network's output is not (N, M); or
+            if there is no such label.
 
     Example:
         >>> from monai.networks.nets import DenseNet121
         >>> network = DenseNet121(spatial_dims=2, in_channels=1, out_channels=3)
         >>> cam = HiResCAM(network, "class_layers.relu")
         >>> cam(torch.rand(2, 1, 64, 96), class_idx="all").shape
+        torch.Size([2, 3, 2, 3])
+        >>> from monai.networks.nets import ViT
+        >>> vit = ViT(1, (32, 48), (16, 16), hidden_size=24, num_heads=2, num_layers=2, classification=True,
+        ...           num_classes=3, spatial_dims=2)
+        >>> HiResCAM(vit, "blocks.1.norm1")(torch.rand(2, 1, 32, 48), class_idx="all").shape  # 1 + 2 x 3 tokens
         torch.Size([2, 3, 2, 3])
     """
 
@@ -132,8 +149,10 @@ class LayerGradCAM(_LayerMaps):
 
     Args:
         network: Module that returns scores (N, M).
-        target_layer: Name of a layer, or the layer itself. Its output is (N, C, *grid).
+        target_layer: Name of a layer, or the layer itself, as for :class:`HiResCAM`.
         call: Call of the layer to explain, from 0. None: the last.
+        feature_axis: Axis of the features, as for :class:`HiResCAM`.
+        to_grid: Grid of tokens, as for :class:`HiResCAM`.
 
     Example:
         >>> from monai.networks.nets import DenseNet121
@@ -165,7 +184,7 @@ def _explained(
         labels, slices = labels_per_sample(wanted, logits.detach()), _slices_per_sample(head)
         maps: list[list[torch.Tensor]] = [[] for _ in methods]
         for chunk in labels.split(head.labels_at_once, dim=1):
-            gradients = own_gradients(head.gradients, one_hot(chunk, logits))
+            gradients = own_gradients(head.gradients, score_weights(chunk, logits))
             for method, parts in zip(methods, maps, strict=True):
                 parts.append(method._maps(head, gradients, slices))
     return [LabelMaps(torch.cat(parts, 1), labels, at_least_float32(logits.detach())) for parts in maps]
@@ -190,6 +209,8 @@ def explain_by_methods(
         class_idx: Labels to explain, as in :class:`HiResCAM`.
         methods: Methods to compute: "hirescam", "gradcam".
         call: Call of the layer to explain, from 0. None: the last.
+        feature_axis: Axis of the features, as in :class:`HiResCAM`.
+        to_grid: Grid of tokens, as in :class:`HiResCAM`.
 
     Returns:
         For each method the maps (N, K, *grid) with their labels and the scores.
@@ -212,49 +233,6 @@ def explain_by_methods(
 
 
 METHODS: dict[str, type[_LayerMaps]] = {"hirescam": HiResCAM, "gradcam": LayerGradCAM}
-
-
-class ActivationMapInferer(Inferer):
-    """MONAI inferer that returns class activation maps, for evaluators and bundles.
-
-    Called with inputs (N, ...) and a network it returns maps (N, K, *grid).
-
-    Args:
-        target_layer: Name of the layer.
-        method: "hirescam" or "gradcam".
-        class_idx: Labels to explain, as in :class:`HiResCAM`.
-        call: Call of the layer to explain, from 0. None: the last.
-
-    Example:
-        >>> from monai.networks.nets import DenseNet121
-        >>> inferer = ActivationMapInferer("class_layers.relu", class_idx=1)
-        >>> network = DenseNet121(spatial_dims=2, in_channels=1, out_channels=3)
-        >>> inferer(torch.rand(2, 1, 64, 64), network).shape
-        torch.Size([2, 1, 2, 2])
-    """
-
-    def __init__(
-        self,
-        target_layer: str,
-        method: str = "hirescam",
-        class_idx: ClassIndex = "all",
-        call: int | None = None,
-        feature_axis: int | None = None,
-        to_grid: ToGrid = None,
-    ) -> None:
-        super().__init__()
-        remedy = "Pass the name of the layer: the network is given later, in the call."
-        check_type(target_layer, str, "target_layer", remedy)
-        check_choice(method, METHODS, "method")
-        checked_labels(class_idx)
-        check_arrangement(feature_axis, to_grid)
-        self.target_layer, self.method, self.class_idx, self.call = target_layer, method, class_idx, call
-        self.feature_axis, self.to_grid = feature_axis, to_grid
-
-    def __call__(self, inputs: torch.Tensor, network: nn.Module, *args: Any, **kwargs: Any) -> torch.Tensor:  # type: ignore[override]
-        """Compute maps (N, K, *grid) of inputs (N, ...). Further arguments are passed to the network."""
-        visualizer = METHODS[self.method](network, self.target_layer, self.call, self.feature_axis, self.to_grid)
-        return visualizer(inputs, self.class_idx, *args, **kwargs)
 
 
 def _slices_per_sample(head: GeneralHead) -> int | None:

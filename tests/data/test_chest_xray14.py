@@ -11,7 +11,6 @@ from monai.data import CacheDataset
 from PIL import Image
 
 from monai_pylon.data import ReadRadiographd, chest_xray14_datalist
-from monai_pylon.data.chest_xray14 import validation_patients
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from tests.data.xray14_files import HEADER_2020, write_root
 
@@ -194,21 +193,6 @@ def test_wrong_sections_and_roots_are_errors(tmp_path: Path) -> None:
         chest_xray14_datalist(None, "all")
     with pytest.raises(FileNotFoundError, match="Download it"):
         chest_xray14_datalist(tmp_path / "nowhere", "all")
-
-
-def test_validation_has_the_share_of_the_paper_and_is_reproducible() -> None:
-    random = np.random.default_rng(0)
-    patients = np.repeat(np.arange(1, 28009), random.geometric(0.32, 28008))  # as many as in the official training part
-    aside = validation_patients(patients)
-    assert np.isin(patients, list(aside)).mean() == pytest.approx(8040 / 86524, abs=1e-3)
-    assert validation_patients(random.permutation(patients)) == aside
-    assert sorted(validation_patients(range(100), share=0.05)) == [39, 49, 51, 55, 65]
-
-
-@pytest.mark.parametrize(("patients", "count"), [([], 0), ([1], 0), ([1, 1, 2], 1), ([1, 2, 3], 1)])
-def test_small_sets_keep_a_patient_in_each_part(patients: list[int], count: int) -> None:
-    assert len(validation_patients(patients)) == count
-    assert len(validation_patients(patients, share=1.0)) == max(len(set(patients)) - 1, 0)
 
 
 @pytest.mark.slow

@@ -25,6 +25,7 @@ def root(tmp_path: Path) -> Path:
         ("Data_Entry_2017_v2020.csv", ",42,M", ",old,M", "line 4: .* age"),
         ("Data_Entry_2017_v2020.csv", ",0,2,42,M,PA,2500,2048,0.171,0.171", "", "line 4: .* columns or more"),
         ("Data_Entry_2017_v2020.csv", "00000002_000", "00000001_000", "line 4: .* no other row has.* Line 2 has it"),
+        ("Data_Entry_2017_v2020.csv", "00000002_000", "../../2", "line 4: .* file name without folders as Image Index"),
         ("Data_Entry_2017_v2020.csv", "Finding Labels", "Findings", "line 1: .* column 'Finding Labels'"),
         ("BBox_List_2017.csv", "Infiltrate", "Infiltrat", "line 2: .* 'Infiltrat'. Did you mean 'Infiltration'"),
         ("BBox_List_2017.csv", "128,64", "wide,64", "line 2: .* four numbers"),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from monai.data import DataLoader, Dataset
+from monai.data import DataLoader, Dataset, decollate_batch
 from monai.transforms import Compose, Resized
 
 from monai_pylon.data import ReadRadiographd, chest_xray14_datalist, collate_radiographs
@@ -43,3 +43,21 @@ def test_batch_of_one_item() -> None:
     batch = collate_radiographs([{"image": torch.ones(1, 2, 2), "boxes": torch.ones(2, 5, dtype=torch.float64)}])
     assert batch["image"].shape == (1, 1, 2, 2)
     assert [(boxes.shape, boxes.dtype) for boxes in batch["boxes"]] == [((2, 5), torch.float32)]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("counts", [(2, 0, 3), (0, 0), (3, 3), (1,)])
+def test_a_batch_falls_apart_into_its_items(counts: tuple[int, ...], workers: int) -> None:
+    """Of a plain list, MONAI gives the first item the first box of each image."""
+    items = [
+        {"image": torch.full((1, 4, 4), float(k)), "boxes": torch.full((n, 5), float(k)), "name": str(k)}
+        for k, n in enumerate(counts)
+    ]
+    loader = DataLoader(items, batch_size=len(counts), collate_fn=collate_radiographs, num_workers=workers)
+    (batch,) = loader
+    for detach in (True, False):
+        found = decollate_batch(batch, detach=detach)
+        assert [item["name"] for item in found] == [item["name"] for item in items]
+        for item, given in zip(found, items, strict=True):
+            assert torch.equal(item["boxes"], given["boxes"])
+            assert torch.equal(item["image"], given["image"])

@@ -9,7 +9,7 @@ import pydicom
 import pytest
 
 from monai_pylon.data import read_volume
-from monai_pylon.data.dicom_series import find_ct_series, is_dicom_file
+from monai_pylon.data.dicom_series import is_dicom_file
 from tests.data.dicom_files import SPACING, write_dicom
 
 
@@ -38,6 +38,34 @@ def test_several_series_need_a_choice(tmp_path: Path, hu: np.ndarray) -> None:
     np.testing.assert_array_equal(chosen[0].numpy(), (hu - 100) // 2 * 2)
     with pytest.raises(ValueError, match="series_uid must be the UID of a CT series"):
         read_volume(tmp_path / "d", series_uid="1.2.3")
+
+
+def test_a_series_is_chosen_by_its_number(tmp_path: Path, hu: np.ndarray) -> None:
+    for number, value in ((2, 0), (13, -100), (13, -200)):
+        write_dicom(tmp_path / "d", hu + value, SeriesNumber=number, SeriesDescription="thorax")
+    for series in (2, "2", " 2 "):
+        np.testing.assert_array_equal(read_volume(tmp_path / "d", series)[0].numpy(), hu // 2 * 2)
+    for series in (13, 1, "3"):
+        with pytest.raises(
+            ValueError, match=r"or the SeriesNumber that only one has.*\(thorax; SeriesNumber 13; 5 slic"
+        ):
+            read_volume(tmp_path / "d", series)
+
+
+def test_problems_of_another_series_do_not_count(tmp_path: Path, hu: np.ndarray) -> None:
+    uid = write_dicom(tmp_path / "d", hu)
+    other = write_dicom(tmp_path / "broken", hu)
+    for file in (tmp_path / "broken").iterdir():
+        dataset = pydicom.dcmread(file)
+        del dataset.PixelSpacing
+        dataset.save_as(tmp_path / "d" / f"b{file.name}")
+    assert read_volume(tmp_path / "d", uid).shape == (1, 7, 6, 5)
+    for series in (None, other):
+        with pytest.raises(ValueError, match="PixelSpacing is missing"):
+            read_volume(tmp_path / "d", series)
+    next((tmp_path / "d").iterdir()).with_name("z.dcm").touch()
+    with pytest.raises(ValueError, match=r"z\.dcm: the file is empty"):
+        read_volume(tmp_path / "d", uid)
 
 
 @pytest.mark.parametrize("tags", [{"Modality": "PT"}, {"ImageType": ["ORIGINAL", "PRIMARY", "LOCALIZER"]}])
@@ -123,14 +151,6 @@ def test_dicom_files_are_recognized_without_an_ending(tmp_path: Path, hu: np.nda
     assert is_dicom_file(file)
     (tmp_path / "note").write_text("x" * 200)
     assert not is_dicom_file(tmp_path / "note")
-
-
-def test_series_has_its_description_and_files(tmp_path: Path, hu: np.ndarray) -> None:
-    named = write_dicom(tmp_path, hu, SeriesDescription="thorax")
-    unnamed = write_dicom(tmp_path, hu, SeriesDescription="")
-    series = find_ct_series(tmp_path)
-    assert {uid: text for uid, (text, _) in series.items()} == {named: "thorax", unnamed: "no description"}
-    assert len(series[named][1]) == 5
 
 
 def test_single_file_is_read_without_slice_checks(tmp_path: Path, hu: np.ndarray) -> None:

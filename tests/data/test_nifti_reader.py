@@ -80,6 +80,8 @@ def test_doubtful_field_is_named(fields: dict[str, bytes], message: str, tmp_pat
     [
         ("a.nii", gzip.compress, r"gzip-compressed\. Rename it so that it ends in \.nii\.gz"),
         ("a.nii.gz", bytes, r"not gzip-compressed\. Rename it so that it ends in \.nii\."),
+        ("a.nii.gz", lambda _: b"hello", "neither gzip-compressed nor NIfTI"),
+        ("a.nii.gz", lambda _: b"", r"it is empty|is empty"),
     ],
 )
 def test_ending_must_fit_the_content(name: str, change: Callable, message: str, tmp_path: Path) -> None:

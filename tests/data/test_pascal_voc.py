@@ -143,3 +143,10 @@ def test_annotation_without_a_size_is_an_error(folder: Path, text: str, message:
     (folder / "Annotations" / "2008_000002.xml").write_text(text)
     with pytest.raises(ValueError, match=message):
         pascal_voc_datalist(folder, "training")
+
+
+@pytest.mark.parametrize("name", ["../2008_000002", "/etc/passwd", "a/b"])
+def test_names_with_folders_are_refused(name: str, folder: Path) -> None:
+    (folder / "ImageSets" / "Main" / "train.txt").write_text(f"2008_000002\n{name}\n")
+    with pytest.raises(ValueError, match=rf"train\.txt, line 2: must have names of images without .*'{name}'"):
+        pascal_voc_datalist(folder, "training")

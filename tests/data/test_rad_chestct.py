@@ -305,3 +305,22 @@ def test_dicom_folder_is_found_by_its_name(tmp_path: Path) -> None:
     (root / "x" / "series 7" / "1.dcm").touch()
     (item,) = rad_chestct_datalist(root, "all")
     assert item["image"] == str(root / "x" / "series 7")
+
+
+@pytest.mark.parametrize("scan", ["../outside/ct.nii", "{far}/ct.nii", "sub/../../outside/ct"])
+def test_scans_outside_of_the_folder_are_refused(scan: str, tmp_path: Path) -> None:
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "ct.nii").touch()
+    name = scan.format(far=tmp_path / "outside")
+    (tmp_path / "own").mkdir()
+    root = write_own(tmp_path / "own", f"scan,pneumonia\n{name},1\n", scans=())
+    with pytest.raises(ValueError, match=rf"labels\.csv: must name a path below .*own', but has '{name}'"):
+        rad_chestct_datalist(root, "all", missing="skip")
+
+
+def test_links_in_the_folder_may_point_anywhere(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    root = write_own(tmp_path / "own", "scan,pneumonia\nct.nii,1\n", scans=())
+    (tmp_path / "ct.nii").touch()
+    (root / "ct.nii").symlink_to(tmp_path / "ct.nii")
+    assert rad_chestct_datalist(root, "all")[0]["image"] == str(root / "ct.nii")

@@ -61,7 +61,7 @@ class Case(NamedTuple):
     right: np.ndarray | None = None
     left: np.ndarray | None = None
     heart: np.ndarray | None = None
-    leaks: dict[str, np.ndarray] = {}  # noqa: RUF012 (never written to)
+    leaks: dict[str, np.ndarray] = {}
 
 
 def dice(one: np.ndarray, other: np.ndarray) -> float:

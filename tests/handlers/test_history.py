@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from monai_pylon.handlers import CSVHistory
-from monai_pylon.utils import read_rows
+from monai_pylon.utils import read_rows, write_rows
 
 
 def epochs(file: Path, rank: int = 0) -> None:
@@ -35,3 +35,23 @@ def test_writes_a_row_for_each_epoch(tmp_path: Path, caplog: pytest.LogCaptureFi
 def test_only_the_first_process_writes(tmp_path: Path) -> None:
     epochs(tmp_path / "h.csv", rank=1)
     assert not list(tmp_path.iterdir())
+
+
+def test_rows_of_an_earlier_training_are_removed(tmp_path: Path) -> None:
+    """A new training begins a new table; a resumed one keeps the epochs before it."""
+    file = tmp_path / "h.csv"
+    write_rows(file, [{"epoch": epoch, "train_loss": 9} for epoch in (1, 2, 3, 4)])
+    history = CSVHistory(file, SimpleNamespace(state=SimpleNamespace(metrics={})))
+    for epoch in (3, 4):
+        state = SimpleNamespace(epoch=epoch, max_epochs=4, rank=0, metrics={"train_loss": 0.5})
+        history.start(SimpleNamespace(state=state))
+        history(SimpleNamespace(state=state))
+    assert [(row["epoch"], row["train_loss"]) for row in read_rows(file)] == [
+        ("1", "9"),
+        ("2", "9"),
+        ("3", "0.5"),
+        ("4", "0.5"),
+    ]
+    history.begin(SimpleNamespace())
+    history.start(SimpleNamespace(state=SimpleNamespace(epoch=1, rank=0)))
+    assert not file.exists()

@@ -1,7 +1,7 @@
 """Every network, loss, metric, visualizer, transform and figure gives on a device what it gives on the CPU.
 
-The device is simulated; see :mod:`tests.references.pretend_device`. It cannot be mixed with the CPU and refuses NumPy. One
-kind refuses float64, as Apple's devices do.
+The device is simulated; see :mod:`tests.references.pretend_device`. It cannot be mixed with the CPU and refuses
+NumPy. One kind refuses float64, as Apple's devices do.
 """
 
 from __future__ import annotations
@@ -91,7 +91,8 @@ def results_on_cpu(subject: str) -> dict[str, Any]:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # PyTorch says that this machine has no such device
-@pytest.mark.parametrize("kind", ["cuda", "mps"])
+#: "mps" has all rules of "cuda".
+@pytest.mark.parametrize("kind", ["mps", pytest.param("cuda", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("subject", JOBS)
 def test_a_device_gives_the_results_of_the_cpu(subject: str, kind: str) -> None:
     broken, expected = [], results_on_cpu(subject)

@@ -93,3 +93,19 @@ def test_is_finite_without_positive_labels() -> None:
 def test_rejects_invalid_arguments(weight, prediction, targets, error, message) -> None:
     with pytest.raises(error, match=message):
         KnownLabelsLoss(weight)(prediction, targets)
+
+
+def test_present_labels_can_weigh_more() -> None:
+    logits, labels = torch.randn(4, 3), torch.tensor([[1.0, 0, NAN], [0, 1, 1], [NAN, NAN, 0], [1, 1, 0]])
+    weights = [1.0, 2.5, 4.0]
+    known = ~labels.isnan()
+    each = -(labels * torch.tensor(weights) * logits.sigmoid().log() + (1 - labels) * (1 - logits.sigmoid()).log())
+    expected = each[known].mean()
+    torch.testing.assert_close(KnownLabelsLoss(0, pos_weight=weights)(logits, labels), expected)
+    half = KnownLabelsLoss(0, pos_weight=torch.tensor(weights))(logits.bfloat16(), labels)
+    torch.testing.assert_close(half, expected, atol=0.02, rtol=0)
+    for wrong in ([1.0, 0.0, 2.0], [[1.0, 2.0, 3.0]], [float("nan")] * 3):
+        with pytest.raises(ValueError, match="pos_weight must be M positive numbers"):
+            KnownLabelsLoss(0, pos_weight=wrong)
+    with pytest.raises(ValueError, match="Give one weight for each label"):
+        KnownLabelsLoss(0, pos_weight=[1.0, 2.0])(logits, labels)

@@ -11,7 +11,10 @@ from monai.data import MetaTensor
 from monai.transforms import (
     Affine,
     Compose,
+    EnsureTyped,
     Flip,
+    Flipd,
+    Invertd,
     NormalizeIntensityd,
     Pad,
     RandFlipd,
@@ -20,6 +23,7 @@ from monai.transforms import (
     Rotate,
     Rotate90,
     SpatialCrop,
+    Transposed,
     Zoom,
 )
 
@@ -263,3 +267,95 @@ def test_the_augmentation_with_brightness_and_normalization() -> None:
     assert item["image"].shape == (1, 256, 256)
     assert item["image"].dtype == torch.float32
     assert item["image"].isfinite().all()
+
+
+# --- MONAI's lazy transforms, inverse, and transforms without an affine
+
+
+@pytest.mark.parametrize("lazy", [False, True, None])
+@pytest.mark.parametrize(
+    "names",
+    [
+        *([name] for name in SPATIAL if name != "affine"),
+        ["flip", "resize", "crop"],
+        ["rotate by 90", "flip"],
+        ["crop", "rotate by 90", "resize"],
+        ["pad", "flip both", "rotate"],
+    ],
+)
+def test_boxes_follow_a_pipeline_that_resamples_lazily(names: list[str], lazy: bool | None) -> None:
+    """After a lazy flip, quarter turn, crop or pad was executed, MONAI leaves a 2D image an affine (3, 3)."""
+
+    box = [90, 60, 150, 110]
+    image = Compose([SPATIAL[name] for name in names], lazy=lazy)(bright_box(box))
+    moved = FollowBoxesd()({"image": image, "boxes": np.array([[*box, 1]])})["boxes"]
+    np.testing.assert_allclose(moved[0, :4].numpy(), extent(image), atol=3 if "rotate" in names else 1)
+
+
+def test_an_image_may_have_an_affine_of_two_dimensions() -> None:
+    image = MetaTensor(torch.zeros(1, 64, 48), affine=np.array([[-1.0, 0, 63], [0, 1, 0], [0, 0, 1]]))
+    assert image.affine.shape == (3, 3)
+    boxes = np.array([[0, 10, 8, 20, 5]])
+    moved = FollowBoxes()(boxes, image)
+    np.testing.assert_allclose(moved, [[0, 44, 8, 54, 5]])  # rows are flipped: 64 - 20, 64 - 10
+    np.testing.assert_allclose(FollowBoxes()(moved, image), moved)
+
+
+@pytest.mark.parametrize("name", [name for name in SPATIAL if name not in ("affine", "rotate", "rotate and grow")])
+def test_the_inverse_moves_boxes_back(name: str) -> None:
+    box = [90.0, 60, 150, 110, 4]
+    pipeline = Compose([Flipd("image", 0), FollowBoxesd(), FollowBoxesd()])
+    image = SPATIAL[name](bright_box([0, 0, 1, 1]))
+    back = pipeline.inverse(pipeline({"image": image, "boxes": np.array([box])}))
+    np.testing.assert_allclose(back["boxes"], [box], atol=1e-4)
+    assert back["boxes"].applied_operations == []
+    np.testing.assert_allclose(back["boxes"].affine, np.eye(4), atol=1e-9)
+
+
+def test_the_inverse_keeps_the_visible_part_and_the_upright_box() -> None:
+    follow = FollowBoxes(0.0)
+    part = SpatialCrop(roi_start=(70, 100), roi_end=(200, 260))(bright_box([0, 0, 1, 1]))
+    cut = follow(np.array([[90.0, 60, 150, 110, 4]]), part)
+    np.testing.assert_allclose(follow.inverse(cut), [[100, 70, 150, 110, 4]])
+    turned = follow(np.array([[100.0, 90, 160, 110, 4]]), Rotate(math.pi / 4)(bright_box([0, 0, 1, 1])))
+    half = (60 + 20) / 2  # 45 degrees: each of both upright boxes is a square, of edge (w + h) / sqrt(2), then w + h
+    expected = [130 - half, 100 - half, 130 + half, 100 + half]
+    np.testing.assert_allclose(follow.inverse(turned)[0, :4], expected, atol=1e-3)
+
+
+def test_the_inverse_of_boxes_needs_their_metadata() -> None:
+    moved = FollowBoxes()(np.array([[0, 10, 8, 20, 5]]), bright_box([0, 0, 1, 1]))
+    with pytest.raises(TypeError, match="boxes must be of type MetaTensor"):
+        FollowBoxes().inverse(moved.as_tensor())
+
+
+def test_an_image_may_be_inverted_without_its_boxes() -> None:
+    pipeline = Compose([Flipd("image", 0), FollowBoxesd()])
+    item = pipeline({"image": bright_box([10, 20, 30, 40]), "boxes": np.array([[10, 20, 30, 40, 1]])})
+    item["heatmap"] = MetaTensor(item["image"].as_tensor())
+    back = Invertd("heatmap", pipeline, orig_keys="image")(item)
+    np.testing.assert_array_equal(extent(back["heatmap"]), [10, 20, 30, 40])
+    assert torch.equal(back["boxes"], item["boxes"])
+
+
+def test_a_transposed_image_is_refused() -> None:
+    """MONAI's Transpose moves the pixels and leaves the affine."""
+    image = Transposed("image", (0, 2, 1))({"image": bright_box([10, 20, 30, 40])})["image"]
+    with pytest.raises(ValueError, match="Transpose does not change the affine"):
+        FollowBoxes()(np.array([[10, 20, 30, 40, 1]]), image)
+
+
+@pytest.mark.parametrize("boxes", [[[10, 20, 30, 40, 1]], [], torch.tensor([[10, 20, 30, 40, 1]])])
+def test_boxes_may_be_a_list(boxes: object) -> None:
+    """A JSON data list has lists."""
+    moved = FollowBoxesd()({"image": bright_box([0, 0, 1, 1]), "boxes": boxes})["boxes"]
+    np.testing.assert_array_equal(moved, np.reshape(np.asarray(boxes, dtype=float), (-1, 5)))
+
+
+def test_boxes_that_only_passed_through_monai_are_still_in_pixels_of_the_file() -> None:
+    """EnsureTyped turns boxes to a MetaTensor with the identity, whatever the geometry of their image."""
+    affine = np.diag([-2.0, 3.0, 1.0, 1.0])
+    image = MetaTensor(torch.zeros(1, 100, 100), affine=affine, meta={"original_affine": affine})
+    item = {"image": image, "boxes": np.array([[10.0, 20, 30, 40, 0]])}
+    moved = Compose([EnsureTyped("boxes"), Flipd("image", 0), FollowBoxesd(), FollowBoxesd()])(item)["boxes"]
+    np.testing.assert_allclose(moved, [[10, 60, 30, 80, 0]])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
-from monai.transforms import Compose, ResizeWithPadOrCropd, Spacingd
+from monai.transforms import Compose, Invertd, Orientationd, ResizeWithPadOrCropd, Spacing, Spacingd
 
 from monai_pylon.transforms import CropToExtent, CropToExtentd
 
@@ -67,3 +67,43 @@ def test_the_crop_does_not_change_a_resampled_image() -> None:
 def test_errors_name_the_argument(extent, image, error, message) -> None:
     with pytest.raises(error, match=message):
         CropToExtent(extent)(image)
+
+
+def test_the_inverse_restores_place_and_affine() -> None:
+    image = volume((40, 41, 30), (1.3, 1.1, 1.7))
+    crop = CropToExtent((20, 20, 20))
+    back = crop.inverse(crop(image))
+    assert back.shape == image.shape
+    torch.testing.assert_close(back.affine, image.affine)
+    kept = back != 0
+    assert kept.sum() == crop(image).numel()
+    assert torch.equal(back.as_tensor()[kept], image.as_tensor()[kept])
+
+
+@pytest.mark.filterwarnings("ignore:'lazy' is set to True")  # MONAI inverts eagerly and says so
+@pytest.mark.parametrize("lazy", [False, True, None])
+def test_a_pipeline_puts_maps_back_on_the_scan(lazy: bool | None) -> None:
+    steps = [
+        Orientationd("image", "LPS", labels=None),
+        CropToExtentd("image", (24, 24, 24)),
+        Spacingd("image", (1.0, 1.0, 1.0), mode="bilinear"),
+        ResizeWithPadOrCropd("image", (24, 24, 24)),
+    ]
+    pipeline, image = Compose(steps, lazy=lazy), volume((40, 40, 30), (1.3, 1.1, 1.7))
+    item = pipeline({"image": image})
+    item["map"] = MetaTensor(item["image"].as_tensor())
+    inverted = Invertd("map", pipeline, orig_keys="image", nearest_interp=False)(item)
+    for back in (inverted["map"], pipeline.inverse(item)["image"]):
+        assert back.shape == image.shape
+        torch.testing.assert_close(back.affine, image.affine)
+        middle = (0, slice(15, 25), slice(15, 25), slice(12, 18))
+        np.testing.assert_allclose(back[middle].numpy(), image[middle].numpy(), rtol=1e-4)
+
+
+def test_the_extent_is_that_of_the_pending_spacing() -> None:
+    """Lazily doubled voxels: half as many are kept."""
+    image = volume((40, 40, 40), (1.0, 1.0, 1.0))
+    coarse = Spacing((2.0, 2.0, 2.0), lazy=True)(image)
+    lazy = CropToExtent((10, 10, 10), lazy=True)(coarse)
+    assert lazy.peek_pending_shape() == (9, 9, 9)  # 5 voxels and 4 more
+    assert lazy.shape == image.shape

@@ -12,6 +12,7 @@ from monai.data import MetaTensor
 
 from monai_pylon.data import read_volume
 from monai_pylon.transforms import PartitionOrgans, PartitionOrgansd, heuristic_organ_labels, partition_organs
+from monai_pylon.transforms.partition import quality_item
 from tests.references.morphology import dice
 from tests.transforms.drawn_chest import box_chest
 
@@ -101,9 +102,9 @@ def test_the_least_volume_is_512_ml_by_default() -> None:
     affine = np.diag([edge, edge, edge, 1.0])
     image = MetaTensor(torch.from_numpy(CHEST)[None], affine=torch.from_numpy(affine))
     assert partition_organs(CHEST, affine, "paper").quality.ok
-    assert PartitionOrgans("paper")(image).meta["quality"].ok
-    assert PartitionOrgansd(method="paper")({"image": image})["quality"].ok
-    assert not PartitionOrgansd(method="paper", min_lung_ml=513.0)({"image": image})["quality"].ok
+    assert PartitionOrgans("paper")(image).meta["quality"]["ok"]
+    assert PartitionOrgansd(method="paper")({"image": image})["quality"]["ok"]
+    assert not PartitionOrgansd(method="paper", min_lung_ml=513.0)({"image": image})["quality"]["ok"]
 
 
 def test_the_transforms_equal_the_function() -> None:
@@ -112,10 +113,10 @@ def test_the_transforms_equal_the_function() -> None:
     organs = PartitionOrgans()(image)
     assert organs.shape == (1, *CHEST.shape)
     np.testing.assert_array_equal(organs[0].numpy(), expected.labels)
-    assert organs.meta["quality"] == expected.quality
+    assert organs.meta["quality"] == quality_item(expected.quality)
     item = PartitionOrgansd()({"image": image, "other": 1})
     assert set(item) == {"image", "other", "organs", "quality"}
-    assert item["quality"] == expected.quality
+    assert item["quality"] == quality_item(expected.quality)
     np.testing.assert_array_equal(item["organs"][0].numpy(), expected.labels)
     np.testing.assert_array_equal(item["organs"].affine.numpy(), image.affine.numpy())
     assert PartitionOrgansd(allow_missing_keys=True)({"other": 1}) == {"other": 1}
@@ -126,10 +127,10 @@ def test_the_transforms_pass_on_their_settings() -> None:
     settings = {"method": "paper", "min_lung_ml": 100.0, "fallback": "middle_two_thirds"}
     item = PartitionOrgansd("image", output_key="masks", quality_key="verdict", **settings)({"image": image})
     for organs in (PartitionOrgans(**settings)(image), item["masks"]):
-        assert organs.meta["quality"].heuristic
+        assert organs.meta["quality"]["heuristic"]
         expected = heuristic_organ_labels(CHEST.shape, AFFINE, "middle_two_thirds")
         np.testing.assert_array_equal(organs[0].numpy(), expected)
-    assert item["verdict"].heuristic
+    assert item["verdict"]["heuristic"]
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from monai.data import MetaTensor
-from monai.transforms import Compose
+from monai.data import MetaTensor, set_track_meta
+from monai.transforms import Compose, Flipd, Invertd, RandFlipd, Rotate90d
 from monai.utils import set_determinism
 
 from monai_pylon.transforms import RandResizedCrop, RandResizedCropd
@@ -136,3 +136,67 @@ def test_errors_name_the_argument() -> None:
             RandResizedCrop(64, ratio=ratio)
     with pytest.raises(ValueError, match=r"image must be of shape \(C, H, W\)"):
         RandResizedCrop(64)(torch.zeros(8, 8))
+
+
+# --- inverse and lazy execution
+
+
+def test_the_inverse_puts_the_part_back_to_its_place(pixels: MetaTensor) -> None:
+    crop = RandResizedCrop((ROWS, COLUMNS), scale=(0.4, 0.6)).set_random_state(4)
+    back = crop.inverse(crop(pixels))
+    assert back.shape == pixels.shape
+    torch.testing.assert_close(back.affine, pixels.affine)
+    (top, left), (bottom, right) = crop._first, crop._last
+    inside = torch.zeros(ROWS, COLUMNS, dtype=torch.bool)
+    inside[top:bottom, left:right] = True
+    assert (back.as_tensor()[:, ~inside] == 0).all()
+    torch.testing.assert_close(back.as_tensor()[:, inside], pixels.as_tensor()[:, inside], atol=0.6, rtol=0)
+
+
+@pytest.mark.filterwarnings("ignore:'lazy' is set to True")  # MONAI inverts eagerly and says so
+@pytest.mark.parametrize("lazy", [False, True, None])
+def test_a_pipeline_puts_heatmaps_back_on_the_radiograph(pixels: MetaTensor, lazy: bool | None) -> None:
+    steps = [Rotate90d("image", 1), RandResizedCropd("image", 180, scale=(0.8, 1)), Flipd("image", 1)]
+    pipeline = Compose(steps, lazy=lazy).set_random_state(2)
+    item = pipeline({"image": pixels.clone()})
+    item["heatmap"] = MetaTensor(item["image"].as_tensor())
+    invert = Invertd("heatmap", pipeline, orig_keys="image", nearest_interp=False)
+    for back in (invert(item)["heatmap"], pipeline.inverse(item)["image"]):
+        assert back.shape == pixels.shape
+        middle = (slice(None), slice(70, 90), slice(90, 110))
+        torch.testing.assert_close(back[middle].as_tensor(), pixels[middle].as_tensor(), atol=1, rtol=0)
+        np.testing.assert_allclose(back.affine[:2, :2], np.eye(2), atol=1e-9)
+
+
+def test_lazy_and_eager_execution_show_the_same_part(pixels: MetaTensor) -> None:
+    eager, lazy = (
+        Compose([RandResizedCropd("image", 96, scale=(0.5, 0.8)), Flipd("image", 0)], lazy=lazy).set_random_state(3)(
+            {"image": pixels.clone()}
+        )["image"]
+        for lazy in (False, True)
+    )
+    assert lazy.shape == eager.shape
+    torch.testing.assert_close(lazy[:, 4:-4, 4:-4].as_tensor(), eager[:, 4:-4, 4:-4].as_tensor(), atol=0.6, rtol=0)
+    assert [step["class"] for step in lazy.applied_operations] == ["RandResizedCrop", "Flip"]
+
+
+def test_a_random_transform_that_is_not_applied_may_come_before_it(pixels: MetaTensor) -> None:
+    """MONAI leaves a matrix (4, 4) pending, where other 2D transforms leave (3, 3)."""
+    steps = [RandFlipd("image", prob=0.0), RandResizedCropd("image", 64)]
+    assert Compose(steps, lazy=True)({"image": pixels})["image"].shape == (2, 64, 64)
+
+
+def test_the_part_is_drawn_from_the_pending_size(pixels: MetaTensor) -> None:
+    turned = Rotate90d("image", 1, lazy=True)({"image": pixels})["image"]
+    crop = RandResizedCrop(64, scale=(1, 1), ratio=(ROWS / COLUMNS,) * 2, lazy=True)
+    crop(turned)
+    assert crop._last == (COLUMNS, ROWS)
+
+
+def test_lazy_execution_without_metadata_is_refused(pixels: MetaTensor) -> None:
+    set_track_meta(False)
+    try:
+        with pytest.raises(TypeError, match="set_track_meta"):
+            RandResizedCrop(64, lazy=True)(pixels)
+    finally:
+        set_track_meta(True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import torch
 from monai.data import MetaTensor
 
 from monai_pylon.utils import atomic_write, content_hash, file_hash
+from monai_pylon.utils.files import path_below, remove_leftovers
 
 
 def test_file_appears_at_the_end_only(tmp_path: Path) -> None:
@@ -18,7 +21,7 @@ def test_file_appears_at_the_end_only(tmp_path: Path) -> None:
         part.write_text("half")
         assert not path.exists()
         assert part.parent == path.parent, "a move within the folder is one step"
-        assert part.name.endswith("a.nii.gz"), "writers choose the format by the ending"
+        assert part.name.endswith("-a.nii.gz"), "writers choose the format by the ending"
         assert part.name.startswith("."), "a search for scans skips hidden files"
         part.write_text("whole")
     assert path.read_text() == "whole"
@@ -44,6 +47,62 @@ def test_old_file_stays_after_a_failure(error: type[BaseException], tmp_path: Pa
 def test_block_that_writes_nothing_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError), atomic_write(tmp_path / "a.csv"):
         pass
+
+
+@pytest.mark.parametrize("name", ["x" * 248 + ".nii.gz", "é" * 120 + ".nii.gz", "\udce4.nii.gz"])
+def test_names_may_be_long_and_need_not_be_utf8(name: str, tmp_path: Path) -> None:
+    with atomic_write(tmp_path / name) as part:
+        assert part.name.endswith(".nii.gz")
+        part.write_text("x")
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+
+
+def test_content_reaches_the_disk_before_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a power failure a file is whole: its bytes come first, then its name, then the folder's entry."""
+    steps = []
+    kinds = {True: "folder", False: "file"}
+    monkeypatch.setattr(os, "fsync", lambda fd: steps.append(kinds[stat.S_ISDIR(os.fstat(fd).st_mode)]))
+    replace = os.replace
+    monkeypatch.setattr(os, "replace", lambda a, b: (steps.append("replace"), replace(a, b)))
+    with atomic_write(tmp_path / "a.csv") as part:
+        part.write_text("x")
+    assert steps == ["file", "replace", "folder"]
+
+
+def test_writes_links_without_their_target(tmp_path: Path) -> None:
+    with atomic_write(tmp_path / "link") as part:
+        part.symlink_to("/far/away")
+    assert os.readlink(tmp_path / "link") == "/far/away"
+
+
+def test_removes_what_a_killed_process_left(tmp_path: Path) -> None:
+    left = tmp_path / ".part-123-0a1b2c3d-a.csv"
+    left.touch()
+    (tmp_path / "b.csv").touch()
+    assert remove_leftovers(tmp_path, min_age=3600) == 0
+    os.utime(left, (0, 0))
+    assert remove_leftovers(tmp_path, min_age=3600) == 1
+    assert [file.name for file in tmp_path.iterdir()] == ["b.csv"]
+    assert remove_leftovers(tmp_path / "missing") == 0
+
+
+def test_leftovers_of_the_future_are_removed_too(tmp_path: Path) -> None:
+    """The clock may have gone back."""
+    (tmp_path / ".part-1-a.csv").touch()
+    os.utime(tmp_path / ".part-1-a.csv", (4e9, 4e9))
+    assert remove_leftovers(tmp_path) == 1
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../a", "x/../../a", "x/../../data2/a", ".."])
+def test_paths_of_a_table_stay_in_the_folder(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"^t\.csv, line 3: must name a path below .*data'"):
+        path_below(tmp_path / "data", name, "t.csv, line 3")
+
+
+def test_paths_in_the_folder_are_accepted(tmp_path: Path) -> None:
+    for name in ("a", "x/../a", str(tmp_path / "data" / "a"), "..a", "."):
+        assert path_below(tmp_path / "data", name, "t") == tmp_path / "data" / name
+    assert path_below("/", "etc", "t") == Path("/etc")
 
 
 def test_file_hash_is_the_start_of_its_sha_256(tmp_path: Path) -> None:

@@ -130,3 +130,22 @@ def test_comments_are_skipped_between_rows_only(tmp_path: Path) -> None:
     assert list(read_cells(path, comment="#")) == [(3, ["a", "b"]), (5, ["1", "\n# text"])]
     assert next(read_cells(path))[1][0] == "# a"
     assert [row["b"] for _, row in open_table(path, required=["a"], comment="#")[1]] == ["\n# text"]
+
+
+def test_cells_with_bytes_that_are_not_utf8_are_written_as_escapes(tmp_path: Path) -> None:
+    """Names of files may hold such bytes; a table with them is still UTF-8."""
+    table = tmp_path / "t.csv"
+    update_rows(table, {"scan": "a\udce4", "n": 1}, key="scan")
+    update_rows(table, {"scan": "a\udce4", "n": 2}, key="scan")
+    assert read_rows(table) == [{"scan": "a\\udce4", "n": "2"}]
+    with csv_writers(tmp_path / "u.csv") as [writer]:
+        writer.writerow(["\udcff"])
+    assert (tmp_path / "u.csv").read_bytes() == b"\\udcff\n"
+
+
+def test_reads_a_table_that_a_german_excel_saved(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_bytes('\ufeffscan;ok;error\r\na;yes;\r\nb;no;"x; y"\r\n'.encode())
+    assert read_rows(tmp_path / "t.csv") == [
+        {"scan": "a", "ok": "yes", "error": ""},
+        {"scan": "b", "ok": "no", "error": "x; y"},
+    ]

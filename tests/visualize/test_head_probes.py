@@ -17,15 +17,15 @@ from monai_pylon.visualize.head_probes import (
     run_pass,
 )
 from monai_pylon.visualize.pass_conditions import evaluating
-from monai_pylon.visualize.recording import Place
+from monai_pylon.visualize.recording import RecordedLayer
 from tests.visualize.nets import LABELS, Call, Net, image, make_net
 
 
 def passes_of(net: nn.Module, x: torch.Tensor) -> list[Pass]:
     """Run the first pass and the others, as the audit does."""
     with evaluating(net):
-        first = run_pass(net, Place(net.layer), x)
-        return [first, *other_passes(net, Place(net.layer), x, first.recording)]
+        first = run_pass(net, RecordedLayer(net.layer), x)
+        return [first, *other_passes(net, RecordedLayer(net.layer), x, first.recording)]
 
 
 def test_other_passes_replace_the_activations() -> None:
@@ -72,7 +72,7 @@ def test_other_passes_of_zero_activations_are_not_zero() -> None:
 def test_run_pass_records_module_calls() -> None:
     net = make_net("pooled")
     with evaluating(net):
-        steps = run_pass(net, Place(net.layer), image()).steps
+        steps = run_pass(net, RecordedLayer(net.layer), image()).steps
     assert [step.name for step in steps] == ["layer", "head.0", "head.1", "head.2", "head"]
 
 

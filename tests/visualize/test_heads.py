@@ -12,7 +12,7 @@ from monai_pylon.visualize import HiResCAM
 from monai_pylon.visualize.heads import GeneralHead, LinearHead, PooledHead, graph_nodes, head_of
 from monai_pylon.visualize.map_layout import Layout
 from monai_pylon.visualize.pass_conditions import evaluating
-from monai_pylon.visualize.recording import Place, Recording, record
+from monai_pylon.visualize.recording import RecordedLayer, Recording, record
 from monai_pylon.visualize.score_gradients import score_gradients
 from tests.visualize.nets import HEADS, LABELS, Call, Net, gradients_by_autograd, image, make_net
 
@@ -24,20 +24,20 @@ from tests.visualize.nets import HEADS, LABELS, Call, Net, gradients_by_autograd
 def test_finds_the_closed_form(kind: str, form: type) -> None:
     net = make_net(kind)
     with evaluating(net):
-        assert type(head_of(record(net, Place(net.layer), (image(),), {}))) is form
+        assert type(head_of(record(net, RecordedLayer(net.layer), (image(),), {}))) is form
 
 
 def test_closed_form_of_one_sample() -> None:
     net = make_net("linear")
     with evaluating(net):
-        assert type(head_of(record(net, Place(net.layer), (image(samples=1),), {}))) is LinearHead
+        assert type(head_of(record(net, RecordedLayer(net.layer), (image(samples=1),), {}))) is LinearHead
 
 
 @pytest.mark.parametrize("dims", [1, 2, 3])
 def test_closed_form_of_a_mean_over_negative_axes(dims: int) -> None:
     net = Net(dims, Call(lambda x: x.mean(tuple(range(-dims, 0)))))
     with evaluating(net):
-        assert type(head_of(record(net, Place(net.layer), (image(dims),), {}))) is PooledHead
+        assert type(head_of(record(net, RecordedLayer(net.layer), (image(dims),), {}))) is PooledHead
 
 
 @pytest.mark.parametrize("kind", ["pooled", "linear"])
@@ -49,7 +49,7 @@ def test_no_closed_form_if_the_activations_are_used_twice(kind: str) -> None:
 
     net, x = Twice(2, HEADS[kind](2)).double(), image().double()
     with evaluating(net):
-        assert type(head_of(record(net, Place(net.layer), (x,), {}))) is GeneralHead
+        assert type(head_of(record(net, RecordedLayer(net.layer), (x,), {}))) is GeneralHead
     activations, gradients = gradients_by_autograd(net, x)
     expected = (activations[:, None] * (gradients + 2 * activations[:, None])).sum(2)
     torch.testing.assert_close(HiResCAM(net, "layer")(x, "all"), expected)
@@ -60,7 +60,7 @@ def test_no_closed_form_for_a_linear_layer_over_the_cells_of_each_feature() -> N
     head = nn.Sequential(nn.Flatten(2), nn.Linear(16, 2), nn.Flatten())
     net, x = Net(2, head).double(), image().double()
     with evaluating(net):
-        assert type(head_of(record(net, Place(net.layer), (x,), {}))) is GeneralHead
+        assert type(head_of(record(net, RecordedLayer(net.layer), (x,), {}))) is GeneralHead
     activations, gradients = gradients_by_autograd(net, x)
     torch.testing.assert_close(HiResCAM(net, "layer")(x, "all"), (activations[:, None] * gradients).sum(2))
 
@@ -119,7 +119,7 @@ def test_closed_forms_give_the_maps_of_the_general_form(name: str) -> None:
     function, form = FORMS[name]
     net = Net(2, Call(function)).double()
     with evaluating(net):
-        recording = record(net, Place(net.layer), (image().double(),), {})
+        recording = record(net, RecordedLayer(net.layer), (image().double(),), {})
         head = head_of(recording)
     assert type(head) is form
     labels = recording.logits.shape[1]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from monai_pylon.visualize.label_choice import checked_labels, labels_per_sample, one_hot
+from monai_pylon.visualize.label_choice import checked_labels, labels_per_sample, score_weights
 
 LOGITS = torch.tensor([[0.0, 2.0, 1.0], [5.0, 4.0, 3.0]])
 
@@ -37,6 +37,6 @@ def test_labels_that_do_not_exist(class_idx: Any) -> None:
 
 
 def test_weights_of_the_scores() -> None:
-    weights = one_hot(torch.tensor([[2, 0], [1, 1]]), LOGITS)
+    weights = score_weights(torch.tensor([[2, 0], [1, 1]]), LOGITS)
     assert weights.tolist() == [[[0, 0, 1], [0, 1, 0]], [[1, 0, 0], [0, 1, 0]]]
     assert weights.dtype == LOGITS.dtype

@@ -277,6 +277,12 @@ def test_a_grid_needs_tokens() -> None:
         layout_of(nn.Identity(), torch.zeros(2, 3, 4, 4), None, None, (4, 4))
 
 
+def test_a_grid_of_a_flat_map_with_its_features_first() -> None:
+    net, x = last(ARRANGEMENTS["flat grid"][0]), torch.rand(2, 1, 16, 16)
+    found = HiResCAM(net, "layer")(x, "all").unflatten(2, (4, 16))
+    torch.testing.assert_close(HiResCAM(net, "layer", to_grid=(4, 16))(x, "all"), found)
+
+
 def test_a_flat_layer_with_a_function() -> None:
     net = nn.Sequential(nn.Conv2d(1, C, 2, 2), nn.Flatten(), nn.Linear(C * 64, LABELS))
     x = torch.rand(2, 1, 16, 16)

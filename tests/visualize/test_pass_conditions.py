@@ -248,7 +248,7 @@ def test_scripted_and_exported_networks_are_refused_with_the_remedy() -> None:
     torch.testing.assert_close(HiResCAM(part, "first")(x, "all"), HiResCAM(net, "first")(x, "all"))
     for other in (part, torch.jit.trace(net, x), torch.jit.script(net.second)):
         layer = "second" if hasattr(other, "second") else "0"
-        with pytest.raises(ValueError, match="scripted or traced.*pass the original network"):
+        with pytest.raises(ValueError, match=r"scripted or traced.*pass the original network"):
             HiResCAM(other, layer)(x if layer == "second" else torch.rand(2, 4, 8, 8))
     if hasattr(torch.compiler, "set_stance"):  # PyTorch 2.4 cannot export in all versions of Python
         exported = torch.export.export(net, (x,)).module()

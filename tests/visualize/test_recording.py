@@ -17,7 +17,7 @@ from torch.utils.checkpoint import checkpoint
 
 from monai_pylon.visualize import HiResCAM, LayerGradCAM
 from monai_pylon.visualize.pass_conditions import evaluating
-from monai_pylon.visualize.recording import Place, find_layer, record
+from monai_pylon.visualize.recording import RecordedLayer, find_layer, record
 from monai_pylon.visualize.score_gradients import score_gradients
 from tests.visualize.nets import FEATURES, HEADS, LABELS, Net, Output, image, make_net
 
@@ -287,7 +287,7 @@ def test_rejects_calls_that_do_not_happen() -> None:
 def test_records_activations_scores_and_the_call(call: int | None, recorded: int) -> None:
     net, x = Reused().eval(), image()
     with evaluating(net):
-        recording = record(net, Place(net.act, call), (x,), {})
+        recording = record(net, RecordedLayer(net.act, call), (x,), {})
     assert recording.call == recorded
     torch.testing.assert_close(recording.logits, net(x))
     assert recording.activations.is_leaf
@@ -300,7 +300,7 @@ def test_replaces_the_activations_of_the_recorded_call() -> None:
     net, x = make_net("linear"), image()
     other = torch.randn(2, FEATURES, 4, 4, dtype=torch.float64)  # converted to the network's type
     with evaluating(net):
-        recording = record(net, Place(net.layer), (x,), {}, other)
+        recording = record(net, RecordedLayer(net.layer), (x,), {}, other)
     assert torch.equal(recording.activations, other.float())
     torch.testing.assert_close(recording.logits, net.head(other.float()))
 

@@ -70,6 +70,12 @@ def test_independent_samples_take_one_gradient() -> None:
     assert calls == [5, 4]
 
 
+def test_no_samples_have_no_maps() -> None:
+    net = Net(2, batch_statistics()).eval()
+    net.head[0] = nn.Identity()
+    assert HiResCAM(net, "layer")(torch.zeros(0, 1, 8, 8), "all").shape == (0, LABELS, 4, 4)
+
+
 def test_slices_of_linked_samples_keep_their_rows() -> None:
     mixing = torch.tensor([[1.0, 0.0], [0.5, 1.0]])  # the second sample depends on the first
 

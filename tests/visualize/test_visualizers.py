@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from monai.bundle import ConfigParser
 from monai.data import MetaTensor
 from torch import nn
 
@@ -180,13 +179,6 @@ def test_passes_further_arguments_to_the_network() -> None:
     torch.testing.assert_close(cam(x, "all", scale=3.0, shift=7.0), 3 * cam(x, "all", 1.0))
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_inferer_returns_the_same_maps(method: str) -> None:
-    net, x = make_net("deep"), image()
-    inferer = ActivationMapInferer("layer", f"{method}cam", class_idx=[1, 2])
-    torch.testing.assert_close(inferer(x, net), METHODS[method][0](net, "layer")(x, [1, 2]))
-
-
 @pytest.mark.parametrize("kind", HEADS)
 def test_explain_by_methods_uses_one_forward_pass(kind: str) -> None:
     net, x, passes = make_net(kind), image(), []
@@ -245,11 +237,6 @@ def test_part_before_the_layer_has_no_graph() -> None:
     graphs: list[bool] = []
     HiResCAM(Trunk(2, HEADS["deep"](2)), "layer")(image().requires_grad_(), "all")
     assert graphs == [False]
-
-
-def test_inferer_can_be_created_from_a_bundle_config() -> None:
-    parser = ConfigParser({"inferer": {"_target_": "ActivationMapInferer", "target_layer": "layer", "class_idx": 0}})
-    assert parser.get_parsed_content("inferer")(image(), make_net("pooled")).shape == (2, 1, 4, 4)
 
 
 class Asked(nn.Module):
@@ -337,15 +324,6 @@ def test_rejects_networks_without_scores(wrong: str) -> None:
 
     with pytest.raises(ValueError, match=r"network must be a module with output \(N, M\), but is .*Wrap the network"):
         HiResCAM(Wrong(2, nn.Identity()), "layer")(image())
-
-
-def test_inferer_checks_its_arguments_when_created() -> None:
-    with pytest.raises(ValueError, match="method must be one of 'hirescam', 'gradcam', but is 'hirecam'"):
-        ActivationMapInferer("layer", "hirecam")
-    with pytest.raises(TypeError, match="target_layer must be of type str"):
-        ActivationMapInferer(nn.Identity())
-    with pytest.raises(ValueError, match="class_idx"):
-        ActivationMapInferer("layer", class_idx="every")
 
 
 def test_label_maps_are_a_named_tuple() -> None:

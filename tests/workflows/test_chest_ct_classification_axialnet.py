@@ -191,6 +191,17 @@ def test_unknown_labels_do_not_stop_a_training(folder: Path, tmp_path: Path) -> 
     assert float(workflow.trainer.state.metrics["train_loss"]) > 0
 
 
+def test_rare_labels_can_weigh_more_and_gradients_accumulate(folder: Path, tmp_path: Path) -> None:
+    """Of three scans for training, one has a lung mass and none pneumonia."""
+    settings = {"labels": ["lung mass", "pneumonia"], "weights": "scratch", "pos_weight": "balanced"}
+    workflow = train(tmp_path / "run", dataset_dir=str(folder), accumulation_steps=3, **settings)
+    assert workflow.parser.get_parsed_content("loss").pos_weight.tolist() == [2, 1]
+    last = read_checkpoint(tmp_path / "run" / "models" / "last.pt")
+    assert workflow.trainer.state.iteration == 3
+    assert workflow.trainer.accumulation_steps == 3
+    assert last["epoch"] == 1
+
+
 def test_does_not_resume_another_networks_training(trained: Path) -> None:
     with pytest.raises(RuntimeError) as error:
         train(trained, max_epochs=2, network_name="bodycam")

@@ -21,6 +21,7 @@ from monai_pylon.workflows.bundle.processes import (
 )
 from monai_pylon.workflows.bundle.sections import absolute_dataset_dir
 from monai_pylon.workflows.bundle.tracking import mlflow_handler, progress_handler, tensorboard_handler
+from monai_pylon.workflows.bundle.training import make_trainer, positive_weights
 
 __all__ = [
     "CheckedWorkflow",
@@ -38,9 +39,11 @@ __all__ = [
     "lower_is_better",
     "make_dataloader",
     "make_network",
+    "make_trainer",
     "metric_of_engine",
     "mlflow_handler",
     "network_specification",
+    "positive_weights",
     "process_device",
     "progress_handler",
     "root_cause",

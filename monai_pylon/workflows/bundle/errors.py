@@ -1,15 +1,30 @@
-"""Command-line errors that end with their cause."""
+"""Ends of a command: errors that end with their cause, and one line after Ctrl-C or SIGTERM."""
 
 from __future__ import annotations
 
+import logging
+import os
+import signal
 import sys
+import threading
 import traceback
-from types import TracebackType
+from functools import partial
+from types import FrameType, TracebackType
+from typing import NoReturn
 
-__all__ = ["root_cause", "install_excepthook"]
+__all__ = ["Terminated", "install_excepthook", "root_cause"]
 
 #: Beginnings of MONAI's errors that only wrap another one.
 _WRAPPERS = ("Failed to evaluate", "Failed to instantiate", "applying transform")
+
+
+class Terminated(KeyboardInterrupt):
+    """The system asked the command to end (SIGTERM), as a job queue does at the end of its time.
+
+    Example:
+        >>> issubclass(Terminated, Exception)  # so that no scan counts as failed
+        False
+    """
 
 
 def root_cause(error: BaseException) -> str:
@@ -34,16 +49,38 @@ def root_cause(error: BaseException) -> str:
 
 
 def _hook(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:
+    if issubclass(kind, KeyboardInterrupt):
+        _end(kind)
     traceback.print_exception(kind, error, where)
     if error.__cause__ is not None:
         print(f"\nThe cause is: {root_cause(error)}", file=sys.stderr)
 
 
+def _end(kind: type[BaseException]) -> NoReturn:
+    """Print one line and end with the exit code of a shell: 130 after Ctrl-C, 143 after SIGTERM."""
+    name, number = ("Terminated (SIGTERM)", 15) if issubclass(kind, Terminated) else ("Interrupted (Ctrl-C)", 2)
+    print(f"\n{name}. What was finished is saved. Run the same command again to resume.", file=sys.stderr)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(128 + number)  # Python would end by the signal itself; the stack is unwound already
+
+
+def _interrupt(number: int, _frame: FrameType | None, owner: int = 0) -> None:
+    """Raise KeyboardInterrupt or `Terminated` in the process that installed the handler."""
+    if os.getpid() != owner and number == signal.SIGTERM:  # a loading process, which inherited the handler
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+        return
+    if os.getpid() == owner:
+        logging.disable(logging.CRITICAL)  # engines log the interrupt as an error
+    raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+
 def install_excepthook() -> None:
     """Print the cause last when ``python -m monai.bundle`` or the demo fails; for a bundle's `initialize`.
 
-    People read the last line first, and MONAI's last line names the expression, not the reason. Other programs are not
-    changed.
+    People read the last line first, and MONAI's last line names the expression, not the reason. Ctrl-C and SIGTERM end
+    the command with one line and the exit code 130 or 143. Other programs are not changed.
 
     Example:
         >>> install_excepthook()
@@ -51,5 +88,9 @@ def install_excepthook() -> None:
         False
     """
     main = getattr(sys.modules.get("__main__"), "__spec__", None)
-    if main is not None and main.name in ("monai.bundle.__main__", "monai_pylon.workflows.demo.__main__"):
-        sys.excepthook = _hook
+    if main is None or main.name not in ("monai.bundle.__main__", "monai_pylon.workflows.demo.__main__"):
+        return
+    sys.excepthook = _hook
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, partial(_interrupt, owner=os.getpid()))

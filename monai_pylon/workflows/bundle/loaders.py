@@ -11,6 +11,8 @@ from monai.data import DataLoader
 from monai.transforms import Compose
 from torch.utils.data import Dataset, Sampler
 
+from monai_pylon.data.seeded_dataset import SeededDataset, SeededSampler
+
 __all__ = ["join_transforms", "make_dataloader"]
 
 
@@ -52,7 +54,8 @@ def make_dataloader(
         dataset: Dataset of items with images (C, *spatial).
         batch_size: Items per batch.
         training: Whether to shuffle (unless there is a sampler), and to drop an incomplete last batch if there are
-            complete ones.
+            complete ones. Order and random transforms then depend on seed, epoch and item only, see
+            :class:`~monai_pylon.data.seeded_dataset.SeededDataset`; :class:`TrainingCheckpoints` sets the epoch.
         sampler: Order of the items, such as that of one of several processes.
         num_workers: Loading processes; by default one per processor, at most four.
         device: Device of the network. For CUDA the batches are pinned in memory.
@@ -68,11 +71,14 @@ def make_dataloader(
     """
     workers = _default_workers() if num_workers is None else num_workers
     more: dict[str, Any] = {} if collate_fn is None else {"collate_fn": collate_fn}
+    if training:
+        dataset = SeededDataset(dataset)
+        sampler = SeededSampler(dataset) if sampler is None else sampler
+        more["generator"] = torch.Generator()  # starting workers would draw from the global one
     return DataLoader(
         dataset,
         num_workers=workers,
         batch_size=batch_size,
-        shuffle=training and sampler is None,
         sampler=sampler,
         pin_memory=torch.device(device).type == "cuda",
         persistent_workers=workers > 0,

@@ -16,6 +16,7 @@ from monai.utils import optional_import
 
 from monai_pylon.utils import check, nearest_name
 from monai_pylon.workflows.bundle.folders import bundle_folder, bundle_names
+from monai_pylon.workflows.bundle.override_values import check_values
 
 __all__ = ["CheckedWorkflow", "check_command_line", "check_overrides", "unknown_keys"]
 
@@ -68,7 +69,7 @@ def _paths(config_file: Files) -> list[Path]:
 
 
 def check_overrides(config_file: Files, overrides: Mapping[str, Any], more: Collection[str] = ()) -> None:
-    """Check that each override names a key of the configuration files, or one to which something refers.
+    """Check that each override names a key of the configuration files, or one to which something refers, and its value.
 
     Keys of the bundle's other configurations are unknown as well: a key of the evaluation changes nothing in the
     inference.
@@ -79,7 +80,8 @@ def check_overrides(config_file: Files, overrides: Mapping[str, Any], more: Coll
         more: Other known keys.
 
     Raises:
-        ValueError: If a key is unknown. The message names the nearest known key.
+        ValueError: If a key is unknown; the message names the nearest known key. If a value does not fit, see
+            :func:`~monai_pylon.workflows.bundle.override_values.check_values`.
 
     Example:
         >>> from monai_pylon.workflows.bundle.folders import bundle_folder
@@ -99,6 +101,7 @@ def check_overrides(config_file: Files, overrides: Mapping[str, Any], more: Coll
     hints = [f"Did you mean {near!r} instead of {key!r}?" for key, near in unknown.items() if near]
     hints += [f"{key!r} belongs to {elsewhere[key]}, which is not being run." for key in unknown if key in elsewhere]
     check(not unknown, "override", "a key of the configuration", ", ".join(unknown), " ".join(hints))
+    check_values(config, overrides)
 
 
 class CheckedWorkflow(ConfigWorkflow):

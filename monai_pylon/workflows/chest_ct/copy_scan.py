@@ -11,6 +11,7 @@ from typing import Any
 
 from monai.data import MetaTensor
 from monai.transforms import Transform
+from monai.utils import TransformBackends
 
 from monai_pylon.data.rad_chestct import ORGANS_ENDING
 from monai_pylon.data.volume_reader import VOLUME_SUFFIXES
@@ -64,6 +65,8 @@ class CopyScan(Transform):
         ...
         ValueError: how must be one of 'link', 'copy', but is 'move'.
     """
+
+    backend = [TransformBackends.NUMPY]
 
     def __init__(self, writer: Callable[[dict], dict], output: str | PathLike[str], how: str = "link") -> None:
         check_choice(how, _HOW, "how")

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 from monai.data import Dataset as MonaiDataset
-from monai.data import MetaTensor
+from monai.data import MetaTensor, get_track_meta
 from monai.transforms import Transform
-from monai.utils import convert_to_tensor
+from monai.utils import TransformBackends, convert_to_tensor
 from torch.utils.data import Dataset
 
 from monai_pylon.data import PhantomChestCTs, ReadVolumed, rad_chestct_datalist, read_volume
@@ -188,6 +188,8 @@ class OrgansOfScand(Transform):
         ValueError: organs must be of the scan's shape (1, 4, 4, 4), but is Tensor of shape (1, 4, 4, 3), float32. ...
     """
 
+    backend = [TransformBackends.NUMPY]
+
     def __init__(
         self,
         image_key: str = "image",
@@ -205,13 +207,12 @@ class OrgansOfScand(Transform):
         if given is None:
             item = self.partition(item)
             quality = item["quality"]
-            if not quality.ok:
-                _LOGGER.warning(
-                    "%s: doubtful organ masks (%s).", item.get("name", "A scan"), "; ".join(quality.reasons)
-                )
+            if not quality["ok"]:
+                _LOGGER.warning("%s: doubtful organ masks (%s).", item.get("name", "A scan"), quality["reasons"])
             if not (item[self.organs_key] > 0).any():
-                reasons = "; ".join(quality.reasons)
-                raise ValueError(f"PARTITION finds no organs ({reasons}). Put <scan>_organs.nii.gz beside the scan.")
+                raise ValueError(
+                    f"PARTITION finds no organs ({quality['reasons']}). Put <scan>_organs.nii.gz beside the scan."
+                )
             return item
         organs = read_volume(given) if isinstance(given, str | PathLike) else given
         remedy = "Organ masks must have their scan's grid: compute them from this scan."
@@ -222,5 +223,6 @@ class OrgansOfScand(Transform):
         inside = bool(((organs >= 0) & (organs <= 3) & (organs == organs.round())).all())
         check(inside, "organs", "of the values 0, 1, 2 and 3", organs, "See OrgansFromLabelMap for other label maps.")
         labels = convert_to_tensor(organs, dtype=torch.uint8, track_meta=False)
-        item[self.organs_key] = MetaTensor(labels, affine=image.affine) if isinstance(image, MetaTensor) else labels
+        located = isinstance(image, MetaTensor) and get_track_meta()
+        item[self.organs_key] = MetaTensor(labels, affine=image.affine) if located else labels
         return item

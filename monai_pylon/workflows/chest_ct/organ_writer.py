@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from monai.data import MetaTensor
 from monai.transforms import Transform
+from monai.utils import TransformBackends
 
 from monai_pylon.reports.nifti import save_label_nifti
 from monai_pylon.reports.organ_figure import save_organ_overlay
 from monai_pylon.taxonomy import ORGANS
+from monai_pylon.transforms import MaskQuality
 from monai_pylon.utils import check_type
 
 __all__ = ["OrganWriter"]
@@ -26,7 +28,7 @@ class OrganWriter(Transform):
         output: Folder to write to.
         image_key: Item with the CT, MetaTensor (1, X, Y, Z) in HU.
         output_key: Item with the organ labels, MetaTensor (1, X, Y, Z).
-        quality_key: Item with the `MaskQuality`.
+        quality_key: Item with the quality of the masks, a dictionary as `PartitionOrgansd` adds it.
         overlay: Whether to draw the picture.
 
     Example:
@@ -34,6 +36,7 @@ class OrganWriter(Transform):
         ('ok', 'reasons', 'heuristic', 'right_lung_ml', 'mediastinum_ml', 'left_lung_ml')
     """
 
+    backend = [TransformBackends.NUMPY]
     #: Columns of the row.
     columns = ("ok", "reasons", "heuristic", *(f"{organ.replace(' ', '_')}_ml" for organ in ORGANS))
 
@@ -50,7 +53,8 @@ class OrganWriter(Transform):
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Write an item's results, and add "row" (values by column) and "files" (file names) to it."""
-        image, organs, quality = (data[key] for key in (self.image_key, self.output_key, self.quality_key))
+        image, organs, facts = (data[key] for key in (self.image_key, self.output_key, self.quality_key))
+        quality = MaskQuality(**{**facts, "reasons": tuple(filter(None, facts["reasons"].split("; ")))})
         check_type(image, MetaTensor, self.image_key, "Read it by ReadVolumed, which keeps its affine.")
         affine = np.asarray(image.affine, dtype=np.float64)
         labels = organs[0].cpu().numpy()
@@ -60,5 +64,5 @@ class OrganWriter(Transform):
             files.append(f"{data['scan']}_overlay.png")
             save_organ_overlay(self.output / files[1], image[0].cpu().numpy(), affine, labels, quality, data["scan"])
         volumes = [float(quality.volumes_ml.get(organ, float("nan"))) for organ in ORGANS]
-        values = (quality.ok, "; ".join(quality.reasons), quality.heuristic, *(round(ml, 1) for ml in volumes))
+        values = (quality.ok, facts["reasons"], quality.heuristic, *(round(ml, 1) for ml in volumes))
         return {**data, "row": dict(zip(self.columns, values, strict=True)), "files": files}

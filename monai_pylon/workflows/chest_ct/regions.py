@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from monai.bundle import ConfigParser
 from monai.transforms import Compose, Transform
+from monai.utils import TransformBackends
 
 from monai_pylon.transforms import CacheToDiskd, CheckVolumed
 from monai_pylon.utils import check, nearest_name
@@ -116,6 +117,8 @@ class RegionWriter(Transform):
         {'labels': 3, 'allowed_nowhere': 3, 'allowed_share': nan}
     """
 
+    backend = [TransformBackends.NUMPY]
+
     #: Columns of the row.
     columns = ("labels", "allowed_nowhere", "allowed_share")
 
@@ -144,6 +147,8 @@ class RegionsInCache(Transform):
         >>> RegionsInCache(Compose([])).cache is None
         True
     """
+
+    backend = [TransformBackends.NUMPY]
 
     def __init__(self, transforms: Callable[[Any], Any]) -> None:
         self.transforms = transforms

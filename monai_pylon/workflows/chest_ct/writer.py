@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 from monai.transforms import SpatialResample, Transform
+from monai.utils import TransformBackends
 
 from monai_pylon.reports.chest_ct_figure import finding_on_scan, scan_findings_figure
 from monai_pylon.reports.figure_style import save_figure
@@ -105,6 +106,8 @@ class ScanWriter(Transform):
         >>> ScanWriter("results", labels=["lung mass", "lung nodule"]).columns
         ('lung mass', 'lung nodule', 'mapped', 'peaks')
     """
+
+    backend = [TransformBackends.NUMPY]
 
     def __init__(
         self,

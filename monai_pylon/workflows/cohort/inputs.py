@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
@@ -15,14 +13,14 @@ from monai_pylon.data.dicom_series import is_dicom_file
 from monai_pylon.data.rad_chestct import ORGANS_ENDING
 from monai_pylon.data.volume_reader import VOLUME_SUFFIXES, volume_name
 from monai_pylon.utils import check, check_type, describe
+from monai_pylon.workflows.cohort.scan_names import ending_of, unique_names
 
 __all__ = ["list_radiographs", "list_scans"]
 
 
-def _ending(path: Path, suffixes: Sequence[str]) -> str:
-    """Return the longest of some endings that a file name has, or an empty text."""
-    longest_first = sorted(suffixes, key=len, reverse=True)
-    return next((suffix for suffix in longest_first if path.name.lower().endswith(suffix)), "")
+def _may_be_dicom(file: Path) -> bool:
+    """Return whether a file is DICOM, or might be and may not be read: then its scan fails instead of vanishing."""
+    return is_dicom_file(file) or (not file.suffix and file.is_file() and not os.access(file, os.R_OK))
 
 
 def _scans_in(folder: Path, files: Sequence[Path]) -> Iterator[Path]:
@@ -32,17 +30,17 @@ def _scans_in(folder: Path, files: Sequence[Path]) -> Iterator[Path]:
     """
     if folder.name == "segmentations" and any(folder.parent.glob("ct.nii*")):
         return
-    others = [file for file in files if not _ending(file, VOLUME_SUFFIXES) and file.name.upper() != "DICOMDIR"]
-    if any(is_dicom_file(file) for file in others):
+    others = [file for file in files if not ending_of(file, VOLUME_SUFFIXES) and file.name.upper() != "DICOMDIR"]
+    if any(_may_be_dicom(file) for file in others):
         yield folder
-    volumes = [file for file in files if _ending(file, VOLUME_SUFFIXES)]
+    volumes = [file for file in files if ending_of(file, VOLUME_SUFFIXES)]
     masks = {volume_name(file) + ORGANS_ENDING for file in volumes}
     yield from (file for file in volumes if volume_name(file) not in masks)
 
 
 def _radiographs_in(folder: Path, files: Sequence[Path]) -> Iterator[Path]:
     """Yield the images and DICOM files of a folder; an index of a CD (DICOMDIR) is none."""
-    images = (file for file in files if _ending(file, _RADIOGRAPHS.suffixes) or is_dicom_file(file))
+    images = (file for file in files if ending_of(file, _RADIOGRAPHS.suffixes) or _may_be_dicom(file))
     yield from (file for file in images if file.name.upper() != "DICOMDIR")
 
 
@@ -68,17 +66,43 @@ _RADIOGRAPHS = _Kind(
 )
 
 
+def _folders(top: Path, leave_out: Path | None) -> Iterator[tuple[Path, list[str] | None]]:
+    """Yield each folder in and below one with the names of its files, without hidden ones; None if it is unreadable.
+
+    Links to folders are followed, after all other folders, and each folder is yielded once: links may form a loop.
+    """
+    skipped = None if leave_out is None else os.path.realpath(leave_out)
+    seen: set[str] = set()
+    starts = [top]
+    for start in starts:  # grows by the links that are found
+        unreadable: list[OSError] = []
+        for parent, folders, files in os.walk(start, onerror=unreadable.append):
+            real = os.path.realpath(parent)
+            if real in seen or real == skipped:
+                folders[:] = []
+                continue
+            seen.add(real)
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            starts += [Path(parent, name) for name in folders if os.path.islink(os.path.join(parent, name))]
+            yield Path(parent), sorted(name for name in files if not name.startswith("."))
+        yield from ((Path(os.fsdecode(error.filename)), None) for error in unreadable)
+
+
 def _search(folder: Path, leave_out: Path | None, kind: _Kind) -> Iterator[Path]:
-    """Yield the inputs in and below a folder in sorted order, without hidden files and folders."""
-    for parent, folders, files in os.walk(folder):
-        current = Path(parent)
-        folders[:] = sorted(name for name in folders if not name.startswith(".") and current / name != leave_out)
-        yield from kind.find(current, sorted(current / name for name in files if not name.startswith(".")))
+    """Yield the inputs in and below a folder in sorted order, and folders that cannot be read, which will fail."""
+    for current, names in _folders(folder, leave_out):
+        if names is None:
+            yield current
+        else:
+            yield from kind.find(current, [current / name for name in names])
 
 
 def _read_data_list(path: Path) -> list[dict[str, Any]]:
     """Return the items of a data list; of one with sections those of "testing" or, without it, of all sections."""
-    content = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except ValueError as error:
+        raise ValueError(f"input must be a data list in JSON, but {str(path)!r} is not ({error}).") from error
     if isinstance(content, dict):
         sections = [content["testing"]] if "testing" in content else content.values()
         content = [item for section in sections if isinstance(section, list) for item in section]
@@ -92,26 +116,6 @@ def _read_data_list(path: Path) -> list[dict[str, Any]]:
     return [item | {"image": str(path.parent / Path(item["image"]).expanduser())} for item in items]
 
 
-def _unique_names(paths: Sequence[Path], root: Path, suffixes: Sequence[str]) -> list[str]:
-    """Return a unique file name for each path: its path below the root, then with its ending, then with a number."""
-    relative = [
-        path.relative_to(root) if path != root and path.is_relative_to(root) else Path(path.name) for path in paths
-    ]
-    endings = [_ending(path, suffixes) for path in relative]
-    stems = [path.name[: len(path.name) - len(ending)] for path, ending in zip(relative, endings, strict=True)]
-    joined = ["__".join((*path.parts[:-1], stem)) for path, stem in zip(relative, stems, strict=True)]
-    safe = [re.sub(r"[^\w.+-]+", "_", name).strip("_") or "scan" for name in joined]
-    counts = Counter(safe)
-    names: dict[str, None] = {}
-    for ending, name in zip(endings, safe, strict=True):
-        name = name + ending.replace(".", "_") if counts[name] > 1 else name
-        unique, number = name, 2
-        while unique in names:
-            unique, number = f"{name}_{number}", number + 1
-        names[unique] = None
-    return list(names)
-
-
 def _list_inputs(
     source: str | PathLike[str] | None, leave_out: str | PathLike[str] | None, kind: _Kind
 ) -> list[dict[str, Any]]:
@@ -122,7 +126,7 @@ def _list_inputs(
     path = Path(source).expanduser().absolute()
     if not path.exists():
         raise FileNotFoundError(f"input must be a file or folder that exists, but is {str(source)!r}.")
-    if path.suffix.lower() == ".json":
+    if path.suffix.lower() == ".json" and path.is_file():
         items, root = _read_data_list(path), path.parent
     elif path.is_dir():
         skipped = Path(leave_out).expanduser().absolute() if leave_out is not None else None
@@ -131,12 +135,19 @@ def _list_inputs(
         items, root = [{"image": str(path)}], path.parent
     remedy = f"Each {kind.name} is one of: files ending in {', '.join(kind.suffixes)}; {kind.description}."
     check(bool(items), "input", f"a file, folder or data list with at least one {kind.name}", str(source), remedy)
-    names = _unique_names([Path(item["image"]) for item in items], root, kind.suffixes)
+    names = unique_names([Path(item["image"]) for item in items], root, kind.suffixes)
     return [item | {"scan": name} for item, name in zip(items, names, strict=True)]
 
 
+def _with_series(item: dict[str, Any], series: str) -> dict[str, Any]:
+    """Add the series to a DICOM folder; the one that a data list names stays."""
+    return {"series_uid": series, **item} if os.path.isdir(item["image"]) else item
+
+
 def list_scans(
-    source: str | PathLike[str] | None, leave_out: str | PathLike[str] | None = None
+    source: str | PathLike[str] | None,
+    leave_out: str | PathLike[str] | None = None,
+    series: str | int | None = None,
 ) -> list[dict[str, Any]]:
     """List the scans of an input, each with a unique name for its results.
 
@@ -150,13 +161,16 @@ def list_scans(
             - A JSON data list: a list of paths or of ``{"image": path}``, or sections of such lists. If there is a
               section "testing", only this is taken. An item may name a DICOM ``"series_uid"``.
         leave_out: Folder to skip, such as the one for the results.
+        series: SeriesInstanceUID or SeriesNumber to read from DICOM folders that hold several CT series.
 
     Returns:
-        Items with "image" (the absolute path), "scan" (the name) and all other entries of a data list. The name is the
-        path below the folder without ending, joined by two underscores.
+        Items with "image" (the absolute path), "scan" (the name), "series_uid" (the series, for DICOM folders) and all
+        other entries of a data list. The name is the path below the folder without ending, joined by two underscores;
+        of a name of more than 180 bytes the beginning and a hash. A folder that may not be read is an item too, so that
+        it fails instead of being left out.
 
     Raises:
-        TypeError: If the source is not a path.
+        TypeError: If the source is not a path, or the series no text or whole number.
         FileNotFoundError: If the source does not exist.
         ValueError: If the source has no scan, or the data list has an item without path.
 
@@ -168,7 +182,10 @@ def list_scans(
         ...     [item["scan"] for item in list_scans(folder)]
         ['a', 'b']
     """
-    return _list_inputs(source, leave_out, _SCANS)
+    if series is not None:
+        check_type(series, (str, int), "series", "Give the SeriesInstanceUID or the SeriesNumber.")
+    items = _list_inputs(source, leave_out, _SCANS)
+    return items if series is None else [_with_series(item, str(series)) for item in items]
 
 
 def list_radiographs(

@@ -20,6 +20,8 @@ from monai_pylon.labeler import ReportLabeler, ReportText, read_label_table, rea
 from monai_pylon.labeler.label_table import LabelTable
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
 from monai_pylon.utils import check, check_choice, check_type, read_rows, write_rows
+from monai_pylon.utils.files import path_below
+from monai_pylon.utils.folder_lock import lock_folder
 from monai_pylon.workflows.chest_ct.regions import RegionsInCache, RegionWriter
 from monai_pylon.workflows.cohort.report_labels import (
     LabeledReports,
@@ -161,7 +163,7 @@ class ReportCohort:
             return []
         items = []
         for scan, labels in cells.items():
-            image = self.output / quality[scan]["files"].split("; ")[0]
+            image = path_below(self.output, quality[scan]["files"].split("; ")[0], f"{self.masks.table}, scan {scan}")
             organs = str(self.output / f"{scan}{ORGANS_ENDING}.nii.gz")
             items.append(
                 {"image": str(image), "scan": scan, "organs": organs, "labels": labels, "locations": labels == 1}
@@ -196,8 +198,13 @@ class ReportCohort:
         Raises:
             TypeError: If neither reports nor labels are given.
             ValueError: If there is no scan, no report, or no scan with both masks and labels.
+            FolderInUseError: If another job runs in the output folder.
         """
         reports, table = self._read()
+        with lock_folder(self.output):
+            return self._run(reports, table)
+
+    def _run(self, reports: list[ReportText], table: LabelTable | None) -> ReportCohortSummary:
         matches = match_reports(reports, self.masks.dataset.data, self.duplicates)
         labeled = self._label(matches, table)
         self.masks.run()

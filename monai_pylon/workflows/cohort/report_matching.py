@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
@@ -11,6 +10,7 @@ from monai_pylon.data.volume_reader import volume_name
 from monai_pylon.labeler import ReportText
 from monai_pylon.utils import check_choice
 from monai_pylon.workflows.bundle.sections import SECTIONS
+from monai_pylon.workflows.cohort.scan_names import safe_name
 
 __all__ = ["ReportMatches", "known_sections", "match_reports", "scan_key"]
 
@@ -57,7 +57,7 @@ def scan_key(name: str) -> str:
     path = PurePosixPath(name.strip().replace("\\", "/"))
     parts = [part for part in path.parts if part not in ("/", ".")]
     stem = volume_name(path.name) if path.name else ""
-    return re.sub(r"[^\w.+-]+", "_", "__".join((*parts[:-1], stem))).strip("_")
+    return safe_name("__".join((*parts[:-1], stem)))
 
 
 def _scans_by_key(scans: Sequence[Mapping[str, Any]]) -> tuple[dict[str, set[str]], dict[str, set[str]]]:

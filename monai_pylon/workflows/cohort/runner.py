@@ -19,11 +19,12 @@ import torch
 from monai.data import Dataset
 from monai.utils import optional_import
 
-from monai_pylon.utils import check, read_rows
-from monai_pylon.utils.tables import update_rows
+from monai_pylon.utils import check
+from monai_pylon.utils.tables import cell_text
 from monai_pylon.workflows.bundle.errors import root_cause
 from monai_pylon.workflows.cohort.memory import peak_memory_mb, restart_peak_memory
 from monai_pylon.workflows.cohort.resume import is_finished, settings_hash
+from monai_pylon.workflows.cohort.table import CohortTable
 
 __all__ = ["CohortRunner", "CohortSummary"]
 
@@ -74,7 +75,8 @@ class CohortRunner:
 
     The runner reads, processes and writes one scan at a time and then adds its row to the table. A run that was stopped
     resumes: it skips the scans that :mod:`~monai_pylon.workflows.cohort.resume` reports as finished. A scan that fails
-    gets a row with its error and does not stop the others; the next run tries it again.
+    gets a row with its error and does not stop the others; the next run tries it again. Only one job at a time may run
+    in an output folder.
 
     Args:
         dataset: Dataset of items with "image" (a path) and "scan" (a unique name), with the transform that reads them.
@@ -110,6 +112,7 @@ class CohortRunner:
         self.dataset, self.network, self.inferer, self.postprocessing = dataset, network, inferer, postprocessing
         self.output = Path(output).expanduser()
         self.table = self.output / table
+        self.store = CohortTable(self.table)
         self.settings = dict(settings or {})
         self.device, self.progress = torch.device(device), progress
         self.summary: CohortSummary | None = None
@@ -125,17 +128,28 @@ class CohortRunner:
         item = self.postprocessing(self.inferer(item, self.network))
         return {**item["row"], "files": "; ".join(item["files"])}
 
-    def _new_row(self, index: int, item: Mapping[str, Any], current_hash: str) -> dict[str, Any]:
+    def _finished_row(self, item: Mapping[str, Any]) -> Mapping[str, str] | None:
+        """Return the row of a scan that an earlier run finished, or None."""
+        row = self.store.get(item["scan"])
+        try:
+            return row if row is not None and is_finished(row, self.settings_hash(item), self.output) else None
+        except OSError:  # the scan cannot be looked at: the error becomes its row
+            return None
+
+    def _new_row(self, index: int, item: Mapping[str, Any]) -> dict[str, Any]:
         """Process one scan and return its row, with the error if it fails."""
         row = {"scan": item["scan"], **dict.fromkeys(self.postprocessing.columns)}  # type: ignore[attr-defined]
-        error, results = "", {"files": ""}
+        error, results, current_hash = "", {"files": ""}, ""
         gc.collect()  # figures of earlier scans are reference cycles and would count into this scan's peak memory
         restart_peak_memory()
         start = time.perf_counter()
         try:
+            current_hash = self.settings_hash(item)  # before the scan is read: it may change meanwhile
             results = self._process(index)
+            for value in results.values():
+                cell_text(value)
         except Exception as problem:
-            error = root_cause(problem)
+            error, results = root_cause(problem), {"files": ""}
             _LOGGER.error("%s failed. %s", item["scan"], error)
             _LOGGER.debug("%s", item["scan"], exc_info=True)
         seconds, memory = time.perf_counter() - start, peak_memory_mb()
@@ -160,25 +174,25 @@ class CohortRunner:
             The numbers of scans done, skipped, flagged and failed.
 
         Raises:
-            ValueError: If the dataset is empty.
+            ValueError: If the dataset is empty, or the table of an earlier run cannot be read.
+            FolderInUseError: If another job runs in the output folder.
+            OSError: If the table cannot be written.
         """
         items = list(self.dataset.data)
         requirement = "a file, folder or data list with at least one scan"
         check(bool(items), "input", requirement, items, "Give --input PATH.")
-        self.output.mkdir(parents=True, exist_ok=True)
-        rows = {row["scan"]: row for row in read_rows(self.table)}
         done = skipped = flagged = failed = 0
-        with _fast_garbage_collection(), self._progress_bar(len(items)) as bar:
+        with self.store.open(), _fast_garbage_collection(), self._progress_bar(len(items)) as bar:
             for index, item in enumerate(items):
                 if bar is not None:
                     bar.set_description(item["scan"])
-                current_hash, row = self.settings_hash(item), rows.get(item["scan"])
-                if row is not None and is_finished(row, current_hash, self.output):
+                row = self._finished_row(item)
+                if row is not None:
                     skipped += 1
                     flagged += row.get("ok") == "no"
                 else:
-                    new = self._new_row(index, item, current_hash)
-                    update_rows(self.table, new, key="scan")
+                    new = self._new_row(index, item)
+                    self.store.record(new)
                     failed += bool(new["error"])
                     done += not new["error"]
                     flagged += new.get("ok") is False

@@ -7,6 +7,7 @@ from monai_pylon.workflows.radiographs.evaluation import (
     describe_evaluation,
     localization_handler,
 )
+from monai_pylon.workflows.radiographs.labels import checkpoint_labels, dataset_labels
 from monai_pylon.workflows.radiographs.page import RadiographPage
 from monai_pylon.workflows.radiographs.writer import ExplainItem, RadiographWriter
 
@@ -15,6 +16,8 @@ __all__ = [
     "RadiographEvaluationReport",
     "RadiographPage",
     "RadiographWriter",
+    "checkpoint_labels",
+    "dataset_labels",
     "describe_evaluation",
     "localization_handler",
     "maps_and_boxes",

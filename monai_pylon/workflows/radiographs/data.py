@@ -1,4 +1,4 @@
-"""Radiograph datasets of a run: the official sections of ChestX-ray14, your own folds, or phantoms."""
+"""Radiograph datasets of a run: labels of your own, ChestX-ray14, your own folds, or phantoms."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from monai.data import Dataset as MonaiDataset
 from torch.utils.data import Dataset
 
-from monai_pylon.data import PhantomRadiographs, ReadRadiographd, chest_xray14_datalist
+from monai_pylon.data import PhantomRadiographs, ReadRadiographd, chest_xray14_datalist, radiograph_datalist
+from monai_pylon.data.labeled_radiographs.datalist import has_own_labels
+from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.utils import check, check_choice, check_type
 from monai_pylon.utils.tables import open_table
 from monai_pylon.workflows.bundle.sections import SECTIONS, dataset_folder, phantoms_of_section
+from monai_pylon.workflows.radiographs.labels import choose_labels
 
 __all__ = ["radiograph_data", "read_folds", "section_of_folds"]
 
@@ -114,6 +118,23 @@ def section_of_folds(
     return chosen
 
 
+def _official_folder(dataset_dir: str | PathLike[str]) -> Path:
+    """Return a folder of ChestX-ray14, and raise if it has no table at all."""
+    folder = dataset_folder(dataset_dir)
+    if not any(folder.glob("Data_Entry_2017*.csv")):
+        tables = sorted(file.name for file in folder.glob("*.csv"))
+        found = (
+            f"It has {', '.join(tables[:4])}: name a table itself, --dataset_dir {folder}/{tables[0]}."
+            if tables
+            else ""
+        )
+        raise FileNotFoundError(
+            f"{folder} must have labels.csv (your own labels), train.csv and valid.csv (CheXpert) or "
+            f"Data_Entry_2017_v2020.csv (ChestX-ray14). {found}".rstrip()
+        )
+    return folder
+
+
 def radiograph_data(
     dataset_dir: str | PathLike[str],
     section: str,
@@ -122,22 +143,31 @@ def radiograph_data(
     validation_fold: int | None = None,
     phantoms: int = 64,
     phantom_size: int = 256,
+    labels: Sequence[str] | None = None,
+    uncertain: str = "ignore",
+    empty: str | None = None,
+    missing: str = "error",
 ) -> Dataset:
     """Make the dataset of a section's radiographs, with labels and boxes.
 
     Args:
-        dataset_dir: A folder with the official files of ChestX-ray14 (see :func:`chest_xray14_datalist`), or "phantom"
-            for phantoms rendered on demand.
+        dataset_dir: A folder or table with labels of your own, or CheXpert (see :func:`radiograph_datalist`); a folder
+            with the official files of ChestX-ray14 (see :func:`chest_xray14_datalist`); or "phantom" for phantoms
+            rendered on demand.
         section: "training", "validation" or "test".
         folds: A table of folds (see :func:`read_folds`), for data without the official lists of images.
         fold: The test fold.
         validation_fold: The validation fold; None for the test fold.
         phantoms: Phantoms for training. Validation and test have a quarter as many each, at least four.
         phantom_size: Rows and columns of the phantoms.
+        labels: Names of the M labels; None takes all of the dataset.
+        uncertain: Policy for uncertain labels in training; see :func:`radiograph_datalist`.
+        empty: Policy for empty cells; see :func:`radiograph_datalist`.
+        missing: "error" or "skip" for images of a table of your own without a file.
 
     Returns:
-        A dataset of items with image, MetaTensor (1, H, W) between 0 and 1, label (14,), boxes (K, 5), patient_id, name
-        and view.
+        A dataset of items with image, MetaTensor (1, H, W) between 0 and 1, label (M,), NaN if unknown, boxes (K, 5),
+        patient_id, name and view.
 
     Raises:
         ValueError: If there is no such section, or the data do not fit together.
@@ -149,18 +179,37 @@ def radiograph_data(
     check_choice(section, SECTIONS, "section")
     check_type(dataset_dir, (str, PathLike), "dataset_dir", "Name it: --dataset_dir PATH")
     if str(dataset_dir) == "phantom":
+        fits = labels is None or tuple(labels) == CHEST_XRAY14_LABELS
+        remedy = "Phantoms have these; name a folder for others: --dataset_dir PATH"
+        check(fits, "labels", "the 14 of ChestX-ray14", labels, remedy)
         count, first_seed = phantoms_of_section(section, phantoms)
         _LOGGER.warning(
             "No dataset is given (--dataset_dir PATH): using %d phantom radiographs for %s.", count, section
         )
         return PhantomRadiographs(count, phantom_size, first_seed)
-    folder = dataset_folder(dataset_dir)
-    if folds is None:
-        items = chest_xray14_datalist(folder, section)
+    wanted = section if folds is None else "all"
+    if has_own_labels(dataset_dir):
+        policy = uncertain if section == "training" else "ignore"
+        items = radiograph_datalist(dataset_dir, wanted, labels, policy, empty, missing=missing)
     else:
-        everything = chest_xray14_datalist(folder, "all")
-        items = section_of_folds(everything, read_folds(folds), section, fold, validation_fold)
-    _LOGGER.info("%d radiographs of %s for %s.", len(items), folder, section)
+        items = chest_xray14_datalist(_official_folder(dataset_dir), wanted)
+        items = choose_labels(items, CHEST_XRAY14_LABELS, CHEST_XRAY14_LABELS if labels is None else labels)
+    if folds is not None:
+        items = section_of_folds(items, read_folds(folds), section, fold, validation_fold)
+    _LOGGER.info("%d radiographs of %s for %s.", len(items), dataset_dir, section)
+    _warn_of_unknown_labels(items, labels)
     kept = ("image", "label", "boxes", "patient_id", "view")
-    data = [{**{key: item[key] for key in kept}, "name": Path(item["image"]).stem} for item in items]
+    names = [item.get("name", Path(item["image"]).stem) for item in items]
+    data = [{**{key: item[key] for key in kept}, "name": name} for item, name in zip(items, names, strict=True)]
     return MonaiDataset(data, ReadRadiographd("image"))
+
+
+def _warn_of_unknown_labels(items: Sequence[Mapping[str, Any]], labels: Sequence[str] | None) -> None:
+    """Log the labels that are unknown, or never present, in a section."""
+    table = np.array([item["label"] for item in items], dtype=np.float32)
+    names = [str(number) for number in range(table.shape[1])] if labels is None else list(labels)
+    for label, column in zip(names, table.T, strict=True):
+        if np.isnan(column).all():
+            _LOGGER.warning("Label %r is unknown in all %d radiographs and left out.", label, len(items))
+        elif not (column == 1).any():
+            _LOGGER.warning("Label %r is present in none of %d radiographs.", label, len(items))

@@ -80,7 +80,8 @@ class RadiographEvaluationReport(EvaluationReport):
         metrics: Localization metrics by name, or their handlers, that are attached to the evaluator.
         labels: Names of the M classes.
         about: Further entries of the JSON file; "title" is the title of the page too.
-        examples: Instances of each class to draw, the first ones of the dataset; 0 for none.
+        examples: Instances of each class to draw, the first ones of the dataset with a box; 0 for none. If no
+            radiograph has a box, the first ones in which the class is present.
         num_resamples: Bootstrap samples.
 
     Example:
@@ -100,20 +101,25 @@ class RadiographEvaluationReport(EvaluationReport):
         super().__init__(output, metrics, labels, about, num_resamples)
         self.examples = examples
         self._drawn: dict[int, list[RadiographFindingMap]] = {}
+        self._present: dict[int, list[RadiographFindingMap]] = {}
 
     def start(self, engine: Any) -> None:
         """Forget an earlier evaluation; called when the evaluator starts."""
         super().start(engine)
-        self._drawn = {}
+        self._drawn, self._present = {}, {}
 
     def collect(self, engine: Any) -> None:
         """Collect scores, labels and examples; called after each batch."""
         super().collect(engine)
         maps, boxes = maps_and_boxes(engine.state.output)
+        truth = engine.state.output["label"]["label"]
         for number, box in enumerate(boxes):
-            for label in box[:, 4].unique().long().tolist():
-                if len(self._drawn.setdefault(label, [])) < self.examples:
-                    self._drawn[label].append(self._example(engine, number, label, maps[number, label], box))
+            marked = box[:, 4].unique().long().tolist()
+            present = () if self._drawn or marked else (truth[number] == 1).nonzero()[:, 0].tolist()
+            for chosen, labels in ((self._drawn, marked), (self._present, present)):
+                for label in labels:
+                    if len(chosen.setdefault(label, [])) < self.examples:
+                        chosen[label].append(self._example(engine, number, label, maps[number, label], box))
 
     def _example(
         self, engine: Any, number: int, label: int, map: torch.Tensor, boxes: torch.Tensor
@@ -128,7 +134,8 @@ class RadiographEvaluationReport(EvaluationReport):
         return RadiographFindingMap(self.labels[label], chance, heat, mine, radiograph, title=name)
 
     def _draw(self) -> None:
-        examples = [example for label in sorted(self._drawn) for example in self._drawn[label]]
+        chosen = self._drawn or self._present
+        examples = [example for label in sorted(chosen) for example in chosen[label]]
         if examples:
             title = f"{self.about.get('title', 'Boxes and maps')}: the first radiographs of each class"
             page = radiograph_page_figure(examples, columns=2 * self.examples, title=title)

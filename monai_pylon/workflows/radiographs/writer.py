@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 from monai.transforms import Transform
-from monai.utils import MetaKeys, convert_to_numpy
+from monai.utils import MetaKeys, TransformBackends, convert_to_numpy
 from torch import nn
 
 from monai_pylon.data.radiograph_reader import FILE_AFFINE, ORIENTATION, SIDES
@@ -73,8 +73,8 @@ class RadiographWriter(Transform):
     Args:
         output: Folder to write to.
         labels: Names of the M findings.
-        top: Number of findings, the most probable first, to draw and to write as NIfTI. Further findings with boxes are
-            drawn only.
+        top: Number of findings, the most probable first, to draw and to write as NIfTI; more than there are means all.
+            Further findings with boxes are drawn only.
         overlay: Whether to draw the picture, ``<radiograph>_overlay.png``.
         nifti: Whether to write the maps, ``<radiograph>_<finding>.nii.gz``.
         radiograph_key: Item with the radiograph as it was read, (1, H, W) between 0 and 1. Its metadata name the
@@ -84,6 +84,8 @@ class RadiographWriter(Transform):
         >>> RadiographWriter("results", labels=["Mass", "Nodule"], top=1).columns
         ('Mass', 'Nodule', 'top', 'peaks', 'sides')
     """
+
+    backend = [TransformBackends.NUMPY]
 
     def __init__(
         self,
@@ -95,9 +97,9 @@ class RadiographWriter(Transform):
         radiograph_key: str = "radiograph",
     ) -> None:
         check_type(top, int, "top")
-        check(1 <= top <= len(labels), "top", f"from 1 to {len(labels)}", top)
+        check(top >= 1, "top", "1 or more", top)
         self.output, self.labels = Path(output).expanduser(), tuple(labels)
-        self.top, self.overlay, self.nifti, self.radiograph_key = top, overlay, nifti, radiograph_key
+        self.top, self.overlay, self.nifti, self.radiograph_key = min(top, len(labels)), overlay, nifti, radiograph_key
         #: Columns of the row: probabilities, the most probable findings, the pixels (x y) of their peaks, and the
         #: patient's sides at the left and right edge of the picture.
         self.columns = (*self.labels, "top", "peaks", "sides")

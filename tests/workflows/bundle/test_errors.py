@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
 import sys
 
 import pytest
 
-from monai_pylon.workflows.bundle import install_excepthook, root_cause
+from monai_pylon.workflows.bundle import errors, install_excepthook, root_cause
 from monai_pylon.workflows.bundle.errors import _hook
 
 
@@ -49,3 +52,45 @@ def test_other_programs_are_not_changed() -> None:
     before = sys.excepthook
     install_excepthook()
     assert sys.excepthook is before
+
+
+#: A command that waits, with a child process that inherits the handlers, and a file that is closed at the end.
+_WAIT = """
+import logging, os, runpy, sys, time
+from types import SimpleNamespace
+sys.modules["__main__"].__spec__ = SimpleNamespace(name="monai.bundle.__main__")
+runpy.run_path(sys.argv[1])["install_excepthook"]()
+child = os.fork()
+try:
+    if child:
+        print(child, flush=True)
+    time.sleep(60)
+finally:
+    if child:
+        print("closed", flush=True)
+        logging.error("an engine logs this")
+"""
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "line"),
+    [(signal.SIGINT, 130, "Interrupted (Ctrl-C)"), (signal.SIGTERM, 143, "Terminated (SIGTERM)")],
+)
+def test_an_interrupt_ends_with_one_line(number: int, code: int, line: str) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", _WAIT, errors.__file__], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    child = int(process.stdout.readline())
+    os.kill(child, signal.SIGTERM)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert out == "closed\n", "blocks are left in order"
+    assert err.strip() == f"{line}. What was finished is saved. Run the same command again to resume."
+
+
+def test_handlers_are_installed_in_commands_only() -> None:
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    install_excepthook()
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import random
+
+import numpy as np
 import torch
-from monai.transforms import Compose, RandFlipd
+from monai.data import Dataset
+from monai.transforms import Compose, RandFlipd, Randomizable, Transform
 from monai.utils import set_determinism
 from torch.utils.data import RandomSampler, SequentialSampler
 
@@ -56,3 +60,42 @@ def test_pins_memory_for_cuda_and_takes_another_collate_function() -> None:
     loader = make_dataloader(ITEMS, 2, num_workers=0, collate_fn=len)
     assert not loader.pin_memory
     assert list(loader) == [2, 2, 1]
+
+
+class Noise(Randomizable, Transform):
+    """Random numbers of a transform, and of all global generators."""
+
+    def __call__(self, item: dict) -> dict:
+        numbers = [self.R.random(), random.random(), np.random.random(), float(torch.rand(1))]
+        return {"item": int(item["image"][0, 0, 0]), "noise": torch.tensor(numbers)}
+
+
+def epochs(workers: int, numbers: list[int], seed: int = 0) -> list[tuple[list[int], list[list[float]]]]:
+    """Return order and noise of some epochs."""
+    loader = make_dataloader(Dataset(ITEMS, Compose([Noise()])), 1, training=True, num_workers=workers)
+    result = []
+    for epoch in numbers:
+        loader.dataset.set_epoch(seed, epoch)  # type: ignore[attr-defined]
+        batches = list(loader)
+        result.append(([int(b["item"]) for b in batches], [b["noise"][0].tolist() for b in batches]))
+    return result
+
+
+def test_random_numbers_depend_on_seed_epoch_and_item_only() -> None:
+    """Not on the number of loading processes, nor on the epochs that they loaded before."""
+    first, second, third = epochs(0, [1, 2, 3])
+    assert epochs(2, [2, 3]) == [second, third]
+    assert epochs(0, [3]) == [third]
+    assert epochs(0, [3], seed=1) != [third]
+    orders = [order for order, _ in (first, second, third)]
+    assert len({tuple(order) for order in orders}) == 3
+    assert all(sorted(order) == [0, 1, 2, 3, 4] for order in orders)
+    numbers = [number for _, noise in (first, second, third) for item in noise for number in item]
+    assert len(set(numbers)) == 60, "no two items or epochs share a number"
+
+
+def test_loading_does_not_change_the_generators_of_the_training() -> None:
+    loader = make_dataloader(Dataset(ITEMS, Noise()), 1, training=True, num_workers=0)
+    states = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist()
+    list(loader)
+    assert states == (random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state().tolist())

@@ -11,6 +11,7 @@ import torch
 from monai.data import MetaTensor
 
 from monai_pylon.transforms import MaskQuality
+from monai_pylon.transforms.partition import quality_item
 from monai_pylon.workflows.chest_ct.organ_writer import OrganWriter
 
 AFFINE = torch.diag(torch.tensor([-2.0, -2.0, 3.0, 1.0], dtype=torch.float64))
@@ -21,7 +22,7 @@ def item() -> dict:
     organs = torch.zeros(1, 12, 10, 8, dtype=torch.uint8)
     organs[0, 2:5, 3:6, 2:6], organs[0, 7:10, 3:6, 2:6] = 1, 3
     image = MetaTensor(torch.full((1, 12, 10, 8), -500.0), affine=AFFINE)
-    return {"scan": "a", "image": image, "organs": MetaTensor(organs, affine=AFFINE), "quality": QUALITY}
+    return {"scan": "a", "image": image, "organs": MetaTensor(organs, affine=AFFINE), "quality": quality_item(QUALITY)}
 
 
 def test_labels_are_saved_on_the_scans_grid(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -139,3 +140,65 @@ def test_masks_of_totalsegmentator_are_no_scans(tmp_path: Path) -> None:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"")
     assert [item["scan"] for item in list_scans(tmp_path)] == ["other__segmentations__scan", "s1__ct"]
+
+
+def test_links_to_folders_are_followed_once(tmp_path: Path) -> None:
+    """A folder of links to scans is as good as one of scans, and a loop of links ends."""
+    make(tmp_path, "far/s1/1.dcm", "far/s2/ct.nii", "in/own/a.nii")
+    (tmp_path / "in" / "s1").symlink_to(tmp_path / "far" / "s1")
+    (tmp_path / "in" / "b_far").symlink_to(tmp_path / "far")
+    (tmp_path / "in" / "loop").symlink_to(tmp_path / "in")
+    (tmp_path / "far" / "back").symlink_to(tmp_path)
+    (tmp_path / "in" / "self.nii").symlink_to(tmp_path / "in" / "self.nii")
+    names = [item["scan"] for item in list_scans(tmp_path / "in")]
+    assert names == ["self", "own__a", "b_far__s1", "b_far__s2__ct"]
+
+
+def test_links_to_the_results_are_left_out(tmp_path: Path) -> None:
+    make(tmp_path, "in/a.nii", "results/a_organs.nii.gz")
+    (tmp_path / "in" / "out").symlink_to(tmp_path / "results")
+    assert listed(tmp_path / "in", leave_out=tmp_path / "results") == {"a": "a.nii"}
+
+
+def test_folders_and_files_that_may_not_be_read_are_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They fail later, with a row: a scan must not vanish because of its permissions."""
+    make(tmp_path, "a.nii", "closed/1.dcm", "s/IM1", "t/notes")
+    scan = os.scandir
+
+    def refuse(path: object) -> object:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "IM1")
+    assert listed(tmp_path) == {"a": "a.nii", "closed": "closed", "s": "s"}
+
+
+def test_folders_named_like_scans_and_lists(tmp_path: Path) -> None:
+    make(tmp_path, "scan.nii.gz/1.dcm", "list.json/b.nii", "segmentations/c.nii")
+    assert listed(tmp_path) == {
+        "list.json__b": "list.json/b.nii",
+        "scan": "scan.nii.gz",
+        "segmentations__c": "segmentations/c.nii",
+    }
+    assert [item["scan"] for item in list_scans(tmp_path / "list.json")] == ["b"]
+
+
+def test_a_series_is_chosen_for_dicom_folders(tmp_path: Path) -> None:
+    make(tmp_path, "a.nii", "s/1.dcm")
+    items = list_scans(tmp_path, series=3)
+    assert [item.get("series_uid") for item in items] == [None, "3"]
+    (tmp_path / "list.json").write_text(json.dumps([{"image": "s", "series_uid": "1.2"}, "s", "a.nii"]))
+    items = list_scans(tmp_path / "list.json", series="1.2.840.4")
+    assert [item.get("series_uid") for item in items] == ["1.2", "1.2.840.4", None]
+    with pytest.raises(TypeError, match="series must be of type str or int"):
+        list_scans(tmp_path, series=1.2)  # type: ignore[arg-type]
+
+
+def test_lists_that_are_not_json_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_bytes(b"\xff{")
+    with pytest.raises(ValueError, match=r"must be a data list in JSON, but '.*a\.json' is not"):
+        list_scans(tmp_path / "a.json")
+    (tmp_path / "a.json").write_bytes(b'\xef\xbb\xbf["b.nii"]')
+    assert list_scans(tmp_path / "a.json")[0]["scan"] == "b"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +15,8 @@ from monai.data import Dataset
 from monai.inferers import SimpleInferer
 
 from monai_pylon.utils import read_rows
-from monai_pylon.workflows.cohort import CohortRunner, CohortSummary
+from monai_pylon.utils.folder_lock import FolderInUseError
+from monai_pylon.workflows.cohort import CohortRunner, CohortSummary, resume
 
 
 class Job:
@@ -186,3 +189,85 @@ def test_progress_bar_names_the_scan(job: Job, capsys: pytest.CaptureFixture[str
     shown = capsys.readouterr().err
     assert "d: 100%" in shown
     assert "4/4" in shown
+
+
+def test_a_scan_that_cannot_be_looked_at_is_a_row(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files may vanish, or lose their permissions, between listing and processing."""
+    job.runner().run()
+    hash_of = resume.settings_hash
+
+    def vanishes(item: dict[str, Any], settings: dict[str, Any]) -> str:
+        if item["scan"] == "b":
+            raise PermissionError(13, "Permission denied", "b")
+        return hash_of(item, settings)
+
+    monkeypatch.setattr("monai_pylon.workflows.cohort.runner.settings_hash", vanishes)
+    assert job.runner().run() == CohortSummary(done=0, skipped=2, flagged=1, failed=1)
+    assert job.table()["b"]["error"] == "PermissionError: [Errno 13] Permission denied: 'b'"
+
+
+def test_a_scan_deleted_while_the_job_runs_is_a_row(job: Job) -> None:
+    runner = job.runner()
+    (job.root / "b").unlink()
+    assert runner.run() == CohortSummary(done=2, skipped=0, flagged=1, failed=1)
+    assert job.table()["b"]["error"].startswith("FileNotFoundError")
+
+
+def test_values_that_cannot_be_written_are_a_row(job: Job) -> None:
+    class Odd:
+        def __str__(self) -> str:
+            raise ValueError("no text")
+
+    write = job.write
+    job.write = lambda item: {**write(item), "row": {"ok": True, "number": Odd()}}  # type: ignore[method-assign]
+    assert job.runner().run().failed == 3
+    assert {row["error"] for row in job.table().values()} == {"ValueError: no text"}
+
+
+def test_names_and_values_that_are_not_utf8_are_written(job: Job) -> None:
+    name = os.fsdecode(b'M\xfcller, "Jr"\n')
+    (job.root / name).write_text("7")
+    assert job.runner().run().failed == 0
+    assert job.runner().run().failed == 0
+    assert len(job.table()) == 4, "the row is found again"
+    assert any("M\\udcfcller" in row["source"] for row in job.table().values())
+
+
+def test_a_second_job_in_the_folder_is_refused(job: Job) -> None:
+    inner = job.runner()
+    refused: list[str] = []
+
+    def start_another(item: dict[str, Any]) -> dict[str, Any]:
+        def attempt() -> None:
+            try:
+                inner.run()
+            except FolderInUseError as error:
+                refused.append(str(error))
+
+        thread = threading.Thread(target=attempt)
+        thread.start()
+        thread.join()
+        return item
+
+    job.double = start_another  # type: ignore[method-assign]
+    job.runner().run()
+    assert len(refused) == 3
+    assert all("is in use by another job" in text for text in refused)
+
+
+def test_reads_a_table_saved_by_a_spreadsheet(job: Job) -> None:
+    job.runner().run()
+    table = job.root / "out" / "quality.csv"
+    text = table.read_text()
+    table.write_bytes(("\ufeff" + text.replace(",", ";").replace("\n", "\r\n")).encode())
+    assert job.runner().run() == CohortSummary(done=0, skipped=3, flagged=1, failed=0)
+    table.write_text("scan,ok\na,yes\n")
+    with pytest.raises(ValueError, match="the header must have a column 'error'"):
+        job.runner().run()
+
+
+def test_removes_what_a_killed_job_left(job: Job) -> None:
+    (job.root / "out").mkdir()
+    (job.root / "out" / ".part-99999-0a-quality.csv").write_text("half")
+    job.runner().run()
+    assert sorted(file.name for file in (job.root / "out").iterdir()) == ["a.out", "b.out", "c.out", "quality.csv"]

@@ -44,3 +44,18 @@ def test_page_shows_the_first_examples_of_each_class(tmp_path: Path) -> None:
     assert (tmp_path / "overlays" / "page.png").is_file()
     report.start(engine)
     assert not report._drawn
+
+
+def test_without_any_box_the_page_shows_radiographs_with_the_finding(tmp_path: Path) -> None:
+    report = RadiographEvaluationReport(tmp_path, {}, ["Mass", "Nodule"], examples=1)
+    truth = torch.tensor([[0.0, torch.nan], [1, 0], [1, 0]])
+    pred = Explanation(torch.zeros(3, 2), torch.rand(3, 2, 4, 4))
+    label = {"label": truth, "boxes": [torch.zeros(0, 5)] * 3}
+    output = {"pred": pred, "label": label, "image": torch.rand(3, 1, 8, 8)}
+    batch = {"name": ["a", "b", "c"], "patient_id": [0, 1, 2]}
+    report.start(engine := SimpleNamespace(state=SimpleNamespace(output=output, batch=batch, rank=0)))
+    report.collect(engine)
+    assert [example.title for example in report._present[0]] == ["b"]
+    assert 1 not in report._present
+    report._draw()
+    assert (tmp_path / "overlays" / "page.png").is_file()

@@ -62,8 +62,14 @@ def test_findings_with_boxes_are_drawn_but_not_counted(tmp_path: Path) -> None:
 def test_wrong_items_are_errors(change: dict, message: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=message):
         RadiographWriter(tmp_path, LABELS, top=1)(item(**change))
-    with pytest.raises(ValueError, match="top must be from 1 to 3"):
-        RadiographWriter(tmp_path, LABELS, top=4)
+    with pytest.raises(ValueError, match="top must be 1 or more"):
+        RadiographWriter(tmp_path, LABELS, top=0)
+
+
+def test_more_findings_than_there_are_means_all(tmp_path: Path) -> None:
+    result = RadiographWriter(tmp_path, LABELS, top=9)(item())
+    assert len(result["row"]["top"].split("; ")) == len(LABELS)
+    assert len(result["files"]) == len(LABELS) + 1
 
 
 def test_explains_one_radiograph_as_a_batch_of_one() -> None:
