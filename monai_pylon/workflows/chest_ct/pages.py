@@ -66,8 +66,10 @@ class OrganPage:
 
     Example:
         >>> scan = MetaTensor(torch.zeros(1, 8, 8, 8), affine=torch.diag(torch.tensor([30.0, 30, 30, 1])))
+        >>> from monai_pylon.transforms.partition import quality_item
         >>> item = {"scan": "a", "image": scan}
-        >>> item |= {"organs": torch.zeros(1, 8, 8, 8), "quality": MaskQuality(False, ("no_lung",), {}, False)}
+        >>> doubt = quality_item(MaskQuality(False, ("no_lung",), {}, False))
+        >>> item |= {"organs": torch.zeros(1, 8, 8, 8), "quality": doubt}
         >>> "No air-filled lung was found" in OrganPage({})(item)
         True
     """
@@ -77,7 +79,8 @@ class OrganPage:
 
     def __call__(self, data: Mapping[str, Any]) -> str:
         """Return the page of an item with "scan", "image", "organs" and "quality"."""
-        image, quality = data["image"], data["quality"]
+        image, facts = data["image"], data["quality"]
+        quality = MaskQuality(**{**facts, "reasons": tuple(filter(None, facts["reasons"].split("; ")))})
         check_type(image, MetaTensor, "image", "Read it by ReadVolumed, which keeps its affine.")
         sentences = organ_sentences(quality)
         notes = [("Organ masks", sentences), ("When to distrust the outlines", _DISTRUST_ORGANS)]

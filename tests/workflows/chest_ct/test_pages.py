@@ -11,6 +11,7 @@ from monai_pylon.data import phantom_chest_ct
 from monai_pylon.networks.nets import AxialNet
 from monai_pylon.transforms import partition_organs
 from monai_pylon.transforms.mask_quality import REASONS, MaskQuality
+from monai_pylon.transforms.partition import quality_item
 from monai_pylon.workflows.chest_ct.explainer import ExplainScan
 from monai_pylon.workflows.chest_ct.pages import OrganPage, ScanPage, organ_sentences
 from monai_pylon.workflows.chest_ct.preprocessing import scan_transforms
@@ -39,7 +40,12 @@ def scan() -> MetaTensor:
 
 def test_the_organ_page_has_masks_and_verdict(scan: MetaTensor) -> None:
     found = partition_organs(np.asarray(scan[0]), np.asarray(scan.affine))
-    item = {"scan": "case 7", "image": scan, "organs": torch.as_tensor(found.labels)[None], "quality": found.quality}
+    item = {
+        "scan": "case 7",
+        "image": scan,
+        "organs": torch.as_tensor(found.labels)[None],
+        "quality": quality_item(found.quality),
+    }
     html = OrganPage({"method": "robust"})(item)
     assert np.array_equal(volume(page_data(html)["organs"]).get_fdata(), found.labels)
     for part in ("<h1>case 7</h1>", "PARTITION", "mL.", "When to distrust", "robust"):
@@ -47,7 +53,7 @@ def test_the_organ_page_has_masks_and_verdict(scan: MetaTensor) -> None:
 
 
 def test_a_doubtful_mask_is_a_warning_at_the_top(scan: MetaTensor) -> None:
-    doubt = MaskQuality(False, ("no_lung",), {}, False)
+    doubt = quality_item(MaskQuality(False, ("no_lung",), {}, False))
     item = {"scan": "a", "image": scan, "organs": torch.zeros(scan.shape), "quality": doubt}
     head = OrganPage()(item).split("<main")[0]
     assert '<p class="warn">Check the organ outlines by eye' in head
