@@ -57,9 +57,14 @@ def is_spatial(axis: Axis) -> bool:
 
 
 def resized(axis: Axis, size: int) -> Axis:
-    """Return an axis after pooling, padding or slicing: the role stays if the axis has only one."""
+    """Return an axis after pooling, padding or slicing: the role stays if the axis has only one.
+
+    Parts of a batch into which slices are folded are rows of a batch.
+    """
     if math.prod(f.size for f in axis) == size:
         return axis
+    if axis and axis[0].role == BATCH:
+        return (Factor(size, BATCH),)
     roles = {f.role for f in axis}
     return (Factor(size, roles.pop()),) if len(roles) == 1 and roles != {TOKENS} else unknown(size)
 

@@ -66,9 +66,10 @@ class OrganPage:
 
     Example:
         >>> scan = MetaTensor(torch.zeros(1, 8, 8, 8), affine=torch.diag(torch.tensor([30.0, 30, 30, 1])))
+        >>> from monai_pylon.transforms.partition import quality_item
         >>> item = {"scan": "a", "image": scan}
-        >>> quality = {"ok": False, "reasons": "no_lung", "volumes_ml": {}, "heuristic": False}
-        >>> item |= {"organs": torch.zeros(1, 8, 8, 8), "quality": quality}
+        >>> doubt = quality_item(MaskQuality(False, ("no_lung",), {}, False))
+        >>> item |= {"organs": torch.zeros(1, 8, 8, 8), "quality": doubt}
         >>> "No air-filled lung was found" in OrganPage({})(item)
         True
     """

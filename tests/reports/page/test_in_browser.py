@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import ndimage
+from scipy.spatial.transform import Rotation
 
+from monai_pylon.reports.page import PageFinding, PageText, scan_page
 from tests.reports.page.chromium import Chromium
 from tests.reports.page.pages import planted_radiograph_page, planted_scan_page
 
@@ -163,3 +165,29 @@ def test_a_picture_stands_in_without_webgl(pages: Path) -> None:
         assert orange(without.screenshot()).sum() > 200
         without.press("n")
         assert without.evaluate("byId('fallback').src === page.pictures[1]")
+
+
+def test_an_oblique_scan_is_shown_at_the_lesion(browser: Chromium, tmp_path: Path) -> None:
+    turn = Rotation.from_euler("zyx", [17, -8, 11], degrees=True).as_matrix()
+    affine = np.eye(4)
+    affine[:3, :3] = 4 * turn
+    affine[:3, 3] = -affine[:3, :3] @ np.full(3, 31.5)
+    world = np.moveaxis(np.indices((64,) * 3), 0, -1) @ affine[:3, :3].T + affine[:3, 3]
+    lesion = np.array([50.0, -20.0, 30.0])
+    ct = np.where(np.linalg.norm(world - lesion, axis=-1) < 14, 500.0, -800.0)
+    map_affine = np.diag([-20.0, -20.0, 10.0, 1.0])
+    map_affine[:3, 3] = lesion - map_affine[:3, :3] @ [3, 3, 6]
+    cells = np.zeros((8, 8, 12), np.float32)
+    cells[3, 3, 6] = 1
+    (tmp_path / "a.html").write_text(
+        scan_page(PageText("a"), ct, affine, [PageFinding("mass", 0.5, cells, map_affine)])
+    )
+    browser.resize(1440, 1000)
+    browser.open(tmp_path / "a.html")
+    assert browser.evaluate("reader.position()") == pytest.approx(lesion, abs=5)
+    assert browser.evaluate("Number(byId('readout').textContent.match(/(-?\\d+) HU/)[1])") == pytest.approx(500, abs=8)
+    bare(browser)
+    colored = stage(browser)
+    browser.press("m")
+    gray = stage(browser)
+    assert np.abs(middle(gray[..., 0] > 200) - middle(orange(colored))).max() < 20

@@ -40,8 +40,12 @@ def scan() -> MetaTensor:
 
 def test_the_organ_page_has_masks_and_verdict(scan: MetaTensor) -> None:
     found = partition_organs(np.asarray(scan[0]), np.asarray(scan.affine))
-    item = {"scan": "case 7", "image": scan, "organs": torch.as_tensor(found.labels)[None]}
-    item["quality"] = quality_item(found.quality)
+    item = {
+        "scan": "case 7",
+        "image": scan,
+        "organs": torch.as_tensor(found.labels)[None],
+        "quality": quality_item(found.quality),
+    }
     html = OrganPage({"method": "robust"})(item)
     assert np.array_equal(volume(page_data(html)["organs"]).get_fdata(), found.labels)
     for part in ("<h1>case 7</h1>", "PARTITION", "mL.", "When to distrust", "robust"):

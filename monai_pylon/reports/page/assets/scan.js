@@ -99,7 +99,7 @@ async function scanViewer() {
   }
   function goTo(mm) {
     position = mm;
-    nv.scene.crosshairPos = nv.mm2frac(mm);
+    nv.scene.crosshairPos = nv.mm2frac(mm, 0, true);  // true also for an oblique scan
     nv.createOnLocationChange();
     nv.drawScene();
   }
