@@ -175,7 +175,8 @@ class _Pool:
     def lost(self) -> list[Mapping[str, Any]]:
         """Return the scans of workers that have ended, and forget them."""
         futures = [future for future, (address, _) in self.running.items() if address not in self._ready]
-        self.client.cancel(futures, force=True)
+        if futures:
+            self.client.cancel(futures, force=True)
         return [self.running.pop(future)[1] for future in futures]
 
     def close(self) -> None:

@@ -235,22 +235,23 @@ def test_names_and_values_that_are_not_utf8_are_written(job: Job) -> None:
     assert any("M\\udcfcller" in row["source"] for row in job.table().values())
 
 
-def second_job(job: Job, **options: Any) -> tuple[threading.Thread, list[Any]]:
-    """Start another job in the folder once the first one processes a scan; its summary or error."""
+def second_job(job: Job, expected: int, **options: Any) -> tuple[threading.Thread, list[Any]]:
+    """Start another job in the folder once the first one processes a scan, which waits for some scans."""
     other, ends, started = job.runner(**options), [], []
     work = job.double
 
     def run() -> None:
         try:
             ends.append(other.run())
-        except FolderInUseError as error:
+        except Exception as error:
             ends.append(error)
 
     def start_another(item: dict[str, Any]) -> dict[str, Any]:
         if not started:
             started.append(item["scan"])
             thread.start()
-            while not ends and len(job.done) < 2:
+            deadline = time.monotonic() + 30
+            while not ends and len(job.done) < expected and time.monotonic() < deadline:
                 time.sleep(0.01)
         return work(item)
 
@@ -262,7 +263,7 @@ def second_job(job: Job, **options: Any) -> tuple[threading.Thread, list[Any]]:
 
 def test_two_jobs_share_the_scans(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("monai_pylon.workflows.cohort.runner._PAUSE", 0.01)
-    thread, ends = second_job(job)
+    thread, ends = second_job(job, 2)
     summary = job.runner().run()
     thread.join()
     assert sorted(job.done) == ["a", "b", "c"], "each once"
@@ -272,7 +273,7 @@ def test_two_jobs_share_the_scans(job: Job, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_second_job_with_other_settings_is_refused(job: Job) -> None:
-    thread, ends = second_job(job, settings={"factor": 3})
+    thread, ends = second_job(job, 3, settings={"factor": 3})
     job.runner().run()
     thread.join()
     assert "is in use by another job with other settings" in str(ends[0])
@@ -283,7 +284,7 @@ def test_a_failure_of_another_running_job_is_not_tried_again(job: Job, monkeypat
     (job.root / "b").write_text("no number")
     (job.root / "c").write_text("no number either")
     (job.root / "d").write_text("4")
-    thread, ends = second_job(job)
+    thread, ends = second_job(job, 1)
     assert job.runner().run().failed == 2
     thread.join()
     assert ends[0].failed == 2
