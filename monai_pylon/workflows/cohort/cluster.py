@@ -34,6 +34,10 @@ MOST_KILLS = 2
 _THREADS = 1
 #: Share of the memory that the workers may use together, and seconds between two looks at the workers.
 _MEMORY_SHARE, _PAUSE = 0.9, 1.0
+#: A worker ends before it has more than its memory; waiting for memory to become free would never end.
+_MEMORY = {"target": False, "spill": False, "pause": False, "terminate": 0.95}
+#: Time for a worker to start, which takes long on a busy computer.
+_START = "600s"
 #: Seconds without any worker until a warning.
 _PATIENCE = 60.0
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -86,16 +90,15 @@ def _local_cluster(distributed: Any, workers: int) -> Any:
     limit = int(_MEMORY_SHARE * distributed.system.MEMORY_LIMIT / workers)
     _LOGGER.info("%d workers with one thread and up to %.1f GB each", workers, limit / 1e9)
     threads = dict.fromkeys((*_THREAD_VARIABLES, _ITK_THREADS), str(_THREADS))
-    has_dashboard = optional_import("bokeh")[1]
     with _without_interrupts():
         return distributed.LocalCluster(
             n_workers=workers,
             threads_per_worker=_THREADS,
             processes=True,
             memory_limit=limit,
-            dashboard_address="127.0.0.1:0" if has_dashboard else None,
+            dashboard_address="127.0.0.1:0",
             silence_logs=logging.CRITICAL,
-            env=threads,
+            env={**threads, "PYTHONWARNINGS": "ignore"},
         )
 
 
@@ -105,14 +108,18 @@ def _connected(workers: int, scheduler: str | None) -> Iterator[Any]:
     distributed, found = optional_import("distributed")
     if not found:
         raise ModuleNotFoundError("workers and scheduler need Dask. Run pip install 'monai_pylon[bundle]'.")
-    memory = {"target": False, "spill": False, "pause": False, "terminate": 0.95}
-    settings = {f"distributed.worker.memory.{name}": value for name, value in memory.items()}
+    settings = {f"distributed.worker.memory.{name}": value for name, value in _MEMORY.items()}
+    settings["distributed.deploy.lost-worker-timeout"] = _START  # Dask gives up a worker that restarts for longer
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)  # what matters is reported here
     with contextlib.ExitStack() as stack:
+        stack.callback(logger.setLevel, level)
         stack.enter_context(optional_import("dask.config", name="set")[0](settings))
         if scheduler is None:
             cluster = stack.enter_context(_local_cluster(distributed, workers))
             client = stack.enter_context(distributed.Client(cluster))
-            if cluster.scheduler_info.get("services", {}).get("dashboard"):
+            if optional_import("bokeh")[1]:
                 _LOGGER.info("Dashboard: %s", client.dashboard_link)
         else:
             try:

@@ -34,6 +34,8 @@ def organs(
     output: Path,
     pictures: bool,
     progress: bool,
+    workers: int,
+    scheduler: str | None,
     open_: bool,
     method: str,
     fallback: str,
@@ -54,7 +56,10 @@ def organs(
         "min_lung_ml": min_lung_ml,
         "overlay": pictures,
         "progress": progress,
+        "workers": workers,
     }
+    if scheduler is not None:
+        settings["scheduler"] = scheduler
     code = run_bundle("chest_ct_partition", settings)
     if open_:
         open_results(output)

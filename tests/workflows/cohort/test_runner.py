@@ -16,7 +16,6 @@ from monai.data import Dataset
 from monai.inferers import SimpleInferer
 
 from monai_pylon.utils import read_rows
-from monai_pylon.utils.folder_lock import FolderInUseError
 from monai_pylon.workflows.cohort import CohortRunner, CohortSummary, resume
 
 
