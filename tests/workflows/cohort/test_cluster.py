@@ -50,7 +50,8 @@ class Write:
 def runner(root: Path, output: str, texts: Mapping[str, str], **options: Any) -> CohortRunner:
     (root / "in").mkdir(exist_ok=True)
     for name, text in texts.items():
-        (root / "in" / name).write_text(text)
+        if not (root / "in" / name).exists():
+            (root / "in" / name).write_text(text)
     items = [{"image": str(root / "in" / name), "scan": name} for name in texts]
     out = root / output
     return CohortRunner(Dataset(items, read), work, SimpleInferer(), Write(out), out, progress=False, **options)
