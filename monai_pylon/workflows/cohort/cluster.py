@@ -16,6 +16,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,7 @@ def _connected(workers: int, scheduler: str | None) -> Iterator[Any]:
         if scheduler is None:
             cluster = stack.enter_context(_local_cluster(distributed, workers))
             client = stack.enter_context(distributed.Client(cluster))
-            if optional_import("bokeh")[1]:
+            if find_spec("bokeh"):
                 _LOGGER.info("Dashboard: %s", client.dashboard_link)
         else:
             try:
@@ -135,9 +136,9 @@ class _Pool:
     """Workers of a client, each with at most one scan."""
 
     def __init__(self, client: Any, job: ScanJob, folder: Path, local: bool) -> None:
-        cloudpickle = optional_import("cloudpickle")[0]
+        dumps = optional_import("distributed.protocol.pickle", name="dumps")[0]
         self.client, self.key = client, secrets.token_hex(8)
-        self._message = (self.key, cloudpickle.dumps(job), os.path.abspath(folder), local)
+        self._message = (self.key, dumps(job), os.path.abspath(folder), local)
         self._ready: set[str] = set()
         self._looked, self._seen = 0.0, time.monotonic()
         self.running: dict[Any, tuple[str, Mapping[str, Any]]] = {}
@@ -157,7 +158,8 @@ class _Pool:
                     self._ready.add(address)
                 elif not isinstance(answer, ConnectionError | TimeoutError) and "Comm" not in type(answer).__name__:
                     reason = root_cause(answer)
-                    raise RuntimeError(f"The worker {address} cannot take the job ({reason}). See docs/clusters.")
+                    remedy = "Install the same versions there, and mount the same folders."
+                    raise RuntimeError(f"The worker {address} cannot take the job ({reason}). {remedy}")
         if self._ready:
             self._seen = now
         elif now - self._seen > _PATIENCE:
