@@ -15,7 +15,7 @@ import signal
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,7 @@ def _connected(workers: int, scheduler: str | None) -> Iterator[Any]:
     distributed, found = optional_import("distributed")
     if not found:
         raise ModuleNotFoundError("workers and scheduler need Dask. Run pip install 'monai_pylon[bundle]'.")
-    settings = {f"distributed.worker.memory.{name}": value for name, value in _MEMORY.items()}
+    settings: dict[str, Any] = {f"distributed.worker.memory.{name}": value for name, value in _MEMORY.items()}
     settings["distributed.deploy.lost-worker-timeout"] = _START  # Dask gives up a worker that restarts for longer
     logger = logging.getLogger("distributed")
     level = logger.level
@@ -202,7 +202,8 @@ def _quarantine(job: ScanJob, item: Mapping[str, Any]) -> ScanResult:
 
 
 def _run(pool: _Pool, job: ScanJob, first: Mapping[str, Any], items: Iterator[Any]) -> Iterator[ScanResult]:
-    waiting, kills, more = deque([first]), Counter[str](), True
+    waiting: deque[Any] = deque([first])
+    kills, more = Counter[str](), True
     while waiting or pool.running or more:
         pool.look()
         lost = pool.lost()
@@ -244,7 +245,7 @@ def _wait(futures: list[Any]) -> None:
 
 def results_of_workers(
     job: ScanJob, items: Iterator[Mapping[str, Any] | None], workers: int, scheduler: str | None, folder: Path
-) -> Iterator[ScanResult]:
+) -> Generator[ScanResult, None, None]:
     """Process scans on workers, and yield their results in the order in which they end.
 
     A worker that ends loses nothing: another one tries its scan again. A scan that ended two workers is quarantined:

@@ -10,7 +10,7 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ from monai_pylon.utils import check, check_type
 from monai_pylon.workflows.cohort.cluster import results_of_workers
 from monai_pylon.workflows.cohort.ledger import CLAIMED, TAKEN, CohortLedger
 from monai_pylon.workflows.cohort.resume import is_finished, run_hash, settings_hash
-from monai_pylon.workflows.cohort.scan_job import ScanJob
+from monai_pylon.workflows.cohort.scan_job import ScanJob, ScanResult
 
 __all__ = ["CohortRunner", "CohortSummary"]
 
@@ -192,7 +192,9 @@ class CohortRunner:
             if items:
                 yield None
 
-    def _in_turn(self, job: ScanJob, items: Iterator[Mapping[str, Any] | None], progress: _Progress) -> Iterator[Any]:
+    def _in_turn(
+        self, job: ScanJob, items: Iterator[Mapping[str, Any] | None], progress: _Progress
+    ) -> Generator[ScanResult, None, None]:
         """Yield the results of scans that this process computes one after another."""
         for item in items:
             if item is None:

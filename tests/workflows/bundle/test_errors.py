@@ -94,3 +94,11 @@ def test_handlers_are_installed_in_commands_only() -> None:
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     install_excepthook()
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_sigterm_raises_inside_the_block_only() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Terminated), interrupt_by_sigterm():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
+    logging.disable(logging.NOTSET)  # the command would end now
