@@ -20,7 +20,7 @@ from monai_pylon.utils.folder_lock import FolderInUseError
 from monai_pylon.utils.tables import cell_text
 from monai_pylon.workflows.cohort.claimants import Claimant, is_running, this_process
 from monai_pylon.workflows.cohort.database import Database
-from monai_pylon.workflows.cohort.table import read_table, wait_after, write_table
+from monai_pylon.workflows.cohort.table import read_cohort_table, wait_after, write_cohort_table
 
 __all__ = ["CohortLedger"]
 
@@ -113,7 +113,7 @@ class CohortLedger:
                 remove_leftovers(self.file.parent)
             self._columns = {one for (one,) in run("SELECT name FROM columns WHERE export = ?", (name,))}
             if run("SELECT 1 FROM items WHERE export = ? AND cells IS NOT NULL LIMIT 1", (name,)).fetchone() is None:
-                for row in read_table(self.table):
+                for row in read_cohort_table(self.table):
                     self._write(run, row, {})
             values = (name, settings, *me, time.strftime("%Y-%m-%d %H:%M"))
             sql = "INSERT INTO jobs (export, settings, host, pid, start, since) VALUES (?, ?, ?, ?, ?, ?)"
@@ -240,7 +240,7 @@ class CohortLedger:
             columns = [one for (one,) in run("SELECT name FROM columns WHERE export = ? ORDER BY number", (name,))]
             sql = "SELECT cells FROM items WHERE export = ? AND cells IS NOT NULL ORDER BY number"
             if columns:
-                write_table(self.table, columns, (json.loads(cells) for (cells,) in run(sql, (name,))))
+                write_cohort_table(self.table, columns, (json.loads(cells) for (cells,) in run(sql, (name,))))
         end = time.monotonic()
         self._changed, self._next_export = False, end + max(_INTERVAL, _EXPORT_SHARE * (end - start))
 

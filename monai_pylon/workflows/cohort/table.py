@@ -10,7 +10,7 @@ from pathlib import Path
 
 from monai_pylon.utils.tables import csv_writers, open_table
 
-__all__ = ["read_table", "write_table"]
+__all__ = ["read_cohort_table", "write_cohort_table"]
 
 _LOGGER = logging.getLogger(__name__)
 #: Columns that decide whether a scan is finished; see `is_finished`.
@@ -19,7 +19,7 @@ _REQUIRED = ("scan", "error", "files", "settings_hash")
 WAITS = (0.5, 2.0, 5.0)
 
 
-def read_table(file: str | PathLike[str]) -> Iterator[dict[str, str]]:
+def read_cohort_table(file: str | PathLike[str]) -> Iterator[dict[str, str]]:
     """Read the rows of a cohort's table, also after a spreadsheet program saved it (byte order mark, semicolons).
 
     Args:
@@ -32,14 +32,14 @@ def read_table(file: str | PathLike[str]) -> Iterator[dict[str, str]]:
         ValueError: If the table cannot be read or lacks a column; the error names the line.
 
     Example:
-        >>> list(read_table("there_is_no_such_table.csv"))
+        >>> list(read_cohort_table("there_is_no_such_table.csv"))
         []
     """
     rows = open_table(file, required=_REQUIRED)[1] if Path(file).is_file() else iter(())
     return (row for _, row in rows)
 
 
-def write_table(file: str | PathLike[str], columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
+def write_cohort_table(file: str | PathLike[str], columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
     """Replace a cohort's table in one step, one row in memory at a time.
 
     Args:
@@ -50,7 +50,7 @@ def write_table(file: str | PathLike[str], columns: Sequence[str], rows: Iterabl
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write_table(Path(folder, "t.csv"), ["scan", "ml"], [{"scan": "a"}])
+        ...     write_cohort_table(Path(folder, "t.csv"), ["scan", "ml"], [{"scan": "a"}])
         ...     Path(folder, "t.csv").read_text()
         'scan,ml\\na,\\n'
     """

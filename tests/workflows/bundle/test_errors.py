@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import sys
 import pytest
 
 from monai_pylon.workflows.bundle import errors, install_excepthook, root_cause
-from monai_pylon.workflows.bundle.errors import _hook
+from monai_pylon.workflows.bundle.errors import Terminated, _hook, interrupt_by_sigterm
 
 
 def nested() -> Exception:

@@ -264,12 +264,12 @@ def test_an_interval_export_that_fails_is_tried_later(table: Path, monkeypatch: 
     ledger = CohortLedger(table)
     with ledger.open(["a"]):
         with monkeypatch.context() as patch:
-            patch.setattr(module, "write_table", full)
+            patch.setattr(module, "write_cohort_table", full)
             ledger.record(ROW)
         assert ledger.get("a") == ROW
     assert len(read_rows(table)) == 1
     with monkeypatch.context() as patch:
-        patch.setattr(module, "write_table", full)
+        patch.setattr(module, "write_cohort_table", full)
         with pytest.raises(OSError, match=r"quality.csv' cannot be written \(No space left"), ledger.open(["a"]):
             ledger.record(ROW)
 

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from monai_pylon.workflows.cohort import table as module
-from monai_pylon.workflows.cohort.table import read_table, wait_after, write_table
+from monai_pylon.workflows.cohort.table import read_cohort_table, wait_after, write_cohort_table
 
 
 def test_reads_what_it_wrote(tmp_path: Path) -> None:
     columns = ["scan", "error", "files", "settings_hash"]
     rows = [{"scan": 'a "b",\nc', "error": "", "files": "x; y", "settings_hash": "1"}, {"scan": "d"}]
-    write_table(tmp_path / "q.csv", columns, iter(rows))
-    assert list(read_table(tmp_path / "q.csv")) == [
+    write_cohort_table(tmp_path / "q.csv", columns, iter(rows))
+    assert list(read_cohort_table(tmp_path / "q.csv")) == [
         rows[0],
         {"scan": "d", "error": "", "files": "", "settings_hash": ""},
     ]
@@ -23,7 +23,7 @@ def test_reads_what_it_wrote(tmp_path: Path) -> None:
 def test_rejects_a_table_without_a_needed_column(tmp_path: Path) -> None:
     (tmp_path / "q.csv").write_text("scan,error,files\na,,\n")
     with pytest.raises(ValueError, match="must have a column 'settings_hash'"):
-        read_table(tmp_path / "q.csv")
+        read_cohort_table(tmp_path / "q.csv")
 
 
 def test_gives_up_after_some_tries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
