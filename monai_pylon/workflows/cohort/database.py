@@ -162,7 +162,8 @@ class Database:
         Raises:
             OSError: If the file cannot be read.
         """
-        assert self._connection is not None
+        if self._connection is None:
+            raise RuntimeError("connected() must be entered first.")
         with self._errors():
             yield _Statements(self._connection)
 
