@@ -22,11 +22,15 @@ ROW = {"scan": "a", "error": "", "files": "", "settings_hash": "1"}
 #: Claims all scans that it can, and records those that it claimed; or keeps the first one and is killed.
 CLAIMER = """
 import os, sys, time
+from pathlib import Path
 from monai_pylon.workflows.cohort.ledger import CohortLedger
 table, name, fate = sys.argv[1:]
 scans = [f"s{number}" for number in range(40)]
 ledger = CohortLedger(table)
 with ledger.open(scans, "same"):
+    Path(table).with_name(name).touch()
+    while fate == "lives" and not all(Path(table).with_name(one).exists() for one in ("first", "second")):
+        time.sleep(0.001)
     for scan in scans:
         if ledger.claim(scan) == "claimed":
             if fate == "dies":
