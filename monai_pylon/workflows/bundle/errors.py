@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
 from functools import partial
 from types import FrameType, TracebackType
 from typing import NoReturn
 
-__all__ = ["Terminated", "install_excepthook", "root_cause"]
+__all__ = ["Terminated", "install_excepthook", "interrupt_by_sigterm", "root_cause"]
 
 #: Beginnings of MONAI's errors that only wrap another one.
 _WRAPPERS = ("Failed to evaluate", "Failed to instantiate", "applying transform")
@@ -74,6 +76,25 @@ def _interrupt(number: int, _frame: FrameType | None, owner: int = 0) -> None:
     if os.getpid() == owner:
         logging.disable(logging.CRITICAL)  # engines log the interrupt as an error
     raise Terminated if number == signal.SIGTERM else KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def interrupt_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM raise :class:`Terminated` inside a block, so that a job saves what it has.
+
+    Example:
+        >>> with interrupt_by_sigterm():
+        ...     signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        False
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, partial(_interrupt, owner=os.getpid()))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def install_excepthook() -> None:

@@ -14,13 +14,50 @@ from typing import Any
 
 from monai_pylon.utils import __version__
 
-__all__ = ["is_finished", "settings_hash"]
+__all__ = ["input_hash", "is_finished", "run_hash", "settings_hash"]
 
 
 def _file_state(path: Path) -> list[int]:
     """Return number, bytes and latest modification time of a file, or of the files in a folder."""
     stats = [file.stat() for file in path.iterdir() if file.is_file()] if path.is_dir() else [path.stat()]
     return [len(stats), sum(stat.st_size for stat in stats), max((stat.st_mtime_ns for stat in stats), default=0)]
+
+
+def _hash(values: Any) -> str:
+    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:12]
+
+
+def input_hash(item: Mapping[str, Any]) -> str:
+    """Hash the number, bytes and modification time of the files of a scan.
+
+    Args:
+        item: Item of the dataset, with the path of the scan as "image".
+
+    Returns:
+        Twelve hexadecimal characters; empty if there is no such file.
+
+    Example:
+        >>> input_hash({"image": "absent.nii"})
+        ''
+    """
+    source = Path(item["image"])
+    return _hash(_file_state(source)) if source.exists() else ""
+
+
+def run_hash(settings: Mapping[str, Any]) -> str:
+    """Hash what the results of all scans of a job depend on: the settings and the version of this package.
+
+    Args:
+        settings: Settings of the job.
+
+    Returns:
+        Twelve hexadecimal characters.
+
+    Example:
+        >>> run_hash({"method": "paper"}) == run_hash({"method": "robust"})
+        False
+    """
+    return _hash([dict(settings), __version__])
 
 
 def settings_hash(item: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
@@ -43,7 +80,7 @@ def settings_hash(item: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     """
     source = Path(item["image"])
     values = [dict(settings), __version__, dict(item), _file_state(source) if source.exists() else None]
-    return hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode()).hexdigest()[:12]
+    return _hash(values)
 
 
 def is_finished(row: Mapping[str, str], current_hash: str, output: Path) -> bool:

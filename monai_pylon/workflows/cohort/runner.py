@@ -1,4 +1,4 @@
-"""Runner of a cohort: processes scans one after another, records each in a table and resumes after an interruption.
+"""Runner of a cohort: processes scans, records each in a ledger and resumes after an interruption.
 
 :mod:`~monai_pylon.workflows.cohort.resume` decides which scans an earlier run finished.
 """
@@ -10,7 +10,7 @@ import gc
 import logging
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,16 +19,17 @@ import torch
 from monai.data import Dataset
 from monai.utils import optional_import
 
-from monai_pylon.utils import check
-from monai_pylon.utils.tables import cell_text
-from monai_pylon.workflows.bundle.errors import root_cause
-from monai_pylon.workflows.cohort.memory import peak_memory_mb, restart_peak_memory
-from monai_pylon.workflows.cohort.resume import is_finished, settings_hash
-from monai_pylon.workflows.cohort.table import CohortTable
+from monai_pylon.utils import check, check_type
+from monai_pylon.workflows.cohort.cluster import results_of_workers
+from monai_pylon.workflows.cohort.ledger import CLAIMED, TAKEN, CohortLedger
+from monai_pylon.workflows.cohort.resume import is_finished, run_hash, settings_hash
+from monai_pylon.workflows.cohort.scan_job import ScanJob, ScanResult
 
 __all__ = ["CohortRunner", "CohortSummary"]
 
 _LOGGER = logging.getLogger(__name__)
+#: Seconds between two looks at scans that other jobs process.
+_PAUSE = 1.0
 
 
 class CohortSummary(NamedTuple):
@@ -70,13 +71,45 @@ def _fast_garbage_collection() -> Iterator[None]:
         gc.unfreeze()
 
 
+class _Progress:
+    """Numbers of a run, and its progress bar."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+        self.done = self.skipped = self.flagged = self.failed = 0
+
+    def show(self, scan: str) -> None:
+        if self._bar is not None:
+            self._bar.set_description(scan)
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Count a scan that this job processed."""
+        if row["error"]:
+            _LOGGER.error("%s failed. %s", row["scan"], row["error"])
+        self.failed += bool(row["error"])
+        self.done += not row["error"]
+        self._step(row)
+
+    def skip(self, row: Mapping[str, str]) -> None:
+        """Count a scan that an earlier run finished, or another job."""
+        self.failed += bool(row.get("error"))
+        self.skipped += not row.get("error")
+        self._step(row)
+
+    def _step(self, row: Mapping[str, Any]) -> None:
+        self.flagged += row.get("ok") in (False, "no")
+        if self._bar is not None:
+            self._bar.update()
+
+
 class CohortRunner:
     """Run a network or another function over a list of scans and record the results in a table.
 
-    The runner reads, processes and writes one scan at a time and then adds its row to the table. A run that was stopped
-    resumes: it skips the scans that :mod:`~monai_pylon.workflows.cohort.resume` reports as finished. A scan that fails
-    gets a row with its error and does not stop the others; the next run tries it again. Only one job at a time may run
-    in an output folder.
+    The runner reads, processes and writes one scan at a time, or one on each worker, and then records its row. A run
+    that was stopped resumes: it skips the scans that :mod:`~monai_pylon.workflows.cohort.resume` reports as finished. A
+    scan that fails gets a row with its error and does not stop the others; the next run tries it again. Several jobs
+    with the same settings may run in an output folder at once; each scan is processed by one of them. The ledger
+    `cohort.sqlite` keeps all rows; the table is an export of it.
 
     Args:
         dataset: Dataset of items with "image" (a path) and "scan" (a unique name), with the transform that reads them.
@@ -89,6 +122,11 @@ class CohortRunner:
         device: Device to move tensors to before the network is called.
         table: File name of the table.
         progress: Whether to show a progress bar.
+        workers: Number of processes that process scans. With one, this process does it.
+        scheduler: Address of a Dask scheduler whose workers process the scans, such as "tcp://host:8786".
+
+    Raises:
+        ValueError: If workers is less than 1.
 
     Example:
         >>> CohortRunner(Dataset([]), network=dict, inferer=None, postprocessing=None, output="results").run()
@@ -108,11 +146,17 @@ class CohortRunner:
         device: torch.device | str = "cpu",
         table: str = "quality.csv",
         progress: bool = True,
+        workers: int = 1,
+        scheduler: str | None = None,
     ) -> None:
+        check_type(workers, int, "workers")
+        check(workers >= 1, "workers", "at least 1", workers)
+        check_type(scheduler, (str, type(None)), "scheduler", "Give an address such as tcp://host:8786.")
         self.dataset, self.network, self.inferer, self.postprocessing = dataset, network, inferer, postprocessing
         self.output = Path(output).expanduser()
         self.table = self.output / table
-        self.store = CohortTable(self.table)
+        self.store = CohortLedger(self.table)
+        self.workers, self.scheduler = workers, scheduler
         self.settings = dict(settings or {})
         self.device, self.progress = torch.device(device), progress
         self.summary: CohortSummary | None = None
@@ -120,13 +164,6 @@ class CohortRunner:
     def settings_hash(self, item: Mapping[str, Any]) -> str:
         """Return the :func:`~monai_pylon.workflows.cohort.resume.settings_hash` of a scan."""
         return settings_hash(item, self.settings)
-
-    def _process(self, index: int) -> dict[str, Any]:
-        """Read, process and write one scan, and return its values for the table."""
-        item = self.dataset[index]
-        item = {k: v.to(self.device) if isinstance(v, torch.Tensor) else v for k, v in item.items()}
-        item = self.postprocessing(self.inferer(item, self.network))
-        return {**item["row"], "files": "; ".join(item["files"])}
 
     def _finished_row(self, item: Mapping[str, Any]) -> Mapping[str, str] | None:
         """Return the row of a scan that an earlier run finished, or None."""
@@ -136,25 +173,35 @@ class CohortRunner:
         except OSError:  # the scan cannot be looked at: the error becomes its row
             return None
 
-    def _new_row(self, index: int, item: Mapping[str, Any]) -> dict[str, Any]:
-        """Process one scan and return its row, with the error if it fails."""
-        row = {"scan": item["scan"], **dict.fromkeys(self.postprocessing.columns)}  # type: ignore[attr-defined]
-        error, results, current_hash = "", {"files": ""}, ""
-        gc.collect()  # figures of earlier scans are reference cycles and would count into this scan's peak memory
-        restart_peak_memory()
-        start = time.perf_counter()
-        try:
-            current_hash = self.settings_hash(item)  # before the scan is read: it may change meanwhile
-            results = self._process(index)
-            for value in results.values():
-                cell_text(value)
-        except Exception as problem:
-            error, results = root_cause(problem), {"files": ""}
-            _LOGGER.error("%s failed. %s", item["scan"], error)
-            _LOGGER.debug("%s", item["scan"], exc_info=True)
-        seconds, memory = time.perf_counter() - start, peak_memory_mb()
-        numbers = {"seconds": round(seconds, 2), "peak_memory_mb": round(memory, 0), "error": error}
-        return {**row, **numbers, **results, "source": str(item["image"]), "settings_hash": current_hash}
+    def _claimed(self, items: Sequence[Mapping[str, Any]], progress: _Progress) -> Iterator[Mapping[str, Any] | None]:
+        """Yield each scan that this job is to process; None while other jobs process all that is left."""
+        while items:
+            left = []
+            for item in items:
+                if (row := self._finished_row(item)) is None:
+                    state = self.store.claim(item["scan"])
+                    if state == CLAIMED:
+                        yield item
+                        continue
+                    if state == TAKEN:
+                        left.append(item)
+                        continue
+                    row = self.store.get(item["scan"]) or {}
+                progress.skip(row)
+            items = left
+            if items:
+                yield None
+
+    def _in_turn(
+        self, job: ScanJob, items: Iterator[Mapping[str, Any] | None], progress: _Progress
+    ) -> Generator[ScanResult, None, None]:
+        """Yield the results of scans that this process computes one after another."""
+        for item in items:
+            if item is None:
+                time.sleep(_PAUSE)
+            else:
+                progress.show(item["scan"])
+                yield job(item)
 
     @contextlib.contextmanager
     def _progress_bar(self, total: int) -> Iterator[Any]:
@@ -175,31 +222,28 @@ class CohortRunner:
 
         Raises:
             ValueError: If the dataset is empty, or the table of an earlier run cannot be read.
-            FolderInUseError: If another job runs in the output folder.
-            OSError: If the table cannot be written.
+            FolderInUseError: If another job with other settings runs in the output folder.
+            OSError: If ledger or table cannot be written, or the scheduler cannot be reached.
         """
         items = list(self.dataset.data)
         requirement = "a file, folder or data list with at least one scan"
         check(bool(items), "input", requirement, items, "Give --input PATH.")
-        done = skipped = flagged = failed = 0
-        with self.store.open(), _fast_garbage_collection(), self._progress_bar(len(items)) as bar:
-            for index, item in enumerate(items):
-                if bar is not None:
-                    bar.set_description(item["scan"])
-                row = self._finished_row(item)
-                if row is not None:
-                    skipped += 1
-                    flagged += row.get("ok") == "no"
-                else:
-                    new = self._new_row(index, item)
-                    self.store.record(new)
-                    failed += bool(new["error"])
-                    done += not new["error"]
-                    flagged += new.get("ok") is False
-                if bar is not None:
-                    bar.update()
+        job = ScanJob(self.dataset, self.network, self.inferer, self.postprocessing, self.settings, self.device)
+        opened = self.store.open([item["scan"] for item in items], run_hash(self.settings))
+        with opened, _fast_garbage_collection(), self._progress_bar(len(items)) as bar:
+            progress = _Progress(bar)
+            todo = self._claimed(items, progress)
+            if self.scheduler or min(self.workers, len(items)) > 1:
+                results = results_of_workers(job, todo, min(self.workers, len(items)), self.scheduler, self.output)
+            else:
+                results = self._in_turn(job, todo, progress)
+            with contextlib.closing(results):
+                for result in results:
+                    self.store.record(*result)
+                    progress.add(result.row)
         has_quality = "ok" in self.postprocessing.columns  # type: ignore[attr-defined]
-        self.summary = CohortSummary(done, skipped, flagged if has_quality else None, failed)
+        flagged = progress.flagged if has_quality else None
+        self.summary = CohortSummary(progress.done, progress.skipped, flagged, progress.failed)
         _LOGGER.info("%s. Results: %s", self.summary, os.fspath(self.output))
         return self.summary
 

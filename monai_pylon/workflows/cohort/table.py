@@ -1,88 +1,77 @@
-"""Storage of a cohort's rows: a CSV file that one job at a time may write.
-
-:class:`CohortRunner` needs three methods of a storage: ``open``, ``get`` and ``record``.
-"""
+"""Table of a cohort as a CSV file: read once into the ledger of a new folder, and written from it."""
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
-from monai_pylon.utils import write_rows
-from monai_pylon.utils.files import remove_leftovers
-from monai_pylon.utils.folder_lock import lock_folder
-from monai_pylon.utils.tables import cell_text, open_table
+from monai_pylon.utils.tables import csv_writers, open_table
 
-__all__ = ["CohortTable"]
+__all__ = ["read_cohort_table", "write_cohort_table"]
 
 _LOGGER = logging.getLogger(__name__)
 #: Columns that decide whether a scan is finished; see `is_finished`.
 _REQUIRED = ("scan", "error", "files", "settings_hash")
-#: Seconds to wait before the table is written again after a failure, such as that of a network folder.
-_WAITS = (0.5, 2.0, 5.0)
+#: Seconds to wait before a file is written again after a failure, such as that of a network folder.
+WAITS = (0.5, 2.0, 5.0)
 
 
-class CohortTable:
-    """Rows of a cohort by scan, in a CSV file.
-
-    The file is replaced in one step after each row. A table that a spreadsheet program saved (byte order mark,
-    semicolons) is read too.
+def read_cohort_table(file: str | PathLike[str]) -> Iterator[dict[str, str]]:
+    """Read the rows of a cohort's table, also after a spreadsheet program saved it (byte order mark, semicolons).
 
     Args:
-        file: The CSV file. Its folder is locked while the table is open.
+        file: The CSV file; it need not exist.
+
+    Returns:
+        An iterator over the rows, as text by column.
+
+    Raises:
+        ValueError: If the table cannot be read or lacks a column; the error names the line.
+
+    Example:
+        >>> list(read_cohort_table("there_is_no_such_table.csv"))
+        []
+    """
+    rows = open_table(file, required=_REQUIRED)[1] if Path(file).is_file() else iter(())
+    return (row for _, row in rows)
+
+
+def write_cohort_table(file: str | PathLike[str], columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:
+    """Replace a cohort's table in one step, one row in memory at a time.
+
+    Args:
+        file: The CSV file.
+        columns: Its columns.
+        rows: Texts by column; a missing one is empty.
 
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
-        ...     table = CohortTable(Path(folder, "quality.csv"))
-        ...     with table.open():
-        ...         table.record({"scan": "a", "error": "", "files": "a.nii", "settings_hash": "1"})
-        ...     with table.open():
-        ...         table.get("a")["files"], table.get("b")
-        ('a.nii', None)
+        ...     write_cohort_table(Path(folder, "t.csv"), ["scan", "ml"], [{"scan": "a"}])
+        ...     Path(folder, "t.csv").read_text()
+        'scan,ml\\na,\\n'
     """
+    with csv_writers(file) as [writer]:
+        writer.writerow(columns)
+        writer.writerows([row.get(name, "") for name in columns] for row in rows)
 
-    def __init__(self, file: str | PathLike[str]) -> None:
-        self.file = Path(file)
-        self._rows: dict[str, Mapping[str, str]] = {}
 
-    @contextlib.contextmanager
-    def open(self) -> Iterator[None]:
-        """Lock the folder, remove what killed jobs left in it, and read the table; release the folder at the end.
+def wait_after(error: OSError, file: Path, tries: int) -> None:
+    """Wait before a file is written again, or raise the error after some tries.
 
-        Raises:
-            FolderInUseError: If another job writes to the folder.
-            ValueError: If the table cannot be read or lacks a column; the error names the line.
-        """
-        with lock_folder(self.file.parent):
-            remove_leftovers(self.file.parent)
-            rows = open_table(self.file, required=_REQUIRED)[1] if self.file.is_file() else ()
-            self._rows = {row["scan"]: row for _, row in rows}
-            yield
+    Args:
+        error: Why it could not be written.
+        file: The file.
+        tries: Number of earlier failures.
 
-    def get(self, scan: str) -> Mapping[str, str] | None:
-        """Return the row of a scan, as text by column; None if it has none."""
-        return self._rows.get(cell_text(scan))
-
-    def record(self, row: Mapping[str, Any]) -> None:
-        """Replace or append the row of a scan, and write the table.
-
-        Raises:
-            OSError: If the table cannot be written, after some tries. The rows of earlier scans stay.
-        """
-        texts = {name: cell_text(value) for name, value in row.items()}
-        self._rows[texts["scan"]] = texts
-        for wait in (*_WAITS, None):
-            try:
-                return write_rows(self.file, list(self._rows.values()))
-            except OSError as error:
-                reason = f"{str(self.file)!r} cannot be written ({error.strerror})."
-                if wait is None:
-                    raise type(error)(f"{reason} Run the same command again to resume.") from error
-                _LOGGER.warning("%s Trying again in %g seconds.", reason, wait)
-                time.sleep(wait)
+    Raises:
+        OSError: After the last try, with the remedy.
+    """
+    reason = f"{str(file)!r} cannot be written ({error.strerror or error})."
+    if tries >= len(WAITS):
+        raise type(error)(f"{reason} Run the same command again to resume.") from error
+    _LOGGER.warning("%s Trying again in %g seconds.", reason, WAITS[tries])
+    time.sleep(WAITS[tries])

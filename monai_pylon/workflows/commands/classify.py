@@ -56,12 +56,13 @@ def run_classifier(bundle: str, **options: Any) -> int:
         "nifti": options["maps"],
         "top": options["top"],
         "progress": options["progress"],
+        "workers": options["workers"],
         "evaluator#table": "quality.csv",
         "device": choose_device(options["device"]),
         **dicom_settings(options),
         **checkpoint_settings(options["model"]),
     }
-    given = {"network_name": options["network"], "encoder": options["encoder"]}
+    given = {name: options[name] for name in ("encoder", "scheduler")} | {"network_name": options["network"]}
     code = run_bundle(bundle, {**settings, **{key: value for key, value in given.items() if value is not None}})
     if options["open_"]:
         open_results(options["output"])

@@ -25,14 +25,19 @@ __all__ = ["labels"]
 @click.option("--rules", metavar="DIR", type=click.Path(exists=True, file_okay=False), help="Folder of your own rules.")
 @click.option("--id-column", default="id", show_default=True, help="Column with the names of the reports.")
 @click.option("--report-column", default="report", show_default=True, help="Column with the texts.")
+@click.option(
+    "--workers", default=1, show_default=True, metavar="N", type=click.IntRange(min=1), help="Number of processes."
+)
 @click.option("--progress/--no-progress", default=True, show_default=True, help="Show a progress bar.")
 @one_line_errors
-def labels(reports: Path, output: Path, rules: str | None, id_column: str, report_column: str, progress: bool) -> int:
+def labels(
+    reports: Path, output: Path, rules: str | None, id_column: str, report_column: str, workers: int, progress: bool
+) -> int:
     """Label the abnormalities in radiology reports, with the side or organ of each.
 
     REPORTS is a CSV, JSON Lines or Parquet file with the columns id and report, or a folder of text files. The table
     has a row for each abnormality of a report. A report that could not be read is listed with its problem.
     """
-    summary = label_reports(reports, output, ReportLabeler(rules), id_column, report_column, progress=progress)
+    summary = label_reports(reports, output, ReportLabeler(rules), id_column, report_column, workers, progress)
     click.echo(str(summary), err=True)
     return SOME_FAILED if summary.unread else DONE

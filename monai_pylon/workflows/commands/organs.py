@@ -42,6 +42,8 @@ def organs(
     pictures: bool,
     page: bool,
     progress: bool,
+    workers: int,
+    scheduler: str | None,
     open_: bool,
     method: str,
     fallback: str,
@@ -65,7 +67,10 @@ def organs(
         "page": page,
         "progress": progress,
         **dicom_settings(options),
+        "workers": workers,
     }
+    if scheduler is not None:
+        settings["scheduler"] = scheduler
     code = run_bundle("chest_ct_partition", settings)
     if open_:
         open_results(output)

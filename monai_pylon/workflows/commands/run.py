@@ -17,7 +17,7 @@ import torch
 
 from monai_pylon.networks.checkpoints import read_description
 from monai_pylon.utils import check
-from monai_pylon.workflows.bundle.errors import root_cause
+from monai_pylon.workflows.bundle.errors import Terminated, interrupt_by_sigterm, root_cause
 from monai_pylon.workflows.bundle.folders import bundle_folder
 from monai_pylon.workflows.bundle.overrides import CheckedWorkflow
 
@@ -25,8 +25,8 @@ __all__: list[str] = []
 
 #: Settings of every command.
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
-#: Exit codes: all done, some inputs failed, wrong usage, ended by Ctrl-C.
-DONE, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
+#: Exit codes: all done, some inputs failed, wrong usage, ended by Ctrl-C, ended by SIGTERM.
+DONE, SOME_FAILED, WRONG_USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
 _LOGGER = logging.getLogger("monai_pylon")
 
 
@@ -49,7 +49,11 @@ def one_line_errors(command: Callable[..., int]) -> Callable[..., int]:
     def run(debug: bool, **options: Any) -> int:
         _quiet(debug)
         try:
-            return command(**options)
+            with interrupt_by_sigterm():
+                return command(**options)
+        except Terminated:
+            click.echo("Terminated. The same command continues where this one stopped.", err=True)
+            return TERMINATED
         except KeyboardInterrupt:
             click.echo("Interrupted. The same command continues where this one stopped.", err=True)
             return INTERRUPTED
@@ -96,6 +100,11 @@ def cohort_options(command: Callable[..., int]) -> Callable[..., int]:
         click.option(
             "--burned-in-text", is_flag=True, help="Draw images too whose pixels may name the patient (DICOM)."
         ),
+        click.option(
+            "--workers", default=1, show_default=True, metavar="N", type=click.IntRange(min=1),
+            help="Processes of this computer, each with one case at a time and one thread.",
+        ),
+        click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers process the cases."),
         click.option("--open", "open_", is_flag=True, help="Open the folder of the results when done."),
     ]  # fmt: skip
     for option in reversed(options):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -10,7 +11,7 @@ import sys
 import pytest
 
 from monai_pylon.workflows.bundle import errors, install_excepthook, root_cause
-from monai_pylon.workflows.bundle.errors import _hook
+from monai_pylon.workflows.bundle.errors import Terminated, _hook, interrupt_by_sigterm
 
 
 def nested() -> Exception:
@@ -94,3 +95,11 @@ def test_handlers_are_installed_in_commands_only() -> None:
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
     install_excepthook()
     assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_sigterm_raises_inside_the_block_only() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Terminated), interrupt_by_sigterm():
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert signal.getsignal(signal.SIGTERM) is before
+    logging.disable(logging.NOTSET)  # the command would end now

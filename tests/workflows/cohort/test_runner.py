@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,7 +16,6 @@ from monai.data import Dataset
 from monai.inferers import SimpleInferer
 
 from monai_pylon.utils import read_rows
-from monai_pylon.utils.folder_lock import FolderInUseError
 from monai_pylon.workflows.cohort import CohortRunner, CohortSummary, resume
 
 
@@ -80,8 +80,8 @@ def test_second_run_skips_finished_scans(job: Job) -> None:
 
 def test_table_has_seconds_and_memory(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([10.0, 11.2345, 20.0, 20.5, 30.0, 30.0])
-    monkeypatch.setattr("monai_pylon.workflows.cohort.runner.time", SimpleNamespace(perf_counter=lambda: next(times)))
-    monkeypatch.setattr("monai_pylon.workflows.cohort.runner.peak_memory_mb", lambda: 123.6)
+    monkeypatch.setattr("monai_pylon.workflows.cohort.scan_job.time", SimpleNamespace(perf_counter=lambda: next(times)))
+    monkeypatch.setattr("monai_pylon.workflows.cohort.scan_job.peak_memory_mb", lambda: 123.6)
     job.runner().run()
     assert [row["seconds"] for row in job.table().values()] == ["1.23", "0.5", "0"]
     assert {row["peak_memory_mb"] for row in job.table().values()} == {"124"}
@@ -123,7 +123,7 @@ def test_unreadable_scan_does_not_stop_the_others(job: Job, caplog: pytest.LogCa
     with caplog.at_level(logging.DEBUG):
         assert runner.run() == CohortSummary(done=2, skipped=0, flagged=1, failed=1)
     levels = [(record.levelname, bool(record.exc_info)) for record in caplog.records if record.levelname != "INFO"]
-    assert levels == [("ERROR", False), ("DEBUG", True)], "the traceback is for debugging only"
+    assert levels == [("DEBUG", True), ("ERROR", False)], "the traceback is for debugging only"
     row = job.table()["b"]
     assert row["error"] == "ValueError: invalid literal for int() with base 10: 'no number'"
     assert (row["ok"], row["files"]) == ("", "")
@@ -201,7 +201,8 @@ def test_a_scan_that_cannot_be_looked_at_is_a_row(job: Job, monkeypatch: pytest.
             raise PermissionError(13, "Permission denied", "b")
         return hash_of(item, settings)
 
-    monkeypatch.setattr("monai_pylon.workflows.cohort.runner.settings_hash", vanishes)
+    for module in ("runner", "scan_job"):
+        monkeypatch.setattr(f"monai_pylon.workflows.cohort.{module}.settings_hash", vanishes)
     assert job.runner().run() == CohortSummary(done=0, skipped=2, flagged=1, failed=1)
     assert job.table()["b"]["error"] == "PermissionError: [Errno 13] Permission denied: 'b'"
 
@@ -233,34 +234,71 @@ def test_names_and_values_that_are_not_utf8_are_written(job: Job) -> None:
     assert any("M\\udcfcller" in row["source"] for row in job.table().values())
 
 
-def test_a_second_job_in_the_folder_is_refused(job: Job) -> None:
-    inner = job.runner()
-    refused: list[str] = []
+def second_job(job: Job, expected: int, **options: Any) -> tuple[threading.Thread, list[Any]]:
+    """Start another job in the folder once the first one processes a scan, which waits for some scans."""
+    other, ends, started = job.runner(**options), [], []
+    work = job.double
+
+    def run() -> None:
+        try:
+            ends.append(other.run())
+        except Exception as error:
+            ends.append(error)
 
     def start_another(item: dict[str, Any]) -> dict[str, Any]:
-        def attempt() -> None:
-            try:
-                inner.run()
-            except FolderInUseError as error:
-                refused.append(str(error))
+        if not started:
+            started.append(item["scan"])
+            thread.start()
+            deadline = time.monotonic() + 30
+            while not ends and len(job.done) < expected and time.monotonic() < deadline:
+                time.sleep(0.01)
+        return work(item)
 
-        thread = threading.Thread(target=attempt)
-        thread.start()
-        thread.join()
-        return item
-
+    other.network = work
     job.double = start_another  # type: ignore[method-assign]
+    thread = threading.Thread(target=run)
+    return thread, ends
+
+
+def test_two_jobs_share_the_scans(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monai_pylon.workflows.cohort.runner._PAUSE", 0.01)
+    thread, ends = second_job(job, 2)
+    summary = job.runner().run()
+    thread.join()
+    assert sorted(job.done) == ["a", "b", "c"], "each once"
+    assert summary == CohortSummary(done=1, skipped=2, flagged=1, failed=0)
+    assert ends == [CohortSummary(done=2, skipped=1, flagged=1, failed=0)], "waited for the scan of the first job"
+    assert list(job.table()) == ["a", "b", "c"]
+
+
+def test_a_second_job_with_other_settings_is_refused(job: Job) -> None:
+    thread, ends = second_job(job, 3, settings={"factor": 3})
     job.runner().run()
-    assert len(refused) == 3
-    assert all("is in use by another job" in text for text in refused)
+    thread.join()
+    assert "is in use by another job with other settings" in str(ends[0])
+
+
+def test_a_failure_of_another_running_job_is_not_tried_again(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("monai_pylon.workflows.cohort.runner._PAUSE", 0.01)
+    (job.root / "b").write_text("no number")
+    (job.root / "c").write_text("no number either")
+    (job.root / "d").write_text("4")
+    thread, ends = second_job(job, 1)
+    assert job.runner().run().failed == 2
+    thread.join()
+    assert ends[0].failed == 2
+    assert sorted(job.done) == ["a", "d"]
 
 
 def test_reads_a_table_saved_by_a_spreadsheet(job: Job) -> None:
     job.runner().run()
     table = job.root / "out" / "quality.csv"
     text = table.read_text()
+    ledger = job.root / "out" / "cohort.sqlite"
+    ledger.unlink()
     table.write_bytes(("\ufeff" + text.replace(",", ";").replace("\n", "\r\n")).encode())
     assert job.runner().run() == CohortSummary(done=0, skipped=3, flagged=1, failed=0)
+    ledger.unlink()
     table.write_text("scan,ok\na,yes\n")
     with pytest.raises(ValueError, match="the header must have a column 'error'"):
         job.runner().run()
@@ -270,4 +308,5 @@ def test_removes_what_a_killed_job_left(job: Job) -> None:
     (job.root / "out").mkdir()
     (job.root / "out" / ".part-99999-0a-quality.csv").write_text("half")
     job.runner().run()
-    assert sorted(file.name for file in (job.root / "out").iterdir()) == ["a.out", "b.out", "c.out", "quality.csv"]
+    names = ["a.out", "b.out", "c.out", "cohort.sqlite", "quality.csv"]
+    assert sorted(file.name for file in (job.root / "out").iterdir()) == names

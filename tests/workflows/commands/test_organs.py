@@ -11,6 +11,7 @@ import pytest
 
 from monai_pylon.__main__ import main
 from monai_pylon.utils import read_rows
+from monai_pylon.workflows.cohort import CohortRunner
 from tests.reports.page.pages import page_data, volume
 
 
@@ -72,3 +73,31 @@ def test_an_empty_folder_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixtu
     error = capsys.readouterr().err.strip()
     assert error.startswith("monai-pylon: error: ")
     assert "\n" not in error
+
+
+def test_workers_and_scheduler_reach_the_runner(
+    scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def run(self: CohortRunner) -> None:
+        seen.append((self.workers, self.scheduler))
+
+    monkeypatch.setattr(CohortRunner, "run", run)
+    arguments = ["organs", str(scan), "-o", str(tmp_path)]
+    assert main([*arguments, "--workers", "3"]) == main([*arguments, "--scheduler", "tcp://host:1"]) == 0
+    assert seen == [(3, None), (1, "tcp://host:1")]
+    assert main([*arguments, "--workers", "0"]) == 2
+
+
+@pytest.mark.slow
+def test_two_workers_write_the_same_bytes(scan: Path, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for name in "abc":
+        (tmp_path / "in" / f"{name}.nii.gz").write_bytes(scan.read_bytes())
+    for output, workers in (("one", "1"), ("two", "2")):
+        options = ["--workers", workers, "--no-progress"]
+        assert main(["organs", str(tmp_path / "in"), "-o", str(tmp_path / output), *options]) == 0
+    files = sorted(file.name for file in (tmp_path / "one").iterdir() if not file.name.startswith(("cohort", "qual")))
+    assert len(files) == 9
+    assert all((tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes() for name in files)

@@ -11,6 +11,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
+from monai_pylon.workflows.bundle.errors import Terminated
 from monai_pylon.workflows.commands.run import checkpoint_settings, choose_device, one_line_errors, open_results
 
 
@@ -23,7 +24,13 @@ def command(error: BaseException) -> click.Command:
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(ValueError("x must be y"), 2), (TypeError("x"), 2), (OSError("disk full"), 1), (KeyboardInterrupt(), 130)],
+    [
+        (ValueError("x must be y"), 2),
+        (TypeError("x"), 2),
+        (OSError("disk full"), 1),
+        (KeyboardInterrupt(), 130),
+        (Terminated(), 143),
+    ],
 )
 def test_exit_codes(error: BaseException, code: int) -> None:
     result = CliRunner().invoke(command(error), standalone_mode=False)

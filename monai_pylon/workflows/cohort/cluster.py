@@ -1,0 +1,284 @@
+"""Workers of Dask that process the scans of a cohort: processes of this computer, or those of any scheduler.
+
+Each worker has one scan at a time, so that it is known which scan a worker held when it ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import pickle
+import secrets
+import signal
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Generator, Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.utils import optional_import
+
+from monai_pylon.workflows.bundle.errors import root_cause
+from monai_pylon.workflows.cohort.scan_job import ScanJob, ScanResult
+
+__all__ = ["results_of_workers"]
+
+_LOGGER = logging.getLogger(__name__)
+#: A scan that ended this many workers is not tried again.
+MOST_KILLS = 2
+#: Threads of each worker.
+_THREADS = 1
+#: Share of the memory that the workers may use together, and seconds between two looks at the workers.
+_MEMORY_SHARE, _PAUSE = 0.9, 1.0
+#: A worker ends before it has more than its memory; waiting for memory to become free would never end.
+_MEMORY = {"target": False, "spill": False, "pause": False, "terminate": 0.95}
+#: Time for a worker to start, which takes long on a busy computer.
+_START = "600s"
+#: Seconds without any worker until a warning.
+_PATIENCE = 60.0
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
+_ITK_THREADS = "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"
+#: Jobs of this worker process by key: pickled until the first scan.
+_JOBS: dict[str, Any] = {}
+
+
+def receive_job(key: str, pickled: bytes, folder: str, ignore_interrupt: bool) -> None:
+    """Keep a job on a worker; runs there.
+
+    Raises:
+        FileNotFoundError: If the worker does not see the folder of the results.
+    """
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f"output must be a folder that every worker sees, but is {folder!r}.")
+    if ignore_interrupt:  # Ctrl-C reaches all processes of the terminal; the job ends its workers itself
+        with contextlib.suppress(ValueError):
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _JOBS[key] = pickled
+
+
+def forget_job(key: str) -> None:
+    """Remove a job from a worker; runs there."""
+    _JOBS.pop(key, None)
+
+
+def process_scan(key: str, item: Mapping[str, Any]) -> ScanResult:
+    """Process one scan on a worker; runs there."""
+    torch.set_num_threads(_THREADS)
+    if isinstance(_JOBS[key], bytes):
+        _JOBS[key] = pickle.loads(_JOBS[key])
+    return _JOBS[key](item)
+
+
+@contextlib.contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Let processes that are started inside ignore Ctrl-C from their first moment."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _local_cluster(distributed: Any, workers: int) -> Any:
+    limit = int(_MEMORY_SHARE * distributed.system.MEMORY_LIMIT / workers)
+    _LOGGER.info("%d workers with one thread and up to %.1f GB each", workers, limit / 1e9)
+    threads = dict.fromkeys((*_THREAD_VARIABLES, _ITK_THREADS), str(_THREADS))
+    with _without_interrupts():
+        return distributed.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=_THREADS,
+            processes=True,
+            memory_limit=limit,
+            dashboard_address="127.0.0.1:0",
+            silence_logs=logging.CRITICAL,
+            env={**threads, "PYTHONWARNINGS": "ignore"},
+        )
+
+
+@contextlib.contextmanager
+def _connected(workers: int, scheduler: str | None) -> Iterator[Any]:
+    """Yield a client of a scheduler, or of new processes, which end with the block."""
+    distributed, found = optional_import("distributed")
+    if not found:
+        raise ModuleNotFoundError("workers and scheduler need Dask. Run pip install 'monai_pylon[bundle]'.")
+    settings: dict[str, Any] = {f"distributed.worker.memory.{name}": value for name, value in _MEMORY.items()}
+    settings["distributed.deploy.lost-worker-timeout"] = _START  # Dask gives up a worker that restarts for longer
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)  # what matters is reported here
+    with contextlib.ExitStack() as stack:
+        stack.callback(logger.setLevel, level)
+        stack.enter_context(optional_import("dask.config", name="set")[0](settings))
+        if scheduler is None:
+            cluster = stack.enter_context(_local_cluster(distributed, workers))
+            client = stack.enter_context(distributed.Client(cluster))
+            if find_spec("bokeh"):
+                _LOGGER.info("Dashboard: %s", client.dashboard_link)
+        else:
+            try:
+                client = stack.enter_context(distributed.Client(scheduler))
+            except (OSError, ValueError, TypeError) as error:
+                reason = " ".join(str(error).split())
+                requirement = "scheduler must be the address of a Dask scheduler that is running"
+                raise OSError(f"{requirement}, but is {scheduler!r} ({reason}). Start one or omit it.") from error
+        yield client
+
+
+class _Pool:
+    """Workers of a client, each with at most one scan."""
+
+    def __init__(self, client: Any, job: ScanJob, folder: Path, local: bool) -> None:
+        dumps = optional_import("distributed.protocol.pickle", name="dumps")[0]
+        self.client, self.key = client, secrets.token_hex(8)
+        self._message = (self.key, dumps(job), os.path.abspath(folder), local)
+        self._ready: set[str] = set()
+        self._looked, self._seen = 0.0, time.monotonic()
+        self.running: dict[Any, tuple[str, Mapping[str, Any]]] = {}
+
+    def look(self) -> None:
+        """Update the list of workers, at most once a second, and send the job to new ones."""
+        now = time.monotonic()
+        if now - self._looked < _PAUSE:
+            return
+        self._looked = now
+        present = set(self.client.nthreads())
+        self._ready &= present
+        if new := sorted(present - self._ready):
+            answers = self.client.run(receive_job, *self._message, workers=new, on_error="return")
+            for address, answer in answers.items():
+                if answer is None:
+                    self._ready.add(address)
+                elif not isinstance(answer, ConnectionError | TimeoutError) and "Comm" not in type(answer).__name__:
+                    reason = root_cause(answer)
+                    remedy = "Install the same versions there, and mount the same folders."
+                    raise RuntimeError(f"The worker {address} cannot take the job ({reason}). {remedy}")
+        if self._ready:
+            self._seen = now
+        elif now - self._seen > _PATIENCE:
+            _LOGGER.warning("No worker is available; waiting for one.")
+            self._seen = now
+
+    def idle(self) -> list[str]:
+        """Return the workers without a scan."""
+        return sorted(self._ready - {address for address, _ in self.running.values()})
+
+    def start(self, address: str, item: Mapping[str, Any]) -> None:
+        """Send a scan to a worker."""
+        name = f"scan-{secrets.token_hex(8)}"  # no name of a patient
+        pinned = {"workers": [address], "allow_other_workers": False, "pure": False, "key": name}
+        self.running[self.client.submit(process_scan, self.key, dict(item), **pinned)] = (address, item)
+
+    def ended(self) -> list[tuple[Any, Mapping[str, Any]]]:
+        """Return futures that have a result or an error, with their scans, and forget them."""
+        futures = [future for future in self.running if future.done()]
+        return [(future, self.running.pop(future)[1]) for future in futures]
+
+    def lost(self) -> list[Mapping[str, Any]]:
+        """Return the scans of workers that have ended, and forget them."""
+        futures = [future for future, (address, _) in self.running.items() if address not in self._ready]
+        if futures:
+            self.client.cancel(futures, force=True)
+        return [self.running.pop(future)[1] for future in futures]
+
+    def close(self) -> None:
+        """Stop what is running, and remove the job from the workers."""
+        with contextlib.suppress(Exception):
+            self.client.cancel(list(self.running), force=True)
+            self.client.run(forget_job, self.key, on_error="ignore")
+
+
+def _quarantine(job: ScanJob, item: Mapping[str, Any]) -> ScanResult:
+    reason = f"{MOST_KILLS} workers ended while they processed this scan (killed, out of memory, or crashed)."
+    remedy = "If it needs more memory, use fewer workers."
+    return job.failure(item, f"KilledWorker: {reason} {remedy}", "quarantined", MOST_KILLS - 1)
+
+
+def _run(pool: _Pool, job: ScanJob, first: Mapping[str, Any], items: Iterator[Any]) -> Iterator[ScanResult]:
+    waiting: deque[Any] = deque([first])
+    kills, more = Counter[str](), True
+    while waiting or pool.running or more:
+        pool.look()
+        lost = pool.lost()
+        for address in pool.idle():
+            if not waiting and more:
+                item = next(items, items)  # the iterator itself marks its end
+                more = item is not items
+                waiting.extend([item] if more and item is not None else [])
+            if not waiting:
+                break
+            pool.start(address, waiting.popleft())
+        for future, item in pool.ended():
+            try:
+                yield future.result()
+            except (Exception, asyncio.CancelledError) as error:
+                if type(error).__name__ == "KilledWorker":
+                    lost += [item] * MOST_KILLS
+                else:
+                    yield job.failure(item, root_cause(error))
+        for item in lost:
+            kills[item["scan"]] += 1
+            if kills[item["scan"]] == MOST_KILLS:
+                yield _quarantine(job, item)
+            elif kills[item["scan"]] < MOST_KILLS:
+                _LOGGER.warning("A worker ended while it processed %s; another one tries it again.", item["scan"])
+                waiting.append(item)
+        _wait(list(pool.running))
+
+
+def _wait(futures: list[Any]) -> None:
+    """Wait until one of some futures has ended, at most for the time between two looks at the workers."""
+    if not futures:
+        time.sleep(_PAUSE / 10)
+        return
+    wait = optional_import("distributed", name="wait")[0]
+    with contextlib.suppress(TimeoutError):
+        wait(futures, timeout=_PAUSE, return_when="FIRST_COMPLETED")
+
+
+def results_of_workers(
+    job: ScanJob, items: Iterator[Mapping[str, Any] | None], workers: int, scheduler: str | None, folder: Path
+) -> Generator[ScanResult, None, None]:
+    """Process scans on workers, and yield their results in the order in which they end.
+
+    A worker that ends loses nothing: another one tries its scan again. A scan that ended two workers is quarantined:
+    its row says so.
+
+    Args:
+        job: Function of one scan.
+        items: Scans; None while there is none to process, but more may come.
+        workers: Number of processes on this computer, without a scheduler. They start with the first scan, have one
+            thread each, and share nine tenths of the memory; one that needs more ends.
+        scheduler: Address of a Dask scheduler, whose workers must see the scans and the folder under the same paths.
+        folder: Folder of the results.
+
+    Yields:
+        The results.
+
+    Raises:
+        OSError: If the scheduler cannot be reached.
+        RuntimeError: If a worker cannot take the job, for example since it lacks this package.
+
+    Example:
+        >>> list(results_of_workers(None, iter([]), 2, None, Path("results")))
+        []
+    """
+    first = next(items, items)
+    while first is None:
+        time.sleep(_PAUSE)
+        first = next(items, items)
+    if first is items:
+        return
+    with _connected(workers, scheduler) as client:
+        pool = _Pool(client, job, folder, scheduler is None)
+        try:
+            yield from _run(pool, job, first, items)  # type: ignore[arg-type]
+        finally:
+            pool.close()

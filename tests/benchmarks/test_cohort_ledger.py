@@ -1,0 +1,80 @@
+"""Cost of a row in a cohort's ledger: constant up to 200,000 rows.
+
+Run as a script, ``python -m tests.benchmarks.test_cohort_ledger 1000 10000 100000``, it prints the cost at other sizes.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from monai_pylon.utils import write_rows
+from monai_pylon.workflows.cohort.ledger import CohortLedger
+
+#: Columns of a row with the probabilities of 80 labels.
+LABELS = tuple(f"label_{number}" for number in range(80))
+FEW = 300
+
+
+def row(number: int) -> dict[str, object]:
+    values = dict.fromkeys(LABELS, 0.12345)
+    facts = {"seconds": 1.5, "error": "", "files": f"s{number}_overlay.png", "settings_hash": "0123456789ab"}
+    return {"scan": f"s{number}", **values, **facts}
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def costs(rows: int, folder: Path) -> tuple[float, float, float]:
+    """CPU seconds of one more row in a ledger of this size, of one export, and of the table's rewriting instead."""
+    table = folder / "quality.csv"
+    ledger = CohortLedger(table)
+    names = [f"s{number}" for number in range(rows + FEW)]
+    with ledger.open(names):
+        with ledger._database.writing() as run:
+            for number in range(rows):
+                ledger._write(run, {name: str(value) for name, value in row(number).items()}, {})
+        ledger._changed = True
+
+        def more() -> None:
+            for number in range(rows, rows + FEW):
+                ledger.get(f"s{number}")
+                ledger.claim(f"s{number}")
+                ledger.record(row(number))
+
+        each = cpu_seconds(more) / FEW
+        export = cpu_seconds(ledger._export)
+    before = cpu_seconds(lambda: write_rows(folder / "before.csv", [row(number) for number in range(rows)]))
+    return each, export, before
+
+
+def test_a_row_costs_as_much_in_a_large_ledger(tmp_path: Path) -> None:
+    small, _, _ = costs(100, tmp_path / "small")
+    large, export, rewriting = costs(5000, tmp_path / "large")
+    assert large < 3 * small
+    assert large < rewriting / 10
+    assert export < 3 * rewriting
+
+
+@pytest.mark.slow
+def test_a_row_costs_as_much_in_a_ledger_of_100000(tmp_path: Path) -> None:
+    small, _, _ = costs(1000, tmp_path / "small")
+    large, _, _ = costs(100_000, tmp_path / "large")
+    assert large < 3 * small
+
+
+if __name__ == "__main__":
+    for size in map(int, sys.argv[1:]):
+        with tempfile.TemporaryDirectory() as temporary:
+            each, export, before = costs(size, Path(temporary))
+        print(
+            f"{size:>7} rows: {1e3 * each:.2f} ms a row, {export:.2f} s an export; rewriting the table {before:.2f} s"
+        )

@@ -1,0 +1,192 @@
+"""Cohorts on Dask workers: equal results, workers that end, schedulers that are missing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from monai.data import Dataset
+from monai.inferers import SimpleInferer
+
+from monai_pylon.utils import read_rows
+from monai_pylon.workflows.cohort import CohortRunner, cluster
+from monai_pylon.workflows.cohort.scan_job import ScanResult
+
+distributed = pytest.importorskip("distributed")
+
+
+def read(item: dict[str, Any]) -> dict[str, Any]:
+    return {**item, "text": Path(item["image"]).read_text()}
+
+
+def work(item: dict[str, Any]) -> dict[str, Any]:
+    """Fail, kill the own process always, or kill it the first time, or give a result."""
+    once = Path(f"{item['image']}.once")
+    if item["text"] == "fail":
+        raise ValueError("no")
+    if item["text"] == "kill" or (item["text"] == "kill once" and not once.exists()):
+        once.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return item
+
+
+class Write:
+    columns = ("text",)
+
+    def __init__(self, output: Path) -> None:
+        self.output = output
+
+    def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
+        (self.output / f"{item['scan']}.out").write_text(item["text"].upper())
+        return {**item, "row": {"text": item["text"]}, "files": [f"{item['scan']}.out"]}
+
+
+def runner(root: Path, output: str, texts: Mapping[str, str], **options: Any) -> CohortRunner:
+    (root / "in").mkdir(exist_ok=True)
+    for name, text in texts.items():
+        if not (root / "in" / name).exists():
+            (root / "in" / name).write_text(text)
+    items = [{"image": str(root / "in" / name), "scan": name} for name in texts]
+    out = root / output
+    return CohortRunner(Dataset(items, read), work, SimpleInferer(), Write(out), out, progress=False, **options)
+
+
+def results(root: Path, output: str) -> tuple[list[dict[str, str]], dict[str, bytes]]:
+    """Rows without what differs from run to run, and the files."""
+    rows = read_rows(root / output / "quality.csv")
+    own = [{name: value for name, value in row.items() if name not in ("seconds", "peak_memory_mb")} for row in rows]
+    return own, {file.name: file.read_bytes() for file in sorted((root / output).glob("*.out"))}
+
+
+@pytest.fixture
+def scheduler() -> Iterator[str]:
+    """Address of a scheduler with two workers in threads of this process."""
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "dashboard_address": "127.0.0.1:0"}
+    with distributed.LocalCluster(**options, protocol="tcp", silence_logs=50) as local:
+        yield local.scheduler_address
+
+
+def test_any_scheduler_gives_the_results_of_the_serial_run(scheduler: str, tmp_path: Path) -> None:
+    texts = {f"s{number}": "fail" if number == 3 else f"text {number}" for number in range(8)}
+    assert runner(tmp_path, "serial", texts).run().failed == 1
+    first = runner(tmp_path, "dask", texts, scheduler=scheduler)
+    assert str(first.run()) == "7 scans done, 0 finished before, 1 failed"
+    assert results(tmp_path, "dask") == results(tmp_path, "serial")
+    assert (
+        str(runner(tmp_path, "dask", texts, scheduler=scheduler).run()) == "0 scans done, 7 finished before, 1 failed"
+    )
+    assert cluster._JOBS == {}, "the job is removed from the workers"
+
+
+def test_no_scheduler_at_the_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dask = pytest.importorskip("dask")
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "200ms"}),
+        pytest.raises(
+            OSError,
+            match=r"scheduler must be the address of a Dask scheduler that is running, but is 'tcp://127.0.0.1:9'",
+        ),
+    ):
+        runner(tmp_path, "out", {"a": "x"}, scheduler="tcp://127.0.0.1:9").run()
+
+
+def test_without_dask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(ModuleNotFoundError, match=r"pip install 'monai_pylon\[bundle\]'"):
+        runner(tmp_path, "out", {"a": "x", "b": "y"}, workers=2).run()
+
+
+def test_a_worker_must_see_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="output must be a folder that every worker sees"):
+        cluster.receive_job("key", b"", str(tmp_path / "missing"), False)
+
+
+@pytest.mark.parametrize(("options", "message"), [({"workers": 0}, "workers must be at least 1")])
+def test_rejects_wrong_numbers(options: dict[str, Any], message: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=message):
+        runner(tmp_path, "out", {}, **options)
+
+
+def test_one_scan_starts_no_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert runner(tmp_path, "out", {"a": "x"}, workers=8).run().done == 1
+
+
+class Pool:
+    """Workers that need no processes: each look, a worker ends with the scans of `kills`, else it finishes."""
+
+    def __init__(self, kills: Mapping[str, int]) -> None:
+        self.kills, self.running, self.tries = dict(kills), {}, []  # type: ignore[var-annotated]
+
+    def look(self) -> None:
+        pass
+
+    def idle(self) -> list[str]:
+        return [] if self.running else ["worker"]
+
+    def start(self, address: str, item: Mapping[str, Any]) -> None:
+        self.tries.append(item["scan"])
+        self.running[item["scan"]] = item
+
+    def lost(self) -> list[Mapping[str, Any]]:
+        gone = [scan for scan in self.running if self.kills.get(scan, 0) > 0]
+        for scan in gone:
+            self.kills[scan] -= 1
+        return [self.running.pop(scan) for scan in gone]
+
+    def ended(self) -> list[tuple[Any, Mapping[str, Any]]]:
+        ended = [self.running.pop(scan) for scan in list(self.running) if not self.kills.get(scan)]
+        row = [ScanResult({"scan": item["scan"], "error": ""}, "", "", "done") for item in ended]
+        return [(type("F", (), {"result": lambda _, one=one: one})(), one.row) for one in row]
+
+
+class Job:
+    def failure(self, item: Mapping[str, Any], error: str, state: str, attempts: int) -> ScanResult:
+        return ScanResult({"scan": item["scan"], "error": error}, "", "", state, attempts)
+
+
+def test_a_scan_of_a_lost_worker_is_tried_again_and_quarantined_at_the_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_wait", lambda futures: None)
+    pool = Pool({"unlucky": 1, "killer": 9})
+    items = iter([None, {"scan": "unlucky"}, None, {"scan": "killer"}, {"scan": "good"}])
+    found = list(cluster._run(pool, Job(), {"scan": "first"}, items))  # type: ignore[arg-type]
+    states = {result.row["scan"]: result.state for result in found}
+    assert states == {"first": "done", "unlucky": "done", "killer": "quarantined", "good": "done"}
+    assert len(found) == 4
+    assert [pool.tries.count(scan) for scan in ("first", "unlucky", "killer", "good")] == [1, 2, 2, 1]
+    reason = next(result.row["error"] for result in found if result.row["error"])
+    assert reason.startswith("KilledWorker: 2 workers ended while they processed this scan")
+
+
+@pytest.mark.slow
+def test_killed_processes_lose_nothing(tmp_path: Path) -> None:
+    """Also the second kind of worker: processes of this computer."""
+    texts = {f"s{number}": {2: "kill once", 5: "kill", 6: "fail"}.get(number, str(number)) for number in range(10)}
+    assert str(runner(tmp_path, "out", texts, workers=2).run()) == "8 scans done, 0 finished before, 2 failed"
+    rows, files = results(tmp_path, "out")
+    assert [row["scan"] for row in rows] == list(texts)
+    errors = {row["scan"]: row["error"] for row in rows if row["error"]}
+    assert errors.pop("s5").startswith("KilledWorker: 2 workers ended")
+    assert errors == {"s6": "ValueError: no"}
+    assert sorted(files) == [f"s{number}.out" for number in range(10) if number not in (5, 6)]
+
+
+@pytest.mark.slow
+def test_memory_of_a_worker_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = 1.5e9
+    monkeypatch.setattr(cluster, "_MEMORY_SHARE", 2 * limit / distributed.system.MEMORY_LIMIT)
+
+    def grow(item: dict[str, Any]) -> dict[str, Any]:
+        parts = [bytearray(50_000_000) for _ in range(60 if item["scan"] == "big" else 0) if not time.sleep(0.05)]
+        return {**item, "text": item["text"] + str(len(parts))}
+
+    job = runner(tmp_path, "out", {"big": "x", "small": "y"}, workers=2)
+    job.network = grow
+    assert job.run().failed == 1
+    assert {row["scan"] for row in results(tmp_path, "out")[0] if row["error"].startswith("KilledWorker")} == {"big"}

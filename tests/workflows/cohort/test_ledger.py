@@ -1,0 +1,297 @@
+"""Ledger of a cohort: claims of several processes, killed claimants, import and export."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from monai_pylon.utils import read_rows
+from monai_pylon.utils.folder_lock import FolderInUseError
+from monai_pylon.workflows.cohort import ledger as module
+from monai_pylon.workflows.cohort import table as table_module
+from monai_pylon.workflows.cohort.ledger import CLAIMED, SETTLED, TAKEN, CohortLedger
+
+ROW = {"scan": "a", "error": "", "files": "", "settings_hash": "1"}
+
+#: Claims all scans that it can, and records those that it claimed; or keeps the first one and is killed.
+CLAIMER = """
+import os, sys, time
+from pathlib import Path
+from monai_pylon.workflows.cohort.ledger import CohortLedger
+table, name, fate = sys.argv[1:]
+scans = [f"s{number}" for number in range(40)]
+ledger = CohortLedger(table)
+with ledger.open(scans, "same"):
+    Path(table).with_name(name).touch()
+    while fate == "lives" and not all(Path(table).with_name(one).exists() for one in ("first", "second")):
+        time.sleep(0.001)
+    for scan in scans:
+        if ledger.claim(scan) == "claimed":
+            if fate == "dies":
+                os.kill(os.getpid(), 9)
+            time.sleep(0.002)
+            ledger.record({"scan": scan, "error": "", "files": "", "settings_hash": "1", "by": name})
+            print(scan)
+"""
+
+
+def claimer(table: Path, name: str, fate: str = "lives") -> subprocess.Popen:
+    command = [sys.executable, "-c", CLAIMER, str(table), name, fate]
+    return subprocess.Popen(command, stdout=subprocess.PIPE if fate == "lives" else None, text=True)
+
+
+@pytest.fixture
+def table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(table_module, "WAITS", (0.0, 0.0))
+    return tmp_path / "out" / "quality.csv"
+
+
+def facts(table: Path, columns: str) -> list[tuple]:
+    connection = sqlite3.connect(table.with_name("cohort.sqlite"))
+    try:
+        return connection.execute(f"SELECT {columns} FROM items ORDER BY number").fetchall()
+    finally:
+        connection.close()
+
+
+def test_replaces_and_appends_rows(table: Path) -> None:
+    ledger = CohortLedger(table)
+    with ledger.open(["a", "b"]):
+        ledger.record({**ROW, "ok": True})
+        ledger.record({**ROW, "scan": "b"})
+        ledger.record({**ROW, "ok": False, "ml": 1.5})
+        assert ledger.get("a") == {**ROW, "ok": "no", "ml": "1.5"}
+        assert ledger.get("missing") is None
+    assert [(row["scan"], row["ok"], row["ml"]) for row in read_rows(table)] == [("a", "no", "1.5"), ("b", "", "")]
+
+
+def test_rows_are_in_the_order_of_the_job_however_they_ended(table: Path) -> None:
+    ledger = CohortLedger(table)
+    with ledger.open(["a", "b", "c"]):
+        for scan in "cab":
+            ledger.record({**ROW, "scan": scan})
+    assert [row["scan"] for row in read_rows(table)] == ["a", "b", "c"]
+
+
+def test_keeps_state_hashes_seconds_worker_and_error(table: Path) -> None:
+    ledger = CohortLedger(table)
+    with ledger.open(["a", "b", "c"]):
+        for scan in "abc":
+            assert ledger.claim(scan) == CLAIMED
+        ledger.record({**ROW, "seconds": 1.25}, "f00", "host:1", "done")
+        ledger.record({**ROW, "scan": "b", "error": "ValueError: x"}, "", "", "quarantined", 1)
+    columns = "scan, state, attempts, input_hash, settings_hash, seconds, worker, error"
+    assert facts(table, columns) == [
+        ("a", "done", 1, "f00", "1", 1.25, "host:1", ""),
+        ("b", "quarantined", 2, "", "1", None, "", "ValueError: x"),
+        ("c", "open", 1, None, None, None, None, None),
+    ]
+
+
+def test_two_tables_of_a_folder_do_not_mix(table: Path) -> None:
+    masks, regions = CohortLedger(table), CohortLedger(table.with_name("regions.csv"))
+    with masks.open(["a"], "1"), regions.open(["a"], "2"):
+        assert masks.claim("a") == regions.claim("a") == CLAIMED
+        masks.record(ROW)
+        assert regions.get("a") is None
+
+
+def test_processes_claim_each_scan_once(table: Path) -> None:
+    jobs = [claimer(table, name) for name in ("first", "second")]
+    printed = [job.communicate(timeout=120)[0].split() for job in jobs]
+    assert [job.returncode for job in jobs] == [0, 0]
+    assert sorted([*printed[0], *printed[1]]) == sorted(f"s{number}" for number in range(40))
+    rows = read_rows(table)
+    assert [row["scan"] for row in rows] == [f"s{number}" for number in range(40)]
+    assert [sum(row["by"] == name for row in rows) for name in ("first", "second")] == [len(p) for p in printed]
+    assert set(facts(table, "attempts")) == {(1,)}
+
+
+def test_claims_of_a_killed_process_are_free_at_once(table: Path) -> None:
+    dead = claimer(table, "dead", "dies")
+    assert dead.wait(timeout=120) == -9
+    assert facts(table, "scan, state")[0] == ("s0", "claimed")
+    ledger = CohortLedger(table)
+    with ledger.open(["s0"], "other settings"):
+        assert ledger.claim("s0") == CLAIMED
+    assert facts(table, "scan, state, attempts")[0] == ("s0", "open", 2)
+
+
+def test_a_process_killed_while_another_job_runs(table: Path) -> None:
+    ledger = CohortLedger(table)
+    with ledger.open(["s0"], "same"):
+        assert claimer(table, "dead", "dies").wait(timeout=120) == -9
+        assert ledger.claim("s0") == CLAIMED
+
+
+@pytest.fixture
+def elsewhere(table: Path, monkeypatch: pytest.MonkeyPatch) -> CohortLedger:
+    """A job of another host that holds the scan a."""
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "this_process", lambda: module.Claimant("elsewhere", 1, "2"))
+        patch.setattr(CohortLedger, "_leave", lambda self: None)  # the host was switched off
+        gone = CohortLedger(table)
+        with gone.open(["a"]):
+            gone.claim("a")
+    return gone
+
+
+def test_claims_of_another_host_last_while_it_gives_signs_of_life(
+    table: Path, elsewhere: CohortLedger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    ledger = CohortLedger(table)
+    with ledger.open(["a"]):
+        assert ledger.claim("a") == TAKEN
+        clock[0] += 100
+        with ledger._database.writing() as run:
+            run("UPDATE jobs SET beats = beats + 1 WHERE host = 'elsewhere'")
+        assert ledger.claim("a") == TAKEN
+        clock[0] += 100
+        assert ledger.claim("a") == TAKEN, "100 seconds after the last sign"
+        clock[0] += 100
+        assert ledger.claim("a") == CLAIMED
+
+
+def test_gives_signs_of_life(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_BEAT", 0.01)
+    ledger = CohortLedger(table)
+    with ledger.open(["a"]):
+        deadline = module.time.monotonic() + 20
+        beats = 0
+        while beats < 2 and module.time.monotonic() < deadline:
+            with ledger._database.reading() as run:
+                (beats,) = run("SELECT beats FROM jobs").fetchone()
+        assert beats >= 2
+
+
+def test_settled_by_a_job_at_the_same_time_but_not_before(table: Path) -> None:
+    first, second = CohortLedger(table), CohortLedger(table)
+    with first.open(["a", "b"]):
+        first.claim("a")
+        first.record({**ROW, "error": "ValueError: x"}, state="failed")
+        with second.open(["a", "b"]):
+            assert second.claim("a") == SETTLED
+            second.claim("b")
+            assert first.claim("b") == TAKEN
+            second.record({**ROW, "scan": "b"})
+            assert first.claim("b") == SETTLED
+    with second.open(["a", "b"]):
+        assert second.claim("a") == CLAIMED, "a later job tries it again"
+
+
+def test_other_settings_wait(table: Path) -> None:
+    first, second = CohortLedger(table), CohortLedger(table)
+    with first.open(["a"], "1"):
+        with pytest.raises(FolderInUseError, match=f"process {os.getpid()} on .*other folder"), second.open(["a"], "2"):
+            pass
+        assert first.claim("a") == CLAIMED
+    with second.open(["a"], "2"):
+        assert second.claim("a") == CLAIMED
+
+
+def test_leftovers_of_running_jobs_stay(table: Path) -> None:
+    first, second = CohortLedger(table), CohortLedger(table)
+    part = table.with_name(".part-1-ab-a.nii")
+    with first.open():
+        part.touch()
+        with second.open():
+            assert part.exists()
+    with first.open():
+        assert not part.exists()
+
+
+def test_imports_a_folder_that_has_only_a_table(table: Path) -> None:
+    table.parent.mkdir()
+    table.write_text("scan;error;files;settings_hash;ml\nb;;b.nii;1;2,5\na;x;;2;\n", encoding="utf-8-sig")
+    ledger = CohortLedger(table)
+    with ledger.open(["a", "c"]):
+        assert ledger.get("b") == {"scan": "b", "error": "", "files": "b.nii", "settings_hash": "1", "ml": "2,5"}
+        assert ledger.claim("a") == CLAIMED
+        ledger.record({**ROW, "scan": "c"})
+    assert [(row["scan"], row["ml"]) for row in read_rows(table)] == [("b", "2,5"), ("a", ""), ("c", "")]
+    assert facts(table, "scan, state")[:2] == [("b", "done"), ("a", "open")]
+
+
+def test_exports_again_if_the_table_was_removed(table: Path) -> None:
+    ledger = CohortLedger(table)
+    with ledger.open(["a"]):
+        ledger.record(ROW)
+    table.unlink()
+    with ledger.open(["a"]):
+        pass
+    assert [row["scan"] for row in read_rows(table)] == ["a"]
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt, ValueError])
+def test_exports_after_an_error(table: Path, end: Any) -> None:
+    ledger = CohortLedger(table)
+
+    def job() -> None:
+        with ledger.open(["a", "b"]):
+            ledger.record(ROW)
+            ledger.claim("b")
+            raise end
+
+    with pytest.raises(end):
+        job()
+    assert [row["scan"] for row in read_rows(table)] == ["a"]
+    assert facts(table, "scan, state") == [("a", "done"), ("b", "open")]
+
+
+def test_exports_at_intervals_that_grow_with_the_table(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_INTERVAL", 0.0)
+    monkeypatch.setattr(module, "_EXPORT_SHARE", 0.0)
+    ledger = CohortLedger(table)
+    with ledger.open(["a"]):
+        ledger.record(ROW)
+        assert [row["scan"] for row in read_rows(table)] == ["a"]
+        monkeypatch.setattr(module, "_EXPORT_SHARE", 1e9)
+        ledger.record({**ROW, "scan": "b"})
+        ledger.record({**ROW, "scan": "c"})
+        assert len(read_rows(table)) == 2, "the export before took more than nothing"
+    assert len(read_rows(table)) == 3
+
+
+def test_an_interval_export_that_fails_is_tried_later(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "_INTERVAL", 0.0)
+    ledger = CohortLedger(table)
+    with ledger.open(["a"]):
+        with monkeypatch.context() as patch:
+            patch.setattr(module, "write_cohort_table", full)
+            ledger.record(ROW)
+        assert ledger.get("a") == ROW
+    assert len(read_rows(table)) == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "write_cohort_table", full)
+        with pytest.raises(OSError, match=r"quality.csv' cannot be written \(No space left"), ledger.open(["a"]):
+            ledger.record(ROW)
+
+
+def test_a_ledger_that_cannot_be_written_stops_the_job(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = CohortLedger(table)
+    failures = iter([True, True, False])
+
+    def write(self: CohortLedger, run: Any, *arguments: Any) -> None:
+        if next(failures):
+            raise OSError(5, "Input/output error")
+        original(self, run, *arguments)
+
+    original = CohortLedger._write
+    monkeypatch.setattr(CohortLedger, "_write", write)
+    with ledger.open(["a"]):
+        ledger.record(ROW)
+        failures = iter([True] * 9)
+        with pytest.raises(OSError, match=r"cohort.sqlite' cannot be written .*Run the same"):
+            ledger.record({**ROW, "scan": "b"})
+    assert [row["scan"] for row in read_rows(table)] == ["a"]

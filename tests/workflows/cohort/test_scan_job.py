@@ -1,0 +1,48 @@
+"""Work on one scan: what is sent to another process. The runner's tests cover the rows."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.data import Dataset
+from monai.inferers import SimpleInferer
+
+from monai_pylon.workflows.cohort.scan_job import ScanJob
+
+
+class Write:
+    columns = ("number",)
+
+    def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
+        return {**item, "row": {"number": item["number"]}, "files": ["a", "b"]}
+
+
+def read(item: dict[str, Any]) -> dict[str, Any]:
+    return {**item, "number": int(Path(item["image"]).read_text())}
+
+
+def job(items: list[dict[str, Any]]) -> ScanJob:
+    return ScanJob(Dataset(items, read), dict, SimpleInferer(), Write(), {}, torch.device("cpu"))
+
+
+def test_the_list_of_scans_stays_at_home(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("7")
+    items = [{"image": str(tmp_path / "x"), "scan": f"secret{number}"} for number in range(100)]
+    here = job(items)
+    sent = pickle.dumps(here)
+    assert b"secret" not in sent
+    there, local = pickle.loads(sent)(items[3]), here(items[3])
+    assert len(here.dataset.data) == 100
+    assert (there.row["scan"], there.row["number"], there.row["files"], there.state) == ("secret3", 7, "a; b", "done")
+    assert there.row.keys() == local.row.keys()
+    assert there.input_hash == local.input_hash != ""
+
+
+def test_a_scan_without_result_has_all_columns() -> None:
+    item = {"image": "/x/a", "scan": "a"}
+    failure = job([]).failure(item, "KilledWorker: x", "quarantined", 1)
+    assert list(failure.row) == list(job([])(item).row)
+    assert (failure.row["error"], failure.row["source"], failure.state) == ("KilledWorker: x", "/x/a", "quarantined")
