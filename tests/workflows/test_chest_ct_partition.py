@@ -72,8 +72,12 @@ def test_the_command_line_tells_of_the_broken_scan_and_does_the_rest(first_run) 
 
 def test_only_whole_files_are_left(first_run) -> None:
     _, output = first_run
-    files = {f"{scan}_{kind}" for scan in ("good", "p2__flipped") for kind in ("organs.nii.gz", "overlay.png")}
-    assert {path.name for path in output.iterdir()} == files | {"quality.csv"}
+    files = {
+        f"{scan}_{kind}"
+        for scan in ("good", "p2__flipped")
+        for kind in ("organs.nii.gz", "overlay.png", "findings.json")
+    }
+    assert {path.name for path in output.iterdir()} == files | {"quality.csv", "cohort.sqlite"}
     for name in files:
         if name.endswith("png"):
             with Image.open(output / name) as picture:
@@ -121,7 +125,11 @@ def test_another_method_is_another_result(first_run, cohort: Path, tmp_path: Pat
 def test_a_data_list_and_no_pictures(cohort: Path, tmp_path: Path) -> None:
     (cohort / "part1.json").write_text(json.dumps({"testing": [{"image": "p2/flipped.mha"}]}))
     assert run_here(input=str(cohort / "part1.json"), output=str(tmp_path), overlay=False).done == 1
-    assert {path.name for path in tmp_path.iterdir()} == {"p2__flipped_organs.nii.gz", "quality.csv"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *(f"p2__flipped_{kind}" for kind in ("organs.nii.gz", "findings.json")),
+        "quality.csv",
+        "cohort.sqlite",
+    }
 
 
 @pytest.mark.parametrize(("fallback", "heuristic"), [("center_half", "yes"), (None, "no")])
