@@ -72,9 +72,12 @@ def test_the_command_line_tells_of_the_broken_scan_and_does_the_rest(first_run) 
 
 def test_only_whole_files_are_left(first_run) -> None:
     _, output = first_run
-    kinds = ("organs.nii.gz", "overlay.png", "findings.json")
-    files = {f"{scan}_{kind}" for scan in ("good", "p2__flipped") for kind in kinds}
-    assert {path.name for path in output.iterdir()} == files | {"quality.csv"}
+    files = {
+        f"{scan}_{kind}"
+        for scan in ("good", "p2__flipped")
+        for kind in ("organs.nii.gz", "overlay.png", "findings.json")
+    }
+    assert {path.name for path in output.iterdir()} == files | {"quality.csv", "cohort.sqlite"}
     for name in files:
         if name.endswith("png"):
             with Image.open(output / name) as picture:
@@ -123,9 +126,9 @@ def test_a_data_list_and_no_pictures(cohort: Path, tmp_path: Path) -> None:
     (cohort / "part1.json").write_text(json.dumps({"testing": [{"image": "p2/flipped.mha"}]}))
     assert run_here(input=str(cohort / "part1.json"), output=str(tmp_path), overlay=False).done == 1
     assert {path.name for path in tmp_path.iterdir()} == {
-        "p2__flipped_organs.nii.gz",
-        "p2__flipped_findings.json",
+        *(f"p2__flipped_{kind}" for kind in ("organs.nii.gz", "findings.json")),
         "quality.csv",
+        "cohort.sqlite",
     }
 
 

@@ -233,6 +233,7 @@ def test_reads_boxes_of_a_data_list(trained: Path, radiographs: Path, tmp_path: 
         "a_overlay.png",
         "a_findings.json",
         "probabilities.csv",
+        "cohort.sqlite",
     }
     listed.write_text(json.dumps([{"image": "a.png", "boxes": [[10, 10, 30, 40, 14]]}]))
     assert explain(trained, listed, tmp_path / "out").evaluator.summary.failed == 1

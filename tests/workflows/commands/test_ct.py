@@ -39,4 +39,4 @@ def test_writes_a_reading_page(scan: Path, ct_model: Path, tmp_path: Path) -> No
 def test_no_maps_and_no_pictures(scan: Path, ct_model: Path, tmp_path: Path) -> None:
     options = ["--model", str(ct_model), "--no-maps", "--no-pictures", "--device", "cpu", "--no-progress"]
     assert main(["ct", str(scan), "-o", str(tmp_path), *options]) == 0
-    assert {path.suffix for path in tmp_path.iterdir()} == {".csv", ".json"}
+    assert {path.suffix for path in tmp_path.iterdir()} == {".csv", ".json", ".sqlite"}
