@@ -81,6 +81,7 @@ from monai_pylon.transforms import (
     organs_from_label_map,
     partition_organs,
 )
+from monai_pylon.transforms.partition import quality_of_item
 from monai_pylon.utils import resize_linear, upsample
 from monai_pylon.visualize import (
     ActivationMapInferer,
@@ -411,7 +412,7 @@ def _figures(move: Move) -> Any:
     scan, affine = move(_SCAN[0].as_tensor()), move(torch.as_tensor(_CT.affine).float())
     heights = move(torch.arange(4.0))
     on_scan = finding_on_scan("mass", 0.5, scan, scan.abs(), affine, heights, heights)
-    quality = PartitionOrgans()(_SCAN).meta["quality"]
+    quality = quality_of_item(PartitionOrgans()(_SCAN).meta["quality"])
     figures = [
         radiograph_overlay_figure(move(_GRAY), [finding]),
         radiograph_page_figure([finding]),

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from monai.data import MetaTensor
 from monai.transforms import Transform
-from monai.utils import ImageMetaKey, optional_import
+from monai.utils import ImageMetaKey, TransformBackends, optional_import
 from PIL import Image
 
 from monai_pylon.data.dicom_source import read_dicom_source
@@ -69,6 +69,8 @@ class DicomWriter(Transform):
         >>> DicomWriter(dict, DicomCase, "results", enabled=False)({"scan": "a"})
         {'scan': 'a'}
     """
+
+    backend = [TransformBackends.NUMPY]
 
     def __init__(
         self,

@@ -12,6 +12,7 @@ import monai
 import numpy as np
 import torch
 from monai.transforms import Transform
+from monai.utils import TransformBackends
 from torch import nn
 
 from monai_pylon.utils import __version__, atomic_write
@@ -109,6 +110,8 @@ class PageWriter(Transform):
         ...     PageWriter(write, lambda item: "<!DOCTYPE html>", folder)({"scan": "a"})["files"]
         ['a_page.html']
     """
+
+    backend = [TransformBackends.NUMPY]
 
     def __init__(
         self,
