@@ -119,7 +119,7 @@ def test_a_flat_map_is_drawn_without_evidence() -> None:
 
 def test_a_noisy_scan_is_reduced_until_the_page_is_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Noise does not compress, so its number of voxels says little about the size of the page."""
-    module = importlib.import_module("monai_pylon.reports.page.scan_page")  # the package has the function of that name
+    module = importlib.import_module("monai_pylon.reports.page.scan_html")
     monkeypatch.setattr(module, "_MOST_TEXT", 300_000)
     noise = np.random.default_rng(0).uniform(-1000, 1000, (96, 96, 40)).astype(np.float32)
     smooth = np.zeros_like(noise)
