@@ -62,7 +62,8 @@ def run_classifier(bundle: str, **options: Any) -> int:
         **dicom_settings(options),
         **checkpoint_settings(options["model"]),
     }
-    given = {name: options[name] for name in ("encoder", "scheduler")} | {"network_name": options["network"]}
+    own = ("encoder", "scheduler", "series", "frontal_chest_only")
+    given = {name: options.get(name) for name in own} | {"network_name": options["network"]}
     code = run_bundle(bundle, {**settings, **{key: value for key, value in given.items() if value is not None}})
     if options["open_"]:
         open_results(options["output"])

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from monai_pylon.workflows.commands.classify import classifier_options, run_classifier
-from monai_pylon.workflows.commands.run import CONTEXT, one_line_errors
+from monai_pylon.workflows.commands.run import CONTEXT, one_line_errors, series_option
 
 __all__ = ["ct"]
 
@@ -17,6 +17,7 @@ __all__ = ["ct"]
     epilog="Example: monai-pylon ct scans/ --output results --model models/model.pt",
 )
 @classifier_options
+@series_option
 @one_line_errors
 def ct(**options: Any) -> int:
     """Classify the abnormalities of chest CTs and show where the evidence is.

@@ -13,6 +13,7 @@ from monai_pylon.workflows.commands.run import (
     one_line_errors,
     open_results,
     run_bundle,
+    series_option,
 )
 
 __all__ = ["organs"]
@@ -34,6 +35,7 @@ __all__ = ["organs"]
     show_default=True,
     help="Boxes in place of a mask without lungs: as in the paper, as in its program, or none.",
 )
+@series_option
 @click.option("--min-lung-ml", default=512.0, show_default=True, help="Least volume of both lungs together in mL.")
 @one_line_errors
 def organs(
@@ -48,6 +50,7 @@ def organs(
     method: str,
     fallback: str,
     min_lung_ml: float,
+    series: str | None,
     **options: bool,
 ) -> int:
     """Segment right lung, mediastinum and left lung of chest CTs.
@@ -69,6 +72,8 @@ def organs(
         **dicom_settings(options),
         "workers": workers,
     }
+    if series is not None:
+        settings["series"] = series
     if scheduler is not None:
         settings["scheduler"] = scheduler
     code = run_bundle("chest_ct_partition", settings)

@@ -133,6 +133,12 @@ def dicom_settings(options: Mapping[str, Any]) -> dict[str, bool]:
     return {key: options[key] for key in ("dicom", "deidentify", "burned_in_text")}
 
 
+def series_option(command: Callable[..., int]) -> Callable[..., int]:
+    """Add the option that chooses a DICOM series."""
+    text = "Only this series of DICOM folders: its SeriesInstanceUID or SeriesNumber."
+    return click.option("--series", metavar="UID", help=text)(command)
+
+
 def choose_device(name: str) -> torch.device:
     """Choose the device to compute on and say which it is.
 

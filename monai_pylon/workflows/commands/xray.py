@@ -17,6 +17,7 @@ __all__ = ["xray"]
     epilog="Example: monai-pylon xray images/ --output results --model models/model.pt",
 )
 @classifier_options
+@click.option("--any-view", is_flag=True, help="Read DICOM files too that are no frontal chest radiographs.")
 @one_line_errors
 def xray(**options: Any) -> int:
     """Classify frontal chest radiographs and show where each finding is.
@@ -25,4 +26,4 @@ def xray(**options: Any) -> int:
     gets a picture, the maps of the most probable findings and a JSON file of the findings, and quality.csv gets a row
     with all probabilities and errors. Run again to continue: finished radiographs are skipped. No medical device.
     """
-    return run_classifier("chest_xray_classification_pylon", **options)
+    return run_classifier("chest_xray_classification_pylon", frontal_chest_only=not options.pop("any_view"), **options)

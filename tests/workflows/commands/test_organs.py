@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
@@ -101,3 +102,14 @@ def test_two_workers_write_the_same_bytes(scan: Path, tmp_path: Path) -> None:
     files = sorted(file.name for file in (tmp_path / "one").iterdir() if not file.name.startswith(("cohort", "qual")))
     assert len(files) == 9
     assert all((tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes() for name in files)
+
+
+@pytest.mark.parametrize("given", ["7", "1.2.840.7", None])
+def test_the_series_reaches_the_bundle(
+    scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str | None
+) -> None:
+    seen: dict[str, object] = {}
+    module = importlib.import_module("monai_pylon.workflows.commands.organs")
+    monkeypatch.setattr(module, "run_bundle", lambda name, settings: seen.update(settings) or 0)
+    assert main(["organs", str(scan), "-o", str(tmp_path), *(["--series", given] if given else [])]) == 0
+    assert seen.get("series") == given

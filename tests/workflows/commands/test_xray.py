@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 
@@ -62,3 +63,15 @@ def test_writes_a_reading_page(radiograph: Path, xray_model: Path, tmp_path: Pat
     assert all(finding["map"] for finding in data["findings"]), "every finding has its map"
     assert file_hash(xray_model) in html
     assert str(radiograph.parent) not in html, "no paths"
+
+
+@pytest.mark.parametrize("any_view", [True, False])
+def test_other_views_are_read_only_if_asked(
+    any_view: bool, radiograph: Path, xray_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, object] = {}
+    module = importlib.import_module("monai_pylon.workflows.commands.classify")
+    monkeypatch.setattr(module, "run_bundle", lambda name, settings: seen.update(settings) or 0)
+    options = ["--model", str(xray_model), "--device", "cpu", *(["--any-view"] if any_view else [])]
+    assert main(["xray", str(radiograph), "-o", str(tmp_path), *options]) == 0
+    assert seen["frontal_chest_only"] is not any_view
