@@ -39,6 +39,7 @@ REASONS = {
     "no_mediastinum": "The label map of another program has no mediastinum: set fill_mediastinum.",
     "mediastinum_large": "The mediastinum is larger than both lungs together: it may contain dense lung or chest wall.",
     "mediastinum_wide": "Above the heart the mediastinum reaches far into one side: a mass or dense lung may be in it.",
+    "gas_in_lung": "Gas without tissue lies low in a lung: stomach or bowel was included, or there is a pneumothorax.",
     "gas_outside_lung": "Much gas lies outside the ribs (subcutaneous emphysema): some may be counted as lung.",
     "sides_swapped": "The label map's right lung lies on the patient's left: it was written with another orientation.",
     "right_lung_ends_abruptly": "The right lung ends between two slices: part of it may be missing.",

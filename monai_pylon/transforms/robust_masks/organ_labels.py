@@ -11,7 +11,7 @@ from monai_pylon.transforms.robust_masks.body import body_hull
 from monai_pylon.transforms.robust_masks.hemithorax import complete_lungs
 from monai_pylon.transforms.robust_masks.lung_masks import EDGE_HU, segment_lungs
 from monai_pylon.transforms.robust_masks.organ_split import mediastinum_between_lungs, split_lungs
-from monai_pylon.transforms.robust_masks.plausibility import doubt_mediastinum
+from monai_pylon.transforms.robust_masks.plausibility import doubt_lungs, doubt_mediastinum
 from monai_pylon.transforms.robust_masks.scanned import cut_by_padding, unscanned_blocks, unscanned_columns
 
 __all__ = ["robust_organ_labels"]
@@ -49,6 +49,7 @@ def _organs_of_blocks(
     between = mediastinum_between_lungs(right, left, ct, spacing)
     if not reasons:  # a completed lung has an uncertain border
         reasons = doubt_mediastinum(right, between, left, ct, spacing)
+    reasons = (*reasons, *doubt_lungs(ct, right | left, spacing))
     if gas_ml > _GAS_ML:
         reasons = (*reasons, "gas_outside_lung")
     organs = (right + 2 * between + 3 * left).astype(np.uint8)
@@ -76,7 +77,7 @@ def robust_organ_labels(ct: np.ndarray, spacing: tuple[float, float, float]) -> 
     Returns:
         Labels (X, Y, Z) uint8: 0 background, 1 right lung, 2 mediastinum, 3 left lung. Reason codes: "no_trachea",
         "right_lung_completed", "left_lung_completed", "right_lung_cut", "left_lung_cut" (by padding),
-        "mediastinum_large", "mediastinum_wide", "gas_outside_lung".
+        "mediastinum_large", "mediastinum_wide", "gas_in_lung", "gas_outside_lung".
 
     Example:
         >>> ct = np.full((60, 40, 30), -1000.0)
