@@ -143,7 +143,7 @@ def train(network: nn.Module, data: Section, s: Settings, mask: float, seed: int
 def maps_of(network: nn.Module, layer: str, method: str, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Return the maps (N, M, *SEEN_GRID) of all labels, interpolated from other grids, and the scores (N, M)."""
     explain = METHODS[method](network, layer).explain
-    each = [explain(normalized(part)) for part in images.split(4)]
+    each = [explain(normalized(part), "all") for part in images.split(4)]
     maps, scores = torch.cat([some.maps for some in each]), torch.cat([some.logits for some in each])
     if layer == "reduction":  # slices folded into the batch: (groups, rows, columns)
         return maps_on_axes(maps, layer), scores

@@ -72,7 +72,7 @@ def label_matched_reports(
     Example:
         >>> labeled = label_matched_reports({"a": ReportText("a", "Kein Erguss.", "line 2")}, ReportLabeler())
         >>> labeled.problems
-        {'a': 'no finding was recognized; the report may be an empty template, or not in English'}
+        {'a': 'the report seems not to be in English'}
     """
     check_choice(silent, _SILENT, "silent")
     cells, problems = {}, {}
