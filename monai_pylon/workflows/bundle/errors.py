@@ -14,7 +14,7 @@ from functools import partial
 from types import FrameType, TracebackType
 from typing import NoReturn
 
-__all__ = ["Terminated", "install_excepthook", "interrupt_by_sigterm", "root_cause"]
+__all__ = ["Terminated", "install_excepthook", "interrupt_by_sigterm", "one_line", "root_cause", "wrapped_error"]
 
 #: Beginnings of MONAI's errors that only wrap another one.
 _WRAPPERS = ("Failed to evaluate", "Failed to instantiate", "applying transform")
@@ -27,6 +27,36 @@ class Terminated(KeyboardInterrupt):
         >>> issubclass(Terminated, Exception)  # so that no scan counts as failed
         False
     """
+
+
+def wrapped_error(error: BaseException) -> BaseException:
+    """Return the error that MONAI wrapped in the expression that failed.
+
+    Args:
+        error: The last error of the chain.
+
+    Returns:
+        The first error that is not such a wrapper.
+
+    Example:
+        >>> error = RuntimeError("Failed to evaluate '$@evaluator.run()'")
+        >>> error.__cause__ = ValueError("input must be a file")
+        >>> wrapped_error(error)
+        ValueError('input must be a file')
+    """
+    while error.__cause__ is not None and str(error).startswith(_WRAPPERS):
+        error = error.__cause__
+    return error
+
+
+def one_line(error: BaseException) -> str:
+    """Return the text of an error on one line.
+
+    Example:
+        >>> one_line(ValueError("input must be\\n a file"))
+        'input must be a file'
+    """
+    return " ".join(str(error).split())
 
 
 def root_cause(error: BaseException) -> str:
@@ -45,9 +75,8 @@ def root_cause(error: BaseException) -> str:
         >>> root_cause(error)
         'ValueError: input must be a file'
     """
-    while error.__cause__ is not None and str(error).startswith(_WRAPPERS):
-        error = error.__cause__
-    return f"{type(error).__name__}: {' '.join(str(error).split())}"
+    cause = wrapped_error(error)
+    return f"{type(cause).__name__}: {one_line(cause)}"
 
 
 def _hook(kind: type[BaseException], error: BaseException, where: TracebackType | None) -> None:

@@ -17,7 +17,7 @@ import torch
 
 from monai_pylon.networks.checkpoints import read_description
 from monai_pylon.utils import check
-from monai_pylon.workflows.bundle.errors import Terminated, interrupt_by_sigterm, root_cause
+from monai_pylon.workflows.bundle.errors import Terminated, interrupt_by_sigterm, one_line, wrapped_error
 from monai_pylon.workflows.bundle.folders import bundle_folder
 from monai_pylon.workflows.bundle.overrides import CheckedWorkflow
 
@@ -62,17 +62,11 @@ def one_line_errors(command: Callable[..., int]) -> Callable[..., int]:
         except Exception as error:
             if debug:
                 raise
-            click.echo(f"monai-pylon: error: {root_cause(error).partition(': ')[2]}", err=True)
-            return WRONG_USAGE if isinstance(_innermost(error), ValueError | TypeError) else SOME_FAILED
+            cause = wrapped_error(error)
+            click.echo(f"monai-pylon: error: {one_line(cause)}", err=True)
+            return WRONG_USAGE if isinstance(cause, ValueError | TypeError) else SOME_FAILED
 
     return run
-
-
-def _innermost(error: BaseException) -> BaseException:
-    """Return the error that MONAI wrapped."""
-    while error.__cause__ is not None and str(error).startswith(("Failed to evaluate", "Failed to instantiate")):
-        error = error.__cause__
-    return error
 
 
 def _quiet(debug: bool) -> None:
