@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
@@ -15,22 +14,11 @@ from monai_pylon.reports.heatmap import Peak, heatmap_on_image, heatmap_peak
 from monai_pylon.reports.nifti import save_radiograph_nifti
 from monai_pylon.reports.pixels import as_pixels
 from monai_pylon.reports.radiograph_figure import RadiographFindingMap, radiograph_overlay_figure
+from monai_pylon.utils.files import file_parts
 from monai_pylon.utils.image_orientation import unturn_image
 from monai_pylon.visualize import MapGeometry
 
 __all__ = ["save_radiograph_files"]
-
-
-def _file_parts(names: Sequence[str]) -> list[str]:
-    """Return a different part of a file name for each finding; letters, digits and underscores only."""
-    parts: list[str] = []
-    for name in names:
-        part = plain = re.sub(r"\W+", "_", name).strip("_") or "finding"
-        number = 2
-        while part.lower() in (other.lower() for other in parts):  # some file systems ignore case
-            part, number = f"{plain}_{number}", number + 1
-        parts.append(part)
-    return parts
 
 
 def save_radiograph_files(
@@ -80,7 +68,7 @@ def save_radiograph_files(
         (['a_Mass.nii.gz'], (0, 0))
     """
     radiograph = as_pixels(radiograph, "radiograph")
-    files, shown, parts = [], [], _file_parts([finding.name for finding in findings])
+    files, shown, parts = [], [], file_parts([finding.name for finding in findings])
     for number, finding in enumerate(findings):
         logits = torch.from_numpy(as_pixels(finding.heat, f"the map of {finding.name}", unit=False))[None]
         if number < num_maps:

@@ -1,13 +1,14 @@
-"""Atomic writes, and hashes of files and values."""
+"""Atomic writes, parts of file names, and hashes of files and values."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import os
+import re
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 
-__all__ = ["atomic_write", "content_hash", "file_hash", "path_below", "remove_leftovers"]
+__all__ = ["atomic_write", "content_hash", "file_hash", "file_parts", "path_below", "remove_leftovers"]
 
 _CHUNK = 2**22
 _PART = ".part-"
@@ -135,6 +136,30 @@ def path_below(folder: str | PathLike[str], name: str, where: str) -> Path:
             f"{where}: must name a path below {str(folder)!r}, but has {name!r}. Move the file there, or link it."
         )
     return Path(folder, name)
+
+
+def file_parts(names: Sequence[str]) -> list[str]:
+    """Turn labels into parts of file names, a different one for each.
+
+    Args:
+        names: The labels.
+
+    Returns:
+        The parts: letters, digits and underscores only; "finding" for a label without any. Labels that would get the
+        same part, also in another case, get a number.
+
+    Example:
+        >>> file_parts(["lung mass", "Lung/mass", "?"])
+        ['lung_mass', 'Lung_mass_2', 'finding']
+    """
+    parts: list[str] = []
+    for name in names:
+        part = plain = re.sub(r"\W+", "_", name).strip("_") or "finding"
+        number = 2
+        while part.lower() in (other.lower() for other in parts):  # some file systems ignore case
+            part, number = f"{plain}_{number}", number + 1
+        parts.append(part)
+    return parts
 
 
 def file_hash(file: str | PathLike[str]) -> str:

@@ -12,7 +12,7 @@ import torch
 from monai.data import MetaTensor
 
 from monai_pylon.utils import atomic_write, content_hash, file_hash
-from monai_pylon.utils.files import path_below, remove_leftovers
+from monai_pylon.utils.files import file_parts, path_below, remove_leftovers
 
 
 def test_file_appears_at_the_end_only(tmp_path: Path) -> None:
@@ -150,3 +150,10 @@ def test_content_hash_of_arrays_is_that_of_values_shape_and_affine() -> None:
     assert hashes(np.arange(12.0).reshape(3, 4).T, np.ascontiguousarray(np.arange(12.0).reshape(3, 4).T)) == 1
     image = torch.arange(8.0).reshape(1, 2, 2, 2)
     assert hashes(image, *(MetaTensor(image, affine=np.diag([mm, 1, 1, 1.0])) for mm in (1.0, 2.0))) == 3
+
+
+def test_every_label_gets_a_file_of_its_own() -> None:
+    labels = ["Mass/nodule", "mass nodule", "mass-nodule ", "肺炎", "?", "!", "a_b"]
+    expected = ["Mass_nodule", "mass_nodule_2", "mass_nodule_3", "肺炎", "finding", "finding_2", "a_b"]
+    assert file_parts(labels) == expected
+    assert file_parts([]) == []

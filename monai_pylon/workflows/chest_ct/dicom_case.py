@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from monai_pylon.reports.dicom_report import finding_group, organ_group, quality
 from monai_pylon.reports.dicom_segmentation import organ_segmentation
 from monai_pylon.taxonomy import ORGANS
 from monai_pylon.taxonomy.organs import ORGAN_VALUES
+from monai_pylon.utils.files import file_parts
 from monai_pylon.workflows.cohort.dicom_writer import DicomCase
 
 __all__ = ["OrganDicom", "ScanDicom"]
@@ -66,11 +66,12 @@ class ScanDicom:
         chances, order = logits.sigmoid().tolist(), logits.argsort(descending=True, stable=True).tolist()
         objects: dict[str, Any] = {}
         maps: dict[int, Any] = {}
-        for label, map in zip(item["mapped"], () if item["maps"] is None else item["maps"], strict=False):
+        parts = file_parts([self.labels[label] for label in item["mapped"]])
+        for label, part, map in zip(item["mapped"], parts, () if item["maps"] is None else item["maps"], strict=False):
             affine = np.asarray(item["image"].affine, dtype=np.float64) @ item["geometry"].affine
             name = self.labels[label]
             made = parametric_map(map.cpu().numpy(), affine, headers, name, "HiResCAM", number=1 + len(maps))
-            maps[label] = objects[f"{re.sub(r'[^A-Za-z0-9]+', '_', name).strip('_')}_hirescam"] = made
+            maps[label] = objects[f"{part}_hirescam"] = made
         groups = [
             finding_group(self.labels[k], chances[k], self.network, [maps[k]] if k in maps else []) for k in order
         ]

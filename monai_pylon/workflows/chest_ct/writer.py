@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -18,6 +17,7 @@ from monai_pylon.reports.chest_ct_figure import finding_on_scan, scan_findings_f
 from monai_pylon.reports.figure_style import save_figure
 from monai_pylon.reports.nifti import save_map_nifti
 from monai_pylon.utils import check, check_choice, check_type, voxel_spacing, write_rows
+from monai_pylon.utils.files import file_parts
 from monai_pylon.visualize import MapGeometry, map_on_image
 from monai_pylon.workflows.cohort.burned_in import may_draw
 
@@ -85,11 +85,6 @@ def slice_heights(
     return world[2], np.where(inside, np.rint(slices), np.nan)
 
 
-def _file_part(label: str) -> str:
-    """Return a label as part of a file name."""
-    return re.sub(r"\W+", "_", label).strip("_")
-
-
 class ScanWriter(Transform):
     """Transform that writes HiResCAM of a scan as NIfTI, slice scores as a table, and a picture of both.
 
@@ -148,13 +143,14 @@ class ScanWriter(Transform):
         ct = torch.as_tensor(scan)[0].cpu().numpy()
         maps = data["maps"] if data["maps"] is not None and (self.nifti or self.overlay) else []
         cell_mm = None
-        for label, map in zip(data["mapped"], maps, strict=False):
+        parts = file_parts([self.labels[label] for label in data["mapped"]])
+        for label, part, map in zip(data["mapped"], parts, maps, strict=False):
             geometry = data["geometry"]
             native = np.asarray(image.affine, dtype=np.float64) @ geometry.affine
             cell_mm = voxel_spacing(native)
             heat = map_on_scan(map, geometry, image, scan)
             if self.nifti:
-                files.append(f"{name}_{_file_part(self.labels[label])}_hirescam.nii.gz")
+                files.append(f"{name}_{part}_hirescam.nii.gz")
                 about = f"HiResCAM in logits: {self.labels[label]}"
                 if self.map_grid == "native":
                     save_map_nifti(self.output / files[-1], map.cpu().numpy(), native, about)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from monai.utils import MetaKeys, convert_to_numpy
 from monai_pylon.data.radiograph_reader import FILE_AFFINE
 from monai_pylon.reports.dicom_map import parametric_map
 from monai_pylon.reports.dicom_report import finding_group
+from monai_pylon.utils.files import file_parts
 from monai_pylon.visualize import MapGeometry
 from monai_pylon.workflows.cohort.dicom_writer import DicomCase
 
@@ -66,10 +66,11 @@ class RadiographDicom:
         chances, order = logits.sigmoid().tolist(), logits.argsort(descending=True, stable=True).tolist()
         objects: dict[str, Any] = {}
         maps: dict[int, Any] = {}
-        for label in order[: self.top]:
+        shown = order[: self.top]
+        for label, part in zip(shown, file_parts([self.labels[label] for label in shown]), strict=True):
             name, cells = self.labels[label], item["attention"][label].cpu().float().numpy().T[..., None]
             made = parametric_map(cells, affine, headers, name, "Evidence", number=1 + len(maps))
-            maps[label] = objects[f"{re.sub(r'[^A-Za-z0-9]+', '_', name).strip('_')}_map"] = made
+            maps[label] = objects[f"{part}_map"] = made
         groups = [
             finding_group(self.labels[k], chances[k], self.network, [headers[0], *([maps[k]] if k in maps else [])])
             for k in order
