@@ -97,9 +97,8 @@ class DicomWriter(Transform):
         item = self.writer({**data, "title": ""} if self.deidentify else dict(data))
         try:
             return {**item, "files": [*item["files"], *self._write(item)]}
-        except Exception as problem:  # the other results stay, and the runner goes on
+        except Exception as problem:  # the other results stay, and the runner logs the error
             error = f"No DICOM results: {root_cause(problem)}"
-            _LOGGER.error("%s: %s", item["scan"], error)
             _LOGGER.debug("%s", item["scan"], exc_info=True)
             return {**item, "row": {**item["row"], "error": error}}
 
