@@ -180,6 +180,9 @@ def test_errors_of_items_name_the_argument() -> None:
 
 # --- public scans with masks drawn by hand ----------------------------------------------------------------------------
 
+#: Reasons of scans whose masks are rightly doubted: the tumor of LUNG1-001 lies against the mediastinum and joins it.
+DOUBTED = {"LUNG1-001": ("mediastinum_wide",)}
+
 #: Scan, mask, and the mask's values of the right and of the left lung; None if the mask does not separate them.
 SCANS = {
     "LUNG1-001": ("nsclc_radiomics/LUNG1-001_ct.nii.gz", "nsclc_radiomics/LUNG1-001_lungs_LR.nii.gz", (2,), (1,)),
@@ -208,8 +211,8 @@ def real_scan(folder: Path, name: str):
 @pytest.mark.parametrize("name", SCANS)
 def test_real_scans(public_data, name) -> None:
     (labels, quality), both, right, left = real_scan(public_data / "chest_ct", name)
-    assert quality.ok
-    assert quality.reasons == ()
+    assert quality.reasons == DOUBTED.get(name, ())
+    assert quality.ok == (name not in DOUBTED)
     assert dice((labels == 1) | (labels == 3), both) >= 0.94
     if right is not None:
         assert dice(labels == 1, right) >= 0.93

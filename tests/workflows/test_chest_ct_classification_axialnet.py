@@ -606,13 +606,16 @@ def test_two_processes_train_and_evaluate_as_one(tmp_path: Path) -> None:
 @pytest.mark.real
 @pytest.mark.slow
 def test_it_explains_real_scans_of_every_kind(public_data: Path, tmp_path: Path) -> None:
-    """NIfTI, NRRD, a DICOM folder: maps on their own grids, in their own orientation."""
+    """NIfTI, NRRD, a DICOM folder: maps on the scans' own grids, in their own orientation."""
     (tmp_path / "models").mkdir()
     torch.save(AxialNet(in_plane_size=(64, 64), reduction_padding=1).state_dict(), tmp_path / "models" / "model.pt")
     folder = public_data / "chest_ct"
     scans = ["nsclc_radiomics/LUNG1-001_ct.nii.gz", "cip/ct-64.nrrd", "dicom_lung_pet_ct_dx_A0002"]
     (tmp_path / "scans.json").write_text(json.dumps([str(folder / scan) for scan in scans]))
-    workflow = explain(tmp_path, tmp_path / "scans.json", tmp_path / "out", overlay=False, findings=["lung mass"])
+    output = tmp_path / "out"
+    workflow = explain(
+        tmp_path, tmp_path / "scans.json", output, overlay=False, findings=["lung mass"], map_grid="scan"
+    )
     assert (workflow.evaluator.summary.done, workflow.evaluator.summary.failed) == (3, 0)
     for row, scan in zip(read_rows(tmp_path / "out" / "probabilities.csv"), scans, strict=True):
         image, own = nibabel.load(tmp_path / "out" / row["files"].split("; ")[1]), read_volume(folder / scan)
