@@ -118,6 +118,31 @@ def map_geometry(
     return MapGeometry(tuple(f.origin for f in factors if f), tuple(f.spacing for f in factors if f))
 
 
+class GeometryCache:
+    """Function from the size of an image to :func:`map_geometry`, computed once for each size.
+
+    Args:
+        network: Module that takes images (N, C, *spatial).
+        target_layer: The layer, as for :func:`map_geometry`.
+
+    Example:
+        >>> geometry_of = GeometryCache(nn.Sequential(nn.Conv1d(1, 1, 3, stride=3)), "0")
+        >>> geometry_of((9,)) is geometry_of((9,))
+        True
+    """
+
+    def __init__(self, network: nn.Module, target_layer: str | nn.Module | None = None) -> None:
+        self.network, self.target_layer = network, target_layer
+        self._found: dict[tuple[int, ...], MapGeometry] = {}
+
+    def __call__(self, image_size: Sequence[int]) -> MapGeometry:
+        """Return the geometry of maps of images of a size (*spatial)."""
+        size = tuple(image_size)
+        if size not in self._found:
+            self._found[size] = map_geometry(self.network, self.target_layer, size)
+        return self._found[size]
+
+
 def map_on_image(
     maps: torch.Tensor, geometry: MapGeometry, image_size: Sequence[int], extend: bool = False
 ) -> torch.Tensor:

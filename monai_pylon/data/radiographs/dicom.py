@@ -12,12 +12,10 @@ from monai.utils import optional_import
 
 from monai_pylon.data.radiographs.dicom_header import display_turn, other_than_frontal_chest
 from monai_pylon.data.radiographs.gray import LookupTable, scale_of_depth, voi_gray
-from monai_pylon.data.volume_limits import check_dicom_size
+from monai_pylon.data.volume_limits import MOST_PIXELS, check_dicom_size
 
 __all__ = ["DicomRadiograph", "luminance", "read_dicom_radiograph", "stored_pixels"]
 
-#: Most pixels of a radiograph; the largest detectors have 25 million.
-_MOST_PIXELS = 180_000_000
 _DECODING_ERRORS = (AttributeError, RuntimeError, ValueError, NotImplementedError)
 #: Fields that a decoder needs; it could apply a rescale or refuse a file for another one.
 _PIXEL_FIELDS = (
@@ -100,8 +98,8 @@ def _check_pixels(data: Any) -> None:
     if frames > 1:
         raise ValueError(f"NumberOfFrames must be 1, one frame, but is {frames}. Export each frame as a file")
     count = _number(data, "Rows") * _number(data, "Columns")
-    if not 0 < count <= _MOST_PIXELS:
-        raise ValueError(f"Rows times Columns must be 1 to {_MOST_PIXELS}, but is {count}. Correct the header")
+    if not 0 < count <= MOST_PIXELS:
+        raise ValueError(f"Rows times Columns must be 1 to {MOST_PIXELS:,}, but is {count:,}. Correct or resample it")
     if not getattr(data, "PhotometricInterpretation", None):
         raise ValueError("PhotometricInterpretation is missing, so black and white are unknown. Set it in the file")
 

@@ -22,7 +22,7 @@ from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.transforms.boxes import map_boxes
 from monai_pylon.utils import check, check_type
 from monai_pylon.utils.arrays import as_array
-from monai_pylon.visualize import MapGeometry, map_geometry
+from monai_pylon.visualize.cell_positions import GeometryCache
 from monai_pylon.workflows.cohort.burned_in import may_draw
 
 __all__ = ["ExplainItem", "RadiographWriter"]
@@ -48,7 +48,7 @@ class ExplainItem:
 
     def __init__(self, network: nn.Module, key: str = "image", amp: bool = False) -> None:
         self.network, self.key, self.amp = network, key, amp
-        self._geometries: dict[tuple[int, ...], MapGeometry] = {}
+        self._geometry_of = GeometryCache(network)
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Add "logits" (M,), "attention" (M, h, w) and "geometry" (where its cells look) to a copy of an item."""
@@ -57,10 +57,8 @@ class ExplainItem:
         with torch.inference_mode(), precision:
             explanation = self.network.explain(torch.as_tensor(data[self.key])[None])  # type: ignore[operator]
         size = tuple(data[self.key].shape[1:])
-        if size not in self._geometries:
-            self._geometries[size] = map_geometry(self.network, None, size)
         found = {"logits": explanation.logits[0].float(), "attention": explanation.attention[0]}
-        return {**data, **found, "geometry": self._geometries[size], "input_size": size}
+        return {**data, **found, "geometry": self._geometry_of(size), "input_size": size}
 
 
 class RadiographWriter(Transform):

@@ -211,7 +211,7 @@ def test_a_palette_in_lossless_jpeg_is_applied_once(tmp_path: Path) -> None:
         ({"PhotometricInterpretation": "RGB"}, "PhotometricInterpretation is 'RGB', but a pixel has one value"),
         ({"PhotometricInterpretation": "PALETTE COLOR"}, "RedPaletteColorLookupTableData is missing"),
         ({"NumberOfFrames": 2}, "NumberOfFrames must be 1, one frame, but is 2. Export each frame as a file"),
-        ({"Rows": 65535, "Columns": 65535}, "Rows times Columns must be 1 to 180000000, but is 4294836225"),
+        ({"Rows": 65535, "Columns": 65535}, "Rows times Columns must be 1 to 67,108,864, but is 4,294,836,225"),
         ({"Rows": 400}, "PixelData cannot be read .* Copy or download it again"),
         ({"Rows": None}, "Rows is missing"),
         ({"BitsStored": None}, "BitsStored is missing"),
