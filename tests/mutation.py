@@ -46,12 +46,17 @@ _LOGIC = {ast.And: ast.Or, ast.Or: ast.And, ast.BitAnd: ast.BitOr, ast.BitOr: as
 
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes below a node whose change could change behaviour: no annotations, no text, no `__all__`."""
+    """Yield the nodes below a node whose change could change behaviour.
+
+    Annotations, text, `__all__` and the `strict` of `zip`, which only guards against mistakes of ours, are left out.
+    """
     for field, value in ast.iter_fields(node):
         if field in ("annotation", "returns", "decorator_list"):
             continue
         for child in value if isinstance(value, list) else [value]:
             if not isinstance(child, ast.AST) or isinstance(child, ast.Import | ast.ImportFrom | ast.JoinedStr):
+                continue
+            if isinstance(child, ast.keyword) and child.arg == "strict":
                 continue
             if isinstance(child, ast.Assign) and getattr(child.targets[0], "id", "") == "__all__":
                 continue

@@ -478,13 +478,10 @@ def test_two_processes_train_and_evaluate_as_one(tmp_path: Path) -> None:
     """Two gloo processes on the CPU; 5 test radiographs, so that one process has more than the other."""
     small, both = BundleRuns(NAME, **SMALL), two_processes()
     phantoms = ["--phantoms", "20", "--batch_size", "4", "--num_workers", "0", "--bundle_root", tmp_path]
-    trained = small.command_line("train+multi_gpu_train", *phantoms, "--max_epochs", "2", launch=both)
-    assert trained.returncode == 0, trained.stderr[-2000:]
+    small.succeeds("train+multi_gpu_train", *phantoms, "--max_epochs", "2", launch=both)
     assert [row["epoch"] for row in read_rows(tmp_path / "logs" / "history.csv")] == ["1", "2"]
-    two = small.command_line("evaluate+multi_gpu_evaluate", *phantoms, "--output", tmp_path / "two", launch=both)
-    assert two.returncode == 0, two.stderr[-2000:]
-    one = small.command_line("evaluate", *phantoms, "--output", tmp_path / "one")
-    assert one.returncode == 0, one.stderr[-2000:]
+    small.succeeds("evaluate+multi_gpu_evaluate", *phantoms, "--output", tmp_path / "two", launch=both)
+    small.succeeds("evaluate", *phantoms, "--output", tmp_path / "one")
     assert (tmp_path / "two" / "evaluation.csv").read_text() == (tmp_path / "one" / "evaluation.csv").read_text()
     assert json.loads((tmp_path / "two" / "evaluation.json").read_text())["images"] == 5
 
