@@ -1,0 +1,3 @@
+"""Checks of what the headers of scans state, before their voxels are read."""
+
+__all__: list[str] = []
