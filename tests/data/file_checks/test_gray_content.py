@@ -38,7 +38,7 @@ def test_colored_dicom_files_are_refused(tmp_path: Path) -> None:
     tags = {"SamplesPerPixel": 3, "PlanarConfiguration": 0, "PhotometricInterpretation": "RGB"}
     size = {"Rows": len(PHOTO), "Columns": len(PHOTO[0]), "BitsStored": 16, "HighBit": 15}
     path = write_dicom(tmp_path / "a.dcm", PHOTO.astype(np.uint16) * 257, **tags, **size)
-    with pytest.raises(ValueError, match=r"^path must be a frontal chest radiograph, but 9\d % .* colored"):
+    with pytest.raises(ValueError, match=r"^path must be a frontal chest radiograph, but 100 % .* colored"):
         read_radiograph(path)
     assert read_radiograph(path, frontal_chest_only=False).shape == (1, *EIGHT.shape)
 
