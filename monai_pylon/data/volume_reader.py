@@ -21,6 +21,7 @@ from monai.utils import ImageMetaKey, MetaKeys, TransformBackends, ensure_tuple,
 from nibabel.filebasedimages import ImageFileError
 
 from monai_pylon.data.dicom_series import is_dicom_file, read_dicom_series
+from monai_pylon.data.file_checks.itk_header import check_itk_header, itk_fields
 from monai_pylon.data.itk_path import itk_path
 from monai_pylon.data.nifti_reader import read_nifti
 from monai_pylon.data.npz_reader import NpzVolumeReader, ras_metadata
@@ -78,12 +79,11 @@ class SimpleITKReader(ImageReader):
         if Path(path).is_dir():
             image = read_dicom_series(path, self.series_uid)
         else:
+            check_itk_header(path)
             with itk_path(path) as readable:
                 information = sitk.ImageFileReader()
                 information.SetFileName(readable)
                 information.ReadImageInformation()
-                _check_orientation(path, information)
-                _check_itk_header(path)
                 _check_size(path, information)
                 image = sitk.ReadImage(readable, **kwargs)
         check(image.GetDimension() == 3, "path", "a 3D volume", f"{path} of size {image.GetSize()}")
@@ -101,34 +101,9 @@ class SimpleITKReader(ImageReader):
         return array, {**meta, BURNED_IN: True} if img.HasMetaDataKey(BURNED_IN) else meta
 
 
-def _itk_fields(path: str) -> dict[str, str]:
-    """Return the fields of an NRRD or MetaImage header, with their names in lower case."""
-    with open(path, "rb") as file:
-        head = file.read(2**16).split(b"\n\n")[0]
-    before, mark, data = head.partition(b"\nElementDataFile")
-    lines = (before + mark + data.split(b"\n")[0]).decode("latin-1").splitlines()
-    pairs = (line.partition(sign) for sign in ":=" for line in lines)
-    return {key.strip().lower(): value.strip() for key, _, value in pairs if value}
-
-
-def _check_itk_header(path: str) -> None:
-    """Raise if an NRRD or MetaImage header states no voxel size in mm."""
-    fields = _itk_fields(path)
-    if path.lower().endswith((".nrrd", ".nhdr")):
-        if "space directions" not in fields or "none" in fields["space directions"].split():
-            raise ValueError(
-                f"{path!r} has no `space directions`, so its voxel size is unknown. Save it again with them."
-            )
-        units = set(fields.get("space units", "mm").replace('"', " ").split())
-        if units - {"mm", "millimeter", "millimeters"}:
-            raise ValueError(f"{path!r} has `space units` {sorted(units)}, but must have mm. Convert the header.")
-    elif "elementspacing" not in fields and "elementsize" not in fields:
-        raise ValueError(f"{path!r} has no ElementSpacing, so its voxel size is unknown. Save it again with it.")
-
-
 def _check_size(path: str, information: Any) -> None:
     """Raise if a volume is too large, or larger than its file can be, before memory is allocated."""
-    sitk, shape, fields = optional_import("SimpleITK")[0], information.GetSize(), _itk_fields(path)
+    sitk, shape, fields = optional_import("SimpleITK")[0], information.GetSize(), itk_fields(path)
     check_voxel_count(path, shape)
     if {"data file", "datafile"} & set(fields) or fields.get("elementdatafile", "LOCAL") != "LOCAL":
         return  # the voxels are in another file
@@ -136,16 +111,6 @@ def _check_size(path: str, information: Any) -> None:
     voxel = pixel.GetSizeOfPixelComponent() * pixel.GetNumberOfComponentsPerPixel()
     packed = fields.get("encoding", "raw") != "raw" or fields.get("compresseddata", "").lower() == "true"
     check_stored_size(path, math.prod(shape) * voxel, Path(path).stat().st_size, packed)
-
-
-def _check_orientation(path: str, information: Any) -> None:
-    """Raise if an NRRD header has no anatomical space; SimpleITK converts every anatomical one to LPS."""
-    space = information.GetMetaData("NRRD_space") if information.HasMetaDataKey("NRRD_space") else ""
-    if path.lower().endswith((".nrrd", ".nhdr")) and space != "left-posterior-superior":
-        raise ValueError(
-            f"path must be a file whose header has an orientation, but is {path!r}. The header has no anatomical "
-            "`space`. Save it again with one, such as left-posterior-superior."
-        )
 
 
 def _check_voxel_size(path: str, affine: np.ndarray) -> None:
