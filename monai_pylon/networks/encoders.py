@@ -1,4 +1,4 @@
-"""Encoders: MONAI's ResNet, DenseNet and EfficientNet with a feature map at every stride from 2 to 32.
+"""Encoders: MONAI's ResNet, DenseNet and EfficientNet with a feature map at every stride, and small plain ones.
 
 An encoder is any module that turns an image into a list of feature maps, shallow to deep, and has the attributes
 ``channels`` and ``strides`` with one number per map. The classes here keep the parameter names of MONAI's networks. For
@@ -7,7 +7,8 @@ ResNets these are torchvision's names too.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ _RESNETS = {
     "resnet34": ("basic", (3, 4, 6, 3)),
     "resnet50": ("bottleneck", (3, 4, 6, 3)),
 }
+#: Channels of the plain encoders at the strides 2, 4, 8 ... The number in the name is that of the convolutions.
+_PLAIN = {"conv5": (16, 32, 64), "conv9": (16, 32, 64, 128, 256)}
 
 
 class ResNetPyramid(ResNet):
@@ -103,11 +106,51 @@ class EfficientNetPyramid(EfficientNetBN):
         return maps
 
 
+class PlainPyramid(nn.Module):
+    """Plain convolutions with batch norm and ReLU: a 5x5 one with stride 2, then two 3x3 ones for each further stride.
+
+    It suits small images and short trainings from random weights.
+
+    Args:
+        name: "conv5" with strides 2 to 8, "conv9" with strides 2 to 32, or any name if channels are given.
+        spatial_dims: 2.
+        in_channels: Channels C of the images (N, C, H, W).
+        channels: Channels of the maps; those of the name if None.
+
+    Example:
+        >>> [tuple(map.shape) for map in PlainPyramid("conv5", 2, 3)(torch.zeros(1, 3, 80, 80))]
+        [(1, 16, 40, 40), (1, 32, 20, 20), (1, 64, 10, 10)]
+    """
+
+    def __init__(self, name: str, spatial_dims: int, in_channels: int, channels: Sequence[int] | None = None) -> None:
+        super().__init__()
+        self.name, self.channels = name, tuple(_PLAIN[name] if channels is None else channels)
+        self.strides = tuple(2 ** (i + 1) for i in range(len(self.channels)))
+
+        def layer(inputs: int, outputs: int, size: int, stride: int) -> list[nn.Module]:
+            convolution = nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
+            return [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
+
+        first = layer(in_channels, self.channels[0], 5, 2)
+        pairs = itertools.pairwise(self.channels)
+        others = [layer(inputs, outputs, 3, 2) + layer(outputs, outputs, 3, 1) for inputs, outputs in pairs]
+        self.stages = nn.ModuleList(nn.Sequential(*stage) for stage in (first, *others))
+
+    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
+        """Compute the feature maps of images (N, C, H, W)."""
+        maps = []
+        for stage in self.stages:
+            x = stage(x)
+            maps.append(x)
+        return maps
+
+
 #: Class of each encoder by its name.
 ENCODERS: dict[str, Callable[[str, int, int], nn.Module]] = {
     **dict.fromkeys(_RESNETS, ResNetPyramid),
     "densenet121": DenseNetPyramid,
     "efficientnet_b0": EfficientNetPyramid,
+    **dict.fromkeys(_PLAIN, PlainPyramid),
 }
 
 
@@ -115,14 +158,15 @@ def make_encoder(name: str, spatial_dims: int, in_channels: int, weights: str | 
     """Make an encoder by its name.
 
     Args:
-        name: "resnet18", "resnet34" or "resnet50" (2D and 3D), "densenet121" or "efficientnet_b0" (2D).
+        name: "resnet18", "resnet34" or "resnet50" (2D and 3D), "densenet121" or "efficientnet_b0" (2D); or a small one
+            for short trainings, "conv9" or, for slices of CTs, "conv5" (2D).
         spatial_dims: 2 or 3.
         in_channels: Channels C of the image.
         weights: None, "imagenet", or a file; see :func:`monai_pylon.networks.pretrained.load_weights`.
 
     Returns:
-        Module with ``channels`` and ``strides`` = (2, 4, 8, 16, 32) that turns an image (N, C, *spatial) into the list
-        of its feature maps, shallow to deep.
+        Module with ``channels`` and ``strides`` = (2, 4, 8, 16, 32), (2, 4, 8) for "conv5", that turns an image
+        (N, C, *spatial) into the list of its feature maps, shallow to deep.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -149,7 +193,7 @@ def make_encoder(name: str, spatial_dims: int, in_channels: int, weights: str | 
 
 
 def as_encoder(
-    encoder: str | nn.Module, spatial_dims: int, in_channels: int, strides: tuple[int, ...] = STRIDES
+    encoder: str | nn.Module, spatial_dims: int, in_channels: int, strides: tuple[int, ...] | None = STRIDES
 ) -> Any:
     """Make an encoder from a name, or check a module that is given as the encoder.
 
@@ -157,8 +201,8 @@ def as_encoder(
         encoder: Name for :func:`make_encoder`, or a module from (N, C, *spatial) to a list of feature maps.
         spatial_dims: 2 or 3.
         in_channels: Channels C of the image, used with a name.
-        strides: Required strides of the feature maps. If they differ from (2, 4, 8, 16, 32), a named encoder is
-            dilated.
+        strides: Required strides of the feature maps; None accepts any. For :data:`DILATED_STRIDES`, a named encoder
+            is dilated.
 
     Returns:
         The encoder.
@@ -175,14 +219,20 @@ def as_encoder(
     """
     if isinstance(encoder, str):
         made = make_encoder(encoder, spatial_dims, in_channels)
-        return made if strides == STRIDES else dilate_last_stage(made)
+        if strides == DILATED_STRIDES:
+            return dilate_last_stage(made)
+        remedy = f"The encoder {encoder!r} is too shallow for this network. Use conv9 or resnet18, for example."
+        check(strides in (None, made.strides), "encoder.strides", str(strides), made.strides, remedy)
+        return made
     check(spatial_dims in (2, 3), "spatial_dims", "2 or 3", spatial_dims)
     check_type(encoder, nn.Module, "encoder", "Give a name, or a module with channels and strides.")
     found, channels = (getattr(encoder, name, None) for name in ("strides", "channels"))
     remedy = "An encoder has .channels and .strides, one per map, and returns the list of its maps, shallow to deep."
-    check(found is not None and tuple(found) == strides, "encoder.strides", str(strides), found, remedy)
-    enough = channels is not None and len(channels) == len(strides)
-    check(enough, "encoder.channels", f"{len(strides)} numbers", channels, remedy)
+    wanted = "a stride for each map" if strides is None else str(strides)
+    check(found is not None and strides in (None, tuple(found)), "encoder.strides", wanted, found, remedy)
+    number = len(tuple(found or ()))
+    enough = channels is not None and len(channels) == number
+    check(enough, "encoder.channels", f"{number} numbers", channels, remedy)
     return encoder
 
 

@@ -129,7 +129,7 @@ class ScanPage:
         check_type(scan, MetaTensor, self.scan_key, "Read it by ReadVolumed, which keeps its affine.")
         ct, affine = torch.as_tensor(scan)[0].cpu().numpy(), np.asarray(scan.affine, dtype=np.float64)
         notes: list[tuple[str, Sequence[str]]] = []
-        warnings: list[str] = []
+        warnings = [data["notice"]] if data.get("notice") else []
         if self.audited:
             audit = self.audit(image)
             notes.append(("Can the map be trusted?", audit_sentences(audit)))

@@ -73,7 +73,7 @@ class RadiographPage:
             for k, (name, chance, map) in enumerate(zip(self.labels, chances, maps, strict=True))
         ]
         notes: list[tuple[str, Sequence[str]]] = []
-        warnings: list[str] = []
+        warnings = [data["notice"]] if data.get("notice") else []
         if self.audited:
             audit = self.audit(data["image"])
             notes.append(("Can the map be trusted?", audit_sentences(audit, "map")))
