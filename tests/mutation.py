@@ -45,7 +45,7 @@ _LOGIC = {ast.And: ast.Or, ast.Or: ast.And, ast.BitAnd: ast.BitOr, ast.BitOr: as
 
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes below a node whose change could change behaviour: no annotations, no text, no `__all__`."""
+    """Yield the nodes below a node whose change could change behavior: no annotations, no text, no `__all__`."""
     for field, value in ast.iter_fields(node):
         if field in ("annotation", "returns", "decorator_list"):
             continue

@@ -24,7 +24,7 @@ class Factor(NamedTuple):
         size: Number of entries.
         role: "batch", "feature", "channel" (of the input, until a layer computes features), "0", "1", ... (spatial
             axis of the input), "tokens" (grid cells with other entries before or after them), or "other".
-        stride: Distance of neighbours in the whole spatial axis, if the axis was split.
+        stride: Distance of neighbors in the whole spatial axis, if the axis was split.
         parts: Factors of the grid cells among tokens.
         before: Number of other entries before the grid cells among tokens.
     """
@@ -116,7 +116,7 @@ def _taken(waiting: list[Factor], size: int) -> list[Factor] | None:
 
 
 def _joined(axis: Sequence[Factor]) -> Axis:
-    """Join neighbouring factors that are the outer and the inner part of the same axis."""
+    """Join neighboring factors that are the outer and the inner part of the same axis."""
     joined: list[Factor] = []
     for factor in axis:
         last = joined[-1] if joined else None
