@@ -168,7 +168,7 @@ def read_volume(path: str | PathLike[str], series_uid: str | int | None = None) 
 
     Returns:
         MetaTensor (1, X, Y, Z), float32, in HU (rescale slope and intercept applied), spatial axes (x, y, z) as stored,
-        ``affine`` (4, 4) from voxel indices to RAS millimetres.
+        ``affine`` (4, 4) from voxel indices to RAS millimeters.
 
     Raises:
         FileNotFoundError: If there is no such file or folder.

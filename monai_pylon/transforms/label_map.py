@@ -131,7 +131,7 @@ def organs_from_label_map(
     check(low >= 0 and high < 2**16, "label_map", "between 0 and 65535", f"{low:g} to {high:g}", remedy)
     if values.dtype.kind == "f":
         fractions = any((np.rint(plane) != plane).any() for plane in values)
-        check(not fractions, "label_map", "whole numbers", label_map, "Resample label maps by nearest neighbour.")
+        check(not fractions, "label_map", "whole numbers", label_map, "Resample label maps by nearest neighbor.")
     matrix = check_affine(affine) if fill_mediastinum else None  # type: ignore[arg-type]  # it names a missing one
     if matrix is not None:
         fits = ct is None or np.shape(ct) == values.shape

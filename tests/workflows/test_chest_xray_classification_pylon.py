@@ -240,7 +240,7 @@ def test_reads_boxes_of_a_data_list(trained: Path, radiographs: Path, tmp_path: 
 
 
 def test_one_radiograph_in_any_format_has_one_result(trained: Path, tmp_path: Path) -> None:
-    """Colour, alpha, depth and inversion change nothing; a size of 64 and one of 4096 pixels are taken."""
+    """Color, alpha, depth and inversion change nothing; a size of 64 and one of 4096 pixels are taken."""
     folder, output = tmp_path / "radiographs", tmp_path / "out"
     folder.mkdir()
     gray = (phantom_radiograph(5, size=96, findings=["Mass"]).image[0] * 255).astype(np.uint8)

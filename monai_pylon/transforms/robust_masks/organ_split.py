@@ -126,7 +126,7 @@ def _front_of_spine(between: np.ndarray, ct: np.ndarray, spacing: tuple[float, f
     """Return for each slice the row (y index) in front of the spine.
 
     A row of the rear half is bony if it has more than 12 mm of bone between the lungs. The foremost bony row is
-    smoothed over neighbouring slices, because an intervertebral disc has no bone.
+    smoothed over neighboring slices, because an intervertebral disc has no bone.
 
     Args:
         between: (X, Y, Z) bool, the region between the lungs.
