@@ -21,11 +21,12 @@ def test_writes_masks_picture_findings_and_table(
 ) -> None:
     arguments = ["organs", str(scan), "--output", str(tmp_path / "out"), "--no-progress"]
     assert main(arguments) == 0
-    names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names >= {"a_organs.nii.gz", "a_overlay.png", "a_findings.json", "quality.csv"}
-    assert set(nibabel.load(tmp_path / "out" / "a_organs.nii.gz").get_fdata().ravel()) == {0, 1, 2, 3}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a", "quality.csv", "cohort.sqlite"}
+    names = {path.name for path in (tmp_path / "out" / "a").iterdir()}
+    assert names == {"a_organs.nii.gz", "a_overlay.png", "a_findings.json"}
+    assert set(nibabel.load(tmp_path / "out" / "a" / "a_organs.nii.gz").get_fdata().ravel()) == {0, 1, 2, 3}
     (row,) = read_rows(tmp_path / "out" / "quality.csv")
-    findings = json.loads((tmp_path / "out" / "a_findings.json").read_text())["findings"]
+    findings = json.loads((tmp_path / "out" / "a" / "a_findings.json").read_text())["findings"]
     assert findings["left_lung_ml"] == float(row["left_lung_ml"]) > 200
     capsys.readouterr()
     assert main(arguments) == 0, "a second run skips"
@@ -33,8 +34,8 @@ def test_writes_masks_picture_findings_and_table(
 
 def test_writes_a_reading_page(scan: Path, tmp_path: Path) -> None:
     assert main(["organs", str(scan), "-o", str(tmp_path), "--no-progress", "--no-pictures", "--page"]) == 0
-    data = page_data((tmp_path / "a_page.html").read_text(encoding="utf-8"))
-    written = nibabel.load(tmp_path / "a_organs.nii.gz")
+    data = page_data((tmp_path / "a" / "a_page.html").read_text(encoding="utf-8"))
+    written = nibabel.load(tmp_path / "a" / "a_organs.nii.gz")
     embedded = volume(data["organs"])
     assert np.array_equal(embedded.get_fdata(), written.get_fdata())
     assert np.allclose(embedded.affine, written.affine)
@@ -43,7 +44,7 @@ def test_writes_a_reading_page(scan: Path, tmp_path: Path) -> None:
 def test_options_reach_the_bundle(scan: Path, tmp_path: Path) -> None:
     options = ["--no-pictures", "--no-progress", "--min-lung-ml", "90000", "--fallback", "none"]
     assert main(["organs", str(scan), "-o", str(tmp_path), *options]) == 0
-    assert not (tmp_path / "a_overlay.png").exists()
+    assert not (tmp_path / "a" / "a_overlay.png").exists()
     (row,) = read_rows(tmp_path / "quality.csv")
     assert "lungs_small" in row["reasons"]
     assert row["heuristic"] == "no"
