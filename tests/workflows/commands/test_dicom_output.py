@@ -220,17 +220,18 @@ def test_a_source_that_is_no_dicom_keeps_its_other_results(
         assert not list((tmp_path / name).rglob("*.dcm"))
 
 
-def test_burned_in_text_reaches_no_picture_unless_asked(tmp_path: Path, xray_model: Path) -> None:
+def test_burned_in_text_reaches_no_picture_or_page_unless_asked(tmp_path: Path, xray_model: Path) -> None:
     write_series(tmp_path / "series", BurnedInAnnotation="YES")
     write_chest(tmp_path / "chest.dcm", BurnedInAnnotation="YES")
     xray = ["xray", str(tmp_path / "chest.dcm"), "--model", str(xray_model), "--device", "cpu"]
     for words in (["organs", str(tmp_path / "series")], xray):
         for asked, count in ((False, 0), (True, 1)):
             output = tmp_path / f"{words[0]}_{asked}"
-            options = ["--dicom", "--no-progress"] + ["--burned-in-text"] * asked
+            options = ["--dicom", "--page", "--no-progress"] + ["--burned-in-text"] * asked
             assert main([*words, "-o", str(output), *options]) == 0
             assert len(list(output.rglob("*_overlay.png"))) == count
             assert len(list(output.rglob("*_overlay.dcm"))) == count
+            assert len(list(output.rglob("*_page.html"))) == count
             assert list(output.rglob("*_findings_sr.dcm"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 from pathlib import Path
 
 import nibabel
@@ -12,6 +13,7 @@ import pytest
 
 from monai_pylon.__main__ import main
 from monai_pylon.utils import read_rows
+from monai_pylon.workflows.chest_ct import organ_writer
 from monai_pylon.workflows.cohort import CohortRunner
 from tests.reports.page.pages import page_data, volume
 
@@ -39,6 +41,26 @@ def test_writes_a_reading_page(scan: Path, tmp_path: Path) -> None:
     embedded = volume(data["organs"])
     assert np.array_equal(embedded.get_fdata(), written.get_fdata())
     assert np.allclose(embedded.affine, written.affine)
+
+
+def test_a_name_is_shown_only_if_asked(
+    scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    titles: list[str] = []
+    monkeypatch.setattr(organ_writer, "save_organ_overlay", lambda *given: (given[0].touch(), titles.append(given[-1])))
+    named = tmp_path / "DOE^JANE <b>1950&amp;.nii.gz"
+    shutil.copy(scan, named)
+    for asked in ([], ["--names"]):
+        output = tmp_path / f"out{len(asked)}"
+        assert main(["organs", str(named), "-o", str(output), "--page", "--no-progress", *asked]) == 0
+        (page,) = output.rglob("*_page.html")
+        heading = "DOE_JANE_b_1950_amp" if asked else "Chest CT"
+        assert f"<h1>{heading}</h1>" in page.read_text(encoding="utf-8")
+        assert page.read_text(encoding="utf-8").count("DOE_JANE") == 2 * len(asked), "title and heading"
+    assert titles == ["Chest CT", "DOE_JANE_b_1950_amp"]
+    capsys.readouterr()
+    assert main(["organs", str(named), "-o", str(tmp_path), "--dicom", "--deidentify", "--names"]) == 2
+    assert "--names" in capsys.readouterr().err
 
 
 def test_options_reach_the_bundle(scan: Path, tmp_path: Path) -> None:

@@ -261,7 +261,8 @@ function pictureViewer() {
   for (const part of document.querySelectorAll(".tools, .curve, .organs")) part.hidden = true;
   document.querySelector("main").classList.remove("with-curve");
   picture.src = page.pictures[0] || "";
-  byId("readout").textContent = "This browser has no WebGL 2: pictures instead of the viewer.";
+  byId("readout").textContent = "This browser has no WebGL 2: a picture instead of the viewer. " +
+    "Axial, coronal and sagittal; the patient's right is on the left, the front of the sagittal slice too.";
   byId("readout").dataset.ready = "yes";
   return { show: (finding) => { if (finding.map) picture.src = page.pictures[finding.map.picture]; }, redraw: () => {}, keys: {} };
 }
