@@ -372,9 +372,9 @@ def test_a_broken_scan_does_not_stop_the_others(trained: Path, scans: Path, tmp_
     best = max(chances, key=chances.get)
     assert rows["a"]["mapped"] == best
     files = set(rows["a"]["files"].split("; "))
-    assert {"a_slice_scores.csv", "a_overlay.png", "a_findings.json"} < files
+    assert {"a/a_slice_scores.csv", "a/a_overlay.png", "a/a_findings.json"} < files
     assert len(files) == 4
-    with Image.open(output / "a_overlay.png") as page:
+    with Image.open(output / "a" / "a_overlay.png") as page:
         page.verify()
     with pytest.raises(SystemExit, match="Scans that failed: 1"):
         workflow.finalize()
@@ -397,16 +397,16 @@ def test_the_same_patient_as_nifti_and_as_npz_gets_the_same_scores(trained: Path
 
 def test_maps_have_the_networks_grid_or_the_scans(trained: Path, scans: Path, tmp_path: Path) -> None:
     explain(trained, scans / "a.nii.gz", tmp_path / "native", findings=["cardiomegaly"])
-    native = nibabel.load(tmp_path / "native" / "a_cardiomegaly_hirescam.nii.gz")
+    native = nibabel.load(tmp_path / "native" / "a" / "a_cardiomegaly_hirescam.nii.gz")
     explain(trained, scans / "a.nii.gz", tmp_path / "out", findings=["cardiomegaly"], map_grid="scan")
-    image = nibabel.load(tmp_path / "out" / "a_cardiomegaly_hirescam.nii.gz")
+    image = nibabel.load(tmp_path / "out" / "a" / "a_cardiomegaly_hirescam.nii.gz")
     scan = read_volume(scans / "a.nii.gz")
     assert np.prod(native.shape) < np.prod(image.shape) / 100
     assert image.shape == scan.shape[1:]
     np.testing.assert_allclose(image.affine, scan.affine, atol=1e-6)
     (row,) = read_rows(tmp_path / "out" / "probabilities.csv")
     assert row["mapped"] == "cardiomegaly"
-    scores = read_rows(tmp_path / "out" / "a_slice_scores.csv")
+    scores = read_rows(tmp_path / "out" / "a" / "a_slice_scores.csv")
     logit = np.mean([float(score["cardiomegaly"]) for score in scores])
     assert 1 / (1 + np.exp(-logit)) == pytest.approx(float(row["cardiomegaly"]), abs=1e-4)
 

@@ -177,7 +177,7 @@ def test_an_unreadable_radiograph_does_not_stop_the_others(trained: Path, radiog
     assert all(0 <= value <= 1 for value in chances.values())
     best = sorted(chances, key=chances.get, reverse=True)[:3]
     assert rows["a"]["top"] == "; ".join(best)
-    files = {f"a_{name}.nii.gz" for name in best} | {"a_overlay.png", "a_findings.json"}
+    files = {f"a/a_{name}.nii.gz" for name in best} | {"a/a_overlay.png", "a/a_findings.json"}
     assert set(rows["a"]["files"].split("; ")) == files
     with pytest.raises(SystemExit, match="Scans that failed: 1"):
         workflow.finalize()
@@ -189,7 +189,7 @@ def test_the_maps_lie_on_the_radiographs_own_grid_and_hold_the_logits(
     workflow = explain(trained, radiographs, tmp_path / "out")
     row = next(row for row in read_rows(tmp_path / "out" / "probabilities.csv") if row["scan"] == "ward__deep")
     first = row["top"].split("; ")[0]
-    map = np.asarray(nibabel.load(tmp_path / "out" / f"ward__deep_{first}.nii.gz").dataobj)[..., 0].T
+    map = np.asarray(nibabel.load(tmp_path / "out" / "ward__deep" / f"ward__deep_{first}.nii.gz").dataobj)[..., 0].T
     radiograph = read_radiograph(radiographs / "ward" / "deep.png")
     assert map.shape == tuple(radiograph.shape[1:]) == (80, 96)
     image = workflow.preprocessing({"image": str(radiographs / "ward" / "deep.png")})["image"]
@@ -229,12 +229,8 @@ def test_reads_boxes_of_a_data_list(trained: Path, radiographs: Path, tmp_path: 
     listed.write_text(json.dumps([{"image": "a.png", "boxes": [[10, 10, 30, 40, 4]]}]))
     workflow = explain(trained, listed, tmp_path / "out", nifti=False)
     assert workflow.evaluator.summary.done == 1
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "a_overlay.png",
-        "a_findings.json",
-        "probabilities.csv",
-        "cohort.sqlite",
-    }
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a", "probabilities.csv", "cohort.sqlite"}
+    assert {path.name for path in (tmp_path / "out" / "a").iterdir()} == {"a_overlay.png", "a_findings.json"}
     listed.write_text(json.dumps([{"image": "a.png", "boxes": [[10, 10, 30, 40, 14]]}]))
     assert explain(trained, listed, tmp_path / "out").evaluator.summary.failed == 1
 
@@ -257,7 +253,7 @@ def test_one_radiograph_in_any_format_has_one_result(trained: Path, tmp_path: Pa
         chances, plain = ([float(r[name]) for name in CHEST_XRAY14_LABELS] for r in (row, rows["plain"]))
         tolerance = 0.2 if scan.startswith("edge") else 1e-3  # resampling blurs
         np.testing.assert_allclose(chances, plain, atol=tolerance, err_msg=scan)
-        (map,) = output.glob(f"{scan}_*.nii.gz")
+        (map,) = output.glob(f"{scan}/{scan}_*.nii.gz")
         edge = int(scan[5:]) if scan.startswith("edge") else 96
         assert nibabel.load(map).shape == (edge, edge, 1)
 
@@ -284,7 +280,7 @@ def test_a_radiographs_spacing_is_that_of_its_maps(trained: Path, tmp_path: Path
     stored = np.arange(80 * 96).reshape(80, 96) // 2
     radiograph = write_dicom(tmp_path / "radiograph.dcm", stored, ImagerPixelSpacing=[0.2, 0.15])
     explain(trained, radiograph, tmp_path / "out", overlay=False, top=1)
-    (map,) = (tmp_path / "out").glob("*.nii.gz")
+    (map,) = (tmp_path / "out").rglob("*.nii.gz")
     np.testing.assert_allclose(nibabel.load(map).header.get_zooms(), (0.15, 0.2, 1))
 
 
