@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from monai_pylon.labeler.phrases import ParsedSentence
+from monai_pylon.labeler.grammar.phrases import ParsedSentence
 from monai_pylon.labeler.rule_entries import PlaceEntry
 
 __all__ = ["Place", "find_places"]
@@ -48,7 +48,7 @@ def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
         The places in their order. A place that a finding only projects over ("projecting over the rib") is left out.
 
     Example:
-        >>> from monai_pylon.labeler.phrases import parse_sentence
+        >>> from monai_pylon.labeler.grammar.phrases import parse_sentence
         >>> [(place.organ, place.side) for place in find_places(parse_sentence("in the right upper lobe and aorta"))]
         [('lung', 'right'), ('great vessel', '')]
     """

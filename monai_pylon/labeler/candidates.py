@@ -6,12 +6,12 @@ from bisect import bisect_left
 from typing import NamedTuple
 
 from monai_pylon.labeler.anatomy import Place, find_places
+from monai_pylon.labeler.grammar.phrases import ParsedSentence, parse_sentence, refers_back
+from monai_pylon.labeler.grammar.scopes import STATUSES
 from monai_pylon.labeler.locations import pair_places
-from monai_pylon.labeler.phrases import ParsedSentence, parse_sentence, refers_back
 from monai_pylon.labeler.placing import Placed, organs_of
 from monai_pylon.labeler.rule_entries import SizeRule
 from monai_pylon.labeler.rules import LabelerRules
-from monai_pylon.labeler.scopes import STATUSES
 from monai_pylon.labeler.sizes import Size, find_sizes, places_of, sizes_of
 from monai_pylon.labeler.terms import Mention, find_mentions
 from monai_pylon.labeler.text.sections import ReportSentence, split_report

@@ -8,7 +8,7 @@ takes those of its neighbor. A finding that implies its organ (pneumonia: the lu
 from __future__ import annotations
 
 from monai_pylon.labeler.anatomy import Place, find_places
-from monai_pylon.labeler.phrases import ParsedSentence, refers_back
+from monai_pylon.labeler.grammar.phrases import ParsedSentence, refers_back
 from monai_pylon.labeler.rule_entries import FindingRule
 from monai_pylon.labeler.rules import LabelerRules
 from monai_pylon.labeler.terms import Mention
@@ -234,7 +234,7 @@ def pair_places(
     Example:
         >>> from monai_pylon.labeler.rules import default_rules
         >>> from monai_pylon.labeler.terms import find_mentions
-        >>> from monai_pylon.labeler.phrases import parse_sentence
+        >>> from monai_pylon.labeler.grammar.phrases import parse_sentence
         >>> parsed = parse_sentence("Nodule in the right lung and left effusion with atelectasis")
         >>> mentions = find_mentions(parsed, default_rules())
         >>> [[place.side for place in places] for places in pair_places(parsed, mentions, default_rules())]

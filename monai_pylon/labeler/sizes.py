@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from monai_pylon.labeler.anatomy import Place
-from monai_pylon.labeler.phrases import ParsedSentence
+from monai_pylon.labeler.grammar.phrases import ParsedSentence
 from monai_pylon.labeler.rule_entries import CueEntry
 from monai_pylon.labeler.terms import Mention
 
@@ -42,7 +42,7 @@ def find_sizes(parsed: ParsedSentence) -> list[Size]:
         if the sentence has others.
 
     Example:
-        >>> from monai_pylon.labeler.phrases import parse_sentence
+        >>> from monai_pylon.labeler.grammar.phrases import parse_sentence
         >>> [size.diameters_mm for size in find_sizes(parse_sentence("a 1.2 x 0.8 cm nodule"))]
         [(12.0, 8.0)]
     """
@@ -128,7 +128,7 @@ def sizes_of(number: int, mentions: list[Mention], sizes: list[Size], parsed: Pa
     Example:
         >>> from monai_pylon.labeler.rules import default_rules
         >>> from monai_pylon.labeler.terms import find_mentions
-        >>> from monai_pylon.labeler.phrases import parse_sentence
+        >>> from monai_pylon.labeler.grammar.phrases import parse_sentence
         >>> parsed = parse_sentence("a 3 mm nodule, and a mass of 4 cm")
         >>> mentions, sizes = find_mentions(parsed, default_rules()), find_sizes(parsed)
         >>> [[size.diameters_mm for size in sizes_of(number, mentions, sizes, parsed)] for number in (0, 1)]
@@ -165,7 +165,7 @@ def places_of(sizes: list[Size], places: list[Place], parsed: ParsedSentence) ->
 
     Example:
         >>> from monai_pylon.labeler import find_places
-        >>> from monai_pylon.labeler.phrases import parse_sentence
+        >>> from monai_pylon.labeler.grammar.phrases import parse_sentence
         >>> parsed = parse_sentence("Nodules: RUL 4 mm, LLL 12 mm")
         >>> [place.side for place in places_of(find_sizes(parsed)[1:], find_places(parsed), parsed)]
         ['left']

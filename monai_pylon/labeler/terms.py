@@ -6,10 +6,10 @@ from bisect import bisect_right
 from itertools import pairwise
 from typing import NamedTuple
 
-from monai_pylon.labeler.phrases import ParsedSentence
+from monai_pylon.labeler.grammar.phrases import ParsedSentence
+from monai_pylon.labeler.grammar.scopes import STATUSES, Status
 from monai_pylon.labeler.rule_entries import CueEntry, PartEntry, PlaceEntry, TermEntry
 from monai_pylon.labeler.rules import LabelerRules
-from monai_pylon.labeler.scopes import STATUSES, Status
 
 __all__ = ["Mention", "find_mentions"]
 
@@ -145,7 +145,7 @@ def find_mentions(parsed: ParsedSentence, rules: LabelerRules) -> list[Mention]:
 
     Example:
         >>> from monai_pylon.labeler.rules import default_rules
-        >>> from monai_pylon.labeler.phrases import parse_sentence
+        >>> from monai_pylon.labeler.grammar.phrases import parse_sentence
         >>> [m.finding for m in find_mentions(parse_sentence("The heart is mildly enlarged."), default_rules())]
         ['cardiomegaly']
     """

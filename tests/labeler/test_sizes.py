@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monai_pylon.labeler import ReportLabeler, find_mentions, find_places, find_sizes
-from monai_pylon.labeler.phrases import parse_sentence
+from monai_pylon.labeler.grammar.phrases import parse_sentence
 from monai_pylon.labeler.rules import default_rules
 from monai_pylon.labeler.sizes import places_of, sizes_of
 from monai_pylon.taxonomy import ORGANS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monai_pylon.labeler import find_mentions
-from monai_pylon.labeler.phrases import parse_sentence
+from monai_pylon.labeler.grammar.phrases import parse_sentence
 from monai_pylon.labeler.rules import default_rules
 from monai_pylon.labeler.terms import Mention
 

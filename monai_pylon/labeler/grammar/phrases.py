@@ -9,9 +9,9 @@ from __future__ import annotations
 from itertools import groupby
 from typing import NamedTuple
 
+from monai_pylon.labeler.grammar.scopes import Scopes, Status
 from monai_pylon.labeler.rule_entries import CueEntry
 from monai_pylon.labeler.rules import LabelerRules, default_rules
-from monai_pylon.labeler.scopes import Scopes, Status
 from monai_pylon.labeler.text.lexicon import PhraseMatch, Word, read_words
 
 __all__ = ["ParsedSentence", "Phrase", "classify_phrases", "parse_sentence"]

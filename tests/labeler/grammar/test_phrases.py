@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from monai_pylon.labeler import classify_phrases, find_mentions
-from monai_pylon.labeler.phrases import parse_sentence
+from monai_pylon.labeler.grammar.phrases import parse_sentence
+from monai_pylon.labeler.grammar.scopes import _any_within
 from monai_pylon.labeler.rules import default_rules
-from monai_pylon.labeler.scopes import _any_within
 
 
 def statuses(sentence: str) -> dict[str, str]:
