@@ -10,6 +10,7 @@ from monai_pylon.labeler.rule_entries import PlaceEntry
 __all__ = ["Place", "find_places"]
 
 _FAR = -99
+_OTHER = {"right": "left", "left": "right"}
 _WORDS_NOT_THERE = 4  # words from the end of a "not there" cue to the start of the place that it excludes, at most
 _WORDS_OVERLIES = 8  # the same for an "overlies" cue
 _WORDS_NARROWS = 4  # the same for a "narrows" cue
@@ -35,6 +36,12 @@ class Place(NamedTuple):
     beside: bool = False
     second: str = ""
     partial: bool = False
+
+
+def _opposite(places: list[Place]) -> PlaceEntry | None:
+    """Return the other side than that of the last place with one: "a contralateral effusion"."""
+    side = next((place.side for place in reversed(places) if place.side in _OTHER), "")
+    return PlaceEntry("", _OTHER[side]) if side else None
 
 
 def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
@@ -68,6 +75,8 @@ def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
         while parsed.has(number, "not there before") and places and match.first - places[-1].last <= 1:
             places.pop()
         entry = next((entry for entry in match.entries if isinstance(entry, PlaceEntry)), None)
+        if parsed.has(number, "other side"):
+            entry = _opposite(places)
         excluded = match.first - not_there <= _WORDS_NOT_THERE
         if entry is None or parsed.words[match.first].start < skip or excluded:
             continue
