@@ -13,7 +13,7 @@ from monai_pylon.labeler.rules import LabelerRules
 
 __all__ = ["Mention", "find_mentions"]
 
-_WORDS_BETWEEN = 6  # "bronchi in the left lower lobe are dilated"
+_WORDS_BETWEEN = 7  # "bronchi in the left lower lobe are dilated"
 _BREAKS = {",", ";", "?"}
 
 

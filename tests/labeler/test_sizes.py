@@ -74,7 +74,7 @@ def test_the_sizes_of_each_mention() -> None:
         ("12 mm one cyst two three nodule", [[12.0], []]),
         ("12 mm one two three cyst nodule", [[12.0], []]),
         ("12 mm cyst one two three nodule", [[12.0], []]),
-        ("nodule cyst 12 mm", [[], [12.0]]),
+        ("nodule cyst 12 mm", [[12.0], [12.0]]),
         ("nodule 12 mm cyst", [[], [12.0]]),
         ("12 mm one two three four five nodule", [[12.0]]),
         ("12 mm, nodule", [[]]),

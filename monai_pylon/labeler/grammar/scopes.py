@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from itertools import pairwise
 from typing import NamedTuple
 
 from monai_pylon.labeler.grammar.statements import MARKS, STOPS, Statements
