@@ -85,7 +85,7 @@ def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
             continue
         touched = match.first - beside <= _WORDS_BESIDE
         partial = match.first - narrows <= _WORDS_NARROWS
-        near_hilum = (touched or overlaid) and entry.side and entry.second
-        organ = "" if near_hilum else entry.organ  # beside a hilum: in the lung of its side
+        near = (touched or overlaid) and entry.side and (entry.second or entry.organ == "heart")
+        organ = "" if near else entry.organ  # beside a hilum or a border of the heart: in the lung of its side
         places.append(Place(organ, entry.side, match.first, match.last, touched, entry.second, partial))
     return places

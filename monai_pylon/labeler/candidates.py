@@ -6,7 +6,7 @@ from bisect import bisect_left
 from typing import NamedTuple
 
 from monai_pylon.labeler.anatomy import Place, find_places
-from monai_pylon.labeler.grammar.phrases import ParsedSentence, parse_sentence, refers_back
+from monai_pylon.labeler.grammar.phrases import ParsedSentence, parse_sentence, pronouns, refers_back
 from monai_pylon.labeler.grammar.scopes import STATUSES
 from monai_pylon.labeler.locations import pair_places
 from monai_pylon.labeler.placing import Placed, organs_of
@@ -20,6 +20,7 @@ __all__ = ["Candidate", "find_candidates"]
 
 _OWN_HINTS = {"extent", "site", "narrows"}  # of the mention beside the cue; the others are of all that follow
 _HINTS = _OWN_HINTS | {"refers", "refers at end"}
+_WORDS_TO_PRONOUN = 5  # words before "one" in a sentence that refers to the one before, at most
 _SEPARATORS = ("joins", "list", "verb", "ends scope", "cause", "contrast")
 
 
@@ -94,10 +95,14 @@ def _referred(parsed: ParsedSentence, earlier: list[Mention], rules: LabelerRule
     """Return a mention of an earlier finding in a sentence without any: "The larger one measures 14 mm."."""
     cue = next((m for n, m in enumerate(parsed.matches) if parsed.has(n, "refers", "elided", "narrows")), None)
     present = [mention for mention in earlier if mention.status.name not in ("absent", "normal", "other")]
+    stands = next(iter(pronouns(parsed)), -1)
+    if 0 <= stands <= _WORDS_TO_PRONOUN:  # "A small one is on the left" behind "No effusion on the right"
+        present = earlier
+        cue = next(match for match in parsed.matches if match.first == stands)
     if not present:
         return []
     places, sizes = find_places(parsed), find_sizes(parsed)
-    refers = cue is not None and cue.first <= 2 and refers_back(parsed, cue.first)
+    refers = cue is not None and (cue.first == stands or (cue.first <= 2 and refers_back(parsed, cue.first)))
     if not refers and places and sizes and places[0].side and places[0].first <= 1:  # "LUL: 4 mm" in a list of nodules
         sized = [mention for mention in present if mention.finding in rules.sizes]
         cue = next((match for match in parsed.matches if match.first == places[0].first), None) if sized else None
@@ -106,6 +111,7 @@ def _referred(parsed: ParsedSentence, earlier: list[Mention], rules: LabelerRule
         return []
     mention = next((m for m in reversed(present) if m.finding in rules.sizes), present[-1])
     words = tuple(range(cue.first, cue.last))
+    parsed = parse_sentence(parsed.text, rules)  # with the statuses of its words
     status = max((parsed.statuses[word] for word in words), key=lambda status: STATUSES.index(status.name))
     return [Mention(mention.finding, cue.first, cue.last, words, mention.rule, status)]
 

@@ -45,6 +45,13 @@ class _Pairing(Sharing):
             for number in range(len(places) - 1, -1, -1):  # "effusion on the left, on the right no effusion"
                 if any(comma + 1 in self.prepositions for comma in gaps[number] & self.commas):
                     return number
+        if not self.barriers & set().union(*gaps):
+            for number, place in enumerate(places):  # "no consolidation on the right, the left lung shows opacities"
+                after = set(range(place.last, right_first))
+                if gaps[number] & self.commas and place.last in self.colons:  # "left: no effusion, right: effusion"
+                    return number
+                if gaps[number] & self.commas and after & self.predicates and not after & self.commas:
+                    return number
         for dividers in (self.barriers, self.separators):
             divided = [number for number, gap in enumerate(gaps) if gap & dividers]
             if divided:
@@ -179,6 +186,8 @@ def pair_places(
             paired.append(places)
         else:  # "right effusion and basal atelectasis": the side of the earlier finding
             earlier = pairing.neighbor_places(number, assigned[:number], rule)
-            sided = [place for place in earlier if place.side and place.organ in ("", "lung")]
+            sided = [
+                place for place in earlier if place.side and (not place.organ or "lung" in (place.organ, place.second))
+            ]
             paired.append(places + (sided or pairing.linked_sides(number, assigned)))
     return paired

@@ -48,6 +48,7 @@ class Sharing:
         self.conjunctions = parsed.first_words("joins", "list", "ends scope", "cause") | self._punctuation(",")
         self.prepositions = parsed.first_words("preposition", "overlies", "beside", "narrows")
         self.commas, self.lists = self._punctuation(","), parsed.first_words("joins", "list") | self._punctuation("/")
+        self.colons = self._punctuation(":")
         self.negations = parsed.first_words("negates after")
         self.withs = parsed.first_words("ends scope", "cause")
         self.predicates = parsed.first_words("predicate")
@@ -119,7 +120,7 @@ class Sharing:
         return bool(
             not place.organ
             or rule.labels.get(place.organ)
-            or (rule.outside and rule.labels.get(place.second))
+            or (place.second and rule.labels.get(place.second))
             or (
                 place.organ == "elsewhere"
                 and (self.identifies(number, other) or (not rule.outside and self.is_part(number, other)))

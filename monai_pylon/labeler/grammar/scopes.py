@@ -25,6 +25,8 @@ _SCOPE_BEFORE = {
 }
 #: Cues whose scope precedes them if a finding is there, and follows them otherwise.
 _SCOPE_EITHER = {"negates either": "absent", "possible either": "possible"}
+#: Cues whose scope follows them if a cue of another kind precedes them.
+_SCOPE_PAIRS = {"lists": ("differential", "possible"), "than": ("prefers", "absent")}
 _WORDS_TO_CHANGE = 5  # from the end of a negation to a noun of change, at most: "no convincing interval increase"
 _WORDS_TO_INVERTED = 4  # from "it is not seen" to the finding, at most
 _NOT_INVERTED = ("preposition", "ends scope", "cause", "contrast", "verb", "joins", "negates after", "opens")
@@ -142,6 +144,16 @@ class Scopes(Statements):
                 return False
         return False
 
+    def _after_mark(self, match: PhraseMatch) -> bool:
+        return self.words[match.first - 1].text in MARKS
+
+    def _is_none_there(self, match: PhraseMatch) -> bool:
+        """Return whether a negation makes a statement about another side: "right effusion, none on the left"."""
+        if "pronoun" not in self.kinds_at[match.first] or match.first == 0 or match.last == len(self.words):
+            return False
+        joined = self._after_mark(match) or "joins" in self.kinds_at[match.first - 1]
+        return joined and self.words[match.first - 1].text != ":" and "preposition" in self.kinds_at[match.last]
+
     def _change_end(self, start: int) -> int:
         """Return the end of a noun of change that a negation before ``start`` denies, or 0.
 
@@ -221,7 +233,10 @@ class Scopes(Statements):
         if kind in _SCOPE_EITHER:
             status = Status(_SCOPE_EITHER[kind], cue.rule, match.first, match.last)
             begin = self.scope_start(match.first, kind == "negates either")
-            if self.has_term(begin, match.first) or self.refers_back(begin, match.first):
+            joined = match.first > 0 and (self.kinds_at[match.first - 1] & {"list", "joins"} or self._after_mark(match))
+            if joined and kind == "possible either" and self.has_term(match.last, len(self.words)):
+                self._apply_after(match, "possible", cue)  # "atelectasis or less likely pneumonia"
+            elif self.has_term(begin, match.first) or self.refers_back(begin, match.first):
                 self.set_status(begin, match.last, status)
             elif kind == "possible either" and not self.has_term(match.last, len(self.words)):
                 self.set_status(self.scope_start(match.first), match.last, status)
@@ -229,11 +244,12 @@ class Scopes(Statements):
                 self._apply_after(match, _SCOPE_EITHER[kind], cue)
         elif kind in _SCOPE_AFTER:
             self._apply_after(match, _SCOPE_AFTER[kind], cue)
-        elif kind == "negates before" and self._is_inverted(match):
+        elif kind == "negates before" and (self._is_inverted(match) or self._is_none_there(match)):
             self._apply_after(match, "absent", cue)
-        elif kind == "lists":  # "considerations include cancer"
-            if any("differential" in self.kinds_at[index] for index in range(match.first)):
-                self._apply_after(match, "possible", cue)
+        elif kind in _SCOPE_PAIRS:  # "considerations include cancer", "more consistent with edema than pneumonia"
+            first, name = _SCOPE_PAIRS[kind]
+            if any(first in self.kinds_at[index] for index in range(match.first)):
+                self._apply_after(match, name, cue)
         elif kind in _SCOPE_BEFORE:
             status = Status(_SCOPE_BEFORE[kind], cue.rule, match.first, match.last)
             self.set_status(self.scope_start(match.first, kind != "normal before"), match.last, status)

@@ -170,6 +170,9 @@ class Statements:
             return False
         if "elided" in self.kinds_at[first]:
             return True
+        own = self.match_at.get(first)
+        if own is not None and own.last == end and any(isinstance(e, PlaceEntry) and e.side for e in own.entries):
+            return True
         side = self.match_at.get(first + 1) if "opens" in self.kinds_at[first] else None
         entries = [] if side is None or side.last != end else side.entries
         return any(isinstance(e, PlaceEntry) and e.side for e in entries)
