@@ -38,6 +38,8 @@ from tests.data.xray14_files import write_root
 REFUSALS = (ValueError, OSError)
 #: Bytes of memory that reading a damaged file of some kilobytes may need, beyond what the process has.
 MEMORY = 2**30
+#: Start of a line for the test; libraries print others.
+MARK = "damaged file: "
 
 _HU = np.random.default_rng(0).integers(-1000, 1200, (14, 13, 8)).astype(np.int16)
 _GRAY = (np.add.outer(np.arange(40), np.arange(50)) % 256).astype(np.uint8)
@@ -256,8 +258,8 @@ def main() -> None:
         for seed in range(first, last):
             name, changed = damaged(content, seed)
             file.write_bytes(changed)
-            print(json.dumps([kind, seed, name]), flush=True)
-            print(json.dumps(outcome(read, file)), flush=True)
+            print(MARK + json.dumps([kind, seed, name]), flush=True)
+            print(MARK + json.dumps(outcome(read, file)), flush=True)
 
 
 if __name__ == "__main__":

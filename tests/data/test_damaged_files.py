@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from monai_pylon.data import read_volume
 from monai_pylon.workflows.cohort import list_scans
-from tests.data.damaged_files import DAMAGES, KINDS, damaged, outcome, prepared
+from tests.data.damaged_files import DAMAGES, KINDS, MARK, damaged, outcome, prepared
 
 #: Damaged copies of each kind in the long test, and seconds that one may take, and the start of a process.
 COUNT, PATIENCE, START = 700, 60, 600
@@ -68,7 +68,8 @@ class Reader:
 
     def _read(self) -> None:
         for line in self.process.stdout or ():
-            self.lines.put(line)
+            if MARK in line:
+                self.lines.put(line.partition(MARK)[2])
         self.lines.put("")
 
     def line(self, patience: float = PATIENCE) -> str:
