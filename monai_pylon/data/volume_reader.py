@@ -6,7 +6,9 @@ of the file's header. A file without orientation or voxel size is an error, beca
 
 from __future__ import annotations
 
+import contextlib
 import math
+import re
 import zlib
 from collections.abc import Hashable, Mapping, Sequence
 from os import PathLike, fspath
@@ -26,7 +28,7 @@ from monai_pylon.data.itk_path import itk_path
 from monai_pylon.data.nifti_reader import read_nifti
 from monai_pylon.data.npz_reader import NpzVolumeReader, ras_metadata
 from monai_pylon.data.path_transform import BURNED_IN, ReadPathd
-from monai_pylon.data.volume_limits import check_stored_size, check_voxel_count
+from monai_pylon.data.volume_limits import check_stored_size, check_voxel_count, data_files
 from monai_pylon.utils import check, check_type
 
 __all__ = [
@@ -84,6 +86,7 @@ class SimpleITKReader(ImageReader):
                 information = sitk.ImageFileReader()
                 information.SetFileName(readable)
                 information.ReadImageInformation()
+                _check_numbers(path, information)
                 _check_size(path, information)
                 image = sitk.ReadImage(readable, **kwargs)
         check(image.GetDimension() == 3, "path", "a 3D volume", f"{path} of size {image.GetSize()}")
@@ -105,12 +108,26 @@ def _check_size(path: str, information: Any) -> None:
     """Raise if a volume is too large, or larger than its file can be, before memory is allocated."""
     sitk, shape, fields = optional_import("SimpleITK")[0], information.GetSize(), itk_fields(path)
     check_voxel_count(path, shape)
-    if {"data file", "datafile"} & set(fields) or fields.get("elementdatafile", "LOCAL") != "LOCAL":
-        return  # the voxels are in another file
     pixel = sitk.Image([1] * len(shape), information.GetPixelID(), information.GetNumberOfComponents())
     voxel = pixel.GetSizeOfPixelComponent() * pixel.GetNumberOfComponentsPerPixel()
     packed = fields.get("encoding", "raw") != "raw" or fields.get("compresseddata", "").lower() == "true"
-    check_stored_size(path, math.prod(shape) * voxel, Path(path).stat().st_size, packed)
+    files = data_files(path)
+    if not any("%" in file.name for file in files):  # a pattern for many names
+        stored = sum(file.stat().st_size for file in files or [Path(path)])
+        check_stored_size(path, math.prod(shape) * voxel, stored, packed)
+
+
+def _check_numbers(path: str, information: Any) -> None:
+    """Raise if directions, spacing or origin are no plausible numbers; with infinite ones ITK reads without an end."""
+    spacing = information.GetSpacing()
+    limits = ((information.GetDirection(), 2), (spacing, 1e6), (information.GetOrigin(), 1e9))
+    plausible = all(np.less_equal(np.abs(values), limit).all() for values, limit in limits)  # NaN is not less
+    vectors = re.findall(r"\(([^()]*)\)", itk_fields(path).get("space directions", ""))
+    with contextlib.suppress(ValueError):  # ITK takes a vector that is too long as one of 1 mm
+        lengths = [math.hypot(*map(float, vector.split(","))) for vector in vectors]
+        plausible &= len(lengths) != len(spacing) or np.allclose(lengths, spacing, rtol=1e-3)
+    if not plausible:
+        raise ValueError(f"{path!r} has a direction, spacing or origin that is no plausible number. Copy it again.")
 
 
 def _check_voxel_size(path: str, affine: np.ndarray) -> None:

@@ -203,13 +203,14 @@ def _tiff(path: Path, gray_only: bool) -> tuple[np.ndarray, int]:
             pages, page = len(file.pages), file.pages[0]
             check_pixel_count(path, (page.imagelength, page.imagewidth))
             kind, axes, values = int(page.photometric), page.axes, page.asarray()
+            color = getattr(page.photometric, "name", str(kind))  # of an unknown kind only the number
             orientation = int(page.tags.valueof(_ORIENTATION, default=1))
     except Exception as error:  # depends on where a file is truncated, and on its compression
         message = f"path must be a PNG, JPEG or DICOM file, but is {str(path)!r}: {error}. Convert it to PNG."
         raise ValueError(message) from error
     check(pages == 1, "path", "a TIFF with one page", f"{path} with {pages}", "Save one page as a file.")
     readable = kind in (0, 1, 2) and axes in ("YX", "YXS", "SYX")
-    check(readable, "path", "a TIFF in gray or RGB", f"{path} ({page.photometric.name})", "Convert it to gray.")
+    check(readable, "path", "a TIFF in gray or RGB", f"{path} ({color})", "Convert it to gray.")
     values = np.moveaxis(values, 0, -1) if axes == "SYX" else values
     whole = values.dtype.kind != "f"
     values = values.astype(np.float64)
