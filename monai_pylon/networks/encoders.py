@@ -1,18 +1,19 @@
 """Encoders: MONAI's ResNet, DenseNet and EfficientNet with a feature map at every stride from 2 to 32.
 
 An encoder is any module that turns an image into a list of feature maps, shallow to deep, and has the attributes
-``channels`` and ``strides`` with one number per map. The classes here keep the parameter names of MONAI's networks. For
-ResNets these are torchvision's names too.
+``channels`` and ``strides`` with one number per map. With the attribute ``stages``, the modules of each map, its first
+stages can be frozen. The classes here keep the parameter names of MONAI's networks. For ResNets these are torchvision's
+names too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from monai.networks.nets import DenseNet121, EfficientNetBN, ResNet
+from monai.networks.nets import DenseNet121, EfficientNet, EfficientNetBN, ResNet
 from torch import nn
 
 from monai_pylon.networks.pretrained import load_weights
@@ -28,6 +29,12 @@ _RESNETS = {
     "resnet18": ("basic", (2, 2, 2, 2)),
     "resnet34": ("basic", (3, 4, 6, 3)),
     "resnet50": ("bottleneck", (3, 4, 6, 3)),
+}
+#: Widths and repeats of the seven stacks of blocks. Lite networks do not scale the first and the last stack's repeats.
+_LITE = {
+    "efficientnet_lite0": ((16, 24, 40, 80, 112, 192, 320), (1, 2, 2, 3, 3, 4, 1)),
+    "efficientnet_lite1": ((16, 24, 40, 80, 112, 192, 320), (1, 3, 3, 4, 4, 5, 1)),
+    "efficientnet_lite2": ((16, 24, 48, 88, 120, 208, 352), (1, 3, 3, 4, 4, 5, 1)),
 }
 
 
@@ -52,6 +59,11 @@ class ResNetPyramid(ResNet):
         self.name, self.strides = name, STRIDES
         self.channels = (64, *(expansion * width for width in widths))
 
+    @property
+    def stages(self) -> list[Sequence[nn.Module]]:
+        """Modules that compute each map from the map before."""
+        return [[self.conv1, self.bn1], [self.layer1], [self.layer2], [self.layer3], [self.layer4]]
+
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:  # type: ignore[override]
         """Compute the feature maps of an image (N, C, *spatial)."""
         maps = [self.act(self.bn1(self.conv1(x)))]
@@ -69,6 +81,16 @@ class DenseNetPyramid(DenseNet121):
         del self.class_layers  # DDP fails on parameters without a gradient
         self.name, self.strides, self.channels = name, STRIDES, (64, 256, 512, 1024, 1024)
         self.relu = nn.ReLU(inplace=True)
+
+    @property
+    def stages(self) -> list[Sequence[nn.Module]]:
+        """Modules that compute each map from the map before."""
+        part = self.features.get_submodule
+        middle = [[part(f"denseblock{i}"), part(f"transition{i}.norm")] for i in (1, 2, 3)]
+        for i in (1, 2):
+            middle[i].append(part(f"transition{i}.conv"))
+        last = [part("transition3.conv"), part("denseblock4"), part("norm5")]
+        return [[part("conv0"), part("norm0")], *middle, last]
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:  # type: ignore[override]
         """Compute the feature maps of an image (N, C, *spatial)."""
@@ -92,15 +114,66 @@ class EfficientNetPyramid(EfficientNetBN):
         del self._conv_head, self._conv_head_padding, self._bn1, self._avg_pooling, self._dropout, self._fc
         self.name, self.strides, self.channels = name, STRIDES, (16, 24, 40, 112, 320)
 
+    @property
+    def stages(self) -> list[Sequence[nn.Module]]:
+        """Modules that compute each map from the map before."""
+        return _efficientnet_stages(self)
+
     def forward(self, inputs: torch.Tensor) -> list[torch.Tensor]:
         """Compute the feature maps of an image (N, C, *spatial)."""
-        x = self._swish(self._bn0(self._conv_stem(self._conv_stem_padding(inputs))))
-        maps = []
-        for stack, blocks in enumerate(self._blocks):
-            x = blocks(x)
-            if stack in (0, 1, 2, 4, 6):  # the last stack of each stride
-                maps.append(x)
-        return maps
+        return _efficientnet_maps(self, inputs)
+
+
+class EfficientNetLitePyramid(EfficientNet):
+    """EfficientNet-Lite from MONAI's blocks, with the last feature map of each stride.
+
+    It has ReLU6 for swish and no squeeze-and-excitation, so no global average: a cell of a map depends on nothing
+    outside its receptive field. The last map is that of the last convolution, with 1280 channels.
+    """
+
+    def __init__(self, name: str, spatial_dims: int, in_channels: int) -> None:
+        widths, repeats = _LITE[name]
+        kinds = zip(repeats, (3, 3, 5, 3, 5, 5, 3), (1, 2, 2, 2, 1, 2, 1), (1, 6, 6, 6, 6, 6, 6), strict=True)
+        before = (32, *widths)
+        blocks = [
+            f"r{repeat}_k{kernel}_s{stride}{stride}_e{expand}_i{before[i]}_o{widths[i]}"
+            for i, (repeat, kernel, stride, expand) in enumerate(kinds)
+        ]
+        super().__init__(blocks, spatial_dims, in_channels)
+        del self._avg_pooling, self._dropout, self._fc
+        for module in self.modules():
+            if hasattr(module, "_swish"):
+                module._swish = nn.ReLU6(inplace=True)
+        self.name, self.strides = name, STRIDES
+        self.channels = (*(widths[i] for i in (0, 1, 2, 4)), 1280)
+
+    @property
+    def stages(self) -> list[Sequence[nn.Module]]:
+        """Modules that compute each map from the map before."""
+        *first, last = _efficientnet_stages(self)
+        return [*first, [*last, self._conv_head, self._bn1]]
+
+    def forward(self, inputs: torch.Tensor) -> list[torch.Tensor]:
+        """Compute the feature maps of an image (N, C, *spatial)."""
+        *maps, last = _efficientnet_maps(self, inputs)
+        return [*maps, self._swish(self._bn1(self._conv_head(self._conv_head_padding(last))))]
+
+
+def _efficientnet_stages(net: EfficientNet) -> list[Sequence[nn.Module]]:
+    """Return the modules of each stride of an EfficientNet; a stride has one or two stacks of blocks."""
+    stack = list(net._blocks)
+    return [[net._conv_stem, net._bn0, stack[0]], [stack[1]], [stack[2]], stack[3:5], stack[5:]]
+
+
+def _efficientnet_maps(net: EfficientNet, x: torch.Tensor) -> list[torch.Tensor]:
+    """Compute the output of the last stack of blocks of each stride of an EfficientNet."""
+    x = net._swish(net._bn0(net._conv_stem(net._conv_stem_padding(x))))
+    maps = []
+    for stack, blocks in enumerate(net._blocks):
+        x = blocks(x)
+        if stack in (0, 1, 2, 4, 6):  # the last stack of each stride
+            maps.append(x)
+    return maps
 
 
 #: Class of each encoder by its name.
@@ -108,6 +181,7 @@ ENCODERS: dict[str, Callable[[str, int, int], nn.Module]] = {
     **dict.fromkeys(_RESNETS, ResNetPyramid),
     "densenet121": DenseNetPyramid,
     "efficientnet_b0": EfficientNetPyramid,
+    **dict.fromkeys(_LITE, EfficientNetLitePyramid),
 }
 
 
@@ -115,7 +189,8 @@ def make_encoder(name: str, spatial_dims: int, in_channels: int, weights: str | 
     """Make an encoder by its name.
 
     Args:
-        name: "resnet18", "resnet34" or "resnet50" (2D and 3D), "densenet121" or "efficientnet_b0" (2D).
+        name: "resnet18", "resnet34" or "resnet50" (2D and 3D), "densenet121", "efficientnet_b0" or
+            "efficientnet_lite0" to "efficientnet_lite2" (2D).
         spatial_dims: 2 or 3.
         in_channels: Channels C of the image.
         weights: None, "imagenet", or a file; see :func:`monai_pylon.networks.pretrained.load_weights`.
