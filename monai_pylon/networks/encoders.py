@@ -41,6 +41,8 @@ _LITE = {
 class ResNetPyramid(ResNet):
     """MONAI's ResNet with the papers' first stride and shortcuts, which are not MONAI's defaults."""
 
+    __jit_unused_properties__ = ("stages",)
+
     def __init__(self, name: str, spatial_dims: int, in_channels: int) -> None:
         block, layers = _RESNETS[name]
         widths = [64, 128, 256, 512]
@@ -76,6 +78,8 @@ class ResNetPyramid(ResNet):
 class DenseNetPyramid(DenseNet121):
     """MONAI's DenseNet-121 with feature maps taken after norm and ReLU, as its next layers read them."""
 
+    __jit_unused_properties__ = ("stages",)
+
     def __init__(self, name: str, spatial_dims: int, in_channels: int) -> None:
         super().__init__(spatial_dims, in_channels, out_channels=1)
         del self.class_layers  # DDP fails on parameters without a gradient
@@ -109,6 +113,8 @@ class DenseNetPyramid(DenseNet121):
 class EfficientNetPyramid(EfficientNetBN):
     """MONAI's EfficientNet-B0 with the last feature map of each stride."""
 
+    __jit_unused_properties__ = ("stages",)
+
     def __init__(self, name: str, spatial_dims: int, in_channels: int) -> None:
         super().__init__("efficientnet-b0", pretrained=False, spatial_dims=spatial_dims, in_channels=in_channels)
         del self._conv_head, self._conv_head_padding, self._bn1, self._avg_pooling, self._dropout, self._fc
@@ -130,6 +136,8 @@ class EfficientNetLitePyramid(EfficientNet):
     It has ReLU6 for swish and no squeeze-and-excitation, so no global average: a cell of a map depends on nothing
     outside its receptive field. The last map is that of the last convolution, with 1280 channels.
     """
+
+    __jit_unused_properties__ = ("stages",)
 
     def __init__(self, name: str, spatial_dims: int, in_channels: int) -> None:
         widths, repeats = _LITE[name]

@@ -133,6 +133,69 @@ def test_does_not_resume_another_networks_training(trained: Path) -> None:
     assert "name=pylon encoder=resnet18 decoder_channels=8" in cause(error)
 
 
+RECIPE = {
+    "encoder": {"_target_": "tests.networks.tiny.TinyEncoder"},
+    "training_pool": "soft",
+    "schedule": "one_cycle",
+    "learning_rate": 2e-4,
+    "decoder_rate": 1e-3,
+    "prior_bias": True,
+    "frozen_stages": 2,
+    "rotation": 15,
+}
+
+
+def test_an_encoder_of_your_own_with_a_soft_maximum_trains_resumes_evaluates_and_explains(
+    tmp_path: Path, radiographs: Path
+) -> None:
+    workflow = train(tmp_path, max_epochs=2, **RECIPE)
+    network = workflow.network_def
+    assert type(network.encoder).__name__ == "TinyEncoder"
+    assert type(network.pool).__name__ == "SoftMaximumPool"
+    assert network.pool.sharpness == pytest.approx(16 ** (0.75 / 0.8)), "four steps; the last is at three quarters"
+    rates = [group["lr"] for group in workflow.trainer.optimizer.param_groups]
+    assert rates[1] == pytest.approx(5 * rates[0])
+    assert read_checkpoint(tmp_path / "models" / "last.pt")["scheduler"]["last_epoch"] == 4, "a step per batch"
+    described = read_description(tmp_path / "models" / "model.pt")["network"]
+    assert described["encoder"] == {"_target_": "tests.networks.tiny.TinyEncoder"}
+    encoder = {"encoder": RECIPE["encoder"], "bundle_root": str(tmp_path)}
+    assert train(tmp_path, max_epochs=2, **RECIPE).trainer.state.iteration == 4, "resumed, and nothing is left to do"
+    with pytest.raises(RuntimeError) as error:
+        train(tmp_path, **{**RECIPE, "max_epochs": 3})
+    assert "max_epochs must be as when the training began, but is '6 steps'" in cause(error)
+    BUNDLE.run("evaluate", **{**EVALUATE, **encoder, "output": str(tmp_path / "evaluation")})
+    assert (tmp_path / "evaluation" / "evaluation.json").is_file()
+    settings = {"network_settings": SMALL["network_settings"], "image_size": 64, "progress": False}
+    BUNDLE.run("inference", **{**settings, **encoder, "input": str(radiographs), "output": str(tmp_path / "output")})
+    assert len(read_rows(tmp_path / "output" / "probabilities.csv")) == 3
+
+
+def test_a_new_training_starts_at_the_frequencies_and_frozen_stages_stay(tmp_path: Path) -> None:
+    how = {**RECIPE, "encoder": "resnet18", "learning_rate": 1e-9, "decoder_rate": 1e-9, "max_epochs": 1}
+    network = train(tmp_path, **how).network_def
+    assert bool((network.head.bias < -0.5).any()), "rare labels start below even chances"
+    fresh = make_network({"name": "pylon", "encoder": "resnet18"}).encoder
+    norm = network.encoder.bn1
+    assert torch.equal(norm.running_mean, fresh.bn1.running_mean)
+    assert not torch.equal(network.encoder.layer2[0].bn1.running_mean, fresh.layer2[0].bn1.running_mean)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("training_pool", "mean", "training_pool must be one of 'maximum', 'soft'"),
+        ("schedule", "cosine", "schedule must be one of 'plateau', 'one_cycle'"),
+        ("frozen_stages", 9, "frozen_stages must be at most 5"),
+        ("decoder_rate", -1, "decoder_rate must be above 0"),
+        ("rotation", "much", "rotation must be a number"),
+    ],
+)
+def test_wrong_values_of_the_recipe_are_errors(tmp_path: Path, key: str, value: object, message: str) -> None:
+    with pytest.raises((RuntimeError, ValueError)) as error:
+        train(tmp_path, **{key: value})
+    assert message in cause(error)
+
+
 # --- evaluation
 
 
