@@ -55,7 +55,7 @@ class PriorBias:
         """Set the bias of a new training; called when the training starts."""
         if engine.state.epoch > 0:
             return
-        weight = self.network.head.weight
+        head: Any = self.network.head
         images, labels = [], []
         for batch in engine.state.dataloader:
             images.append(batch["image"])
@@ -66,8 +66,8 @@ class PriorBias:
         frequencies = known.nanmean(0).nan_to_num(nan=0.5)
         # A batch at a time would need less memory, but norms then use other statistics than in training.
         some = torch.cat(images)[: max(len(images[0]), 64)]
-        set_prior_bias(self.network, some.to(weight.device), frequencies.to(weight.device))
+        set_prior_bias(self.network, some.to(head.weight.device), frequencies.to(head.weight.device))
         if torch.distributed.is_available() and torch.distributed.is_initialized():  # each process saw other images
-            torch.distributed.broadcast(self.network.head.bias.data, src=0)
+            torch.distributed.broadcast(head.bias.data, src=0)
         shown = ", ".join(f"{value:.3f}" for value in frequencies.tolist())
         _LOGGER.info("The head starts at the label frequencies of %d images: %s.", len(known), shown)

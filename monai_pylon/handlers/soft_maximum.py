@@ -74,7 +74,7 @@ class SoftMaximumSchedule:
         largest = isinstance(network.pool, SoftMaximumPool) or "AdaptiveMax" in kind
         check(largest, "training_pool", f"'maximum' for a network with the pooling {kind}", pool)
         if not isinstance(network.pool, SoftMaximumPool):
-            network.pool = SoftMaximumPool(network.spatial_dims).to(network.head.weight.device)
+            network.pool = SoftMaximumPool(network.spatial_dims).to(next(network.parameters()).device)
 
     def attach(self, engine: Any) -> None:
         """Attach to the trainer."""
@@ -84,7 +84,7 @@ class SoftMaximumSchedule:
 
     def set_progress(self, progress: float) -> None:
         """Set the sharpness for a share of the steps done, from 0 to 1."""
-        self.network.pool.sharpness = soft_maximum_sharpness(progress, self.last, self.share)  # type: ignore[assignment, union-attr]
+        self.network.pool.sharpness = soft_maximum_sharpness(progress, self.last, self.share)
 
     def __call__(self, engine: Any) -> None:
         """Set the sharpness of a step; called before each."""

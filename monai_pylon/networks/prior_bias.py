@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from typing import Any
 
 import torch
 
@@ -40,7 +41,8 @@ def set_prior_bias(network: HeatmapNetwork, images: torch.Tensor, frequencies: t
         -2.197
     """
     check_type(network, HeatmapNetwork, "network")
-    count = network.head.out_channels
+    head: Any = network.head
+    count = head.out_channels
     check(frequencies.shape == (count,), "frequencies", f"of shape ({count},), one per label", frequencies)
     valid = bool(((frequencies >= 0) & (frequencies <= 1)).all())
     check(valid, "frequencies", "between 0 and 1", frequencies.tolist(), "A label without known values has none.")
@@ -49,10 +51,11 @@ def set_prior_bias(network: HeatmapNetwork, images: torch.Tensor, frequencies: t
     training, kept = network.training, {name: copy.deepcopy(value) for name, value in network.named_buffers()}
     maps = network.train().explain(images).attention
     shift = torch.zeros_like(target)
+    pool: Any = network.pool
     for _ in range(_STEPS):
-        pooled = network.pool(maps + shift.view(-1, *[1] * network.spatial_dims)).flatten(1)
+        pooled = pool(maps + shift.view(-1, *[1] * network.spatial_dims)).flatten(1)
         shift += target - pooled.mean(0)
-    network.head.bias.add_(shift)
+    head.bias.add_(shift)
     for name, value in network.named_buffers():
         value.copy_(kept[name])
     network.train(training)

@@ -79,7 +79,7 @@ class SoftMaximumPool(nn.Module):
         check(value > 0, "sharpness", "above 0", value)
         self._is_maximum = math.isinf(value)
         if not self._is_maximum:  # a tensor, so that a compiled network is not compiled again for every value
-            self._sharpness.fill_(value)  # type: ignore[operator, union-attr]
+            self._sharpness.fill_(value)  # type: ignore[operator]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Pool maps (N, M, *grid) to (N, M, 1, ...)."""

@@ -73,7 +73,7 @@ def parameter_groups(
     """
     for name, rate in (("learning_rate", learning_rate), ("decoder_rate", decoder_rate)):
         check(rate is None or rate > 0, name, "above 0", rate)
-    own = {id(parameter) for parameter in network.encoder.parameters()}  # type: ignore[union-attr, operator]
+    own = {id(parameter) for parameter in network.encoder.parameters()}  # type: ignore[union-attr]
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     check(bool(trained), "frozen_stages", "fewer: no parameter is trained", "all")
     if decoder_rate is None:

@@ -57,7 +57,7 @@ class ReadCachedRadiographd(Transform):
         check(image_size > 0, "image_size", "positive", image_size)
         self.image_size = image_size
         size = (image_size, image_size)
-        make = [ReadRadiographd("image"), Resized("image", size, mode="bicubic"), FollowBoxesd(), _packed]
+        make: list[Any] = [ReadRadiographd("image"), Resized("image", size, mode="bicubic"), FollowBoxesd(), _packed]
         settings = {"image_size": image_size, "steps": _STEPS}
         self.cache = CacheToDiskd(("pixels", "moved"), ("image", "boxes"), Compose(make), folder, settings)
 
