@@ -20,6 +20,7 @@ from monai.bundle.scripts import verify_net_in_out
 from PIL import Image
 
 from monai_pylon.data import phantom_radiograph, read_radiograph
+from monai_pylon.metrics.localization_baselines import BASELINES
 from monai_pylon.networks.checkpoints import read_checkpoint, read_description
 from monai_pylon.networks.nets import PYLON
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
@@ -205,18 +206,42 @@ def test_evaluation_writes_numbers_with_intervals_and_a_page(trained: Path, tmp_
     assert report["data"] == "phantom"
     assert report["images"] == report["patients"] == 4
     found = report["metrics"]
-    assert set(found) == {"auroc", "point_localization", *(f"box_localization_{t}" for t in (0.1, 0.25, 0.5))}
+    calibration = {"brier", "calibration_error", "probability_minus_frequency"}
+    baselines = {f"point_localization, {name}" for name in BASELINES[:3]}  # for the others no class has two patients
+    boxes = {f"box_localization_{t}" for t in (0.1, 0.25, 0.5)}
+    localization = {"point_localization", *boxes, *baselines}
+    assert set(found) == {"auroc", "sensitivity", "specificity", *calibration, *localization}
     assert set(found["auroc"]) == {"macro", "weighted", *CHEST_XRAY14_LABELS}
     state = workflow.evaluator.state.metrics
     assert found["point_localization"]["weighted"]["estimate"] == pytest.approx(state["point_localization"], abs=1e-5)
     assert found["auroc"]["macro"]["estimate"] == pytest.approx(state["auroc"], abs=1e-5)
-    boxes = sum(len({int(box[4]) for box in item["boxes"]}) for item in workflow.val_dataset)
-    assert found["point_localization"]["weighted"]["n"] == boxes > 0
+    instances = sum(len({int(box[4]) for box in item["boxes"]}) for item in workflow.val_dataset)
+    assert found["point_localization"]["weighted"]["n"] == instances > 0
     assert found["point_localization"]["Hernia"] == {"estimate": None, "low": None, "high": None, "n": 0}
     rows = read_rows(tmp_path / "evaluation.csv")
-    assert len(rows) == 5 * 16
+    assert len(rows) == 10 * 16 + 3 * 15
+    points = found["point_localization, random_point"]["weighted"]
+    assert points["n"] == found["point_localization"]["weighted"]["n"]
+    assert 0 < points["low"] < points["high"] < 1
+    assert found["brier"]["macro"]["n"] == 4 * 14
+    assert report["operating_point"]["chosen_on"] == "these images"
+    assert report["patients_also_in_training"] == 0
+    views = {item["view"] for item in workflow.val_dataset}
+    assert set(report["subgroups"]) == {f"view {view}" for view in views}
+    assert sum(group["images"] for group in report["subgroups"].values()) == 4
     with Image.open(tmp_path / "overlays" / "page.png") as page:
         page.verify()
+
+
+def test_an_operating_point_of_the_validation_section_is_used(trained: Path, tmp_path: Path) -> None:
+    how = {**EVALUATE, "bundle_root": str(trained), "examples": 0}
+    BUNDLE.run("evaluate", **{**how, "section": "validation", "output": str(tmp_path / "validation")})
+    chosen = str(tmp_path / "validation" / "evaluation.json")
+    BUNDLE.run("evaluate", **{**how, "operating_thresholds": chosen, "output": str(tmp_path / "test")})
+    one, other = (json.loads((tmp_path / name / "evaluation.json").read_text()) for name in ("validation", "test"))
+    assert other["operating_point"]["chosen_on"] == chosen
+    assert other["operating_point"]["thresholds"] == one["operating_point"]["thresholds"]
+    assert other["metrics"]["specificity"]["macro"]["n"] > 0
 
 
 # --- inference

@@ -173,7 +173,7 @@ def radiograph_data(
 
     Returns:
         A dataset of items with image, MetaTensor (1, H, W) between 0 and 1, label (M,), NaN if unknown, boxes (K, 5),
-        patient_id, name and view.
+        patient_id, name and view; from files also sex ("F", "M" or "") and age (years, NaN if unknown).
 
     Raises:
         ValueError: If there is no such section, or the data do not fit together.
@@ -205,8 +205,16 @@ def radiograph_data(
     _LOGGER.info("%d radiographs of %s for %s.", len(items), dataset_dir, section)
     _warn_of_unknown_labels(items, labels)
     kept = ("image", "label", "boxes", "patient_id", "view")
+    facts: dict[str, Any] = {"sex": "", "age": np.nan}
     names = [item.get("name", Path(item["image"]).stem) for item in items]
-    data = [{**{key: item[key] for key in kept}, "name": name} for item, name in zip(items, names, strict=True)]
+    data = [
+        {
+            **{key: item[key] for key in kept},
+            **{key: item.get(key, unknown) for key, unknown in facts.items()},
+            "name": name,
+        }
+        for item, name in zip(items, names, strict=True)
+    ]
     read = ReadRadiographd("image") if image_cache is None else ReadCachedRadiographd(image_cache, image_size)
     return MonaiDataset(data, read)
 
