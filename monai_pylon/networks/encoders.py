@@ -1,21 +1,23 @@
 """Encoders: MONAI's ResNet, DenseNet and EfficientNet with a feature map at every stride, and small plain ones.
 
 An encoder is any module that turns an image into a list of feature maps, shallow to deep, and has the attributes
-``channels`` and ``strides`` with one number per map. The classes here keep the parameter names of MONAI's networks. For
-ResNets these are torchvision's names too.
+``channels`` and ``strides`` with one number per map. With the attribute ``stages``, the modules of each map, its first
+stages can be frozen. The classes here keep the parameter names of MONAI's networks. For ResNets these are torchvision's
+names too.
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from monai.networks.nets import DenseNet121, EfficientNetBN, ResNet
+from monai.networks.nets import DenseNet121, ResNet
 from torch import nn
 
+from monai_pylon.networks.efficientnet_encoders import LITE_NAMES, EfficientNetLitePyramid, EfficientNetPyramid
+from monai_pylon.networks.plain_encoder import PLAIN_CHANNELS, PlainPyramid
 from monai_pylon.networks.pretrained import load_weights
 from monai_pylon.utils import check, check_choice, check_type
 
@@ -30,12 +32,12 @@ _RESNETS = {
     "resnet34": ("basic", (3, 4, 6, 3)),
     "resnet50": ("bottleneck", (3, 4, 6, 3)),
 }
-#: Channels of the plain encoders at the strides 2, 4, 8 ... The number in the name is that of the convolutions.
-_PLAIN = {"conv5": (16, 32, 64), "conv9": (16, 32, 64, 128, 256)}
 
 
 class ResNetPyramid(ResNet):
     """MONAI's ResNet with the papers' first stride and shortcuts, which are not MONAI's defaults."""
+
+    __jit_unused_properties__ = ("stages",)
 
     def __init__(self, name: str, spatial_dims: int, in_channels: int) -> None:
         block, layers = _RESNETS[name]
@@ -55,6 +57,11 @@ class ResNetPyramid(ResNet):
         self.name, self.strides = name, STRIDES
         self.channels = (64, *(expansion * width for width in widths))
 
+    @property
+    def stages(self) -> list[Sequence[nn.Module]]:
+        """Modules that compute each map from the map before."""
+        return [[self.conv1, self.bn1], [self.layer1], [self.layer2], [self.layer3], [self.layer4]]
+
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:  # type: ignore[override]
         """Compute the feature maps of an image (N, C, *spatial)."""
         maps = [self.act(self.bn1(self.conv1(x)))]
@@ -67,11 +74,23 @@ class ResNetPyramid(ResNet):
 class DenseNetPyramid(DenseNet121):
     """MONAI's DenseNet-121 with feature maps taken after norm and ReLU, as its next layers read them."""
 
+    __jit_unused_properties__ = ("stages",)
+
     def __init__(self, name: str, spatial_dims: int, in_channels: int) -> None:
         super().__init__(spatial_dims, in_channels, out_channels=1)
         del self.class_layers  # DDP fails on parameters without a gradient
         self.name, self.strides, self.channels = name, STRIDES, (64, 256, 512, 1024, 1024)
         self.relu = nn.ReLU(inplace=True)
+
+    @property
+    def stages(self) -> list[Sequence[nn.Module]]:
+        """Modules that compute each map from the map before."""
+        part = self.features.get_submodule
+        middle = [[part(f"denseblock{i}"), part(f"transition{i}.norm")] for i in (1, 2, 3)]
+        for i in (1, 2):
+            middle[i].append(part(f"transition{i}.conv"))
+        last = [part("transition3.conv"), part("denseblock4"), part("norm5")]
+        return [[part("conv0"), part("norm0")], *middle, last]
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:  # type: ignore[override]
         """Compute the feature maps of an image (N, C, *spatial)."""
@@ -87,70 +106,13 @@ class DenseNetPyramid(DenseNet121):
         return [*maps, self.relu(layers.norm5(layers.denseblock4(x)))]  # type: ignore[operator]
 
 
-class EfficientNetPyramid(EfficientNetBN):
-    """MONAI's EfficientNet-B0 with the last feature map of each stride."""
-
-    def __init__(self, name: str, spatial_dims: int, in_channels: int) -> None:
-        super().__init__("efficientnet-b0", pretrained=False, spatial_dims=spatial_dims, in_channels=in_channels)
-        del self._conv_head, self._conv_head_padding, self._bn1, self._avg_pooling, self._dropout, self._fc
-        self.name, self.strides, self.channels = name, STRIDES, (16, 24, 40, 112, 320)
-
-    def forward(self, inputs: torch.Tensor) -> list[torch.Tensor]:
-        """Compute the feature maps of an image (N, C, *spatial)."""
-        x = self._swish(self._bn0(self._conv_stem(self._conv_stem_padding(inputs))))
-        maps = []
-        for stack, blocks in enumerate(self._blocks):
-            x = blocks(x)
-            if stack in (0, 1, 2, 4, 6):  # the last stack of each stride
-                maps.append(x)
-        return maps
-
-
-class PlainPyramid(nn.Module):
-    """Plain convolutions with batch norm and ReLU: a 5x5 one with stride 2, then two 3x3 ones for each further stride.
-
-    It suits small images and short trainings from random weights.
-
-    Args:
-        name: "conv5" with strides 2 to 8, "conv9" with strides 2 to 32, or any name if channels are given.
-        spatial_dims: 2.
-        in_channels: Channels C of the images (N, C, H, W).
-        channels: Channels of the maps; those of the name if None.
-
-    Example:
-        >>> [tuple(map.shape) for map in PlainPyramid("conv5", 2, 3)(torch.zeros(1, 3, 80, 80))]
-        [(1, 16, 40, 40), (1, 32, 20, 20), (1, 64, 10, 10)]
-    """
-
-    def __init__(self, name: str, spatial_dims: int, in_channels: int, channels: Sequence[int] | None = None) -> None:
-        super().__init__()
-        self.name, self.channels = name, tuple(_PLAIN[name] if channels is None else channels)
-        self.strides = tuple(2 ** (i + 1) for i in range(len(self.channels)))
-
-        def layer(inputs: int, outputs: int, size: int, stride: int) -> list[nn.Module]:
-            convolution = nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
-            return [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
-
-        first = layer(in_channels, self.channels[0], 5, 2)
-        pairs = itertools.pairwise(self.channels)
-        others = [layer(inputs, outputs, 3, 2) + layer(outputs, outputs, 3, 1) for inputs, outputs in pairs]
-        self.stages = nn.ModuleList(nn.Sequential(*stage) for stage in (first, *others))
-
-    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """Compute the feature maps of images (N, C, H, W)."""
-        maps = []
-        for stage in self.stages:
-            x = stage(x)
-            maps.append(x)
-        return maps
-
-
 #: Class of each encoder by its name.
 ENCODERS: dict[str, Callable[[str, int, int], nn.Module]] = {
     **dict.fromkeys(_RESNETS, ResNetPyramid),
     "densenet121": DenseNetPyramid,
     "efficientnet_b0": EfficientNetPyramid,
-    **dict.fromkeys(_PLAIN, PlainPyramid),
+    **dict.fromkeys(PLAIN_CHANNELS, PlainPyramid),
+    **dict.fromkeys(LITE_NAMES, EfficientNetLitePyramid),
 }
 
 
@@ -158,8 +120,9 @@ def make_encoder(name: str, spatial_dims: int, in_channels: int, weights: str | 
     """Make an encoder by its name.
 
     Args:
-        name: "resnet18", "resnet34" or "resnet50" (2D and 3D), "densenet121" or "efficientnet_b0" (2D); or a small one
-            for short trainings, "conv9" or, for slices of CTs, "conv5" (2D).
+        name: "resnet18", "resnet34" or "resnet50" (2D and 3D), "densenet121", "efficientnet_b0" or
+            "efficientnet_lite0" to "efficientnet_lite2" (2D); or a small one for short trainings, "conv9" or, for
+            slices of CTs, "conv5" (2D).
         spatial_dims: 2 or 3.
         in_channels: Channels C of the image.
         weights: None, "imagenet", or a file; see :func:`monai_pylon.networks.pretrained.load_weights`.

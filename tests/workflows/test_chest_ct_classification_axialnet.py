@@ -298,16 +298,23 @@ def evaluated(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
+#: Metrics of the scores alone.
+CLASSIFICATION = {
+    *("auroc", "sensitivity", "specificity"),
+    *("brier", "calibration_error", "probability_minus_frequency"),
+}
+
+
 def test_evaluation_writes_numbers_with_intervals(trained: Path, evaluated: Path) -> None:
     report = json.loads((evaluated / "evaluation.json").read_text())
     assert report["scans"] == report["patients"] == 4
     assert report["layer"] == "reduction"
     found = report["metrics"]
-    assert set(found) == {"auroc", "organ_iou_hirescam", "organ_iou_gradcam"}
+    assert set(found) == {"organ_iou_hirescam", "organ_iou_gradcam", *CLASSIFICATION}
     assert set(found["auroc"]) == {"macro", "weighted", *CHEST_CT_LABELS}
     assert found["organ_iou_hirescam"]["air trapping"] == {"estimate": None, "low": None, "high": None, "n": 0}
     assert 0 <= found["organ_iou_gradcam"]["weighted"]["estimate"] <= 1
-    assert len(read_rows(evaluated / "evaluation.csv")) == 3 * 82
+    assert len(read_rows(evaluated / "evaluation.csv")) == 5 * 82 + 3 * 81
     kept = json.loads((trained / "models" / "thresholds.json").read_text())
     assert set(kept["thresholds"]) == {"hirescam", "gradcam"}
     named = kept["thresholds"]["hirescam"]
@@ -348,7 +355,7 @@ def test_ctnet_has_no_organ_iou(tmp_path: Path) -> None:
     given = {"checkpoint": str(tmp_path / "ctnet.pt"), "bundle_root": str(tmp_path), "output": str(tmp_path / "out")}
     BUNDLE.run("evaluate", **{**EVALUATE, **size, **given, "phantoms": 1})
     report = json.loads((tmp_path / "out" / "evaluation.json").read_text())
-    assert set(report["metrics"]) == {"auroc"}
+    assert set(report["metrics"]) == CLASSIFICATION
     assert not (tmp_path / "cache").exists()
 
 
