@@ -10,7 +10,8 @@ import pytest
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
-from monai_pylon.reports.page import PageFinding, PageText, scan_page
+from monai_pylon.reports.page.content import PageFinding, PageText
+from monai_pylon.reports.page.scan_html import scan_page
 from tests.reports.page.chromium import Chromium
 from tests.reports.page.pages import planted_radiograph_page, planted_scan_page
 
