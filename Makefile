@@ -12,7 +12,7 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench lint types docs public-names clean
+.PHONY: help demo test test-slow bench lint types docs linkcheck public-names clean
 
 help: ## list the commands
 	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## /make \1\t/' | expand -t 22
@@ -37,9 +37,10 @@ test-slow: $(INSTALLED) ## every test, including slow ones and those on real sca
 bench: $(INSTALLED) ## run the benchmarks
 	$(RUN) -m pytest tests/benchmarks -m "slow or not slow"
 
-lint: $(INSTALLED) ## ruff: style and formatting
+lint: $(INSTALLED) ## ruff: style and formatting; codespell: typing errors and American spelling
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/codespell
 
 types: $(INSTALLED) ## mypy on the package
 	$(VENV)/bin/mypy
@@ -48,6 +49,9 @@ docs: $(INSTALLED) ## build the documentation into docs/_build; warnings are err
 	$(VENV)/bin/sphinx-build -q -W --keep-going -b html docs docs/_build
 	@echo "Open docs/_build/index.html"
 
+linkcheck: $(INSTALLED) ## check the links to other sites and to other packages' references; needs a network
+	MONAI_PYLON_DOCS_ONLINE=1 $(VENV)/bin/sphinx-build -q -W --keep-going -b linkcheck docs docs/_build/linkcheck
+
 public-names: $(INSTALLED) ## update the list of public names after an intended change
 	$(RUN) -m tests.house.inventory > tests/house/public_names.txt
 
@@ -55,6 +59,6 @@ lowest.txt: setup.cfg ## write the lower bounds of setup.cfg as pip constraints
 	sed -nE 's/^ +([A-Za-z0-9_-]+)>=/\1==/p' $< > $@
 
 clean: ## remove the environment and everything built
-	rm -rf $(VENV) build dist lowest.txt demo_output docs/_build docs/gallery_built docs/sg_execution_times.rst \
-		*.egg-info .pytest_cache .mypy_cache .ruff_cache .benchmarks
+	rm -rf $(VENV) build dist lowest.txt demo_output docs/_build docs/gallery_built docs/tutorials_built \
+		docs/sg_execution_times.rst *.egg-info .pytest_cache .mypy_cache .ruff_cache .benchmarks
 	find monai_pylon tests docs -name __pycache__ -prune -exec rm -rf {} +

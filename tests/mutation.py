@@ -46,7 +46,7 @@ _LOGIC = {ast.And: ast.Or, ast.Or: ast.And, ast.BitAnd: ast.BitOr, ast.BitOr: as
 
 
 def _children(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the nodes below a node whose change could change behaviour.
+    """Yield the nodes below a node whose change could change behavior.
 
     Annotations, text, `__all__` and the `strict` of `zip`, which only guards against mistakes of ours, are left out.
     """

@@ -4,7 +4,7 @@ from monai_pylon.metrics.auroc import PerClassAUROCMetric
 from monai_pylon.metrics.box_metric import BoxLocalizationMetric, box_localization
 from monai_pylon.metrics.intervals import bootstrap_interval
 from monai_pylon.metrics.organ_metric import OrganIoUMetric
-from monai_pylon.metrics.organ_overlap import organ_iou, resample_attention
+from monai_pylon.metrics.organ_overlap import organ_iou, organ_iou_curve, resample_attention
 from monai_pylon.metrics.point_metric import PointLocalizationMetric, point_localization
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "bootstrap_interval",
     "box_localization",
     "organ_iou",
+    "organ_iou_curve",
     "point_localization",
     "resample_attention",
 ]

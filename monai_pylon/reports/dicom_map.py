@@ -24,10 +24,10 @@ def frames_of_volume(volume: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray
 
     Args:
         volume: Values (X, Y, Z).
-        affine: (4, 4), voxel indices to RAS millimetres.
+        affine: (4, 4), voxel indices to RAS millimeters.
 
     Returns:
-        Frames (Z, Y, X), and the matrix (4, 4) from (frame, row, column) to millimetres in LPS.
+        Frames (Z, Y, X), and the matrix (4, 4) from (frame, row, column) to millimeters in LPS.
 
     Example:
         >>> frames, matrix = frames_of_volume(np.arange(2.0).reshape(1, 1, 2), np.diag([-1.0, -1.0, -2.0, 1.0]))

@@ -35,7 +35,7 @@ def save_volume_nifti(path: str | PathLike[str], hu: np.ndarray, affine: np.ndar
     Args:
         path: File to write, ending in ``.nii`` or ``.nii.gz``.
         hu: (X, Y, Z), in HU.
-        affine: (4, 4), voxel indices to RAS millimetres.
+        affine: (4, 4), voxel indices to RAS millimeters.
 
     Raises:
         ValueError: If the volume is not 3D or not finite, the affine is invalid, or the path has another ending.

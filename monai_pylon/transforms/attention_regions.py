@@ -61,7 +61,7 @@ def allowed_regions(
       interpolation does. An organ that misses these voxels is lost. This is the only mode that does not commute with
       flips, because a flip makes the first voxel the last. To reproduce the authors' regions exactly, reorient the
       organs to their axes first ("LPI").
-    - "trilinear" selects along each axis the one or two voxels next to the centre of the grid cell.
+    - "trilinear" selects along each axis the one or two voxels next to the center of the grid cell.
     - "area" selects all voxels that the grid cell covers, even in part.
 
     Args:
@@ -110,7 +110,7 @@ def allowed_share(
 ) -> np.ndarray | torch.Tensor:
     """Compute the share of each organ's volume that its own allowed region covers, to measure the downsampling loss.
 
-    A voxel is covered if the grid cell that contains its centre is allowed.
+    A voxel is covered if the grid cell that contains its center is allowed.
 
     Args:
         organs: (X, Y, Z) or (3, X, Y, Z), as in :func:`allowed_regions`.
@@ -212,7 +212,7 @@ class AllowedRegions(Transform):
         return (*self.grid[:2], groups)
 
     def _located(self, regions: torch.Tensor, organs: torch.Tensor) -> torch.Tensor:
-        """Attach the affine of the grid cells, which are larger than voxels and whose first centre lies further in."""
+        """Attach the affine of the grid cells, which are larger than voxels and whose first center lies further in."""
         if not isinstance(organs, MetaTensor) or not get_track_meta():
             return regions
         size = np.array(organs.shape[1:]) / regions.shape[1:]  # of a grid cell, in voxels
@@ -234,7 +234,6 @@ class AllowedRegionsd(MapTransform):
         mode: "nearest", "trilinear" or "area".
         dilation: Number of times that each organ grows by one grid cell.
         slices_per_group: Slices in a group, used if the grid gives no number of groups.
-        geometry: Where the cells look, as in :func:`allowed_regions`; None stretches the grid evenly.
         geometry: Where the cells look, as in :func:`allowed_regions`; None stretches the grid evenly.
         allow_missing_keys: Return items without the key unchanged.
 

@@ -57,7 +57,7 @@ def map_boxes(
 
     Args:
         boxes: (K, 5) of [x1, y1, x2, y2, class], in pixel borders: pixel 0 reaches from 0 to 1.
-        matrix: (3, 3), maps old to new indices (row, column, 1) of pixel centres.
+        matrix: (3, 3), maps old to new indices (row, column, 1) of pixel centers.
         image_size: Rows and columns of the new image.
         min_visibility: Boxes with a lower visibility are dropped; 0 keeps all boxes that are visible at all.
 

@@ -21,7 +21,7 @@ _MARGIN = 2
 
 
 class CropToExtent(Crop):
-    """Crop around a volume's centre to an extent in mm, plus two voxels on each side.
+    """Crop around a volume's center to an extent in mm, plus two voxels on each side.
 
     Called with a MetaTensor (C, X, Y, Z), it returns one with the affine of the crop. An axis that is shorter than the
     extent is not changed. The inverse pads with 0.

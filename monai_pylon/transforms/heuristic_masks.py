@@ -22,7 +22,7 @@ def heuristic_organ_masks(shape: Sequence[int], affine: np.ndarray, mediastinum:
     """Create overlapping masks of a volume's right half, middle and left half, for :func:`allowed_regions`.
 
     The masks extend through the whole volume from front to back and from foot to head. A voxel belongs to a mask if its
-    centre lies in the mask or on its border. If the number of voxels from side to side is odd, the middle ones are
+    center lies in the mask or on its border. If the number of voxels from side to side is odd, the middle ones are
     therefore in both halves.
 
     Args:

@@ -87,7 +87,7 @@ def organ_bits(organs: Any) -> np.ndarray:
     if len(shape) == 4:
         masks = whole_numbers(organs, 1, "organs", "Masks of right lung, mediastinum and left lung hold 0 and 1.")
         return masks[0] | masks[1] << np.uint8(1) | masks[2] << np.uint8(2)
-    remedy = "0 is background, 1 right lung, 2 mediastinum, 3 left lung. Resample labels by nearest neighbour."
+    remedy = "0 is background, 1 right lung, 2 mediastinum, 3 left lung. Resample labels by nearest neighbor."
     return (np.uint8(1) << whole_numbers(organs, 3, "organs", remedy)) >> np.uint8(1)
 
 
@@ -132,14 +132,14 @@ def _voxels_seen(size: int, cells: int, mode: str, place: tuple[float, float] | 
     if mode == "nearest":  # torch itself, so that its rounding is included
         chosen = interpolate(torch.arange(float(size))[None, None], cells, mode="nearest")
         return [slice(i, i + 1) for i in chosen.flatten().int().tolist()]
-    if mode == "trilinear":  # the voxels next to the grid cell's centre; only one if it coincides with a voxel's centre
+    if mode == "trilinear":  # the voxels next to the grid cell's center; only one if it coincides with a voxel's center
         centres = [divmod((2 * d + 1) * size - cells, 2 * cells) for d in range(cells)]
         return [slice(i, i + 1 + (rest > 0)) for i, rest in centres]
     return [slice(d * size // cells, -(-(d + 1) * size // cells)) for d in range(cells)]
 
 
 def _voxels_within(size: int, cells: int, place: tuple[float, float] | None = None) -> list[slice]:
-    """List for each grid cell of an axis the voxels whose centre lies in it, so that each voxel is in one at most."""
+    """List for each grid cell of an axis the voxels whose center lies in it, so that each voxel is in one at most."""
     if place is not None:
         borders = np.ceil(place[0] + place[1] * (np.arange(cells + 1) - 0.5)).clip(0, size).astype(int).tolist()
         return [slice(first, end) for first, end in pairwise(borders)]
@@ -185,7 +185,7 @@ def organ_cells(
 
 
 def organ_voxel_counts(bits: np.ndarray, grid: Sequence[int], geometry: Geometry | None = None) -> np.ndarray:
-    """Count the voxels of each organ in each cell of a coarser grid; a voxel belongs to the cell with its centre.
+    """Count the voxels of each organ in each cell of a coarser grid; a voxel belongs to the cell with its center.
 
     Args:
         bits: (X, Y, Z), from :func:`organ_bits`.

@@ -1,6 +1,6 @@
 """Orientation, spacing and voxel volume from an affine, and volumes viewed in RAS orientation.
 
-An affine (4, 4) maps voxel indices (x, y, z, 1) to millimetres in RAS: the first coordinate increases towards the
+An affine (4, 4) maps voxel indices (x, y, z, 1) to millimeters in RAS: the first coordinate increases towards the
 patient's right, the second towards the front (anterior), the third towards the head (superior).
 """
 
@@ -24,7 +24,7 @@ def check_affine(affine: np.ndarray, argument: str = "affine") -> np.ndarray:
     """Check an affine and convert it to float64.
 
     Args:
-        affine: (4, 4), voxel indices to RAS millimetres; an array, tensor or nested list.
+        affine: (4, 4), voxel indices to RAS millimeters; an array, tensor or nested list.
         argument: Name of the argument in the error.
 
     Returns:
@@ -40,7 +40,7 @@ def check_affine(affine: np.ndarray, argument: str = "affine") -> np.ndarray:
         ...
         ValueError: affine must be of shape (4, 4), but is ndarray of shape (3, 3), float64. ...
     """
-    remedy = "It maps voxel indices to RAS millimetres: take it from the image's header (MetaTensor.affine)."
+    remedy = "It maps voxel indices to RAS millimeters: take it from the image's header (MetaTensor.affine)."
     if not hasattr(affine, "__array__"):  # tensors have it too
         check_type(affine, (np.ndarray, list, tuple), argument, remedy)
     matrix = as_array(affine).astype(np.float64)
@@ -67,7 +67,7 @@ def voxel_spacing(affine: np.ndarray) -> tuple[float, float, float]:
     """Return the edge lengths of a voxel.
 
     Args:
-        affine: (4, 4), voxel indices to RAS millimetres.
+        affine: (4, 4), voxel indices to RAS millimeters.
 
     Returns:
         (x, y, z) in mm, along the axes of the array.
@@ -84,7 +84,7 @@ def voxel_volume_ml(affine: np.ndarray) -> float:
     """Return the volume of a voxel.
 
     Args:
-        affine: (4, 4), voxel indices to RAS millimetres.
+        affine: (4, 4), voxel indices to RAS millimeters.
 
     Returns:
         The volume in mL.
@@ -100,7 +100,7 @@ def axis_codes(affine: np.ndarray) -> str:
     """Return the anatomical direction of each voxel axis.
 
     Args:
-        affine: (4, 4), voxel indices to RAS millimetres.
+        affine: (4, 4), voxel indices to RAS millimeters.
 
     Returns:
         Three letters among R/L, A/P and S/I: the direction in which the index increases.

@@ -68,7 +68,7 @@ def label_archive(source: Path, output: Path, processes: int) -> dict[str, float
     others = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu += others.ru_utime + others.ru_stime
     children = others.ru_maxrss * 1024 / 1e6
-    found = {"reports": summary.reports, "labelled": summary.with_labels, "unread": summary.unread}
+    found = {"reports": summary.reports, "labeled": summary.with_labels, "unread": summary.unread}
     return {**found, "wall_s": wall, "cpu_s": cpu, "peak_mb": peak_memory_mb(), "children_mb": children}
 
 

@@ -64,7 +64,7 @@ def _texts() -> Iterator[tuple[Path, str]]:
     ):
         for file in sorted((CHECKOUT / folder).rglob("*")):
             name = file.relative_to(CHECKOUT).as_posix()
-            built = any(part in name for part in ("_build", "gallery_built", "generated"))
+            built = any(part in name for part in ("_build", "gallery_built", "tutorials_built", "generated"))
             if file.suffix in endings and not built and not name.startswith(SPARED):
                 yield file, file.read_text(encoding="utf-8")
     yield CHECKOUT / "README.md", (CHECKOUT / "README.md").read_text(encoding="utf-8")

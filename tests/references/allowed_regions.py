@@ -15,7 +15,7 @@ def axis_weights(size: int, cells: int, mode: str) -> list[list[Fraction]]:
     for d in range(cells):
         if mode == "nearest":  # torch rounds the ratio to single precision
             weights[d][int(np.float32(size / cells) * np.float32(d))] = Fraction(1)
-        elif mode == "trilinear":  # a triangle of width 1 voxel on each side of the grid cell's centre
+        elif mode == "trilinear":  # a triangle of width 1 voxel on each side of the grid cell's center
             centre = (d + Fraction(1, 2)) * ratio - Fraction(1, 2)
             for v in range(size):
                 weights[d][v] = max(Fraction(0), 1 - abs(v - centre))

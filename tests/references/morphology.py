@@ -22,7 +22,7 @@ def slow_block_mean(volume: np.ndarray, factors: tuple[int, ...]) -> np.ndarray:
 
 
 def _distances(mask: np.ndarray, spacing: tuple[float, ...]) -> np.ndarray:
-    """Compute the distance of every voxel centre to the nearest voxel centre of a mask, from all pairs."""
+    """Compute the distance of every voxel center to the nearest voxel center of a mask, from all pairs."""
     points = np.argwhere(mask) * spacing
     if not len(points):
         return np.full(mask.shape, np.inf)
@@ -36,7 +36,7 @@ def dilated_by_a_ball(mask: np.ndarray, distance: float, spacing: tuple[float, .
 
 
 def closed_by_a_ball(mask: np.ndarray, distance: float, spacing: tuple[float, ...]) -> np.ndarray:
-    """Find the voxels not reached by any ball whose centre is further than the distance from the mask."""
+    """Find the voxels not reached by any ball whose center is further than the distance from the mask."""
     pad = int(distance / min(spacing)) + 2
     wide = np.pad(mask, pad)
     reached = _distances(_distances(wide, spacing) > distance, spacing) <= distance

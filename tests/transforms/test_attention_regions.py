@@ -155,7 +155,7 @@ GOOD = {"organs": np.ones((6, 6, 6), dtype=np.uint8), "locations": EACH, "grid":
         ({"organs": np.full((6, 6, 6), 4)}, ValueError, "organs must be between 0 and 3 everywhere, but is '4 to 4'"),
         ({"organs": np.full((6, 6, 6), -1)}, ValueError, "between 0 and 3"),
         ({"organs": np.full((6, 6, 6), np.nan)}, ValueError, "between 0 and 3"),
-        ({"organs": np.full((6, 6, 6), 1.5)}, ValueError, "organs must be whole numbers.*nearest neighbour"),
+        ({"organs": np.full((6, 6, 6), 1.5)}, ValueError, "organs must be whole numbers.*nearest neighbor"),
         ({"organs": np.full((6, 6, 6), "1")}, ValueError, "organs must be numbers"),
         ({"organs": np.full((3, 6, 6, 6), 2)}, ValueError, "between 0 and 1.*hold 0 and 1"),
         ({"locations": [[1, 0, 0]]}, TypeError, "locations must be of type"),

@@ -181,7 +181,7 @@ def turn(degrees: float, row: float, column: float) -> np.ndarray:
         (shift(46, 46), None),  # 14 / 20 squared, 0.49
         (shift(45, 0), [40, 85, 60, 100]),
         (shift(200, 0), None),
-        (np.diag([2.0, 0.5, 1]), [20.25, 79.5, 30.25, 100]),  # about the centre of pixel (0, 0), 0.5
+        (np.diag([2.0, 0.5, 1]), [20.25, 79.5, 30.25, 100]),  # about the center of pixel (0, 0), 0.5
         (turn(90, 49.5, 49.5), [40, 40, 60, 60]),
         (turn(45, 49.5, 49.5), [50 - 10 * 2**0.5, 50 - 10 * 2**0.5, 50 + 10 * 2**0.5, 50 + 10 * 2**0.5]),
         # Rotated by 45 degrees and cut through the middle: a triangle twice as wide as high.

@@ -1,4 +1,4 @@
-"""Crop to an extent in mm: around the centre, never smaller than the extent, without an effect on resampling."""
+"""Crop to an extent in mm: around the center, never smaller than the extent, without an effect on resampling."""
 
 from __future__ import annotations
 

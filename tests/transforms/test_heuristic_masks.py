@@ -29,7 +29,7 @@ def text(row: np.ndarray) -> str:
         # Odd: the middle voxel is in both halves. Of 7, the middle is from 1.75 (1.17) to 5.25 (5.83).
         (7, "center_half", "1111000", "0011100", "0001111", "1122233"),
         (7, "middle_two_thirds", "1111000", "0111110", "0001111", "1222223"),
-        # Centres on the border belong to the mask: at 0.5 of 2 for the half, at 0.5 of 3 for the two thirds.
+        # Centers on the border belong to the mask: at 0.5 of 2 for the half, at 0.5 of 3 for the two thirds.
         (2, "center_half", "10", "11", "01", "22"),
         (3, "middle_two_thirds", "110", "111", "011", "222"),
         (3, "center_half", "110", "010", "011", "123"),
@@ -101,7 +101,7 @@ def test_a_flip_from_side_to_side_exchanges_the_lungs(shape) -> None:
 def test_allowed_regions_of_the_masks_overlap() -> None:
     masks = heuristic_organ_masks((420, 420, 9), FROM_RIGHT)
     regions = allowed_regions(masks, np.array([[1, 0, 0], [0, 1, 0], [1, 0, 1]]), (6, 6, 3))
-    # First voxels at columns 0, 70, 140, 210, 280, 350: halves at 210, the centre from 105 to 315.
+    # First voxels at columns 0, 70, 140, 210, 280, 350: halves at 210, the center from 105 to 315.
     assert [text(row[:, 3, 1]) for row in regions] == ["111000", "001110", "111111"]
     labels = heuristic_organ_labels((420, 420, 9), FROM_RIGHT)
     assert text(allowed_regions(labels, np.array([[1, 0, 0]]), (6, 6, 3))[0, :, 3, 1]) == "110000"

@@ -208,7 +208,7 @@ MAP = np.array([[[0, 10, 14]]])
             ValueError,
             "label_map must be between 0 and 65535.*Give the label map, not the image",
         ),
-        ({"label_map": MAP * 1.01}, ValueError, "label_map must be whole numbers.*nearest neighbour"),
+        ({"label_map": MAP * 1.01}, ValueError, "label_map must be whole numbers.*nearest neighbor"),
         ({"label_map": MAP * np.nan}, ValueError, "label_map must be between"),
         ({"label_map": MAP.astype(str)}, ValueError, "label_map must be numbers"),
         ({"label_map": MAP + 110}, ValueError, r"values without a name, such as \[120, 124\]"),

@@ -71,7 +71,7 @@ LINE = np.array([0, 1, 1, 0, 2, 0, 0, 0, 3, 3, 0, 0], dtype=np.uint8)
         ("area", 4, ["1000", "0100", "0011"]),
         # Grid cells of 2.4 voxels; first voxels 0, 2, 4, 7, 9: 0 1 2 0 3.
         ("nearest", 5, ["01000", "00100", "00001"]),
-        # Centres at 0.7, 3.1, 5.5, 7.9, 10.3: voxels 0 1 | 3 4 | 5 6 | 7 8 | 10 11.
+        # Centers at 0.7, 3.1, 5.5, 7.9, 10.3: voxels 0 1 | 3 4 | 5 6 | 7 8 | 10 11.
         ("trilinear", 5, ["10000", "01000", "00010"]),
         # 0 to 2.4, to 4.8, to 7.2, to 9.6, to 12: voxels 0 1 2 | 2 3 4 | 4 5 6 7 | 7 8 9 | 9 10 11.
         ("area", 5, ["11000", "01100", "00011"]),
@@ -86,11 +86,11 @@ def test_grid_cells_by_hand(mode, cells, expected, axis) -> None:
 
 
 def test_voxels_are_counted_where_their_centre_lies() -> None:
-    # Grid cells of 2.4 voxels end at 2.4, 4.8, 7.2, 9.6 and 12; voxel centres at 0.5, 1.5, ...
+    # Grid cells of 2.4 voxels end at 2.4, 4.8, 7.2, 9.6 and 12; voxel centers at 0.5, 1.5, ...
     counts = organ_voxel_counts(organ_bits(LINE.reshape(12, 1, 1)), (5, 1, 1))
     assert counts[:, :, 0, 0].tolist() == [[1, 1, 0, 0, 0], [0, 1, 0, 0, 0], [0, 0, 0, 2, 0]]
     assert counts.dtype == np.int64
-    # A centre on the border of two grid cells belongs to the second one.
+    # A center on the border of two grid cells belongs to the second one.
     ones = organ_voxel_counts(organ_bits(np.ones((1, 3, 5), dtype=int)), (1, 2, 2))
     assert ones[0, 0].tolist() == [[2, 3], [4, 6]]
 

@@ -124,7 +124,7 @@ def test_invalid_affine_is_an_error(affine: np.ndarray, complaint: str) -> None:
 
 def test_rounding_of_headers_is_no_shear() -> None:
     affine = rotation(12) @ RAS
-    affine[:3, :3] += 0.01  # a hundredth of a millimetre
+    affine[:3, :3] += 0.01  # a hundredth of a millimeter
     np.testing.assert_array_equal(check_affine(affine), affine)
 
 

@@ -39,7 +39,7 @@ LINKED: dict[str, Callable[[], nn.Module]] = {
     ),
     "earlier samples": lambda: Call(lambda a: (a + 0.1 * a.cumsum(0).tanh()).square().mean((2, 3))),
     "the last sample alone": lambda: Call(lambda a: torch.cat([a[:-1], a[-1:] * a[:1].sigmoid()]).mean((2, 3))),
-    "neighbours": lambda: Call(lambda a: (a * a.roll(1, 0)).mean((2, 3))),
+    "neighbors": lambda: Call(lambda a: (a * a.roll(1, 0)).mean((2, 3))),
     "one label": lambda: Call(lambda a: torch.cat([a[:, :2].mean((2, 3)), (a[:, 2:] * a.mean(0)[2:]).mean((2, 3))], 1)),
 }
 

@@ -3,7 +3,7 @@
 Both phantoms start from the same patient. The CT phantom samples the patient's shapes on a voxel grid, the radiograph
 phantom integrates them along the rays of an X-ray tube. The files in the order of rendering:
 
-The patient, in millimetres:
+The patient, in millimeters:
 
 - `shapes`: ellipsoids, tubes and superellipses, as depth inside a shape; the grid of voxel centers.
 - `mediastinum`: heart, great vessels, airways and oesophagus, and the surfaces where the lungs meet them.

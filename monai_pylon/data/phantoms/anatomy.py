@@ -1,4 +1,4 @@
-"""Anatomy of one chest in millimetres: the shapes that the CT phantom renders and the radiograph phantom projects.
+"""Anatomy of one chest in millimeters: the shapes that the CT phantom renders and the radiograph phantom projects.
 
 The origin is the middle of the chest; the axes point to the patient's right, front and head (RAS). Every number varies
 a little from seed to seed. The lungs are asymmetric because heart and aorta lie more to the left.

@@ -23,7 +23,7 @@ def crop_axes(axes: Sequence[np.ndarray], field: str, anatomy: Anatomy, shift: S
     """Restrict the axes of a grid to a field of view.
 
     Args:
-        axes: Three arrays (X,), (Y,), (Z,) of scanner millimetres.
+        axes: Three arrays (X,), (Y,), (Z,) of scanner millimeters.
         field: One of ``FIELDS``.
         anatomy: The patient.
         shift: Position (3,) of the patient's origin in the scanner, mm.

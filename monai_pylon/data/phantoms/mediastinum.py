@@ -1,4 +1,4 @@
-"""Heart, great vessels, airways and oesophagus in millimetres, and the two surfaces where the lungs meet them.
+"""Heart, great vessels, airways and oesophagus in millimeters, and the two surfaces where the lungs meet them.
 
 Each surface is a height field: for every (anterior, superior) position it holds the x at which the right or the left
 lung begins. If no organ lies between the lungs, they nearly touch, as at the anterior and posterior junction lines.

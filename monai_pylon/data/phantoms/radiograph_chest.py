@@ -12,7 +12,7 @@ from monai_pylon.data.phantoms.shapes import cover, superellipse_reach
 
 __all__ = ["CLEAR_MM", "ChestLayers", "lung_chords", "project_bones", "project_chest"]
 
-#: Absorption that a millimetre of compact and of spongy bone adds, in mm of the soft tissue that it replaces.
+#: Absorption that a millimeter of compact and of spongy bone adds, in mm of the soft tissue that it replaces.
 _COMPACT, _SPONGY = 1.0, 0.4
 
 

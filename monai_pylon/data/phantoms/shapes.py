@@ -1,4 +1,4 @@
-"""Analytic shapes in millimetres: depth of a point inside each shape, and the grid of points.
+"""Analytic shapes in millimeters: depth of a point inside each shape, and the grid of points.
 
 A depth is positive inside, negative outside, and close to the true distance near the surface. A soft edge one voxel
 wide therefore equals the partial volume that a scanner measures.
@@ -15,7 +15,7 @@ __all__ = ["Box", "Ellipsoid", "Grid", "Tube", "cone_depth", "cover", "superelli
 
 
 class Box(NamedTuple):
-    """Box in patient millimetres: (right, anterior, superior) of its lowest and its highest corner.
+    """Box in patient millimeters: (right, anterior, superior) of its lowest and its highest corner.
 
     Example:
         >>> Box((0, 0, 0), (1, 2, 3)).high
@@ -27,12 +27,12 @@ class Box(NamedTuple):
 
 
 class Grid:
-    """Voxel centers of a volume in patient millimetres (right, anterior, superior), ready to broadcast.
+    """Voxel centers of a volume in patient millimeters (right, anterior, superior), ready to broadcast.
 
     ``x`` and ``y`` are (X, 1, 1) and (1, Y, 1), or (X, Y, 1) if the patient is rotated; ``z`` is (1, 1, Z).
 
     Args:
-        axes: Three arrays (X,), (Y,), (Z,) of scanner millimetres.
+        axes: Three arrays (X,), (Y,), (Z,) of scanner millimeters.
         angle: Rotation of the patient about the long axis, radians.
         shift: Position (3,) of the patient's origin in the scanner, mm.
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from monai.utils import optional_import
 
+from monai_pylon.data.file_checks.gray_content import check_gray
 from monai_pylon.data.radiographs.dicom_header import display_turn, other_than_frontal_chest
 from monai_pylon.data.radiographs.gray import LookupTable, scale_of_depth, voi_gray
 from monai_pylon.data.volume_limits import MOST_PIXELS, check_dicom_size
@@ -203,8 +204,8 @@ def _pixel_spacing(data: Any) -> tuple[float, float] | None:
     return None
 
 
-def _color_gray(data: Any, stored: np.ndarray) -> np.ndarray:
-    """Return the luminance, 0 to 1, of a file with a palette or three colors."""
+def _color_gray(data: Any, stored: np.ndarray, path: Path | None) -> np.ndarray:
+    """Return the luminance, 0 to 1, of a file with a palette or three colors; with a path, refuse a colored image."""
     if stored.ndim == 2:
         kinds = ("RedPaletteColorLookupTableData", "SegmentedRedPaletteColorLookupTableData")
         if not any(name in data for name in (*kinds, "PaletteColorLookupTableUID")):
@@ -216,15 +217,20 @@ def _color_gray(data: Any, stored: np.ndarray) -> np.ndarray:
     largest = int(stored[..., :3].max())
     declared = 2**bits - 1
     scale = declared if declared // 4 < largest <= declared else scale_of_depth(largest)
+    if path is not None:
+        check_gray(stored, scale, path)
     return np.clip(luminance(stored) / scale, 0, 1)
 
 
-def _gray(data: Any) -> np.ndarray:
-    """Return the gray values (H, W) of a file, 0 to 1, as a viewer shows them at first."""
+def _gray(data: Any, path: Path | None) -> np.ndarray:
+    """Return the gray values (H, W) of a file, 0 to 1, as a viewer shows them at first.
+
+    With a path, refuse a colored image.
+    """
     stored = stored_pixels(data)
     kind = str(data.PhotometricInterpretation)
     if stored.ndim == 3 or kind == "PALETTE COLOR":
-        return _color_gray(data, stored)
+        return _color_gray(data, stored, path)
     if not kind.startswith("MONOCHROME"):
         raise ValueError(f"PhotometricInterpretation is {kind!r}, but a pixel has one value. Correct the header")
     padded = _padding(data, stored)
@@ -278,8 +284,10 @@ def read_dicom_radiograph(path: Path, frontal_chest_only: bool = True) -> DicomR
             "Leave it out, or read it all the same with frontal_chest_only=False."
         )
     try:
-        image = _gray(data)
+        image = _gray(data, path if frontal_chest_only else None)
     except Exception as error:
+        if str(error).startswith("path must be"):
+            raise
         raise ValueError(f"path must be a whole DICOM file of a radiograph, but is {str(path)!r}: {error}.") from error
     burned_in = getattr(data, "BurnedInAnnotation", "") == "YES"
     return DicomRadiograph(image.astype(np.float32), spacing, facts.orientation, facts.sides, burned_in)

@@ -18,6 +18,7 @@ from monai.transforms import Transform
 from monai.utils import ImageMetaKey, MetaKeys, TransformBackends, optional_import
 
 from monai_pylon.data.dicom_series import is_dicom_file
+from monai_pylon.data.file_checks.gray_content import warn_of_content
 from monai_pylon.data.path_transform import BURNED_IN, ReadPathd
 from monai_pylon.data.radiographs.dicom import read_dicom_radiograph
 from monai_pylon.data.radiographs.image import read_image_radiograph
@@ -80,14 +81,16 @@ def read_radiograph(path: str | PathLike[str], frontal_chest_only: bool = True) 
     DICOM goes through its Modality LUT, its first usable VOI LUT or window, and its Presentation LUT; MONOCHROME1 is
     inverted, so that bone is bright. Without a usable window the full range is shown, apart from a marker or border
     far beyond all other values. Padding (PixelPaddingValue) is black and does not change the range. A file whose header
-    says that it is no frontal chest radiograph is refused. An image that PatientOrientation describes is turned to the
-    standard display: the patient's right on the left, the head at the top.
+    says that it is no frontal chest radiograph is refused, and so is a clearly colored image. An image that
+    PatientOrientation describes is turned to the standard display: the patient's right at the left, the head at the
+    top.
 
     Args:
         path: The file.
         frontal_chest_only: Whether to refuse other modalities, body parts and views, by Modality, SOPClassUID,
             BodyPartExamined, AnatomicRegionSequence, ViewPosition, ViewCodeSequence, PatientPosition,
-            PatientOrientation and ImageLaterality. Missing fields are accepted.
+            PatientOrientation and ImageLaterality, and clearly colored images. Missing fields are accepted. Blank
+            images, drawings and images of fewer than 64 pixels on a side are read with a warning in the log.
 
     Returns:
         MetaTensor (1, H, W), rows and columns, float32 from 0 (black) to 1 (white). Its affine is in pixels; its
@@ -120,8 +123,10 @@ def read_radiograph(path: str | PathLike[str], frontal_chest_only: bool = True) 
         array = np.ascontiguousarray(turn_image(radiograph.image, orientation))
         original = orientation_matrix(orientation, array.shape)
     else:
-        array, orientation = read_image_radiograph(file)
+        array, orientation = read_image_radiograph(file, frontal_chest_only)
         stored_size = array.shape[::-1] if orientation > 4 else array.shape
+    if frontal_chest_only:
+        warn_of_content(array, file)
     spacing = spacing[::-1] if spacing is not None and orientation > 4 else spacing
     meta = {
         MetaKeys.AFFINE: np.eye(4),

@@ -42,7 +42,7 @@ def _discs(ct: np.ndarray, numbered: np.ndarray, count: int, hull: np.ndarray, p
         pixel_mm2: Area of a pixel in mm².
 
     Returns:
-        (D, 4) of [slice, x, y, number], centres in voxels, ordered by slice.
+        (D, 4) of [slice, x, y, number], centers in voxels, ordered by slice.
     """
     area = np.bincount(numbered.ravel()) * pixel_mm2
     dark = np.bincount(numbered[ct < _DARK_HU], minlength=count + 1) * pixel_mm2

@@ -33,7 +33,7 @@ _PADDED_LUNG_SHARE = 0.5
 #: Pixel size in mm on which hulls are drawn. Thanks to the margin their edges need not be exact.
 _HULL_PIXEL_MM = 4.0
 
-#: Neighbours by faces within an axial slice.
+#: Neighbors by faces within an axial slice.
 _IN_PLANE = np.zeros((3, 3, 3), dtype=bool)
 _IN_PLANE[:, 1, 1] = _IN_PLANE[1, :, 1] = True
 
@@ -55,7 +55,7 @@ def label_slices(mask: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def component_centres(numbered: np.ndarray, count: int) -> np.ndarray:
-    """Compute the centre of every numbered component, in voxels.
+    """Compute the center of every numbered component, in voxels.
 
     Args:
         numbered: (X, Y, Z), 0 outside the components.

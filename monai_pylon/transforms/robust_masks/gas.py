@@ -1,6 +1,6 @@
 """Gas of other organs: stomach, bowel and oesophagus, also where a thin wall lets it join the lung.
 
-A wall of a few millimetres may vanish in some voxels by partial volume, so that gas and lung are connected there. The
+A wall of a few millimeters may vanish in some voxels by partial volume, so that gas and lung are connected there. The
 connection is then a narrow neck, while lung joins lung, and a pneumothorax or bulla joins lung, over a wide face.
 """
 

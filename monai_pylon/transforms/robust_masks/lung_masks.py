@@ -58,7 +58,7 @@ def dilate_by(mask: np.ndarray, distance: float, spacing: tuple[float, float, fl
         spacing: Voxel edges in mm.
 
     Returns:
-        (X, Y, Z) bool: every voxel whose centre lies within the distance of the centre of a voxel of the mask.
+        (X, Y, Z) bool: every voxel whose center lies within the distance of the center of a voxel of the mask.
 
     Example:
         >>> mask = np.zeros((5, 5, 5), dtype=bool)

@@ -10,7 +10,7 @@ from monai_pylon.transforms.robust_masks.symmetry import bone_without_blood
 
 __all__ = ["outside_ribs"]
 
-#: Number of directions in a slice, and the height in mm over which the ribs of neighbouring slices count: a slanted
+#: Number of directions in a slice, and the height in mm over which the ribs of neighboring slices count: a slanted
 #: rib leaves the slice, and the next one enters it.
 _SECTORS, _HEIGHT_MM = 72, 10.0
 

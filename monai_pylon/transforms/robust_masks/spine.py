@@ -18,7 +18,7 @@ __all__ = ["Spine", "behind_spine", "find_spine"]
 #: the second to the third value the canal is less and less likely; cancellous bone has 100 to 250.
 _BONE_HU, _FAT_HU, _CORD_HU, _CANCELLOUS_HU = 200.0, -100.0, 100.0, 180.0
 
-#: Distances in mm from the centre of the canal within which there is bone on each side.
+#: Distances in mm from the center of the canal within which there is bone on each side.
 _WALL_MM = (4.0, 18.0)
 
 #: Where the canal is searched, in mm: on each side of the middle of the lungs, and behind the lungs.
@@ -48,7 +48,7 @@ class Spine(NamedTuple):
 
     Attributes:
         levels: (K,) z indices, one slice after the other.
-        canal: (K, 2) centre of the spinal canal in voxels (x, y).
+        canal: (K, 2) center of the spinal canal in voxels (x, y).
         depth: (K,) distance in mm from the canal to the front of the vertebral body.
 
     Example:
@@ -100,7 +100,7 @@ def _sides_with_bone(ct: np.ndarray, spacing: tuple[float, float, float]) -> np.
 def _canal(
     ct: np.ndarray, lungs: np.ndarray, levels: np.ndarray, spacing: tuple[float, float, float]
 ) -> np.ndarray | None:
-    """Return the centre (K, 2) of the spinal canal on each level in voxels, or None if there is no spine."""
+    """Return the center (K, 2) of the spinal canal on each level in voxels, or None if there is no spine."""
     x, y = (np.flatnonzero(lungs.any(axis=axes)) for axes in ((1, 2), (0, 2)))
     middle, aside = (x[0] + x[-1]) / 2, _ASIDE_MM / spacing[0]
     corner = np.array([max(0, int(middle - aside)), max(0, int(y[0] - _BEHIND_MM / spacing[1]))])

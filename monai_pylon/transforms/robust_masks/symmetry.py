@@ -32,7 +32,7 @@ class SymmetryPlane(NamedTuple):
 
     Attributes:
         angle: Radians by which the normal is rotated from the right-left axis towards the front.
-        offset: Distance of the plane from the centre of voxel 0 along the normal, in mm.
+        offset: Distance of the plane from the center of voxel 0 along the normal, in mm.
 
     Example:
         >>> SymmetryPlane(0.0, 100.0).distances((3, 1), (80.0, 80.0))[:, 0].tolist()  # voxels 0, 1 and 2

@@ -24,6 +24,7 @@ from monai_pylon.utils import check, check_type
 from monai_pylon.utils.arrays import as_array
 from monai_pylon.visualize.cell_positions import GeometryCache
 from monai_pylon.workflows.cohort.burned_in import may_draw
+from monai_pylon.workflows.cohort.notice import case_title
 
 __all__ = ["ExplainItem", "RadiographWriter"]
 
@@ -144,7 +145,7 @@ class RadiographWriter(Transform):
             findings,
             num_maps=self.top if self.nifti else 0,
             overlay=self.overlay and may_draw(radiograph, self.burned_in_text, data["scan"]),
-            title=data.get("title"),
+            title=case_title(data),
             affine=meta.get(FILE_AFFINE),
             orientation=int(meta.get(ORIENTATION, 1)),
             sides=str(meta.get(SIDES, "")),

@@ -11,7 +11,7 @@ AXIS = np.arange(-200.0, 201.0, 1.0)
 
 
 def reach(field, shift=(0.0, 0.0, 0.0)):
-    """Return the lowest and the highest millimetre of each axis."""
+    """Return the lowest and the highest millimeter of each axis."""
     return [(part[0], part[-1]) for part in crop_axes([AXIS] * 3, field, ANATOMY, shift)]
 
 

@@ -13,7 +13,7 @@ PARALLEL = PatientPose(distance=1e9)
 @pytest.mark.parametrize("side", [1, -1])
 @pytest.mark.parametrize("pose", [PARALLEL, PatientPose(turn=0.3, shift=(5.0, 9.0), distance=1e9)])
 def test_lung_chords_are_the_integral_of_the_anatomy(side, pose):
-    """Compare with an integral that does not use spans: count the millimetres of each ray with positive depth."""
+    """Compare with an integral that does not use spans: count the millimeters of each ray with positive depth."""
     anatomy = make_anatomy(np.random.default_rng(5), arms="down")
     detector = Detector(40, 360.0, pose)
     found = lung_chords(detector, anatomy, side)

@@ -25,7 +25,7 @@ def check(path: Path, expected: np.ndarray = SCENE, atol: float = 2.1e-3) -> Non
     np.testing.assert_allclose(image, expected, atol=atol)
 
 
-def write_png16(path: Path, values: np.ndarray) -> None:
+def write_png16(path: Path, values: np.ndarray, significant: int = 0) -> None:
     """Write (rows, columns) or (rows, columns, channels) as a PNG of 16 bits, which Pillow writes for gray only."""
     kind = {1: 0, 2: 4, 3: 2, 4: 6}[1 if values.ndim == 2 else values.shape[2]]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
@@ -34,7 +34,8 @@ def write_png16(path: Path, values: np.ndarray) -> None:
         return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
     header = struct.pack(">IIBBBBB", values.shape[1], values.shape[0], 16, kind, 0, 0, 0)
-    parts = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    stated = chunk(b"sBIT", bytes([significant] * {0: 1, 4: 2, 2: 3, 6: 4}[kind])) if significant else b""
+    parts = chunk(b"IHDR", header) + stated + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + parts)
 
 
@@ -53,6 +54,18 @@ def test_every_depth_in_16_bits_gives_the_same_brightness(tmp_path: Path, bits: 
         check(tmp_path / "a.tif")
     tifffile.imwrite(tmp_path / "a.tif", np.stack([values] * 3, -1), photometric="rgb")
     check(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("bits", [10, 12, 16])
+@pytest.mark.parametrize("brightness", [0.05, 0.9])
+def test_stated_depth_of_a_png_counts(tmp_path: Path, bits: int, brightness: float) -> None:
+    """A dark image of 16 bits cannot be told from one of fewer bits, unless the file states its depth."""
+    scene = np.round(SCENE * brightness * (2**bits - 1))
+    for values in (scene, np.round(scene / (2**bits - 1) * 65535)):
+        if bits < 16 and values is not scene and values.max() < 2**bits:
+            continue
+        write_png16(tmp_path / "a.png", values.astype(np.uint16), significant=bits)
+        check(tmp_path / "a.png", SCENE * brightness)
 
 
 def test_dark_images_that_use_the_whole_container_stay_dark(tmp_path: Path) -> None:

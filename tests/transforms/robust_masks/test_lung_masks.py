@@ -58,7 +58,7 @@ def test_the_distance_is_in_mm_and_inclusive() -> None:
 
 def test_closing_fills_a_vessel_but_not_a_wide_gap() -> None:
     mask = np.ones((30, 8, 8), dtype=bool)
-    mask[10:12] = False  # 2 voxels, with the centres on either side 3 mm apart
+    mask[10:12] = False  # 2 voxels, with the centers on either side 3 mm apart
     mask[20:25] = False  # 6 mm apart
     closed = close_by(mask, 2.0, (1.0, 1.0, 1.0))
     assert closed[10:12, 3:5, 3:5].all()

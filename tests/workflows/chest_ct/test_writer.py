@@ -36,7 +36,7 @@ def seen() -> MetaTensor:
 
 @pytest.mark.parametrize("codes", ["LPI", "RAS", "LPS", "SAR", "PIR"])
 def test_maps_align_with_the_scan_in_any_orientation(codes: str) -> None:
-    """One cell of 6 x 6 x 8 is hot; its centre in mm is known."""
+    """One cell of 6 x 6 x 8 is hot; its center in mm is known."""
     image = seen()
     map = torch.zeros(6, 6, 8)
     map[4, 1, 6] = 1.0

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from itertools import pairwise
 from typing import NamedTuple
 
-from monai_pylon.labeler.rule_entries import CueEntry, PartEntry, PlaceEntry, TermEntry
+from monai_pylon.labeler.grammar.statements import MARKS, STOPS, Statements
+from monai_pylon.labeler.rule_entries import CueEntry
 from monai_pylon.labeler.text.lexicon import PhraseMatch, Word
 
 __all__ = ["STATUSES", "Scopes", "Status"]
@@ -25,10 +25,12 @@ _SCOPE_BEFORE = {
 }
 #: Cues whose scope precedes them if a finding is there, and follows them otherwise.
 _SCOPE_EITHER = {"negates either": "absent", "possible either": "possible"}
-_STOPS = {";", "?"}
+#: Cues whose scope follows them if a cue of another kind precedes them.
+_SCOPE_PAIRS = {"lists": ("differential", "possible"), "than": ("prefers", "absent")}
 _WORDS_TO_CHANGE = 5  # from the end of a negation to a noun of change, at most: "no convincing interval increase"
+_WORDS_TO_INVERTED = 4  # from "it is not seen" to the finding, at most
+_NOT_INVERTED = ("preposition", "ends scope", "cause", "contrast", "verb", "joins", "negates after", "opens")
 _WORDS_TO_PARTLY = 2  # from "almost" to "resolved", at most: "almost entirely resolved"
-_WORDS_TO_STATE = 3  # from "the" to an adjective of state, at most: "in the now partly collapsed lobe"
 
 
 class Status(NamedTuple):
@@ -45,17 +47,11 @@ class Status(NamedTuple):
     last: int = 0
 
 
-_STATED, _NO_KINDS = Status("stated", ""), set[str]()
+_STATED = Status("stated", "")
 _RANK = {name: rank for rank, name in enumerate(STATUSES)}
 
 
-def _any_within(indices: list[int], first: int, last: int) -> bool:
-    """Return whether one of some sorted indices lies in ``first`` to ``last`` - 1."""
-    position = bisect_left(indices, first)
-    return position < len(indices) and indices[position] < last
-
-
-class Scopes:
+class Scopes(Statements):
     """Word statuses of one sentence, and the scope of each of its cues.
 
     A sentence may hold very many cues, so results that several cues need are computed once.
@@ -71,16 +67,8 @@ class Scopes:
     """
 
     def __init__(self, words: list[Word], matches: list[PhraseMatch], kinds: list[set[str]]) -> None:
-        self.words, self.matches, self.kinds = words, matches, kinds
-        self.terms = [m.first for m in matches if any(isinstance(e, TermEntry | PartEntry) for e in m.entries)]
-        self.whole_terms = [m.first for m in matches if any(isinstance(e, TermEntry) for e in m.entries)]
-        self.match_at = {match.first: match for match in matches}
+        super().__init__(words, matches, kinds)
         self.statuses = [_STATED] * len(words)
-        self.kinds_at = [_NO_KINDS] * len(words)
-        for match, own in zip(matches, kinds, strict=True):
-            self.kinds_at[match.first] = own
-        self._opening: dict[int, bool] = {}
-        self._followed_by_or: list[bool] = []
         self._cancelled: set[int] = set()  # first words of cues without effect
 
     def set_status(self, first: int, last: int, status: Status) -> None:
@@ -90,61 +78,6 @@ class Scopes:
             if rank > _RANK[self.statuses[index].name]:
                 self.statuses[index] = status
 
-    def has_term(self, first: int, last: int) -> bool:
-        """Return whether a finding begins in words ``first`` to ``last`` - 1."""
-        return _any_within(self.terms, first, last)
-
-    def ends_all_scopes(self, index: int) -> bool:
-        """Return whether no scope extends across a word (";", "?" and "but")."""
-        return self.words[index].text in _STOPS or "contrast" in self.kinds_at[index]
-
-    def list_continues(self, index: int) -> bool:
-        """Return whether an "or" follows from a word on, before a word that ends all scopes."""
-        if not self._followed_by_or:
-            following = False
-            for other in range(len(self.words) - 1, -1, -1):
-                joined = "list" in self.kinds_at[other] or self.words[other].text == "/"
-                following = not self.ends_all_scopes(other) and (joined or following)
-                self._followed_by_or.append(following)
-            self._followed_by_or.reverse()
-        return self._followed_by_or[index]
-
-    def opens_statement(self, comma: int) -> bool:
-        """Return whether a new statement begins after a comma or "and", outside the preceding negation scope.
-
-        No statement begins within a list ("no mass, effusion, or large pneumothorax"), which an "or" continues.
-        Otherwise one begins with a word of kind "opens" ("no effusion, small mass"), with "and is", or with a clause
-        whose verb comes before the next comma and before any finding ("no effusion, left lung has a mass").
-        """
-        if comma not in self._opening:
-            self._opening[comma] = comma + 1 < len(self.words) and self._opens_statement(comma)
-        return self._opening[comma]
-
-    def _opens_statement(self, comma: int) -> bool:
-        in_list = self.list_continues(comma + 1)
-        if "opens" in self.kinds_at[comma + 1]:
-            return not in_list
-        if "joins" in self.kinds_at[comma] and "predicate" in self.kinds_at[comma + 1]:
-            return True
-        if in_list or self.words[comma].text != ",":
-            return False
-        for index in range(comma + 1, len(self.words)):
-            if self.words[index].text in _STOPS or self.words[index].text == ",":
-                return False
-            if "predicate" in self.kinds_at[index] and index > comma + 1:
-                return index + 1 < len(self.words) and not _any_within(self.whole_terms, comma + 1, index)
-        return False
-
-    def presupposes(self, index: int) -> bool:
-        """Return whether a preposition begins a phrase that takes a state as known: "in the collapsed left lobe"."""
-        if self.kinds_at[index].isdisjoint(("preposition", "beside")):
-            return False
-        start = self.match_at[index].last
-        if start >= len(self.words) or "definite" not in self.kinds_at[start]:
-            return False
-        near = range(start + 1, min(start + 1 + _WORDS_TO_STATE, len(self.words)))
-        return any("state" in self.kinds_at[other] for other in near)
-
     def scope_end(self, start: int, ends: tuple[str, ...]) -> int:
         """Return the end (exclusive) of a scope that begins at a word and extends to the right.
 
@@ -153,7 +86,9 @@ class Scopes:
         """
         for index in range(start, len(self.words)):
             kinds, text = self.kinds_at[index], self.words[index].text
-            if self.ends_all_scopes(index) or self.presupposes(index):
+            if self.ends_all_scopes(index) or self.presupposes(index, start):
+                return index
+            if index > start and self.begins_clause(index):
                 return index
             new_statement = (text == "," or "joins" in kinds) and self.opens_statement(index)
             if ends and (new_statement or not kinds.isdisjoint(ends)):
@@ -173,44 +108,51 @@ class Scopes:
                 return index + 1
             if (text == "," or "joins" in kinds) and self.refers_back(index + 1, end):
                 return index + 1
+            if self.begins_clause(index):
+                return index
             opened = "joins" in kinds and self.opens_statement(index)
             border = text == "," or "ends scope" in kinds or "cause" in kinds or opened
-            in_list = joined and text == "," and across_commas and self._is_list_item(index)
+            in_list = joined and text == "," and across_commas and self.is_list_item(index)
             if border and not in_list and (not across_commas or self.has_term(index + 1, end)):
                 return index + 1
             joined = joined or "joins" in kinds or "list" in kinds
         return 0
 
-    def _is_list_item(self, comma: int) -> bool:
-        """Return whether the words between a comma and the one before it name a finding without any verb."""
-        first = comma
-        while first > 0 and self.words[first - 1].text not in (",", ";", "?"):
-            first -= 1
-            if not self.kinds_at[first].isdisjoint(("predicate", "verb", "ends scope", "contrast", "negates after")):
-                return False
-        return self.has_term(first, comma)
-
     def apply_question_marks(self) -> None:
-        """Hedge the words after a question mark that touches the next word ("?pneumonia")."""
-        for index, (word, following) in enumerate(pairwise(self.words)):
-            if word.text == "?" and word.end == following.start:
-                status = Status("possible", "a question mark", index, index + 1)
+        """Hedge the words after a question mark that touches or precedes them ("?pneumonia"), else those before it."""
+        for index, word in enumerate(self.words):
+            if word.text != "?":
+                continue
+            status = Status("possible", "a question mark", index, index + 1)
+            touches = index > 0 and self.words[index - 1].end == word.start
+            follows = index + 1 < len(self.words) and self.words[index + 1].text not in MARKS
+            if follows and (not touches or self.words[index + 1].start == word.end):
                 self.set_status(index, self.scope_end(index + 1, ("ends scope",)), status)
-
-    def refers_back(self, first: int, end: int) -> bool:
-        """Return whether words before a cue stand for an earlier finding: "the one on the left", "the right"."""
-        if self.has_term(first, end):
-            return False
-        if "elided" in self.kinds_at[first]:
-            return True
-        side = self.match_at.get(first + 1) if "opens" in self.kinds_at[first] else None
-        entries = [] if side is None or side.last != end else side.entries
-        return any(isinstance(e, PlaceEntry) and e.side for e in entries)
+            else:
+                self.set_status(self.scope_start(index), index, status)
 
     def _is_inverted(self, match: PhraseMatch) -> bool:
-        """Return whether a statement begins with its negation: "absent are signs of edema"."""
-        follows = match.last < len(self.words) and "predicate" in self.kinds_at[match.last]
-        return follows and not self.has_term(self.scope_start(match.first), match.first)
+        """Return whether a statement begins with its negation: "absent are signs of edema", "it is not seen edema"."""
+        if self.has_term(self.scope_start(match.first), match.first) or match.last == len(self.words):
+            return False
+        if "predicate" in self.kinds_at[match.last]:
+            return True
+        for index in range(match.last, min(match.last + _WORDS_TO_INVERTED, len(self.words))):
+            if self.has_term(index, index + 1):
+                return True
+            if self.words[index].text in MARKS or not self.kinds_at[index].isdisjoint(_NOT_INVERTED):
+                return False
+        return False
+
+    def _after_mark(self, match: PhraseMatch) -> bool:
+        return self.words[match.first - 1].text in MARKS
+
+    def _is_none_there(self, match: PhraseMatch) -> bool:
+        """Return whether a negation makes a statement about another side: "right effusion, none on the left"."""
+        if "pronoun" not in self.kinds_at[match.first] or match.first == 0 or match.last == len(self.words):
+            return False
+        joined = self._after_mark(match) or "joins" in self.kinds_at[match.first - 1]
+        return joined and self.words[match.first - 1].text != ":" and "preposition" in self.kinds_at[match.last]
 
     def _change_end(self, start: int) -> int:
         """Return the end of a noun of change that a negation before ``start`` denies, or 0.
@@ -226,10 +168,22 @@ class Scopes:
                     self._cancelled.add(index)
                 end = index = match.last
                 start = index
-            elif self.words[index].text in _STOPS or (match is not None and not self._may_precede_change(index, end)):
+            elif self.words[index].text in STOPS or (match is not None and not self._may_precede_change(index, end)):
                 return end
             else:
                 index = match.last if match is not None else index + 1
+        return end
+
+    def _known_from(self, start: int, end: int) -> int:
+        """Return where a finding that changes begins in "to document resolution of the mass": it is known already."""
+        for index in range(start, end):
+            if self.kinds_at[index].isdisjoint(("change", "resolves")):
+                continue
+            match = self.match_at[index]
+            following = self.words[match.last].text if match.last < len(self.words) else ""
+            if self.words[match.last - 1].text == "of" or following in ("of", "in"):
+                self._cancelled.add(index)
+                return index
         return end
 
     def _may_precede_change(self, index: int, end: int) -> bool:
@@ -266,7 +220,10 @@ class Scopes:
             self.set_status(start, self.scope_end(start, ("ends scope", "cause")), status)
             return
         ends = {"absent": ("ends scope", "cause"), "asked": (), "other": ()}.get(name, ("ends scope",))
-        self.set_status(match.first, self.scope_end(start, ends), status)
+        end = self.scope_end(start, ends)
+        if name == "asked":
+            end = self._known_from(start, end)
+        self.set_status(match.first, end, status)
 
     def apply_cue(self, number: int, cue: CueEntry) -> None:
         """Give the words in the scope of a cue, which the match with index ``number`` holds, its status."""
@@ -276,7 +233,10 @@ class Scopes:
         if kind in _SCOPE_EITHER:
             status = Status(_SCOPE_EITHER[kind], cue.rule, match.first, match.last)
             begin = self.scope_start(match.first, kind == "negates either")
-            if self.has_term(begin, match.first) or self.refers_back(begin, match.first):
+            joined = match.first > 0 and (self.kinds_at[match.first - 1] & {"list", "joins"} or self._after_mark(match))
+            if joined and kind == "possible either" and self.has_term(match.last, len(self.words)):
+                self._apply_after(match, "possible", cue)  # "atelectasis or less likely pneumonia"
+            elif self.has_term(begin, match.first) or self.refers_back(begin, match.first):
                 self.set_status(begin, match.last, status)
             elif kind == "possible either" and not self.has_term(match.last, len(self.words)):
                 self.set_status(self.scope_start(match.first), match.last, status)
@@ -284,11 +244,12 @@ class Scopes:
                 self._apply_after(match, _SCOPE_EITHER[kind], cue)
         elif kind in _SCOPE_AFTER:
             self._apply_after(match, _SCOPE_AFTER[kind], cue)
-        elif kind == "negates before" and self._is_inverted(match):
+        elif kind == "negates before" and (self._is_inverted(match) or self._is_none_there(match)):
             self._apply_after(match, "absent", cue)
-        elif kind == "lists":  # "considerations include cancer"
-            if any("differential" in self.kinds_at[index] for index in range(match.first)):
-                self._apply_after(match, "possible", cue)
+        elif kind in _SCOPE_PAIRS:  # "considerations include cancer", "more consistent with edema than pneumonia"
+            first, name = _SCOPE_PAIRS[kind]
+            if any(first in self.kinds_at[index] for index in range(match.first)):
+                self._apply_after(match, name, cue)
         elif kind in _SCOPE_BEFORE:
             status = Status(_SCOPE_BEFORE[kind], cue.rule, match.first, match.last)
             self.set_status(self.scope_start(match.first, kind != "normal before"), match.last, status)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from monai_pylon.labeler import find_mentions
-from monai_pylon.labeler.phrases import parse_sentence
+from monai_pylon.labeler.grammar.phrases import parse_sentence
+from monai_pylon.labeler.grammar.scopes import STATUSES, Scopes, Status
 from monai_pylon.labeler.rules import default_rules
-from monai_pylon.labeler.scopes import STATUSES, Scopes, Status
 
 A, S, P, M, X, Q = "absent", "stated", "probable", "possible", "other", "asked"
 

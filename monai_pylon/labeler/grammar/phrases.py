@@ -9,12 +9,13 @@ from __future__ import annotations
 from itertools import groupby
 from typing import NamedTuple
 
+from monai_pylon.labeler.grammar.scopes import Scopes, Status
+from monai_pylon.labeler.grammar.statements import MARKS
 from monai_pylon.labeler.rule_entries import CueEntry
 from monai_pylon.labeler.rules import LabelerRules, default_rules
-from monai_pylon.labeler.scopes import Scopes, Status
 from monai_pylon.labeler.text.lexicon import PhraseMatch, Word, read_words
 
-__all__ = ["ParsedSentence", "Phrase", "classify_phrases", "parse_sentence"]
+__all__ = ["ParsedSentence", "Phrase", "classify_phrases", "parse_sentence", "pronouns", "refers_back"]
 
 
 class Phrase(NamedTuple):
@@ -87,6 +88,29 @@ def refers_back(parsed: ParsedSentence, first: int) -> bool:
     if first not in parsed.first_words("refers at end"):
         return True
     return first > 0 and (first + 1 == len(parsed.words) or parsed.words[first + 1].text in ",;")
+
+
+def pronouns(parsed: ParsedSentence) -> list[int]:
+    """Return the indices of the words that stand for a finding: "a small one is on the left", "none on the left".
+
+    Such a word stands before a verb or preposition, or at the end of a clause.
+
+    Args:
+        parsed: The sentence.
+
+    Returns:
+        Indices of words.
+
+    Example:
+        >>> pronouns(parse_sentence("A small one is on the left.")), pronouns(parse_sentence("One nodule."))
+        ([2], [])
+    """
+    after = parsed.first_words("verb", "predicate", "preposition", "persists", "negates before", "normal before")
+    return [
+        first
+        for first in parsed.starts.get("pronoun", ())
+        if first + 1 == len(parsed.words) or parsed.words[first + 1].text in MARKS or first + 1 in after
+    ]
 
 
 def parse_sentence(sentence: str, rules: LabelerRules | None = None, always: bool = True) -> ParsedSentence:
