@@ -248,10 +248,10 @@ def _send_survivors(
 
 
 def _lines_at_import(source: str) -> set[int]:
-    """Return the lines of a module that are outside of functions, or within functions whose code is not exchanged."""
+    """Return the lines of a module outside of functions, or in decorated ones, which may be compiled or cached."""
     lines = set(range(1, len(source.splitlines()) + 1))
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.FunctionDef):
+        if isinstance(node, ast.FunctionDef) and not node.decorator_list:
             lines -= set(range(node.body[0].lineno, (node.end_lineno or 0) + 1))
     return lines
 

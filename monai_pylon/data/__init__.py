@@ -6,38 +6,24 @@ from monai_pylon.data.label_tables import scan_label_rows
 from monai_pylon.data.labeled_radiographs.datalist import radiograph_datalist
 from monai_pylon.data.npz_reader import NpzVolumeReader
 from monai_pylon.data.pascal_voc import pascal_voc_datalist
-from monai_pylon.data.phantoms.chest_ct import ChestCTPhantom, phantom_chest_ct
+from monai_pylon.data.phantoms.chest_ct import phantom_chest_ct
 from monai_pylon.data.phantoms.ct_canvas import PHANTOM_STRUCTURES
-from monai_pylon.data.phantoms.datasets import PhantomChestCTs, PhantomRadiographs
-from monai_pylon.data.phantoms.radiograph import ChestRadiographPhantom, phantom_radiograph
+from monai_pylon.data.phantoms.radiograph import phantom_radiograph
 from monai_pylon.data.phantoms.radiograph_findings import RADIOGRAPH_FINDINGS
 from monai_pylon.data.rad_chestct import rad_chestct_datalist
 from monai_pylon.data.radiographs.reader import (
-    PIXEL_SPACING,
     ReadRadiograph,
     ReadRadiographD,
     ReadRadiographd,
     ReadRadiographDict,
     read_radiograph,
 )
-from monai_pylon.data.volume_reader import (
-    ReadVolume,
-    ReadVolumeD,
-    ReadVolumed,
-    ReadVolumeDict,
-    SimpleITKReader,
-    read_volume,
-)
+from monai_pylon.data.volume_reader import ReadVolume, ReadVolumeD, ReadVolumed, ReadVolumeDict, read_volume
 
 __all__ = [
-    "ChestCTPhantom",
-    "ChestRadiographPhantom",
     "RADIOGRAPH_FINDINGS",
     "NpzVolumeReader",
     "PHANTOM_STRUCTURES",
-    "PhantomChestCTs",
-    "PIXEL_SPACING",
-    "PhantomRadiographs",
     "ReadRadiograph",
     "ReadRadiographD",
     "ReadRadiographDict",
@@ -46,7 +32,6 @@ __all__ = [
     "ReadVolumeD",
     "ReadVolumeDict",
     "ReadVolumed",
-    "SimpleITKReader",
     "chest_xray14_datalist",
     "collate_radiographs",
     "pascal_voc_datalist",

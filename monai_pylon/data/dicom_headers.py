@@ -216,7 +216,8 @@ def _slices(file: Path, dataset: Any, following: int) -> list[CTSlice]:
     """Read the slices of a CT file; raise `FieldError` if it lacks something."""
     syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
     packed = syntax is not None and (syntax.is_compressed or syntax.is_deflated)
-    missing = _expected_bytes(dataset) - following
+    element = 8 if dataset.original_encoding[0] else 12  # bytes of tag, type and length, by implicit or explicit type
+    missing = _expected_bytes(dataset) + element - following
     if not packed and missing > 0:
         raise FieldError(f"the file is truncated: {missing} bytes of pixel data are missing")
     frames = getattr(dataset, "PerFrameFunctionalGroupsSequence", None)

@@ -5,7 +5,7 @@ The vocabulary and the rules are the CSV files in ``rules/``. Nothing is learned
 
 from monai_pylon.labeler.anatomy import find_places
 from monai_pylon.labeler.cohort import label_reports
-from monai_pylon.labeler.findings import Evidence, Finding
+from monai_pylon.labeler.findings import Finding
 from monai_pylon.labeler.grammar.phrases import classify_phrases
 from monai_pylon.labeler.label_table import read_label_table, write_label_table
 from monai_pylon.labeler.labeler import ReportLabeler
@@ -21,7 +21,6 @@ from monai_pylon.labeler.states import label_states, training_labels, write_stat
 from monai_pylon.labeler.terms import find_mentions
 
 __all__ = [
-    "Evidence",
     "Finding",
     "ReportLabeler",
     "ReportText",

@@ -33,7 +33,8 @@ from monai_pylon.labeler.report_checks import (
 from monai_pylon.labeler.report_files import count_reports, read_reports
 from monai_pylon.labeler.report_text import EMPTY, NO_IDENTIFIER, TOO_LONG, ReportText
 from monai_pylon.labeler.states import state_cells
-from monai_pylon.taxonomy import ORGANS, label_set
+from monai_pylon.taxonomy import ORGANS
+from monai_pylon.taxonomy.label_sets import label_set
 from monai_pylon.utils import check, check_type
 from monai_pylon.utils.tables import csv_writers
 

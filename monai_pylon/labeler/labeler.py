@@ -16,8 +16,8 @@ from monai_pylon.labeler.report_text import LONGEST_REPORT
 from monai_pylon.labeler.rules import LabelerRules, default_rules, read_rules
 from monai_pylon.labeler.sides import resolve_sides
 from monai_pylon.labeler.states import report_states
-from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS, LabelSet, label_set, merge_states
-from monai_pylon.taxonomy.label_sets import organs_of_labels
+from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
+from monai_pylon.taxonomy.label_sets import LabelSet, label_set, merge_states, organs_of_labels
 from monai_pylon.utils import check_choice, check_type
 
 __all__ = ["ReportLabeler"]

@@ -16,7 +16,7 @@ from monai_pylon.transforms.heuristic_masks import HEURISTICS, heuristic_organ_l
 from monai_pylon.transforms.mask_quality import LUNG_MISSING, MaskQuality, judge_field, judge_masks, judge_volume
 from monai_pylon.transforms.padding import AIR_HU, find_padding
 from monai_pylon.transforms.paper_masks import paper_organ_labels, paper_quality_reasons
-from monai_pylon.transforms.robust_masks import robust_organ_labels
+from monai_pylon.transforms.robust_masks.organ_labels import robust_organ_labels
 from monai_pylon.utils import check, check_affine, check_choice, check_type, ras_view, voxel_spacing
 from monai_pylon.utils.arrays import as_array
 

@@ -9,7 +9,7 @@ from monai_pylon.utils.checks import (
 )
 from monai_pylon.utils.files import atomic_write, content_hash, file_hash
 from monai_pylon.utils.geometry import axis_codes, check_affine, ras_view, voxel_spacing
-from monai_pylon.utils.resize import interpolate_linear, resize_linear, upsample
+from monai_pylon.utils.resize import upsample
 from monai_pylon.utils.tables import read_rows, write_rows
 from monai_pylon.utils.version import __version__
 
@@ -24,11 +24,9 @@ __all__ = [
     "content_hash",
     "describe",
     "file_hash",
-    "interpolate_linear",
     "nearest_name",
     "ras_view",
     "read_rows",
-    "resize_linear",
     "upsample",
     "voxel_spacing",
     "write_rows",

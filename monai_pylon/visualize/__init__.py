@@ -6,18 +6,12 @@ from monai_pylon.visualize.class_activation import grad_cam, hires_cam
 from monai_pylon.visualize.inferer import ActivationMapInferer
 from monai_pylon.visualize.perturbation import perturbation_curve
 from monai_pylon.visualize.sanity import label_randomization, parameter_randomization
-from monai_pylon.visualize.visualizers import (
-    HiResCAM,
-    LabelMaps,
-    LayerGradCAM,
-    explain_by_methods,
-)
+from monai_pylon.visualize.visualizers import HiResCAM, LayerGradCAM, explain_by_methods
 
 __all__ = [
     "ActivationMapInferer",
     "ExplanationAudit",
     "HiResCAM",
-    "LabelMaps",
     "LayerGradCAM",
     "MapGeometry",
     "audit_explanation",

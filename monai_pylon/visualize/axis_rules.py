@@ -73,7 +73,7 @@ def derived(name: str, call: Call) -> Axes | None:
     if all(axes is None for _, axes in call.known):
         return None
     try:
-        return _RULES.get(name, _other)(call)
+        return _RULES.get(name.removesuffix("_copy"), _other)(call)
     except (IndexError, KeyError, TypeError, ValueError):  # a form of the operation that is not known here
         return None
 
@@ -211,9 +211,9 @@ def _product(call: Call) -> Axes | None:
 
 
 def _attention(call: Call) -> Axes | None:
-    """Return the axes of fused attention: each token of the result stands where its query stood."""
+    """Return the axes of fused attention: each token of the first result stands where its query stood."""
     (_, query), _, (_, value) = call.known[:3]
-    if query is None:
+    if query is None or call.number:
         return None
     return query if value is None else (*query[:-1], value[-1])
 
@@ -265,13 +265,12 @@ def _aligned(known: Known, shape: Sequence[int]) -> Axes | None:
 
 
 _NAMES: dict[Rule, str] = {
-    _reshape: "view _unsafe_view reshape _reshape_alias view_copy _reshape_copy squeeze squeeze_ squeeze_copy "
-    "flatten unflatten",
-    _unsqueeze: "unsqueeze unsqueeze_ unsqueeze_copy",
-    _permute: "permute permute_copy",
-    _transpose: "transpose transpose_ transpose_copy t t_ t_copy numpy_T swapaxes swapdims",
-    _select: "select select_copy unbind",
-    _slice: "slice slice_copy narrow",
+    _reshape: "view _unsafe_view reshape _reshape _reshape_alias squeeze squeeze_ flatten unflatten",
+    _unsqueeze: "unsqueeze unsqueeze_",
+    _permute: "permute",
+    _transpose: "transpose transpose_ t t_ numpy_T swapaxes swapdims",
+    _select: "select unbind",
+    _slice: "slice narrow",
     _split: "split split_with_sizes",
     _unfold: "unfold",
     _cat: "cat concat",
@@ -293,7 +292,7 @@ _NAMES: dict[Rule, str] = {
     _product: "mm bmm addmm baddbmm",
     _attention: "_scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_flash_attention "
     "_scaled_dot_product_efficient_attention _scaled_dot_product_cudnn_attention "
-    "_scaled_dot_product_attention_math scaled_dot_product_attention",
+    "_scaled_dot_product_attention_math scaled_dot_product_attention _native_multi_head_attention",
     _linear: "linear mkldnn_rnn_layer lstm gru rnn_tanh rnn_relu _cudnn_rnn miopen_rnn",
     _layer_norm: "native_layer_norm",
 }

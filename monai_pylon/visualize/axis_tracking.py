@@ -40,7 +40,7 @@ class AxisTracker(TorchDispatchMode):
     def __init__(self, x: torch.Tensor) -> None:
         super().__init__()
         self.active = True
-        self._axes: dict[tuple[Any, ...], Axes] = {}
+        self._axes: dict[Any, Axes] = {}
         self._set(x, input_axes(x.shape))
 
     @classmethod
@@ -50,8 +50,7 @@ class AxisTracker(TorchDispatchMode):
 
     def axes_of(self, tensor: torch.Tensor) -> Axes | None:
         """Return the axes of a tensor, None if they are unknown."""
-        key = _memory(tensor)
-        return None if key is None else self._axes.get(key)
+        return self._axes.get(_memory(tensor))
 
     def places_of(self, tensor: torch.Tensor) -> Axes:
         """Return the axes of a tensor; those of unknown role if they are unknown."""
@@ -61,7 +60,7 @@ class AxisTracker(TorchDispatchMode):
         key = _memory(tensor)
         if key is not None and axes is not None and len(axes) == tensor.ndim:
             self._axes[key] = axes
-        elif key is not None:
+        else:
             self._axes.pop(key, None)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
@@ -74,8 +73,7 @@ class AxisTracker(TorchDispatchMode):
         result = func(*args, **kwargs)
         name = func._schema.name.rsplit("::", 1)[-1]
         named = {argument.name: value for argument, value in zip(func._schema.arguments, args, strict=False)} | kwargs
-        outputs = _tensors([result])
-        for number, output in enumerate(outputs[:1] if name == "_native_multi_head_attention" else outputs):
+        for number, output in enumerate(_tensors([result])):
             self._set(output, derived(name, Call(named, known, tuple(output.shape), number)))
         return result
 

@@ -17,7 +17,8 @@ from torch._subclasses.fake_tensor import (
     UnsupportedOperatorException,
 )
 
-from monai_pylon.utils import check, check_type, interpolate_linear
+from monai_pylon.utils import check, check_type
+from monai_pylon.utils.resize import interpolate_linear
 from monai_pylon.visualize.axis_factors import Axes, Factor
 from monai_pylon.visualize.axis_tracking import AxisTracker
 from monai_pylon.visualize.pass_conditions import evaluating

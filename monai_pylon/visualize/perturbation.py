@@ -11,7 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
-from monai_pylon.utils import check, check_choice, check_type, resize_linear
+from monai_pylon.utils import check, check_choice, check_type
+from monai_pylon.utils.resize import resize_linear
 from monai_pylon.visualize.label_choice import ClassIndex, checked_labels, labels_per_sample
 from monai_pylon.visualize.pass_conditions import evaluating
 from monai_pylon.visualize.recording import bare_network, scores_of

@@ -9,7 +9,8 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from monai_pylon.metrics import organ_iou, organ_iou_curve
+from monai_pylon.metrics import organ_iou
+from monai_pylon.metrics.organ_overlap import organ_iou_curve
 from monai_pylon.metrics.thresholds import ORGAN_IOU_THRESHOLDS
 
 ROUNDS = 11

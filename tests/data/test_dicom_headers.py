@@ -68,6 +68,30 @@ def test_missing_field_is_named_with_its_file(tags: dict, message: str, tmp_path
         read_volume(tmp_path)
 
 
+def test_a_slice_has_its_series_and_frame(tmp_path: Path) -> None:
+    uid = write_dicom(tmp_path, HU[:, :, :1])
+    ((one,),) = read_dicom_headers(tmp_path).slices.values()
+    assert (one.series, one.description, one.frame, one.size) == (uid, "thorax", 0, (6, 7))
+
+
+@pytest.mark.parametrize(("lost", "problems"), [(0, 0), (1, 1)])
+def test_one_missing_byte_of_pixels_is_a_problem(lost: int, problems: int, tmp_path: Path) -> None:
+    write_dicom(tmp_path, HU[:, :, :1])
+    (file,) = tmp_path.iterdir()
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) - lost])
+    assert len(read_dicom_headers(tmp_path).problems) == problems
+
+
+def test_compressed_pixels_may_be_shorter_than_the_image(tmp_path: Path) -> None:
+    write_dicom(tmp_path, np.full((32, 32, 1), 40))
+    (file,) = tmp_path.iterdir()
+    dataset = pydicom.dcmread(file)
+    dataset.compress(pydicom.uid.RLELossless)
+    dataset.save_as(file)
+    assert not read_dicom_headers(tmp_path).problems
+
+
 @pytest.mark.parametrize("kept", [0.3, 0.9])
 def test_truncated_files_are_named_not_dropped(kept: float, tmp_path: Path) -> None:
     write_dicom(tmp_path, np.repeat(HU, 20, axis=0))

@@ -48,6 +48,23 @@ def test_frames_have_their_own_rescale(tmp_path: Path) -> None:
     np.testing.assert_array_equal(volume[1], stored[1] * 2.0 - 1000.0)
 
 
+@pytest.mark.parametrize(
+    ("padding", "air"),
+    [
+        ((-1024.0, -1024.0), [-1024, -1000, 40, 3100, 3102]),
+        ((-1000.0, -950.0), [-1024, -1024, 40, 3100, 3102]),
+        ((40.0, 40.0), [-1024, -1000, 40, 3100, 3102]),  # tissue may have it
+        ((40.0, 3100.0), [-1024, -1000, 40, 3100, 3102]),
+        ((40.0, 3102.0), [-1024, -1000, -1024, -1024, -1024]),
+        ((3102.0, 3102.0), [-1024, -1000, 40, 3100, -1024]),
+    ],
+)
+def test_padding_that_no_tissue_has_becomes_air(padding: tuple[float, float], air: list[int], tmp_path: Path) -> None:
+    write_dicom(tmp_path, np.array([-1024, -1000, 40, 3100, 3102]).reshape(5, 1, 1))
+    (one,) = slices_of(tmp_path)
+    assert decode_slices([one._replace(padding=padding)], "folder").ravel().tolist() == air
+
+
 def test_undecodable_pixels_name_the_folder(tmp_path: Path) -> None:
     write_dicom(tmp_path, HU[:, :, :1])
     one = slices_of(tmp_path)[0]

@@ -9,7 +9,7 @@ import pydicom
 import pytest
 
 from monai_pylon.data import read_volume
-from monai_pylon.data.dicom_series import is_dicom_file
+from monai_pylon.data.dicom_series import is_dicom_file, read_dicom_series
 from tests.data.dicom_files import SPACING, write_dicom
 
 
@@ -25,6 +25,13 @@ def test_dicom_slices_are_ordered_by_position(tmp_path: Path, hu: np.ndarray) ->
     image = read_volume(tmp_path / "d")
     np.testing.assert_array_equal(image[0].numpy(), (hu // 2 * 2)[:, :, ::-1])
     assert image.affine[2, 2] == SPACING[2]
+
+
+def test_voxels_have_the_spacing_of_rows_columns_and_slices(tmp_path: Path, hu: np.ndarray) -> None:
+    write_dicom(tmp_path / "all", hu)
+    write_dicom(tmp_path / "one", hu[:, :, :1])
+    assert read_dicom_series(tmp_path / "all").GetSpacing() == pytest.approx(SPACING)
+    assert read_dicom_series(tmp_path / "one").GetSpacing() == pytest.approx((*SPACING[:2], 1.0))
 
 
 def test_several_series_need_a_choice(tmp_path: Path, hu: np.ndarray) -> None:

@@ -11,7 +11,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from monai_pylon.data.nifti_reader import read_nifti
+from monai_pylon.data.nifti_reader import _shape, read_nifti
 
 AFFINE = np.diag([-2.8, -2.8, 3.1, 1.0])
 HU = np.arange(60, dtype=np.int16).reshape(3, 4, 5)
@@ -41,6 +41,11 @@ def test_unset_qform_with_rounded_pixdim_keeps_left_and_right(tmp_path: Path) ->
     np.testing.assert_array_equal(array, HU)
 
 
+def test_axes_beyond_those_that_the_header_counts_do_not_matter() -> None:
+    assert _shape({"dim": [3, 4, 5, 6, 9, 0, 0, 0]}, "a.nii") == [4, 5, 6]
+    assert _shape({"dim": [5, 4, 5, 6, 1, 1, 9, 9]}, "a.nii") == [4, 5, 6]
+
+
 @pytest.mark.parametrize(("unit", "factor"), [("mm", 1), ("micron", 1000), ("meter", 0.001), ("unknown", 1)])
 def test_units_are_converted_to_millimeters(unit: str, factor: float, tmp_path: Path) -> None:
     image = nibabel.Nifti1Image(HU, np.diag([*np.diag(AFFINE)[:3] * factor, 1.0]))
@@ -58,6 +63,7 @@ def test_qform_counts_if_the_sform_is_unset(tmp_path: Path) -> None:
     [
         ({"b88": struct.pack("<f", 0.0)}, r"pixdim must be three positive voxel sizes, but is .*0\.0\]"),
         ({"b88": struct.pack("<f", float("nan"))}, "pixdim must be three positive"),
+        ({"b88": struct.pack("<f", 3.2)}, r"pixdim states voxels of .*3\.2\], but the sform"),
         ({"b88": struct.pack("<f", 5.0)}, r"pixdim states voxels of .*5\.0\], but the sform"),
         ({"b252": bytes(4)}, "both qform_code and sform_code are 0"),
         ({"b123": bytes([5])}, "xyzt_units must state meters"),

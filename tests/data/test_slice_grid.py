@@ -48,6 +48,19 @@ def test_uneven_slices_are_a_problem(heights: list[float], message: str) -> None
     assert re.search(message, fit_slice_grid(positions(heights), UP).problem)
 
 
+@pytest.mark.parametrize(("slices", "problem"), [(6, False), (10, True)])
+def test_a_spacing_that_changes_along_the_series(slices: int, problem: bool) -> None:
+    """5.00 mm, then 5.15 mm: 2.4 and 3.9 times the tolerance of 0.1 mm off the fitted grid; 3 times are accepted."""
+    heights = np.concatenate([[0.0], np.cumsum([5.0] * slices + [5.15] * slices)])
+    assert ("changes along the series" in fit_slice_grid(positions(heights), UP).problem) == problem
+
+
+def test_one_gap_may_differ_by_one_step_of_rounding_and_some_percent() -> None:
+    """5 mm in steps of 0.1 mm: 2 * (0.05 + 0.1) = 0.3 mm."""
+    assert fit_slice_grid(positions([0, 5, 10, 15.25, 20.25, 25.25]), UP, rounding=0.1).problem == ""
+    assert "mm apart" in fit_slice_grid(positions([0, 5, 10, 15.4, 20.4, 25.4]), UP, rounding=0.1).problem
+
+
 def test_slices_shifted_sideways_are_a_problem() -> None:
     shifted = positions(np.arange(60) * 3.0)
     shifted[20:50, 0] += 40

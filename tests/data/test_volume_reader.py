@@ -12,8 +12,8 @@ import pytest
 import SimpleITK as sitk  # noqa: N813 (as in its documentation)
 from monai.transforms import LoadImage
 
-from monai_pylon.data import ReadVolume, ReadVolumed, SimpleITKReader, read_volume
-from monai_pylon.data.volume_reader import volume_name
+from monai_pylon.data import ReadVolume, ReadVolumed, read_volume
+from monai_pylon.data.volume_reader import SimpleITKReader, volume_name
 from tests.data.dicom_files import DIRECTION_LPS, ORIGIN_LPS, SPACING, write_dicom
 
 

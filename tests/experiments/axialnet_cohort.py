@@ -17,8 +17,9 @@ import numpy as np
 import torch
 from scipy.ndimage import binary_dilation
 
-from monai_pylon.data import PHANTOM_STRUCTURES, ChestCTPhantom, phantom_chest_ct
+from monai_pylon.data import PHANTOM_STRUCTURES, phantom_chest_ct
 from monai_pylon.data.phantoms.anatomy import make_anatomy
+from monai_pylon.data.phantoms.chest_ct import ChestCTPhantom
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.transforms import allowed_regions
 

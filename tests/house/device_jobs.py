@@ -33,28 +33,24 @@ from monai_pylon.metrics import (
     bootstrap_interval,
     box_localization,
     organ_iou,
-    organ_iou_curve,
     point_localization,
     resample_attention,
 )
 from monai_pylon.metrics.auroc import auroc_per_class
+from monai_pylon.metrics.organ_overlap import organ_iou_curve
 from monai_pylon.networks import Explained, Explanation, make_encoder, optimize_for_inference
 from monai_pylon.networks.pretrained import load_weights
-from monai_pylon.reports import (
-    RadiographFindingMap,
-    radiograph_overlay_figure,
-    radiograph_page_figure,
-    radiological_slice,
-    save_radiograph_nifti,
-    show_map,
-    square_pixels,
-    window_to_gray,
-)
+from monai_pylon.reports import radiological_slice, show_map, square_pixels, window_to_gray
 from monai_pylon.reports.chest_ct_figure import finding_on_scan, scan_findings_figure
 from monai_pylon.reports.display import DisplaySlice, paint_labels
 from monai_pylon.reports.heatmap import heatmap_on_image, heatmap_peak, paint_heatmap
-from monai_pylon.reports.nifti import save_label_nifti, save_map_nifti, save_volume_nifti
+from monai_pylon.reports.nifti import save_label_nifti, save_map_nifti, save_radiograph_nifti, save_volume_nifti
 from monai_pylon.reports.organ_figure import organ_overlay_figure
+from monai_pylon.reports.radiograph_figure import (
+    RadiographFindingMap,
+    radiograph_overlay_figure,
+    radiograph_page_figure,
+)
 from monai_pylon.reports.radiograph_files import save_radiograph_files
 from monai_pylon.transforms import (
     AllowedRegions,
@@ -82,7 +78,8 @@ from monai_pylon.transforms import (
     partition_organs,
 )
 from monai_pylon.transforms.partition import quality_of_item
-from monai_pylon.utils import resize_linear, upsample
+from monai_pylon.utils import upsample
+from monai_pylon.utils.resize import resize_linear
 from monai_pylon.visualize import (
     ActivationMapInferer,
     HiResCAM,

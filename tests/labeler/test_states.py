@@ -9,7 +9,8 @@ import pytest
 
 from monai_pylon.labeler import ReportLabeler, label_states, training_labels, write_states
 from monai_pylon.labeler.states import report_states, state_cells
-from monai_pylon.taxonomy import CHEST_CT_LABELS, label_set
+from monai_pylon.taxonomy import CHEST_CT_LABELS
+from monai_pylon.taxonomy.label_sets import label_set
 
 LABELER = ReportLabeler()
 

@@ -19,10 +19,10 @@ from monai_pylon.metrics import (
     PointLocalizationMetric,
     box_localization,
     organ_iou,
-    organ_iou_curve,
     point_localization,
 )
 from monai_pylon.metrics.auroc import auroc_per_class
+from monai_pylon.metrics.organ_overlap import organ_iou_curve
 from monai_pylon.networks import Explanation
 from monai_pylon.reports.heatmap import heatmap_on_image
 

@@ -12,7 +12,8 @@ from monai.data import DataLoader, Dataset
 from monai.engines import SupervisedEvaluator
 
 from monai_pylon.handlers import PerClassMetricHandler
-from monai_pylon.metrics import OrganIoUMetric, organ_iou, organ_iou_curve
+from monai_pylon.metrics import OrganIoUMetric, organ_iou
+from monai_pylon.metrics.organ_overlap import organ_iou_curve
 from monai_pylon.metrics.thresholds import ORGAN_IOU_THRESHOLDS
 from tests.references.organ_iou import organ_iou_table, tuned
 

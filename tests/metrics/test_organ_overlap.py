@@ -7,8 +7,8 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from monai_pylon.metrics import organ_iou, organ_iou_curve, resample_attention
-from monai_pylon.metrics.organ_overlap import relative_attention
+from monai_pylon.metrics import organ_iou, resample_attention
+from monai_pylon.metrics.organ_overlap import organ_iou_curve, relative_attention
 from monai_pylon.metrics.thresholds import ORGAN_IOU_THRESHOLDS
 from tests.references.organ_iou import organ_iou_table
 

@@ -8,8 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from monai_pylon.reports import save_radiograph_nifti
-from monai_pylon.reports.nifti import save_label_nifti, save_map_nifti, save_volume_nifti
+from monai_pylon.reports.nifti import save_label_nifti, save_map_nifti, save_radiograph_nifti, save_volume_nifti
 
 LPS = np.diag([-0.8, -0.8, 2.5, 1])
 OBLIQUE = np.array([[-0.78, 0.14, 0, 90.5], [-0.14, -0.78, 0, 80.25], [0, 0, 3.0, -400], [0, 0, 0, 1]])

@@ -11,13 +11,17 @@ import numpy as np
 import pytest
 import torch
 
-from monai_pylon.reports import RadiographFindingMap, radiograph_overlay_figure, radiograph_page_figure
 from monai_pylon.reports.chest_ct_figure import finding_on_scan
 from monai_pylon.reports.display import paint_labels
 from monai_pylon.reports.heatmap import heatmap_on_image, heatmap_peak, paint_heatmap
 from monai_pylon.reports.nifti import save_map_nifti, save_radiograph_nifti, save_volume_nifti
 from monai_pylon.reports.organ_figure import organ_overlay_figure
 from monai_pylon.reports.pixels import as_labels, as_pixels, as_voxels
+from monai_pylon.reports.radiograph_figure import (
+    RadiographFindingMap,
+    radiograph_overlay_figure,
+    radiograph_page_figure,
+)
 from monai_pylon.reports.radiograph_files import save_radiograph_files
 
 HALF, NAN = np.full((8, 8), 0.5), np.full((8, 8), np.nan)

@@ -5,7 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_pylon.reports import RadiographFindingMap, radiograph_overlay_figure, radiograph_page_figure
+from monai_pylon.reports.radiograph_figure import (
+    RadiographFindingMap,
+    radiograph_overlay_figure,
+    radiograph_page_figure,
+)
 from tests.reports.figure_layout import check_layout
 
 

@@ -8,7 +8,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from monai_pylon.reports import RadiographFindingMap
+from monai_pylon.reports.radiograph_figure import RadiographFindingMap
 from monai_pylon.reports.radiograph_files import save_radiograph_files
 from monai_pylon.utils.image_orientation import turn_image
 

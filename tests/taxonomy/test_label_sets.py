@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_pylon.taxonomy import CHEST_CT_LABELS, CHEST_XRAY14_LABELS, LABEL_SETS, LabelSet, label_set, merge_states
-from monai_pylon.taxonomy.label_sets import organs_of_labels
+from monai_pylon.taxonomy import CHEST_CT_LABELS, CHEST_XRAY14_LABELS
+from monai_pylon.taxonomy.label_sets import LABEL_SETS, LabelSet, label_set, merge_states, organs_of_labels
 
 
 def test_the_sets() -> None:

@@ -54,6 +54,13 @@ def test_the_crop_does_not_change_a_resampled_image() -> None:
         np.testing.assert_allclose(position.mean((0, 1, 2)), [39 * 1.3 / 2, 39 * 1.1 / 2, 29 * 1.7 / 2], atol=1.5)
 
 
+def test_by_default_nothing_is_lazy_and_a_missing_key_is_an_error() -> None:
+    crop = CropToExtentd("image", (10, 10, 10))
+    assert (crop.lazy, CropToExtent((10, 10, 10)).lazy) == (False, False)
+    with pytest.raises(KeyError, match="image"):
+        crop({"other": volume((20, 20, 20), (1.0, 1.0, 1.0))})
+
+
 @pytest.mark.parametrize(
     ("extent", "image", "error", "message"),
     [

@@ -61,6 +61,18 @@ def test_cut_lungs_by_face(cuts, expected) -> None:
     assert field_reasons(*two_lungs(**cuts), EDGE) == expected
 
 
+@pytest.mark.parametrize(("end", "slices_mm", "cut"), [(25, 10.0, False), (26, 10.0, True), (60, 30.0, True)])
+def test_a_lung_is_cut_at_a_section_of_a_share_of_the_largest_one(end: int, slices_mm: float, cut: bool) -> None:
+    """Voxels of 1 cm2, at most 100 in a section: 15 cm2, and 1 cm2 for each mm between slices."""
+    labels = np.zeros((14, 14, 6), dtype=np.uint8)
+    labels[2:12, 2:12, 1:5] = 1
+    first = np.zeros((10, 10), dtype=np.uint8)
+    first.flat[:end] = 1
+    labels[2:12, 2:12, 0] = first
+    reasons = field_reasons(labels, np.where(labels > 0, -850.0, 40.0), (10.0, 10.0, slices_mm))
+    assert ("lungs_cut_at_bottom" in reasons) == cut
+
+
 @pytest.mark.parametrize("value", [1, 3])
 @pytest.mark.parametrize("lost", [slice(None, 20), slice(36, None)])
 def test_a_lung_that_ends_between_two_slices(value, lost) -> None:

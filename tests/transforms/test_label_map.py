@@ -241,8 +241,9 @@ def test_errors_of_the_transform_name_the_argument() -> None:
         OrgansFromLabelMap("total")
     with pytest.raises(TypeError, match=r"label_map must be of type MetaTensor.*the affine determines left and right"):
         OrgansFromLabelMap()(torch.zeros((1, 4, 4, 4)))
-    with pytest.raises(ValueError, match=r"label_map must be of shape \(1, X, Y, Z\)"):
-        OrgansFromLabelMap()(MetaTensor(torch.zeros((4, 4, 4))))
+    for shape in ((4, 4, 4), (1, 4, 4), (2, 4, 4, 4)):
+        with pytest.raises(ValueError, match=r"label_map must be of shape \(1, X, Y, Z\)"):
+            OrgansFromLabelMap()(MetaTensor(torch.zeros(shape)))
     with pytest.raises(ValueError, match="min_lung_ml must be positive"):
         OrgansFromLabelMap(min_lung_ml=0)
 

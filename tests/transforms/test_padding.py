@@ -31,6 +31,39 @@ def test_a_disc_is_air_outside_for_any_padding(value: float) -> None:
     assert found.quality == expected.quality
 
 
+@pytest.mark.parametrize("turn", range(4))
+def test_one_corner_is_enough(turn: int) -> None:
+    """In each slice but the first, a quarter of the round border is 0; the others are air."""
+    ct, x, y = noisy_chest(), *np.indices((60, 40))
+    corner = CORNERS & (x < 20 if turn % 2 else x > 40) & (y < 15 if turn // 2 else y > 25)
+    ct[CORNERS], ct[corner, 1:] = -1000.0, 0.0
+    padding = find_padding(ct)
+    assert padding[corner, 1:].all()
+    assert not padding[..., 0].any()
+    assert not padding[CORNERS & ~corner].all(axis=-1).any()
+
+
+def test_slices_of_two_rows() -> None:
+    """Ten voxels of 30 HU at one corner are padding, and their neighbors with them."""
+    ct = np.full((2, 40, 1), -1000.0)
+    ct[:, 5:15], ct[1, 30:] = 60.0, 30.0
+    assert find_padding(ct)[:, :, 0].tolist() == [[False] * 30 + [True] * 10, [False] * 29 + [True] * 11]
+
+
+@pytest.mark.parametrize("value", [-1100.0, -900.0])
+def test_corners_of_air_are_no_padding(value: float) -> None:
+    ct = noisy_chest()
+    ct[CORNERS] = value
+    assert find_padding(ct) is None
+
+
+@pytest.mark.parametrize("edge", ["[0, 5:9]", "[-1, 5:9]", "[5:9, 0]", "[5:9, -1]"])
+def test_missing_values_at_any_border_are_padding(edge: str) -> None:
+    ct = noisy_chest()
+    exec(f"ct{edge} = np.nan")
+    assert find_padding(ct)[np.isnan(ct)].all()
+
+
 def test_whole_slices_of_one_value_are_padding() -> None:
     ct = noisy_chest()
     ct[:, :, :2] = 0.0

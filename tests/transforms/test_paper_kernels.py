@@ -21,6 +21,12 @@ def test_runs_of_the_two_largest_components_of_each_plane() -> None:
     assert first.tolist() == [0, 0, 1, 2, 3, 4, 4, 4, 5, 5, 5, 5, 5]
 
 
+def test_a_component_at_the_border_is_dropped_with_all_its_rows() -> None:
+    (mask,) = planes(("...#....", "..##....", "..#.....", ".....##.", "........"))
+    start, stop, _ = two_largest_runs(mask[None])
+    assert list(zip(start.tolist(), stop.tolist(), strict=True)) == [(5, 7)]
+
+
 def test_volumes_of_components_connected_by_faces() -> None:
     mask = planes(
         (".....", ".##..", ".....", "....."),

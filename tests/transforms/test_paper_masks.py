@@ -244,7 +244,7 @@ def test_quality_at_the_limits_of_the_authors(first: int, end: int, reasons: tup
 
 def test_quality_scales_with_the_volume_and_reports_an_empty_mask() -> None:
     columns = np.zeros((42, 2, 2), dtype=np.uint8)
-    columns[13] = columns[29] = 1
+    columns[13] = columns[20] = columns[29] = 1
     assert paper_quality_reasons(columns, AUTHORS) == ()
     assert paper_quality_reasons(columns[1:], AUTHORS) == ("left_lung_missing",)
     assert paper_quality_reasons(np.zeros((4, 4, 4)), AUTHORS) == ("no_lung",)

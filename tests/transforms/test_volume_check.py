@@ -68,6 +68,12 @@ def test_least_slices_is_a_setting() -> None:
         CheckVolume(2.5)
 
 
+def test_a_missing_key_is_an_error_unless_it_is_allowed() -> None:
+    with pytest.raises(KeyError, match="image"):
+        CheckVolumed("image")({"other": 1})
+    assert CheckVolumed("image", allow_missing_keys=True)({"other": 1}) == {"other": 1}
+
+
 def test_an_unusable_affine_is_an_error(ct: torch.Tensor) -> None:
     with pytest.raises(ValueError, match="affine must be"):
         check_volume_hu(MetaTensor(ct, affine=torch.zeros(4, 4)))

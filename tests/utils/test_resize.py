@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch.nn.functional import interpolate
 
-from monai_pylon.utils import interpolate_linear, resize_linear, upsample
+from monai_pylon.utils import upsample
+from monai_pylon.utils.resize import interpolate_linear, resize_linear
 
 MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 SIZES = [

@@ -83,6 +83,76 @@ def test_interpolated_positions_by_hand() -> None:
     assert even.at(22) == 45.5
 
 
+def places(function: Step, *shape: int) -> list[tuple[str, float, float]]:
+    """Return role, origin and spacing of the first factor of each axis of a function's result."""
+    image = torch.zeros(*shape)
+    with torch.no_grad(), AxisTracker(image) as tracker:
+        return [axis[0][1:4] if axis else ("", 0.0, 1.0) for axis in tracker.places_of(function(image))]
+
+
+def test_moved_cells_by_hand() -> None:
+    """Rolled by 5, cell 0 holds what was at -5; 3 zeros before it, cell 3 is the first pixel."""
+    assert places(lambda x: x.roll(5, 2), 1, 1, 48)[2] == ("0", -5.0, 1.0)
+    assert places(lambda x: x.roll((5, -2), (2, 3)), 1, 1, 48, 8)[2:] == [("0", -5.0, 1.0), ("1", 2.0, 1.0)]
+    assert places(lambda x: x.flip(3), 1, 1, 4, 9)[2:] == [("0", 0.0, 1.0), ("1", 8.0, -1.0)]
+    assert places(lambda x: functional.pad(x, (3, 1, 0, 2)), 1, 1, 4, 9)[2:] == [("0", 0.0, 1.0), ("1", -3.0, 1.0)]
+    assert places(lambda x: x.narrow(2, 3, 4)[..., -6::2], 1, 1, 8, 9)[2:] == [("0", 3.0, 1.0), ("1", 3.0, 2.0)]
+    assert places(lambda x: x.split([2, 5, 1], 2)[1], 1, 1, 8)[2] == ("0", 2.0, 1.0)
+
+
+def test_windows_of_unfold_by_hand() -> None:
+    """Windows of 5 rows every 3: centers at 2, 5, 8, and rows at -2 to 2 within a window, on the last axis."""
+    found = places(lambda x: x.unfold(2, 5, 3), 1, 1, 12, 7)
+    assert found[2:] == [("0", 2.0, 3.0), ("1", 0.0, 1.0), ("0", -2.0, 1.0)]
+    assert places(lambda x: x.unfold(1, 2, 1), 1, 3, 4)[1:] == [
+        ("channel", 0.0, 1.0),
+        ("0", 0.0, 1.0),
+        ("other", 0.0, 1.0),
+    ]
+    blocks = places(lambda x: x.unfold(2, 4, 4).flatten(2), 1, 1, 12)
+    assert blocks[2] == ("0", 0.0, 1.0)
+
+
+def test_transposed_convolution_by_hand() -> None:
+    """Kernel (3, 1), stride (2, 3): cell 0 of axis 0 looks half a pixel before pixel 0, cells 1/2 and 1/3 apart."""
+    layer = nn.ConvTranspose2d(1, 4, (3, 1), stride=(2, 3))
+    _, features, rows, columns = places(layer, 1, 1, 6, 6)
+    assert features[0] == "feature"
+    assert (rows, columns) == (("0", -0.5, 0.5), ("1", 0.0, pytest.approx(1 / 3)))
+
+
+def test_stacked_and_inserted_axes() -> None:
+    assert [p[0] for p in places(lambda x: torch.stack([x, x], 2), 2, 1, 4, 5)] == [
+        "batch",
+        "channel",
+        "other",
+        "0",
+        "1",
+    ]
+    assert [p[0] for p in places(lambda x: x[:, None], 2, 1, 4)] == ["batch", "", "channel", "0"]
+    assert [p[0] for p in places(lambda x: x[:, :, 2].unsqueeze(-1), 2, 1, 4, 5)] == ["batch", "channel", "1", ""]
+
+
+def test_layer_norm_shows_where_a_sequence_has_its_features() -> None:
+    image = torch.zeros(3, 7, 6)
+    with torch.no_grad(), AxisTracker(image) as tracker:
+        axes = tracker.places_of(nn.LayerNorm(6)(image))
+        whole = tracker.places_of(nn.LayerNorm((7, 6))(image))
+    assert [axis[0][:2] for axis in axes] == [(3, "batch"), (7, "other"), (6, "feature")]
+    assert [axis[0][:2] for axis in whole] == [(3, "batch"), (7, "channel"), (6, "0")]
+
+
+def test_attention_of_a_layer_for_inference() -> None:
+    """PyTorch computes it in one operation: tokens stay where the queries were; the weights are not tokens."""
+    layer = nn.MultiheadAttention(6, 2, batch_first=True).eval()
+    image = torch.zeros(2, 6, 7)
+    with torch.no_grad(), AxisTracker(image) as tracker:
+        tokens = image.transpose(1, 2)
+        result, weights = layer(tokens, tokens, tokens)
+    assert [axis[0].role for axis in tracker.places_of(result)][:2] == ["batch", "0"]
+    assert tracker.axes_of(weights) is None
+
+
 def test_finest_branch_gives_the_position() -> None:
     """The enlarged coarse branch looks at 0.5, 2.5, ...; the fine one at 0, 2, ..., whatever the order."""
     image = torch.zeros(1, 1, SIZE)

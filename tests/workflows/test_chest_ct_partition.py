@@ -14,7 +14,8 @@ import pytest
 import SimpleITK as sitk  # noqa: N813 (its own documentation calls it so)
 from PIL import Image
 
-from monai_pylon.data import ChestCTPhantom, phantom_chest_ct
+from monai_pylon.data import phantom_chest_ct
+from monai_pylon.data.phantoms.chest_ct import ChestCTPhantom
 from monai_pylon.utils import read_rows
 from monai_pylon.workflows.cohort import CohortSummary
 from monai_pylon.workflows.demo.run import dice_by_organ

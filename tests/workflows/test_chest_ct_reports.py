@@ -11,7 +11,9 @@ import nibabel
 import numpy as np
 import pytest
 
-from monai_pylon.data import ChestCTPhantom, PhantomChestCTs, phantom_chest_ct, rad_chestct_datalist
+from monai_pylon.data import phantom_chest_ct, rad_chestct_datalist
+from monai_pylon.data.phantoms.chest_ct import ChestCTPhantom
+from monai_pylon.data.phantoms.datasets import PhantomChestCTs
 from monai_pylon.labeler import language_model_labels, write_label_table
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
 from monai_pylon.transforms import CacheToDiskd

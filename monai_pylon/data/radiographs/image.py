@@ -24,8 +24,7 @@ __all__ = ["image_orientation", "open_image", "radiograph_size", "read_image_rad
 _ORIENTATION, _TRANSPOSED = 0x0112, (5, 6, 7, 8)
 #: TIFF tags of the photometric interpretation (0 means that white is 0) and of the bits of each channel.
 _PHOTOMETRIC, _BITS = 262, 258
-#: Bytes at the start of a PNG in which its significant bits are looked for.
-_PNG_START = 2**16
+_PNG_START = 2**16  # bytes at the start of a PNG in which its significant bits are looked for
 #: First bytes of TIFF files, and of those with offsets of 64 bits.
 _TIFF, _BIG_TIFF = (b"II*\0", b"MM\0*"), (b"II+\0", b"MM\0+")
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)

@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from monai_pylon.labeler.label_table import LabelTable, table_of
-from monai_pylon.taxonomy import CHEST_CT_LABELS, label_set
-from monai_pylon.taxonomy.label_sets import organs_of_labels
+from monai_pylon.taxonomy import CHEST_CT_LABELS
+from monai_pylon.taxonomy.label_sets import label_set, organs_of_labels
 from monai_pylon.utils import check, check_choice
 from monai_pylon.utils.tables import open_table
 

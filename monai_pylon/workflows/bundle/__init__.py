@@ -2,7 +2,6 @@
 
 from monai_pylon.workflows.bundle.errors import install_excepthook, root_cause
 from monai_pylon.workflows.bundle.evaluation import EvaluationReport
-from monai_pylon.workflows.bundle.folders import bundle_names
 from monai_pylon.workflows.bundle.loaders import join_transforms, make_dataloader
 from monai_pylon.workflows.bundle.networks import default_weights, explained_layer, make_network, network_specification
 from monai_pylon.workflows.bundle.outputs import (
@@ -27,7 +26,6 @@ __all__ = [
     "CheckedWorkflow",
     "EvaluationReport",
     "absolute_dataset_dir",
-    "bundle_names",
     "check_command_line",
     "default_weights",
     "distributed_network",

@@ -15,7 +15,8 @@ from monai.transforms import Transform
 from monai.utils import TransformBackends, convert_to_tensor
 from torch.utils.data import Dataset
 
-from monai_pylon.data import PhantomChestCTs, ReadVolumed, rad_chestct_datalist, read_volume
+from monai_pylon.data import ReadVolumed, rad_chestct_datalist, read_volume
+from monai_pylon.data.phantoms.datasets import PhantomChestCTs
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.taxonomy.organs import possible_locations
 from monai_pylon.transforms import PartitionOrgansd

@@ -10,7 +10,8 @@ import torch
 from monai.data import MetaTensor
 from torch import nn
 
-from monai_pylon.reports.page import PageFinding, PageText, scan_page
+from monai_pylon.reports.page.content import PageFinding, PageText
+from monai_pylon.reports.page.scan_html import scan_page
 from monai_pylon.taxonomy import ORGANS
 from monai_pylon.taxonomy.organs import OK_MEANING
 from monai_pylon.transforms import partition_organs

@@ -16,7 +16,6 @@ from monai_pylon.workflows.cohort.inputs import list_radiographs, list_scans
 from monai_pylon.workflows.cohort.memory import peak_memory_mb
 from monai_pylon.workflows.cohort.notice import checkpoint_notice
 from monai_pylon.workflows.cohort.page_writer import PageWriter
-from monai_pylon.workflows.cohort.phantom_archive import write_phantom_archive
 from monai_pylon.workflows.cohort.report_cohort import ReportCohort
 from monai_pylon.workflows.cohort.report_labels import label_matched_reports
 from monai_pylon.workflows.cohort.report_matching import match_reports
@@ -38,5 +37,4 @@ __all__ = [
     "peak_memory_mb",
     "save_cohort_page",
     "scans_and_reports",
-    "write_phantom_archive",
 ]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import nibabel
 
-from monai_pylon.data import PhantomChestCTs
+from monai_pylon.data.phantoms.datasets import PhantomChestCTs
 from monai_pylon.reports.nifti import save_volume_nifti
 from monai_pylon.utils import write_rows
 

@@ -24,9 +24,9 @@ from torch.nn import functional
 from monai_pylon.data import phantom_radiograph
 from monai_pylon.metrics import PerClassAUROCMetric, PointLocalizationMetric
 from monai_pylon.networks.nets import PYLON, MaxPoolBackbone
-from monai_pylon.reports import RadiographFindingMap, radiograph_page_figure
 from monai_pylon.reports.figure_style import save_figure
 from monai_pylon.reports.heatmap import heatmap_on_image
+from monai_pylon.reports.radiograph_figure import RadiographFindingMap, radiograph_page_figure
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.utils import check, write_rows
 from monai_pylon.workflows.demo.threads import one_thread

@@ -12,8 +12,9 @@ import numpy as np
 from monai.data import Dataset as MonaiDataset
 from torch.utils.data import Dataset
 
-from monai_pylon.data import PhantomRadiographs, ReadRadiographd, chest_xray14_datalist, radiograph_datalist
+from monai_pylon.data import ReadRadiographd, chest_xray14_datalist, radiograph_datalist
 from monai_pylon.data.labeled_radiographs.datalist import has_own_labels
+from monai_pylon.data.phantoms.datasets import PhantomRadiographs
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.utils import check, check_choice, check_type
 from monai_pylon.utils.tables import open_table

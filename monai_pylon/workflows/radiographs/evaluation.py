@@ -12,11 +12,10 @@ import torch
 from monai.metrics import Cumulative, CumulativeIterationMetric
 
 from monai_pylon.handlers import PerClassMetricHandler
-from monai_pylon.metrics import LocalizationBaselinesMetric
-from monai_pylon.metrics.localization_baselines import BASELINES
-from monai_pylon.reports import RadiographFindingMap, radiograph_page_figure
+from monai_pylon.metrics.localization_baselines import BASELINES, LocalizationBaselinesMetric
 from monai_pylon.reports.figure_style import save_figure
 from monai_pylon.reports.heatmap import heatmap_on_image
+from monai_pylon.reports.radiograph_figure import RadiographFindingMap, radiograph_page_figure
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.workflows.bundle.evaluation import EvaluationReport, localization_intervals, patient_number
 from monai_pylon.workflows.radiographs.batches import maps_and_boxes

@@ -11,7 +11,8 @@ from monai.data import MetaTensor
 from torch import nn
 
 from monai_pylon.data.radiographs.reader import SIDES
-from monai_pylon.reports.page import PageFinding, PageText, radiograph_page
+from monai_pylon.reports.page.content import PageFinding, PageText
+from monai_pylon.reports.page.radiograph_html import radiograph_page
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.visualize import MapGeometry
 from monai_pylon.workflows.cohort.page_writer import LayerAudit, audit_sentences, provenance

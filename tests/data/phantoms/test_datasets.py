@@ -9,7 +9,8 @@ from monai.data import DataLoader, MetaTensor
 from monai.data import Dataset as MonaiDataset
 from monai.transforms import Compose, Flipd
 
-from monai_pylon.data import PhantomChestCTs, PhantomRadiographs, collate_radiographs, phantom_radiograph
+from monai_pylon.data import collate_radiographs, phantom_radiograph
+from monai_pylon.data.phantoms.datasets import PhantomChestCTs, PhantomRadiographs
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.transforms import FollowBoxesd
 

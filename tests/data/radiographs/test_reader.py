@@ -12,9 +12,9 @@ from monai.data import MetaTensor
 from PIL import Image
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
-from monai_pylon.data import PIXEL_SPACING, ReadRadiograph, ReadRadiographd, phantom_radiograph, read_radiograph
+from monai_pylon.data import ReadRadiograph, ReadRadiographd, phantom_radiograph, read_radiograph
 from monai_pylon.data.radiographs.image import radiograph_size
-from monai_pylon.data.radiographs.reader import FILE_AFFINE, ORIENTATION, SIDES
+from monai_pylon.data.radiographs.reader import FILE_AFFINE, ORIENTATION, PIXEL_SPACING, SIDES
 from monai_pylon.transforms import FollowBoxes
 from monai_pylon.utils.image_orientation import unturn_image
 

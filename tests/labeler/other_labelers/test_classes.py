@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from monai_pylon.labeler import chexbert_labels, ct_rate_labels
-from monai_pylon.taxonomy import CHEST_CT_LABELS, label_set
+from monai_pylon.taxonomy import CHEST_CT_LABELS
+from monai_pylon.taxonomy.label_sets import label_set
 
 
 def row(values: np.ndarray, label: str) -> list[float]:

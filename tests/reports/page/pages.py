@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 import nibabel
 import numpy as np
 
-from monai_pylon.reports.page import PageFinding, PageText, radiograph_page, scan_page
+from monai_pylon.reports.page.content import PageFinding, PageText
+from monai_pylon.reports.page.radiograph_html import radiograph_page
+from monai_pylon.reports.page.scan_html import scan_page
 
 NASTY = "<script>alert(1)</script> & \"'"
 

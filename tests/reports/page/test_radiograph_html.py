@@ -7,7 +7,8 @@ import base64
 import numpy as np
 import pytest
 
-from monai_pylon.reports.page import PageFinding, PageText, radiograph_page
+from monai_pylon.reports.page.content import PageFinding, PageText
+from monai_pylon.reports.page.radiograph_html import radiograph_page
 from tests.reports.page.pages import NASTY, page_data, planted_radiograph_page
 from tests.reports.page.test_embedding import opened
 

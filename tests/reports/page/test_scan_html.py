@@ -9,7 +9,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from monai_pylon.reports.page import PageFinding, PageText, scan_page
+from monai_pylon.reports.page.content import PageFinding, PageText
+from monai_pylon.reports.page.scan_html import scan_page
 from tests.reports.page.pages import NASTY, page_data, planted_scan, planted_scan_page, volume
 
 

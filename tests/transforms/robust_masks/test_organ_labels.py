@@ -9,7 +9,7 @@ import pytest
 
 from monai_pylon.data import PHANTOM_STRUCTURES, phantom_chest_ct
 from monai_pylon.transforms import partition_organs
-from monai_pylon.transforms.robust_masks import robust_organ_labels
+from monai_pylon.transforms.robust_masks.organ_labels import robust_organ_labels
 from tests.references.morphology import dice
 from tests.transforms.drawn_chest import drawn_chest
 

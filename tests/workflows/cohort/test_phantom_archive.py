@@ -8,9 +8,9 @@ import nibabel
 import numpy as np
 import pytest
 
-from monai_pylon.data import PhantomChestCTs
+from monai_pylon.data.phantoms.datasets import PhantomChestCTs
 from monai_pylon.utils import read_rows
-from monai_pylon.workflows.cohort import write_phantom_archive
+from monai_pylon.workflows.cohort.phantom_archive import write_phantom_archive
 
 SPACING = (9.0, 9.0, 12.0)
 
