@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 
 from monai_pylon.data import read_radiograph
-from monai_pylon.data.file_checks.gray_content import check_gray, warn_of_content
-from tests.data.test_radiograph_image import EIGHT, write_png16
-from tests.data.test_radiograph_reader import write_dicom
+from monai_pylon.data.radiographs.gray_content import check_gray, warn_of_content
+from tests.data.radiographs.test_image import EIGHT, write_png16
+from tests.data.radiographs.test_reader import write_dicom
 
 #: A photograph: red, green and blue of a scene differ.
 PHOTO = np.stack([EIGHT, EIGHT // 2, 255 - EIGHT], -1)
