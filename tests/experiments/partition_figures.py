@@ -2,8 +2,8 @@
 
 ``python -m tests.experiments.partition_figures real`` needs the public scans (MONAI_PYLON_DATA); ``phantoms`` makes its
 scans. The script prints one line per scan, measured in this run. ``conditions`` prints the table of scans as hospitals
-make them: the worst of three patients in each row, and "plain" as the baseline. ``conditions 100`` takes other patients,
-the seeds 100 to 102, on which nothing was tuned.
+make them: the worst of three patients in each row, and "plain" as the baseline. ``conditions 100`` takes other
+patients, the seeds 100 to 102, on which nothing was tuned.
 """
 
 from __future__ import annotations
