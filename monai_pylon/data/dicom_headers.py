@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from monai.utils import optional_import
 
-from monai_pylon.data.file_checks.dicom_fields import (
+from monai_pylon.data.scan_headers.dicom_fields import (
     FieldError,
     phase_fields,
     read_field,

@@ -19,8 +19,8 @@ from monai.utils import optional_import
 
 from monai_pylon.data.dicom_headers import CTSlice, DicomFolder, geometry_groups, read_dicom_headers
 from monai_pylon.data.dicom_pixels import decode_slices, stored_bytes
-from monai_pylon.data.file_checks.phases import mixed_phases
 from monai_pylon.data.path_transform import BURNED_IN
+from monai_pylon.data.scan_headers.phases import mixed_phases
 from monai_pylon.data.slice_grid import SliceGrid, fit_slice_grid, rounding_step
 from monai_pylon.data.volume_limits import check_voxel_count
 

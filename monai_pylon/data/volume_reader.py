@@ -23,11 +23,11 @@ from monai.utils import ImageMetaKey, MetaKeys, TransformBackends, ensure_tuple,
 from nibabel.filebasedimages import ImageFileError
 
 from monai_pylon.data.dicom_series import is_dicom_file, read_dicom_series
-from monai_pylon.data.file_checks.itk_header import check_itk_header, itk_fields
 from monai_pylon.data.itk_path import itk_path
 from monai_pylon.data.nifti_reader import read_nifti
 from monai_pylon.data.npz_reader import NpzVolumeReader, ras_metadata
 from monai_pylon.data.path_transform import BURNED_IN, ReadPathd
+from monai_pylon.data.scan_headers.itk_header import check_itk_header, itk_fields
 from monai_pylon.data.volume_limits import check_stored_size, check_voxel_count, data_files
 from monai_pylon.utils import check, check_type
 

@@ -7,6 +7,8 @@ or that divides one lung in two, is wrong.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage
 
@@ -61,16 +63,19 @@ def face_areas(labels: np.ndarray, spacing: tuple[float, float, float], value: i
     for axis in range(3):
         pixel = float(np.prod(spacing)) / spacing[axis] / 100.0
         for end in (0, 1):
-            areas[axis, end] = np.count_nonzero(np.take(labels, -end, axis=axis) == value) * pixel
+            areas[axis, end] = np.count_nonzero(np.moveaxis(labels, axis, 0)[-end] == value) * pixel
     return areas
 
 
-def contact_area(labels: np.ndarray, spacing: tuple[float, float, float]) -> float:
+def contact_area(
+    labels: np.ndarray, spacing: tuple[float, float, float], boxes: Sequence[tuple[slice, ...] | None] = ()
+) -> float:
     """Measure the area over which right and left lung border on each other.
 
     Args:
         labels: (X, Y, Z): 1 right lung, 3 left lung.
         spacing: Voxel edges in mm.
+        boxes: Bounding boxes of the labels 1 to 3, if they are known.
 
     Returns:
         Area in cm2, the sum of the voxel faces between them.
@@ -81,7 +86,7 @@ def contact_area(labels: np.ndarray, spacing: tuple[float, float, float]) -> flo
         >>> contact_area(labels, (10.0, 10.0, 10.0))
         25.0
     """
-    boxes = ndimage.find_objects(labels, max_label=3)
+    boxes = boxes or ndimage.find_objects(labels, max_label=3)
     if boxes[0] is None or boxes[2] is None:
         return 0.0
     # The lungs can only meet where their boxes do.
@@ -161,7 +166,7 @@ def field_reasons(labels: np.ndarray, ct: np.ndarray, spacing: tuple[float, floa
             beside.append(f"{side}_lung_cut")
         if _ends_abruptly(lung, ct[box], spacing):
             abrupt.append(f"{side}_lung_ends_abruptly")
-    if contact_area(labels, spacing) > _CONTACT_CM2:
+    if contact_area(labels, spacing, boxes) > _CONTACT_CM2:
         abrupt.append("lungs_joined")
     ends = [f"lungs_cut_at_{end}" for end, cut in zip(("bottom", "top"), cut_at_end, strict=True) if cut]
     return (*ends, *beside, *abrupt)

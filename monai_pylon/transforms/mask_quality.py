@@ -39,6 +39,8 @@ REASONS = {
     "no_mediastinum": "The label map of another program has no mediastinum: set fill_mediastinum.",
     "mediastinum_large": "The mediastinum is larger than both lungs together: it may contain dense lung or chest wall.",
     "mediastinum_wide": "Above the heart the mediastinum reaches far into one side: a mass or dense lung may be in it.",
+    "mediastinum_right": "The mediastinum lies right of the spine: dense lung may be in it, or the header is mirrored.",
+    "orientation_doubtful": "The spine lies in front or the trachea below: the header may exchange left and right.",
     "gas_in_lung": "Gas without tissue lies low in a lung: stomach or bowel was included, or there is a pneumothorax.",
     "gas_outside_lung": "Much gas lies outside the ribs (subcutaneous emphysema): some may be counted as lung.",
     "sides_swapped": "The label map's right lung lies on the patient's left: it was written with another orientation.",

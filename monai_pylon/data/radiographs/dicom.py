@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from monai.utils import optional_import
 
-from monai_pylon.data.file_checks.gray_content import check_gray
 from monai_pylon.data.radiographs.dicom_header import display_turn, other_than_frontal_chest
 from monai_pylon.data.radiographs.gray import LookupTable, scale_of_depth, voi_gray
+from monai_pylon.data.radiographs.gray_content import check_gray
 from monai_pylon.data.volume_limits import MOST_PIXELS, check_dicom_size
 
 __all__ = ["DicomRadiograph", "luminance", "read_dicom_radiograph", "stored_pixels"]

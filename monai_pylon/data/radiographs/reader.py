@@ -18,9 +18,9 @@ from monai.transforms import Transform
 from monai.utils import ImageMetaKey, MetaKeys, TransformBackends, optional_import
 
 from monai_pylon.data.dicom_series import is_dicom_file
-from monai_pylon.data.file_checks.gray_content import warn_of_content
 from monai_pylon.data.path_transform import BURNED_IN, ReadPathd
 from monai_pylon.data.radiographs.dicom import read_dicom_radiograph
+from monai_pylon.data.radiographs.gray_content import warn_of_content
 from monai_pylon.data.radiographs.image import read_image_radiograph
 from monai_pylon.utils import check_type
 from monai_pylon.utils.image_orientation import orientation_matrix, turn_image

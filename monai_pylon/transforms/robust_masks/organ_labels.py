@@ -11,6 +11,7 @@ from monai_pylon.transforms.robust_masks.body import body_hull
 from monai_pylon.transforms.robust_masks.hemithorax import complete_lungs
 from monai_pylon.transforms.robust_masks.lung_masks import EDGE_HU, segment_lungs
 from monai_pylon.transforms.robust_masks.organ_split import mediastinum_between_lungs, split_lungs
+from monai_pylon.transforms.robust_masks.orientation import doubt_orientation, leans_right
 from monai_pylon.transforms.robust_masks.plausibility import doubt_lungs, doubt_mediastinum
 from monai_pylon.transforms.robust_masks.scanned import cut_by_padding, unscanned_blocks, unscanned_columns
 from monai_pylon.transforms.robust_masks.spine import find_spine
@@ -51,6 +52,9 @@ def _organs_of_blocks(
     between = mediastinum_between_lungs(right, left, ct, spacing, spine)
     if not reasons:  # a completed lung has an uncertain border
         reasons = doubt_mediastinum(right, between, left, ct, spacing, spine)
+        if spine is not None and leans_right(ct, right | left, between, spine, spacing):
+            reasons = (*reasons, "mediastinum_right")
+    reasons = (*reasons, *doubt_orientation(ct, right | left, airway, spine, spacing))
     reasons = (*reasons, *doubt_lungs(ct, right | left, spacing))
     if gas_ml > _GAS_ML:
         reasons = (*reasons, "gas_outside_lung")
@@ -79,7 +83,8 @@ def robust_organ_labels(ct: np.ndarray, spacing: tuple[float, float, float]) -> 
     Returns:
         Labels (X, Y, Z) uint8: 0 background, 1 right lung, 2 mediastinum, 3 left lung. Reason codes: "no_trachea",
         "right_lung_completed", "left_lung_completed", "right_lung_cut", "left_lung_cut" (by padding),
-        "mediastinum_large", "mediastinum_wide", "gas_in_lung", "gas_outside_lung".
+        "mediastinum_large", "mediastinum_wide", "mediastinum_right", "orientation_doubtful", "gas_in_lung",
+        "gas_outside_lung".
 
     Example:
         >>> ct = np.full((60, 40, 30), -1000.0)

@@ -9,7 +9,7 @@ import pydicom
 import pytest
 
 from monai_pylon.data import read_volume
-from monai_pylon.data.file_checks.dicom_fields import FieldError, phase_fields, read_field, read_numbers
+from monai_pylon.data.scan_headers.dicom_fields import FieldError, phase_fields, read_field, read_numbers
 from tests.data.dicom_files import write_dicom
 
 HU = np.random.default_rng(7).integers(-900, 1500, (7, 6, 5)).astype(np.int16)

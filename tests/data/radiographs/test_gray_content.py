@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from monai_pylon.data import read_radiograph
-from monai_pylon.data.file_checks.gray_content import check_gray, warn_of_content
+from monai_pylon.data.radiographs.gray_content import check_gray, warn_of_content
 from tests.data.radiographs.test_image import EIGHT, write_png16
 from tests.data.radiographs.test_reader import write_dicom
 

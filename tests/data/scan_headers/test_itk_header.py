@@ -10,7 +10,7 @@ import pytest
 import SimpleITK as sitk  # noqa: N813 (as in its documentation)
 
 from monai_pylon.data import read_volume
-from monai_pylon.data.file_checks.itk_header import check_itk_header, itk_fields
+from monai_pylon.data.scan_headers.itk_header import check_itk_header, itk_fields
 
 META = {
     "ObjectType": "Image",

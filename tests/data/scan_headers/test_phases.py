@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from monai_pylon.data import read_volume
-from monai_pylon.data.file_checks.phases import mixed_phases
+from monai_pylon.data.scan_headers.phases import mixed_phases
 from tests.data.dicom_files import write_dicom
 
 HU = np.random.default_rng(7).integers(-900, 1500, (7, 6, 12)).astype(np.int16)

@@ -53,7 +53,7 @@ def read_field(keyword: str, *datasets: Any) -> Any:
         >>> read_field("Rows", None)
         Traceback (most recent call last):
         ...
-        monai_pylon.data.file_checks.dicom_fields.FieldError: Rows is missing
+        monai_pylon.data.scan_headers.dicom_fields.FieldError: Rows is missing
     """
     for dataset in datasets:
         try:

@@ -1,0 +1,63 @@
+"""Signs that a header turns or mirrors the patient, on phantoms whose affine lies."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from monai_pylon.data import phantom_chest_ct
+from monai_pylon.transforms import partition_organs
+from monai_pylon.transforms.robust_masks.orientation import doubt_orientation, leans_right
+from monai_pylon.transforms.robust_masks.spine import Spine
+
+GRID = {"shape": (80, 72, 66), "spacing": (4.4, 4.4, 4.4)}
+
+
+@pytest.fixture(scope="module")
+def phantom():
+    return phantom_chest_ct(3, **GRID)
+
+
+@pytest.mark.parametrize(
+    ("signs", "reason"),
+    [
+        ((1, 1, 1), None),
+        ((-1, 1, 1), "mediastinum_right"),
+        ((-1, -1, 1), "orientation_doubtful"),  # prone taken for supine
+        ((-1, 1, -1), "orientation_doubtful"),  # feet first taken for head first
+        ((1, -1, 1), "orientation_doubtful"),
+    ],
+)
+def test_headers_that_turn_the_patient_are_doubted(signs: tuple, reason: str | None, phantom) -> None:
+    quality = partition_organs(phantom.image, np.diag([*signs, 1.0]) @ phantom.affine).quality
+    assert quality.ok is (reason is None)
+    assert reason is None or reason in quality.reasons
+
+
+def test_other_orders_of_the_axes_are_no_reason(phantom) -> None:
+    """The array is turned, and the affine says so."""
+    affine = phantom.affine.copy()
+    affine[:3, 3] += affine[:3, :2].sum(axis=1) * (np.array(phantom.image.shape[:2]) - 1).mean()
+    affine[:, :2] *= -1
+    assert partition_organs(phantom.image[::-1, ::-1], affine).quality.reasons == ()
+
+
+@pytest.mark.parametrize("rotation", [25, -25])
+def test_a_rotated_patient_does_not_lean_right(rotation: int) -> None:
+    phantom = phantom_chest_ct(4, rotation=rotation, **GRID)
+    assert partition_organs(phantom.image, phantom.affine).quality.reasons == ()
+
+
+def test_heart_and_aorta_must_both_lie_right() -> None:
+    lungs = np.ones((20, 12, 30), dtype=bool)
+    spine = Spine(np.arange(30), np.full((30, 2), (9.5, 1.0)), np.full(30, 20.0))
+    heart, aorta = np.zeros((2, *lungs.shape), dtype=bool)
+    heart[12:18, 6:], aorta[12:14, 3:5] = True, True
+    for mediastinum, right in ((heart | aorta, True), (heart, False), (heart | aorta[::-1], False), (aorta, True)):
+        assert leans_right(np.zeros(lungs.shape), lungs, mediastinum, spine, (5.0, 5.0, 5.0)) is right
+    assert not leans_right(np.zeros(lungs.shape), lungs, np.zeros_like(lungs), spine, (5.0, 5.0, 5.0))
+
+
+def test_without_trachea_and_bones_nothing_is_doubted() -> None:
+    lungs = np.ones((20, 12, 30), dtype=bool)
+    assert doubt_orientation(np.zeros(lungs.shape), lungs, None, None, (5.0, 5.0, 5.0)) == ()
