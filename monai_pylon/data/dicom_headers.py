@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from monai.utils import optional_import
 
+from monai_pylon.data.file_checks.dicom_fields import (
+    FieldError,
+    phase_fields,
+    read_field,
+    read_numbers,
+    read_orientation,
+    read_rescale,
+)
 from monai_pylon.data.volume_limits import check_dicom_size
 
 __all__ = ["CTSlice", "DicomFolder", "geometry_groups", "read_dicom_headers"]
@@ -46,6 +54,7 @@ class CTSlice(NamedTuple):
         padding: Lowest and highest padding value in HU (PixelPaddingValue, PixelPaddingRangeLimit). None without one.
         number: SeriesNumber, which may be empty.
         burned_in: Whether the pixels hold text that may name the patient (BurnedInAnnotation).
+        phase: Fields that tell the phases of an examination apart, see `phase_fields`.
 
     Example:
         >>> CTSlice(Path("1.dcm"), 0, "1.2", "", "", ("0", "0", "5"), (1, 0, 0, 0, 1, 0), (1, 1), (8, 8), (1, 0)).frame
@@ -65,6 +74,7 @@ class CTSlice(NamedTuple):
     padding: tuple[float, float] | None = None
     number: str = ""
     burned_in: bool = False
+    phase: Mapping[str, str] = {}
 
 
 class DicomFolder(NamedTuple):
@@ -91,36 +101,10 @@ class _SkippedError(Exception):
     """The file holds no CT slice."""
 
 
-class _MissingError(Exception):
-    """The file lacks something that a CT slice needs. `series` is its SeriesInstanceUID, if known."""
-
-    series = ""
-
-
-def _field(keyword: str, *datasets: Any) -> Any:
-    """Return a field of the first dataset that has a value for it."""
-    for dataset in datasets:
-        value = getattr(dataset, keyword, None) if dataset is not None else None
-        if value is not None and value != "":
-            return value
-    raise _MissingError(f"{keyword} is missing")
-
-
 def _group(item: Any, sequence: str) -> Any:
     """Return the single item of a functional group, or None."""
     found = getattr(item, sequence, None) if item is not None else None
     return found[0] if found else None
-
-
-def _numbers(keyword: str, count: int, *datasets: Any) -> tuple[float, ...]:
-    value = _field(keyword, *datasets)
-    try:
-        numbers = tuple(float(number) for number in value)
-    except (TypeError, ValueError):
-        numbers = ()
-    if len(numbers) != count or not np.isfinite(numbers).all():
-        raise _MissingError(f"{keyword} must be {count} numbers, but is {value!r}")
-    return numbers
 
 
 def _padding(dataset: Any, slope: float, intercept: float) -> tuple[float, float] | None:
@@ -143,33 +127,35 @@ def _slice(file: Path, dataset: Any, frame: int, shared: Any, own: Any) -> CTSli
         _group(shared, "PixelValueTransformationSequence"),
         dataset,
     ]
-    _numbers("ImagePositionPatient", 3, *places)
-    spacing = _numbers("PixelSpacing", 2, *pixels)
+    read_numbers("ImagePositionPatient", 3, *places)
+    spacing = read_numbers("PixelSpacing", 2, *pixels)
     if min(spacing) <= 0:
-        raise _MissingError(f"PixelSpacing must be positive, but is {spacing}")
-    slope, intercept = float(_field("RescaleSlope", *values)), float(_field("RescaleIntercept", *values))
+        raise FieldError(f"PixelSpacing must be positive, but is {spacing}")
+    slope, intercept = read_rescale(*values)
+    phase = phase_fields(_group(own, "FrameContentSequence"), _group(own, "CTImageFrameTypeSequence"), dataset)
     return CTSlice(
         file,
         frame,
-        str(_field("SeriesInstanceUID", dataset)),
+        str(read_field("SeriesInstanceUID", dataset)),
         str(getattr(dataset, "SeriesDescription", "") or ""),
-        str(getattr(dataset, "AcquisitionNumber", "") or ""),
-        tuple(str(getattr(v, "original_string", v)) for v in _field("ImagePositionPatient", *places)),
-        _numbers("ImageOrientationPatient", 6, *planes),
+        phase["AcquisitionNumber"],
+        tuple(str(getattr(v, "original_string", v)) for v in read_field("ImagePositionPatient", *places)),
+        read_orientation(*planes),
         spacing,
-        (int(_field("Rows", dataset)), int(_field("Columns", dataset))),
+        (int(read_field("Rows", dataset)), int(read_field("Columns", dataset))),
         (slope, intercept),
         _padding(dataset, slope, intercept),
         "" if (number := getattr(dataset, "SeriesNumber", None)) is None else str(number),
         getattr(dataset, "BurnedInAnnotation", "") == "YES",
+        phase,
     )
 
 
 def _expected_bytes(dataset: Any) -> int:
     """Return the bytes of uncompressed pixel data."""
-    bits = int(_field("BitsAllocated", dataset)) * int(getattr(dataset, "SamplesPerPixel", 1))
+    bits = int(read_field("BitsAllocated", dataset)) * int(getattr(dataset, "SamplesPerPixel", 1))
     frames = int(getattr(dataset, "NumberOfFrames", 1) or 1)
-    return int(_field("Rows", dataset)) * int(_field("Columns", dataset)) * frames * bits // 8
+    return int(read_field("Rows", dataset)) * int(read_field("Columns", dataset)) * frames * bits // 8
 
 
 def _read_header(file: Path) -> tuple[Any, int]:
@@ -180,7 +166,7 @@ def _read_header(file: Path) -> tuple[Any, int]:
         marked = stream.read(132)[128:] == b"DICM"
         named = marked or file.suffix.lower() in _ENDINGS
         if size == 0 and named:
-            raise _MissingError("the file is empty")
+            raise FieldError("the file is empty")
         try:
             check_dicom_size(file)
             stream.seek(0)
@@ -188,13 +174,13 @@ def _read_header(file: Path) -> tuple[Any, int]:
             following = size - stream.tell()
         except Exception as error:  # a damaged header may fail in any way
             if named:
-                raise _MissingError(f"the header cannot be read ({error})") from error
+                raise FieldError(f"the header cannot be read ({error})") from error
             raise _SkippedError("no DICOM file") from error
     meta = getattr(dataset, "file_meta", None)
     kinds: list[Any] = [getattr(dataset, name, None) for name in ("SOPClassUID", "Modality", "DirectoryRecordSequence")]
     if not any((*kinds, getattr(meta, "MediaStorageSOPClassUID", None))):
         if named:
-            raise _MissingError("the header ends before SOPClassUID and Modality")
+            raise FieldError("the header ends before SOPClassUID and Modality")
         raise _SkippedError("no DICOM file")
     return dataset, following
 
@@ -216,23 +202,23 @@ def _check_kind(dataset: Any) -> None:
 
 
 def _read(file: Path) -> list[CTSlice]:
-    """Read the slices of one file; raise `_SkippedError` or `_MissingError` with the reason for none."""
+    """Read the slices of one file; raise `_SkippedError` or `FieldError` with the reason for none."""
     dataset, following = _read_header(file)
     _check_kind(dataset)
     try:
         return _slices(file, dataset, following)
-    except _MissingError as error:
+    except FieldError as error:
         error.series = str(getattr(dataset, "SeriesInstanceUID", "") or "")
         raise
 
 
 def _slices(file: Path, dataset: Any, following: int) -> list[CTSlice]:
-    """Read the slices of a CT file; raise `_MissingError` if it lacks something."""
+    """Read the slices of a CT file; raise `FieldError` if it lacks something."""
     syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
     packed = syntax is not None and (syntax.is_compressed or syntax.is_deflated)
     missing = _expected_bytes(dataset) - following
     if not packed and missing > 0:
-        raise _MissingError(f"the file is truncated: {missing} bytes of pixel data are missing")
+        raise FieldError(f"the file is truncated: {missing} bytes of pixel data are missing")
     frames = getattr(dataset, "PerFrameFunctionalGroupsSequence", None)
     if frames is None:
         return [_slice(file, dataset, 0, None, None)]
@@ -265,7 +251,7 @@ def read_dicom_headers(folder: str | PathLike[str]) -> DicomFolder:
                 slices.setdefault(one.series, []).append(one)
         except _SkippedError as error:
             skipped[file] = str(error)
-        except _MissingError as error:
+        except FieldError as error:
             problems[file] = str(error)
             problem_series |= {file: error.series} if error.series else {}
     for reason, count in Counter(skipped.values()).items():

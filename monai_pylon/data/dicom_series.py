@@ -19,6 +19,7 @@ from monai.utils import optional_import
 
 from monai_pylon.data.dicom_headers import CTSlice, DicomFolder, geometry_groups, read_dicom_headers
 from monai_pylon.data.dicom_pixels import decode_slices, stored_bytes
+from monai_pylon.data.file_checks.phases import mixed_phases
 from monai_pylon.data.path_transform import BURNED_IN
 from monai_pylon.data.slice_grid import SliceGrid, fit_slice_grid, rounding_step
 from monai_pylon.data.volume_limits import check_voxel_count
@@ -28,6 +29,10 @@ __all__ = ["find_volume_slices", "is_dicom_file", "read_dicom_series"]
 _LOGGER = logging.getLogger(__name__)
 #: Slices of another orientation up to this number are scouts and are skipped.
 _MOST_SCOUTS = 3
+_CHOICE = (
+    "Name an acquisition as series_uid (--series) by SeriesNumber:AcquisitionNumber, such as 2:1, or keep the files of "
+    "each in its own folder."
+)
 #: Files below a folder in which slices are looked for, to name the right folder in an error.
 _MOST_SEARCHED = 1000
 
@@ -135,6 +140,18 @@ def _chosen_series(content: DicomFolder, folder: str, series_uid: str | int | No
     return next(iter(content.slices.values()))
 
 
+def _chosen_acquisition(slices: list[CTSlice], folder: str, number: str) -> list[CTSlice]:
+    """Return the slices of a series that have an AcquisitionNumber."""
+    chosen = [one for one in slices if one.acquisition == number]
+    if not chosen:
+        known = ", ".join(sorted({one.acquisition or "none" for one in slices}))
+        raise ValueError(
+            f"series_uid must end in an AcquisitionNumber of the series after ':', but is {number!r}. "
+            f"{folder!r} has {known}."
+        )
+    return chosen
+
+
 def _without_scouts(slices: list[CTSlice], folder: str) -> list[CTSlice]:
     """Keep the slices of one geometry; a few slices of another orientation are scouts."""
     groups = geometry_groups(slices)
@@ -146,7 +163,7 @@ def _without_scouts(slices: list[CTSlice], folder: str) -> list[CTSlice]:
         different = [main, *(group for group in rest if group not in scouts)]
         raise ValueError(
             f"path must be a series whose slices have one geometry, but {folder!r} has {len(different)}: "
-            f"{_described(different)}. Keep the files of each in its own folder."
+            f"{_described(different)}. {_CHOICE}"
         )
     return main
 
@@ -167,8 +184,7 @@ def _without_copies(slices: list[CTSlice], folder: str) -> list[CTSlice]:
             listed = ", ".join(f"{number} ({count} slices)" for number, count in sorted(acquisitions.items()))
             raise ValueError(
                 f"path must be a series with one slice at each position, but {folder!r} has {len(same)} different ones "
-                f"at ImagePositionPatient {position}. AcquisitionNumber: {listed}. "
-                "Keep the files of each acquisition in its own folder."
+                f"at ImagePositionPatient {position}. AcquisitionNumber: {listed}. {_CHOICE}"
             )
         _LOGGER.warning("%s: skipped %d exact copies of the slice at %s.", folder, len(same) - 1, position)
     return kept
@@ -181,7 +197,8 @@ def find_volume_slices(
 
     Args:
         folder: Folder with DICOM files. Other objects in it are skipped.
-        series_uid: SeriesInstanceUID or SeriesNumber of the series, if the folder holds several.
+        series_uid: SeriesInstanceUID or SeriesNumber of the series, if the folder holds several; with ":" and an
+            AcquisitionNumber, only the slices of this acquisition.
 
     Returns:
         The slices along their normal, and the grid that they form.
@@ -198,7 +215,9 @@ def find_volume_slices(
         ValueError: path must be a folder with a CT series (DICOM), but is ... No CT slices were found in it.
     """
     name = str(folder)
-    slices = _chosen_series(read_dicom_headers(folder), name, series_uid)
+    series, _, acquisition = str("" if series_uid is None else series_uid).strip().partition(":")
+    slices = _chosen_series(read_dicom_headers(folder), name, series or None)
+    slices = _chosen_acquisition(slices, name, acquisition.strip()) if acquisition else slices
     slices = _without_copies(_without_scouts(slices, name), name)
     positions = np.array([[float(v) for v in one.position] for one in slices])
     rounding = max(rounding_step(one.position) for one in slices)
@@ -206,6 +225,8 @@ def find_volume_slices(
     if grid.problem:
         raise ValueError(f"path must be a complete series with evenly spaced slices, but is {name!r}. {grid.problem}")
     ordered = [slices[index] for index in grid.order]
+    if mixed := mixed_phases([one.phase for one in ordered]):
+        raise ValueError(f"path must be a series of one phase, but in {name!r} {mixed}. {_CHOICE}")
     return ordered, grid
 
 
@@ -216,7 +237,8 @@ def read_dicom_series(folder: str | PathLike[str], series_uid: str | int | None 
 
     Args:
         folder: Folder with DICOM files. Other objects in it are skipped.
-        series_uid: SeriesInstanceUID or SeriesNumber of the series to read, if the folder holds several.
+        series_uid: SeriesInstanceUID or SeriesNumber of the series to read, if the folder holds several; with ":" and
+            an AcquisitionNumber ("2:1", or ":1" for the only series), only the slices of this acquisition.
 
     Returns:
         SimpleITK image of size (X, Y, Z), float32.

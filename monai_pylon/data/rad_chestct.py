@@ -13,6 +13,7 @@ import numpy as np
 
 from monai_pylon.data.dicom_series import is_dicom_file
 from monai_pylon.data.label_tables import ScanLabels, read_scan_labels, table_header
+from monai_pylon.data.missing_files import MISSING, report_missing_files
 from monai_pylon.data.patient_sections import SECTIONS, patient_sections
 from monai_pylon.data.volume_reader import VOLUME_SUFFIXES, volume_name
 from monai_pylon.taxonomy import CHEST_CT_LABELS
@@ -23,6 +24,7 @@ from monai_pylon.utils.tables import open_table
 __all__ = ["ORGANS_ENDING", "rad_chestct_datalist"]
 
 _LOGGER = logging.getLogger(__name__)
+
 _SECTIONS = (*SECTIONS, "all")
 _TABLES = {"training": "imgtrain", "validation": "imgvalid", "test": "imgtest"}
 _ID, _PATIENT = "NoteAcc_DEID", "MRN_DEID"
@@ -176,7 +178,7 @@ def rad_chestct_datalist(
         ValueError: section must be one of 'training', 'validation', 'test', 'all', but is 'train'. Did you mean ...
     """
     check_choice(section, _SECTIONS, "section")
-    check_choice(missing, ("error", "skip"), "missing")
+    check_choice(missing, MISSING, "missing")
     check_type(root, (str, PathLike), "root")
     folder = Path(root).expanduser()
     own = (folder / "labels.csv").is_file()
@@ -198,19 +200,7 @@ def rad_chestct_datalist(
                 item["locations"] = table.locations[row]
             organs = _organs_beside(path)
             items.append(item if organs is None else {**item, "organs": organs})
-    _report_missing(folder, lost, missing)
+    report_missing_files(lost, folder, "a CT or a folder with a DICOM series", missing)
     if not items:
         raise ValueError(f"{folder} has no scans for {section}.")
     return items
-
-
-def _report_missing(folder: Path, lost: Sequence[str], missing: str) -> None:
-    """Raise for, or log, the scans of a table that have no file."""
-    if not lost:
-        return
-    more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
-    if missing == "error":
-        raise FileNotFoundError(
-            f"{lost[0]}{more} must be in or below {folder}: the table names it. missing='skip' skips such scans."
-        )
-    _LOGGER.warning("%s%s of the table are not in or below %s. They are skipped.", lost[0], more, folder)

@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from io import BytesIO
 from os import PathLike
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, NoReturn
 
 from monai.utils import optional_import
@@ -23,6 +23,7 @@ __all__ = [
     "check_pixel_count",
     "check_stored_size",
     "check_voxel_count",
+    "data_files",
 ]
 
 #: Largest accepted number of voxels of a volume: 8 GiB as float32.
@@ -115,6 +116,49 @@ def check_stored_size(path: str | PathLike[str], declared: int, stored: int, com
             f"{stored:,} bytes would expand to {declared:,}, as only a blank volume or a decompression bomb does. "
             "Look at it with another program.",
         )
+
+
+def data_files(path: str | PathLike[str]) -> list[Path]:
+    """Return the files in which a detached NRRD or MetaImage header says that its voxels are.
+
+    Args:
+        path: The header.
+
+    Returns:
+        The files, or a pattern with "%"; empty if the voxels are in the file itself.
+
+    Raises:
+        ValueError: If one is not in the folder of the header or below it, so that a header cannot read any file of the
+            computer, or does not exist.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     header = Path(folder, "a.mhd")
+        ...     _ = header.write_text("ElementDataFile = LOCAL")
+        ...     data_files(header)
+        []
+    """
+    with open(path, "rb") as file:
+        head = file.read(_CHUNK)
+    lines = [line.strip() for line in head.decode("utf-8", "surrogateescape").split("\n")]
+    values: list[str] = []
+    for number, line in enumerate(lines):
+        name, sign, value = line.partition("=" if line.lower().startswith("element") else ":")
+        if not line and head.startswith(b"NRRD"):
+            break  # what follows are voxels
+        if sign and name.strip().lower() in ("data file", "datafile", "elementdatafile"):
+            value = value.removeprefix("=").strip()
+            values = [one for one in lines[number + 1 :] if one] if value.upper().startswith("LIST") else [value]
+            break
+    found = [Path(path).parent / value for value in values if value.upper() != "LOCAL"]
+    for value in values:
+        if PureWindowsPath(value).anchor or ".." in PureWindowsPath(value).parts:
+            _fail(path, f"its data file {value!r} is not in its folder. Move the data file beside the header.")
+    for file_ in found:
+        if "%" not in file_.name and not file_.is_file():
+            _fail(path, f"its data file {file_.name!r} does not exist. Copy it beside the header.")
+    return found
 
 
 def _inflate(file: Path, offset: int) -> Iterator[bytes]:

@@ -6,7 +6,9 @@ of the file's header. A file without orientation or voxel size is an error, beca
 
 from __future__ import annotations
 
+import contextlib
 import math
+import re
 import zlib
 from collections.abc import Hashable, Mapping, Sequence
 from os import PathLike, fspath
@@ -21,11 +23,12 @@ from monai.utils import ImageMetaKey, MetaKeys, TransformBackends, ensure_tuple,
 from nibabel.filebasedimages import ImageFileError
 
 from monai_pylon.data.dicom_series import is_dicom_file, read_dicom_series
+from monai_pylon.data.file_checks.itk_header import check_itk_header, itk_fields
 from monai_pylon.data.itk_path import itk_path
 from monai_pylon.data.nifti_reader import read_nifti
 from monai_pylon.data.npz_reader import NpzVolumeReader, ras_metadata
 from monai_pylon.data.path_transform import BURNED_IN, ReadPathd
-from monai_pylon.data.volume_limits import check_stored_size, check_voxel_count
+from monai_pylon.data.volume_limits import check_stored_size, check_voxel_count, data_files
 from monai_pylon.utils import check, check_type
 
 __all__ = [
@@ -78,12 +81,12 @@ class SimpleITKReader(ImageReader):
         if Path(path).is_dir():
             image = read_dicom_series(path, self.series_uid)
         else:
+            check_itk_header(path)
             with itk_path(path) as readable:
                 information = sitk.ImageFileReader()
                 information.SetFileName(readable)
                 information.ReadImageInformation()
-                _check_orientation(path, information)
-                _check_itk_header(path)
+                _check_numbers(path, information)
                 _check_size(path, information)
                 image = sitk.ReadImage(readable, **kwargs)
         check(image.GetDimension() == 3, "path", "a 3D volume", f"{path} of size {image.GetSize()}")
@@ -101,51 +104,30 @@ class SimpleITKReader(ImageReader):
         return array, {**meta, BURNED_IN: True} if img.HasMetaDataKey(BURNED_IN) else meta
 
 
-def _itk_fields(path: str) -> dict[str, str]:
-    """Return the fields of an NRRD or MetaImage header, with their names in lower case."""
-    with open(path, "rb") as file:
-        head = file.read(2**16).split(b"\n\n")[0]
-    before, mark, data = head.partition(b"\nElementDataFile")
-    lines = (before + mark + data.split(b"\n")[0]).decode("latin-1").splitlines()
-    pairs = (line.partition(sign) for sign in ":=" for line in lines)
-    return {key.strip().lower(): value.strip() for key, _, value in pairs if value}
-
-
-def _check_itk_header(path: str) -> None:
-    """Raise if an NRRD or MetaImage header states no voxel size in mm."""
-    fields = _itk_fields(path)
-    if path.lower().endswith((".nrrd", ".nhdr")):
-        if "space directions" not in fields or "none" in fields["space directions"].split():
-            raise ValueError(
-                f"{path!r} has no `space directions`, so its voxel size is unknown. Save it again with them."
-            )
-        units = set(fields.get("space units", "mm").replace('"', " ").split())
-        if units - {"mm", "millimeter", "millimeters"}:
-            raise ValueError(f"{path!r} has `space units` {sorted(units)}, but must have mm. Convert the header.")
-    elif "elementspacing" not in fields and "elementsize" not in fields:
-        raise ValueError(f"{path!r} has no ElementSpacing, so its voxel size is unknown. Save it again with it.")
-
-
 def _check_size(path: str, information: Any) -> None:
     """Raise if a volume is too large, or larger than its file can be, before memory is allocated."""
-    sitk, shape, fields = optional_import("SimpleITK")[0], information.GetSize(), _itk_fields(path)
+    sitk, shape, fields = optional_import("SimpleITK")[0], information.GetSize(), itk_fields(path)
     check_voxel_count(path, shape)
-    if {"data file", "datafile"} & set(fields) or fields.get("elementdatafile", "LOCAL") != "LOCAL":
-        return  # the voxels are in another file
     pixel = sitk.Image([1] * len(shape), information.GetPixelID(), information.GetNumberOfComponents())
     voxel = pixel.GetSizeOfPixelComponent() * pixel.GetNumberOfComponentsPerPixel()
     packed = fields.get("encoding", "raw") != "raw" or fields.get("compresseddata", "").lower() == "true"
-    check_stored_size(path, math.prod(shape) * voxel, Path(path).stat().st_size, packed)
+    files = data_files(path)
+    if not any("%" in file.name for file in files):  # a pattern for many names
+        stored = sum(file.stat().st_size for file in files or [Path(path)])
+        check_stored_size(path, math.prod(shape) * voxel, stored, packed)
 
 
-def _check_orientation(path: str, information: Any) -> None:
-    """Raise if an NRRD header has no anatomical space; SimpleITK converts every anatomical one to LPS."""
-    space = information.GetMetaData("NRRD_space") if information.HasMetaDataKey("NRRD_space") else ""
-    if path.lower().endswith((".nrrd", ".nhdr")) and space != "left-posterior-superior":
-        raise ValueError(
-            f"path must be a file whose header has an orientation, but is {path!r}. The header has no anatomical "
-            "`space`. Save it again with one, such as left-posterior-superior."
-        )
+def _check_numbers(path: str, information: Any) -> None:
+    """Raise if directions, spacing or origin are no plausible numbers; with infinite ones ITK reads without an end."""
+    spacing = information.GetSpacing()
+    limits = ((information.GetDirection(), 2), (spacing, 1e6), (information.GetOrigin(), 1e9))
+    plausible = all(np.less_equal(np.abs(values), limit).all() for values, limit in limits)  # NaN is not less
+    vectors = re.findall(r"\(([^()]*)\)", itk_fields(path).get("space directions", ""))
+    with contextlib.suppress(ValueError):  # ITK takes a vector that is too long as one of 1 mm
+        lengths = [math.hypot(*map(float, vector.split(","))) for vector in vectors]
+        plausible &= len(lengths) != len(spacing) or np.allclose(lengths, spacing, rtol=1e-3)
+    if not plausible:
+        raise ValueError(f"{path!r} has a direction, spacing or origin that is no plausible number. Copy it again.")
 
 
 def _check_voxel_size(path: str, affine: np.ndarray) -> None:

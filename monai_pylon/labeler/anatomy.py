@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from monai_pylon.labeler.phrases import ParsedSentence
+from monai_pylon.labeler.grammar.phrases import ParsedSentence
 from monai_pylon.labeler.rule_entries import PlaceEntry
 
 __all__ = ["Place", "find_places"]
 
 _FAR = -99
+_OTHER = {"right": "left", "left": "right"}
 _WORDS_NOT_THERE = 4  # words from the end of a "not there" cue to the start of the place that it excludes, at most
 _WORDS_OVERLIES = 8  # the same for an "overlies" cue
 _WORDS_NARROWS = 4  # the same for a "narrows" cue
@@ -37,6 +38,12 @@ class Place(NamedTuple):
     partial: bool = False
 
 
+def _opposite(places: list[Place]) -> PlaceEntry | None:
+    """Return the other side than that of the last place with one: "a contralateral effusion"."""
+    side = next((place.side for place in reversed(places) if place.side in _OTHER), "")
+    return PlaceEntry("", _OTHER[side]) if side else None
+
+
 def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
     """Find the anatomical terms of a sentence.
 
@@ -48,7 +55,7 @@ def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
         The places in their order. A place that a finding only projects over ("projecting over the rib") is left out.
 
     Example:
-        >>> from monai_pylon.labeler.phrases import parse_sentence
+        >>> from monai_pylon.labeler.grammar.phrases import parse_sentence
         >>> [(place.organ, place.side) for place in find_places(parse_sentence("in the right upper lobe and aorta"))]
         [('lung', 'right'), ('great vessel', '')]
     """
@@ -68,6 +75,8 @@ def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
         while parsed.has(number, "not there before") and places and match.first - places[-1].last <= 1:
             places.pop()
         entry = next((entry for entry in match.entries if isinstance(entry, PlaceEntry)), None)
+        if parsed.has(number, "other side"):
+            entry = _opposite(places)
         excluded = match.first - not_there <= _WORDS_NOT_THERE
         if entry is None or parsed.words[match.first].start < skip or excluded:
             continue
@@ -76,7 +85,7 @@ def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
             continue
         touched = match.first - beside <= _WORDS_BESIDE
         partial = match.first - narrows <= _WORDS_NARROWS
-        near_hilum = (touched or overlaid) and entry.side and entry.second
-        organ = "" if near_hilum else entry.organ  # beside a hilum: in the lung of its side
+        near = (touched or overlaid) and entry.side and (entry.second or entry.organ == "heart")
+        organ = "" if near else entry.organ  # beside a hilum or a border of the heart: in the lung of its side
         places.append(Place(organ, entry.side, match.first, match.last, touched, entry.second, partial))
     return places

@@ -6,13 +6,13 @@ from bisect import bisect_left
 from typing import NamedTuple
 
 from monai_pylon.labeler.anatomy import Place, find_places
+from monai_pylon.labeler.grammar.phrases import ParsedSentence, parse_sentence, pronouns, refers_back
+from monai_pylon.labeler.grammar.scopes import STATUSES
 from monai_pylon.labeler.locations import pair_places
-from monai_pylon.labeler.phrases import ParsedSentence, parse_sentence, refers_back
 from monai_pylon.labeler.placing import Placed, organs_of
 from monai_pylon.labeler.rule_entries import SizeRule
 from monai_pylon.labeler.rules import LabelerRules
-from monai_pylon.labeler.scopes import STATUSES
-from monai_pylon.labeler.sizes import Size, find_sizes, places_of, sizes_of
+from monai_pylon.labeler.sizes import Size, find_sizes, places_of, sizes_of, sizes_of_largest
 from monai_pylon.labeler.terms import Mention, find_mentions
 from monai_pylon.labeler.text.sections import ReportSentence, split_report
 
@@ -20,6 +20,7 @@ __all__ = ["Candidate", "find_candidates"]
 
 _OWN_HINTS = {"extent", "site", "narrows"}  # of the mention beside the cue; the others are of all that follow
 _HINTS = _OWN_HINTS | {"refers", "refers at end"}
+_WORDS_TO_PRONOUN = 5  # words before "one" in a sentence that refers to the one before, at most
 _SEPARATORS = ("joins", "list", "verb", "ends scope", "cause", "contrast")
 
 
@@ -94,12 +95,23 @@ def _referred(parsed: ParsedSentence, earlier: list[Mention], rules: LabelerRule
     """Return a mention of an earlier finding in a sentence without any: "The larger one measures 14 mm."."""
     cue = next((m for n, m in enumerate(parsed.matches) if parsed.has(n, "refers", "elided", "narrows")), None)
     present = [mention for mention in earlier if mention.status.name not in ("absent", "normal", "other")]
-    if cue is None or cue.first > 2 or not present or not refers_back(parsed, cue.first):
+    stands = next(iter(pronouns(parsed)), -1)
+    if 0 <= stands <= _WORDS_TO_PRONOUN:  # "A small one is on the left" behind "No effusion on the right"
+        present = earlier
+        cue = next(match for match in parsed.matches if match.first == stands)
+    if not present:
         return []
-    if not find_sizes(parsed) and not any(place.side for place in find_places(parsed)):
+    places, sizes = find_places(parsed), find_sizes(parsed)
+    refers = cue is not None and (cue.first == stands or (cue.first <= 2 and refers_back(parsed, cue.first)))
+    if not refers and places and sizes and places[0].side and places[0].first <= 1:  # "LUL: 4 mm" in a list of nodules
+        sized = [mention for mention in present if mention.finding in rules.sizes]
+        cue = next((match for match in parsed.matches if match.first == places[0].first), None) if sized else None
+        refers = cue is not None
+    if cue is None or not refers or not (sizes or any(place.side for place in places)):
         return []
     mention = next((m for m in reversed(present) if m.finding in rules.sizes), present[-1])
     words = tuple(range(cue.first, cue.last))
+    parsed = parse_sentence(parsed.text, rules)  # with the statuses of its words
     status = max((parsed.statuses[word] for word in words), key=lambda status: STATUSES.index(status.name))
     return [Mention(mention.finding, cue.first, cue.last, words, mention.rule, status)]
 
@@ -117,6 +129,8 @@ def _sized(
     for rule in rules.sizes.get(mentions[number].finding, ()):
         measure = max if rule.measure == "longest" else min
         own = sizes_of(number, mentions, sizes, parsed)
+        if all(other <= number or one.finding not in rules.sizes for other, one in enumerate(mentions)):
+            own = list(dict.fromkeys([*own, *sizes_of_largest(mentions[number], sizes, parsed)]))
         large = [size for size in own if measure(size.diameters_mm) > rule.above_mm]
         if large:
             found.append((rule, places_of(large, places, parsed)))
@@ -133,10 +147,11 @@ def _of_sentence(
     referred: bool,
 ) -> list[Candidate]:
     """Return each label that the mentions of a sentence may give, one candidate for each label and organ."""
-    places = pair_places(parsed, mentions, rules, sentence.skip)
+    hints = _hints(parsed, mentions)
+    spread = frozenset(index for index, own in enumerate(hints) if "extent" in own)
+    places = pair_places(parsed, mentions, rules, sentence.skip, spread)
     if referred:  # "it abuts the mediastinum" says nothing of where it is
         places = [[place for place in own if not place.beside] for own in places]
-    hints = _hints(parsed, mentions)
     sizes = find_sizes(parsed)
     candidates: list[Candidate] = []
     for index, mention in enumerate(mentions):

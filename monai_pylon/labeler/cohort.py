@@ -7,8 +7,9 @@ problems, which hold the names of reports only.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
 from functools import partial
 from hashlib import blake2b
@@ -16,7 +17,7 @@ from itertools import islice
 from multiprocessing import get_context
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from monai.utils import optional_import
@@ -104,25 +105,44 @@ def _chunks(reports: Iterable[ReportText]) -> Iterator[list[ReportText]]:
 
 
 def _label_all(
-    reports: Iterable[ReportText], labeler: ReportLabeler, processes: int, states: str
+    reports: Iterable[ReportText], labeler: ReportLabeler, processes: int, states: str, workers: Executor | None
 ) -> Iterator[tuple[ReportText, _Labeled]]:
-    """Yield each report, without its text, and its labels, in order; few chunks are in memory at any time."""
-    context = get_context("spawn")
-    pool = nullcontext() if processes == 1 else ProcessPoolExecutor(processes, mp_context=context)
-    waiting: deque[tuple[list[ReportText], Future | list[_Labeled]]] = deque()
+    """Yield each report and its labels, in order; few chunks are in memory at any time."""
     label = partial(_label_chunk, labeler, states)
+    if workers is not None:
+        pool: Any = nullcontext(workers)  # it belongs to the caller
+    else:
+        pool = nullcontext() if processes == 1 else ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+    waiting: deque[tuple[list[ReportText], Future]] = deque()
     with pool as executor:
         for chunk in _chunks(reports):
-            job = label(chunk) if executor is None else executor.submit(label, chunk)
-            waiting.append(([report._replace(text="") for report in chunk], job))
-            while len(waiting) > (_JOBS_PER_PROCESS * processes if executor else 0):
-                yield from _results(*waiting.popleft())
+            if executor is None:
+                yield from zip(chunk, label(chunk), strict=True)
+                continue
+            waiting.append((chunk, executor.submit(label, chunk)))
+            while len(waiting) > _JOBS_PER_PROCESS * processes:
+                yield from _results(executor, label, *waiting.popleft())
         while waiting:
-            yield from _results(*waiting.popleft())
+            yield from _results(executor, label, *waiting.popleft())
 
 
-def _results(reports: list[ReportText], job: Future | list[_Labeled]) -> Iterator[tuple[ReportText, _Labeled]]:
-    yield from zip(reports, job.result() if isinstance(job, Future) else job, strict=True)
+def _results(
+    executor: Executor, label: Callable[[list[ReportText]], list[_Labeled]], reports: list[ReportText], job: Future
+) -> Iterator[tuple[ReportText, _Labeled]]:
+    """Yield the labels of a chunk; if its workers ended, those of each report alone."""
+    try:
+        yield from zip(reports, job.result(), strict=True)
+    except BrokenProcessPool as error:
+        reason = "A process that labeled reports ended (killed, or out of memory); nothing was written."
+        raise RuntimeError(f"{reason} Run it again, with fewer processes if memory was short.") from error
+    except (Exception, CancelledError) as error:
+        if type(error).__name__ != "KilledWorker":  # that of Dask, which has tried the chunk on other workers
+            raise
+        if len(reports) == 1:
+            yield reports[0], _Labeled(None, ["the workers that labeled this report ended (killed, or out of memory)"])
+            return
+        for report in reports:
+            yield from _results(executor, label, [report], executor.submit(label, [report]))
 
 
 class _UniqueNames:
@@ -155,6 +175,7 @@ def label_reports(
     progress: bool = True,
     states: str = "",
     name_column: str = "report",
+    executor: Executor | None = None,
 ) -> ReportSummary:
     """Label all reports of an archive and write a label table.
 
@@ -168,12 +189,14 @@ def label_reports(
         labeler: The labeler; None uses the rules of the package.
         id_column: Column with the names of the reports.
         report_column: Column with their texts.
-        processes: Number of processes.
+        processes: Number of processes; with an executor, the number of its workers.
         progress: Whether to show a progress bar if tqdm is installed.
         states: Label set, such as "CheXpert-14". If given, the output is a table in the form of CheXpert instead: a row
             for each report and a column for each label, with 1 present, 0 absent, -1 uncertain, and nothing if not
             mentioned. The X-ray bundle trains from it if the names are those of the images.
         name_column: First column of that table; "image" for the X-ray bundle.
+        executor: Workers elsewhere, such as ``client.get_executor(pure=False)`` of a Dask client. A chunk of reports
+            whose workers ended is labeled report by report; a report that ended them again becomes a problem.
 
     Returns:
         The summary. Each report has at least one row in the table. A report that could not be labeled has a row without
@@ -183,6 +206,7 @@ def label_reports(
     Raises:
         FileNotFoundError: If the source does not exist.
         ValueError: If the source lacks a column.
+        RuntimeError: If a process of this computer is killed while it labels; nothing is written then.
 
     Example:
         >>> import tempfile
@@ -206,7 +230,7 @@ def label_reports(
         labels_of_set = label_set(states).labels if states else ()
         rows.writerow((name_column, *labels_of_set) if states else LABEL_TABLE_COLUMNS)
         problem_rows.writerow(("report", "source", "problem", "labelled"))
-        labeled = _label_all(reports, labeler, processes, states)
+        labeled = _label_all(reports, labeler, processes, states, executor)
         for report, (cells, problems) in tqdm(labeled, total=total, unit="report") if total else labeled:
             given = report.identifier or report.source
             name = names.unique(given)

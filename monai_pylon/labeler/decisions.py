@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from monai_pylon.labeler.candidates import Candidate
 from monai_pylon.labeler.findings import ABSENT, NOT_MENTIONED, PRESENT, UNCERTAIN, Evidence, Finding
-from monai_pylon.labeler.phrases import ParsedSentence
+from monai_pylon.labeler.grammar.phrases import ParsedSentence
 from monai_pylon.labeler.rules import LabelerRules
 from monai_pylon.labeler.sides import Sides
 from monai_pylon.labeler.text.sections import ReportSentence

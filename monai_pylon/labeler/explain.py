@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
+from pathlib import Path
 
 from monai_pylon.labeler.findings import Evidence
+from monai_pylon.utils.templates import render_template
 
 __all__ = ["evidence_page"]
 
-_STYLE = """
-body { font: 16px/1.55 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 1rem; color: #1d2329; }
-.report { white-space: pre-wrap; overflow-wrap: anywhere; border: 1px solid #ccd2d8; padding: 1rem; }
-mark { border-radius: 3px; padding: 0 .15em; color: inherit; }
-.kept { background: #ffd9a8; font-weight: 600; }
-.dropped { background: #e4e7ea; text-decoration: line-through; }
-.place { background: none; border-bottom: 3px solid #2f7dc4; }
-.cue { background: #f3d1dc; border-bottom: 3px dotted #a33058; }
-table { border-collapse: collapse; width: 100%; margin-top: 1.5rem; font-size: 14px; }
-th, td { text-align: left; vertical-align: top; border-bottom: 1px solid #ccd2d8; padding: .35rem .6rem .35rem 0; }
-.no td { color: #68717a; }
-"""
-
-
+_ASSETS = Path(__file__).parent / "assets"
+_COLUMNS = ("label", "locations", "terms", "places", "state", "kept or dropped by", "vocabulary", "sentence")
 _STATES = {1: "present", 0: "absent", -1: "uncertain", -2: "not mentioned"}
 
 
-def _marked(text: str, evidence: Sequence[Evidence]) -> str:
-    """Highlight the evidence in a report: kept terms before dropped ones, then places, then negations and hedges."""
+def _pieces(text: str, evidence: Sequence[Evidence]) -> list[tuple[str, str]]:
+    """Cut a report at its evidence: kept terms before dropped ones, then places, then negations and hedges.
+
+    Returns:
+        Pieces of the text, each with its style; the style of other text is empty.
+    """
     style = [""] * len(text)
     for one in evidence:
         for start, end in one.cue_spans:
@@ -39,18 +32,18 @@ def _marked(text: str, evidence: Sequence[Evidence]) -> str:
         for one in evidence:
             for start, end in one.spans if one.kept is kept else ():
                 style[start:end] = [kind if kind == "cue" else name for kind in style[start:end]]
-    parts, start = [], 0
+    pieces, start = [], 0
     for end in range(1, len(text) + 1):
         if end == len(text) or style[end] != style[start]:
-            piece = escape(text[start:end])
-            parts.append(f'<mark class="{style[start]}">{piece}</mark>' if style[start] else piece)
+            pieces.append((text[start:end], style[start]))
             start = end
-    return "".join(parts)
+    return pieces
 
 
-def _row(one: Evidence) -> str:
+def _cells(one: Evidence) -> tuple[str, ...]:
+    """Return the cells of a row of the table."""
     finding = one.finding
-    cells = (
+    return (
         finding.abnormality,
         ", ".join(finding.locations) if one.kept else "-",
         " ... ".join(finding.terms),
@@ -59,9 +52,6 @@ def _row(one: Evidence) -> str:
         one.reason,
         finding.rule,
         finding.sentence,
-    )
-    return (
-        f'<tr class="{"yes" if one.kept else "no"}">' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
     )
 
 
@@ -82,15 +72,6 @@ def evidence_page(text: str, evidence: Sequence[Evidence], title: str = "Labels 
         >>> "Left</mark> &lt; <mark" in evidence_page(text, ReportLabeler().trace(text))
         True
     """
-    head = ("label", "locations", "terms", "places", "state", "kept or dropped by", "vocabulary", "sentence")
-    rows = "\n".join(_row(one) for one in sorted(evidence, key=lambda one: not one.kept))
-    nothing = "" if evidence else "<p>No term of the vocabulary was found.</p>"
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f"<style>{_STYLE}</style></head><body>\n<h1>{escape(title)}</h1>\n"
-        '<p><mark class="kept">kept</mark> <mark class="dropped">dropped</mark> <mark class="place">place</mark> '
-        '<mark class="cue">negation or hedge</mark></p>\n'
-        f'<div class="report">{_marked(text, evidence)}</div>\n{nothing}\n<table><thead><tr>'
-        + "".join(f"<th>{name}</th>" for name in head)
-        + f"</tr></thead><tbody>\n{rows}\n</tbody></table>\n</body></html>\n"
-    )
+    rows = [(one.kept, _cells(one)) for one in sorted(evidence, key=lambda one: not one.kept)]
+    pieces = _pieces(text, evidence)
+    return render_template(_ASSETS, "evidence.html", title=title, pieces=pieces, columns=_COLUMNS, rows=rows)

@@ -8,118 +8,16 @@ takes those of its neighbor. A finding that implies its organ (pneumonia: the lu
 from __future__ import annotations
 
 from monai_pylon.labeler.anatomy import Place, find_places
-from monai_pylon.labeler.phrases import ParsedSentence, refers_back
-from monai_pylon.labeler.rule_entries import FindingRule
+from monai_pylon.labeler.grammar.phrases import ParsedSentence
 from monai_pylon.labeler.rules import LabelerRules
+from monai_pylon.labeler.sharing import Sharing
 from monai_pylon.labeler.terms import Mention
 
 __all__ = ["pair_places"]
 
-_SEPARATORS = (
-    *("joins", "list", "verb", "ends scope", "cause", "contrast"),
-    *("possible both", "possible after", "probable after", "negates after"),
-)
-_WORDS_TO_FEATURE = 3  # from a finding to its missing feature, at most
-_PUNCTUATION = (",", ";", ":", "/", "(", ")")
 
-
-class _Pairing:
-    """Assignment of the places of one sentence to its findings.
-
-    The attributes are sets of word indices: ``separators`` divide noun phrases, ``barriers`` (";", "?", "but") divide
-    statements.
-    """
-
-    def __init__(
-        self, parsed: ParsedSentence, mentions: list[Mention], places: list[Place], rules: LabelerRules
-    ) -> None:
-        self.knows = rules.lexicon.knows
-        self.parsed, self.mentions, self.places = parsed, mentions, places
-        self.stops = self._punctuation(";", "?")
-        self.barriers = self.stops | parsed.first_words("contrast")
-        self.separators = parsed.first_words(*_SEPARATORS) | self._punctuation(*_PUNCTUATION)
-        self.conjunctions = parsed.first_words("joins", "list", "ends scope", "cause") | self._punctuation(",")
-        self.prepositions = parsed.first_words("preposition", "overlies", "beside", "narrows")
-        self.commas, self.lists = self._punctuation(","), parsed.first_words("joins", "list") | self._punctuation("/")
-        self.negations = parsed.first_words("negates after")
-        self.withs = parsed.first_words("ends scope", "cause")
-        self.predicates = parsed.first_words("predicate")
-        self.articles = parsed.first_words("indefinite")
-        self.verbs = parsed.first_words("verb")
-        self.same_place = {n for n in parsed.first_words("same place") if refers_back(parsed, n)}
-
-    def _punctuation(self, *marks: str) -> set[int]:
-        return {index for index, word in enumerate(self.parsed.words) if word.text in marks}
-
-    def is_negated(self, number: int) -> bool:
-        """Return whether a mention is negated or normal."""
-        return self.mentions[number].status.name in ("absent", "normal")
-
-    def in_negation_scope(self, place: Place) -> bool:
-        """Return whether a place is negated ("the one in the right lung has resolved")."""
-        return self.parsed.statuses[place.first].name in ("absent", "normal")
-
-    def may_share(self, number: int, other: int) -> bool:
-        """Return whether a mention may take the places of another: both negated or neither, and no barrier between."""
-        mention, neighbor = self.mentions[number], self.mentions[other]
-        following = self.mentions[number + 1].first if number + 1 < len(self.mentions) else len(self.parsed.words)
-        if other < number and self.same_place & set(range(mention.first - 3, following)):
-            return True
-        if self.is_negated(number) != self.is_negated(other):
-            return self.is_without(number, other)
-        if other < number:
-            return not self.stops & set(range(neighbor.first, mention.first))
-        between = set(
-            range(mention.last, neighbor.first)
-        )  # "nodules, left effusion" is no list, "nodules and left ..." is
-        commas = between & self.commas
-        return not self.barriers & between and (not commas or bool(between & self.lists))
-
-    def is_without(self, number: int, other: int) -> bool:
-        """Return whether the next finding is only a missing feature: "nodule without calcification in the lingula"."""
-        between = set(range(self.mentions[number].last, self.mentions[other].first))
-        if other != number + 1 or self.is_negated(number) or len(between) > _WORDS_TO_FEATURE:
-            return False
-        return bool(between & self.negations) and not between & (self.conjunctions | self.barriers | self.verbs)
-
-    def neighbor_places(self, number: int, assigned: list[list[Place]], rule: FindingRule) -> list[Place]:
-        """Return the places that a mention takes from the nearest suitable mention, preceding ones first.
-
-        Args:
-            number: Index of the mention.
-            assigned: Places of each mention that may give some.
-            rule: The finding; it takes only places where it has a label.
-        """
-        others = [other for other, places in enumerate(assigned) if places and other != number]
-        for other in sorted(others, key=lambda other: (other > number, abs(other - number))):
-            if not self.may_share(number, other):
-                continue
-            suitable = [place for place in assigned[other] if self.fits(place, rule, number, other)]
-            if suitable:
-                return suitable
-        return []
-
-    def fits(self, place: Place, rule: FindingRule, number: int, other: int) -> bool:
-        """Return whether a mention may take a place of another: it has a label there, or is said to be the same."""
-        return bool(
-            not place.organ
-            or rule.labels.get(place.organ)
-            or (rule.outside and rule.labels.get(place.second))
-            or (
-                place.organ == "elsewhere"
-                and (self.identifies(number, other) or (not rule.outside and self.is_part(number, other)))
-            )
-        )
-
-    def identifies(self, number: int, other: int) -> bool:
-        """Return whether a mention says what an earlier one is ("the lesion of the liver is a cyst")."""
-        between = set(range(self.mentions[other].last, self.mentions[number].first))
-        return other < number and bool(between & self.verbs) and not between & self.conjunctions
-
-    def is_part(self, number: int, other: int) -> bool:
-        """Return whether a mention is a feature of an earlier one ("breast mass with calcification")."""
-        between = set(range(self.mentions[other].last, self.mentions[number].first))
-        return other == number - 1 and len(between) <= 3 and bool(between & self.withs) and not between & self.commas
+class _Pairing(Sharing):
+    """Assignment of the places of one sentence to its findings."""
 
     def groups(self) -> list[list[int]]:
         """Group the mentions of each noun phrase: neither separator nor preposition lies between them."""
@@ -143,6 +41,17 @@ class _Pairing:
         ends = [left_end, *(place.last for place in places)]
         starts = [*(place.first for place in places), right_first]
         gaps = [set(range(end, start)) for end, start in zip(ends, starts, strict=True)]
+        if not gaps[-1] & (self.separators - self.negations) and gaps[-1] & self.negations:
+            for number in range(len(places) - 1, -1, -1):  # "effusion on the left, on the right no effusion"
+                if any(comma + 1 in self.prepositions for comma in gaps[number] & self.commas):
+                    return number
+        if not self.barriers & set().union(*gaps):
+            for number, place in enumerate(places):  # "no consolidation on the right, the left lung shows opacities"
+                after = set(range(place.last, right_first))
+                if gaps[number] & self.commas and place.last in self.colons:  # "left: no effusion, right: effusion"
+                    return number
+                if gaps[number] & self.commas and after & self.predicates and not after & self.commas:
+                    return number
         for dividers in (self.barriers, self.separators):
             divided = [number for number, gap in enumerate(gaps) if gap & dividers]
             if divided:
@@ -172,6 +81,12 @@ class _Pairing:
         start = max(self.commas & set(range(place.first)), default=-1)
         return bool(self.predicates & set(range(start + 1, comma)))
 
+    def is_known_part(self, place: Place, left: list[int], right: list[int], high: int) -> bool:
+        """Return whether a place belongs to a finding behind it that is known: "no cavity within the left mass"."""
+        apart = set(range(place.last, high + 1)) & (self.separators | self.barriers | self.exceptions)
+        negated = all(map(self.is_negated, left)) and not all(map(self.is_negated, right))
+        return negated and not apart and not self.in_negation_scope(place)
+
     def assign_to_groups(self, groups: list[list[int]]) -> list[list[Place]]:
         """Assign each place to one group of mentions, or to none."""
         assigned: list[list[Place]] = [[] for _ in groups]
@@ -194,6 +109,8 @@ class _Pairing:
             left = 0 if number == 0 else len(gap) if number == len(groups) else self.count_left(low, gap, high)
             for position, place in enumerate(gap):
                 target = number - 1 if position < left else number
+                if target < number < len(groups) and self.is_known_part(place, groups[target], groups[number], high):
+                    target = number
                 between = set(range(place.last, high) if target == number else range(low, place.first))
                 negated = self.in_negation_scope(place) and not any(self.is_negated(n) for n in groups[target])
                 unrelated = target < number == len(groups) and self.is_of_unknown_term(between, place)
@@ -202,6 +119,14 @@ class _Pairing:
                     assigned[target].append(place)
         return assigned
 
+    def nearest_organ(self, number: int, places: list[Place]) -> list[Place]:
+        """Return only the organ before a mention, if it is elsewhere: "thyroid nodule in the left lobe"."""
+        for place in places:
+            joined = place.first - 1 in self.lists or place.first - 1 in self.commas
+            if place.organ == "elsewhere" and place.last == self.mentions[number].first and not joined:
+                return [one for one in places if one.first <= place.first]
+        return places
+
     def assign(self) -> list[list[Place]]:
         """Return the places of each mention, without those that it takes from a neighbor."""
         groups = self.groups()
@@ -209,12 +134,16 @@ class _Pairing:
         for group, places in zip(groups, self.assign_to_groups(groups), strict=True):
             for number in group:
                 held = [place for place in places if not place.beside] or places
-                assigned[number] = sorted(held, key=lambda place: place.first)
+                assigned[number] = self.nearest_organ(number, sorted(held, key=lambda place: place.first))
         return assigned
 
 
 def pair_places(
-    parsed: ParsedSentence, mentions: list[Mention], rules: LabelerRules, skip: int = 0
+    parsed: ParsedSentence,
+    mentions: list[Mention],
+    rules: LabelerRules,
+    skip: int = 0,
+    spread: frozenset[int] = frozenset(),
 ) -> list[list[Place]]:
     """Assign the places of a sentence to its findings.
 
@@ -227,6 +156,7 @@ def pair_places(
         mentions: Its findings.
         rules: The vocabulary.
         skip: Length in characters of a heading at the start of the sentence.
+        spread: Indices of the findings that are said to be diffuse.
 
     Returns:
         The places of each mention.
@@ -234,7 +164,7 @@ def pair_places(
     Example:
         >>> from monai_pylon.labeler.rules import default_rules
         >>> from monai_pylon.labeler.terms import find_mentions
-        >>> from monai_pylon.labeler.phrases import parse_sentence
+        >>> from monai_pylon.labeler.grammar.phrases import parse_sentence
         >>> parsed = parse_sentence("Nodule in the right lung and left effusion with atelectasis")
         >>> mentions = find_mentions(parsed, default_rules())
         >>> [[place.side for place in places] for places in pair_places(parsed, mentions, default_rules())]
@@ -246,12 +176,18 @@ def pair_places(
     for number, mention in enumerate(mentions):
         rule, places = rules.findings[mention.finding], assigned[number]
         if not places:
-            paired.append(pairing.neighbor_places(number, assigned, rule))
+            taken = pairing.excepted(number) or pairing.neighbor_places(number, assigned, rule)
+            if number in spread and pairing.ends_before(number, taken):
+                taken = [place for place in taken if not place.side]
+            paired.append(taken or pairing.implied(number, rules))
         elif all(place.beside for place in places):
             paired.append(pairing.neighbor_places(number, assigned[:number], rule) or places)
         elif any(place.side for place in places) or {place.organ for place in places} != {"lung"}:
             paired.append(places)
         else:  # "right effusion and basal atelectasis": the side of the earlier finding
             earlier = pairing.neighbor_places(number, assigned[:number], rule)
-            paired.append(places + [place for place in earlier if place.side and place.organ in ("", "lung")])
+            sided = [
+                place for place in earlier if place.side and (not place.organ or "lung" in (place.organ, place.second))
+            ]
+            paired.append(places + (sided or pairing.linked_sides(number, assigned)))
     return paired

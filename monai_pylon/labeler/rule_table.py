@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NoReturn
 
+from monai_pylon.labeler.text.word_classes import expand_phrase
 from monai_pylon.utils import check, nearest_name
 from monai_pylon.utils.tables import read_cells
 
@@ -25,6 +26,7 @@ _COLUMNS = {
     "terms": ("finding", "phrase", "replaces"),
     "places": ("phrase", "organ", "side"),
     "cues": ("phrase", "kind", "value"),
+    "word_classes": ("name", "words"),
     "labels": ("label", "organ"),
     "languages": ("language", "words"),
     "spellings": ("word", "means"),
@@ -38,7 +40,7 @@ class RuleTable:
 
     Args:
         folder: Folder of the rules.
-        name: "findings", "terms", "places", "cues", "spellings", "sections" or "sizes".
+        name: "findings", "terms", "places", "cues" or another of the files.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -85,3 +87,33 @@ class RuleTable:
     def rule(self, line: int) -> str:
         """Name a line for the evidence, such as "terms.csv line 9"."""
         return f"{self.path.name} line {line}"
+
+
+def read_classes(table: RuleTable) -> dict[str, tuple[str, ...]]:
+    """Return the words of each class in word_classes.csv."""
+    classes: dict[str, tuple[str, ...]] = {}
+    for line, row in table.rows:
+        words = tuple(" ".join(one.lower().split()) for one in row["words"].split("|"))
+        if not row["name"].isalpha() or row["name"] in classes or not all(words):
+            remedy = "Separate the words by |."
+            table.fail(line, "a name of letters that no other line has, and words", row["name"], remedy)
+        classes[row["name"]] = words
+    return classes
+
+
+def phrase_parts(table: RuleTable, line: int, phrase: str, classes: dict[str, tuple[str, ...]]) -> list[list[str]]:
+    """Split a phrase into parts with alternatives: "heart|cardiac silhouette ... enlarged"."""
+    parts: list[list[str]] = []
+    for part in phrase.split("..."):
+        try:
+            parts.append([one for written in part.split("|") for one in expand_phrase(written.strip(), classes)])
+        except KeyError as error:
+            table.fail(line, "a class of word_classes.csv", str(error.args[0]), "Add a line for it, or correct it.")
+        for one in parts[-1]:
+            words = [word.strip("<>") for word in one.split()]
+            if not words or any(not word.rstrip("*").isalnum() for word in words) or "*" in words:
+                remedy = "Write plain words, * only at the end of a word, | between alternatives, ... for other words."
+                table.fail(line, "a phrase of words", phrase, remedy)
+            if any("*" in word and len(word) < 4 for word in words):
+                table.fail(line, "at least three letters before *", phrase)
+    return parts

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from monai_pylon.labeler.rule_entries import CueEntry, FindingRule, PartEntry, Pattern, PlaceEntry, SizeRule, TermEntry
-from monai_pylon.labeler.rule_table import RuleTable
+from monai_pylon.labeler.rule_table import RuleTable, phrase_parts, read_classes
 from monai_pylon.labeler.text.lexicon import Lexicon
+from monai_pylon.labeler.text.word_classes import members
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.taxonomy.label_sets import organs_of_labels
 from monai_pylon.utils import check
@@ -22,31 +23,14 @@ ORGAN_KINDS = ("lung", "heart", "great vessel", "mediastinum", "elsewhere")
 
 #: Kinds of cues in cues.csv; docs/reference/labeler.md explains each.
 CUE_KINDS = (
-    *("negates after", "negates before", "negates either", "normal before"),
-    *("probable after", "probable before", "possible after", "possible before", "possible both"),
-    *("possible either", "negates predicate", "asked after", "asked before", "other after", "other before"),
-    *("history after", "contrast", "ends scope", "cause", "opens", "exception", "elided"),
-    *(
-        "change",
-        "resolves",
-        "partly",
-        "state",
-        "extent",
-        "narrows",
-        "refers",
-        "refers at end",
-        "site",
-        "normal",
-        "persists",
-        "definite",
-        "abbreviation",
-        "indefinite",
-        "differential",
-        "lists",
-    ),
-    *("verb", "predicate", "joins", "list", "preposition"),
-    *("neutral", "overlies", "beside", "not there", "not there before", "same place"),
-    *("unit", "times", "earlier size", "distance"),
+    *("negates after", "negates before", "negates either", "normal before", "negates predicate"),
+    *("probable after", "probable before", "possible after", "possible before", "possible both", "possible either"),
+    *("asked after", "asked before", "other after", "other before", "history after"),
+    *("contrast", "ends scope", "cause", "opens", "exception", "elided", "persists", "refers", "refers at end"),
+    *("change", "resolves", "partly", "state", "extent", "narrows", "site", "normal", "differential", "lists"),
+    *("verb", "predicate", "joins", "list", "preposition", "definite", "indefinite", "abbreviation"),
+    *("neutral", "overlies", "beside", "not there", "not there before", "same place", "other side"),
+    *("unit", "times", "earlier size", "distance", "pronoun", "prefers", "than"),
 )
 #: Kinds of cues whose short words may stand without a space beside a finding.
 _CONNECTING = ("joins", "negates after", "ends scope")
@@ -122,21 +106,9 @@ def _check_links(
             table.fail(line, "a finding with words in terms.csv", row["finding"], "Add a line to terms.csv.")
 
 
-def _alternatives(table: RuleTable, line: int, phrase: str) -> list[list[str]]:
-    """Split a phrase into parts with alternatives: "heart|cardiac silhouette ... enlarged"."""
-    parts = [[one.strip() for one in part.split("|")] for part in phrase.split("...")]
-    for one in [one for part in parts for one in part]:
-        words = one.split()
-        stems = [word for word in words if "*" in word]
-        if not words or any(not word.rstrip("*").isalnum() for word in words) or "*" in words:
-            remedy = "Write plain words, * only at the end of a word, | between alternatives, ... for other words."
-            table.fail(line, "a phrase of words", phrase, remedy)
-        if any(len(stem) < 4 for stem in stems):
-            table.fail(line, "at least three letters before *", phrase)
-    return parts
-
-
-def _read_terms(table: RuleTable, findings: list[str], lexicon: Lexicon) -> list[Pattern]:
+def _read_terms(
+    table: RuleTable, findings: list[str], lexicon: Lexicon, classes: dict[str, tuple[str, ...]]
+) -> list[Pattern]:
     """Add the terms to the lexicon and return the patterns."""
     patterns: list[Pattern] = []
     ignored: dict[str, tuple[int, bool]] = {}
@@ -145,7 +117,7 @@ def _read_terms(table: RuleTable, findings: list[str], lexicon: Lexicon) -> list
         replaces = _split_cell(row["replaces"])
         for name in replaces:
             table.choice(line, name, findings, "findings to replace")
-        parts = _alternatives(table, line, row["phrase"])
+        parts = phrase_parts(table, line, row["phrase"], classes)
         if len(parts) == 1:
             for phrase in parts[0]:
                 table.once(line, f"{phrase} ({row['finding']})", "")
@@ -165,20 +137,25 @@ def _read_terms(table: RuleTable, findings: list[str], lexicon: Lexicon) -> list
 
 
 def _add_phrases(
-    table: RuleTable, lexicon: Lexicon, entry: Callable[[int, dict[str, str]], object], several: str = ""
+    table: RuleTable,
+    lexicon: Lexicon,
+    classes: dict[str, tuple[str, ...]],
+    entry: Callable[[int, dict[str, str]], object],
+    several: str = "",
 ) -> None:
     """Add the phrases of a table to the lexicon, with the entry that a function makes of each row.
 
     A phrase may occur in several rows only if they differ in the column ``several``.
     """
     for line, row in table.rows:
-        parts = _alternatives(table, line, row["phrase"])
+        parts = phrase_parts(table, line, row["phrase"], classes)
         if len(parts) != 1:
             table.fail(line, 'a phrase without "..."', row["phrase"], "Only terms.csv allows other words between.")
         made = entry(line, row)
         for phrase in parts[0]:
             key = f"{phrase} ({row[several]})" if several else phrase
-            table.once(line, key, " ".join(value for name, value in row.items() if name != "phrase" and value))
+            if "<" not in row["phrase"]:  # phrases with classes of words may overlap
+                table.once(line, key, " ".join(value for name, value in row.items() if name != "phrase" and value))
             lexicon.add(phrase, made)
 
 
@@ -236,24 +213,26 @@ def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
     path = Path(__file__).parent / "rules" if folder is None else Path(folder)
     check(path.is_dir(), "folder", "a folder of rules", str(path), "Omit it to use the rules of the package.")
     lexicon = Lexicon()
+    classes = read_classes(RuleTable(path, "word_classes"))
+    lexicon.set_classes(members(classes))
     own = _read_labels(RuleTable(path, "labels"))
     known = (*CHEST_CT_LABELS, *own, *(label for label in organs_of_labels() if label not in own))
     table = RuleTable(path, "findings")
     findings = _read_findings(table, tuple(dict.fromkeys(known)))
     terms = RuleTable(path, "terms")
-    patterns = _read_terms(terms, list(findings), lexicon)
+    patterns = _read_terms(terms, list(findings), lexicon, classes)
     sized = RuleTable(path, "sizes")
     named = {row["finding"] for _, row in terms.rows} | {row["gives"] for _, row in sized.rows}
     _check_links(RuleTable(path, "labels"), table, own, findings, named)
     places = RuleTable(path, "places")
-    _add_phrases(places, lexicon, lambda line, row: _place(places, line, row))
+    _add_phrases(places, lexicon, classes, lambda line, row: _place(places, line, row))
     cues = RuleTable(path, "cues")
 
     def cue(line: int, row: dict[str, str]) -> CueEntry:
         kind = cues.choice(line, row["kind"], CUE_KINDS, "a kind")
         return CueEntry(kind, cues.rule(line), _number(cues, line, row["value"], "value"))
 
-    _add_phrases(cues, lexicon, cue, "kind")
+    _add_phrases(cues, lexicon, classes, cue, "kind")
     _set_spellings(RuleTable(path, "spellings"), lexicon)
     table = RuleTable(path, "sections")
     sections, title_words, exams = {}, set[str](), set[str]()

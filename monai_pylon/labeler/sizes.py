@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from monai_pylon.labeler.anatomy import Place
-from monai_pylon.labeler.phrases import ParsedSentence
+from monai_pylon.labeler.grammar.phrases import ParsedSentence
 from monai_pylon.labeler.rule_entries import CueEntry
 from monai_pylon.labeler.terms import Mention
 
-__all__ = ["Size", "find_sizes", "places_of", "sizes_of"]
+__all__ = ["Size", "find_sizes", "places_of", "sizes_of", "sizes_of_largest"]
 
 _WORDS_TO_EARLIER = 2  # "previously measuring up to 14 mm"
 _ENDS_REACH = ("verb", "possible after", "probable after", "negates after", "ends scope", "contrast")
 _SEPARATORS = (",", ";")
+_WORDS_TO_LARGEST = 2  # "the largest one measuring 2 cm"
 _NEAR = 3  # words between a size and its finding at most, if another finding may have the size
 
 
@@ -42,7 +43,7 @@ def find_sizes(parsed: ParsedSentence) -> list[Size]:
         if the sentence has others.
 
     Example:
-        >>> from monai_pylon.labeler.phrases import parse_sentence
+        >>> from monai_pylon.labeler.grammar.phrases import parse_sentence
         >>> [size.diameters_mm for size in find_sizes(parse_sentence("a 1.2 x 0.8 cm nodule"))]
         [(12.0, 8.0)]
     """
@@ -128,7 +129,7 @@ def sizes_of(number: int, mentions: list[Mention], sizes: list[Size], parsed: Pa
     Example:
         >>> from monai_pylon.labeler.rules import default_rules
         >>> from monai_pylon.labeler.terms import find_mentions
-        >>> from monai_pylon.labeler.phrases import parse_sentence
+        >>> from monai_pylon.labeler.grammar.phrases import parse_sentence
         >>> parsed = parse_sentence("a 3 mm nodule, and a mass of 4 cm")
         >>> mentions, sizes = find_mentions(parsed, default_rules()), find_sizes(parsed)
         >>> [[size.diameters_mm for size in sizes_of(number, mentions, sizes, parsed)] for number in (0, 1)]
@@ -136,7 +137,10 @@ def sizes_of(number: int, mentions: list[Mention], sizes: list[Size], parsed: Pa
     """
     mention = mentions[number]
     before = max((other.first for other in mentions if other.last <= mention.first), default=-1)
-    after = min((other.first for other in mentions if other.first >= mention.last), default=len(parsed.words))
+    end = mention.last
+    for other in mentions[number + 1 :]:  # "nodular opacity": one noun phrase
+        end = other.last if other.first == end else end
+    after = min((other.first for other in mentions if other.first >= end), default=len(parsed.words))
     own = []
     for size in sizes:
         if size.last <= mention.first:
@@ -149,6 +153,34 @@ def sizes_of(number: int, mentions: list[Mention], sizes: list[Size], parsed: Pa
         ):
             own.append(size)
     return own
+
+
+def sizes_of_largest(mention: Mention, sizes: list[Size], parsed: ParsedSentence) -> list[Size]:
+    """Select the sizes that follow a word such as "largest" behind a mention: "nodules with a halo, the largest 2 cm".
+
+    Args:
+        mention: The last mention with a size.
+        sizes: All sizes of the sentence.
+        parsed: The sentence.
+
+    Returns:
+        These sizes.
+
+    Example:
+        >>> from monai_pylon.labeler.rules import default_rules
+        >>> from monai_pylon.labeler.terms import find_mentions
+        >>> from monai_pylon.labeler.grammar.phrases import parse_sentence
+        >>> parsed = parse_sentence("nodules with consolidation, the largest measuring 2 cm")
+        >>> nodules = find_mentions(parsed, default_rules())[0]
+        >>> [size.diameters_mm for size in sizes_of_largest(nodules, find_sizes(parsed), parsed)]
+        [(20.0,)]
+    """
+    cues = [match for number, match in enumerate(parsed.matches) if parsed.has(number, "narrows")]
+    return [
+        size
+        for size in sizes
+        if any(mention.last <= cue.first and 0 <= size.first - cue.last <= _WORDS_TO_LARGEST for cue in cues)
+    ]
 
 
 def places_of(sizes: list[Size], places: list[Place], parsed: ParsedSentence) -> list[Place]:
@@ -165,7 +197,7 @@ def places_of(sizes: list[Size], places: list[Place], parsed: ParsedSentence) ->
 
     Example:
         >>> from monai_pylon.labeler import find_places
-        >>> from monai_pylon.labeler.phrases import parse_sentence
+        >>> from monai_pylon.labeler.grammar.phrases import parse_sentence
         >>> parsed = parse_sentence("Nodules: RUL 4 mm, LLL 12 mm")
         >>> [place.side for place in places_of(find_sizes(parsed)[1:], find_places(parsed), parsed)]
         ['left']

@@ -6,14 +6,14 @@ from bisect import bisect_right
 from itertools import pairwise
 from typing import NamedTuple
 
-from monai_pylon.labeler.phrases import ParsedSentence
+from monai_pylon.labeler.grammar.phrases import ParsedSentence, pronouns
+from monai_pylon.labeler.grammar.scopes import STATUSES, Status
 from monai_pylon.labeler.rule_entries import CueEntry, PartEntry, PlaceEntry, TermEntry
 from monai_pylon.labeler.rules import LabelerRules
-from monai_pylon.labeler.scopes import STATUSES, Status
 
 __all__ = ["Mention", "find_mentions"]
 
-_WORDS_BETWEEN = 6  # "bronchi in the left lower lobe are dilated"
+_WORDS_BETWEEN = 7  # "bronchi in the left lower lobe are dilated"
 _BREAKS = {",", ";", "?"}
 
 
@@ -106,7 +106,7 @@ def _elided(parsed: ParsedSentence, mentions: list[Mention]) -> list[Mention]:
 
     Such a statement has a side or a part of the lung and begins with it, or with a phrase such as "all are in".
     """
-    found = []
+    found, pronoun = [], pronouns(parsed)
     for first, last in _segments(parsed)[1:]:
         earlier = [mention for mention in mentions if mention.last <= first]
         if not earlier or any(mention.last > first and mention.first < last for mention in mentions):
@@ -117,12 +117,13 @@ def _elided(parsed: ParsedSentence, mentions: list[Mention]) -> list[Mention]:
         sided = [n for n in inside if any(isinstance(e, PlaceEntry) and e.side for e in parsed.matches[n].entries)]
         if any(parsed.has(n, "normal") for n in inside):  # "the left lung is now clear"
             continue
-        if not sided or not any(
-            parsed.has(n, "persists", "predicate", "verb", "elided", "negates before") for n in inside
+        stands = any(first <= word < last for word in pronoun)
+        if not sided or not (
+            stands or any(parsed.has(n, "persists", "predicate", "verb", "elided", "negates before") for n in inside)
         ):
             continue
         start = next(n for n in inside if n == sided[0] or not parsed.has(n, "opens", "contrast"))
-        if start != sided[0] and not parsed.has(inside[0], "elided", "refers"):
+        if start != sided[0] and not stands and not parsed.has(inside[0], "elided", "refers"):
             continue
         places = [e for e in parsed.matches[sided[0]].entries if isinstance(e, PlaceEntry)]
         if any(place.organ in ("", "lung") for place in places):
@@ -145,7 +146,7 @@ def find_mentions(parsed: ParsedSentence, rules: LabelerRules) -> list[Mention]:
 
     Example:
         >>> from monai_pylon.labeler.rules import default_rules
-        >>> from monai_pylon.labeler.phrases import parse_sentence
+        >>> from monai_pylon.labeler.grammar.phrases import parse_sentence
         >>> [m.finding for m in find_mentions(parse_sentence("The heart is mildly enlarged."), default_rules())]
         ['cardiomegaly']
     """

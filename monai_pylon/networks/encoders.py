@@ -1,20 +1,23 @@
-"""Encoders: MONAI's ResNet, DenseNet and EfficientNet with a feature map at every stride from 2 to 32.
+"""Encoders: MONAI's ResNet, DenseNet and EfficientNet with a feature map at every stride, and small plain ones.
 
 An encoder is any module that turns an image into a list of feature maps, shallow to deep, and has the attributes
-``channels`` and ``strides`` with one number per map. The classes here keep the parameter names of MONAI's networks. For
-ResNets these are torchvision's names too.
+``channels`` and ``strides`` with one number per map. With the attribute ``stages``, the modules of each map, its first
+stages can be frozen. The classes here keep the parameter names of MONAI's networks. For ResNets these are torchvision's
+names too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from monai.networks.nets import DenseNet121, EfficientNetBN, ResNet
+from monai.networks.nets import DenseNet121, ResNet
 from torch import nn
 
+from monai_pylon.networks.efficientnet_encoders import LITE_NAMES, EfficientNetLitePyramid, EfficientNetPyramid
+from monai_pylon.networks.plain_encoder import PLAIN_CHANNELS, PlainPyramid
 from monai_pylon.networks.pretrained import load_weights
 from monai_pylon.utils import check, check_choice, check_type
 
@@ -34,6 +37,8 @@ _RESNETS = {
 class ResNetPyramid(ResNet):
     """MONAI's ResNet with the papers' first stride and shortcuts, which are not MONAI's defaults."""
 
+    __jit_unused_properties__ = ("stages",)
+
     def __init__(self, name: str, spatial_dims: int, in_channels: int) -> None:
         block, layers = _RESNETS[name]
         widths = [64, 128, 256, 512]
@@ -52,6 +57,11 @@ class ResNetPyramid(ResNet):
         self.name, self.strides = name, STRIDES
         self.channels = (64, *(expansion * width for width in widths))
 
+    @property
+    def stages(self) -> list[Sequence[nn.Module]]:
+        """Modules that compute each map from the map before."""
+        return [[self.conv1, self.bn1], [self.layer1], [self.layer2], [self.layer3], [self.layer4]]
+
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:  # type: ignore[override]
         """Compute the feature maps of an image (N, C, *spatial)."""
         maps = [self.act(self.bn1(self.conv1(x)))]
@@ -64,11 +74,23 @@ class ResNetPyramid(ResNet):
 class DenseNetPyramid(DenseNet121):
     """MONAI's DenseNet-121 with feature maps taken after norm and ReLU, as its next layers read them."""
 
+    __jit_unused_properties__ = ("stages",)
+
     def __init__(self, name: str, spatial_dims: int, in_channels: int) -> None:
         super().__init__(spatial_dims, in_channels, out_channels=1)
         del self.class_layers  # DDP fails on parameters without a gradient
         self.name, self.strides, self.channels = name, STRIDES, (64, 256, 512, 1024, 1024)
         self.relu = nn.ReLU(inplace=True)
+
+    @property
+    def stages(self) -> list[Sequence[nn.Module]]:
+        """Modules that compute each map from the map before."""
+        part = self.features.get_submodule
+        middle = [[part(f"denseblock{i}"), part(f"transition{i}.norm")] for i in (1, 2, 3)]
+        for i in (1, 2):
+            middle[i].append(part(f"transition{i}.conv"))
+        last = [part("transition3.conv"), part("denseblock4"), part("norm5")]
+        return [[part("conv0"), part("norm0")], *middle, last]
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:  # type: ignore[override]
         """Compute the feature maps of an image (N, C, *spatial)."""
@@ -84,30 +106,13 @@ class DenseNetPyramid(DenseNet121):
         return [*maps, self.relu(layers.norm5(layers.denseblock4(x)))]  # type: ignore[operator]
 
 
-class EfficientNetPyramid(EfficientNetBN):
-    """MONAI's EfficientNet-B0 with the last feature map of each stride."""
-
-    def __init__(self, name: str, spatial_dims: int, in_channels: int) -> None:
-        super().__init__("efficientnet-b0", pretrained=False, spatial_dims=spatial_dims, in_channels=in_channels)
-        del self._conv_head, self._conv_head_padding, self._bn1, self._avg_pooling, self._dropout, self._fc
-        self.name, self.strides, self.channels = name, STRIDES, (16, 24, 40, 112, 320)
-
-    def forward(self, inputs: torch.Tensor) -> list[torch.Tensor]:
-        """Compute the feature maps of an image (N, C, *spatial)."""
-        x = self._swish(self._bn0(self._conv_stem(self._conv_stem_padding(inputs))))
-        maps = []
-        for stack, blocks in enumerate(self._blocks):
-            x = blocks(x)
-            if stack in (0, 1, 2, 4, 6):  # the last stack of each stride
-                maps.append(x)
-        return maps
-
-
 #: Class of each encoder by its name.
 ENCODERS: dict[str, Callable[[str, int, int], nn.Module]] = {
     **dict.fromkeys(_RESNETS, ResNetPyramid),
     "densenet121": DenseNetPyramid,
     "efficientnet_b0": EfficientNetPyramid,
+    **dict.fromkeys(PLAIN_CHANNELS, PlainPyramid),
+    **dict.fromkeys(LITE_NAMES, EfficientNetLitePyramid),
 }
 
 
@@ -115,14 +120,16 @@ def make_encoder(name: str, spatial_dims: int, in_channels: int, weights: str | 
     """Make an encoder by its name.
 
     Args:
-        name: "resnet18", "resnet34" or "resnet50" (2D and 3D), "densenet121" or "efficientnet_b0" (2D).
+        name: "resnet18", "resnet34" or "resnet50" (2D and 3D), "densenet121", "efficientnet_b0" or
+            "efficientnet_lite0" to "efficientnet_lite2" (2D); or a small one for short trainings, "conv9" or, for
+            slices of CTs, "conv5" (2D).
         spatial_dims: 2 or 3.
         in_channels: Channels C of the image.
         weights: None, "imagenet", or a file; see :func:`monai_pylon.networks.pretrained.load_weights`.
 
     Returns:
-        Module with ``channels`` and ``strides`` = (2, 4, 8, 16, 32) that turns an image (N, C, *spatial) into the list
-        of its feature maps, shallow to deep.
+        Module with ``channels`` and ``strides`` = (2, 4, 8, 16, 32), (2, 4, 8) for "conv5", that turns an image
+        (N, C, *spatial) into the list of its feature maps, shallow to deep.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -149,7 +156,7 @@ def make_encoder(name: str, spatial_dims: int, in_channels: int, weights: str | 
 
 
 def as_encoder(
-    encoder: str | nn.Module, spatial_dims: int, in_channels: int, strides: tuple[int, ...] = STRIDES
+    encoder: str | nn.Module, spatial_dims: int, in_channels: int, strides: tuple[int, ...] | None = STRIDES
 ) -> Any:
     """Make an encoder from a name, or check a module that is given as the encoder.
 
@@ -157,8 +164,8 @@ def as_encoder(
         encoder: Name for :func:`make_encoder`, or a module from (N, C, *spatial) to a list of feature maps.
         spatial_dims: 2 or 3.
         in_channels: Channels C of the image, used with a name.
-        strides: Required strides of the feature maps. If they differ from (2, 4, 8, 16, 32), a named encoder is
-            dilated.
+        strides: Required strides of the feature maps; None accepts any. For :data:`DILATED_STRIDES`, a named encoder
+            is dilated.
 
     Returns:
         The encoder.
@@ -175,14 +182,20 @@ def as_encoder(
     """
     if isinstance(encoder, str):
         made = make_encoder(encoder, spatial_dims, in_channels)
-        return made if strides == STRIDES else dilate_last_stage(made)
+        if strides == DILATED_STRIDES:
+            return dilate_last_stage(made)
+        remedy = f"The encoder {encoder!r} is too shallow for this network. Use conv9 or resnet18, for example."
+        check(strides in (None, made.strides), "encoder.strides", str(strides), made.strides, remedy)
+        return made
     check(spatial_dims in (2, 3), "spatial_dims", "2 or 3", spatial_dims)
     check_type(encoder, nn.Module, "encoder", "Give a name, or a module with channels and strides.")
     found, channels = (getattr(encoder, name, None) for name in ("strides", "channels"))
     remedy = "An encoder has .channels and .strides, one per map, and returns the list of its maps, shallow to deep."
-    check(found is not None and tuple(found) == strides, "encoder.strides", str(strides), found, remedy)
-    enough = channels is not None and len(channels) == len(strides)
-    check(enough, "encoder.channels", f"{len(strides)} numbers", channels, remedy)
+    wanted = "a stride for each map" if strides is None else str(strides)
+    check(found is not None and strides in (None, tuple(found)), "encoder.strides", wanted, found, remedy)
+    number = len(tuple(found or ()))
+    enough = channels is not None and len(channels) == number
+    check(enough, "encoder.channels", f"{number} numbers", channels, remedy)
     return encoder
 
 

@@ -1,22 +1,19 @@
-"""Loading of weights from files of several origins, or of ImageNet weights from the internet."""
+"""Loading of weights from files of several origins, or of ImageNet weights."""
 
 from __future__ import annotations
 
 import logging
-import pickle
 import re
-from collections.abc import Mapping, Sequence
-from http.client import HTTPException
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from monai.networks.nets import ResNet
-from monai.networks.nets.efficientnet import url_map
 from torch import nn
-from torch.hub import get_dir, load_state_dict_from_url
 
 from monai_pylon.networks.checkpoint_files import read_tensors
+from monai_pylon.networks.imagenet import read_imagenet_weights
 from monai_pylon.networks.state_matching import NAMINGS, Match, flat_tensors, match_tensors
 from monai_pylon.utils import check, check_type
 
@@ -26,14 +23,6 @@ State = dict[str, torch.Tensor]
 
 _LOGGER = logging.getLogger(__name__)
 
-_TIMM = "https://huggingface.co/timm/{}.tv_in1k/resolve/main/pytorch_model.bin"
-#: URLs of ImageNet weights: torchvision's first ones, from which the papers started, as timm publishes them, and those
-#: of MONAI's EfficientNet.
-IMAGENET_URLS = {
-    **{name: _TIMM.format(name) for name in ("resnet18", "resnet34", "resnet50", "densenet121")},
-    "efficientnet_b0": url_map["efficientnet-b0"],
-}
-
 
 class LoadReport(NamedTuple):
     """Report on weights that were loaded.
@@ -42,7 +31,7 @@ class LoadReport(NamedTuple):
         file: File, or "imagenet".
         part: "network" if all its tensors come from the file, "encoder" if only those of its encoder do.
         match: Assignment of the file's tensors; see :class:`~monai_pylon.networks.state_matching.Match`.
-        averaged: Names of first convolutions that were averaged over their input channels.
+        summed: Names of first convolutions for three channels that were summed for the network's.
         kept: Names of the network's tensors that kept their values, as `keep` asked.
 
     Example:
@@ -55,7 +44,7 @@ class LoadReport(NamedTuple):
     file: str
     part: str
     match: Match
-    averaged: tuple[str, ...]
+    summed: tuple[str, ...]
     kept: tuple[str, ...]
 
     def __str__(self) -> str:
@@ -64,7 +53,7 @@ class LoadReport(NamedTuple):
         place = f", found at {match.prefix.rstrip('.')!r}" if match.prefix else ", found"
         text = f"{count} tensor{'s' * (count != 1)} of the {self.part} from {self.file!r}{place} by {match.naming}."
         for names, meaning in (
-            (self.averaged, "averaged over the input channels"),
+            (self.summed, "summed over the input channels"),
             (self.kept, "of the network that keep their values"),
             (match.heads, "of a classification head that the network does not have"),
             (match.unused, "not used"),
@@ -79,10 +68,9 @@ class LoadReport(NamedTuple):
 def read_weights(weights: str | Path, encoder: str = "") -> State:
     """Read the tensors of a file, or ImageNet weights.
 
-    ImageNet weights are downloaded once; ``torch.hub`` keeps them.
-
     Args:
-        weights: "imagenet", or a file of ``torch.save`` or safetensors. It is read as tensors only and cannot run code.
+        weights: "imagenet" (see :func:`~monai_pylon.networks.imagenet.read_imagenet_weights`), or a file of
+            ``torch.save`` or safetensors. It is read as tensors only and cannot run code.
         encoder: Name of the encoder, for ImageNet weights.
 
     Returns:
@@ -91,7 +79,7 @@ def read_weights(weights: str | Path, encoder: str = "") -> State:
 
     Raises:
         ValueError: If there is no such file, it cannot be read, or it has no weights. The message names the cause.
-        RuntimeError: If ImageNet weights cannot be downloaded. The message tells how to add them by hand.
+        RuntimeError: If ImageNet weights are not available. The message tells how to add them by hand.
 
     Example:
         >>> read_weights("nowhere.pth")
@@ -101,9 +89,7 @@ def read_weights(weights: str | Path, encoder: str = "") -> State:
     """
     check_type(weights, (str, Path), "weights")
     if weights == "imagenet":
-        known = ", ".join(IMAGENET_URLS)
-        check(encoder in IMAGENET_URLS, "weights", f"a file, or the encoder one of {known}", "imagenet")
-        return flat_tensors(_fetch(IMAGENET_URLS[encoder], encoder))
+        return flat_tensors(read_imagenet_weights(encoder))
     path = Path(weights).expanduser()
     check(path.is_file(), "weights", '"imagenet" or a file that exists', str(weights))
     state = flat_tensors(read_tensors(path))
@@ -114,20 +100,6 @@ def read_weights(weights: str | Path, encoder: str = "") -> State:
     return state
 
 
-def _fetch(url: str, encoder: str) -> Mapping[str, Any]:
-    """Download ImageNet weights, or read them from torch.hub's folder."""
-    name = f"{encoder}_imagenet.pth"
-    try:
-        return load_state_dict_from_url(url, map_location="cpu", file_name=name, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        raise RuntimeError(f"{Path(get_dir()) / 'checkpoints' / name} cannot be read. Delete it: {error}") from error
-    except (HTTPException, OSError) as error:
-        raise RuntimeError(
-            f"weights='imagenet' needs {url}, which cannot be reached from here ({error}). Fetch that file elsewhere, "
-            f"then either put it at {Path(get_dir()) / 'checkpoints' / name} or give its path as weights."
-        ) from error
-
-
 def load_weights(
     network: nn.Module, weights: str | Path, entry: str | None = None, keep: Sequence[str] = (), whole: bool = False
 ) -> LoadReport:
@@ -135,8 +107,9 @@ def load_weights(
 
     Weights of a whole network are loaded into a network as a whole; into an encoder, those of its encoder are loaded.
     Weights of an encoder are loaded into the network's encoder, and its other weights do not change. If an encoder has
-    another number of channels, a first convolution for three is averaged over them. A network with its head is refused
-    then, because its scores would be others.
+    another number of channels, a first convolution for three is summed over them, and the sum is shared equally among
+    the network's channels. A gray image then gives the same response as its copy in three channels. A network with its
+    head is refused then, because its scores also depend on a normalization that may differ from channel to channel.
 
     The tensors are found by comparison with the network: in nested dictionaries, behind the prefixes of Lightning,
     DataParallel, ``torch.compile`` and FSDP, by the names of torchvision (old and new), torchxrayvision, CheXNet, timm,
@@ -179,10 +152,15 @@ def load_weights(
     _check_stride(target, report)
     own = target.state_dict()
     found = {key: state[name] for key, name in report.match.found.items()}
-    averaged = {key: found[key].mean(1, keepdim=True).expand(own[key].shape).contiguous() for key in report.averaged}
-    target.load_state_dict({**own, **found, **averaged})
+    summed = {key: _shared_sum(found[key], own[key]) for key in report.summed}
+    target.load_state_dict({**own, **found, **summed})
     (_LOGGER.warning if report.match.others else _LOGGER.debug)("%s", report)
     return report
+
+
+def _shared_sum(value: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+    """Sum a first convolution over its input channels and share the sum among those of the network."""
+    return (value.sum(1, keepdim=True) / own.shape[1]).expand(own.shape).contiguous()
 
 
 def _matched(
@@ -199,11 +177,9 @@ def _matched(
         unmatched=tuple(name for name in match.unmatched if name not in spare), unused=(*match.unused, *spare)
     )
     headless = part == "encoder" or bool(match.heads) or hasattr(target, "channels")
-    averaged = tuple(
-        key for key in match.conflicts if headless and _can_average(state[match.found[key]], own[key], key)
-    )
-    match = match._replace(conflicts=tuple(key for key in match.conflicts if key not in averaged))
-    return LoadReport(str(weights), part, match, averaged, kept)
+    summed = tuple(key for key in match.conflicts if headless and _can_sum(state[match.found[key]], own[key], key))
+    match = match._replace(conflicts=tuple(key for key in match.conflicts if key not in summed))
+    return LoadReport(str(weights), part, match, summed, kept)
 
 
 def _names_kept(name: str, match: Match, kept: Sequence[str]) -> bool:
@@ -211,7 +187,7 @@ def _names_kept(name: str, match: Match, kept: Sequence[str]) -> bool:
     return NAMINGS[match.naming](name.removeprefix(match.prefix)) in kept
 
 
-def _can_average(value: torch.Tensor, own: torch.Tensor, key: str) -> bool:
+def _can_sum(value: torch.Tensor, own: torch.Tensor, key: str) -> bool:
     """Return whether a tensor is a first convolution for three channels, and the network's for another number."""
     stem = key.endswith(("conv1.weight", "conv0.weight", "_conv_stem.weight"))
     return stem and value.ndim == own.ndim >= 3 and value.shape[1] == 3 and value.shape[2:] == own.shape[2:]
@@ -224,7 +200,7 @@ def _check_match(target: nn.Module, state: State, report: LoadReport) -> None:
     differences = sorted([*match.missing, *match.unmatched]) + odd
     remedy = "Give the arguments that they were made with"
     remedy += "; load_weights(net.encoder, file) takes the encoder alone." if hasattr(target, "encoder") else "."
-    if any(_can_average(state[match.found[key]], own[key], key) for key in match.conflicts):
+    if any(_can_sum(state[match.found[key]], own[key], key) for key in match.conflicts):
         remedy = "They are for images of three channels: make the network for three, and repeat a gray image."
     elif 0 < len(match.conflicts) <= 2 and not match.missing and not match.unmatched:
         remedy += " For other labels, name the last layer in keep=."

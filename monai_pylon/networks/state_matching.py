@@ -14,7 +14,13 @@ from typing import Any, NamedTuple
 
 import torch
 
-from monai_pylon.networks.weights import densenet_name, efficientnet_name, old_densenet_name, pylon_name
+from monai_pylon.networks.weights import (
+    deeper_efficientnet_name,
+    densenet_name,
+    efficientnet_name,
+    old_densenet_name,
+    pylon_name,
+)
 from monai_pylon.utils import check
 
 __all__ = ["Match", "flat_tensors", "match_tensors"]
@@ -27,6 +33,7 @@ NAMINGS: dict[str, Callable[[str], str | None]] = {
     "names of a DenseNet of torchvision": densenet_name,
     "old names of a DenseNet of torchvision": old_densenet_name,
     "names of an EfficientNet of timm or EfficientNet-PyTorch": efficientnet_name,
+    "names of an EfficientNet-Lite1 or Lite2": deeper_efficientnet_name,
     "names of the PYLON authors' program": pylon_name,
 }
 #: Wrappers that may stand anywhere in a name: torch.compile, FSDP, activation checkpointing.

@@ -35,9 +35,9 @@ _TIMM_BLOCK = (
     },
 )
 _SQUEEZE = {"se.conv_reduce": "_se_reduce", "se.conv_expand": "_se_expand"}
-#: Blocks in each stack of EfficientNet-B0.
+#: Blocks in each stack of EfficientNet-B0 and Lite0, and of Lite1 and Lite2.
 _STACKS = (1, 2, 2, 3, 3, 4, 1)
-_FIRST_BLOCKS = [sum(_STACKS[:stack]) for stack in range(len(_STACKS))]
+_DEEPER_STACKS = (1, 3, 3, 4, 4, 5, 1)
 #: First and last layers by the names of timm and EfficientNet-PyTorch.
 _EFFICIENTNET_ENDS = {
     **{"conv_stem": "_conv_stem", "bn1": "_bn0", "_conv_stem": "_conv_stem", "_bn0": "_bn0"},
@@ -155,22 +155,31 @@ def convert_efficientnet(state_dict: Mapping[str, torch.Tensor]) -> State:
     return _renamed(state_dict, lambda key: _without_head(efficientnet_name(key)), "an EfficientNet-B0")
 
 
-def efficientnet_name(key: str) -> str | None:
-    """Return MONAI's name for a key of an EfficientNet-B0 of EfficientNet-PyTorch or timm, or None."""
+def efficientnet_name(key: str, stacks: tuple[int, ...] = _STACKS) -> str | None:
+    """Return MONAI's name for a key of an EfficientNet of EfficientNet-PyTorch or timm, or None.
+
+    The stacks have B0's numbers of blocks, unless others are given.
+    """
     if not key.startswith(("_", "blocks.", "conv_stem.", "conv_head.", "bn", "classifier.")):
         return None
     module, _, kind = key.rpartition(".")
     if module in _EFFICIENTNET_ENDS:
         return f"{_EFFICIENTNET_ENDS[module]}.{kind}"
+    first_blocks = [sum(stacks[:stack]) for stack in range(len(stacks))]
     if found := re.fullmatch(r"blocks\.([0-6])\.(\d)\.(.+)", module):
         stack, block = int(found[1]), int(found[2])
         inner = (_TIMM_BLOCK[min(stack, 1)] | _SQUEEZE).get(found[3])
-        return inner and f"_blocks.{stack}.{_FIRST_BLOCKS[stack] + block}.{inner}.{kind}"
+        return inner and f"_blocks.{stack}.{first_blocks[stack] + block}.{inner}.{kind}"
     if found := re.fullmatch(r"_blocks\.(\d+)\.(\w+)", module):
         block = int(found[1])
-        stack = sum(block >= start for start in _FIRST_BLOCKS[1:])
+        stack = sum(block >= start for start in first_blocks[1:])
         return f"_blocks.{stack}.{block}.{found[2]}.{kind}"
     return None
+
+
+def deeper_efficientnet_name(key: str) -> str | None:
+    """Return MONAI's name for a key of an EfficientNet-Lite1 or Lite2, or None."""
+    return efficientnet_name(key, _DEEPER_STACKS)
 
 
 def pylon_name(key: str) -> str | None:

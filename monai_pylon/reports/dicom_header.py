@@ -20,7 +20,7 @@ from monai_pylon.reports.dicom_validity import remove_invalid_values, shorten_de
 from monai_pylon.utils import __version__, check
 from monai_pylon.utils.files import atomic_write
 
-__all__ = ["complete_headers", "deidentified_headers", "make_object", "save_dicom"]
+__all__ = ["complete_headers", "deidentified_headers", "make_object", "put_notice", "save_dicom"]
 
 #: Text in every result.
 RESEARCH_NOTE = "For research, not for diagnosis"
@@ -184,6 +184,24 @@ def make_object(constructor: Callable[..., Any], number: int, description: str, 
             software_versions=__version__,
             device_serial_number=__version__,
         )
+
+
+def put_notice(made: Any, notice: str) -> None:
+    """Put a notice at the beginning of a result's series description, in place of the research note.
+
+    Args:
+        made: DICOM result from :func:`make_object`.
+        notice: The notice. With the description it is cut to 64 characters.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> made = SimpleNamespace(SeriesDescription="Findings. For research, not for diagnosis")
+        >>> put_notice(made, "Trained on phantoms.")
+        >>> made.SeriesDescription
+        'Trained on phantoms. Findings'
+    """
+    description = made.SeriesDescription.removesuffix(f". {RESEARCH_NOTE}")
+    made.SeriesDescription = f"{notice} {description}".replace("\\", "/")[:_LONG_STRING].rstrip()
 
 
 def save_dicom(path: str | PathLike[str], dataset: Any) -> None:

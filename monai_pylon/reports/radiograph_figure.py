@@ -26,7 +26,7 @@ _INCHES = 3.6
 _MAX_PIXELS = 768
 _NOTE = (
     "Orange: where the map is above half of its own maximum, at most a tenth of the image. Even an unlikely finding "
-    "has such a place, so read the probability. +: the peak. Box: drawn by a reader. R, L: the patient's sides, as the "
+    "has such a place, so read the probability. +: the peak. Box: given in the data. R, L: the patient's sides, as the "
     "file says. For research, not for diagnosis."
 )
 

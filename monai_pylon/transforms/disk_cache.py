@@ -111,6 +111,6 @@ class CacheToDiskd(Transform):
             results = {name: computed[name].detach().cpu().clone() for name in self.keys}
             results = {name: v.as_tensor() if isinstance(v, MetaTensor) else v for name, v in results.items()}
             if file is not None:
-                with atomic_write(file) as part:
-                    torch.save({name: _packed(value) for name, value in results.items()}, part)
+                with atomic_write(file) as part, part.open("wb") as stream:  # of a path, its random name is stored
+                    torch.save({name: _packed(value) for name, value in results.items()}, stream)
         return {**data, **results}

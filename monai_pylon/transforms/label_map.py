@@ -18,6 +18,7 @@ from monai_pylon.transforms.mask_quality import MaskQuality, judge_masks
 from monai_pylon.transforms.partition import quality_item
 from monai_pylon.transforms.robust_masks.block_mean import block_factors, spread_blocks
 from monai_pylon.transforms.robust_masks.organ_split import mediastinum_between_lungs
+from monai_pylon.transforms.robust_masks.spine import find_spine
 from monai_pylon.utils import check, check_affine, check_choice, check_type, ras_view, voxel_spacing
 from monai_pylon.utils.arrays import as_array
 
@@ -76,7 +77,8 @@ def _fill_between(organs: np.ndarray, free: np.ndarray, affine: np.ndarray, ct: 
     coarse = view.array[middle]
     hu = np.zeros(coarse.shape, dtype=np.float32) if ct is None else ras_view(ct, affine).array[middle]
     block = (spacing[0] * factors[0], spacing[1] * factors[1], spacing[2] * factors[2])
-    between = mediastinum_between_lungs(coarse == 1, coarse == 3, hu, block)
+    right, left = coarse == 1, coarse == 3
+    between = mediastinum_between_lungs(right, left, hu, block, find_spine(hu, right | left, block))
     # The last block of an axis may have no middle voxel. It then takes the value of the block before.
     padded = np.pad(between, [(0, 1)] * 3, mode="edge")
     view.array[spread_blocks(padded, factors, view.array.shape) & free_view] = 2

@@ -206,3 +206,20 @@ def test_public_dicom_series_agrees_with_pydicom(public_data: Path) -> None:
         assert (x, y) == (0, 0)
         hu = ds.pixel_array * float(ds.RescaleSlope) + float(ds.RescaleIntercept)
         np.testing.assert_array_equal(image[0, :, :, z].numpy(), hu.T)
+
+
+@pytest.mark.parametrize("value", ["1e308", "1e400", "nan", "1e9"])
+def test_a_direction_that_is_no_number_is_an_error(tmp_path: Path, value: str) -> None:
+    """With an infinite direction ITK reads a MetaImage without an end, and takes that of an NRRD as 1 mm."""
+    image = sitk.Image([6, 5, 4], sitk.sitkInt16)
+    image.SetSpacing((2, 2, 3))
+    for name, old, new in (
+        ("a.nrrd", b"(2,0,0)", f"({value},0,0)"),
+        ("a.mha", b"TransformMatrix = 1 0 0 0 1 0 0 0 1", f"TransformMatrix = 1 0 0 0 1 0 0 {value} 1"),
+    ):
+        sitk.WriteImage(image, str(tmp_path / name))
+        content = (tmp_path / name).read_bytes()
+        assert old in content
+        (tmp_path / name).write_bytes(content.replace(old, new.encode()))
+        with pytest.raises(ValueError, match=r"plausible number|cannot be read|voxels of"):
+            read_volume(tmp_path / name)

@@ -13,13 +13,14 @@ import os
 import sys
 import time
 from collections import Counter
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 
 from monai_pylon.labeler import ReportLabeler
 from monai_pylon.taxonomy import CHEST_CT_LABELS
-from tests.labeler.adversarial_set import adversarial_score, adversarial_texts
+from tests.labeler.adversarial_set import SETS, adversarial_score, adversarial_texts
 from tests.labeler.rewritings import changed
 from tests.labeler.sentences import own_sentences, step_scores
 
@@ -91,13 +92,12 @@ def sentence_figures() -> None:
 
 
 def adversarial_figures() -> None:
-    """Print the scores on the adversarial sentences and reports."""
+    """Print the scores on the adversarial sentences and reports, set by set."""
     labeler = ReportLabeler()
-    for part in ("sentences", "reports"):
-        for tolerant in (False, True):
-            score = adversarial_score(labeler, part, tolerant)
-            name = f"{len(adversarial_texts(part))} adversarial {part}, {'tolerant' if tolerant else 'strict'}"
-            print(f"{name}: exact {score.exact:.3f}, cells F {score.cells:.3f}")
+    for written, part, tolerant in product(SETS, ("sentences", "reports"), (False, True)):
+        score = adversarial_score(labeler, part, tolerant, written)
+        name = f"{len(adversarial_texts(part, written))} adversarial {part}, {'tolerant' if tolerant else 'strict'}"
+        print(f"{written} set, {name}: exact {score.exact:.3f}, cells F {score.cells:.3f}")
 
 
 def rewriting_figures() -> None:

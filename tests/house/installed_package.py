@@ -55,7 +55,7 @@ def check_command_line(output: Path) -> None:
     config = _print_bundle("chest_ct_partition") / "configs" / "inference.json"
     command = [sys.executable, "-m", "monai.bundle", "run", "--config_file", str(config)]
     subprocess.run([*command, "--input", "scan.nii.gz", "--output", "organs", "--progress", "False"], check=True)
-    organs = np.asarray(nibabel.load(output / "organs" / "scan_organs.nii.gz").dataobj)
+    organs = np.asarray(nibabel.load(output / "organs" / "scan" / "scan_organs.nii.gz").dataobj)
     assert np.mean(organs == phantom.organs) > 0.95, "the organ masks differ from those of the phantom"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from monai_pylon.labeler import find_places
 from monai_pylon.labeler.anatomy import Place
-from monai_pylon.labeler.phrases import parse_sentence
+from monai_pylon.labeler.grammar.phrases import parse_sentence
 
 
 def places(text: str, *skip: int) -> list[tuple[str, str]]:

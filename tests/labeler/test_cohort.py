@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import tracemalloc
+from concurrent.futures import Executor, Future
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -192,3 +195,43 @@ def test_memory_does_not_grow_with_the_archive(tmp_path: Path, monkeypatch: pyte
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[1] - peaks[0] < 16 * 1500, peaks  # the texts alone would be 8,000 bytes per report
+
+
+class KilledWorker(Exception):  # noqa: N818 (the name that Dask gives it)
+    """Error of Dask for a task whose workers ended."""
+
+
+class Workers(Executor):
+    """Workers that end whenever they meet a text."""
+
+    def __init__(self, fatal: str, error: type[Exception] = KilledWorker) -> None:
+        self.fatal, self.error, self.tasks = fatal, error, 0
+
+    def submit(self, work: Any, chunk: list[Any]) -> Future:  # type: ignore[override]
+        self.tasks += 1
+        job: Future = Future()
+        if any(self.fatal in report.text for report in chunk):
+            job.set_exception(self.error())
+        else:
+            job.set_result(work(chunk))
+        return job
+
+
+def test_a_report_that_ends_workers_is_a_problem_and_the_others_are_labeled(tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "r.csv", [("a", "Left pneumonia."), ("b", "Poison."), ("c", "Cardiomegaly.")] * 30)
+    workers = Workers("Poison")
+    found = label_reports(source, tmp_path / "out.csv", processes=2, progress=False, executor=workers)
+    assert (found.reports, found.unread) == (90, 30)
+    assert found.labels == {"pneumonia": 30, "cardiomegaly": 30}
+    assert workers.tasks == 2 + 90, "each chunk, then each of its reports"
+    problems = {row[2] for row in rows(tmp_path / "out_problems.csv")[1:] if row[0].startswith("b")}
+    assert "the workers that labeled this report ended (killed, or out of memory)" in problems
+
+
+def test_other_errors_of_workers_end_the_job(tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "r.csv", [("a", "Poison.")])
+    with pytest.raises(OSError, match=r"^$"):
+        label_reports(source, tmp_path / "out.csv", progress=False, executor=Workers("Poison", OSError))
+    with pytest.raises(RuntimeError, match="A process that labeled reports ended"):
+        label_reports(source, tmp_path / "out.csv", progress=False, executor=Workers("Poison", BrokenProcessPool))
+    assert not (tmp_path / "out.csv").exists()

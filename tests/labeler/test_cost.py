@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from monai_pylon.labeler import ReportLabeler
-from monai_pylon.labeler.phrases import parse_sentence
+from monai_pylon.labeler.grammar.phrases import parse_sentence
 from monai_pylon.labeler.report_text import LONGEST_REPORT
 from monai_pylon.labeler.text.sections import split_report
 

@@ -10,9 +10,9 @@ import pytest
 
 from monai_pylon.labeler import ReportLabeler
 from monai_pylon.labeler import rules as module
+from monai_pylon.labeler.grammar.scopes import STATUSES
 from monai_pylon.labeler.rule_entries import PartEntry, PlaceEntry, TermEntry
 from monai_pylon.labeler.rules import default_rules, read_rules
-from monai_pylon.labeler.scopes import STATUSES
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.taxonomy.label_sets import organs_of_labels
 from monai_pylon.taxonomy.organs import CHEST_CT_ORGANS

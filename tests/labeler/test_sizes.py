@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monai_pylon.labeler import ReportLabeler, find_mentions, find_places, find_sizes
-from monai_pylon.labeler.phrases import parse_sentence
+from monai_pylon.labeler.grammar.phrases import parse_sentence
 from monai_pylon.labeler.rules import default_rules
 from monai_pylon.labeler.sizes import places_of, sizes_of
 from monai_pylon.taxonomy import ORGANS
@@ -74,7 +74,7 @@ def test_the_sizes_of_each_mention() -> None:
         ("12 mm one cyst two three nodule", [[12.0], []]),
         ("12 mm one two three cyst nodule", [[12.0], []]),
         ("12 mm cyst one two three nodule", [[12.0], []]),
-        ("nodule cyst 12 mm", [[], [12.0]]),
+        ("nodule cyst 12 mm", [[12.0], [12.0]]),
         ("nodule 12 mm cyst", [[], [12.0]]),
         ("12 mm one two three four five nodule", [[12.0]]),
         ("12 mm, nodule", [[]]),

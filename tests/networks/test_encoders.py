@@ -16,7 +16,7 @@ from tests.networks.tiny import TinyEncoder
 def test_maps_have_the_declared_channels_and_strides(name, size):
     encoder = make_encoder(name, 2, 3).eval()
     maps = encoder(torch.randn(1, 3, *size))
-    assert encoder.strides == (2, 4, 8, 16, 32)
+    assert encoder.strides == ((2, 4, 8) if name == "conv5" else (2, 4, 8, 16, 32))
     assert [map.shape[1] for map in maps] == list(encoder.channels)
     for stride, map in zip(encoder.strides, maps, strict=True):
         # some encoders round a partial cell at the border up, others down
@@ -93,6 +93,8 @@ def test_dilating_keeps_the_weights_and_the_strided_cells(name):
             r"encoder.strides must be \(2, 4, 8, 16, 16",
         ),
         (lambda: dilate_last_stage(make_encoder("densenet121", 2, 1)), ValueError, "encoder must be a ResNet"),
+        (lambda: as_encoder("conv5", 2, 1), ValueError, r"is \(2, 4, 8\). The encoder 'conv5' is too shallow"),
+        (lambda: make_encoder("conv9", 3, 1), ValueError, "encoder must be a ResNet in 3D"),
     ],
 )
 def test_arguments_out_of_range_are_refused(call, error, message):
@@ -109,3 +111,9 @@ def test_an_encoder_without_channels_is_refused():
 
 def test_monais_spelling_of_efficientnet_is_accepted():
     assert make_encoder("efficientnet-b0", 2, 1).name == "efficientnet_b0"
+
+
+def test_any_strides_suffice_where_only_the_last_map_is_used():
+    encoder = make_encoder("conv5", 2, 3)
+    assert as_encoder(encoder, 2, 3, None) is encoder
+    assert as_encoder("conv5", 2, 3, None).strides == (2, 4, 8)

@@ -62,15 +62,15 @@ def test_chexnet(tmp_path: Path) -> None:
 
 
 def test_chexnet_on_gray_images_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    """An average over the channels would give other scores than three equal channels."""
+    """A gray image that is normalized differently in each channel gives other scores than the sum of the channels."""
     file = saved(tmp_path, {"state_dict": chexnet_names(dense(3, 14))})
     with pytest.raises(ValueError, match=r"conv0\.weight \(64, 3, 7, 7\) instead of \(64, 1.*repeat a gray image"):
         load_weights(dense(1, 14), file)
     encoder = make_encoder("densenet121", 2, 1)
     report = load_weights(encoder, file)
-    assert report.averaged == ("features.conv0.weight",)
+    assert report.summed == ("features.conv0.weight",)
     assert report.match.heads
-    assert "averaged over the input channels" in str(report)
+    assert "summed over the input channels" in str(report)
 
 
 def test_torchxrayvision(tmp_path: Path) -> None:

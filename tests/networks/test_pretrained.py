@@ -1,19 +1,18 @@
-"""Weights of every origin, three channels averaged to one, and errors for weights that do not fit."""
+"""Weights of every origin, three channels summed to one, and errors for weights that do not fit."""
 
 from __future__ import annotations
 
 import pickle
-from http.client import IncompleteRead
-from urllib.error import URLError
 
 import pytest
 import torch
 from torch import nn
 
-from monai_pylon.networks import make_encoder, pretrained
+from monai_pylon.networks import make_encoder
 from monai_pylon.networks.nets import PYLON, MaxPoolBackbone
 from monai_pylon.networks.pretrained import load_weights, read_weights
 from tests.networks.test_weights import authors_names, torchvision_resnet_state
+from tests.networks.tiny import shake_
 
 
 def assert_same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> None:
@@ -29,13 +28,23 @@ def saved(folder, state):
 
 
 @pytest.mark.parametrize("in_channels", [1, 2, 3])
-def test_a_stem_for_three_channels_is_averaged(tmp_path, in_channels):
+def test_a_stem_for_three_channels_is_summed(tmp_path, in_channels):
     theirs = torchvision_resnet_state("resnet18")
     net = PYLON(in_channels=in_channels, encoder="resnet18", weights=saved(tmp_path, theirs))
     stem = theirs["conv1.weight"]
-    expected = stem if in_channels == 3 else stem.mean(1, keepdim=True).repeat(1, in_channels, 1, 1)
+    expected = stem if in_channels == 3 else stem.sum(1, keepdim=True).repeat(1, in_channels, 1, 1) / in_channels
     torch.testing.assert_close(net.encoder.conv1.weight.detach(), expected, rtol=0, atol=0)
     torch.testing.assert_close(net.encoder.layer4[1].conv2.weight.detach(), theirs["layer4.1.conv2.weight"])
+
+
+@pytest.mark.parametrize(("encoder", "in_channels"), [("resnet18", 1), ("densenet121", 1), ("efficientnet_b0", 2)])
+def test_gray_images_give_the_maps_of_their_three_copies(tmp_path, encoder, in_channels):
+    """The first norm has statistics, as in a frozen stage, so a third of the response would show."""
+    color = shake_(make_encoder(encoder, 2, 3)).eval()
+    gray = make_encoder(encoder, 2, in_channels, weights=saved(tmp_path, color.state_dict())).eval()
+    x = torch.randn(1, 1, 64, 64)
+    for one, other in zip(gray(x.expand(-1, in_channels, -1, -1)), color(x.expand(-1, 3, -1, -1)), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
 def test_an_old_checkpoint_counts_no_batches(tmp_path):
@@ -58,58 +67,6 @@ def test_a_whole_network(tmp_path, whose):
     assert_same(PYLON(encoder="resnet18", decoder_channels=16, weights=path).state_dict(), trained.state_dict())
     # into an encoder, or another network's, goes its encoder
     assert_same(make_encoder("resnet18", 2, 1, weights=path).state_dict(), trained.encoder.state_dict())
-
-
-def test_downloads_imagenet_weights_by_name(monkeypatch):
-    asked = {}
-
-    def fetch(url, **arguments):
-        asked.update(arguments, url=url)
-        return torchvision_resnet_state("resnet34")
-
-    monkeypatch.setattr(pretrained, "load_state_dict_from_url", fetch)
-    MaxPoolBackbone(encoder="resnet34", weights="imagenet")
-    assert "resnet34" in asked["url"]
-    assert asked["file_name"] == "resnet34_imagenet.pth"
-    assert asked["weights_only"] is True
-
-
-@pytest.mark.parametrize("error", [URLError("no route to host"), IncompleteRead(b"half"), TimeoutError("timed out")])
-@pytest.mark.parametrize("encoder", ["resnet18", "resnet50", "densenet121"])
-def test_offline_the_error_gives_the_manual_steps(monkeypatch, tmp_path, error, encoder):
-    def no_connection(request):
-        raise error
-
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(pretrained, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(torch.hub, "urlopen", no_connection)
-    with pytest.raises(RuntimeError) as caught:
-        make_encoder(encoder, 2, 1, weights="imagenet")
-    message = str(caught.value)
-    assert f"weights='imagenet' needs {pretrained.IMAGENET_URLS[encoder]}, which cannot be reached" in message
-    assert str(error) in message
-    place = tmp_path / "checkpoints" / f"{encoder}_imagenet.pth"
-    assert f"put it at {place} or give its path as weights" in message
-    assert not place.exists()
-
-
-def test_names_a_damaged_download(monkeypatch, tmp_path):
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    monkeypatch.setattr(pretrained, "get_dir", lambda: str(tmp_path))
-    (tmp_path / "checkpoints").mkdir()
-    for content in (b"", b"<html>not found</html>"):
-        (tmp_path / "checkpoints" / "resnet18_imagenet.pth").write_bytes(content)
-        with pytest.raises(RuntimeError, match=r"resnet18_imagenet\.pth cannot be read. Delete it"):
-            make_encoder("resnet18", 2, 1, weights="imagenet")
-
-
-def test_uses_a_file_added_by_hand(monkeypatch, tmp_path):
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    (tmp_path / "checkpoints").mkdir()
-    theirs = torchvision_resnet_state("resnet18")
-    torch.save(theirs, tmp_path / "checkpoints" / "resnet18_imagenet.pth")
-    encoder = make_encoder("resnet18", 2, 3, weights="imagenet")
-    torch.testing.assert_close(encoder.conv1.weight.detach(), theirs["conv1.weight"], rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(

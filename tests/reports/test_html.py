@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monai_pylon.reports.html import RawHTML, html_bar, html_numbers, html_pictures, html_table, save_html
+from monai_pylon.reports.html import Section, save_html
 
 NASTY = '<script>alert("x")</script>&amp;\udcff'
 
@@ -37,46 +37,40 @@ class Page(HTMLParser):
         self.text += data
 
 
-def page(folder: Path, *parts: str, title: str = "Title") -> Page:
-    save_html(folder / "a.html", title, parts)
-    return Page((folder / "a.html").read_text(encoding="utf-8"))
+def written(folder: Path, *sections: Section, title: str = "Title", **numbers: int) -> str:
+    save_html(folder / "a.html", title, sections, numbers)
+    return (folder / "a.html").read_text(encoding="utf-8")
 
 
 def test_escapes_all_text(tmp_path: Path) -> None:
-    parts = [
-        html_table([{NASTY: NASTY}]),
-        html_numbers({NASTY: NASTY}),
-        html_pictures([(NASTY, NASTY)]),
-        NASTY,
-        f"# {NASTY}",
-    ]
-    parsed = page(tmp_path, *parts, title=NASTY)
+    section = Section(NASTY, [NASTY], [{NASTY: NASTY}], pictures=[(NASTY, NASTY)], code=NASTY)
+    parsed = Page(written(tmp_path, section, title=NASTY, **{NASTY: 7}))
     assert "script" not in parsed.seen
     assert not parsed.open
-    shown = 9  # title, heading, header and cell of a table, a number and its description, caption, paragraph, heading
+    shown = 9  # title, two headings, paragraph, header and cell of a table, description of a number, caption, code
     assert parsed.text.count('<script>alert("x")</script>&amp;') == shown
 
 
-def test_parts_become_headings_paragraphs_and_html(tmp_path: Path) -> None:
-    parsed = page(tmp_path, "# Part", "Words.", RawHTML("<b>bold</b>"))
-    assert [tag for tag in parsed.seen if tag in ("h1", "h2", "p", "b")] == ["h1", "h2", "p", "b"]
-    assert "<h2>Part</h2>\n<p>Words.</p>\n<b>bold</b>" in (tmp_path / "a.html").read_text()
+def test_sections_become_headings_and_paragraphs_in_order(tmp_path: Path) -> None:
+    parsed = Page(written(tmp_path, Section("Part", ["Words.", "More."]), Section(code="run")))
+    assert [tag for tag in parsed.seen if tag in ("h1", "h2", "p", "pre")] == ["h1", "h2", "p", "p", "pre"]
 
 
-def test_table_selects_columns_and_aligns_numbers() -> None:
-    table = html_table([{"a": 1, "b": "x"}, {"b": "y"}], ["b", "a"])
+def test_table_selects_columns_and_aligns_numbers(tmp_path: Path) -> None:
+    table = written(tmp_path, Section(rows=[{"a": 1, "b": "x"}, {"b": "y"}], columns=["b", "a"]))
     assert "<tr><th>b</th><th>a</th></tr>" in table
-    assert "<tr><td>x</td><td class=number>1</td></tr>" in table
+    assert '<tr><td>x</td><td class="number">1</td></tr>' in table
     assert "<tr><td>y</td><td></td></tr>" in table
-    assert "<tr><th>b</th></tr>" in html_table([{"b": "x"}, {"a": 1}])
-    assert html_table([]) == ""
+    assert "<tr><th>b</th></tr>" in written(tmp_path, Section(rows=[{"b": "x"}, {"a": 1}]))
+    assert "<table" not in written(tmp_path, Section("Nothing"))
 
 
 @pytest.mark.parametrize(("share", "width"), [(-1, "0.00"), (0.25, "3.00"), (7, "12.00")])
-def test_bar_is_clipped_to_the_cell(share: float, width: str) -> None:
-    assert f"width:{width}rem" in html_bar(share)
+def test_bar_is_clipped_to_the_cell(share: float, width: str, tmp_path: Path) -> None:
+    assert f"width:{width}rem" in written(tmp_path, Section(rows=[{"scans": 3, "share": share}], bar="share"))
 
 
 def test_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
-    page(tmp_path, html_pictures([("a.png", "a")]))
-    assert "http" not in (tmp_path / "a.html").read_text()
+    html = written(tmp_path, Section(pictures=[("a b.png", "a")]))
+    assert "http" not in html
+    assert 'src="a%20b.png"' in html

@@ -147,3 +147,10 @@ def test_without_a_folder_nothing_is_cached() -> None:
 def test_only_tensors_can_be_cached(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="b must be of type Tensor"):
         CacheToDiskd("b", "a", lambda item: {"b": 3}, tmp_path)({"a": 1})
+
+
+def test_entries_have_the_same_bytes_in_every_run(tmp_path: Path) -> None:
+    for folder in ("one", "two"):
+        CacheToDiskd("b", "a", lambda item: {"b": item["a"] > 0}, tmp_path / folder)({"a": torch.ones(9)})
+    (one,), (two,) = ((tmp_path / folder).iterdir() for folder in ("one", "two"))
+    assert one.read_bytes() == two.read_bytes()

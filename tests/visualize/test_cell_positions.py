@@ -9,7 +9,7 @@ from monai.networks.nets import DenseNet121, EfficientNetBN, SEResNet50, resnet1
 from torch import nn
 
 from monai_pylon.networks.nets import PYLON, AxialNet, BodyConv, Conv3DNet, CTNet, Li2018, MaxPoolBackbone
-from monai_pylon.visualize import MapGeometry, map_geometry, map_on_image
+from monai_pylon.visualize import MapGeometry, cell_positions, map_geometry, map_on_image
 
 
 def test_axialnet_of_the_paper() -> None:
@@ -127,6 +127,15 @@ def test_refuses() -> None:
     net.unused = nn.Conv2d(1, 1, 1)
     with pytest.raises(ValueError, match="a layer that the network calls"):
         map_geometry(net, "unused", (64, 64))
+
+
+def test_geometry_is_computed_once_for_each_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, ...]] = []
+    monkeypatch.setattr(cell_positions, "map_geometry", lambda net, layer, size: (asked.append(size), layer, size)[1:])
+    geometry_of = cell_positions.GeometryCache(nn.Identity(), "layer")
+    assert geometry_of([4, 5]) == geometry_of(torch.Size([4, 5])) == ("layer", (4, 5))
+    assert geometry_of((5, 4)) == ("layer", (5, 4))
+    assert asked == [(4, 5), (5, 4)]
 
 
 def test_map_on_image_by_hand() -> None:

@@ -93,6 +93,11 @@ class BundleRuns:
         environment = {**os.environ, "OMP_NUM_THREADS": "1"}
         return subprocess.run(command, capture_output=True, text=True, timeout=900, check=False, env=environment)
 
+    def succeeds(self, config: str, *arguments: str | Path, launch: tuple[str, ...] = (sys.executable,)) -> None:
+        """Run the command, and fail with its last messages if it fails."""
+        result = self.command_line(config, *arguments, launch=launch)
+        assert result.returncode == 0, result.stderr[-2000:]
+
 
 def two_processes() -> tuple[str, ...]:
     """Return the command that starts two processes on this machine."""

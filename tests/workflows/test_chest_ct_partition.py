@@ -73,11 +73,12 @@ def test_the_command_line_tells_of_the_broken_scan_and_does_the_rest(first_run) 
 def test_only_whole_files_are_left(first_run) -> None:
     _, output = first_run
     files = {
-        f"{scan}_{kind}"
+        f"{scan}/{scan}_{kind}"
         for scan in ("good", "p2__flipped")
         for kind in ("organs.nii.gz", "overlay.png", "findings.json")
     }
-    assert {path.name for path in output.iterdir()} == files | {"quality.csv", "cohort.sqlite"}
+    assert {path.name for path in output.iterdir()} == {"good", "p2__flipped", "quality.csv", "cohort.sqlite"}
+    assert {str(path.relative_to(output)) for path in output.glob("*/*")} == files
     for name in files:
         if name.endswith("png"):
             with Image.open(output / name) as picture:
@@ -86,8 +87,8 @@ def test_only_whole_files_are_left(first_run) -> None:
 
 def test_the_masks_lie_on_the_scans_own_grid(first_run, phantom: ChestCTPhantom) -> None:
     _, output = first_run
-    good = nibabel.load(output / "good_organs.nii.gz")
-    flipped = nibabel.load(output / "p2__flipped_organs.nii.gz")
+    good = nibabel.load(output / "good" / "good_organs.nii.gz")
+    flipped = nibabel.load(output / "p2__flipped" / "p2__flipped_organs.nii.gz")
     np.testing.assert_allclose(good.affine, phantom.affine, atol=1e-4)
     np.testing.assert_allclose(flipped.affine[:3, 2], [0, 0, -4], atol=1e-4)
     labels = np.asarray(good.dataobj)
@@ -100,7 +101,7 @@ def test_the_masks_lie_on_the_scans_own_grid(first_run, phantom: ChestCTPhantom)
 def test_the_table_has_the_masks_volumes(first_run) -> None:
     _, output = first_run
     row = next(row for row in read_rows(output / "quality.csv") if row["scan"] == "good")
-    labels = np.asarray(nibabel.load(output / "good_organs.nii.gz").dataobj)
+    labels = np.asarray(nibabel.load(output / "good" / "good_organs.nii.gz").dataobj)
     for value, column in enumerate(("right_lung_ml", "mediastinum_ml", "left_lung_ml"), start=1):
         assert float(row[column]) == pytest.approx((labels == value).sum() * 4.0**3 / 1000, rel=1e-3)
     assert float(row["seconds"]) > 0
@@ -109,10 +110,10 @@ def test_the_table_has_the_masks_volumes(first_run) -> None:
 
 def test_a_second_run_skips_what_is_finished(first_run, cohort: Path) -> None:
     _, output = first_run
-    before = {path: path.stat().st_mtime_ns for path in output.glob("good*")}
+    before = {path: path.stat().st_mtime_ns for path in output.glob("good/*")}
     summary = run_here(input=str(cohort), output=str(output))
     assert (summary.done, summary.skipped, summary.failed) == (0, 2, 1)
-    assert {path: path.stat().st_mtime_ns for path in output.glob("good*")} == before
+    assert {path: path.stat().st_mtime_ns for path in output.glob("good/*")} == before
 
 
 def test_another_method_is_another_result(first_run, cohort: Path, tmp_path: Path) -> None:
@@ -125,11 +126,9 @@ def test_another_method_is_another_result(first_run, cohort: Path, tmp_path: Pat
 def test_a_data_list_and_no_pictures(cohort: Path, tmp_path: Path) -> None:
     (cohort / "part1.json").write_text(json.dumps({"testing": [{"image": "p2/flipped.mha"}]}))
     assert run_here(input=str(cohort / "part1.json"), output=str(tmp_path), overlay=False).done == 1
-    assert {path.name for path in tmp_path.iterdir()} == {
-        *(f"p2__flipped_{kind}" for kind in ("organs.nii.gz", "findings.json")),
-        "quality.csv",
-        "cohort.sqlite",
-    }
+    assert {path.name for path in tmp_path.iterdir()} == {"p2__flipped", "quality.csv", "cohort.sqlite"}
+    names = {f"p2__flipped_{kind}" for kind in ("organs.nii.gz", "findings.json")}
+    assert {path.name for path in (tmp_path / "p2__flipped").iterdir()} == names
 
 
 @pytest.mark.parametrize(("fallback", "heuristic"), [("center_half", "yes"), (None, "no")])
@@ -143,7 +142,7 @@ def test_a_scan_without_lungs_is_marked(
     assert run_here(input=str(tmp_path / "solid.nii.gz"), output=str(output), fallback=fallback).flagged == 1
     (row,) = read_rows(output / "quality.csv")
     assert (row["ok"], row["reasons"], row["heuristic"]) == ("no", "no_lung", heuristic)
-    labels = np.asarray(nibabel.load(output / "solid_organs.nii.gz").dataobj)
+    labels = np.asarray(nibabel.load(output / "solid" / "solid_organs.nii.gz").dataobj)
     assert bool(labels.any()) is (heuristic == "yes")
 
 
@@ -191,7 +190,7 @@ def test_the_demo_says_where_the_results_lie(ct: str, cohort: Path, tmp_path: Pa
     result = subprocess.run(command, capture_output=True, text=True, timeout=300, check=True)
     name = "good" if ct else "phantom_ct"
     assert f"The results are in {tmp_path}" in result.stdout
-    for file in (f"{name}_organs.nii.gz", f"{name}_overlay.png", "quality.csv"):
+    for file in (f"{name}/{name}_organs.nii.gz", f"{name}/{name}_overlay.png", "quality.csv"):
         assert file in result.stdout
         assert (tmp_path / file).is_file()
     assert ("Dice against the phantom's true organs" in result.stdout) == (not ct)

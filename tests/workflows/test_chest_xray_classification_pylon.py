@@ -20,6 +20,7 @@ from monai.bundle.scripts import verify_net_in_out
 from PIL import Image
 
 from monai_pylon.data import phantom_radiograph, read_radiograph
+from monai_pylon.metrics.localization_baselines import BASELINES
 from monai_pylon.networks.checkpoints import read_checkpoint, read_description
 from monai_pylon.networks.nets import PYLON
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
@@ -27,7 +28,7 @@ from monai_pylon.utils import read_rows
 from monai_pylon.visualize import MapGeometry, map_on_image
 from monai_pylon.workflows.bundle import make_network
 from monai_pylon.workflows.bundle.networks import network_table
-from tests.data.test_radiograph_reader import WRITE, write_dicom
+from tests.data.radiographs.test_reader import WRITE, write_dicom
 from tests.workflows.bundle_runs import BundleRuns, cause, two_processes
 
 NAME = "chest_xray_classification_pylon"
@@ -133,6 +134,69 @@ def test_does_not_resume_another_networks_training(trained: Path) -> None:
     assert "name=pylon encoder=resnet18 decoder_channels=8" in cause(error)
 
 
+RECIPE = {
+    "encoder": {"_target_": "tests.networks.tiny.TinyEncoder"},
+    "training_pool": "soft",
+    "schedule": "one_cycle",
+    "learning_rate": 2e-4,
+    "decoder_rate": 1e-3,
+    "prior_bias": True,
+    "frozen_stages": 2,
+    "rotation": 15,
+}
+
+
+def test_an_encoder_of_your_own_with_a_soft_maximum_trains_resumes_evaluates_and_explains(
+    tmp_path: Path, radiographs: Path
+) -> None:
+    workflow = train(tmp_path, max_epochs=2, **RECIPE)
+    network = workflow.network_def
+    assert type(network.encoder).__name__ == "TinyEncoder"
+    assert type(network.pool).__name__ == "SoftMaximumPool"
+    assert network.pool.sharpness == pytest.approx(16 ** (0.75 / 0.8)), "four steps; the last is at three quarters"
+    rates = [group["lr"] for group in workflow.trainer.optimizer.param_groups]
+    assert rates[1] == pytest.approx(5 * rates[0])
+    assert read_checkpoint(tmp_path / "models" / "last.pt")["scheduler"]["last_epoch"] == 4, "a step per batch"
+    described = read_description(tmp_path / "models" / "model.pt")["network"]
+    assert described["encoder"] == {"_target_": "tests.networks.tiny.TinyEncoder"}
+    encoder = {"encoder": RECIPE["encoder"], "bundle_root": str(tmp_path)}
+    assert train(tmp_path, max_epochs=2, **RECIPE).trainer.state.iteration == 4, "resumed, and nothing is left to do"
+    with pytest.raises(RuntimeError) as error:
+        train(tmp_path, **{**RECIPE, "max_epochs": 3})
+    assert "max_epochs must be as when the training began, but is '6 steps'" in cause(error)
+    BUNDLE.run("evaluate", **{**EVALUATE, **encoder, "output": str(tmp_path / "evaluation")})
+    assert (tmp_path / "evaluation" / "evaluation.json").is_file()
+    settings = {"network_settings": SMALL["network_settings"], "image_size": 64, "progress": False}
+    BUNDLE.run("inference", **{**settings, **encoder, "input": str(radiographs), "output": str(tmp_path / "output")})
+    assert len(read_rows(tmp_path / "output" / "probabilities.csv")) == 3
+
+
+def test_a_new_training_starts_at_the_frequencies_and_frozen_stages_stay(tmp_path: Path) -> None:
+    how = {**RECIPE, "encoder": "resnet18", "learning_rate": 1e-9, "decoder_rate": 1e-9, "max_epochs": 1}
+    network = train(tmp_path, **how).network_def
+    assert bool((network.head.bias < -0.5).any()), "rare labels start below even chances"
+    fresh = make_network({"name": "pylon", "encoder": "resnet18"}).encoder
+    norm = network.encoder.bn1
+    assert torch.equal(norm.running_mean, fresh.bn1.running_mean)
+    assert not torch.equal(network.encoder.layer2[0].bn1.running_mean, fresh.layer2[0].bn1.running_mean)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("training_pool", "mean", "training_pool must be one of 'maximum', 'soft'"),
+        ("schedule", "cosine", "schedule must be one of 'plateau', 'one_cycle'"),
+        ("frozen_stages", 9, "frozen_stages must be at most 5"),
+        ("decoder_rate", -1, "decoder_rate must be above 0"),
+        ("rotation", "much", "rotation must be a number"),
+    ],
+)
+def test_wrong_values_of_the_recipe_are_errors(tmp_path: Path, key: str, value: object, message: str) -> None:
+    with pytest.raises((RuntimeError, ValueError)) as error:
+        train(tmp_path, **{key: value})
+    assert message in cause(error)
+
+
 # --- evaluation
 
 
@@ -142,18 +206,42 @@ def test_evaluation_writes_numbers_with_intervals_and_a_page(trained: Path, tmp_
     assert report["data"] == "phantom"
     assert report["images"] == report["patients"] == 4
     found = report["metrics"]
-    assert set(found) == {"auroc", "point_localization", *(f"box_localization_{t}" for t in (0.1, 0.25, 0.5))}
+    calibration = {"brier", "calibration_error", "probability_minus_frequency"}
+    baselines = {f"point_localization, {name}" for name in BASELINES[:3]}  # for the others no class has two patients
+    boxes = {f"box_localization_{t}" for t in (0.1, 0.25, 0.5)}
+    localization = {"point_localization", *boxes, *baselines}
+    assert set(found) == {"auroc", "sensitivity", "specificity", *calibration, *localization}
     assert set(found["auroc"]) == {"macro", "weighted", *CHEST_XRAY14_LABELS}
     state = workflow.evaluator.state.metrics
     assert found["point_localization"]["weighted"]["estimate"] == pytest.approx(state["point_localization"], abs=1e-5)
     assert found["auroc"]["macro"]["estimate"] == pytest.approx(state["auroc"], abs=1e-5)
-    boxes = sum(len({int(box[4]) for box in item["boxes"]}) for item in workflow.val_dataset)
-    assert found["point_localization"]["weighted"]["n"] == boxes > 0
+    instances = sum(len({int(box[4]) for box in item["boxes"]}) for item in workflow.val_dataset)
+    assert found["point_localization"]["weighted"]["n"] == instances > 0
     assert found["point_localization"]["Hernia"] == {"estimate": None, "low": None, "high": None, "n": 0}
     rows = read_rows(tmp_path / "evaluation.csv")
-    assert len(rows) == 5 * 16
+    assert len(rows) == 10 * 16 + 3 * 15
+    points = found["point_localization, random_point"]["weighted"]
+    assert points["n"] == found["point_localization"]["weighted"]["n"]
+    assert 0 < points["low"] < points["high"] < 1
+    assert found["brier"]["macro"]["n"] == 4 * 14
+    assert report["operating_point"]["chosen_on"] == "these images"
+    assert report["patients_also_in_training"] == 0
+    views = {item["view"] for item in workflow.val_dataset}
+    assert set(report["subgroups"]) == {f"view {view}" for view in views}
+    assert sum(group["images"] for group in report["subgroups"].values()) == 4
     with Image.open(tmp_path / "overlays" / "page.png") as page:
         page.verify()
+
+
+def test_an_operating_point_of_the_validation_section_is_used(trained: Path, tmp_path: Path) -> None:
+    how = {**EVALUATE, "bundle_root": str(trained), "examples": 0}
+    BUNDLE.run("evaluate", **{**how, "section": "validation", "output": str(tmp_path / "validation")})
+    chosen = str(tmp_path / "validation" / "evaluation.json")
+    BUNDLE.run("evaluate", **{**how, "operating_thresholds": chosen, "output": str(tmp_path / "test")})
+    one, other = (json.loads((tmp_path / name / "evaluation.json").read_text()) for name in ("validation", "test"))
+    assert other["operating_point"]["chosen_on"] == chosen
+    assert other["operating_point"]["thresholds"] == one["operating_point"]["thresholds"]
+    assert other["metrics"]["specificity"]["macro"]["n"] > 0
 
 
 # --- inference
@@ -177,7 +265,7 @@ def test_an_unreadable_radiograph_does_not_stop_the_others(trained: Path, radiog
     assert all(0 <= value <= 1 for value in chances.values())
     best = sorted(chances, key=chances.get, reverse=True)[:3]
     assert rows["a"]["top"] == "; ".join(best)
-    files = {f"a_{name}.nii.gz" for name in best} | {"a_overlay.png", "a_findings.json"}
+    files = {f"a/a_{name}.nii.gz" for name in best} | {"a/a_overlay.png", "a/a_findings.json"}
     assert set(rows["a"]["files"].split("; ")) == files
     with pytest.raises(SystemExit, match="Scans that failed: 1"):
         workflow.finalize()
@@ -189,7 +277,7 @@ def test_the_maps_lie_on_the_radiographs_own_grid_and_hold_the_logits(
     workflow = explain(trained, radiographs, tmp_path / "out")
     row = next(row for row in read_rows(tmp_path / "out" / "probabilities.csv") if row["scan"] == "ward__deep")
     first = row["top"].split("; ")[0]
-    map = np.asarray(nibabel.load(tmp_path / "out" / f"ward__deep_{first}.nii.gz").dataobj)[..., 0].T
+    map = np.asarray(nibabel.load(tmp_path / "out" / "ward__deep" / f"ward__deep_{first}.nii.gz").dataobj)[..., 0].T
     radiograph = read_radiograph(radiographs / "ward" / "deep.png")
     assert map.shape == tuple(radiograph.shape[1:]) == (80, 96)
     image = workflow.preprocessing({"image": str(radiographs / "ward" / "deep.png")})["image"]
@@ -229,12 +317,8 @@ def test_reads_boxes_of_a_data_list(trained: Path, radiographs: Path, tmp_path: 
     listed.write_text(json.dumps([{"image": "a.png", "boxes": [[10, 10, 30, 40, 4]]}]))
     workflow = explain(trained, listed, tmp_path / "out", nifti=False)
     assert workflow.evaluator.summary.done == 1
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "a_overlay.png",
-        "a_findings.json",
-        "probabilities.csv",
-        "cohort.sqlite",
-    }
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a", "probabilities.csv", "cohort.sqlite"}
+    assert {path.name for path in (tmp_path / "out" / "a").iterdir()} == {"a_overlay.png", "a_findings.json"}
     listed.write_text(json.dumps([{"image": "a.png", "boxes": [[10, 10, 30, 40, 14]]}]))
     assert explain(trained, listed, tmp_path / "out").evaluator.summary.failed == 1
 
@@ -257,7 +341,7 @@ def test_one_radiograph_in_any_format_has_one_result(trained: Path, tmp_path: Pa
         chances, plain = ([float(r[name]) for name in CHEST_XRAY14_LABELS] for r in (row, rows["plain"]))
         tolerance = 0.2 if scan.startswith("edge") else 1e-3  # resampling blurs
         np.testing.assert_allclose(chances, plain, atol=tolerance, err_msg=scan)
-        (map,) = output.glob(f"{scan}_*.nii.gz")
+        (map,) = output.glob(f"{scan}/{scan}_*.nii.gz")
         edge = int(scan[5:]) if scan.startswith("edge") else 96
         assert nibabel.load(map).shape == (edge, edge, 1)
 
@@ -284,7 +368,7 @@ def test_a_radiographs_spacing_is_that_of_its_maps(trained: Path, tmp_path: Path
     stored = np.arange(80 * 96).reshape(80, 96) // 2
     radiograph = write_dicom(tmp_path / "radiograph.dcm", stored, ImagerPixelSpacing=[0.2, 0.15])
     explain(trained, radiograph, tmp_path / "out", overlay=False, top=1)
-    (map,) = (tmp_path / "out").glob("*.nii.gz")
+    (map,) = (tmp_path / "out").rglob("*.nii.gz")
     np.testing.assert_allclose(nibabel.load(map).header.get_zooms(), (0.15, 0.2, 1))
 
 
@@ -478,13 +562,10 @@ def test_two_processes_train_and_evaluate_as_one(tmp_path: Path) -> None:
     """Two gloo processes on the CPU; 5 test radiographs, so that one process has more than the other."""
     small, both = BundleRuns(NAME, **SMALL), two_processes()
     phantoms = ["--phantoms", "20", "--batch_size", "4", "--num_workers", "0", "--bundle_root", tmp_path]
-    trained = small.command_line("train+multi_gpu_train", *phantoms, "--max_epochs", "2", launch=both)
-    assert trained.returncode == 0, trained.stderr[-2000:]
+    small.succeeds("train+multi_gpu_train", *phantoms, "--max_epochs", "2", launch=both)
     assert [row["epoch"] for row in read_rows(tmp_path / "logs" / "history.csv")] == ["1", "2"]
-    two = small.command_line("evaluate+multi_gpu_evaluate", *phantoms, "--output", tmp_path / "two", launch=both)
-    assert two.returncode == 0, two.stderr[-2000:]
-    one = small.command_line("evaluate", *phantoms, "--output", tmp_path / "one")
-    assert one.returncode == 0, one.stderr[-2000:]
+    small.succeeds("evaluate+multi_gpu_evaluate", *phantoms, "--output", tmp_path / "two", launch=both)
+    small.succeeds("evaluate", *phantoms, "--output", tmp_path / "one")
     assert (tmp_path / "two" / "evaluation.csv").read_text() == (tmp_path / "one" / "evaluation.csv").read_text()
     assert json.loads((tmp_path / "two" / "evaluation.json").read_text())["images"] == 5
 

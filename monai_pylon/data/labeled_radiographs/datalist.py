@@ -14,6 +14,7 @@ import numpy as np
 from monai_pylon.data.labeled_radiographs.boxes import RadiographBox, box_array, read_radiograph_boxes
 from monai_pylon.data.labeled_radiographs.images import NamedImages, image_size, name_parts, result_name
 from monai_pylon.data.labeled_radiographs.tables import RadiographLabels, read_label_rows
+from monai_pylon.data.missing_files import MISSING, report_missing_files
 from monai_pylon.data.patient_sections import SECTIONS, patient_sections, validation_patients
 from monai_pylon.utils import check, check_choice, check_type
 
@@ -222,7 +223,7 @@ def radiograph_datalist(
     """
     check_choice(section, (*SECTIONS, "all"), "section")
     check_choice(uncertain, _POLICIES, "uncertain")
-    check_choice(missing, ("error", "skip"), "missing")
+    check_choice(missing, MISSING, "missing")
     layout = _required_layout(root)
     meaning = layout.empty if empty is None else empty
     check_choice(meaning, ("ignore", "zeros"), "empty")
@@ -250,19 +251,7 @@ def radiograph_datalist(
             found = box_array(own, image_size(path) if own else (1, 1), layout.boxes or layout.folder)
             facts = {"patient_id": patients[row], "view": fact.get("view", ""), "name": result_name(fact["image"])}
             items.append({"image": str(path), "label": label[row], "boxes": found, **facts})
-    _report_missing(layout.folder, lost, missing)
+    report_missing_files(lost, layout.folder, "PNG, JPEG or DICOM", missing)
     if not items:
         raise ValueError(f"{root} has no radiograph for {section}. Its {total} radiographs are in other sections.")
     return items
-
-
-def _report_missing(folder: Path, lost: Sequence[str], missing: str) -> None:
-    """Raise for, or log, the images of a table that have no file."""
-    if not lost:
-        return
-    more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
-    if missing == "error":
-        raise FileNotFoundError(
-            f"{lost[0]}{more} must be a PNG, JPEG or DICOM file in or below {folder}. --missing skip leaves them out."
-        )
-    _LOGGER.warning("%s%s are not in or below %s. They are left out.", lost[0], more, folder)

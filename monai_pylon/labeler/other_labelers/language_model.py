@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from monai_pylon.labeler.anatomy import find_places
+from monai_pylon.labeler.grammar.phrases import parse_sentence
 from monai_pylon.labeler.label_table import LabelTable, table_of
 from monai_pylon.labeler.labeler import ReportLabeler
 from monai_pylon.labeler.other_labelers.json_files import labels_of_phrase, read_json
-from monai_pylon.labeler.phrases import parse_sentence
 from monai_pylon.taxonomy import ORGANS
 from monai_pylon.utils import check, nearest_name
 

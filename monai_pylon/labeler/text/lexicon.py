@@ -18,6 +18,7 @@ _TOKEN = re.compile(
 )
 _SIDE_LETTERS = {"l", "r"}
 _ENTRIES = ""  # key of a node's own entries; no word is empty
+_CLASS_ENTRIES = "<>"  # the same for phrases with classes of words, to which those written out are preferred
 _MAX_CACHED_WORDS = 20_000
 _MAX_FUSED_LETTERS = 60  # longest word that is searched for two fused words
 _MIN_FUSED_LETTERS = 10
@@ -108,6 +109,7 @@ class Lexicon:
         self._added: list[tuple[str, Any]] = []
         self._exact: set[str] = set()
         self._stems: list[str] = []
+        self._classes: dict[str, tuple[str, ...]] = {}
         self._cache: dict[str, tuple[str, ...]] = {}
         self._spellings: dict[str, tuple[str, ...]] = {}
         self._spelling = Spelling(())
@@ -118,7 +120,7 @@ class Lexicon:
         """Add an entry under a phrase.
 
         Args:
-            phrase: Words; one that ends in an asterisk matches any ending.
+            phrase: Words; one that ends in an asterisk matches any ending, ``<name>`` any word of a class.
             entry: Any object; a phrase may have several entries.
         """
         node = self._root
@@ -130,11 +132,20 @@ class Lexicon:
             else:
                 self._exact.add(word)
             node = node.setdefault(word, {})
-        node.setdefault(_ENTRIES, []).append(entry)
+        node.setdefault(_CLASS_ENTRIES if "<" in phrase else _ENTRIES, []).append(entry)
+        self._cache.clear()
+
+    def set_classes(self, classes: dict[str, tuple[str, ...]]) -> None:
+        """Set the classes of words: for each word the names that stand for it in phrases, such as "<be>".
+
+        Args:
+            classes: Names of the classes of each word.
+        """
+        self._classes = classes
         self._cache.clear()
 
     def phrases(self, entry_type: type, *kinds: str) -> list[str]:
-        """Return the phrases with an entry of a type, without those in which a word ends in an asterisk.
+        """Return the phrases with an entry of a type, without those with an asterisk or a class of words.
 
         Args:
             entry_type: Type of the entry.
@@ -145,6 +156,7 @@ class Lexicon:
             for phrase, entry in self._added
             if isinstance(entry, entry_type)
             and "*" not in phrase
+            and "<" not in phrase
             and (not kinds or getattr(entry, "kind", "") in kinds)
         ]
 
@@ -169,6 +181,7 @@ class Lexicon:
                 candidates += [word[:-1], word[:-2]] if word.endswith("es") else [word[:-1]]
                 candidates += [word[:-3] + "y"] if word.endswith("ies") else []
             forms = tuple([form for form in candidates if form in self._exact])
+            forms += self._classes.get(word, ())
             forms += tuple([stem for stem in self._stems if word.startswith(stem[:-1])])
             if len(self._cache) < _MAX_CACHED_WORDS:  # reports may hold any number of different words
                 self._cache[word] = forms
@@ -256,6 +269,7 @@ class Lexicon:
                 nodes = [node[form] for form in forms for node in nodes if form in node] if forms else []
                 end += 1
                 entries = [entry for node in nodes for entry in node.get(_ENTRIES, ())]
+                entries = entries or [entry for node in nodes for entry in node.get(_CLASS_ENTRIES, ())]
                 if entries:
                     longest = PhraseMatch(start, end, entries)
             if longest is None:

@@ -63,6 +63,8 @@ def _crosses(line: str, following: str, rules: LabelerRules) -> bool:
 def _stop_ends(text: str, match: re.Match[str], since: int, rules: LabelerRules) -> bool:
     """Return whether a stop ends the sentence that begins at character ``since``."""
     start, end = match.span()
+    if match.group() == "?" and (start == 0 or text[start - 1].isspace()) and text[end : end + 80].strip():
+        return False  # "? effusion"
     if match.group() != ".":
         return True
     before = _LETTERS_BEFORE.search(text, max(since, start - 20), start)

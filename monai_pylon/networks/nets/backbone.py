@@ -45,6 +45,7 @@ class MaxPoolBackbone(HeatmapNetwork):
         encoder: Name for :func:`~monai_pylon.networks.make_encoder`, or a module with ``channels`` and ``strides``.
         pooling: "max" or "average".
         weights: None, "imagenet" for the encoder, or a file with weights of the encoder or of the whole network.
+        frozen_stages: First stages of the encoder that are not trained, with their norms in evaluation mode.
 
     ``net(x)`` returns the logits (N, M). ``net.explain(x)`` also returns the heatmap (N, M, *grid) at stride 32.
 
@@ -64,8 +65,18 @@ class MaxPoolBackbone(HeatmapNetwork):
         encoder: str | nn.Module = "resnet50",
         pooling: str = "max",
         weights: str | Path | None = None,
+        frozen_stages: int = 0,
     ) -> None:
         check_choice(pooling, ("max", "average"), "pooling")
         check(spatial_dims in (2, 3), "spatial_dims", "2 or 3", spatial_dims)
         pool = Pool["adaptivemax" if pooling == "max" else "adaptiveavg", spatial_dims](1)
-        super().__init__(spatial_dims, in_channels, num_classes, encoder, DeepestMap, pool=pool, weights=weights)
+        super().__init__(
+            spatial_dims,
+            in_channels,
+            num_classes,
+            encoder,
+            DeepestMap,
+            pool=pool,
+            weights=weights,
+            frozen_stages=frozen_stages,
+        )

@@ -69,6 +69,7 @@ class DeepLabV3Plus(HeatmapNetwork):
         rates: Dilations of the pyramid.
         image_pooling: Whether the image's global average is a branch of the pyramid.
         weights: None, "imagenet" for the encoder, or a file with weights of the encoder or of the whole network.
+        frozen_stages: First stages of the encoder that are not trained, with their norms in evaluation mode.
 
     ``net(x)`` returns the logits (N, M). ``net.explain(x)`` also returns the heatmap (N, M, *grid) at stride 4.
 
@@ -91,6 +92,7 @@ class DeepLabV3Plus(HeatmapNetwork):
         rates: Sequence[int] = (12, 24, 36),
         image_pooling: bool = True,
         weights: str | Path | None = None,
+        frozen_stages: int = 0,
     ) -> None:
         decoder = functools.partial(
             DeepLabDecoder,
@@ -101,5 +103,12 @@ class DeepLabV3Plus(HeatmapNetwork):
             image_pooling=image_pooling,
         )
         super().__init__(
-            spatial_dims, in_channels, num_classes, encoder, decoder, strides=DILATED_STRIDES, weights=weights
+            spatial_dims,
+            in_channels,
+            num_classes,
+            encoder,
+            decoder,
+            strides=DILATED_STRIDES,
+            weights=weights,
+            frozen_stages=frozen_stages,
         )

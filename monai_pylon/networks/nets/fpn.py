@@ -86,6 +86,7 @@ class FPN(HeatmapNetwork):
         norm: "group" (32 groups) or "batch".
         dropout: Probability with which a channel of the decoded map is dropped in training.
         weights: None, "imagenet" for the encoder, or a file with weights of the encoder or of the whole network.
+        frozen_stages: First stages of the encoder that are not trained, with their norms in evaluation mode.
 
     ``net(x)`` returns the logits (N, M). ``net.explain(x)`` also returns the heatmap (N, M, *grid) at stride 4.
 
@@ -108,6 +109,7 @@ class FPN(HeatmapNetwork):
         norm: str = "group",
         dropout: float = 0.2,
         weights: str | Path | None = None,
+        frozen_stages: int = 0,
     ) -> None:
         check_choice(norm, ("group", "batch"), "norm")
         fits = norm == "batch" or segmentation_channels % _GROUPS == 0
@@ -121,4 +123,6 @@ class FPN(HeatmapNetwork):
             norm=("group", {"num_groups": _GROUPS}) if norm == "group" else norm,
             dropout=dropout,
         )
-        super().__init__(spatial_dims, in_channels, num_classes, encoder, decoder, weights=weights)
+        super().__init__(
+            spatial_dims, in_channels, num_classes, encoder, decoder, weights=weights, frozen_stages=frozen_stages
+        )

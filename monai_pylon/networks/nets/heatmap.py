@@ -12,6 +12,7 @@ from torch import nn
 
 from monai_pylon.networks.encoders import STRIDES, as_encoder
 from monai_pylon.networks.explanation import Explanation
+from monai_pylon.networks.freezing import freeze_stages, hold_frozen_stages
 from monai_pylon.networks.pretrained import load_weights
 from monai_pylon.networks.tracing import is_eager
 from monai_pylon.utils import check, check_type
@@ -104,6 +105,8 @@ class HeatmapNetwork(nn.Module):
             which sends the gradient of a tie to one cell.
         strides: Required strides of the encoder's feature maps. If the last stride is 16, a named encoder is dilated.
         weights: None, "imagenet" for the encoder, or a file with weights of the encoder or of the whole network.
+        frozen_stages: First stages of the encoder that are not trained, with their norms in evaluation mode; see
+            :func:`~monai_pylon.networks.freezing.freeze_stages`.
 
     Raises:
         TypeError: If an argument has the wrong type.
@@ -126,6 +129,7 @@ class HeatmapNetwork(nn.Module):
         pool: nn.Module | None = None,
         strides: tuple[int, ...] = STRIDES,
         weights: str | Path | None = None,
+        frozen_stages: int = 0,
     ) -> None:
         super().__init__()
         self.spatial_dims, self.in_channels = spatial_dims, in_channels
@@ -135,6 +139,15 @@ class HeatmapNetwork(nn.Module):
         self.pool = Pool["adaptivemax", spatial_dims](1) if pool is None else pool
         if weights is not None:
             load_weights(self, weights)
+        freeze_stages(self.encoder, frozen_stages)
+        self.frozen_stages = frozen_stages
+        hold_frozen_stages(self.encoder, frozen_stages)
+
+    def train(self, mode: bool = True) -> HeatmapNetwork:
+        """Set training or evaluation mode; frozen stages stay in evaluation mode."""
+        super().train(mode)
+        hold_frozen_stages(self.encoder, self.frozen_stages)
+        return self
 
     def explain(self, x: torch.Tensor) -> Explanation:
         """Compute the logits (N, M) and heatmaps (N, M, *grid) of an image (N, C, *spatial) in one forward pass."""

@@ -53,6 +53,7 @@ class Li2018(HeatmapNetwork):
         hidden_channels: Channels of the convolution over the patches.
         minimum: Lower bound of the factors q, between 0 and 1.
         weights: None, "imagenet" for the encoder, or a file with weights of the encoder or of the whole network.
+        frozen_stages: First stages of the encoder that are not trained, with their norms in evaluation mode.
 
     Raises:
         ValueError: If an argument is out of range, or the weights do not fit the network.
@@ -72,8 +73,18 @@ class Li2018(HeatmapNetwork):
         hidden_channels: int = 512,
         minimum: float = 0.98,
         weights: str | Path | None = None,
+        frozen_stages: int = 0,
     ) -> None:
         check(grid_size > 0, "grid_size", "positive", grid_size)
         decoder = functools.partial(PatchGrid, spatial_dims, out_channels=hidden_channels, grid_size=grid_size)
         pool = NoisyOrPool(minimum)
-        super().__init__(spatial_dims, in_channels, num_classes, encoder, decoder, pool=pool, weights=weights)
+        super().__init__(
+            spatial_dims,
+            in_channels,
+            num_classes,
+            encoder,
+            decoder,
+            pool=pool,
+            weights=weights,
+            frozen_stages=frozen_stages,
+        )

@@ -29,6 +29,7 @@ class PAN(HeatmapNetwork):
         decoder_channels: Channels of the decoder.
         image_pooling: Whether FPA has its pooling branch and GAU its gates.
         weights: None, "imagenet" for the encoder, or a file with weights of the encoder or of the whole network.
+        frozen_stages: First stages of the encoder that are not trained, with their norms in evaluation mode.
 
     ``net(x)`` returns the logits (N, M). ``net.explain(x)`` also returns the heatmap (N, M, *grid) at stride 4.
 
@@ -50,6 +51,7 @@ class PAN(HeatmapNetwork):
         decoder_channels: int = 32,
         image_pooling: bool = True,
         weights: str | Path | None = None,
+        frozen_stages: int = 0,
     ) -> None:
         decoder = functools.partial(
             PyramidDecoder,
@@ -60,4 +62,13 @@ class PAN(HeatmapNetwork):
             up_layers=1,
             up_kernel_size=3,
         )
-        super().__init__(spatial_dims, in_channels, num_classes, encoder, decoder, head_kernel_size=3, weights=weights)
+        super().__init__(
+            spatial_dims,
+            in_channels,
+            num_classes,
+            encoder,
+            decoder,
+            head_kernel_size=3,
+            weights=weights,
+            frozen_stages=frozen_stages,
+        )

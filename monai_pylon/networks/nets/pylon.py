@@ -37,6 +37,7 @@ class PYLON(HeatmapNetwork):
         align_corners: Whether bilinear upsampling aligns the centers of the corner cells.
         weights: None, "imagenet" for the encoder, or a file with weights of the encoder or of the whole network (from
             torchvision, timm, the PYLON authors or this package).
+        frozen_stages: First stages of the encoder that are not trained, with their norms in evaluation mode.
 
     ``net(x)`` returns the logits (N, M). ``net.explain(x)`` also returns the heatmap. Images may have any size from 64.
 
@@ -65,6 +66,7 @@ class PYLON(HeatmapNetwork):
         head_kernel_size: int = 1,
         align_corners: bool = True,
         weights: str | Path | None = None,
+        frozen_stages: int = 0,
     ) -> None:
         decoder = functools.partial(
             PyramidDecoder,
@@ -77,4 +79,13 @@ class PYLON(HeatmapNetwork):
             up_kernel_size=up_kernel_size,
             align_corners=align_corners,
         )
-        super().__init__(spatial_dims, in_channels, num_classes, encoder, decoder, head_kernel_size, weights=weights)
+        super().__init__(
+            spatial_dims,
+            in_channels,
+            num_classes,
+            encoder,
+            decoder,
+            head_kernel_size,
+            weights=weights,
+            frozen_stages=frozen_stages,
+        )

@@ -13,7 +13,7 @@ from torch import nn
 from monai_pylon.networks.blocks.convolution import check_cells
 from monai_pylon.networks.blocks.slice_encoder import encode_slices, group_slices, map_cells, without_weights
 from monai_pylon.networks.blocks.slice_head import slice_reduction
-from monai_pylon.networks.encoders import STRIDES, as_encoder
+from monai_pylon.networks.encoders import as_encoder
 from monai_pylon.networks.nets.volume_size import check_positive
 from monai_pylon.networks.pretrained import load_weights
 from monai_pylon.networks.tracing import is_eager
@@ -101,8 +101,7 @@ class SliceNetwork(nn.Module):
         check_positive(slices_per_group=slices_per_group)
         if chunk_size is not None:
             check_positive(chunk_size=chunk_size)
-        strides = tuple(getattr(encoder, "strides", STRIDES))  # any strides fit, because only the last map is used
-        self.encoder = as_encoder(encoder, 2, slices_per_group, strides)
+        self.encoder = as_encoder(encoder, 2, slices_per_group, None)  # any strides: only the last map is used
         self.slices_per_group, self.chunk_size = slices_per_group, chunk_size
         self._shapes = (without_weights(self.encoder),)  # the tuple keeps it out of the network's state
 

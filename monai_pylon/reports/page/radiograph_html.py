@@ -61,6 +61,18 @@ def _on_image(finding: PageFinding, shape: tuple[int, int]) -> np.ndarray:
     return ndimage.affine_transform(cells, to_map[:2, :2], to_map[:2, 2], **options)
 
 
+def _place(peak: Sequence[int], shape: Sequence[int], sides: str) -> str:
+    """Name the third of the radiograph's height and width in which a pixel (row, column) lies."""
+    down, across = (min(3 * at // size, 2) for at, size in zip(peak, shape, strict=True))
+    if across == 1:
+        side = "in the middle"
+    elif sides in ("RL", "LR"):
+        side = f"on the patient's {'right' if sides[across // 2] == 'R' else 'left'}"
+    else:
+        side = f"on the {('left', 'right')[across // 2]} of the picture"
+    return f"{('upper', 'middle', 'lower')[down]} third, {side}"
+
+
 def _map_entry(finding: PageFinding, image: np.ndarray) -> tuple[dict[str, Any], str]:
     """Embed a map on its own grid, and draw its picture."""
     cells = np.ascontiguousarray(finding.map, dtype="<f4")
@@ -128,6 +140,7 @@ def radiograph_page(
         if finding.map is not None:
             entry["map"], picture = _map_entry(finding, pixels)
             entry["map"]["picture"] = len(pictures)
+            entry["place"] = _place(entry["map"]["peak"], pixels.shape, sides)
             pictures.append(picture)
         entries.append(entry)
     signed = any(entry["map"] and entry["map"]["signed"] for entry in entries)
@@ -146,7 +159,10 @@ def radiograph_page(
     summary = []
     if found:
         first = f"Most probable of {len(found)} findings: {found[0].name}, {percent(found[0].probability)}."
-        summary.append({"text": first, "warn": False})
+        where = f" Its strongest place: {entries[0]['place']}." if entries[0]["place"] else ""
+        summary.append({"text": first + where, "warn": False})
+    if marked := [finding.name for finding in found if len(finding.boxes)]:
+        summary.append({"text": f"A reader marked, in dashed boxes: {', '.join(marked)}.", "warn": False})
     notes = [("How to read this page", how), *text.notes]
     return render_page(
         "radiograph.html",

@@ -10,6 +10,7 @@ from typing import Any
 from monai.utils import optional_import
 
 from monai_pylon.utils import __version__
+from monai_pylon.utils.templates import render_template
 
 __all__ = ["NIIVUE_SHA256", "NIIVUE_VERSION", "asset", "niivue_script", "render_page"]
 
@@ -61,13 +62,7 @@ def render_page(template: str, **values: Any) -> str:
         >>> "<title>a &lt;b&gt;" in render_page("page.html", title="a <b>", text=None, findings=[], data={}, summary=[])
         True
     """
-    environment = optional_import("jinja2", name="Environment")[0]
-    loader = optional_import("jinja2", name="FileSystemLoader")[0]
-    strict = optional_import("jinja2", name="StrictUndefined")[0]
     markup = optional_import("markupsafe", name="Markup")[0]
-    templates = environment(
-        loader=loader(_ASSETS), autoescape=True, undefined=strict, trim_blocks=True, lstrip_blocks=True
-    )
     # Scripts and styles are files of this package and contain no text of a user.
     files = {"asset": lambda name: markup(asset(name)), "niivue": lambda: markup(niivue_script())}
-    return templates.get_template(template).render(**values, **files, version=__version__)
+    return render_template(_ASSETS, template, **values, **files, version=__version__)

@@ -13,6 +13,7 @@ from monai_pylon.transforms.robust_masks.lung_masks import EDGE_HU, segment_lung
 from monai_pylon.transforms.robust_masks.organ_split import mediastinum_between_lungs, split_lungs
 from monai_pylon.transforms.robust_masks.plausibility import doubt_lungs, doubt_mediastinum
 from monai_pylon.transforms.robust_masks.scanned import cut_by_padding, unscanned_blocks, unscanned_columns
+from monai_pylon.transforms.robust_masks.spine import find_spine
 
 __all__ = ["robust_organ_labels"]
 
@@ -46,9 +47,10 @@ def _organs_of_blocks(
     reasons: tuple[str, ...] = ()
     if _same_cut(right, left, unscanned, spacing):
         right, left, reasons = complete_lungs(right, left, ct, spacing)
-    between = mediastinum_between_lungs(right, left, ct, spacing)
+    spine = find_spine(ct, right | left, spacing)
+    between = mediastinum_between_lungs(right, left, ct, spacing, spine)
     if not reasons:  # a completed lung has an uncertain border
-        reasons = doubt_mediastinum(right, between, left, ct, spacing)
+        reasons = doubt_mediastinum(right, between, left, ct, spacing, spine)
     reasons = (*reasons, *doubt_lungs(ct, right | left, spacing))
     if gas_ml > _GAS_ML:
         reasons = (*reasons, "gas_outside_lung")

@@ -13,7 +13,7 @@ from skimage.morphology import convex_hull_image
 
 from monai_pylon.transforms.robust_masks.body import component_centres, largest_component
 from monai_pylon.transforms.robust_masks.lung_masks import open_by
-from monai_pylon.transforms.robust_masks.spine import behind_spine, find_spine
+from monai_pylon.transforms.robust_masks.spine import Spine, behind_spine
 
 __all__ = ["mediastinum_between_lungs", "split_lungs"]
 
@@ -161,7 +161,11 @@ def _low_outlines(lungs: np.ndarray, lowest: int, spacing: tuple[float, float, f
 
 
 def mediastinum_between_lungs(
-    right: np.ndarray, left: np.ndarray, ct: np.ndarray, spacing: tuple[float, float, float]
+    right: np.ndarray,
+    left: np.ndarray,
+    ct: np.ndarray,
+    spacing: tuple[float, float, float],
+    spine: Spine | None = None,
 ) -> np.ndarray:
     """Segment the mediastinum: heart, great vessels and other tissue between the lungs, without spine and chest wall.
 
@@ -175,6 +179,7 @@ def mediastinum_between_lungs(
         left: (X, Y, Z) bool.
         ct: (X, Y, Z) in HU.
         spacing: Voxel edges in mm.
+        spine: The spine, from `find_spine`. Without it, bone between the lungs is taken for the spine.
 
     Returns:
         (X, Y, Z) bool, one 6-connected component. Empty if one of the lungs is empty.
@@ -195,7 +200,6 @@ def mediastinum_between_lungs(
     areas = lungs.sum(axis=(0, 1))
     for z in np.flatnonzero(right.any(axis=(0, 1)) & left.any(axis=(0, 1)) & (areas > _TIPS * areas.max())):
         between[:, :, z] = convex_hull_image(outlines[:, :, z]) & ~lungs[:, :, z]
-    spine = find_spine(ct, lungs, spacing)
     if spine is not None:
         between &= ~behind_spine(spine, between.shape, spacing)
     else:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from scipy import ndimage
 
-from monai_pylon.transforms.robust_masks.spine import Spine, find_spine
+from monai_pylon.transforms.robust_masks.spine import Spine
 from monai_pylon.transforms.robust_masks.symmetry import find_symmetry_plane
 
 __all__ = ["doubt_lungs", "doubt_mediastinum"]
@@ -65,7 +65,12 @@ def doubt_lungs(ct: np.ndarray, lungs: np.ndarray, spacing: tuple[float, float, 
 
 
 def doubt_mediastinum(
-    right: np.ndarray, mediastinum: np.ndarray, left: np.ndarray, ct: np.ndarray, spacing: tuple[float, float, float]
+    right: np.ndarray,
+    mediastinum: np.ndarray,
+    left: np.ndarray,
+    ct: np.ndarray,
+    spacing: tuple[float, float, float],
+    spine: Spine | None = None,
 ) -> tuple[str, ...]:
     """Find reasons why a mediastinum may contain more than the mediastinum.
 
@@ -75,6 +80,7 @@ def doubt_mediastinum(
         left: (X, Y, Z) bool.
         ct: (X, Y, Z) in HU.
         spacing: Voxel edges in mm.
+        spine: The spine, from `find_spine`. Without it, the width is not judged.
 
     Returns:
         Reason codes: "mediastinum_large" if it is larger than both lungs together, "mediastinum_wide" if in the upper
@@ -93,7 +99,6 @@ def doubt_mediastinum(
     reasons = []
     if np.count_nonzero(mediastinum) > np.count_nonzero(lungs):
         reasons.append("mediastinum_large")
-    spine = find_spine(ct, lungs, spacing)
     if spine is not None:
         for side, lung in ((1, right), (-1, left)):
             levels = np.flatnonzero(lung.any(axis=(0, 1)))

@@ -21,7 +21,7 @@ from monai_pylon.workflows.bundle.processes import (
 )
 from monai_pylon.workflows.bundle.sections import absolute_dataset_dir
 from monai_pylon.workflows.bundle.tracking import mlflow_handler, progress_handler, tensorboard_handler
-from monai_pylon.workflows.bundle.training import make_trainer, positive_weights
+from monai_pylon.workflows.bundle.training import make_scheduler, make_trainer, parameter_groups, positive_weights
 
 __all__ = [
     "CheckedWorkflow",
@@ -39,10 +39,12 @@ __all__ = [
     "lower_is_better",
     "make_dataloader",
     "make_network",
+    "make_scheduler",
     "make_trainer",
     "metric_of_engine",
     "mlflow_handler",
     "network_specification",
+    "parameter_groups",
     "positive_weights",
     "process_device",
     "progress_handler",

@@ -24,8 +24,9 @@ from monai_pylon.metrics.thresholds import ORGAN_IOU_THRESHOLDS, values_at
 from monai_pylon.utils import atomic_write, check, write_rows
 from monai_pylon.utils.outputs import check_binary_labels
 from monai_pylon.workflows.bundle.outputs import logits_and_labels
+from monai_pylon.workflows.bundle.reliability import calibration_intervals, operating_point, read_thresholds
 
-__all__ = ["EvaluationReport", "auroc_intervals", "localization_intervals", "report_rows"]
+__all__ = ["EvaluationReport", "auroc_intervals", "localization_intervals", "patient_number", "report_rows"]
 
 _LOGGER = logging.getLogger(__name__)
 _MEANS = ("macro", "weighted")
@@ -42,7 +43,7 @@ def _split(interval: Interval, number: int) -> Interval:
 
 
 def localization_intervals(
-    hits: np.ndarray, patients: Sequence[Any], labels: Sequence[str], num_resamples: int = 1000
+    hits: np.ndarray, patients: Sequence[Any] | np.ndarray, labels: Sequence[str], num_resamples: int = 1000
 ) -> dict[str, dict[str, Any]]:
     """Compute shares of hits with bootstrap intervals by patient.
 
@@ -126,8 +127,19 @@ def report_rows(report: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[d
     ]
 
 
-def _number_of(patient: Any) -> int:
-    """Return a patient as a number of at most 48 bits: a number itself, a name by its hash."""
+def patient_number(patient: Any) -> int:
+    """Return a patient as a number of at most 48 bits: a number itself, a name by its hash.
+
+    Args:
+        patient: Number, or name.
+
+    Returns:
+        The number.
+
+    Example:
+        >>> patient_number(12), patient_number("A12") == patient_number("A13")
+        (12, False)
+    """
     if isinstance(patient, str):
         return int(hashlib.sha256(patient.encode()).hexdigest()[:12], 16)
     return int(patient)
@@ -147,6 +159,8 @@ class EvaluationReport:
         about: Further entries of the JSON file, such as network, checkpoint and data.
         num_resamples: Bootstrap samples.
         unit: Name of the items, "images" or "scans".
+        thresholds: The `evaluation.json` of the validation section, whose thresholds give sensitivity and specificity.
+            None chooses thresholds on the evaluated items.
 
     Example:
         >>> EvaluationReport("results", metrics={}, labels=["Mass"]).report is None
@@ -161,10 +175,12 @@ class EvaluationReport:
         about: Mapping[str, Any] | None = None,
         num_resamples: int = 1000,
         unit: str = "images",
+        thresholds: str | PathLike[str] | None = None,
     ) -> None:
         self.output, self.labels = Path(output).expanduser(), tuple(labels)
         self.metrics = {name: getattr(metric, "metric_fn", metric) for name, metric in metrics.items()}
         self.about, self.num_resamples, self.unit = dict(about or {}), num_resamples, unit
+        self.thresholds = thresholds
         self._scores = Cumulative()  # type: ignore[abstract]
         #: The report, once the evaluation is over.
         self.report: dict[str, Any] | None = None
@@ -184,7 +200,7 @@ class EvaluationReport:
         """Collect scores and labels; called after each batch."""
         logits, labels = logits_and_labels(engine.state.output)
         check_binary_labels(labels, "label")
-        numbers = [_number_of(patient) for patient in engine.state.batch["patient_id"]]
+        numbers = [patient_number(patient) for patient in engine.state.batch["patient_id"]]
         patients = torch.tensor(numbers, device=logits.device)  # int64: some devices have no float64
         failed = torch.tensor([bool(e) for e in engine.state.batch.get("error", [""] * len(numbers))])
         self._scores.extend(logits, labels, torch.stack([patients, failed.to(patients)], 1))
@@ -216,24 +232,55 @@ class EvaluationReport:
             found[name] = localization_intervals(part[sound], groups, self.labels, self.num_resamples)
             if limits is not None:
                 thresholds[name] = [None if limit != limit else limit for limit in limits.tolist()]
+        found |= self._calibration(scores, truth, groups)
+        decisions, point = operating_point(
+            scores, truth, self.labels, read_thresholds(self.thresholds, self.labels), self.thresholds
+        )
+        for name, part in decisions.items():
+            found[name] = localization_intervals(part, groups, self.labels, self.num_resamples)
+        further = self._further(values, scores, truth, groups, sound, found)
         versions = {"monai_pylon": monai_pylon.__version__, "torch": torch.__version__}
         counts = {self.unit: len(scores), "patients": len(np.unique(groups))}
         counts |= {"left_out": int((~sound).sum())} if not sound.all() else {}
         method = {"interval": "percentile bootstrap by patient, 95 %", "num_resamples": self.num_resamples}
         self.report = {**self.about, **counts, **method, "versions": versions, "metrics": found}
         self.report |= {"thresholds": thresholds} if thresholds else {}
+        self.report |= {"operating_point": point, **further}
         with atomic_write(self.output / "evaluation.json") as part_file:
             part_file.write_text(json.dumps(self.report, indent=2, default=str) + "\n", encoding="utf-8")
         write_rows(self.output / "evaluation.csv", report_rows(found))
         self._draw()
         self._log(found)
 
+    def _calibration(self, scores: np.ndarray, truth: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
+        """Compute calibration by class; "macro" is the mean of the classes, "weighted" does not exist."""
+        known = (~np.isnan(truth)).sum(axis=0)
+        counts = [known.sum(), *known]
+        found = calibration_intervals(scores, truth, groups, self.num_resamples)
+        names = ("macro", *self.labels)
+        return {
+            metric: {name: _entry(_split(each, k), counts[k]) for k, name in enumerate(names)}
+            for metric, each in found.items()
+        }
+
+    def _further(
+        self,
+        values: Mapping[str, Any],
+        scores: np.ndarray,
+        truth: np.ndarray,
+        groups: np.ndarray,
+        sound: np.ndarray,
+        found: dict[str, Any],
+    ) -> dict[str, Any]:
+        """Add metrics to `found` and return further entries of the report; a subclass may."""
+        return {}
+
     def _draw(self) -> None:
         """Draw pictures; a subclass may."""
 
     def _log(self, found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
         for metric, each in found.items():
-            for kind in _MEANS:
+            for kind in (kind for kind in _MEANS if kind in each):
                 numbers = {k: "undefined" if v is None else f"{v:.3f}" for k, v in each[kind].items() if k != "n"}
                 line = "{estimate} ({low} to {high})".format(**numbers)
                 _LOGGER.info("%s, %s mean: %s", metric, kind, line)

@@ -15,7 +15,14 @@ from monai_pylon.taxonomy import CHEST_CT_LABELS, CHEST_XRAY14_LABELS
 from monai_pylon.utils import check_choice, check_type
 from monai_pylon.workflows.bundle.folders import bundle_folder
 
-__all__ = ["default_weights", "explained_layer", "make_network", "network_specification", "network_table"]
+__all__ = [
+    "default_weights",
+    "encoder_description",
+    "explained_layer",
+    "make_network",
+    "network_specification",
+    "network_table",
+]
 
 
 def _networks_file(bundle_root: str | PathLike[str], bundle: str) -> dict[str, Any]:
@@ -69,9 +76,27 @@ def explained_layer(
     return content["layers"].get(name)
 
 
+def encoder_description(encoder: str | nn.Module) -> str | dict[str, str]:
+    """Describe an encoder in JSON values.
+
+    Args:
+        encoder: Name, or a module of your own that computes feature maps (N, C, *grid).
+
+    Returns:
+        The name itself, or the dotted name of the module's class as ``_target_``.
+
+    Example:
+        >>> encoder_description("resnet18"), encoder_description(nn.Identity())
+        ('resnet18', {'_target_': 'torch.nn.modules.linear.Identity'})
+    """
+    if not isinstance(encoder, nn.Module):
+        return encoder
+    return {"_target_": f"{type(encoder).__module__}.{type(encoder).__qualname__}"}
+
+
 def network_specification(
     name: str,
-    encoder: str,
+    encoder: str | nn.Module,
     settings: Mapping[str, Any] | None = None,
     image_size: Sequence[int] | None = None,
     labels: Sequence[str] | None = None,
@@ -80,7 +105,7 @@ def network_specification(
 
     Args:
         name: Name in the bundle's table.
-        encoder: Name of the encoder.
+        encoder: Name of the encoder, or a module of your own, of which the class is named.
         settings: Further arguments of the network.
         image_size: Image size, if the network depends on it.
         labels: Names of the labels; left out if they are those of the paper.
@@ -92,7 +117,7 @@ def network_specification(
         >>> network_specification("pylon", "resnet18", {"decoder_channels": 8})
         {'name': 'pylon', 'encoder': 'resnet18', 'decoder_channels': 8}
     """
-    specification: dict[str, Any] = {"name": name, "encoder": encoder}
+    specification: dict[str, Any] = {"name": name, "encoder": encoder_description(encoder)}
     if image_size is not None:
         specification["image_size"] = list(image_size)
     if labels is not None and tuple(labels) not in (CHEST_CT_LABELS, CHEST_XRAY14_LABELS):
@@ -132,7 +157,8 @@ def make_network(
             in where the table refers to them.
         bundle_root: See :func:`network_table`.
         bundle: See :func:`network_table`.
-        more: Arguments that override the specification, such as ``chunk_size``; None keeps the network's default.
+        more: Arguments that override the specification, such as ``chunk_size`` or a module as ``encoder``; None keeps
+            the specification or the network's default.
 
     Returns:
         The network: image (N, C, *spatial) to logits (N, M).

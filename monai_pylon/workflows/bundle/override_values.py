@@ -23,11 +23,20 @@ _KINDS: dict[str, type] = {
     "chunk_size": int,
     "validation_fold": int,
     "mask_loss": float,
+    "decoder_rate": float,
 }
 #: Least values of keys.
-_LEAST = {"max_epochs": 1, "batch_size": 1, "val_interval": 1, "num_workers": 0, "seed": 0}
+_LEAST = {
+    "max_epochs": 1,
+    "batch_size": 1,
+    "val_interval": 1,
+    "num_workers": 0,
+    "seed": 0,
+    "frozen_stages": 0,
+    "rotation": 0,
+}
 #: Keys that must be above 0.
-_POSITIVE = ("learning_rate",)
+_POSITIVE = ("learning_rate", "decoder_rate", "intensity_deviation")
 _REFERENCE = re.compile(r"@[\w#:]+")
 _NO_DEFAULT = object()
 #: Values for a message about a key without a default.

@@ -1,18 +1,22 @@
-"""Trainer and loss weights of a training run."""
+"""Trainer, learning rates and loss weights of a training run."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from typing import Any
 
 import numpy as np
 import torch
 from monai.engines import SupervisedTrainer
+from torch import nn
+from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
-from monai_pylon.utils import check, check_type
+from monai_pylon.utils import check, check_choice, check_type
 
-__all__ = ["make_trainer", "positive_weights"]
+__all__ = ["make_scheduler", "make_trainer", "parameter_groups", "positive_weights"]
+
+_SCHEDULES = ("plateau", "one_cycle")
 
 
 def make_trainer(accumulation_steps: int = 1, **arguments: Any) -> SupervisedTrainer:
@@ -43,6 +47,81 @@ def make_trainer(accumulation_steps: int = 1, **arguments: Any) -> SupervisedTra
         check(able, "accumulation_steps", "1 with this version of MONAI", accumulation_steps, "Install MONAI 1.6.")
         arguments["accumulation_steps"] = accumulation_steps
     return SupervisedTrainer(**arguments)
+
+
+def parameter_groups(
+    network: nn.Module, learning_rate: float, decoder_rate: float | None = None
+) -> list[dict[str, Any]]:
+    """Group the trained parameters of a network for an optimizer, without the frozen ones.
+
+    Args:
+        network: Network with ``encoder``, for images (N, C, *spatial).
+        learning_rate: Learning rate of the encoder.
+        decoder_rate: Learning rate of everything else, which usually starts untrained; None for that of the encoder.
+
+    Returns:
+        One group, or two: the encoder, and everything else.
+
+    Raises:
+        ValueError: If a rate is not positive, or all parameters are frozen.
+
+    Example:
+        >>> from monai_pylon.networks.nets import PYLON
+        >>> groups = parameter_groups(PYLON(encoder="resnet18", frozen_stages=5), 2e-4, 1e-3)
+        >>> [(len(group["params"]) > 0, group["lr"]) for group in groups]
+        [(True, 0.001)]
+    """
+    for name, rate in (("learning_rate", learning_rate), ("decoder_rate", decoder_rate)):
+        check(rate is None or rate > 0, name, "above 0", rate)
+    own = {id(parameter) for parameter in network.encoder.parameters()}  # type: ignore[union-attr]
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    check(bool(trained), "frozen_stages", "fewer: no parameter is trained", "all")
+    if decoder_rate is None:
+        return [{"params": trained, "lr": learning_rate}]
+    encoder = [parameter for parameter in trained if id(parameter) in own]
+    others = [parameter for parameter in trained if id(parameter) not in own]
+    groups = [{"params": encoder, "lr": learning_rate}, {"params": others, "lr": decoder_rate}]
+    return [group for group in groups if group["params"]]
+
+
+class _OneCycle(OneCycleLR):
+    """One cycle that refuses to resume another one, whose steps would end too early or too late."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        then = state_dict["total_steps"]
+        remedy = f"The cycle of the training to resume has {then} steps. Give its max_epochs, or --resume False."
+        check(then == self.total_steps, "max_epochs", "as when the training began", f"{self.total_steps} steps", remedy)
+        super().load_state_dict(state_dict)
+
+
+def make_scheduler(schedule: str, optimizer: torch.optim.Optimizer, max_epochs: int, loader: Sized) -> Any:
+    """Make the schedule of the learning rates.
+
+    Args:
+        schedule: "plateau", as in the PYLON paper: the rates are divided by 5 when the validation loss has not fallen
+            for more than one epoch. Or "one_cycle": the optimizer's rates are the largest ones; all rise from a 25th in
+            the first 30 % of the steps, and then fall to almost 0.
+        optimizer: Optimizer with its rates.
+        max_epochs: Epochs of the training.
+        loader: Training data; its length is the number of steps in an epoch.
+
+    Returns:
+        The scheduler. That of one cycle makes a step after each batch, the other one after each validation.
+
+    Raises:
+        ValueError: If there is no such schedule.
+
+    Example:
+        >>> optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=1e-3)
+        >>> scheduler = make_scheduler("one_cycle", optimizer, max_epochs=10, loader=range(5))
+        >>> scheduler.total_steps, round(optimizer.param_groups[0]["lr"], 6)
+        (50, 4e-05)
+    """
+    check_choice(schedule, _SCHEDULES, "schedule")
+    if schedule == "plateau":
+        return ReduceLROnPlateau(optimizer, factor=0.2, patience=1)
+    largest = [group["lr"] for group in optimizer.param_groups]
+    return _OneCycle(optimizer, largest, total_steps=max_epochs * len(loader))
 
 
 def _labels_of(dataset: Any) -> np.ndarray:

@@ -15,7 +15,8 @@ from monai_pylon.metrics.organ_overlap import relative_attention
 from monai_pylon.networks import optimize_for_inference
 from monai_pylon.networks.nets import AxialNet, BodyCAM
 from monai_pylon.utils import check, check_choice, check_type
-from monai_pylon.visualize import HiResCAM, MapGeometry, explain_by_methods, map_geometry
+from monai_pylon.visualize import HiResCAM, explain_by_methods
+from monai_pylon.visualize.cell_positions import GeometryCache
 
 __all__ = ["ExplainScan", "ScanMaps", "ScanMapsInferer", "maps_and_regions", "maps_on_axes"]
 
@@ -167,7 +168,7 @@ class ExplainScan:
         )
         self.optimize = optimize and self.closed_form
         self._fast: nn.Module | None = None
-        self._geometries: dict[tuple[int, ...], MapGeometry] = {}
+        self._geometry_of = GeometryCache(network, None if self.closed_form else layer)
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Add "logits" (M,), "mapped" (K labels), "maps" (K, x, y, groups) and "slice_scores" (M, S) to an item.
@@ -188,16 +189,8 @@ class ExplainScan:
         maps = None if maps is None else maps[0, mapped].float()
         scores = None if scores is None else scores[0].float()
         found = {"logits": logits[0].float(), "mapped": mapped, "maps": maps, "slice_scores": scores}
-        return {**data, **found, "geometry": self._geometry(tuple(x.shape[2:]), maps is None and scores is None)}
-
-    def _geometry(self, size: tuple[int, ...], unused: bool) -> MapGeometry | None:
-        """Return where the maps' cells look in images of a size (X, Y, Z), computed once for each size."""
-        if unused:
-            return None
-        if size not in self._geometries:
-            layer = None if self.closed_form or self.layer is None else self.layer
-            self._geometries[size] = map_geometry(self.network, layer, size)
-        return self._geometries[size]
+        geometry = None if maps is None and scores is None else self._geometry_of(x.shape[2:])
+        return {**data, **found, "geometry": geometry}
 
     def _explain(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None, torch.Tensor | None]:
         net: Any = self.network if self._fast is None else self._fast

@@ -46,12 +46,12 @@ def organ_sentences(quality: MaskQuality) -> list[str]:
 
     Example:
         >>> organ_sentences(MaskQuality(True, (), {"left lung": 2000.4}, False))
-        ['PARTITION found both lungs and the mediastinum (plausible shape; ...).', 'Left lung 2000 mL.']
+        ['The automatic outlines (PARTITION) show both lungs and ...).', 'Left lung 2000 mL.']
     """
     reasons = [REASONS.get(reason, reason) for reason in quality.reasons]
-    verdict = f"PARTITION found both lungs and the mediastinum ({OK_MEANING})."
+    verdict = f"The automatic outlines (PARTITION) show both lungs and the mediastinum ({OK_MEANING})."
     if not quality.ok:
-        verdict = "Check the organ outlines by eye: PARTITION doubts them."
+        verdict = "Check the organ outlines by eye: they may be wrong."
     boxes = ["The masks are boxes at the usual places, not the organs' shapes."] if quality.heuristic else []
     known = {organ: quality.volumes_ml.get(organ, np.nan) for organ in ORGANS}
     volumes = ", ".join(f"{organ} {ml:.0f} mL" for organ, ml in known.items() if np.isfinite(ml))
@@ -85,7 +85,9 @@ class OrganPage:
         notes = [("Organ masks", sentences), ("When to distrust the outlines", _DISTRUST_ORGANS)]
         remarks, warnings = (sentences[:1], ()) if quality.ok else ((), sentences[:2])
         return scan_page(
-            PageText(data["scan"], notes, provenance(self.settings), remarks, warnings),
+            PageText(
+                data.get("title", data["scan"]) or "Chest CT", notes, provenance(self.settings), remarks, warnings
+            ),
             torch.as_tensor(image)[0].cpu().numpy(),
             np.asarray(image.affine, dtype=np.float64),
             organs=torch.as_tensor(data["organs"])[0].cpu().numpy(),
@@ -129,7 +131,7 @@ class ScanPage:
         check_type(scan, MetaTensor, self.scan_key, "Read it by ReadVolumed, which keeps its affine.")
         ct, affine = torch.as_tensor(scan)[0].cpu().numpy(), np.asarray(scan.affine, dtype=np.float64)
         notes: list[tuple[str, Sequence[str]]] = []
-        warnings: list[str] = []
+        warnings = [data["notice"]] if data.get("notice") else []
         if self.audited:
             audit = self.audit(image)
             notes.append(("Can the map be trusted?", audit_sentences(audit)))
@@ -139,13 +141,16 @@ class ScanPage:
         if self.organs:
             found = partition_organs(ct, affine)
             masks = found.labels
+            sentences = organ_sentences(found.quality)
             if not found.quality.ok:
-                warnings.append("Check the organ outlines by eye: PARTITION doubts them.")
-            notes.append(("Organ outlines", organ_sentences(found.quality)))
+                warnings.append(" ".join(sentences[:2]))
+            notes.append(("Organ outlines", sentences))
         notes.append(("When to distrust the map", _DISTRUST_MAP))
         findings, heights = self._findings(data, scan)
         return scan_page(
-            PageText(data["scan"], notes, provenance(self.settings), warnings=warnings),
+            PageText(
+                data.get("title", data["scan"]) or "Chest CT", notes, provenance(self.settings), warnings=warnings
+            ),
             ct,
             affine,
             findings,

@@ -20,6 +20,7 @@ from monai_pylon.utils import check, check_choice, check_type, voxel_spacing, wr
 from monai_pylon.utils.files import file_parts
 from monai_pylon.visualize import MapGeometry, map_on_image
 from monai_pylon.workflows.cohort.burned_in import may_draw
+from monai_pylon.workflows.cohort.notice import case_title
 
 __all__ = ["ScanWriter", "map_on_scan", "slice_heights"]
 
@@ -161,7 +162,7 @@ class ScanWriter(Transform):
             findings.append(finding_on_scan(*name_and_chance, ct, heat, affine, heights, curve, ranks[label]))
         if self.overlay and findings and may_draw(scan, self.burned_in_text, name):
             files.append(f"{name}_overlay.png")
-            figure = scan_findings_figure(findings, data.get("title", name), cell_mm)
+            figure = scan_findings_figure(findings, case_title(data), cell_mm)
             save_figure(self.output / files[-1], figure)
         row: dict[str, Any] = {label: round(chance, 5) for label, chance in zip(self.labels, chances, strict=True)}
         row["mapped"] = "; ".join(finding.name for finding in findings)

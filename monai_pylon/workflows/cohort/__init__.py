@@ -14,6 +14,7 @@ from monai_pylon.workflows.cohort.dicom_writer import DicomWriter
 from monai_pylon.workflows.cohort.findings_json import FindingsWriter
 from monai_pylon.workflows.cohort.inputs import list_radiographs, list_scans
 from monai_pylon.workflows.cohort.memory import peak_memory_mb
+from monai_pylon.workflows.cohort.notice import checkpoint_notice
 from monai_pylon.workflows.cohort.page_writer import PageWriter
 from monai_pylon.workflows.cohort.phantom_archive import write_phantom_archive
 from monai_pylon.workflows.cohort.report_cohort import ReportCohort
@@ -29,6 +30,7 @@ __all__ = [
     "FindingsWriter",
     "PageWriter",
     "ReportCohort",
+    "checkpoint_notice",
     "label_matched_reports",
     "list_radiographs",
     "list_scans",

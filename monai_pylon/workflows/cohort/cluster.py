@@ -26,7 +26,7 @@ from monai.utils import optional_import
 from monai_pylon.workflows.bundle.errors import root_cause
 from monai_pylon.workflows.cohort.scan_job import ScanJob, ScanResult
 
-__all__ = ["results_of_workers"]
+__all__ = ["connected", "results_of_workers"]
 
 _LOGGER = logging.getLogger(__name__)
 #: A scan that ended this many workers is not tried again.
@@ -104,18 +104,27 @@ def _local_cluster(distributed: Any, workers: int) -> Any:
 
 
 @contextlib.contextmanager
-def _connected(workers: int, scheduler: str | None) -> Iterator[Any]:
-    """Yield a client of a scheduler, or of new processes, which end with the block."""
+def connected(workers: int, scheduler: str | None) -> Iterator[Any]:
+    """Yield a Dask client of a scheduler, or of new processes, which end with the block.
+
+    Args:
+        workers: Number of processes on this computer, without a scheduler.
+        scheduler: Address of a Dask scheduler, or None.
+
+    Raises:
+        ModuleNotFoundError: If Dask is missing.
+        OSError: If the scheduler cannot be reached.
+    """
     distributed, found = optional_import("distributed")
     if not found:
         raise ModuleNotFoundError("workers and scheduler need Dask. Run pip install 'monai_pylon[bundle]'.")
     settings: dict[str, Any] = {f"distributed.worker.memory.{name}": value for name, value in _MEMORY.items()}
+    settings["distributed.scheduler.allowed-failures"] = MOST_KILLS - 1
     settings["distributed.deploy.lost-worker-timeout"] = _START  # Dask gives up a worker that restarts for longer
-    logger = logging.getLogger("distributed")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)  # what matters is reported here
     with contextlib.ExitStack() as stack:
-        stack.callback(logger.setLevel, level)
+        for logger in map(logging.getLogger, ("distributed", "tornado")):  # what matters is reported here
+            stack.callback(logger.setLevel, logger.level)
+            logger.setLevel(logging.CRITICAL)
         stack.enter_context(optional_import("dask.config", name="set")[0](settings))
         if scheduler is None:
             cluster = stack.enter_context(_local_cluster(distributed, workers))
@@ -276,7 +285,7 @@ def results_of_workers(
         first = next(items, items)
     if first is items:
         return
-    with _connected(workers, scheduler) as client:
+    with connected(workers, scheduler) as client:
         pool = _Pool(client, job, folder, scheduler is None)
         try:
             yield from _run(pool, job, first, items)  # type: ignore[arg-type]

@@ -16,9 +16,9 @@ from monai.utils import ImageMetaKey, TransformBackends, optional_import
 from PIL import Image
 
 from monai_pylon.data.dicom_source import read_dicom_source
-from monai_pylon.reports.dicom_header import complete_headers, deidentified_headers, save_dicom
+from monai_pylon.reports.dicom_header import complete_headers, deidentified_headers, put_notice, save_dicom
 from monai_pylon.reports.dicom_picture import secondary_capture
-from monai_pylon.reports.dicom_report import measurement_report
+from monai_pylon.reports.dicom_report import measurement_report, quality_group
 from monai_pylon.utils import check_type
 from monai_pylon.workflows.bundle.errors import root_cause
 
@@ -117,9 +117,12 @@ class DicomWriter(Transform):
             with Image.open(self.output / picture) as opened:
                 pixels = np.asarray(opened.convert("RGB"))
             objects["overlay"] = secondary_capture(pixels, headers[0], not self.deidentify)
-        objects["findings_sr"] = measurement_report(case.groups, headers, objects, case.procedure)
+        groups = [*case.groups, quality_group("Network", item["notice"])] if item.get("notice") else case.groups
+        objects["findings_sr"] = measurement_report(groups, headers, objects, case.procedure)
         names = {f"{item['scan']}_{ending}.dcm": made for ending, made in objects.items()}
         for name, made in names.items():
+            if item.get("notice"):
+                put_notice(made, item["notice"])
             if self.deidentify:
                 made.PatientIdentityRemoved, made.DeidentificationMethod = "YES", headers[0].DeidentificationMethod
             save_dicom(self.output / name, made)

@@ -117,9 +117,9 @@ def _read_data_list(path: Path) -> list[dict[str, Any]]:
 
 
 def _list_inputs(
-    source: str | PathLike[str] | None, leave_out: str | PathLike[str] | None, kind: _Kind
+    source: str | PathLike[str] | None, leave_out: str | PathLike[str] | None, kind: _Kind, title: str | None = None
 ) -> list[dict[str, Any]]:
-    """List the inputs of a kind that a source has, each with a unique name."""
+    """List the inputs of a kind that a source has, each with a unique name, and with the title if it has none."""
     if source is None:
         return []
     check_type(source, (str, PathLike), "input", "For a folder with the name 7, write ./7.")
@@ -136,7 +136,8 @@ def _list_inputs(
     remedy = f"Each {kind.name} is one of: files ending in {', '.join(kind.suffixes)}; {kind.description}."
     check(bool(items), "input", f"a file, folder or data list with at least one {kind.name}", str(source), remedy)
     names = unique_names([Path(item["image"]) for item in items], root, kind.suffixes)
-    return [item | {"scan": name} for item, name in zip(items, names, strict=True)]
+    shown = {} if title is None else {"title": title}
+    return [shown | item | {"scan": name} for item, name in zip(items, names, strict=True)]
 
 
 def _with_series(item: dict[str, Any], series: str) -> dict[str, Any]:
@@ -148,6 +149,7 @@ def list_scans(
     source: str | PathLike[str] | None,
     leave_out: str | PathLike[str] | None = None,
     series: str | int | None = None,
+    title: str | None = None,
 ) -> list[dict[str, Any]]:
     """List the scans of an input, each with a unique name for its results.
 
@@ -162,6 +164,8 @@ def list_scans(
               section "testing", only this is taken. An item may name a DICOM ``"series_uid"``.
         leave_out: Folder to skip, such as the one for the results.
         series: SeriesInstanceUID or SeriesNumber to read from DICOM folders that hold several CT series.
+        title: Title of pages and pictures, as "title" of each item that has none; None leaves it out, so that they show
+            the name of the scan.
 
     Returns:
         Items with "image" (the absolute path), "scan" (the name), "series_uid" (the series, for DICOM folders) and all
@@ -184,12 +188,12 @@ def list_scans(
     """
     if series is not None:
         check_type(series, (str, int), "series", "Give the SeriesInstanceUID or the SeriesNumber.")
-    items = _list_inputs(source, leave_out, _SCANS)
+    items = _list_inputs(source, leave_out, _SCANS, title)
     return items if series is None else [_with_series(item, str(series)) for item in items]
 
 
 def list_radiographs(
-    source: str | PathLike[str] | None, leave_out: str | PathLike[str] | None = None
+    source: str | PathLike[str] | None, leave_out: str | PathLike[str] | None = None, title: str | None = None
 ) -> list[dict[str, Any]]:
     """List the radiographs of an input, each with a unique name for its results.
 
@@ -201,6 +205,7 @@ def list_radiographs(
             - A JSON data list as for :func:`list_scans`. An item may have "boxes", a list of [x1, y1, x2, y2, class]
               in pixels of the file.
         leave_out: Folder to skip, such as the one for the results.
+        title: Title as for :func:`list_scans`.
 
     Returns:
         Items with "image" (the absolute path), "scan" (the name) and all other entries of a data list. The name is the
@@ -219,4 +224,4 @@ def list_radiographs(
         ...     [item["scan"] for item in list_radiographs(folder)]
         ['a', 'b']
     """
-    return _list_inputs(source, leave_out, _RADIOGRAPHS)
+    return _list_inputs(source, leave_out, _RADIOGRAPHS, title)

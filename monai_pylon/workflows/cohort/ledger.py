@@ -127,6 +127,8 @@ class CohortLedger:
         with self._database.writing() as run:
             run("UPDATE items SET state = 'open' WHERE job = ? AND state = 'claimed'", (self._job,))
             run("DELETE FROM jobs WHERE id = ?", (self._job,))
+            if run("SELECT count(*) FROM jobs").fetchone() == (0,):  # of workers that were killed
+                remove_leftovers(self.file.parent)
         if self._changed:
             self._export_or_raise()
 

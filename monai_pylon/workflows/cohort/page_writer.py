@@ -17,6 +17,7 @@ from torch import nn
 
 from monai_pylon.utils import __version__, atomic_write
 from monai_pylon.visualize import ExplanationAudit, audit_explanation
+from monai_pylon.workflows.cohort.burned_in import may_draw
 
 __all__ = ["LayerAudit", "PageWriter", "audit_sentences", "provenance"]
 
@@ -101,6 +102,8 @@ class PageWriter(Transform):
         build: Function from the item to the page's HTML.
         output: Folder to write to.
         page: Whether to write the page.
+        image_key: Item with the image as it was read, whose metadata tell whether text is burned in.
+        burned_in_text: Whether to write the page also if the pixels hold text that may name the patient.
 
     Example:
         >>> import tempfile
@@ -119,14 +122,17 @@ class PageWriter(Transform):
         build: Callable[[Mapping[str, Any]], str],
         output: str | PathLike[str],
         page: bool = True,
+        image_key: str = "image",
+        burned_in_text: bool = False,
     ) -> None:
         self.writer, self.build, self.output, self.page = writer, build, Path(output).expanduser(), page
+        self.image_key, self.burned_in_text = image_key, burned_in_text
         self.columns = tuple(getattr(writer, "columns", ()))
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Write an item's results and its page, and add the file to "files"."""
         item = self.writer(dict(data))
-        if not self.page:
+        if not self.page or not may_draw(item.get(self.image_key), self.burned_in_text, item["scan"], "page"):
             return item
         name = f"{item['scan']}_page.html"
         html = self.build(item)

@@ -182,6 +182,8 @@ class ReportCohort:
             settings,
             table="regions.csv",
             progress=self.progress,
+            workers=self.masks.workers,
+            scheduler=self.masks.scheduler,
         )
         runner.run()
         return [row for row in read_rows(runner.table) if row["scan"] in cells]

@@ -1,4 +1,4 @@
-"""Names of scans for their results: safe on every file system, unique, and short enough for the endings of results."""
+"""Names of scans for their folders and files: safe on every file system, unique, and short enough for endings."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ __all__ = ["ending_of", "safe_name", "unique_names"]
 #: Bytes of a name, at most. File systems allow 255 for a file; results add up to 75, such as a finding and its ending.
 _MOST_BYTES = 180
 _HASH_DIGITS = 12
+#: Files of a cohort beside the folders of its scans.
+_TAKEN = ("quality.csv", "probabilities.csv", "cohort.sqlite", "matches.csv", "regions.csv", "labels.csv")
 
 
 def ending_of(path: Path, suffixes: Sequence[str]) -> str:
@@ -35,7 +37,7 @@ def ending_of(path: Path, suffixes: Sequence[str]) -> str:
 
 
 def safe_name(text: str) -> str:
-    """Make a file name of a text: without spaces, quotes, line breaks, or bytes that are not UTF-8.
+    """Make a file name of a text: without spaces, quotes, line breaks, dots at its ends, or bytes that are not UTF-8.
 
     Args:
         text: Any text, such as a path whose parts were joined.
@@ -48,7 +50,7 @@ def safe_name(text: str) -> str:
         >>> safe_name("ward 7, 'new'/ct"), len(safe_name("x" * 300))
         ('ward_7_new_ct', 180)
     """
-    name = re.sub(r"[^\w.+-]+", "_", text).strip("_")
+    name = re.sub(r"[^\w.+-]+", "_", text).strip("_.")
     if len(name.encode()) <= _MOST_BYTES:
         return name
     digest = hashlib.sha256(name.encode()).hexdigest()[:_HASH_DIGITS]
@@ -70,7 +72,7 @@ def unique_names(paths: Sequence[Path], root: Path, suffixes: Sequence[str]) -> 
         suffixes: Endings that are not part of a name.
 
     Returns:
-        The names, which differ even where case does not count.
+        The names, which differ even where case does not count, also from those of a cohort's tables.
 
     Example:
         >>> unique_names([Path("in/a/ct.nii"), Path("in/a/ct.mha"), Path("in/A.nii")], Path("in"), [".nii", ".mha"])
@@ -84,11 +86,11 @@ def unique_names(paths: Sequence[Path], root: Path, suffixes: Sequence[str]) -> 
     joined = ["__".join((*path.parts[:-1], stem)) for path, stem in zip(relative, stems, strict=True)]
     safe = [safe_name(name) or "scan" for name in joined]
     counts = Counter(_folded(name) for name in safe)
-    names: dict[str, str] = {}
+    names = dict.fromkeys(_TAKEN, "")
     for ending, name in zip(endings, safe, strict=True):
         name = name + ending.replace(".", "_") if counts[_folded(name)] > 1 else name
         unique, number = name, 2
         while _folded(unique) in names:
             unique, number = f"{name}_{number}", number + 1
         names[_folded(unique)] = unique
-    return list(names.values())
+    return [name for name in names.values() if name]

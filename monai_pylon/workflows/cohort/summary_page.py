@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from monai_pylon.reports.html import RawHTML, html_bar, html_numbers, html_pictures, html_table, save_html
+from monai_pylon.reports.html import Section, save_html
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
 from monai_pylon.taxonomy.organs import OK_MEANING
 
@@ -108,44 +107,56 @@ def mask_verdicts(quality: Sequence[Mapping[str, str]]) -> list[dict[str, Any]]:
     return [{"verdict": verdict, "scans": number} for verdict, number in counts.items() if number]
 
 
-def _left_out(lines: Sequence[Mapping[str, str]]) -> Iterator[str]:
+def _left_out(lines: Sequence[Mapping[str, str]]) -> Iterator[Section]:
     """Yield tables of scans and reports that were left out, by reason, and of reports with a remark."""
     for state, title in _STATES.items():
         selected = [line for line in lines if line["state"] == state]
         if not selected:
             continue
-        yield f"# {title}: {len(selected)}"
         columns = [name for name in ("identifier", "source", "scan", "remark") if any(line[name] for line in selected)]
-        yield html_table(selected[:_MAX_LINES], columns)
+        yield Section(f"{title}: {len(selected)}", rows=selected[:_MAX_LINES], columns=columns)
         if len(selected) > _MAX_LINES:
-            yield f"... and {len(selected) - _MAX_LINES} more: see matches.csv."
+            yield Section(paragraphs=[f"... and {len(selected) - _MAX_LINES} more: see matches.csv."])
     remarked = [line for line in lines if line["state"] == "matched" and line["remark"]]
     if remarked:
-        yield f"# Reports used with a remark: {len(remarked)}"
-        yield html_table(remarked[:_MAX_LINES], ["identifier", "source", "scan", "remark"])
+        columns = ["identifier", "source", "scan", "remark"]
+        yield Section(f"Reports used with a remark: {len(remarked)}", rows=remarked[:_MAX_LINES], columns=columns)
 
 
-def _labels(cells: Mapping[str, np.ndarray], names: Sequence[str]) -> Iterator[str]:
+def _labels(cells: Mapping[str, np.ndarray], names: Sequence[str]) -> Iterator[Section]:
     """Yield the table of labels by organ, with bars."""
     counts = label_counts(cells, names)
-    yield "# Labels by organ"
     if not counts:
-        yield "No label is present in any scan."
+        yield Section("Labels by organ", ["No label is present in any scan."])
         return
     most = max(row["scans"] for row in counts) or 1
-    yield html_table([{**row, "": html_bar(row["scans"] / most)} for row in counts])
+    yield Section("Labels by organ", rows=[{**row, "": row["scans"] / most} for row in counts], bar="")
     without = len(names) - sum(row["scans"] > 0 for row in counts)
-    yield f"{without} of {len(names)} labels are present in no scan and cannot be learned from this cohort."
+    absent = f"{without} of {len(names)} labels are present in no scan and cannot be learned from this cohort."
+    yield Section(paragraphs=[absent])
 
 
-def _pictures(facts: CohortFacts) -> Iterator[str]:
+def _pictures(facts: CohortFacts) -> Iterator[Section]:
     """Yield the overlays of masks that failed the quality control, then some of those that passed."""
     overlays = [(row, name) for row in facts.quality for name in row["files"].split("; ") if name.endswith(_OVERLAY)]
     for title, failed, most in (("to check by eye", True, _MAX_DOUBTFUL), ("that passed", False, _MAX_GOOD)):
         selected = [(row, name) for row, name in overlays if (row["ok"] != "yes") == failed]
         if selected:
-            yield f"# Masks {title}: {len(selected)}" + (f", {most} of them shown" if len(selected) > most else "")
-            yield html_pictures((name, f"{row['scan']}  {row['reasons']}".strip()) for row, name in selected[:most])
+            heading = f"Masks {title}: {len(selected)}" + (f", {most} of them shown" if len(selected) > most else "")
+            shown = [(name, f"{row['scan']}  {row['reasons']}".strip()) for row, name in selected[:most]]
+            yield Section(heading, pictures=shown)
+
+
+def _regions(rows: Sequence[Mapping[str, str]]) -> Iterator[Section]:
+    """Yield the table of scans with a label that is allowed nowhere, if there is one."""
+    nowhere = [row for row in rows if row.get("allowed_nowhere") not in ("", "0", None)]
+    if nowhere:
+        why = (
+            "The label's organ is missing in the masks or lost by downsampling. In training, all attention to such a "
+            "label counts as outside the allowed region."
+        )
+        heading = f"Scans with a label that is allowed nowhere: {len(nowhere)}"
+        yield Section(heading, [why], nowhere[:_MAX_LINES], ["scan", "labels", "allowed_nowhere"])
 
 
 def save_cohort_page(path: str | PathLike[str], facts: CohortFacts, command: str = "") -> None:
@@ -173,27 +184,17 @@ def save_cohort_page(path: str | PathLike[str], facts: CohortFacts, command: str
         "masks to check by eye": doubtful,
         "left out or duplicate": sum(states[state] for state in _STATES),
     }
-    parts: list[str] = [html_numbers(numbers)]
-    parts.append("matches.csv lists every scan and every report with its state, quality.csv every mask.")
-    parts.append(
-        "A scan that is left out has no labels. A missing or broken report never makes a scan count as normal."
-    )
-    parts += ["# Masks", html_table(mask_verdicts(facts.quality))]
-    nowhere = [row for row in facts.regions if row.get("allowed_nowhere") not in ("", "0", None)]
-    if nowhere:
-        parts.append(f"# Scans with a label that is allowed nowhere: {len(nowhere)}")
-        parts.append(
-            "The label's organ is missing in the masks or lost by downsampling. In training, all attention to such a "
-            "label counts as outside the allowed region."
-        )
-        parts.append(html_table(nowhere[:_MAX_LINES], ["scan", "labels", "allowed_nowhere"]))
-    parts += list(_left_out(facts.lines))
+    about = [
+        "matches.csv lists every scan and every report with its state, quality.csv every mask.",
+        "A scan that is left out has no labels. A missing or broken report never makes a scan count as normal.",
+    ]
+    sections = [Section(paragraphs=about), Section("Masks", rows=mask_verdicts(facts.quality))]
+    sections += [*_regions(facts.regions), *_left_out(facts.lines)]
     if facts.masks:
-        parts.append(f"# Input files taken for organ masks instead of scans: {len(facts.masks)}")
-        parts.append(html_table([{"file": name} for name in facts.masks[:_MAX_LINES]]))
-    parts += list(_labels(facts.cells, facts.labels))
-    parts += list(_pictures(facts))
+        heading = f"Input files taken for organ masks instead of scans: {len(facts.masks)}"
+        sections.append(Section(heading, rows=[{"file": name} for name in facts.masks[:_MAX_LINES]]))
+    sections += [*_labels(facts.cells, facts.labels), *_pictures(facts)]
     if command:
-        parts += ["# Train", RawHTML(f"<pre>{escape(command)}</pre>")]
-    parts.append("For research. Not a medical device; not for diagnosis or treatment.")
-    save_html(path, "Scans and reports", parts)
+        sections.append(Section("Train", code=command))
+    sections.append(Section(paragraphs=["For research. Not a medical device; not for diagnosis or treatment."]))
+    save_html(path, "Scans and reports", sections, numbers)

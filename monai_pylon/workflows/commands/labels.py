@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
 from monai_pylon.labeler import ReportLabeler, label_reports
+from monai_pylon.workflows.cohort.cluster import connected
 from monai_pylon.workflows.commands.run import CONTEXT, DONE, SOME_FAILED, one_line_errors
 
 __all__ = ["labels"]
 
 
 @click.command(context_settings=CONTEXT, epilog="Example: monai-pylon labels reports.csv --output labels.csv")
-@click.argument("reports", metavar="REPORTS", type=click.Path(exists=True, path_type=Path))
+@click.argument("source", metavar="REPORTS", type=click.Path(exists=True, path_type=Path))
 @click.option(
     "--output",
     "-o",
@@ -28,16 +31,21 @@ __all__ = ["labels"]
 @click.option(
     "--workers", default=1, show_default=True, metavar="N", type=click.IntRange(min=1), help="Number of processes."
 )
+@click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers label the reports.")
 @click.option("--progress/--no-progress", default=True, show_default=True, help="Show a progress bar.")
 @one_line_errors
-def labels(
-    reports: Path, output: Path, rules: str | None, id_column: str, report_column: str, workers: int, progress: bool
-) -> int:
+def labels(output: Path, workers: int, scheduler: str | None, rules: str | None, **options: Any) -> int:
     """Label the abnormalities in radiology reports, with the side or organ of each.
 
     REPORTS is a CSV, JSON Lines or Parquet file with the columns id and report, or a folder of text files. The table
     has a row for each abnormality of a report. A report that could not be read is listed with its problem.
     """
-    summary = label_reports(reports, output, ReportLabeler(rules), id_column, report_column, workers, progress)
+    label = partial(label_reports, output=output, labeler=ReportLabeler(rules), **options)
+    if workers == 1 and scheduler is None:
+        summary = label()
+    else:
+        with connected(workers, scheduler) as client:
+            workers = max(workers, len(client.nthreads()))
+            summary = label(processes=workers, executor=client.get_executor(pure=False))
     click.echo(str(summary), err=True)
     return SOME_FAILED if summary.unread else DONE

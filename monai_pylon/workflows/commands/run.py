@@ -92,6 +92,9 @@ def cohort_options(command: Callable[..., int]) -> Callable[..., int]:
         click.option("--dicom", is_flag=True, help="Write the results as DICOM too, into the study of a DICOM source."),
         click.option("--deidentify", is_flag=True, help="Write DICOM results without names, numbers and dates."),
         click.option(
+            "--names", is_flag=True, help="Show the case's name, that of its file or folder, in pages and pictures."
+        ),
+        click.option(
             "--burned-in-text", is_flag=True, help="Draw images too whose pixels may name the patient (DICOM)."
         ),
         click.option(
@@ -106,8 +109,8 @@ def cohort_options(command: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
-def dicom_settings(options: Mapping[str, Any]) -> dict[str, bool]:
-    """Return the settings of DICOM results, and of pictures, from the options of :func:`cohort_options`.
+def dicom_settings(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of DICOM results, and of what pictures show, from the options of :func:`cohort_options`.
 
     Args:
         options: The parsed options.
@@ -119,12 +122,15 @@ def dicom_settings(options: Mapping[str, Any]) -> dict[str, bool]:
         ValueError: If DICOM results are to be de-identified, but not to be written.
 
     Example:
-        >>> dicom_settings({"dicom": True, "deidentify": False, "burned_in_text": False})["dicom"]
+        >>> options = {"dicom": True, "deidentify": False, "burned_in_text": False, "names": True}
+        >>> dicom_settings(options)["title"] is None
         True
     """
     remedy = "Give both, or leave out --deidentify."
     check(options["dicom"] or not options["deidentify"], "--deidentify", "given with --dicom", "alone", remedy)
-    return {key: options[key] for key in ("dicom", "deidentify", "burned_in_text")}
+    check(not (options["names"] and options["deidentify"]), "--names", "given without --deidentify", "with it")
+    settings = {key: options[key] for key in ("dicom", "deidentify", "burned_in_text")}
+    return {**settings, "title": None} if options["names"] else settings
 
 
 def series_option(command: Callable[..., int]) -> Callable[..., int]:

@@ -9,6 +9,7 @@ from monai_pylon.workflows.radiographs.evaluation import (
     localization_handler,
 )
 from monai_pylon.workflows.radiographs.labels import checkpoint_labels, dataset_labels
+from monai_pylon.workflows.radiographs.other_patients import training_patients
 from monai_pylon.workflows.radiographs.page import RadiographPage
 from monai_pylon.workflows.radiographs.writer import ExplainItem, RadiographWriter
 
@@ -25,4 +26,5 @@ __all__ = [
     "maps_and_boxes",
     "prepare_radiographs",
     "radiograph_data",
+    "training_patients",
 ]

@@ -18,6 +18,7 @@ from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.utils import check, check_choice, check_type
 from monai_pylon.utils.tables import open_table
 from monai_pylon.workflows.bundle.sections import SECTIONS, dataset_folder, phantoms_of_section
+from monai_pylon.workflows.radiographs.image_cache import ReadCachedRadiographd
 from monai_pylon.workflows.radiographs.labels import choose_labels
 
 __all__ = ["radiograph_data", "read_folds", "section_of_folds"]
@@ -147,6 +148,8 @@ def radiograph_data(
     uncertain: str = "ignore",
     empty: str | None = None,
     missing: str = "error",
+    image_cache: str | PathLike[str] | None = None,
+    image_size: int = 256,
 ) -> Dataset:
     """Make the dataset of a section's radiographs, with labels and boxes.
 
@@ -164,10 +167,13 @@ def radiograph_data(
         uncertain: Policy for uncertain labels in training; see :func:`radiograph_datalist`.
         empty: Policy for empty cells; see :func:`radiograph_datalist`.
         missing: "error" or "skip" for images of a table of your own without a file.
+        image_cache: Folder that keeps the radiographs in the size of the network's input; None reads the files each
+            time. Phantoms are not kept.
+        image_size: Rows and columns of the cached radiographs.
 
     Returns:
         A dataset of items with image, MetaTensor (1, H, W) between 0 and 1, label (M,), NaN if unknown, boxes (K, 5),
-        patient_id, name and view.
+        patient_id, name and view; from files also sex ("F", "M" or "") and age (years, NaN if unknown).
 
     Raises:
         ValueError: If there is no such section, or the data do not fit together.
@@ -199,9 +205,18 @@ def radiograph_data(
     _LOGGER.info("%d radiographs of %s for %s.", len(items), dataset_dir, section)
     _warn_of_unknown_labels(items, labels)
     kept = ("image", "label", "boxes", "patient_id", "view")
+    facts: dict[str, Any] = {"sex": "", "age": np.nan}
     names = [item.get("name", Path(item["image"]).stem) for item in items]
-    data = [{**{key: item[key] for key in kept}, "name": name} for item, name in zip(items, names, strict=True)]
-    return MonaiDataset(data, ReadRadiographd("image"))
+    data = [
+        {
+            **{key: item[key] for key in kept},
+            **{key: item.get(key, unknown) for key, unknown in facts.items()},
+            "name": name,
+        }
+        for item, name in zip(items, names, strict=True)
+    ]
+    read = ReadRadiographd("image") if image_cache is None else ReadCachedRadiographd(image_cache, image_size)
+    return MonaiDataset(data, read)
 
 
 def _warn_of_unknown_labels(items: Sequence[Mapping[str, Any]], labels: Sequence[str] | None) -> None:

@@ -7,16 +7,21 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from monai.metrics import CumulativeIterationMetric
+from monai.metrics import Cumulative, CumulativeIterationMetric
 
 from monai_pylon.handlers import PerClassMetricHandler
+from monai_pylon.metrics import LocalizationBaselinesMetric
+from monai_pylon.metrics.localization_baselines import BASELINES
 from monai_pylon.reports import RadiographFindingMap, radiograph_page_figure
 from monai_pylon.reports.figure_style import save_figure
 from monai_pylon.reports.heatmap import heatmap_on_image
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
-from monai_pylon.workflows.bundle.evaluation import EvaluationReport
+from monai_pylon.workflows.bundle.evaluation import EvaluationReport, localization_intervals, patient_number
 from monai_pylon.workflows.radiographs.batches import maps_and_boxes
+from monai_pylon.workflows.radiographs.other_patients import OtherPatients
+from monai_pylon.workflows.radiographs.subgroups import patient_facts, subgroup_metrics
 
 __all__ = ["RadiographEvaluationReport", "describe_evaluation", "localization_handler"]
 
@@ -64,13 +69,18 @@ def describe_evaluation(
         >>> describe_evaluation({"name": "pylon", "encoder": "resnet18"}, "model.pt", "data/cxr14", "test")["title"]
         'pylon, resnet18, cxr14, test'
     """
-    title = f"{network_spec['name']}, {network_spec['encoder']}, {Path(dataset_dir).name}, {section}"
+    encoder = network_spec["encoder"]
+    encoder = encoder["_target_"].split(".")[-1] if isinstance(encoder, Mapping) else encoder
+    title = f"{network_spec['name']}, {encoder}, {Path(dataset_dir).name}, {section}"
     facts = {"network": dict(network_spec), "checkpoint": str(Path(checkpoint).absolute()), "data": dataset_dir}
     return {"title": title, **facts, "section": section, "fold": None if folds is None else fold}
 
 
 class RadiographEvaluationReport(EvaluationReport):
-    """Evaluation report with a page of overlays, `overlays/page.png`.
+    """Evaluation report with baselines, subgroups, and a page of overlays, `overlays/page.png`.
+
+    If a metric is "point_localization", the report has its baselines too, as "point_localization, random_point" and so
+    on; see :func:`~monai_pylon.metrics.localization_baselines`. Subgroups are those of view, sex and age.
 
     For an evaluator whose network is `Explained`, with :func:`prepare_radiographs`; its batches have "name" too. In
     several processes the first one draws its own radiographs.
@@ -83,6 +93,9 @@ class RadiographEvaluationReport(EvaluationReport):
         examples: Instances of each class to draw, the first ones of the dataset with a box; 0 for none. If no
             radiograph has a box, the first ones in which the class is present.
         num_resamples: Bootstrap samples.
+        thresholds: See :class:`~monai_pylon.workflows.bundle.EvaluationReport`.
+        others: Boxes and patients of the training, for the fixed point of each class, and for a check that no patient
+            is on both sides.
 
     Example:
         >>> RadiographEvaluationReport("results", metrics={}).examples
@@ -97,8 +110,17 @@ class RadiographEvaluationReport(EvaluationReport):
         about: Mapping[str, Any] | None = None,
         examples: int = 3,
         num_resamples: int = 1000,
+        thresholds: str | PathLike[str] | None = None,
+        others: OtherPatients | None = None,
     ) -> None:
-        super().__init__(output, metrics, labels, about, num_resamples)
+        super().__init__(output, metrics, labels, about, num_resamples, thresholds=thresholds)
+        self.others = OtherPatients() if others is None else others
+        self._facts = Cumulative()  # type: ignore[abstract]
+        points = self.metrics.get("point_localization")
+        self._baselines: LocalizationBaselinesMetric | None = None
+        if points is not None:
+            fixed = self.others.class_points(len(self.labels), points.image_size)
+            self._baselines = LocalizationBaselinesMetric(points.image_size, fixed)
         self.examples = examples
         self._drawn: dict[int, list[RadiographFindingMap]] = {}
         self._present: dict[int, list[RadiographFindingMap]] = {}
@@ -107,11 +129,17 @@ class RadiographEvaluationReport(EvaluationReport):
         """Forget an earlier evaluation; called when the evaluator starts."""
         super().start(engine)
         self._drawn, self._present = {}, {}
+        self._facts.reset()
+        if self._baselines is not None:
+            self._baselines.reset()
 
     def collect(self, engine: Any) -> None:
         """Collect scores, labels and examples; called after each batch."""
         super().collect(engine)
         maps, boxes = maps_and_boxes(engine.state.output)
+        self._facts.extend(patient_facts(engine.state.batch, len(maps)).to(maps.device))
+        if self._baselines is not None:
+            self._baselines(maps, boxes, [patient_number(patient) for patient in engine.state.batch["patient_id"]])
         truth = engine.state.output["label"]["label"]
         for number, box in enumerate(boxes):
             marked = box[:, 4].unique().long().tolist()
@@ -132,6 +160,35 @@ class RadiographEvaluationReport(EvaluationReport):
         chance = float(engine.state.output["pred"].logits[number, label].float().sigmoid())
         name = str(engine.state.batch["name"][number])
         return RadiographFindingMap(self.labels[label], chance, heat, mine, radiograph, title=name)
+
+    def write(self, engine: Any) -> None:
+        """Write the report; called after the last batch."""
+        self._gathered = self._facts.get_buffer().cpu().numpy()  # by all processes
+        self._found = None if self._baselines is None else self._baselines.values()
+        super().write(engine)
+
+    def _further(
+        self,
+        values: Mapping[str, Any],
+        scores: np.ndarray,
+        truth: np.ndarray,
+        groups: np.ndarray,
+        sound: np.ndarray,
+        found: dict[str, Any],
+    ) -> dict[str, Any]:
+        """Add the baselines of point localization, and return subgroups and the check of patients."""
+        if self._found is not None:
+            each, classes, patients = self._found
+            for name in BASELINES:
+                table = np.full((len(classes), len(self.labels)), np.nan)
+                table[np.arange(len(classes)), classes] = each[name]
+                if np.isfinite(table).any():
+                    shares = localization_intervals(table, patients, self.labels, self.num_resamples)
+                    found[f"point_localization, {name}"] = shares
+        hits = values["point_localization"][0][sound] if "point_localization" in values else None
+        facts = self._gathered[sound]
+        groups_found = subgroup_metrics(facts, scores, truth, hits, groups, self.labels, self.num_resamples)
+        return {"subgroups": groups_found, "patients_also_in_training": self.others.shared(groups)}
 
     def _draw(self) -> None:
         chosen = self._drawn or self._present

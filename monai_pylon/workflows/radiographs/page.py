@@ -10,7 +10,7 @@ import torch
 from monai.data import MetaTensor
 from torch import nn
 
-from monai_pylon.data.radiograph_reader import SIDES
+from monai_pylon.data.radiographs.reader import SIDES
 from monai_pylon.reports.page import PageFinding, PageText, radiograph_page
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.visualize import MapGeometry
@@ -69,16 +69,24 @@ class RadiographPage:
         chances = data["logits"].cpu().sigmoid().tolist()
         boxes = data.get("radiograph_boxes")
         findings = [
-            PageFinding(name, chance, map, geometry.affine, boxes=() if boxes is None else boxes[boxes[:, 4] == k, :4])
+            PageFinding(
+                name.replace("_", " "),
+                chance,
+                map,
+                geometry.affine,
+                boxes=() if boxes is None else boxes[boxes[:, 4] == k, :4],
+            )
             for k, (name, chance, map) in enumerate(zip(self.labels, chances, maps, strict=True))
         ]
         notes: list[tuple[str, Sequence[str]]] = []
-        warnings: list[str] = []
+        warnings = [data["notice"]] if data.get("notice") else []
         if self.audited:
             audit = self.audit(data["image"])
             notes.append(("Can the map be trusted?", audit_sentences(audit, "map")))
             if audit is not None and not audit.provable["map"]:
                 warnings.append("The map is not guaranteed to show what the network used, see below.")
         notes.append(("When to distrust the map", _DISTRUST))
-        text = PageText(data["scan"], notes, provenance(self.settings), warnings=warnings)
+        text = PageText(
+            data.get("title", data["scan"]) or "Chest radiograph", notes, provenance(self.settings), warnings=warnings
+        )
         return radiograph_page(text, image, findings, str(meta.get(SIDES) or ""))

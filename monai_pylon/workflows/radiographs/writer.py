@@ -15,15 +15,16 @@ from monai.transforms import Transform
 from monai.utils import MetaKeys, TransformBackends, convert_to_numpy
 from torch import nn
 
-from monai_pylon.data.radiograph_reader import FILE_AFFINE, ORIENTATION, SIDES
+from monai_pylon.data.radiographs.reader import FILE_AFFINE, ORIENTATION, SIDES
 from monai_pylon.reports import RadiographFindingMap
 from monai_pylon.reports.radiograph_files import save_radiograph_files
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.transforms.boxes import map_boxes
 from monai_pylon.utils import check, check_type
 from monai_pylon.utils.arrays import as_array
-from monai_pylon.visualize import MapGeometry, map_geometry
+from monai_pylon.visualize.cell_positions import GeometryCache
 from monai_pylon.workflows.cohort.burned_in import may_draw
+from monai_pylon.workflows.cohort.notice import case_title
 
 __all__ = ["ExplainItem", "RadiographWriter"]
 
@@ -48,7 +49,7 @@ class ExplainItem:
 
     def __init__(self, network: nn.Module, key: str = "image", amp: bool = False) -> None:
         self.network, self.key, self.amp = network, key, amp
-        self._geometries: dict[tuple[int, ...], MapGeometry] = {}
+        self._geometry_of = GeometryCache(network)
 
     def __call__(self, data: Mapping[str, Any]) -> dict[str, Any]:
         """Add "logits" (M,), "attention" (M, h, w) and "geometry" (where its cells look) to a copy of an item."""
@@ -57,10 +58,8 @@ class ExplainItem:
         with torch.inference_mode(), precision:
             explanation = self.network.explain(torch.as_tensor(data[self.key])[None])  # type: ignore[operator]
         size = tuple(data[self.key].shape[1:])
-        if size not in self._geometries:
-            self._geometries[size] = map_geometry(self.network, None, size)
         found = {"logits": explanation.logits[0].float(), "attention": explanation.attention[0]}
-        return {**data, **found, "geometry": self._geometries[size], "input_size": size}
+        return {**data, **found, "geometry": self._geometry_of(size), "input_size": size}
 
 
 class RadiographWriter(Transform):
@@ -146,7 +145,7 @@ class RadiographWriter(Transform):
             findings,
             num_maps=self.top if self.nifti else 0,
             overlay=self.overlay and may_draw(radiograph, self.burned_in_text, data["scan"]),
-            title=data.get("title"),
+            title=case_title(data),
             affine=meta.get(FILE_AFFINE),
             orientation=int(meta.get(ORIENTATION, 1)),
             sides=str(meta.get(SIDES, "")),

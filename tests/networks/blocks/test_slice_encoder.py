@@ -59,6 +59,13 @@ def test_chunks_change_nothing_in_evaluation(chunk, grad):
     assert max(encoder.seen) - min(encoder.seen) <= 1
 
 
+def test_without_chunks_the_deepest_map_is_returned():
+    encoder, images = shake_(CountingEncoder()), torch.randn(3, 3, 64, 32)
+    maps = encoder(images)
+    assert len({found.shape for found in maps}) == len(maps) > 2
+    torch.testing.assert_close(encode_slices(encoder, images, None), maps[-1], rtol=0, atol=0)
+
+
 @pytest.mark.parametrize("chunk", [3, 7])
 def test_gradients_of_chunks_are_those_of_the_whole(chunk):
     encoder, images = shake_(CountingEncoder()).double(), torch.randn(7, 3, 64, 32, dtype=torch.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import json
 import os
@@ -118,6 +119,21 @@ class Chromium:
         taken = time.monotonic() - start
         self.frame()
         return taken
+
+    def processor_seconds(self) -> float:
+        """Return the seconds that all processes of the browser have computed, on Linux."""
+        spent: dict[int, float] = {}
+        parents: dict[int, int] = {}
+        for file in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):  # a process that has ended
+                fields = file.read_text().rsplit(")", 1)[1].split()
+                number = int(file.parent.name)
+                parents[number] = int(fields[1])
+                spent[number] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        own = {self.process.pid}
+        while grown := {number for number, parent in parents.items() if parent in own} - own:
+            own |= grown
+        return sum(spent.get(number, 0.0) for number in own)
 
     def frame(self) -> None:
         """Wait until the page has drawn."""

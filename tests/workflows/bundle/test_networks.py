@@ -11,6 +11,7 @@ from monai_pylon.networks.nets import MaxPoolBackbone
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.workflows.bundle import default_weights, explained_layer, make_network, network_specification
 from monai_pylon.workflows.bundle.networks import network_table
+from tests.networks.tiny import TinyEncoder
 
 CT = "chest_ct_classification_axialnet"
 
@@ -23,6 +24,20 @@ def test_further_arguments_override_the_specification() -> None:
     assert network.encoder.name == "resnet18"
     assert network.head.out_channels == 3, "None keeps the specification"
     assert spec["encoder"] == "resnet34"
+
+
+def test_an_encoder_of_your_own_is_described_by_its_class_and_used_itself() -> None:
+    encoder = TinyEncoder()
+    spec = network_specification("backbone", encoder)
+    assert spec == {"name": "backbone", "encoder": {"_target_": "tests.networks.tiny.TinyEncoder"}}
+    assert make_network(spec, encoder=encoder).encoder is encoder
+    assert isinstance(make_network(json.loads(json.dumps(spec))).encoder, TinyEncoder)
+    ct = make_network(
+        {**network_specification("bodycam", TinyEncoder(in_channels=3)), "num_classes": 2, "image_size": [64, 64, 12]},
+        bundle=CT,
+        encoder=TinyEncoder(in_channels=3),
+    )
+    assert isinstance(ct.encoder, TinyEncoder)
 
 
 def test_the_table_of_the_bundle_root_comes_first(tmp_path: Path) -> None:

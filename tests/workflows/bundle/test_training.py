@@ -1,13 +1,16 @@
-"""Gradient accumulation, and weights of present labels."""
+"""Gradient accumulation, weights of present labels, and learning rates."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from monai.data import Dataset
 from monai.engines import SupervisedTrainer
 
-from monai_pylon.workflows.bundle.training import make_trainer, positive_weights
+from monai_pylon.networks.nets import PYLON
+from monai_pylon.workflows.bundle.training import make_scheduler, make_trainer, parameter_groups, positive_weights
+from tests.networks.tiny import TinyEncoder
 
 LABELS = ["mass", "nodule", "hernia"]
 ITEMS = [{"label": torch.tensor(row)} for row in ([1.0, 0, 0], [0, torch.nan, 0], [0, 1, 0], [0, 1, 0])]
@@ -72,3 +75,57 @@ def test_other_weights_are_errors(given: object) -> None:
 def test_balanced_weights_need_a_list_of_labels() -> None:
     with pytest.raises(ValueError, match="Phantoms have no list of labels"):
         positive_weights("balanced", LABELS, object())
+
+
+# --- learning rates
+
+
+def test_decoder_and_encoder_have_their_own_rates_without_frozen_parameters() -> None:
+    net = PYLON(encoder=TinyEncoder(), decoder_channels=8, frozen_stages=2)
+    groups = parameter_groups(net, 2e-4, 1e-3)
+    assert [group["lr"] for group in groups] == [2e-4, 1e-3]
+    encoder = {id(p) for stage in net.encoder.stages[2:] for p in stage.parameters()}
+    assert {id(p) for p in groups[0]["params"]} == encoder
+    assert {id(p) for p in groups[1]["params"]} == {id(p) for m in (net.decoder, net.head) for p in m.parameters()}
+    (single,) = parameter_groups(net, 2e-4)
+    assert len(single["params"]) == sum(len(group["params"]) for group in groups)
+
+
+def test_rates_that_do_not_fit_are_refused() -> None:
+    net = PYLON(encoder=TinyEncoder(), decoder_channels=8)
+    with pytest.raises(ValueError, match="decoder_rate must be above 0, but is 0"):
+        parameter_groups(net, 1e-4, 0)
+    net.requires_grad_(False)
+    with pytest.raises(ValueError, match="frozen_stages must be fewer: no parameter is trained"):
+        parameter_groups(net, 1e-4)
+
+
+def test_one_cycle_reaches_the_rate_of_each_group_and_ends_near_zero() -> None:
+    groups = [{"params": [torch.zeros(1, requires_grad=True)], "lr": rate} for rate in (2e-4, 1e-3)]
+    optimizer = torch.optim.Adam(groups)
+    scheduler = make_scheduler("one_cycle", optimizer, 5, range(4))
+    seen = []
+    for _ in range(20):
+        optimizer.step()
+        seen.append([group["lr"] for group in optimizer.param_groups])
+        scheduler.step()
+    assert np.max(seen, axis=0) == pytest.approx([2e-4, 1e-3], rel=0.05)
+    assert seen[0] == pytest.approx([2e-4 / 25, 1e-3 / 25])
+    assert seen[-1][1] < 1e-5
+    again = make_scheduler("one_cycle", optimizer, 5, range(4))
+    again.load_state_dict(scheduler.state_dict())
+    assert again.last_epoch == 20
+    with pytest.raises(
+        ValueError, match=r"max_epochs must be as when the training began, but is '24 steps'. The cycle"
+    ):
+        make_scheduler("one_cycle", optimizer, 6, range(4)).load_state_dict(scheduler.state_dict())
+
+
+def test_the_plateau_is_the_papers() -> None:
+    optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=1e-4)
+    scheduler = make_scheduler("plateau", optimizer, 5, range(4))
+    for _ in range(4):
+        scheduler.step(1.0)
+    assert optimizer.param_groups[0]["lr"] == pytest.approx(2e-5)
+    with pytest.raises(ValueError, match="schedule must be one of 'plateau', 'one_cycle'"):
+        make_scheduler("cosine", optimizer, 5, range(4))

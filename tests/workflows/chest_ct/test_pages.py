@@ -21,7 +21,7 @@ from tests.reports.page.pages import page_data, volume
 @pytest.mark.parametrize("reason", sorted(REASONS))
 def test_every_reason_is_said_in_words(reason: str) -> None:
     doubtful = organ_sentences(MaskQuality(False, (reason,), {}, True))
-    assert doubtful[0] == "Check the organ outlines by eye: PARTITION doubts them."
+    assert doubtful[0] == "Check the organ outlines by eye: they may be wrong."
     assert REASONS[reason] in doubtful
     assert "boxes" in doubtful[-1]
 

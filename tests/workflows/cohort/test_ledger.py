@@ -295,3 +295,13 @@ def test_a_ledger_that_cannot_be_written_stops_the_job(table: Path, monkeypatch:
         with pytest.raises(OSError, match=r"cohort.sqlite' cannot be written .*Run the same"):
             ledger.record({**ROW, "scan": "b"})
     assert [row["scan"] for row in read_rows(table)] == ["a"]
+
+
+def test_leftovers_of_killed_workers_go_with_the_last_job(table: Path) -> None:
+    first, second = CohortLedger(table), CohortLedger(table)
+    part = table.with_name(".part-1-ab-a.nii")
+    with first.open():
+        with second.open():
+            part.touch()
+        assert part.exists(), "it may belong to the other job"
+    assert not part.exists()

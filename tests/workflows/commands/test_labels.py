@@ -29,3 +29,15 @@ def test_a_missing_column_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixt
     file.write_text("name,text\na,Left pleural effusion.\n")
     assert main(["labels", str(file), "-o", str(tmp_path / "labels.csv"), "--no-progress"]) == 2
     assert capsys.readouterr().err.startswith("monai-pylon: error: ")
+
+
+def test_workers_of_a_scheduler_write_the_same_table(tmp_path: Path) -> None:
+    distributed = pytest.importorskip("distributed")
+    file = tmp_path / "reports.csv"
+    file.write_text("id,report\n" + "".join(f"r{number},Left pleural effusion.\n" for number in range(70)))
+    assert main(["labels", str(file), "-o", str(tmp_path / "one.csv"), "--no-progress"]) == 0
+    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": "127.0.0.1:0"}
+    with distributed.LocalCluster(**options, protocol="tcp", silence_logs=50) as local:
+        given = ["-o", str(tmp_path / "two.csv"), "--no-progress", "--scheduler", local.scheduler_address]
+        assert main(["labels", str(file), *given]) == 0
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "two.csv").read_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 from pathlib import Path
 
 import nibabel
@@ -12,6 +13,7 @@ import pytest
 
 from monai_pylon.__main__ import main
 from monai_pylon.utils import read_rows
+from monai_pylon.workflows.chest_ct import organ_writer
 from monai_pylon.workflows.cohort import CohortRunner
 from tests.reports.page.pages import page_data, volume
 
@@ -21,11 +23,12 @@ def test_writes_masks_picture_findings_and_table(
 ) -> None:
     arguments = ["organs", str(scan), "--output", str(tmp_path / "out"), "--no-progress"]
     assert main(arguments) == 0
-    names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names >= {"a_organs.nii.gz", "a_overlay.png", "a_findings.json", "quality.csv"}
-    assert set(nibabel.load(tmp_path / "out" / "a_organs.nii.gz").get_fdata().ravel()) == {0, 1, 2, 3}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a", "quality.csv", "cohort.sqlite"}
+    names = {path.name for path in (tmp_path / "out" / "a").iterdir()}
+    assert names == {"a_organs.nii.gz", "a_overlay.png", "a_findings.json"}
+    assert set(nibabel.load(tmp_path / "out" / "a" / "a_organs.nii.gz").get_fdata().ravel()) == {0, 1, 2, 3}
     (row,) = read_rows(tmp_path / "out" / "quality.csv")
-    findings = json.loads((tmp_path / "out" / "a_findings.json").read_text())["findings"]
+    findings = json.loads((tmp_path / "out" / "a" / "a_findings.json").read_text())["findings"]
     assert findings["left_lung_ml"] == float(row["left_lung_ml"]) > 200
     capsys.readouterr()
     assert main(arguments) == 0, "a second run skips"
@@ -33,17 +36,37 @@ def test_writes_masks_picture_findings_and_table(
 
 def test_writes_a_reading_page(scan: Path, tmp_path: Path) -> None:
     assert main(["organs", str(scan), "-o", str(tmp_path), "--no-progress", "--no-pictures", "--page"]) == 0
-    data = page_data((tmp_path / "a_page.html").read_text(encoding="utf-8"))
-    written = nibabel.load(tmp_path / "a_organs.nii.gz")
+    data = page_data((tmp_path / "a" / "a_page.html").read_text(encoding="utf-8"))
+    written = nibabel.load(tmp_path / "a" / "a_organs.nii.gz")
     embedded = volume(data["organs"])
     assert np.array_equal(embedded.get_fdata(), written.get_fdata())
     assert np.allclose(embedded.affine, written.affine)
 
 
+def test_a_name_is_shown_only_if_asked(
+    scan: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    titles: list[str] = []
+    monkeypatch.setattr(organ_writer, "save_organ_overlay", lambda *given: (given[0].touch(), titles.append(given[-1])))
+    named = tmp_path / "DOE^JANE <b>1950&amp;.nii.gz"
+    shutil.copy(scan, named)
+    for asked in ([], ["--names"]):
+        output = tmp_path / f"out{len(asked)}"
+        assert main(["organs", str(named), "-o", str(output), "--page", "--no-progress", *asked]) == 0
+        (page,) = output.rglob("*_page.html")
+        heading = "DOE_JANE_b_1950_amp" if asked else "Chest CT"
+        assert f"<h1>{heading}</h1>" in page.read_text(encoding="utf-8")
+        assert page.read_text(encoding="utf-8").count("DOE_JANE") == 2 * len(asked), "title and heading"
+    assert titles == ["Chest CT", "DOE_JANE_b_1950_amp"]
+    capsys.readouterr()
+    assert main(["organs", str(named), "-o", str(tmp_path), "--dicom", "--deidentify", "--names"]) == 2
+    assert "--names" in capsys.readouterr().err
+
+
 def test_options_reach_the_bundle(scan: Path, tmp_path: Path) -> None:
     options = ["--no-pictures", "--no-progress", "--min-lung-ml", "90000", "--fallback", "none"]
     assert main(["organs", str(scan), "-o", str(tmp_path), *options]) == 0
-    assert not (tmp_path / "a_overlay.png").exists()
+    assert not (tmp_path / "a" / "a_overlay.png").exists()
     (row,) = read_rows(tmp_path / "quality.csv")
     assert "lungs_small" in row["reasons"]
     assert row["heuristic"] == "no"

@@ -99,11 +99,11 @@ def test_results_come_back_equal(orthanc: Orthanc, tmp_path: Path) -> None:
     for number, dataset in enumerate(received.values()):
         dataset.save_as(tmp_path / "in" / "series" / f"{number}.dcm")
     assert main(["organs", str(tmp_path / "in" / "series"), "-o", str(tmp_path / "out"), "--dicom"]) == 0
-    results = [pydicom.dcmread(file) for file in sorted((tmp_path / "out").glob("*.dcm"))]
+    results = [pydicom.dcmread(file) for file in sorted((tmp_path / "out").rglob("*.dcm"))]
     assert {one.Modality for one in results} == {"SEG", "OT", "SR"}
 
     (tmp_path / "results").mkdir()
-    for file in (tmp_path / "out").glob("*.dcm"):
+    for file in (tmp_path / "out").rglob("*.dcm"):
         shutil.copy(file, tmp_path / "results")
     orthanc.store(tmp_path / "results")
     stored = orthanc.datasets()
@@ -120,7 +120,7 @@ def test_dicomweb_finds_the_results(orthanc: Orthanc, tmp_path: Path) -> None:
         pytest.skip("DICOMweb is missing: install the Debian package orthanc-dicomweb")
     series = write_series(tmp_path / "series")
     assert main(["organs", str(series), "-o", str(tmp_path / "out"), "--dicom"]) == 0
-    files = sorted((tmp_path / "out").glob("*.dcm"))
+    files = sorted((tmp_path / "out").rglob("*.dcm"))
     for file in [*series.iterdir(), *files]:  # STOW-RS
         body = b"--end\r\nContent-Type: application/dicom\r\n\r\n" + file.read_bytes() + b"\r\n--end--"
         kind = 'multipart/related; type="application/dicom"; boundary=end'

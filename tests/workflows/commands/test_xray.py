@@ -19,10 +19,10 @@ def test_writes_maps_picture_findings_and_table(radiograph: Path, xray_model: Pa
     assert main(["xray", str(radiograph), "-o", str(tmp_path), *options]) == 0
     (row,) = read_rows(tmp_path / "quality.csv")
     assert row["error"] == ""
-    findings = json.loads((tmp_path / "b_findings.json").read_text())
+    findings = json.loads((tmp_path / "b" / "b_findings.json").read_text())
     assert [findings["findings"][name] for name in CHEST_XRAY14_LABELS] == [float(row[n]) for n in CHEST_XRAY14_LABELS]
     assert len([name for name in findings["files"] if name.endswith(".nii.gz")]) == 2
-    assert all((tmp_path / name).is_file() for name in findings["files"])
+    assert all((tmp_path / "b" / name).is_file() for name in findings["files"])
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_debug_shows_the_traceback(radiograph: Path, xray_model: Path, tmp_path:
 def test_writes_a_reading_page(radiograph: Path, xray_model: Path, tmp_path: Path) -> None:
     options = ["--model", str(xray_model), "--page", "--no-pictures", "--no-maps", "--device", "cpu", "--no-progress"]
     assert main(["xray", str(radiograph), "-o", str(tmp_path), *options]) == 0
-    html = (tmp_path / "b_page.html").read_text(encoding="utf-8")
+    html = (tmp_path / "b" / "b_page.html").read_text(encoding="utf-8")
     data = page_data(html)
     assert sorted(finding["name"] for finding in data["findings"]) == sorted(CHEST_XRAY14_LABELS)
     assert all(finding["map"] for finding in data["findings"]), "every finding has its map"

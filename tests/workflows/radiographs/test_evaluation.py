@@ -14,6 +14,7 @@ from monai_pylon.workflows.radiographs.evaluation import (
     describe_evaluation,
     localization_handler,
 )
+from monai_pylon.workflows.radiographs.other_patients import OtherPatients
 
 
 def test_description_names_the_fold_only_with_folds() -> None:
@@ -21,6 +22,8 @@ def test_description_names_the_fold_only_with_folds() -> None:
     whole = describe_evaluation(spec, "model.pt", "data/cxr14", "test")
     assert (whole["title"], whole["fold"]) == ("pylon, resnet18, cxr14, test", None)
     assert Path(whole["checkpoint"]).is_absolute()
+    own = {"name": "pylon", "encoder": {"_target_": "mine.nets.MyEncoder"}}
+    assert describe_evaluation(own, "model.pt", "data/cxr14", "test")["title"] == "pylon, MyEncoder, cxr14, test"
     assert describe_evaluation(spec, "model.pt", "d", "test", folds="folds.csv", fold=2)["fold"] == 2
 
 
@@ -59,3 +62,42 @@ def test_without_any_box_the_page_shows_radiographs_with_the_finding(tmp_path: P
     assert 1 not in report._present
     report._draw()
     assert (tmp_path / "overlays" / "page.png").is_file()
+
+
+def test_report_has_baselines_of_point_localization_and_subgroups(tmp_path: Path) -> None:
+    """Two patients with the same class: one map hits its box, and both would hit with the other's map or not."""
+    metric = PointLocalizationMetric(8)
+    boxes = [torch.tensor([[0.0, 0, 3, 3, 1]]), torch.tensor([[4.0, 4, 7, 7, 1]])]
+    maps = torch.zeros(2, 2, 4, 4)
+    maps[:, 1, 0, 0] = 5.0
+    metric(maps, boxes)
+    others = OtherPatients([9], torch.tensor([[0.6, 0.6, 0.9, 0.9, 1]]))
+    report = RadiographEvaluationReport(
+        tmp_path, {"point_localization": metric}, ["Mass", "Nodule"], examples=0, num_resamples=10, others=others
+    )
+    pred = Explanation(torch.randn(2, 2), maps)
+    label = {"label": torch.tensor([[1.0, 1], [0, 0]]), "boxes": boxes}
+    batch = {"name": ["a", "b"], "patient_id": [9, "x"], "view": ["AP", "PA"]}
+    output = {"pred": pred, "label": label, "image": torch.rand(2, 1, 8, 8)}
+    engine = SimpleNamespace(state=SimpleNamespace(output=output, batch=batch, rank=0))
+    report.start(engine)
+    report.collect(engine)
+    report.write(engine)
+    found = {
+        name.removeprefix("point_localization, "): each["Nodule"]["estimate"]
+        for name, each in report.report["metrics"].items()
+        if name.startswith("point_localization")
+    }
+    assert found == {
+        "point_localization": 0.5,
+        "random_point": 0.25,
+        "image_center": 0.0,
+        "class_point": 0.5,
+        "other_patients": 0.5,
+        "image_specific_gain": 0.0,
+    }
+    assert report.report["patients_also_in_training"] == 1
+    assert {name: each["point_localization"]["estimate"] for name, each in report.report["subgroups"].items()} == {
+        "view PA": 0.0,
+        "view AP": 1.0,
+    }

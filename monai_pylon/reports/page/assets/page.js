@@ -36,8 +36,9 @@ function drawLegend() {
     ? `linear-gradient(90deg, ${a(1)} 0%, ${a(WEAK)} ${edge}%, #0000 ${edge}%, ` +
       `#0000 ${100 - edge}%, ${f(WEAK)} ${100 - edge}%, ${f(1)} 100%)`
     : `linear-gradient(90deg, #0000 ${100 * state.threshold}%, ${f(WEAK)} ${100 * state.threshold}%, ${f(1)} 100%)`;
-  byId("limits").textContent = `colored: stronger than ${number(map.limit * state.threshold)} ${page.unit}; ` +
-    `strongest ${number(map.limit)}`;
+  byId("limits").textContent = signed
+    ? `colored: more than ${Math.round(100 * state.threshold)} % of the strongest (${number(map.limit)} ${page.unit})`
+    : `colored: ${page.unit} above ${number(map.limit * state.threshold)}; strongest ${number(map.limit)}`;
 }
 
 /* Say what is shown, and that the map of an improbable finding says little. */

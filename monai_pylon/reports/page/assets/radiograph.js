@@ -114,7 +114,9 @@ function radiographViewer(image) {
     const map = chosenMap();
     const at = place || (map ? map.peak : null);
     if (!at) return;
-    const parts = [`${place ? "" : "strongest place: "}column ${Math.round(at[1])}, row ${Math.round(at[0])}`];
+    const finding = page.findings[state.finding];
+    const parts = [`column ${Math.round(at[1])}, row ${Math.round(at[0])}`];
+    if (!place && finding) parts.unshift(`strongest place: ${finding.place}`);
     if (map) parts.push(`${page.unit} ${number(valueAt(map, at[0], at[1]))}`);
     byId("readout").textContent = parts.join(" · ");
   }

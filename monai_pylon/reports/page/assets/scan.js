@@ -43,6 +43,19 @@ function smoothMap(native) {
   return buffer;
 }
 
+/* NiiVue prepares the lighting of 3D renderings whenever the gray values change. Slices do not show it, and without a
+   graphics card it takes four fifths of the time, so its two shaders draw nothing. */
+function skipLighting(nv) {
+  const skipped = [nv.blurShader, nv.sobelFirstOrderShader], gl = nv.gl, draw = gl.drawArrays.bind(gl);
+  const shader = Object.getPrototypeOf(nv.blurShader), use = shader.use;
+  let skip = false;
+  shader.use = function (context) {
+    skip = skipped.includes(this);
+    return use.call(this, context);
+  };
+  gl.drawArrays = (...what) => { if (!skip) draw(...what); };
+}
+
 /* Viewer of a CT: NiiVue with the scan, the organ outlines and the map of the chosen finding. */
 async function scanViewer() {
   const PLANES = { axial: 0, coronal: 1, sagittal: 2 };
@@ -55,6 +68,7 @@ async function scanViewer() {
     cycleClipPlaneHotKey: "", fontMinPx: 14, isCornerOrientationText: false,
   });
   await nv.attachToCanvas(canvas);
+  skipLighting(nv);
   const steps = (color) => ({
     R: [0, WEAK * color[0], color[0]], G: [0, WEAK * color[1], color[1]], B: [0, WEAK * color[2], color[2]],
     A: [0, 255, 255], I: [0, 1, 255],
@@ -95,7 +109,8 @@ async function scanViewer() {
   }
   function redraw() {
     color();
-    nv.updateGLVolume();
+    if (map) nv.refreshLayers(map, 1);  // the gray values stay
+    nv.drawScene();
   }
   function goTo(mm) {
     position = mm;
@@ -111,10 +126,14 @@ async function scanViewer() {
       about.limit * state.threshold, about.limit || 1, false, 0, false, false, "evidence_against",
     ) : null;
     if (ticket !== wanted) return;
+    nv.updateGLVolume = () => {};  // draw only once, below
     if (map) nv.removeVolume(map);
     map = next;
     color();
     if (map) nv.addVolume(map);
+    delete nv.updateGLVolume;
+    if (map) nv.refreshLayers(map, 1);
+    else nv.updateGLVolume();
     if (about) goTo(about.peak);
     drawCurve();
     byId("readout").dataset.ready = "yes";
@@ -124,7 +143,8 @@ async function scanViewer() {
     scan.cal_min = chosen.low;
     scan.cal_max = chosen.high;
     press(byId("windows"), button);
-    nv.updateGLVolume();
+    nv.refreshLayers(scan, 0);
+    nv.drawScene();
   }
   function setPlane(button) {
     press(byId("planes"), button);
@@ -168,8 +188,8 @@ async function scanViewer() {
       drawn("line", { x1: xOf(0), x2: xOf(0), y1: 0, y2: HIGH, stroke: "#5b666e" });
       const points = finding.scores.map((score, k) => `${xOf(score)},${yOf(page.heights[k])}`).join(" ");
       drawn("polyline", { points, fill: "none", stroke: "#ffd24d", "stroke-width": 1.8, "vector-effect": "non-scaling-stroke" });
-      byId("curve-note").textContent = `${number(bottom)} to ${number(top)} ${page.unit} by height: head on top. ` +
-        "Gray line: 0. Click to go to a slice.";
+      byId("curve-note").textContent = "How much each slice raised the score, head on top. " +
+        `From ${number(bottom)} (left) to ${number(top)} ${page.unit} (right); gray line: 0. Click to go to a slice.`;
     }
     const line = drawn("line", { x1: 0, x2: WIDE, stroke: "#fff", "stroke-width": 1.4, "vector-effect": "non-scaling-stroke" });
     line.id = "curve-position";
@@ -200,15 +220,15 @@ async function scanViewer() {
     const [a, b, c, d] = page.slicing.weights;
     const slice = Math.min(page.slicing.count, Math.max(1, Math.round(a * position[0] + b * position[1] + c * position[2] + d) + 1));
     const values = where.values || [];
-    const parts = [`slice ${slice} of ${page.slicing.count} from below`,
-      `${Math.abs(position[0]).toFixed(0)} mm ${position[0] > 0 ? "R" : "L"}`,
-      `${Math.abs(position[1]).toFixed(0)} mm ${position[1] > 0 ? "A" : "P"}`,
-      `${Math.abs(position[2]).toFixed(0)} mm ${position[2] > 0 ? "S" : "I"}`];
+    const parts = [`slice ${slice} of ${page.slicing.count} from below`];
     if (values[0]) parts.push(`${Math.round(values[0].value)} HU`);
-    if (map && values[1]) {
-      const value = values[1].value;
-      parts.push(`evidence ${number(value)} ${page.unit}${value > 0 ? " for" : value < 0 ? " against" : ""}`);
+    const about = chosenMap();
+    if (map && about && about.limit > 0 && values[1]) {
+      const value = values[1].value, share = Math.round(100 * Math.abs(value) / about.limit);
+      parts.push(share ? `evidence ${value > 0 ? "for" : "against"}: ${share} % of the strongest` : "no evidence here");
     }
+    parts.push("scanner position " + position.map((mm, axis) =>
+      `${Math.abs(mm).toFixed(0)} mm ${"RASLPI"[mm > 0 ? axis : axis + 3]}`).join(", "));
     byId("readout").textContent = parts.join(" · ");
     moveLine();
   };
@@ -238,9 +258,11 @@ function pictureViewer() {
   const picture = byId("fallback");
   byId("canvas").hidden = true;
   picture.hidden = false;
-  for (const tool of document.querySelectorAll(".tools")) tool.hidden = true;
+  for (const part of document.querySelectorAll(".tools, .curve, .organs")) part.hidden = true;
+  document.querySelector("main").classList.remove("with-curve");
   picture.src = page.pictures[0] || "";
-  byId("readout").textContent = "This browser has no WebGL 2: pictures instead of the viewer.";
+  byId("readout").textContent = "This browser has no WebGL 2: a picture instead of the viewer. " +
+    "Axial, coronal and sagittal; the patient's right is on the left, the front of the sagittal slice too.";
   byId("readout").dataset.ready = "yes";
   return { show: (finding) => { if (finding.map) picture.src = page.pictures[finding.map.picture]; }, redraw: () => {}, keys: {} };
 }

@@ -1,0 +1,63 @@
+"""Command line: ``python -m tests.experiments.soft_maximum --folds 0 1 --seeds 0``. A new start resumes."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import monai
+import torch
+
+from monai_pylon.utils import atomic_write
+from tests.experiments.pylon_evidence.radiographs import real_radiographs
+from tests.experiments.soft_maximum.training import Recipe, run
+
+NETWORKS = ("pylon", "backbone")
+POOLINGS = ("soft", "maximum")
+
+
+def main() -> None:
+    """Train and test each network with each pooling; each run is one JSON file in the folder of runs."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--folds", type=int, nargs="+", default=[0, 1, 2, 3], help="test folds; the others train")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--networks", nargs="+", default=NETWORKS)
+    parser.add_argument("--poolings", nargs="+", default=POOLINGS)
+    parser.add_argument("--size", type=int, default=192)
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--weights", default="imagenet")
+    parser.add_argument("--runs", type=Path, default=Path("soft_maximum_runs"))
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    args.runs.mkdir(parents=True, exist_ok=True)
+    radiographs = real_radiographs(args.size)
+    plain = {name: getattr(radiographs, name).as_subclass(torch.Tensor) for name in ("images", "labels", "folds")}
+    radiographs = radiographs._replace(**plain, boxes=[box.as_subclass(torch.Tensor) for box in radiographs.boxes])
+    places = [(seed, fold) for seed in args.seeds for fold in args.folds]
+    for seed, fold, name, pooling in [(*p, n, o) for p in places for n in args.networks for o in args.poolings]:
+        recipe = Recipe(name, pooling, size=args.size, epochs=args.epochs)
+        key = f"{name}-{pooling}-fold{fold}-seed{seed}-{args.size}px"
+        file = args.runs / f"{key}.json"
+        if file.is_file():
+            continue
+        start = time.perf_counter()
+
+        def say(text: str, key: str = key, start: float = start) -> None:
+            print(f"{key}: {text}, {time.perf_counter() - start:.0f} s", flush=True)
+
+        held = radiographs.folds == fold
+        figures, network = run(recipe, radiographs.of(~held), radiographs.of(held), seed, args.weights, say)
+        torch.save(network.state_dict(), file.with_suffix(".pt"))  # for inspection
+        versions = {"torch": torch.__version__, "monai": monai.__version__, "python": platform.python_version()}
+        record = {"fold": fold, "seed": seed, "recipe": asdict(recipe), **figures, "versions": versions}
+        with atomic_write(file) as part:
+            part.write_text(json.dumps(record), encoding="utf-8")
+        say(f"point localization {figures['point']:.3f}, AUROC {figures['auroc']:.3f}")
+
+
+if __name__ == "__main__":
+    main()

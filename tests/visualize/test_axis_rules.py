@@ -1,0 +1,158 @@
+"""Tests of the tracked places against the exact centroid of the gradient through layers of equal weights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from monai_pylon.visualize.axis_factors import Factor
+from monai_pylon.visualize.axis_tracking import AxisTracker
+
+SIZE = 48
+
+Step = Callable[[torch.Tensor], torch.Tensor]
+
+
+def _ones(layer: nn.Module) -> nn.Module:
+    for parameter in layer.parameters():
+        nn.init.ones_(parameter)
+    return layer.double()
+
+
+def _centroids(step: Step, dim: int = 2) -> list[tuple[int, float]]:
+    """Return the mean position of the pixels that a cell sums, by autograd, for each cell that lies in the image."""
+    image = torch.rand(1, 1, SIZE, dtype=torch.float64, requires_grad=True)
+    result = step(image).movedim(dim, 0).flatten(1)
+    found: list[tuple[int, float, float]] = []
+    for cell in range(len(result)):
+        weights = torch.autograd.grad(result[cell].sum(), image, retain_graph=True)[0][0, 0]
+        found.append((cell, float(weights.sum()), float((weights * torch.arange(SIZE)).sum() / weights.sum())))
+    whole = max(total for _, total, _ in found)
+    return [(cell, position) for cell, total, position in found if total > whole - 1e-9]
+
+
+STEPS: dict[str, Step] = {
+    "convolution": _ones(nn.Conv1d(1, 2, 3)),
+    "padded convolution": _ones(nn.Conv1d(1, 2, 3, padding=1)),
+    "stride": _ones(nn.Conv1d(1, 2, 3, stride=2, padding=1)),
+    "even kernel": _ones(nn.Conv1d(1, 2, 4, stride=3, padding=2)),
+    "dilation": _ones(nn.Conv1d(1, 2, 3, dilation=3, padding=1)),
+    "transposed": _ones(nn.ConvTranspose1d(1, 2, 3, stride=2, padding=1)),
+    "average pooling": nn.AvgPool1d(4, stride=2, padding=1),
+    "adaptive pooling": nn.AdaptiveAvgPool1d(12),
+    "interpolation": nn.Sequential(nn.AvgPool1d(4), nn.Upsample(scale_factor=2, mode="linear")),
+    "corners": nn.Sequential(nn.AvgPool1d(4), nn.Upsample(size=23, mode="linear", align_corners=True)),
+    "padding left": lambda x: functional.avg_pool1d(functional.pad(x, (3, 0)), 2),
+    "cropping": lambda x: functional.avg_pool1d(x[..., 3:-2], 3, stride=1),
+    "slicing with a step": lambda x: x[..., 1::3],
+    "flip": lambda x: functional.avg_pool1d(x.flip(-1), 3),
+    "residual": lambda x: x[..., ::2] + functional.avg_pool1d(x, 3, 2, 1),
+    "split": lambda x: x.split(16, dim=-1)[1],
+    "reversed roll": lambda x: functional.avg_pool1d(x.roll(5, -1).roll(-5, -1), 3),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_position_is_the_centroid_of_the_gradient(name: str) -> None:
+    image = torch.rand(1, 1, SIZE, dtype=torch.float64)
+    with torch.no_grad(), AxisTracker(image) as tracker:
+        result = STEPS[name](image)
+    (factor,) = tracker.places_of(result)[2]
+    assert (factor.role, factor.size) == ("0", result.shape[2])
+    expected = _centroids(STEPS[name])
+    assert len(expected) >= 3
+    for cell, position in expected:
+        if name in ("interpolation", "corners"):  # a cell between two others looks between them, to a part of a cell
+            assert abs(factor.at(cell) - position) <= 1.0
+        else:
+            assert factor.at(cell) == pytest.approx(position, abs=1e-9)
+
+
+def test_interpolated_positions_by_hand() -> None:
+    """Blocks of 4 look at 1.5, 5.5, ...; twice as many cells look at 0.5, 2.5, ..., and 23 between 1.5 and 45.5."""
+    image = torch.zeros(1, 1, SIZE)
+    with torch.no_grad(), AxisTracker(image) as tracker:
+        twice, corners = STEPS["interpolation"](image), STEPS["corners"](image)
+    (half,), (even,) = tracker.places_of(twice)[2], tracker.places_of(corners)[2]
+    assert (half.origin, half.spacing, half.detail) == (0.5, 2.0, 4.0)
+    assert (even.origin, even.spacing) == (1.5, 2.0)
+    assert even.at(22) == 45.5
+
+
+def test_finest_branch_gives_the_position() -> None:
+    """The enlarged coarse branch looks at 0.5, 2.5, ...; the fine one at 0, 2, ..., whatever the order."""
+    image = torch.zeros(1, 1, SIZE)
+    with torch.no_grad(), AxisTracker(image) as tracker:
+        coarse, fine = STEPS["interpolation"](image), image[..., ::2]
+        sums = coarse + fine, fine + coarse, torch.cat([coarse, fine], 1)
+    assert {tracker.places_of(s)[2][0].origin for s in sums} == {0.0}
+
+
+def test_equal_branches_give_the_mean_position() -> None:
+    """Even and odd pixels side by side, as patches are merged: 0.5, 2.5, ..."""
+    image = torch.zeros(1, 1, SIZE)
+    with torch.no_grad(), AxisTracker(image) as tracker:
+        merged = torch.cat([image[..., ::2], image[..., 1::2]], 1)
+    assert tracker.places_of(merged)[2][0].at(1) == 2.5
+
+
+def test_groups_of_slices_in_the_batch() -> None:
+    """Slices 0 to 14 in groups of 3, moved to the batch and back: groups look at 1, 4, ..."""
+    image = torch.zeros(2, 1, 8, 10, 15)
+    with torch.no_grad(), AxisTracker(image) as tracker:
+        images = image[:, 0].permute(0, 3, 2, 1).unflatten(1, (5, 3)).flatten(0, 1)  # (N G, 3, rows, columns)
+        cells = functional.avg_pool2d(images, 2)
+        back = cells.unflatten(0, (2, 5)).mean(2).permute(0, 3, 2, 1)
+    grid = tracker.places_of(back)
+    assert [g[0].role for g in grid] == ["batch", "0", "1", "2"]
+    assert [(g[0].origin, g[0].spacing) for g in grid[1:]] == [(0.5, 2.0), (0.5, 2.0), (1.0, 3.0)]
+    folded = tracker.places_of(cells)
+    assert [factor.role for factor in folded[0]] == ["batch", "2"]
+
+
+def test_windows_and_back() -> None:
+    """Cells cut into windows of 4 by 4 and put together again keep their place."""
+    image = torch.zeros(1, 1, 8, 12)
+    with torch.no_grad(), AxisTracker(image) as tracker:
+        windows = image.reshape(1, 1, 2, 4, 3, 4).permute(0, 2, 4, 3, 5, 1).reshape(6, 16, 1)
+        back = (windows * 2).reshape(1, 2, 3, 4, 4, 1).permute(0, 5, 1, 3, 2, 4).reshape(1, 1, 8, 12)
+    assert tracker.places_of(back) == tracker.places_of(image)
+
+
+def test_tokens_with_a_class_token() -> None:
+    """The class token in front hides the grid of the tokens until it is cut off again."""
+    image = torch.zeros(1, 1, 8, 12)
+    with torch.no_grad(), AxisTracker(image) as tracker:
+        tokens = torch.cat([torch.zeros(1, 1, 1), functional.avg_pool2d(image, 2).flatten(2).transpose(1, 2)], 1)
+        cut = tokens[:, 1:].transpose(1, 2).reshape(1, 1, 4, 6)
+    (factor,) = tracker.places_of(tokens)[1]
+    assert (factor.size, factor.before, [t.size for t in factor.parts]) == (25, 1, [4, 6])
+    assert [g[0][1:4] for g in tracker.places_of(cut)[2:]] == [("0", 0.5, 2.0), ("1", 0.5, 2.0)]
+
+
+def test_attention_keeps_the_tokens_of_the_queries() -> None:
+    image = torch.zeros(1, 4, 6)
+    with torch.no_grad(), AxisTracker(image) as tracker:
+        q = image.transpose(1, 2)[:, None]
+        k = torch.zeros(1, 1, 9, 4)
+        fused = functional.scaled_dot_product_attention(q, k, k)
+        plain = (q @ k.transpose(-2, -1)).softmax(-1) @ k
+    assert tracker.places_of(fused)[2] == tracker.places_of(plain)[2] == (Factor(6, "0"),)
+
+
+@pytest.mark.parametrize("mix", ["matrix", "reshape", "index", "pooling"])
+def test_mixed_axes_are_unknown(mix: str) -> None:
+    steps: dict[str, Step] = {
+        "matrix": lambda x: x @ torch.zeros(SIZE, 16),
+        "reshape": lambda x: x.expand(1, 5, SIZE).reshape(1, 16, 15),
+        "index": lambda x: x[..., torch.randperm(SIZE)[:16]],
+        "pooling": lambda x: x.mean(-1, keepdim=True).expand(-1, -1, 16),
+    }
+    image = torch.zeros(1, 1, SIZE)
+    with torch.no_grad(), AxisTracker(image) as tracker:
+        result = steps[mix](image)
+    assert not any(factor.spatial for axis in tracker.places_of(result) for factor in axis)
