@@ -10,10 +10,11 @@ from pathlib import Path
 import matplotlib as mpl
 from sphinx.application import Sphinx
 
-import monai_pylon
-
 HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE / "extensions"))
+sys.path[:0] = [str(HERE.parent), str(HERE / "extensions")]  # document this checkout, whatever is installed
+
+import monai_pylon  # noqa: E402
+
 mpl.use("agg")
 
 project = "monai_pylon"
@@ -50,7 +51,7 @@ html_theme_options = {"source_repository": "", "top_of_page_buttons": []}
 
 autosummary_generate = False
 autodoc_member_order = "bysource"
-autodoc_default_options = {"members": True}
+autodoc_default_options = {"members": True, "show-inheritance": True}
 autodoc_typehints = "none"  # the docstrings say types in the reader's words, with shapes and units
 add_module_names = False
 napoleon_google_docstring = True
@@ -87,7 +88,7 @@ sphinx_gallery_conf = {
     "matplotlib_animations": False,
     "image_scrapers": ("matplotlib", "figures"),
     "reset_modules": ("matplotlib",),
-    "reference_url": {"monai_pylon": None},
+    "reference_url": {"monai_pylon": None, **{name: url for name, (url, _) in intersphinx_mapping.items()}},
     "doc_module": ("monai_pylon",),
     "backreferences_dir": "gallery_built/uses",
     "inspect_global_variables": False,

@@ -8,6 +8,7 @@ from functools import cache
 from types import ModuleType
 
 from docutils import nodes
+from docutils.statemachine import StringList
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.ext.autosummary import Autosummary
@@ -65,8 +66,7 @@ class PublicNames(Autosummary):
         """Return the table."""
         name = self.arguments[0]
         self.options.setdefault("nosignatures", None)
-        for line in (f"~{name}.{short}" for short in listed_names(importlib.import_module(name))):
-            self.content.append(line, source=name)
+        self.content = StringList([f"~{name}.{short}" for short in listed_names(importlib.import_module(name))], name)
         return super().run()
 
 

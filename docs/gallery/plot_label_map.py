@@ -1,6 +1,6 @@
 """
-Masks of another program
-========================
+Masks of another program: TotalSegmentator, lungmask
+====================================================
 
 If you have masks of TotalSegmentator or lungmask, use them instead of PARTITION's: ``organs_from_label_map`` turns any
 label map with names into right lung, mediastinum and left lung.

@@ -1,9 +1,9 @@
 """
-Does the heatmap point at the finding?
-======================================
+Point and box localization with intervals
+=========================================
 
-PYLON's two measures of localization against readers' boxes: whether the peak lies in a box, and whether the bright part
-overlaps the box enough.
+Does the heatmap point at the finding? PYLON's two measures against readers' boxes: whether the peak lies in a box, and
+whether the bright part overlaps the box enough.
 """
 
 import matplotlib.pyplot as plt

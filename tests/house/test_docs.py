@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import doctest
 import importlib.util
+import re
 import sys
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -175,3 +177,21 @@ def test_the_task_of_monai_label_writes_organs(scan: tuple, stand_ins: type, tmp
     assert np.array_equal(np.asarray(written.dataobj), organs)
     assert np.allclose(written.affine, affine)
     assert shown["label_names"] == {"right lung": 1, "mediastinum": 2, "left lung": 3}
+
+
+#: Pages whose examples take several seconds.
+LONG = {"researchers/axialnet.md", "researchers/explanations.md"}
+PAGES = [
+    pytest.param(page, marks=pytest.mark.slow if page in LONG else ())
+    for page in sorted(file.relative_to(DOCS).as_posix() for file in [*DOCS.glob("*.md"), *DOCS.glob("*/*.md")])
+    if re.search(r"^>>> ", (DOCS / page).read_text(encoding="utf-8"), flags=re.MULTILINE)
+]
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("page", PAGES)
+def test_examples_on_pages_give_what_the_page_says(page: str) -> None:
+    options = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    failed, tried = doctest.testfile(str(DOCS / page), module_relative=False, optionflags=options, encoding="utf-8")
+    assert tried
+    assert not failed
