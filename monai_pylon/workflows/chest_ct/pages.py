@@ -85,7 +85,9 @@ class OrganPage:
         notes = [("Organ masks", sentences), ("When to distrust the outlines", _DISTRUST_ORGANS)]
         remarks, warnings = (sentences[:1], ()) if quality.ok else ((), sentences[:2])
         return scan_page(
-            PageText(data.get("title", data["scan"]) or "Chest CT", notes, provenance(self.settings), remarks, warnings),
+            PageText(
+                data.get("title", data["scan"]) or "Chest CT", notes, provenance(self.settings), remarks, warnings
+            ),
             torch.as_tensor(image)[0].cpu().numpy(),
             np.asarray(image.affine, dtype=np.float64),
             organs=torch.as_tensor(data["organs"])[0].cpu().numpy(),
@@ -146,7 +148,9 @@ class ScanPage:
         notes.append(("When to distrust the map", _DISTRUST_MAP))
         findings, heights = self._findings(data, scan)
         return scan_page(
-            PageText(data.get("title", data["scan"]) or "Chest CT", notes, provenance(self.settings), warnings=warnings),
+            PageText(
+                data.get("title", data["scan"]) or "Chest CT", notes, provenance(self.settings), warnings=warnings
+            ),
             ct,
             affine,
             findings,

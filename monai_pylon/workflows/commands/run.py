@@ -122,7 +122,8 @@ def dicom_settings(options: Mapping[str, Any]) -> dict[str, Any]:
         ValueError: If DICOM results are to be de-identified, but not to be written.
 
     Example:
-        >>> dicom_settings({"dicom": True, "deidentify": False, "burned_in_text": False, "names": True})["title"] is None
+        >>> options = {"dicom": True, "deidentify": False, "burned_in_text": False, "names": True}
+        >>> dicom_settings(options)["title"] is None
         True
     """
     remedy = "Give both, or leave out --deidentify."

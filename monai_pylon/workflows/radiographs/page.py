@@ -69,7 +69,13 @@ class RadiographPage:
         chances = data["logits"].cpu().sigmoid().tolist()
         boxes = data.get("radiograph_boxes")
         findings = [
-            PageFinding(name.replace("_", " "), chance, map, geometry.affine, boxes=() if boxes is None else boxes[boxes[:, 4] == k, :4])
+            PageFinding(
+                name.replace("_", " "),
+                chance,
+                map,
+                geometry.affine,
+                boxes=() if boxes is None else boxes[boxes[:, 4] == k, :4],
+            )
             for k, (name, chance, map) in enumerate(zip(self.labels, chances, maps, strict=True))
         ]
         notes: list[tuple[str, Sequence[str]]] = []
@@ -80,5 +86,7 @@ class RadiographPage:
             if audit is not None and not audit.provable["map"]:
                 warnings.append("The map is not guaranteed to show what the network used, see below.")
         notes.append(("When to distrust the map", _DISTRUST))
-        text = PageText(data.get("title", data["scan"]) or "Chest radiograph", notes, provenance(self.settings), warnings=warnings)
+        text = PageText(
+            data.get("title", data["scan"]) or "Chest radiograph", notes, provenance(self.settings), warnings=warnings
+        )
         return radiograph_page(text, image, findings, str(meta.get(SIDES) or ""))
