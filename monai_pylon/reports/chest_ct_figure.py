@@ -76,8 +76,8 @@ def finding_on_scan(
         heights: Positions (S,) of the slice groups in mm; None without slice scores.
         scores: Scores (S,) of the slice groups; None without slice scores.
         rank: Place among all labels by probability, from 1; None if unknown.
-        background: Result of :func:`~monai_pylon.reports.map_views.scan_background` for the scan, to compute it once for
-            all findings; None computes it.
+        background: Result of :func:`~monai_pylon.reports.map_views.scan_background` for the scan, the same for all of
+            its findings; None computes it.
 
     Returns:
         The views in radiological display, with pixels of 1 mm; see :func:`~monai_pylon.reports.map_views.scan_views`.

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from monai_pylon.labeler import ReportLabeler, label_reports
+from monai_pylon.utils import check
 from monai_pylon.workflows.commands.run import CONTEXT, DONE, SOME_FAILED, one_line_errors
 
 __all__ = ["labels"]
@@ -39,5 +40,7 @@ def labels(
     has a row for each abnormality of a report. A report that could not be read is listed with its problem.
     """
     summary = label_reports(reports, output, ReportLabeler(rules), id_column, report_column, workers, progress)
-    click.echo(str(summary), err=True)
+    remedy = "Give a table with the columns of --id-column and --report-column, or a folder of text files."
+    check(summary.reports > 0, "REPORTS", "a file or folder with at least one report", str(reports), remedy)
+    click.echo(f"{summary}\nResults: {output}", err=True)
     return SOME_FAILED if summary.unread else DONE
