@@ -55,8 +55,10 @@ class ReportSummary(NamedTuple):
         unread: Number of reports that could not be labeled.
 
     Example:
-        >>> ReportSummary(2, 1, {"pneumonia": 1}, {"the report is empty": 1}, 1).reports
-        2
+        >>> print(ReportSummary(2, 1, {"pneumonia": 1}, {"the report is empty": 1}, 1))
+        2 reports, 1 with labels, 1 not read
+        Most frequent labels: pneumonia 1
+        Problems: the report is empty 1
     """
 
     reports: int
@@ -64,6 +66,16 @@ class ReportSummary(NamedTuple):
     labels: dict[str, int]
     problems: dict[str, int]
     unread: int = 0
+
+    def __str__(self) -> str:
+        """Return the counts for people, with the ten most frequent labels."""
+        noun = "report" if self.reports == 1 else "reports"
+        lines = [f"{self.reports} {noun}, {self.with_labels} with labels, {self.unread} not read"]
+        named = {"Most frequent labels": list(self.labels.items())[:10], "Problems": list(self.problems.items())}
+        lines += [
+            f"{name}: " + ", ".join(f"{key} {n}" for key, n in counts) for name, counts in named.items() if counts
+        ]
+        return "\n".join(lines)
 
 
 class _Labeled(NamedTuple):

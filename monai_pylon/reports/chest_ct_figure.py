@@ -11,7 +11,7 @@ from monai.utils import optional_import
 
 from monai_pylon.reports.figure_style import BACKGROUND, FAINT, TEXT
 from monai_pylon.reports.map_figure import draw_color_bar, draw_view, finding_title
-from monai_pylon.reports.map_views import ScanViews, scan_views
+from monai_pylon.reports.map_views import ScanBackground, ScanViews, scan_views
 from monai_pylon.utils import check
 from monai_pylon.utils.arrays import as_array
 
@@ -63,6 +63,7 @@ def finding_on_scan(
     heights: np.ndarray | None = None,
     scores: np.ndarray | None = None,
     rank: int | None = None,
+    background: ScanBackground | None = None,
 ) -> ScanFinding:
     """Cut a scan and the evidence for a finding where the evidence is.
 
@@ -75,6 +76,8 @@ def finding_on_scan(
         heights: Positions (S,) of the slice groups in mm; None without slice scores.
         scores: Scores (S,) of the slice groups; None without slice scores.
         rank: Place among all labels by probability, from 1; None if unknown.
+        background: Result of :func:`~monai_pylon.reports.map_views.scan_background` for the scan, the same for all of
+            its findings; None computes it.
 
     Returns:
         The views in radiological display, with pixels of 1 mm; see :func:`~monai_pylon.reports.map_views.scan_views`.
@@ -91,7 +94,7 @@ def finding_on_scan(
         (2, 3, 4)
     """
     check(0 <= probability <= 1, "probability", "between 0 and 1", probability, "Apply the sigmoid to the score.")
-    found = scan_views(ct, heat, affine)
+    found = scan_views(ct, heat, affine, background)
     if heights is None or scores is None:
         heights = scores = np.zeros(0)
     places, values = as_array(heights), as_array(scores)

@@ -1,4 +1,4 @@
-"""HTML pages of numbers, tables and pictures in one file, without scripts or external resources. Text is escaped."""
+"""HTML pages of numbers, tables and pictures, without scripts or external resources. All text is escaped."""
 
 from __future__ import annotations
 

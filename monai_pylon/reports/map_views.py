@@ -12,7 +12,7 @@ from monai_pylon.reports.pixels import as_voxels
 from monai_pylon.utils import ras_view, voxel_spacing
 from monai_pylon.utils.arrays import as_array
 
-__all__ = ["MapView", "ScanViews", "scan_views"]
+__all__ = ["MapView", "ScanBackground", "ScanViews", "scan_background", "scan_views"]
 
 #: Gray windows by name: level and width in HU.
 WINDOWS = {"lung window": (-600.0, 1500.0), "mediastinal window": (40.0, 400.0)}
@@ -66,6 +66,47 @@ class ScanViews(NamedTuple):
     threshold: float
 
 
+class ScanBackground(NamedTuple):
+    """What the views of all findings of a scan share; see :func:`scan_background`.
+
+    Attributes:
+        body: Subsampled RAS volume, True inside the body.
+        step: Voxels between two of its samples, along every axis.
+        projection: Mean of the scan from the front, gray values (X, Z) from 0 to 1 in the RAS volume.
+
+    Example:
+        >>> scan_background(np.zeros((8, 8, 8)), np.diag([20.0, 20, 20, 1])).projection.shape
+        (8, 8)
+    """
+
+    body: np.ndarray
+    step: int
+    projection: np.ndarray
+
+
+def scan_background(ct: np.ndarray, affine: np.ndarray) -> ScanBackground:
+    """Compute once what the views of all findings of a scan share.
+
+    Args:
+        ct: Voxels (X, Y, Z) in HU; NaN counts as air.
+        affine: (4, 4), voxel indices to RAS mm.
+
+    Returns:
+        The body, and the projection from the front. Without tissue, all voxels count as the body.
+
+    Example:
+        >>> bool(scan_background(np.full((8, 8, 8), -1000.0), np.eye(4)).body.all())
+        True
+    """
+    hu = ras_view(as_voxels(ct, "ct", finite=False), as_array(affine).astype(np.float64)).array
+    step = max(1, -(-max(hu.shape) // _SEARCHED))
+    body = _inside_body(hu[::step, ::step, ::step])
+    if not body.any():
+        body[:] = True
+    mean = np.stack([np.nan_to_num(sagittal, nan=-1000).clip(-1000, 400).mean(axis=0) for sagittal in hu])
+    return ScanBackground(body, step, np.clip((mean + 950) / 1000, 0, 1))
+
+
 def _inside_body(ct: np.ndarray) -> np.ndarray:
     """Return the voxels (X, Y, Z) with tissue on both sides, left and right as well as in front and behind."""
     tissue = ct > _TISSUE_HU
@@ -77,7 +118,9 @@ def _inside_body(ct: np.ndarray) -> np.ndarray:
     return inside
 
 
-def scan_views(ct: np.ndarray, evidence: np.ndarray, affine: np.ndarray) -> ScanViews:
+def scan_views(
+    ct: np.ndarray, evidence: np.ndarray, affine: np.ndarray, background: ScanBackground | None = None
+) -> ScanViews:
     """Cut a scan in three planes where the evidence for a finding is largest inside the body, and project it.
 
     Each plane is the slice with the largest sum of the colored positive evidence inside the body, because the strongest
@@ -88,6 +131,7 @@ def scan_views(ct: np.ndarray, evidence: np.ndarray, affine: np.ndarray) -> Scan
         ct: Voxels (X, Y, Z) in HU.
         evidence: Signed evidence (X, Y, Z) on the scan's grid, finite.
         affine: (4, 4), voxel indices to RAS mm.
+        background: Result of :func:`scan_background` for this scan; None computes it.
 
     Returns:
         Views with pixels of 1 mm, the strongest voxel, and limit and threshold of the colors.
@@ -106,10 +150,7 @@ def scan_views(ct: np.ndarray, evidence: np.ndarray, affine: np.ndarray) -> Scan
     evidence = as_voxels(evidence, "evidence", like=("scan", ct.shape))
     affine = as_array(affine).astype(np.float64)
     hu, signed = ras_view(ct, affine), ras_view(evidence, affine)
-    step = max(1, -(-max(ct.shape) // _SEARCHED))
-    body = _inside_body(hu.array[::step, ::step, ::step])
-    if not body.any():
-        body[:] = True
+    body, step, projection = scan_background(ct, affine) if background is None else background
     inner = np.where(body, signed.array[::step, ::step, ::step], 0)
     threshold = evidence_threshold(inner[body])
     positive = np.clip(inner, 0, None)
@@ -122,7 +163,7 @@ def scan_views(ct: np.ndarray, evidence: np.ndarray, affine: np.ndarray) -> Scan
     voxel = np.linalg.inv(affine) @ hu.affine @ [*strongest, 1]
     views = [_cut(ct, evidence, affine, plane, cuts[_CUTS[plane][0]], "lung window") for plane in _CUTS]
     views.insert(1, _cut(ct, evidence, affine, "axial", cuts[2], "mediastinal window"))
-    views.append(_projection(hu.array, signed.array, voxel_spacing(hu.affine)))
+    views.append(_projection(projection, signed.array, voxel_spacing(hu.affine)))
     x, y, z = (round(float(n)) for n in voxel[:3])
     limit = float(np.abs(inner).max())
     return ScanViews(tuple(views), (x, y, z), limit, threshold)
@@ -147,9 +188,8 @@ def _cut(ct: np.ndarray, evidence: np.ndarray, affine: np.ndarray, plane: str, i
     return MapView(np.clip(next(pixels), 0, 1), next(pixels), f"{plane}{where}, {window}", sides, _PIXEL_MM)
 
 
-def _projection(hu: np.ndarray, evidence: np.ndarray, spacing: tuple[float, float, float]) -> MapView:
-    """Project a RAS volume from the front: the mean of the CT, and the strongest evidence for the finding."""
-    gray = np.clip((hu.clip(-1000, 400).mean(axis=1) + 950) / 1000, 0, 1)
+def _projection(gray: np.ndarray, evidence: np.ndarray, spacing: tuple[float, float, float]) -> MapView:
+    """Show the strongest evidence (X, Y, Z) for the finding from the front, over the projection (X, Z) of the scan."""
     strongest = np.clip(evidence.max(axis=1), 0, None).astype(np.float32)
     across = (spacing[2], spacing[0])
     slices = (DisplaySlice(part.T[::-1, ::-1], across) for part in (gray, strongest))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from nibabel.orientations import apply_orientation, axcodes2ornt, inv_ornt_aff, ornt_transform
 
-from monai_pylon.reports.map_views import MapView, scan_views
+from monai_pylon.reports.map_views import MapView, scan_background, scan_views
 
 RAS = np.diag([10.0, 10.0, 10.0, 1.0])
 SHAPE = (14, 12, 10)
@@ -115,3 +115,18 @@ def test_refuses() -> None:
         scan_views(body(), np.zeros((3, 3, 3)), RAS)
     with pytest.raises(ValueError, match="evidence must be finite"):
         scan_views(body(), np.full(SHAPE, np.nan), RAS)
+
+
+def test_a_shared_background_changes_no_view() -> None:
+    rng = np.random.default_rng(0)
+    ct, evidence = rng.uniform(-1000, 400, (20, 24, 16)), rng.normal(size=(20, 24, 16))
+    affine = np.array([[0, 0, -9.0, 5], [0, 9, 0, 0], [8, 0, 0, 0], [0, 0, 0, 1]])
+    alone, shared = (scan_views(ct, evidence, affine, one) for one in (None, scan_background(ct, affine)))
+    assert shared.peak == alone.peak
+    for one, other in zip(shared.views, alone.views, strict=True):
+        assert np.array_equal(one.gray, other.gray)
+        assert np.array_equal(one.evidence, other.evidence)
+    gray = shared.views[-1].gray  # 8 mm from head to foot along x, 9 mm from right to left along z
+    assert gray.shape == (20 * 8, 16 * 9)
+    mean = ct.mean(1)  # (S, L)
+    assert np.corrcoef(gray[4::8, 4::9].ravel(), mean[::-1].ravel())[0, 1] > 0.9

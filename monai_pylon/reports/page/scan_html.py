@@ -9,7 +9,7 @@ import numpy as np
 
 from monai_pylon.reports.display import DisplaySlice, paint_labels, radiological_slice, square_pixels, window_to_gray
 from monai_pylon.reports.evidence import paint_evidence
-from monai_pylon.reports.map_views import WINDOWS, ScanViews, scan_views
+from monai_pylon.reports.map_views import WINDOWS, ScanBackground, ScanViews, scan_background, scan_views
 from monai_pylon.reports.organ_figure import ORGAN_COLORS
 from monai_pylon.reports.page.content import PageFinding, PageText, check_findings, headlines, listed, percent
 from monai_pylon.reports.page.embedding import embedded_jpeg, embedded_nifti
@@ -185,6 +185,8 @@ def scan_page(
     levels = as_array(heights).astype(float).tolist() if scored else None
     entries, places, peaks = [], [], []
     pictures: list[str] = []
+    small_hu = small.hu if found else np.zeros((1, 1, 1))
+    shared = scan_background(small_hu, small.affine)
     for finding in found:
         entry: dict[str, Any] = {"name": finding.name, "map": None, "scores": None}
         entry |= {"probability": finding.probability, "percent": percent(finding.probability)}
@@ -194,7 +196,7 @@ def scan_page(
             entry["scores"] = [float(f"{score:.5g}") for score in scores]
         place, peak = "", None
         if finding.map is not None:
-            entry["map"], views = _map_entry(finding, small)
+            entry["map"], views = _map_entry(finding, small, small_hu, shared)
             entry["map"]["picture"] = len(pictures)
             pictures.append(_picture(views))
             peak = views.peak if float(np.max(finding.map)) > 0 else None
@@ -228,12 +230,14 @@ def scan_page(
     )
 
 
-def _map_entry(finding: PageFinding, small: SmallScan) -> tuple[dict[str, Any], ScanViews]:
-    """Embed a map on its own grid, and cut its views."""
+def _map_entry(
+    finding: PageFinding, small: SmallScan, hu: np.ndarray, shared: ScanBackground
+) -> tuple[dict[str, Any], ScanViews]:
+    """Embed a map on its own grid, and cut its views in the small scan."""
     native = as_voxels(finding.map, "map").astype(np.float32)
     position = check_affine(finding.map_affine, "map_affine")  # type: ignore[arg-type]
     evidence = evidence_on_grid(native, position, small.stored.shape, small.affine)
-    views = scan_views(small.hu, evidence, small.affine)
+    views = scan_views(hu, evidence, small.affine, shared)
     entry = {
         "volume": embedded_nifti(native, position),
         "limit": views.limit,

@@ -15,6 +15,7 @@ from monai.bundle.reference_resolver import ReferenceResolver
 from monai.utils import optional_import
 
 from monai_pylon.utils import check, nearest_name
+from monai_pylon.workflows.bundle.config_help import config_help
 from monai_pylon.workflows.bundle.folders import bundle_folder, bundle_names
 from monai_pylon.workflows.bundle.override_values import check_values
 
@@ -71,24 +72,25 @@ def _paths(config_file: Files) -> list[Path]:
 def check_overrides(config_file: Files, overrides: Mapping[str, Any], more: Collection[str] = ()) -> None:
     """Check that each override names a key of the configuration files, or one to which something refers, and its value.
 
-    Keys of the bundle's other configurations are unknown as well: a key of the evaluation changes nothing in the
-    inference.
+        Keys of the bundle's other configurations are unknown as well: a key of the evaluation changes nothing in the
+        inference.
 
-    Args:
-        config_file: The configuration file or files of the run.
-        overrides: Values by key, such as {"method": "paper"} or {"train#trainer#max_epochs": 2}.
-        more: Other known keys.
+        Args:
+            config_file: The configuration file or files of the run.
+            overrides: Values by key, such as {"method": "paper"} or {"train#trainer#max_epochs": 2}.
+            more: Other known keys.
 
-    Raises:
-        ValueError: If a key is unknown; the message names the nearest known key. If a value does not fit, see
-            :func:`~monai_pylon.workflows.bundle.override_values.check_values`.
+        Raises:
+            ValueError: If a key is unknown; the message names the nearest known key. If a value does not fit, see
+                :func:`~monai_pylon.workflows.bundle.override_values.check_values`.
 
-    Example:
-        >>> from monai_pylon.workflows.bundle.folders import bundle_folder
-        >>> check_overrides(bundle_folder("chest_ct_partition") / "configs" / "inference.json", {"methd": "paper"})
-        Traceback (most recent call last):
-        ...
-        ValueError: override must be a key of the configuration, but is 'methd'. Did you mean 'method' instead of ...
+        Example:
+            >>> from monai_pylon.workflows.bundle.config_help import config_help
+    from monai_pylon.workflows.bundle.folders import bundle_folder
+            >>> check_overrides(bundle_folder("chest_ct_partition") / "configs" / "inference.json", {"methd": "paper"})
+            Traceback (most recent call last):
+            ...
+            ValueError: override must be a key of the configuration, but is 'methd'. Did you mean 'method' instead of ...
     """
     files = _paths(config_file)
     config = ConfigParser.load_config_files([str(file) for file in files])
@@ -107,20 +109,21 @@ def check_overrides(config_file: Files, overrides: Mapping[str, Any], more: Coll
 class CheckedWorkflow(ConfigWorkflow):
     """MONAI's ConfigWorkflow that rejects unknown overrides.
 
-    Args:
-        config_file: The configuration file or files.
-        arguments: Further arguments of ConfigWorkflow, and overrides by key.
+        Args:
+            config_file: The configuration file or files.
+            arguments: Further arguments of ConfigWorkflow, and overrides by key.
 
-    Raises:
-        ValueError: If an override is unknown; see :func:`check_overrides`.
+        Raises:
+            ValueError: If an override is unknown; see :func:`check_overrides`.
 
-    Example:
-        >>> from monai_pylon.workflows.bundle.folders import bundle_folder
-        >>> file = bundle_folder("chest_ct_partition") / "configs" / "inference.json"
-        >>> CheckedWorkflow(str(file), workflow_type="infer", imput="scan.nii.gz")
-        Traceback (most recent call last):
-        ...
-        ValueError: override must be a key of the configuration, but is 'imput'. Did you mean 'input' instead of ...
+        Example:
+            >>> from monai_pylon.workflows.bundle.config_help import config_help
+    from monai_pylon.workflows.bundle.folders import bundle_folder
+            >>> file = bundle_folder("chest_ct_partition") / "configs" / "inference.json"
+            >>> CheckedWorkflow(str(file), workflow_type="infer", imput="scan.nii.gz")
+            Traceback (most recent call last):
+            ...
+            ValueError: override must be a key of the configuration, but is 'imput'. Did you mean 'input' instead of ...
     """
 
     def __init__(self, config_file: str | Sequence[str], **arguments: Any) -> None:
@@ -162,12 +165,13 @@ def _flags(words: Sequence[str]) -> dict[str, Any]:
 
 
 def check_command_line() -> None:
-    """Check the overrides of ``python -m monai.bundle run``; for a bundle's `initialize`.
+    """Check the overrides of ``python -m monai.bundle run``, or print its ``--help``; for a bundle's `initialize`.
 
     In any other program nothing is checked: use :class:`CheckedWorkflow` there.
 
     Raises:
         ValueError: If an override is unknown; see :func:`check_overrides`.
+        SystemExit: After printing the settings of the configuration for ``--help``.
 
     Example:
         >>> check_command_line()  # this is not MONAI's command line
@@ -178,5 +182,8 @@ def check_command_line() -> None:
     flags = _flags(sys.argv[2:])
     if flags.get("args_file"):
         flags = {**ConfigParser.load_config_file(flags["args_file"]), **flags}
+    if flags.get("config_file") and ("help" in flags or "-h" in sys.argv[2:]):
+        print(config_help(_paths(flags["config_file"])))
+        raise SystemExit(0)
     if flags.get("config_file"):
         _check_arguments(flags["config_file"], flags)

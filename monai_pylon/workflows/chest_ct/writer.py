@@ -15,6 +15,7 @@ from monai.utils import TransformBackends
 
 from monai_pylon.reports.chest_ct_figure import finding_on_scan, scan_findings_figure
 from monai_pylon.reports.figure_style import save_figure
+from monai_pylon.reports.map_views import scan_background
 from monai_pylon.reports.nifti import save_map_nifti
 from monai_pylon.utils import check, check_choice, check_type, voxel_spacing, write_rows
 from monai_pylon.utils.files import file_parts
@@ -143,7 +144,7 @@ class ScanWriter(Transform):
         affine = np.asarray(scan.affine, dtype=np.float64)
         ct = torch.as_tensor(scan)[0].cpu().numpy()
         maps = data["maps"] if data["maps"] is not None and (self.nifti or self.overlay) else []
-        cell_mm = None
+        cell_mm, background = None, scan_background(ct, affine) if len(maps) else None
         parts = file_parts([self.labels[label] for label in data["mapped"]])
         for label, part, map in zip(data["mapped"], parts, maps, strict=False):
             geometry = data["geometry"]
@@ -159,7 +160,9 @@ class ScanWriter(Transform):
                     save_map_nifti(self.output / files[-1], heat, affine, about)
             curve = None if scores is None else scores[label]
             name_and_chance = self.labels[label], chances[label]
-            findings.append(finding_on_scan(*name_and_chance, ct, heat, affine, heights, curve, ranks[label]))
+            findings.append(
+                finding_on_scan(*name_and_chance, ct, heat, affine, heights, curve, ranks[label], background)
+            )
         if self.overlay and findings and may_draw(scan, self.burned_in_text, name):
             files.append(f"{name}_overlay.png")
             figure = scan_findings_figure(findings, case_title(data), cell_mm)

@@ -28,6 +28,8 @@ from monai_pylon.workflows.cohort.scan_job import ScanJob, ScanResult
 __all__ = ["CohortRunner", "CohortSummary"]
 
 _LOGGER = logging.getLogger(__name__)
+#: Scan, share that is done, seconds passed and left, and the stage of the scan.
+_BAR = "{desc} {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
 #: Seconds between two looks at scans that other jobs process.
 _PAUSE = 1.0
 
@@ -75,12 +77,20 @@ class _Progress:
     """Numbers of a run, and its progress bar."""
 
     def __init__(self, bar: Any) -> None:
-        self._bar = bar
+        self._bar, self._finished = bar, 0
         self.done = self.skipped = self.flagged = self.failed = 0
 
     def show(self, scan: str) -> None:
+        """Name the scan that this process works on."""
         if self._bar is not None:
-            self._bar.set_description(scan)
+            self._bar.set_description(f"{self._finished + 1}/{self._bar.total} {scan}")
+
+    def stage(self, number: int, name: str) -> None:
+        """Show which of the three stages of a scan begins: the bar moves, and shows the time left."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(name, refresh=False)
+            self._bar.n = self._finished + number / 3
+            self._bar.refresh()
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Count a scan that this job processed."""
@@ -98,8 +108,11 @@ class _Progress:
 
     def _step(self, row: Mapping[str, Any]) -> None:
         self.flagged += row.get("ok") in (False, "no")
+        self._finished += 1
         if self._bar is not None:
-            self._bar.update()
+            self._bar.n = self._finished
+            self._bar.set_postfix_str("", refresh=False)
+            self._bar.set_description(f"{self._finished}/{self._bar.total}")
 
 
 class CohortRunner:
@@ -196,6 +209,7 @@ class CohortRunner:
         self, job: ScanJob, items: Iterator[Mapping[str, Any] | None], progress: _Progress
     ) -> Generator[ScanResult, None, None]:
         """Yield the results of scans that this process computes one after another."""
+        job.stage = progress.stage
         for item in items:
             if item is None:
                 time.sleep(_PAUSE)
@@ -211,7 +225,7 @@ class CohortRunner:
             yield None
             return
         redirect = optional_import("tqdm.contrib.logging", name="logging_redirect_tqdm")[0]
-        with redirect(), tqdm(total=total, unit="scan", dynamic_ncols=True) as bar:
+        with redirect(), tqdm(total=total, dynamic_ncols=True, bar_format=_BAR) as bar:
             yield bar
 
     def run(self) -> CohortSummary:

@@ -46,6 +46,10 @@ class ScanResult(NamedTuple):
     attempts: int = 0
 
 
+def _no_stage(number: int, name: str) -> None:
+    """Show nothing."""
+
+
 class ScanJob:
     """Function that reads, processes and writes one scan, and turns its errors into a row.
 
@@ -77,20 +81,26 @@ class ScanJob:
     ) -> None:
         self.dataset, self.network, self.inferer, self.postprocessing = dataset, network, inferer, postprocessing
         self.settings, self.device = settings, device
+        #: Called with number (0 to 2) and name of each stage of a scan that begins, in this process.
+        self.stage: Callable[[int, str], None] = _no_stage
 
     def __getstate__(self) -> dict[str, Any]:
         """Leave the list of scans at home: it may be large, and :meth:`__call__` gets its items."""
         dataset = copy.copy(self.dataset)
         dataset.data = []
-        return {**self.__dict__, "dataset": dataset}
+        return {**self.__dict__, "dataset": dataset, "stage": _no_stage}
 
     def _process(self, item: Mapping[str, Any]) -> dict[str, Any]:
         """Read, process and write one scan, and return its values for the table."""
         dataset = copy.copy(self.dataset)
         dataset.data = [item]
+        self.stage(0, "reading")
         read = dataset[0]
         read = {k: v.to(self.device) if isinstance(v, torch.Tensor) else v for k, v in read.items()}
-        written = self.postprocessing(self.inferer(read, self.network))
+        self.stage(1, "computing")
+        found = self.inferer(read, self.network)
+        self.stage(2, "writing")
+        written = self.postprocessing(found)
         return {**written["row"], "files": "; ".join(written["files"])}
 
     def _row(self, item: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
+from monai_pylon.networks.checkpoints import read_description
+from monai_pylon.utils import check
+from monai_pylon.workflows.bundle.folders import bundle_folder
 from monai_pylon.workflows.commands.run import (
     checkpoint_settings,
     choose_device,
@@ -38,6 +42,26 @@ def classifier_options(command: Callable[..., int]) -> Callable[..., int]:
     return cohort_options(command)
 
 
+def _check_network(bundle: str, given: str | None, model: Path) -> None:
+    """Raise if the description of a checkpoint names a network of another command.
+
+    Args:
+        bundle: Name of the bundle.
+        given: Network that the user names; None takes the description's.
+        model: File of the checkpoint.
+
+    Raises:
+        ValueError: If the bundle has no network of this name.
+    """
+    name = read_description(model).get("network", {}).get("name")
+    if given is None and name is not None:
+        known = json.loads((bundle_folder(bundle) / "configs" / "networks.json").read_text(encoding="utf-8"))[
+            "networks"
+        ]
+        remedy = "xray takes networks for radiographs, ct those for chest CTs."
+        check(name in known, "--model", f"a checkpoint of one of the networks {', '.join(known)}", name, remedy)
+
+
 def run_classifier(bundle: str, **options: Any) -> int:
     """Run the inference of a classifier bundle with the options of :func:`classifier_options`.
 
@@ -62,6 +86,7 @@ def run_classifier(bundle: str, **options: Any) -> int:
         **dicom_settings(options),
         **checkpoint_settings(options["model"]),
     }
+    _check_network(bundle, options["network"], options["model"])
     own = ("encoder", "scheduler", "series", "frontal_chest_only")
     given = {name: options.get(name) for name in own} | {"network_name": options["network"]}
     code = run_bundle(bundle, {**settings, **{key: value for key, value in given.items() if value is not None}})

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from monai_pylon.labeler import ReportLabeler, label_reports
+from monai_pylon.utils import check
 from monai_pylon.workflows.cohort.cluster import connected
 from monai_pylon.workflows.commands.run import CONTEXT, DONE, SOME_FAILED, one_line_errors
 
@@ -47,5 +48,8 @@ def labels(output: Path, workers: int, scheduler: str | None, rules: str | None,
         with connected(workers, scheduler) as client:
             workers = max(workers, len(client.nthreads()))
             summary = label(processes=workers, executor=client.get_executor(pure=False))
-    click.echo(str(summary), err=True)
+    remedy = "Give a table with the columns of --id-column and --report-column, or a folder of text files."
+    check(summary.reports > 0, "REPORTS", "a file or folder with at least one report", str(options["source"]), remedy)
+    click.echo(f"{summary}
+Results: {output}", err=True)
     return SOME_FAILED if summary.unread else DONE

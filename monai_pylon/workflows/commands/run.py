@@ -102,7 +102,7 @@ def cohort_options(command: Callable[..., int]) -> Callable[..., int]:
             help="Processes of this computer, each with one case at a time and one thread.",
         ),
         click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers process the cases."),
-        click.option("--open", "open_", is_flag=True, help="Open the folder of the results when done."),
+        click.option("--open", "open_", is_flag=True, help="Open the reading page, or the folder of the results, when done."),
     ]  # fmt: skip
     for option in reversed(options):
         command = option(command)
@@ -160,7 +160,7 @@ def choose_device(name: str) -> torch.device:
     try:
         device = torch.device(("cuda" if cuda else "cpu") if name == "auto" else name)
     except RuntimeError as error:
-        raise ValueError(f"device must be auto, cpu, or the name of a device, but is {name!r}.") from error
+        raise ValueError(f"device must be auto, cpu, or a device such as cuda:1, but is {name!r}.") from error
     known = device.type == "cpu" or (device.type == "cuda" and (device.index or 0) < torch.cuda.device_count())
     known = known or (device.type == "mps" and torch.backends.mps.is_available())
     check(known, "device", f"one that this computer has ({found} and a CPU)", name, "Use --device cpu.")
@@ -223,6 +223,8 @@ def run_bundle(name: str, settings: Mapping[str, Any], config: str = "inference.
 
 
 def open_results(output: Path) -> None:
-    """Open a folder of results in the file manager or browser, if there is a display."""
+    """Open a folder of results, or its reading page if there is only one, in the file manager or browser."""
+    pages = sorted(output.glob("*/*_page.html")) if output.is_dir() else []
+    output = pages[0] if len(pages) == 1 else output
     if not webbrowser.open(output.resolve().as_uri()):
         click.echo(f"There is no display. The results are in {output}.", err=True)

@@ -25,6 +25,8 @@ _SWITCHES = (
     *("--disable-dev-shm-usage", "--no-first-run", "--remote-debugging-pipe"),
 )
 
+_READY = "document.getElementById('readout')?.dataset.ready === 'yes'"
+
 
 def find_chromium() -> str:
     """Return the path of Chromium, or skip the test."""
@@ -108,11 +110,10 @@ class Chromium:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
-    def open(self, file: Path, seconds: float = 60) -> float:
+    def open(self, file: Path, seconds: float = 60, ready: str = _READY) -> float:
         """Open a page and wait until its viewer is ready; return the seconds that took."""
         start = time.monotonic()
         self.call("Page.navigate", url=file.resolve().as_uri())
-        ready = "document.getElementById('readout')?.dataset.ready === 'yes'"
         while not self.evaluate(ready):
             assert time.monotonic() - start < seconds, "the page is not ready"
             time.sleep(0.05)

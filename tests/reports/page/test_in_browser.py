@@ -10,6 +10,7 @@ import pytest
 from scipy import ndimage
 from scipy.spatial.transform import Rotation
 
+from monai_pylon.reports.page.compare import compare_pages
 from monai_pylon.reports.page.content import PageFinding, PageText
 from monai_pylon.reports.page.scan_html import scan_page
 from tests.reports.page.chromium import Chromium
@@ -184,6 +185,29 @@ def test_a_full_scan_opens_fast_and_stays_small(tmp_path: Path) -> None:
         taken = browser.open(tmp_path / "a.html")
         used = browser.processor_seconds() - before
     assert min(taken, used / 2) < 3, f"{taken:.1f} s, {used:.1f} s of processor time"
+
+
+def test_two_pages_choose_findings_and_move_together(browser: Chromium, pages: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text(compare_pages([pages / "scan.html", pages / "scan.html"]), encoding="utf-8")
+    browser.resize(1800, 1100)
+    done = "f.contentWindow.linked && f.contentDocument.getElementById('readout').dataset.ready"
+    ready = f"window.link && frames.every((f) => {done})"
+    browser.open(tmp_path / "a.html", ready=ready)
+    shown = (
+        "frames.map((f) => f.contentWindow.document.querySelector('#findings [aria-pressed=true] .name').textContent)"
+    )
+    assert browser.evaluate(shown) == ["lung nodule", "lung nodule"]
+    browser.evaluate("document.querySelector('button[data-name=improbable]').click()")
+    assert browser.evaluate(shown) == ["improbable", "improbable"]
+    browser.evaluate("frames[0].contentWindow.document.querySelector('#findings [data-finding=\"0\"]').click()")
+    assert browser.evaluate(shown) == ["lung nodule", "lung nodule"]
+    browser.evaluate("(frames[1].contentWindow.reader.goTo([20, -50, 480]), 1)")
+    position = browser.evaluate("frames[0].contentWindow.reader.position()")
+    assert position == pytest.approx([20, -50, 480], abs=3)
+    browser.evaluate("document.getElementById('together').click()")
+    browser.evaluate("(frames[1].contentWindow.reader.goTo([-20, -50, 520]), 1)")
+    assert browser.evaluate("frames[0].contentWindow.reader.position()") == pytest.approx(position)
+    assert not browser.messages()
 
 
 def test_an_oblique_scan_is_shown_at_the_lesion(browser: Chromium, tmp_path: Path) -> None:

@@ -187,7 +187,9 @@ def test_progress_bar_names_the_scan(job: Job, capsys: pytest.CaptureFixture[str
     (job.root / "d").write_text("4")
     job.runner().run()
     shown = capsys.readouterr().err
-    assert "d: 100%" in shown
+    assert "4/4 d" in shown
+    assert "100%" in shown
+    assert shown.index("reading") < shown.index("computing") < shown.index("writing"), "the stages of a scan"
     assert "4/4" in shown
 
 

@@ -1,6 +1,6 @@
 "use strict";
 /* Shared by the pages of scans and radiographs: the list of findings, sliders, legend and keyboard. */
-const page = JSON.parse(document.getElementById("page-data").textContent);
+var page = JSON.parse(document.getElementById("page-data").textContent);
 const byId = (id) => document.getElementById(id);
 const FOR = [255, 158, 13], AGAINST = [87, 181, 252];
 /* The weakest color is darker than the strongest by this factor. */
@@ -15,6 +15,11 @@ function number(value) {
 
 function press(group, chosen) {
   for (const button of group.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button === chosen));
+}
+
+/* Tell a page that shows this one beside another what happened here. */
+function tell(what, value) {
+  try { if (window.parent !== window && window.parent.link) window.parent.link(window, what, value); } catch { /* another site */ }
 }
 
 /* The map of the chosen finding, or null. */
@@ -56,6 +61,7 @@ function describe(finding) {
 /* Connect the controls to a viewer with the functions show, redraw and keys. */
 function startPage(viewer) {
   const list = byId("findings");
+  let started = false;
   function choose(index) {
     const finding = page.findings[index];
     if (!finding || !(finding.map || finding.scores)) return;
@@ -69,7 +75,19 @@ function startPage(viewer) {
     viewer.show(finding);
     drawLegend();
     describe(finding);
+    if (started) tell("finding", finding.name);
   }
+  let sameScan;
+  window.linked = {
+    finding: (name) => {
+      const index = page.findings.findIndex((finding) => finding.name === name);
+      if (index >= 0 && index !== state.finding) choose(index);
+    },
+    position: (mm, other) => {
+      sameScan ??= other.page.ct === page.ct;
+      if (viewer.goTo && sameScan) viewer.goTo(mm);
+    },
+  };
   function next(step) {
     let index = state.finding + step;
     while (page.findings[index] && !(page.findings[index].map || page.findings[index].scores)) index += step;
@@ -110,4 +128,5 @@ function startPage(viewer) {
     action();
   });
   choose(page.findings.findIndex((finding) => finding.map || finding.scores));
+  started = true;
 }

@@ -231,6 +231,7 @@ async function scanViewer() {
       `${Math.abs(mm).toFixed(0)} mm ${"RASLPI"[mm > 0 ? axis : axis + 3]}`).join(", "));
     byId("readout").textContent = parts.join(" · ");
     moveLine();
+    tell("position", position);
   };
   byId("planes").addEventListener("click", (event) => event.target.dataset.plane && setPlane(event.target));
   byId("windows").addEventListener("click", (event) => event.target.dataset.window && setWindow(event.target));
@@ -250,7 +251,7 @@ async function scanViewer() {
   window.reader = { nv, goTo, position: () => position };
   goTo(center);
   byId("readout").dataset.ready = page.findings.length ? "" : "yes";
-  return { show, redraw, keys };
+  return { show, redraw, keys, goTo };
 }
 
 /* Without WebGL: the picture of the chosen finding. */
