@@ -17,8 +17,7 @@ _TOKEN = re.compile(
     r"|\([-+\u2212\u2013]\)|(?<=\s)[-+\u2212](?=\s*(?:[,;.]|\Z))|(?<!\w)[-+](?i:ve)\b|[^\W\d_]+|[,;:()/?]"
 )
 _SIDE_LETTERS = {"l", "r"}
-_ENTRIES = ""  # key of a node's own entries; no word is empty
-_CLASS_ENTRIES = "<>"  # the same for phrases with classes of words, to which those written out are preferred
+_ENTRIES = ""  # key of a node's own entries, those of phrases with classes of words apart; no word is empty
 _MAX_CACHED_WORDS = 20_000
 _MAX_FUSED_LETTERS = 60  # longest word that is searched for two fused words
 _MIN_FUSED_LETTERS = 10
@@ -132,7 +131,7 @@ class Lexicon:
             else:
                 self._exact.add(word)
             node = node.setdefault(word, {})
-        node.setdefault(_CLASS_ENTRIES if "<" in phrase else _ENTRIES, []).append(entry)
+        node.setdefault(_ENTRIES, ([], []))["<" in phrase].append(entry)
         self._cache.clear()
 
     def set_classes(self, classes: dict[str, tuple[str, ...]]) -> None:
@@ -261,16 +260,19 @@ class Lexicon:
             The matches. If two forms of a word match, the entries of the exact form come first.
         """
         found: list[PhraseMatch] = []
+        forms = [self._forms(word) for word in words]
         start, count = 0, len(words)
         while start < count:
             nodes, end, longest = [self._root], start, None
-            while nodes and end < count:
-                forms = self._forms(words[end])
-                nodes = [node[form] for form in forms for node in nodes if form in node] if forms else []
+            while end < count and forms[end]:
+                nodes = [node[form] for form in forms[end] for node in nodes if form in node]
+                if not nodes:
+                    break
                 end += 1
-                entries = [entry for node in nodes for entry in node.get(_ENTRIES, ())]
-                entries = entries or [entry for node in nodes for entry in node.get(_CLASS_ENTRIES, ())]
-                if entries:
+                ending = [node[_ENTRIES] for node in nodes if _ENTRIES in node]
+                if ending:  # phrases that are written out are preferred to those with classes of words
+                    entries = [entry for own, _ in ending for entry in own]
+                    entries = entries or [entry for _, own in ending for entry in own]
                     longest = PhraseMatch(start, end, entries)
             if longest is None:
                 start += 1
