@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
-from contextlib import nullcontext
-from functools import partial
 from hashlib import blake2b
-from itertools import islice
-from multiprocessing import get_context
+from itertools import chain, islice
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.context import BaseContext
 from os import PathLike
 from pathlib import Path
+from threading import active_count
 from typing import NamedTuple
 
 import numpy as np
@@ -92,9 +92,20 @@ def _label_one(labeler: ReportLabeler, report: ReportText, states: str = "") -> 
         return _Labeled(None, [*problems, f"the labeler failed on this report: {type(error).__name__}"])
 
 
-def _label_chunk(labeler: ReportLabeler, states: str, reports: list[ReportText]) -> list[_Labeled]:
-    """Label some reports in a worker process."""
-    return [_label_one(labeler, report, states) for report in reports]
+class _Worker:
+    """The labeler of a worker process, sent once and not with each job: it holds the whole vocabulary."""
+
+    labeler: ReportLabeler
+    states: str
+
+    @classmethod
+    def start(cls, labeler: ReportLabeler, states: str) -> None:
+        cls.labeler, cls.states = labeler, states
+
+    @classmethod
+    def label(cls, reports: list[ReportText]) -> list[_Labeled]:
+        """Label some reports in this process."""
+        return [_label_one(cls.labeler, report, cls.states) for report in reports]
 
 
 def _chunks(reports: Iterable[ReportText]) -> Iterator[list[ReportText]]:
@@ -103,26 +114,33 @@ def _chunks(reports: Iterable[ReportText]) -> Iterator[list[ReportText]]:
         yield chunk
 
 
+def _process_context() -> BaseContext:
+    """Return how processes start: as copies of this one, which need not load the libraries, if it has one thread."""
+    return get_context("fork" if "fork" in get_all_start_methods() and active_count() == 1 else "spawn")
+
+
 def _label_all(
     reports: Iterable[ReportText], labeler: ReportLabeler, processes: int, states: str
 ) -> Iterator[tuple[ReportText, _Labeled]]:
     """Yield each report, without its text, and its labels, in order; few chunks are in memory at any time."""
-    context = get_context("spawn")
-    pool = nullcontext() if processes == 1 else ProcessPoolExecutor(processes, mp_context=context)
-    waiting: deque[tuple[list[ReportText], Future | list[_Labeled]]] = deque()
-    label = partial(_label_chunk, labeler, states)
-    with pool as executor:
+    if processes == 1:
+        for report in reports:
+            yield report._replace(text=""), _label_one(labeler, report, states)
+        return
+    waiting: deque[tuple[list[ReportText], Future[list[_Labeled]]]] = deque()
+    start = (_Worker.start, (labeler, states))
+    with ProcessPoolExecutor(processes, _process_context(), *start) as executor:
         for chunk in _chunks(reports):
-            job = label(chunk) if executor is None else executor.submit(label, chunk)
+            job = executor.submit(_Worker.label, chunk)
             waiting.append(([report._replace(text="") for report in chunk], job))
-            while len(waiting) > (_JOBS_PER_PROCESS * processes if executor else 0):
+            while len(waiting) > _JOBS_PER_PROCESS * processes:
                 yield from _results(*waiting.popleft())
         while waiting:
             yield from _results(*waiting.popleft())
 
 
-def _results(reports: list[ReportText], job: Future | list[_Labeled]) -> Iterator[tuple[ReportText, _Labeled]]:
-    yield from zip(reports, job.result() if isinstance(job, Future) else job, strict=True)
+def _results(reports: list[ReportText], job: Future[list[_Labeled]]) -> Iterator[tuple[ReportText, _Labeled]]:
+    yield from zip(reports, job.result(), strict=True)
 
 
 class _UniqueNames:
@@ -207,6 +225,7 @@ def label_reports(
         rows.writerow((name_column, *labels_of_set) if states else LABEL_TABLE_COLUMNS)
         problem_rows.writerow(("report", "source", "problem", "labelled"))
         labeled = _label_all(reports, labeler, processes, states)
+        labeled = chain(list(islice(labeled, 1)), labeled)  # the processes start before a progress bar has a thread
         for report, (cells, problems) in tqdm(labeled, total=total, unit="report") if total else labeled:
             given = report.identifier or report.source
             name = names.unique(given)

@@ -7,6 +7,8 @@ takes those of its neighbor. A finding that implies its organ (pneumonia: the lu
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from monai_pylon.labeler.anatomy import Place, find_places
 from monai_pylon.labeler.grammar.phrases import ParsedSentence
 from monai_pylon.labeler.rules import LabelerRules
@@ -26,7 +28,10 @@ class _Pairing(Sharing):
             if grouped:
                 end = max(self.mentions[n].last for n in grouped[-1])
                 between = set(range(end, mention.first))
-                if not between & (self.separators | self.prepositions) and mention.first not in self.barriers:
+                if (
+                    not between & (self.separators | self.prepositions | self.openings)
+                    and mention.first not in self.barriers
+                ):
                     grouped[-1].append(number)
                     continue
             grouped.append([number])
@@ -119,6 +124,16 @@ class _Pairing(Sharing):
                     assigned[target].append(place)
         return assigned
 
+    def joined_plurals(self, places: list[Place]) -> list[Place]:
+        """Return places in which a plural that is joined with another means both: "the bases and the middle lobe"."""
+        joined = list(places)
+        for number, (place, following) in enumerate(pairwise(places)):
+            between = set(range(place.last, following.first))
+            sided = following.organ and following.side in ("left", "right")
+            if place.side == "both" and place.organ == "lung" and sided and between & self.lists:
+                joined[number] = place._replace(organ="")
+        return joined
+
     def nearest_organ(self, number: int, places: list[Place]) -> list[Place]:
         """Return only the organ before a mention, if it is elsewhere: "thyroid nodule in the left lobe"."""
         for place in places:
@@ -134,7 +149,8 @@ class _Pairing(Sharing):
         for group, places in zip(groups, self.assign_to_groups(groups), strict=True):
             for number in group:
                 held = [place for place in places if not place.beside] or places
-                assigned[number] = self.nearest_organ(number, sorted(held, key=lambda place: place.first))
+                held = self.joined_plurals(sorted(held, key=lambda place: place.first))
+                assigned[number] = self.nearest_organ(number, held)
         return assigned
 
 

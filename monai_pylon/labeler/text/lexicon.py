@@ -13,7 +13,7 @@ __all__ = ["Lexicon", "PhraseMatch", "Word", "read_words"]
 # Numbers, "w/o" and similar shorthand, "(-)", words, and punctuation that separates phrases.
 _TOKEN = re.compile(
     r"[^\W\d_]{3,}|[0-9]+(?:[.,][0-9]+)?"
-    r"|(?<![A-Za-z])(?i:w/o\b|w/(?!o\b)|c/w\b|r/o\b|h/o\b|n/a\b|s/p\b|b/l\b|d/t\b|[lr]\s?>\s?[lr]\b)"
+    r"|(?<![A-Za-z])(?i:w/o\b|w/(?!o\b)|c/w\b|r/o\b|h/o\b|n/a\b|s/p\b|o/w\b|b/l\b|d/t\b|[lr]\s?>\s?[lr]\b)"
     r"|\([-+\u2212\u2013]\)|(?<=\s)[-+\u2212](?=\s*(?:[,;.]|\Z))|(?<!\w)[-+](?i:ve)\b|[^\W\d_]+|[,;:()/?]"
 )
 _SIDE_LETTERS = {"l", "r"}
@@ -160,12 +160,12 @@ class Lexicon:
         ]
 
     def knows(self, word: str) -> bool:
-        """Return whether a word occurs in a phrase of the vocabulary, also as a plural or by a word with an asterisk.
+        """Return whether a word occurs in a phrase of the vocabulary, also in another form.
 
         Args:
             word: One word in lower case.
         """
-        return bool(self._forms(word))
+        return bool(self._forms(word)) or word in self._spellings
 
     def _is_exact(self, word: str) -> bool:
         """Return whether a word or its singular is in the vocabulary without an asterisk."""
