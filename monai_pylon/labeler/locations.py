@@ -18,6 +18,9 @@ from monai_pylon.labeler.terms import Mention
 __all__ = ["pair_places"]
 
 
+_WORDS_TO_EQUAL = 4  # from "is a" or a finding to a place elsewhere, at most
+
+
 class _Pairing(Sharing):
     """Assignment of the places of one sentence to its findings."""
 
@@ -61,6 +64,8 @@ class _Pairing(Sharing):
             divided = [number for number, gap in enumerate(gaps) if gap & dividers]
             if divided:
                 return divided[-1]
+        if places[-1].organ == "elsewhere" and places[-1].last == right_first:  # "aspiration of a thyroid cyst"
+            return len(places) - 1
         return len(places) if gaps[0] & self.prepositions else 0
 
     def is_of_unknown_term(self, between: set[int], place: Place) -> bool:
@@ -136,6 +141,16 @@ class _Pairing(Sharing):
 
     def nearest_organ(self, number: int, places: list[Place]) -> list[Place]:
         """Return only the organ before a mention, if it is elsewhere: "thyroid nodule in the left lobe"."""
+        last = self.mentions[number].last
+        for place in places:
+            before = {cue for cue in self.equals if last <= cue < place.first}
+            other = any(before and one.first > min(before) for one in self.mentions)
+            if place.organ == "elsewhere" and before and not other and place.first - max(before) <= _WORDS_TO_EQUAL:
+                return [place]  # "the lucency at the base is a bowel loop"
+        if len(places) > 1 and places[0].organ == "elsewhere" and 0 < places[0].first - last < _WORDS_TO_EQUAL:
+            comma = min((n for n in self.commas if n >= places[0].last), default=len(self.parsed.words))
+            if not self.lists & set(range(comma, places[-1].first)):  # "infection of the foot, lungs clear"
+                places = [place for place in places if place.first < comma]
         for place in places:
             joined = place.first - 1 in self.lists or place.first - 1 in self.commas
             if place.organ == "elsewhere" and place.last == self.mentions[number].first and not joined:

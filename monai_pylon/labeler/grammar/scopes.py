@@ -213,9 +213,12 @@ class Scopes(Statements):
 
     def _apply_after(self, match: PhraseMatch, name: str, cue: CueEntry) -> None:
         status = Status(name, cue.rule, match.first, match.last)
-        if name == "absent" and match.last == len(self.words):  # "Mass: no"
-            self.set_status(self.scope_start(match.first), match.last, status)
-            return
+        ending = match.last == len(self.words) or self.words[match.last].text in (",", ";", ")")
+        if name == "absent" and ending:  # "Mass: no"
+            start = self.scope_start(match.first)
+            if match.last == len(self.words) or self.has_term(start, match.first):
+                self.set_status(start, match.last, status)
+                return
         if name == "absent" and (change := self._change_end(match.last)):
             self.set_status(match.first, change, status)
             return
