@@ -61,21 +61,22 @@ def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
     """
     places: list[Place] = []
     overlies = beside = not_there = narrows = _FAR
-    for number, match in enumerate(parsed.matches):
-        if parsed.has(number, "not there"):
-            not_there = match.last
-        elif parsed.has(number, "overlies"):
-            overlies = match.last
-        elif parsed.has(number, "beside"):
-            beside = match.last
-        elif parsed.has(number, "narrows"):
-            narrows = match.last
-        elif parsed.has(number, "verb", "contrast", "ends scope"):
-            overlies = beside = not_there = narrows = _FAR
-        while parsed.has(number, "not there before") and places and match.first - places[-1].last <= 1:
-            places.pop()
+    for match, kinds in zip(parsed.matches, parsed.kinds, strict=True):
+        if kinds:
+            if "not there" in kinds:
+                not_there = match.last
+            elif "overlies" in kinds:
+                overlies = match.last
+            elif "beside" in kinds:
+                beside = match.last
+            elif "narrows" in kinds:
+                narrows = match.last
+            elif not kinds.isdisjoint(("verb", "contrast", "ends scope")):
+                overlies = beside = not_there = narrows = _FAR
+            while "not there before" in kinds and places and match.first - places[-1].last <= 1:
+                places.pop()
         entry = next((entry for entry in match.entries if isinstance(entry, PlaceEntry)), None)
-        if parsed.has(number, "other side"):
+        if "other side" in kinds:
             entry = _opposite(places)
         excluded = match.first - not_there <= _WORDS_NOT_THERE
         if entry is None or parsed.words[match.first].start < skip or excluded:

@@ -6,17 +6,20 @@ problems, which hold the names of reports only.
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import nullcontext
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import blake2b
-from itertools import islice
-from multiprocessing import get_context
+from itertools import chain, islice
+from multiprocessing import get_all_start_methods, get_context
+from multiprocessing.context import BaseContext
 from os import PathLike
 from pathlib import Path
+from threading import active_count
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,9 +109,15 @@ def _label_one(labeler: ReportLabeler, report: ReportText, states: str = "") -> 
         return _Labeled(None, [*problems, f"the labeler failed on this report: {type(error).__name__}"])
 
 
-def _label_chunk(labeler: ReportLabeler, states: str, reports: list[ReportText]) -> list[_Labeled]:
+@lru_cache(maxsize=1)
+def _unpickled(labeler: bytes) -> ReportLabeler:
+    """Return the labeler of a worker process. It holds the whole vocabulary, so it is unpickled once."""
+    return pickle.loads(labeler)
+
+
+def _label_chunk(labeler: bytes, states: str, reports: list[ReportText]) -> list[_Labeled]:
     """Label some reports in a worker process."""
-    return [_label_one(labeler, report, states) for report in reports]
+    return [_label_one(_unpickled(labeler), report, states) for report in reports]
 
 
 def _chunks(reports: Iterable[ReportText]) -> Iterator[list[ReportText]]:
@@ -117,21 +126,25 @@ def _chunks(reports: Iterable[ReportText]) -> Iterator[list[ReportText]]:
         yield chunk
 
 
+def _process_context() -> BaseContext:
+    """Return how processes start: as copies of this one, which need not load the libraries, if it has one thread."""
+    return get_context("fork" if "fork" in get_all_start_methods() and active_count() == 1 else "spawn")
+
+
 def _label_all(
     reports: Iterable[ReportText], labeler: ReportLabeler, processes: int, states: str, workers: Executor | None
 ) -> Iterator[tuple[ReportText, _Labeled]]:
-    """Yield each report and its labels, in order; few chunks are in memory at any time."""
-    label = partial(_label_chunk, labeler, states)
-    if workers is not None:
-        pool: Any = nullcontext(workers)  # it belongs to the caller
-    else:
-        pool = nullcontext() if processes == 1 else ProcessPoolExecutor(processes, mp_context=get_context("spawn"))
+    """Yield each report, without its text, and its labels, in order; few chunks are in memory at any time."""
+    if processes == 1 and workers is None:
+        for report in reports:
+            yield report._replace(text=""), _label_one(labeler, report, states)
+        return
+    label = partial(_label_chunk, pickle.dumps(labeler), states)
+    # workers that are given belong to the caller
+    pool: Any = ProcessPoolExecutor(processes, _process_context()) if workers is None else nullcontext(workers)
     waiting: deque[tuple[list[ReportText], Future]] = deque()
     with pool as executor:
         for chunk in _chunks(reports):
-            if executor is None:
-                yield from zip(chunk, label(chunk), strict=True)
-                continue
             waiting.append((chunk, executor.submit(label, chunk)))
             while len(waiting) > _JOBS_PER_PROCESS * processes:
                 yield from _results(executor, label, *waiting.popleft())
@@ -144,7 +157,8 @@ def _results(
 ) -> Iterator[tuple[ReportText, _Labeled]]:
     """Yield the labels of a chunk; if its workers ended, those of each report alone."""
     try:
-        yield from zip(reports, job.result(), strict=True)
+        for report, found in zip(reports, job.result(), strict=True):
+            yield report._replace(text=""), found
     except BrokenProcessPool as error:
         reason = "A process that labeled reports ended (killed, or out of memory); nothing was written."
         raise RuntimeError(f"{reason} Run it again, with fewer processes if memory was short.") from error
@@ -244,6 +258,7 @@ def label_reports(
         rows.writerow((name_column, *labels_of_set) if states else LABEL_TABLE_COLUMNS)
         problem_rows.writerow(("report", "source", "problem", "labelled"))
         labeled = _label_all(reports, labeler, processes, states, executor)
+        labeled = chain(list(islice(labeled, 1)), labeled)  # the processes start before a progress bar has a thread
         for report, (cells, problems) in tqdm(labeled, total=total, unit="report") if total else labeled:
             given = report.identifier or report.source
             name = names.unique(given)

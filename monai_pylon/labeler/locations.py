@@ -7,6 +7,8 @@ takes those of its neighbor. A finding that implies its organ (pneumonia: the lu
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from monai_pylon.labeler.anatomy import Place, find_places
 from monai_pylon.labeler.grammar.phrases import ParsedSentence
 from monai_pylon.labeler.rules import LabelerRules
@@ -14,6 +16,9 @@ from monai_pylon.labeler.sharing import Sharing
 from monai_pylon.labeler.terms import Mention
 
 __all__ = ["pair_places"]
+
+
+_WORDS_TO_EQUAL = 4  # from "is a" or a finding to a place elsewhere, at most
 
 
 class _Pairing(Sharing):
@@ -26,7 +31,10 @@ class _Pairing(Sharing):
             if grouped:
                 end = max(self.mentions[n].last for n in grouped[-1])
                 between = set(range(end, mention.first))
-                if not between & (self.separators | self.prepositions) and mention.first not in self.barriers:
+                if (
+                    not between & (self.separators | self.prepositions | self.openings)
+                    and mention.first not in self.barriers
+                ):
                     grouped[-1].append(number)
                     continue
             grouped.append([number])
@@ -56,6 +64,8 @@ class _Pairing(Sharing):
             divided = [number for number, gap in enumerate(gaps) if gap & dividers]
             if divided:
                 return divided[-1]
+        if places[-1].organ == "elsewhere" and places[-1].last == right_first:  # "aspiration of a thyroid cyst"
+            return len(places) - 1
         return len(places) if gaps[0] & self.prepositions else 0
 
     def is_of_unknown_term(self, between: set[int], place: Place) -> bool:
@@ -119,8 +129,28 @@ class _Pairing(Sharing):
                     assigned[target].append(place)
         return assigned
 
+    def joined_plurals(self, places: list[Place]) -> list[Place]:
+        """Return places in which a plural that is joined with another means both: "the bases and the middle lobe"."""
+        joined = list(places)
+        for number, (place, following) in enumerate(pairwise(places)):
+            between = set(range(place.last, following.first))
+            sided = following.organ and following.side in ("left", "right")
+            if place.side == "both" and place.organ == "lung" and sided and between & self.lists:
+                joined[number] = place._replace(organ="")
+        return joined
+
     def nearest_organ(self, number: int, places: list[Place]) -> list[Place]:
         """Return only the organ before a mention, if it is elsewhere: "thyroid nodule in the left lobe"."""
+        last = self.mentions[number].last
+        for place in places:
+            before = {cue for cue in self.equals if last <= cue < place.first}
+            other = any(before and one.first > min(before) for one in self.mentions)
+            if place.organ == "elsewhere" and before and not other and place.first - max(before) <= _WORDS_TO_EQUAL:
+                return [place]  # "the lucency at the base is a bowel loop"
+        if len(places) > 1 and places[0].organ == "elsewhere" and 0 < places[0].first - last < _WORDS_TO_EQUAL:
+            comma = min((n for n in self.commas if n >= places[0].last), default=len(self.parsed.words))
+            if not self.lists & set(range(comma, places[-1].first)):  # "infection of the foot, lungs clear"
+                places = [place for place in places if place.first < comma]
         for place in places:
             joined = place.first - 1 in self.lists or place.first - 1 in self.commas
             if place.organ == "elsewhere" and place.last == self.mentions[number].first and not joined:
@@ -134,7 +164,8 @@ class _Pairing(Sharing):
         for group, places in zip(groups, self.assign_to_groups(groups), strict=True):
             for number in group:
                 held = [place for place in places if not place.beside] or places
-                assigned[number] = self.nearest_organ(number, sorted(held, key=lambda place: place.first))
+                held = self.joined_plurals(sorted(held, key=lambda place: place.first))
+                assigned[number] = self.nearest_organ(number, held)
         return assigned
 
 

@@ -30,7 +30,7 @@ CUE_KINDS = (
     *("change", "resolves", "partly", "state", "extent", "narrows", "site", "normal", "differential", "lists"),
     *("verb", "predicate", "joins", "list", "preposition", "definite", "indefinite", "abbreviation"),
     *("neutral", "overlies", "beside", "not there", "not there before", "same place", "other side"),
-    *("unit", "times", "earlier size", "distance", "pronoun", "prefers", "than"),
+    *("unit", "times", "earlier size", "distance", "pronoun", "prefers", "than", "equals"),
 )
 #: Kinds of cues whose short words may stand without a space beside a finding.
 _CONNECTING = ("joins", "negates after", "ends scope")
@@ -174,7 +174,11 @@ def _set_spellings(table: RuleTable, lexicon: Lexicon) -> None:
     single = [phrase for phrase in lexicon.phrases(TermEntry) if " " not in phrase and len(phrase) >= 7]
     itself = [word for _, row in table.rows for word in [row["word"]] if row["means"] == word]
     short = [phrase for phrase in lexicon.phrases(CueEntry, *_CONNECTING) if " " not in phrase and 1 < len(phrase) < 5]
-    lexicon.set_spellings(spellings, [form for word in single + itself for form in (word, f"{word}s")], short)
+    lexicon.set_spellings(
+        spellings,
+        [form for word in single + itself for form in ((word,) if word.endswith("s") else (word, f"{word}s"))],
+        short,
+    )
 
 
 def _number(table: RuleTable, line: int, cell: str, what: str) -> float:

@@ -55,6 +55,8 @@ class Sharing:
         self.articles = parsed.first_words("indefinite")
         self.verbs = parsed.first_words("verb")
         self.exceptions = parsed.first_words("exception")
+        self.equals = parsed.first_words("equals")
+        self.openings = {n for n in parsed.first_words("opens") if parsed.words[n].text == "there"}
         self.same_place = {n for n in parsed.first_words("same place") if refers_back(parsed, n)}
 
     def _punctuation(self, *marks: str) -> set[int]:
@@ -81,8 +83,13 @@ class Sharing:
         between = set(
             range(mention.last, neighbor.first)
         )  # "nodules, left effusion" is no list, "nodules and left ..." is
-        commas = between & self.commas
+        commas = between & self.commas if not self.is_field(number) else set()
         return not self.barriers & between and (not commas or bool(between & self.lists))
+
+    def is_field(self, number: int) -> bool:
+        """Return whether a mention is the name of a field: "Nodule 2: 4 mm, calcified, left upper lobe"."""
+        last = self.mentions[number].last
+        return last in self.colons or (last + 1 in self.colons and self.parsed.words[last].text.isdigit())
 
     def is_without(self, number: int, other: int) -> bool:
         """Return whether the next finding is only a missing feature: "nodule without calcification in the lingula"."""
@@ -128,7 +135,10 @@ class Sharing:
         )
 
     def identifies(self, number: int, other: int) -> bool:
-        """Return whether a mention says what an earlier one is ("the lesion of the liver is a cyst")."""
+        """Return whether a mention says what an earlier one is ("the lesion of the liver is a cyst"), or so."""
+        if other > number:  # "the nodule corresponds to a rib fracture"
+            between = set(range(self.mentions[number].last, self.mentions[other].first))
+            return bool(between & self.equals) and not between & self.conjunctions
         between = set(range(self.mentions[other].last, self.mentions[number].first))
         return other < number and bool(between & self.verbs) and not between & self.conjunctions
 

@@ -94,6 +94,14 @@ def _exceptions(parsed: ParsedSentence, mentions: list[Mention]) -> list[Mention
     return []
 
 
+def _without_names(parsed: ParsedSentence, mentions: list[Mention]) -> list[Mention]:
+    """Return the mentions without the name of a field that its text names again: "Effusion/mass: no mass"."""
+    colon = next((n for n, word in enumerate(parsed.words) if word.text == ":"), -1)
+    end = next((n for n, word in enumerate(parsed.words) if n > colon and word.text == ";"), len(parsed.words))
+    again = {mention.finding for mention in mentions if colon < mention.first < end}
+    return [one for one in mentions if one.last > colon or one.finding not in again]
+
+
 def _segments(parsed: ParsedSentence) -> list[tuple[int, int]]:
     """Split the words of a sentence at commas, semicolons and "but"."""
     contrasts = parsed.first_words("contrast")
@@ -167,6 +175,7 @@ def find_mentions(parsed: ParsedSentence, rules: LabelerRules) -> list[Mention]:
             for other in replacing
         )
     ]
+    kept = _without_names(parsed, kept)
     kept += _exceptions(parsed, kept)
     if kept:
         kept += _elided(parsed, sorted(kept, key=lambda mention: mention.first))

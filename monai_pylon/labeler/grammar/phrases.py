@@ -68,7 +68,8 @@ class ParsedSentence(NamedTuple):
         Args:
             kinds: Kinds as in cues.csv.
         """
-        return {first for kind in kinds for first in self.starts.get(kind, ())}
+        starts = self.starts
+        return {first for kind in kinds if kind in starts for first in starts[kind]}
 
 
 def refers_back(parsed: ParsedSentence, first: int) -> bool:

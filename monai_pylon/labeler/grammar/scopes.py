@@ -27,6 +27,7 @@ _SCOPE_BEFORE = {
 _SCOPE_EITHER = {"negates either": "absent", "possible either": "possible"}
 #: Cues whose scope follows them if a cue of another kind precedes them.
 _SCOPE_PAIRS = {"lists": ("differential", "possible"), "than": ("prefers", "absent")}
+_PLURAL_VERBS = ("are", "were", "have")
 _WORDS_TO_CHANGE = 5  # from the end of a negation to a noun of change, at most: "no convincing interval increase"
 _WORDS_TO_INVERTED = 4  # from "it is not seen" to the finding, at most
 _NOT_INVERTED = ("preposition", "ends scope", "cause", "contrast", "verb", "joins", "negates after", "opens")
@@ -95,13 +96,14 @@ class Scopes(Statements):
                 return index
         return len(self.words)
 
-    def scope_start(self, end: int, across_commas: bool = True) -> int:
+    def scope_start(self, end: int, across_commas: bool = True, plural: bool = False) -> int:
         """Return the first word of a scope that extends to the left and ends before word ``end``.
 
         The scope extends to the left until it holds a finding; then a comma, "with" or a new statement limits it,
         except for a comma of a list ("mass, cyst and nodule: none"). If ``across_commas`` is false, they always do.
+        ``plural`` says that several findings are meant ("mass, cyst are not seen").
         """
-        joined = False  # whether "and" or "or" lies between the scope's first finding and the cue
+        joined = plural  # whether "and" or "or" lies between the scope's first finding and the cue
         for index in range(end - 1, -1, -1):
             kinds, text = self.kinds_at[index], self.words[index].text
             if self.ends_all_scopes(index):
@@ -143,6 +145,11 @@ class Scopes(Statements):
             if self.words[index].text in MARKS or not self.kinds_at[index].isdisjoint(_NOT_INVERTED):
                 return False
         return False
+
+    def _leads(self, match: PhraseMatch, begin: int) -> bool:
+        """Return whether a cue that usually follows its finding precedes it: none before it, one soon behind it."""
+        end = min(match.last + _WORDS_TO_INVERTED, len(self.words))
+        return not self.has_term(begin, match.first) and self.has_term(match.last, end)
 
     def _after_mark(self, match: PhraseMatch) -> bool:
         return self.words[match.first - 1].text in MARKS
@@ -206,9 +213,12 @@ class Scopes(Statements):
 
     def _apply_after(self, match: PhraseMatch, name: str, cue: CueEntry) -> None:
         status = Status(name, cue.rule, match.first, match.last)
-        if name == "absent" and match.last == len(self.words):  # "Mass: no"
-            self.set_status(self.scope_start(match.first), match.last, status)
-            return
+        ending = match.last == len(self.words) or self.words[match.last].text in (",", ";", ")")
+        if name == "absent" and ending:  # "Mass: no"
+            start = self.scope_start(match.first)
+            if match.last == len(self.words) or self.has_term(start, match.first):
+                self.set_status(start, match.last, status)
+                return
         if name == "absent" and (change := self._change_end(match.last)):
             self.set_status(match.first, change, status)
             return
@@ -251,8 +261,13 @@ class Scopes(Statements):
             if any(first in self.kinds_at[index] for index in range(match.first)):
                 self._apply_after(match, name, cue)
         elif kind in _SCOPE_BEFORE:
-            status = Status(_SCOPE_BEFORE[kind], cue.rule, match.first, match.last)
-            self.set_status(self.scope_start(match.first, kind != "normal before"), match.last, status)
+            name = _SCOPE_BEFORE[kind]
+            plural = self.words[match.first].text in _PLURAL_VERBS
+            begin = self.scope_start(match.first, kind != "normal before", plural)
+            if name in ("possible", "probable") and self._leads(match, begin):
+                self._apply_after(match, name, cue)  # "it would be difficult to exclude a mass"
+            else:
+                self.set_status(begin, match.last, Status(name, cue.rule, match.first, match.last))
         elif kind == "possible both":
             nearest = bisect_left(self.terms, match.first) - 1
             start = self.scope_start(match.first)

@@ -170,6 +170,8 @@ class Statements:
             return False
         if "elided" in self.kinds_at[first]:
             return True
+        if "preposition" in self.kinds_at[first] and self._names_it(first, end):
+            return True
         own = self.match_at.get(first)
         if own is not None and own.last == end and any(isinstance(e, PlaceEntry) and e.side for e in own.entries):
             return True
@@ -185,3 +187,9 @@ class Statements:
             if not self.kinds_at[first].isdisjoint(("predicate", "verb", "ends scope", "contrast", "negates after")):
                 return False
         return self.has_term(first, comma)
+
+    def _names_it(self, first: int, end: int) -> bool:
+        """Return whether words name a side and "it": "on the right it" in "on the right it has resolved"."""
+        matches = [self.match_at[n] for n in range(first, end) if n in self.match_at]
+        sided = any(isinstance(e, PlaceEntry) and e.side for match in matches for e in match.entries)
+        return sided and self.words[end - 1].text in ("it", "they", "this", "these")

@@ -38,7 +38,7 @@ def foreign_language(text: str, languages: Mapping[str, tuple[str, ...]], lexico
         ''
     """
     sample = text[:_SAMPLE].lower()
-    words = _WORD.findall(sample)
+    words = [word for word in _WORD.findall(sample) if len(word) > 1]
     if not sample.isascii():
         letters = sum(map(str.isalpha, sample))
         if 2 * sum(c.isalpha() and ord(c) > _LAST_LATIN for c in sample) > letters:

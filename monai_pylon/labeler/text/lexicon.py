@@ -13,12 +13,11 @@ __all__ = ["Lexicon", "PhraseMatch", "Word", "read_words"]
 # Numbers, "w/o" and similar shorthand, "(-)", words, and punctuation that separates phrases.
 _TOKEN = re.compile(
     r"[^\W\d_]{3,}|[0-9]+(?:[.,][0-9]+)?"
-    r"|(?<![A-Za-z])(?i:w/o\b|w/(?!o\b)|c/w\b|r/o\b|h/o\b|n/a\b|s/p\b|b/l\b|d/t\b|[lr]\s?>\s?[lr]\b)"
+    r"|(?<![A-Za-z])(?i:w/o\b|w/(?!o\b)|c/w\b|r/o\b|h/o\b|n/a\b|s/p\b|o/w\b|b/l\b|d/t\b|[lr]\s?>\s?[lr]\b)"
     r"|\([-+\u2212\u2013]\)|(?<=\s)[-+\u2212](?=\s*(?:[,;.]|\Z))|(?<!\w)[-+](?i:ve)\b|[^\W\d_]+|[,;:()/?]"
 )
 _SIDE_LETTERS = {"l", "r"}
-_ENTRIES = ""  # key of a node's own entries; no word is empty
-_CLASS_ENTRIES = "<>"  # the same for phrases with classes of words, to which those written out are preferred
+_ENTRIES = ""  # key of a node's own entries, those of phrases with classes of words apart; no word is empty
 _MAX_CACHED_WORDS = 20_000
 _MAX_FUSED_LETTERS = 60  # longest word that is searched for two fused words
 _MIN_FUSED_LETTERS = 10
@@ -132,7 +131,7 @@ class Lexicon:
             else:
                 self._exact.add(word)
             node = node.setdefault(word, {})
-        node.setdefault(_CLASS_ENTRIES if "<" in phrase else _ENTRIES, []).append(entry)
+        node.setdefault(_ENTRIES, ([], []))["<" in phrase].append(entry)
         self._cache.clear()
 
     def set_classes(self, classes: dict[str, tuple[str, ...]]) -> None:
@@ -161,12 +160,12 @@ class Lexicon:
         ]
 
     def knows(self, word: str) -> bool:
-        """Return whether a word occurs in a phrase of the vocabulary, also as a plural or by a word with an asterisk.
+        """Return whether a word occurs in a phrase of the vocabulary, also in another form.
 
         Args:
             word: One word in lower case.
         """
-        return bool(self._forms(word))
+        return bool(self._forms(word)) or word in self._spellings
 
     def _is_exact(self, word: str) -> bool:
         """Return whether a word or its singular is in the vocabulary without an asterisk."""
@@ -261,16 +260,19 @@ class Lexicon:
             The matches. If two forms of a word match, the entries of the exact form come first.
         """
         found: list[PhraseMatch] = []
+        forms = [self._forms(word) for word in words]
         start, count = 0, len(words)
         while start < count:
             nodes, end, longest = [self._root], start, None
-            while nodes and end < count:
-                forms = self._forms(words[end])
-                nodes = [node[form] for form in forms for node in nodes if form in node] if forms else []
+            while end < count and forms[end]:
+                nodes = [node[form] for form in forms[end] for node in nodes if form in node]
+                if not nodes:
+                    break
                 end += 1
-                entries = [entry for node in nodes for entry in node.get(_ENTRIES, ())]
-                entries = entries or [entry for node in nodes for entry in node.get(_CLASS_ENTRIES, ())]
-                if entries:
+                ending = [node[_ENTRIES] for node in nodes if _ENTRIES in node]
+                if ending:  # phrases that are written out are preferred to those with classes of words
+                    entries = [entry for own, _ in ending for entry in own]
+                    entries = entries or [entry for _, own in ending for entry in own]
                     longest = PhraseMatch(start, end, entries)
             if longest is None:
                 start += 1

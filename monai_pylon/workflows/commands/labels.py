@@ -50,6 +50,5 @@ def labels(output: Path, workers: int, scheduler: str | None, rules: str | None,
             summary = label(processes=workers, executor=client.get_executor(pure=False))
     remedy = "Give a table with the columns of --id-column and --report-column, or a folder of text files."
     check(summary.reports > 0, "REPORTS", "a file or folder with at least one report", str(options["source"]), remedy)
-    click.echo(f"{summary}
-Results: {output}", err=True)
+    click.echo(f"{summary}\nResults: {output}", err=True)
     return SOME_FAILED if summary.unread else DONE
