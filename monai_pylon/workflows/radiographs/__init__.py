@@ -8,6 +8,7 @@ from monai_pylon.workflows.radiographs.evaluation import (
     describe_evaluation,
     localization_handler,
 )
+from monai_pylon.workflows.radiographs.image_cache import cached_dataset
 from monai_pylon.workflows.radiographs.labels import checkpoint_labels, dataset_labels
 from monai_pylon.workflows.radiographs.page import RadiographPage
 from monai_pylon.workflows.radiographs.writer import ExplainItem, RadiographWriter
@@ -18,6 +19,7 @@ __all__ = [
     "RadiographEvaluationReport",
     "RadiographPage",
     "RadiographWriter",
+    "cached_dataset",
     "checkpoint_labels",
     "dataset_labels",
     "describe_evaluation",
