@@ -87,7 +87,8 @@ def check_overrides(config_file: Files, overrides: Mapping[str, Any], more: Coll
         Example:
             >>> from monai_pylon.workflows.bundle.config_help import config_help
     from monai_pylon.workflows.bundle.folders import bundle_folder
-            >>> check_overrides(bundle_folder("chest_ct_partition") / "configs" / "inference.json", {"methd": "paper"})
+            >>> config = bundle_folder("chest_ct_partition") / "configs" / "inference.json"
+            >>> check_overrides(config, {"methd": "paper"})
             Traceback (most recent call last):
             ...
             ValueError: override must be a key of the configuration, but is 'methd'. Did you mean 'method' instead of ...
