@@ -18,7 +18,7 @@ import torch
 
 from monai_pylon.metrics import bootstrap_interval, class_points
 from monai_pylon.metrics.localization_baselines import localization_baselines
-from tests.experiments.pylon_evidence.radiographs import Radiographs, real_radiographs
+from tests.experiments.pylon_evidence.radiographs import Radiographs, phantom_radiographs, real_radiographs
 
 RESEARCHERS = Path(__file__).resolve().parents[3] / "docs" / "researchers"
 PAGE, RESULTS = RESEARCHERS / "pylon_evidence.md", RESEARCHERS / "results" / "soft_maximum.json"
@@ -30,6 +30,8 @@ FIXED = {
     "class_point": "one point per class, from the boxes of the other folds",
 }
 CARDIOMEGALY = 1
+#: The boxes of phantoms hardly depend on their size, and small ones are rendered faster.
+PHANTOM_SIZE = 96
 
 
 def _instances(part: Radiographs) -> Iterator[tuple[int, str, torch.Tensor]]:
@@ -39,13 +41,18 @@ def _instances(part: Radiographs) -> Iterator[tuple[int, str, torch.Tensor]]:
             yield label, patient, boxes[boxes[:, 4] == label, :4]
 
 
-def with_baselines(record: dict[str, Any], radiographs: Radiographs) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return a run's record with the shares of other patients' maps, and the facts of its fold that no run changes."""
-    held, size = radiographs.folds == record["fold"], record["recipe"]["size"]
+def baselines(
+    radiographs: Radiographs, fold: int, size: int, points: list[list[int]] | None = None
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return the baselines of the instances of a fold, and the facts of the fold that do not depend on a network.
+
+    ``points`` are the highest pixels of a network's maps; without them the baselines of networks mean nothing.
+    """
+    held = radiographs.folds == fold
     classes, patients, tables = zip(*_instances(radiographs.of(held)), strict=True)
     known = torch.cat(radiographs.of(~held).boxes)
     found = localization_baselines(
-        torch.tensor(record["peaks"]),
+        torch.zeros(len(classes), 2) if points is None else torch.tensor(points),
         torch.tensor(classes),
         patients,
         torch.cat(tables),
@@ -53,13 +60,18 @@ def with_baselines(record: dict[str, Any], radiographs: Radiographs) -> tuple[di
         size,
         class_points(known, 14, size),
     )
-    assert "".join("01"[int(hit)] for hit in found["network"]) == record["hits"], "the metric sees the same hits"
     names = {name: number for number, name in enumerate(dict.fromkeys(radiographs.patients))}
     fixed = {name: [_rounded(value) for value in found[name]] for name in FIXED}
-    fold = {"fold": record["fold"], "classes": list(classes), "patients": [names[name] for name in patients], **fixed}
+    return found, {"fold": fold, "classes": list(classes), "patients": [names[name] for name in patients], **fixed}
+
+
+def with_baselines(record: dict[str, Any], radiographs: Radiographs) -> dict[str, Any]:
+    """Return a run's record with the shares of other patients' maps."""
+    found, _ = baselines(radiographs, record["fold"], record["recipe"]["size"], record["peaks"])
+    assert "".join("01"[int(hit)] for hit in found["network"]) == record["hits"], "the metric sees the same hits"
     kept = ("fold", "seed", "recipe", "losses", "point", "auroc", "map", "hits", "cpu_seconds", "versions")
     others = [_rounded(value) for value in found["other_patients"]]
-    return {**{key: record[key] for key in kept}, "other_patients": others}, fold
+    return {**{key: record[key] for key in kept}, "other_patients": others}
 
 
 def _rounded(value: float) -> float | None:
@@ -102,12 +114,27 @@ def table(result: dict[str, Any]) -> str:
         cells += [f"{hits[rest].mean():.3f}".replace("0.", ".", 1)]
         cells += [f"{np.mean([run['auroc'] for run in runs]):.3f}".replace("0.", ".", 1)]
         lines.append("| " + " | ".join(cells) + " |")
+    used = [folds[number] for number in sorted({run["fold"] for run in result["runs"]})]
     for name, title in FIXED.items():
-        values = np.concatenate([np.array(fold[name], dtype=float) for fold in result["folds"]])
-        owners = np.concatenate([fold["patients"] for fold in result["folds"]])
-        rest = np.concatenate([fold["classes"] for fold in result["folds"]]) != CARDIOMEGALY
-        share = f"{values[rest].mean():.3f}".replace("0.", ".", 1)
-        lines.append(f"| *{title}* |  |  | {_text(bootstrap_interval(values, groups=owners))} |  |  | {share} |  |")
+        text, share = fixed_point(used, name)
+        lines.append(f"| *{title}* |  |  | {text} |  |  | {share} |  |")
+    return "\n".join(lines)
+
+
+def fixed_point(folds: list[dict[str, Any]], name: str) -> tuple[str, str]:
+    """Return the hits of a point that does not depend on the image, with its interval, and without cardiomegaly."""
+    values = np.concatenate([np.array(fold[name], dtype=float) for fold in folds])
+    owners = np.concatenate([fold["patients"] for fold in folds])
+    rest = np.concatenate([fold["classes"] for fold in folds]) != CARDIOMEGALY
+    return _text(bootstrap_interval(values, groups=owners)), f"{values[rest].mean():.3f}".replace("0.", ".", 1)
+
+
+def fixed_points(result: dict[str, Any]) -> str:
+    """Return the table of the points that look at no image, over all folds of real radiographs and on phantoms."""
+    lines = ["| point | real radiographs (95 %) | without cardiomegaly | phantoms (95 %) |", "|---|---|---|---|"]
+    for name, title in FIXED.items():
+        real, share = fixed_point(result["folds"], name)
+        lines.append(f"| {title} | {real} | {share} | {fixed_point(result['phantoms'], name)[0]} |")
     return "\n".join(lines)
 
 
@@ -134,7 +161,8 @@ def differences(result: dict[str, Any]) -> str:
 
 def filled(page: str, result: dict[str, Any]) -> str:
     """Return the page with new tables."""
-    for name, made in (("soft maximum", table(result)), ("soft maximum, differences", differences(result))):
+    tables = {"soft maximum": table(result), "soft maximum, differences": differences(result)}
+    for name, made in {**tables, "fixed points": fixed_points(result)}.items():
         marks = rf"(<!-- table: {name} -->\n).*?(<!-- end -->)"
         page = re.sub(marks, lambda found, made=made: f"{found[1]}{made}\n{found[2]}", page, flags=re.DOTALL)
     return page
@@ -148,9 +176,12 @@ def main() -> None:
     if args.runs is not None:
         records = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(args.runs.glob("*.json"))]
         radiographs = real_radiographs(records[0]["recipe"]["size"])
-        pairs = [with_baselines(record, radiographs) for record in records]
-        folds = {fold["fold"]: fold for _, fold in pairs}
-        parts = {"folds": [folds[number] for number in sorted(folds)], "runs": [run for run, _ in pairs]}
+        size, phantoms = records[0]["recipe"]["size"], phantom_radiographs(2000, PHANTOM_SIZE)
+        parts = {
+            "folds": [baselines(radiographs, fold, size)[1] for fold in range(4)],
+            "phantoms": [baselines(phantoms, 0, PHANTOM_SIZE)[1]],
+            "runs": [with_baselines(record, radiographs) for record in records],
+        }
         rows = [f'"{name}": [\n' + ",\n".join(json.dumps(row) for row in part) + "\n]" for name, part in parts.items()]
         RESULTS.write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
     result = json.loads(RESULTS.read_text(encoding="utf-8"))
