@@ -12,7 +12,7 @@ from monai_pylon.data.phantoms.datasets import PhantomChestCTs, PhantomRadiograp
 from monai_pylon.data.phantoms.radiograph import ChestRadiographPhantom, phantom_radiograph
 from monai_pylon.data.phantoms.radiograph_findings import RADIOGRAPH_FINDINGS
 from monai_pylon.data.rad_chestct import rad_chestct_datalist
-from monai_pylon.data.radiograph_reader import (
+from monai_pylon.data.radiographs.reader import (
     PIXEL_SPACING,
     ReadRadiograph,
     ReadRadiographD,

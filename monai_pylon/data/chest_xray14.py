@@ -11,7 +11,7 @@ import numpy as np
 
 from monai_pylon.data.chest_xray14_tables import BoxRow, EntryRow, read_boxes, read_entries, read_names
 from monai_pylon.data.patient_sections import validation_patients
-from monai_pylon.data.radiograph_image import radiograph_size
+from monai_pylon.data.radiographs.image import radiograph_size
 from monai_pylon.utils import check_choice, check_type
 
 __all__ = ["chest_xray14_datalist"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -17,8 +18,8 @@ from torch._subclasses.fake_tensor import (
 )
 
 from monai_pylon.utils import check, check_type, interpolate_linear
-from monai_pylon.visualize.grid_factors import AxisFactor, Grid
-from monai_pylon.visualize.grid_tracing import GridTracer
+from monai_pylon.visualize.axis_factors import Axes, Factor
+from monai_pylon.visualize.axis_tracking import AxisTracker
 from monai_pylon.visualize.pass_conditions import evaluating
 from monai_pylon.visualize.recording import bare_network, find_layer
 
@@ -107,9 +108,9 @@ def map_geometry(
     layer = None if target_layer is None else find_layer(bare, target_layer)
     # A single group of slices would be an axis of size 1, which a regrouped tensor does not tell from others.
     size[-1] = max(size[-1], 2 * getattr(bare, "slices_per_group", 0))
-    grid = _traced(bare, layer, size, in_channels)
-    check(len(grid) > 0, "target_layer", "a layer that the network calls", target_layer)
-    factors = [_factor(grid, axis) for axis in range(len(size))]
+    axes = _traced(bare, layer, size, in_channels)
+    check(len(axes) > 0, "target_layer", "a layer that the network calls", target_layer)
+    factors = [_cells(axes, axis) for axis in range(len(size))]
     for axis, factor in enumerate(factors):
         requirement = f"a layer with cells along axis {axis} of the image"
         remedy = "Its output keeps no position there (pooled, or mixed by a matrix). Name an earlier layer."
@@ -154,15 +155,15 @@ def map_on_image(
     return result
 
 
-def _factor(grid: Grid, axis: int) -> AxisFactor | None:
-    """Return the factor that runs along an axis of the image, or None."""
-    factors = [part for along in grid for factor in along for part in (factor, *factor.tokens)]
-    found = [factor for factor in factors if factor.axis == axis and not factor.part]
-    return found[0] if len(found) == 1 else None
+def _cells(axes: Axes, spatial_axis: int) -> Factor | None:
+    """Return the factor that runs along an axis of the image, or None if none or several do, or their place is lost."""
+    factors = [part for axis in axes for factor in axis for part in (factor, *factor.parts)]
+    found = [factor for factor in factors if factor.role == str(spatial_axis) and not factor.part]
+    return found[0] if len(found) == 1 and math.isfinite(found[0].origin) else None
 
 
-def _traced(network: nn.Module, layer: nn.Module | None, size: list[int], in_channels: int | None) -> Grid:
-    """Run the network on shapes and return the grid of the layer's output or of the attention."""
+def _traced(network: nn.Module, layer: nn.Module | None, size: list[int], in_channels: int | None) -> Axes:
+    """Run the network on shapes and return the axes of the layer's output or of the attention."""
     channels = _channels(network) if in_channels is None else [in_channels]
     errors: list[str] = []
     with evaluating(network), _whole_volumes(network), torch.no_grad():
@@ -171,33 +172,33 @@ def _traced(network: nn.Module, layer: nn.Module | None, size: list[int], in_cha
             try:
                 try:
                     with FakeTensorMode(allow_non_fake_inputs=True):
-                        return _grid_of(network, layer, shape)
+                        return _axes_of(network, layer, shape)
                 except _NEEDS_VALUES:
-                    return _grid_of(network, layer, shape)
+                    return _axes_of(network, layer, shape)
             except (RuntimeError, TypeError, ValueError) as error:
                 errors.append(f"The network does not accept an image of shape {shape}: {error}")
     raise ValueError(f"{errors[0]} Pass image_size and in_channels that it accepts.")
 
 
-def _grid_of(network: nn.Module, layer: nn.Module | None, shape: Sequence[int]) -> Grid:
-    """Run the network on an image and return the grid of the layer's last output (empty: not called), or attention."""
+def _axes_of(network: nn.Module, layer: nn.Module | None, shape: Sequence[int]) -> Axes:
+    """Run the network on an image and return the axes of the layer's last output (empty: not called), or attention."""
     weight = next((p for p in network.parameters() if p.is_floating_point()), torch.zeros(0))
     image = torch.zeros(*shape, dtype=weight.dtype, device=weight.device)
     if layer is None:
-        with GridTracer(image) as tracer:
-            return tracer.grid(network.explain(image).attention)  # type: ignore[operator]
-    grids: list[Grid] = []
+        with AxisTracker(image) as tracker:
+            return tracker.places_of(network.explain(image).attention)  # type: ignore[operator]
+    found: list[Axes] = []
 
     def keep(module: nn.Module, inputs: Any, output: Any) -> None:
-        grids.append(tracer.grid(output if isinstance(output, torch.Tensor) else output[0]))
+        found.append(tracker.places_of(output if isinstance(output, torch.Tensor) else output[0]))
 
     handle = layer.register_forward_hook(keep)
     try:
-        with GridTracer(image) as tracer:
+        with AxisTracker(image) as tracker:
             network(image)
     finally:
         handle.remove()
-    return grids[-1] if grids else ()
+    return found[-1] if found else ()
 
 
 def _channels(network: nn.Module) -> list[int]:

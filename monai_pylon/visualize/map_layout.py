@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from monai_pylon.utils import check, check_type
-from monai_pylon.visualize.axis_roles import BATCH, CHANNEL, FEATURE, TOKENS, Axes, Axis, Factor
+from monai_pylon.visualize.axis_factors import BATCH, CHANNEL, FEATURE, TOKENS, Axes, Axis, Factor
 
 __all__: list[str] = []
 
@@ -151,7 +151,7 @@ def _from_roles(axes: Axes, output: torch.Tensor) -> Layout:
         and not any(f.role == TOKENS for i in grid for f in axes[i])
     ):
         return Layout()
-    spatial = [f.role for i in grid for f in _places(axes[i]) if f.role.isdigit()]
+    spatial = [f.role for i in grid for f in _places(axes[i]) if f.spatial]
     twice = len(set(spatial)) < len(spatial)
     check(not twice, "target_layer", "a layer with one axis for each grid axis", "of windows or attention", REMEDY)
     return _arranged(order, [axes[i] for i in grid], len(features))
@@ -161,7 +161,7 @@ def _places(axis: Axis) -> Sequence[Factor]:
     """Return the factors of an axis that are grid axes. An axis of unknown role is one grid axis."""
     if len(axis) == 1 and axis[0].parts:
         return axis[0].parts
-    return axis if axis and all(f.role.isdigit() for f in axis) else (Factor(1, "other"),)
+    return axis if axis and all(f.spatial for f in axis) else (Factor(1, "other"),)
 
 
 def _arranged(order: list[int], grid: Sequence[Axis], features: int) -> Layout:

@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from monai_pylon.utils import check, check_type
-from monai_pylon.visualize.axis_roles import Axes
+from monai_pylon.visualize.axis_factors import Axes
 from monai_pylon.visualize.axis_tracking import AxisTracker
 from monai_pylon.visualize.map_layout import Layout, ToGrid, layout_of
 from monai_pylon.visualize.pass_conditions import converted, differentiable, readable_errors

@@ -28,7 +28,7 @@ from monai_pylon.utils import read_rows
 from monai_pylon.visualize import MapGeometry, map_on_image
 from monai_pylon.workflows.bundle import make_network
 from monai_pylon.workflows.bundle.networks import network_table
-from tests.data.test_radiograph_reader import WRITE, write_dicom
+from tests.data.radiographs.test_reader import WRITE, write_dicom
 from tests.workflows.bundle_runs import BundleRuns, cause, two_processes
 
 NAME = "chest_xray_classification_pylon"

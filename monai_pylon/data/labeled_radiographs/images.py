@@ -9,7 +9,7 @@ from pathlib import Path
 from monai.utils import optional_import
 
 from monai_pylon.data.dicom_series import is_dicom_file
-from monai_pylon.data.radiograph_image import radiograph_size
+from monai_pylon.data.radiographs.image import radiograph_size
 
 __all__ = ["NamedImages", "image_size", "name_parts", "result_name"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from monai.utils import MetaKeys, convert_to_numpy
 
-from monai_pylon.data.radiograph_reader import FILE_AFFINE
+from monai_pylon.data.radiographs.reader import FILE_AFFINE
 from monai_pylon.reports.dicom_map import parametric_map
 from monai_pylon.reports.dicom_report import finding_group
 from monai_pylon.utils.files import file_parts

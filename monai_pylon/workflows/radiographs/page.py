@@ -10,7 +10,7 @@ import torch
 from monai.data import MetaTensor
 from torch import nn
 
-from monai_pylon.data.radiograph_reader import SIDES
+from monai_pylon.data.radiographs.reader import SIDES
 from monai_pylon.reports.page import PageFinding, PageText, radiograph_page
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.visualize import MapGeometry

@@ -15,7 +15,7 @@ from monai.transforms import Transform
 from monai.utils import MetaKeys, TransformBackends, convert_to_numpy
 from torch import nn
 
-from monai_pylon.data.radiograph_reader import FILE_AFFINE, ORIENTATION, SIDES
+from monai_pylon.data.radiographs.reader import FILE_AFFINE, ORIENTATION, SIDES
 from monai_pylon.reports import RadiographFindingMap
 from monai_pylon.reports.radiograph_files import save_radiograph_files
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS

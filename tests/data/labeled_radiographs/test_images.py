@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from monai_pylon.data.labeled_radiographs.images import NamedImages, image_size, name_parts, result_name
-from tests.data.test_radiograph_reader import write_dicom
+from tests.data.radiographs.test_reader import write_dicom
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from monai.data import MetaTensor
 from monai_pylon.data import read_radiograph, read_volume
 from monai_pylon.workflows.cohort.burned_in import may_draw
 from tests.data.dicom_files import write_dicom
-from tests.data.test_radiograph_reader import write_dicom as write_radiograph
+from tests.data.radiographs.test_reader import write_dicom as write_radiograph
 
 
 @pytest.mark.parametrize(("value", "drawn"), [("YES", False), ("NO", True), ("", True)])

@@ -10,7 +10,7 @@ from pydicom.uid import generate_uid
 from monai_pylon.data import phantom_chest_ct, phantom_radiograph
 from monai_pylon.utils import ras_view
 from tests.data.dicom_files import write_dicom
-from tests.data.test_radiograph_reader import write_dicom as write_radiograph
+from tests.data.radiographs.test_reader import write_dicom as write_radiograph
 
 VOXEL = 6.0
 #: Texts that identify the patient or the hospital.

@@ -7,7 +7,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from monai_pylon.data.radiograph_reader import FILE_AFFINE
+from monai_pylon.data.radiographs.reader import FILE_AFFINE
 from monai_pylon.reports.dicom_header import complete_headers
 from monai_pylon.utils.image_orientation import orientation_matrix, turn_image
 from monai_pylon.visualize import MapGeometry

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 
-from monai_pylon.data.radiograph_reader import SIDES
+from monai_pylon.data.radiographs.reader import SIDES
 from monai_pylon.networks.nets import PYLON
 from monai_pylon.workflows.radiographs.page import RadiographPage
 from monai_pylon.workflows.radiographs.writer import ExplainItem, RadiographWriter

@@ -14,7 +14,7 @@ from monai_pylon.data import read_radiograph
 from monai_pylon.networks.nets import MaxPoolBackbone
 from monai_pylon.utils.image_orientation import unturn_image
 from monai_pylon.workflows.radiographs.writer import ExplainItem, RadiographWriter
-from tests.data.test_radiograph_reader import write_dicom
+from tests.data.radiographs.test_reader import write_dicom
 from tests.networks.tiny import TinyEncoder
 
 LABELS = ["Mass", "Nodule", "Effusion"]

@@ -13,8 +13,8 @@ from PIL import Image
 from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian, generate_uid
 
 from monai_pylon.data import PIXEL_SPACING, ReadRadiograph, ReadRadiographd, phantom_radiograph, read_radiograph
-from monai_pylon.data.radiograph_image import radiograph_size
-from monai_pylon.data.radiograph_reader import FILE_AFFINE, ORIENTATION, SIDES
+from monai_pylon.data.radiographs.image import radiograph_size
+from monai_pylon.data.radiographs.reader import FILE_AFFINE, ORIENTATION, SIDES
 from monai_pylon.transforms import FollowBoxes
 from monai_pylon.utils.image_orientation import unturn_image
 

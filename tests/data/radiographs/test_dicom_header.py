@@ -9,7 +9,7 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from monai_pylon.data.radiograph_header import display_turn, other_than_frontal_chest
+from monai_pylon.data.radiographs.dicom_header import display_turn, other_than_frontal_chest
 from monai_pylon.utils.image_orientation import turn_image
 
 

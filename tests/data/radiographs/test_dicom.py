@@ -18,8 +18,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from monai_pylon.data.radiograph_dicom import luminance, read_dicom_radiograph, stored_pixels
-from tests.data.test_radiograph_reader import write_dicom
+from monai_pylon.data.radiographs.dicom import luminance, read_dicom_radiograph, stored_pixels
+from tests.data.radiographs.test_reader import write_dicom
 
 ROWS, COLUMNS = 30, 40
 #: Shares from 0 to 1 of a scene without symmetry.

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from monai.utils import optional_import
 
-from monai_pylon.data.radiograph_gray import LookupTable, scale_of_depth, voi_gray
-from monai_pylon.data.radiograph_header import display_turn, other_than_frontal_chest
+from monai_pylon.data.radiographs.dicom_header import display_turn, other_than_frontal_chest
+from monai_pylon.data.radiographs.gray import LookupTable, scale_of_depth, voi_gray
 from monai_pylon.data.volume_limits import check_dicom_size
 
 __all__ = ["DicomRadiograph", "luminance", "read_dicom_radiograph", "stored_pixels"]

@@ -1,4 +1,4 @@
-"""Tests of the traced grids against the exact centroid of the gradient through layers of equal weights."""
+"""Tests of the tracked places against the exact centroid of the gradient through layers of equal weights."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from monai_pylon.visualize.grid_factors import AxisFactor
-from monai_pylon.visualize.grid_tracing import GridTracer
+from monai_pylon.visualize.axis_factors import Factor
+from monai_pylon.visualize.axis_tracking import AxisTracker
 
 SIZE = 48
 
@@ -59,10 +59,10 @@ STEPS: dict[str, Step] = {
 @pytest.mark.parametrize("name", STEPS)
 def test_position_is_the_centroid_of_the_gradient(name: str) -> None:
     image = torch.rand(1, 1, SIZE, dtype=torch.float64)
-    with torch.no_grad(), GridTracer(image) as tracer:
+    with torch.no_grad(), AxisTracker(image) as tracker:
         result = STEPS[name](image)
-    (factor,) = tracer.grid(result)[2]
-    assert (factor.axis, factor.size) == (0, result.shape[2])
+    (factor,) = tracker.places_of(result)[2]
+    assert (factor.role, factor.size) == ("0", result.shape[2])
     expected = _centroids(STEPS[name])
     assert len(expected) >= 3
     for cell, position in expected:
@@ -75,9 +75,9 @@ def test_position_is_the_centroid_of_the_gradient(name: str) -> None:
 def test_interpolated_positions_by_hand() -> None:
     """Blocks of 4 look at 1.5, 5.5, ...; twice as many cells look at 0.5, 2.5, ..., and 23 between 1.5 and 45.5."""
     image = torch.zeros(1, 1, SIZE)
-    with torch.no_grad(), GridTracer(image) as tracer:
+    with torch.no_grad(), AxisTracker(image) as tracker:
         twice, corners = STEPS["interpolation"](image), STEPS["corners"](image)
-    (half,), (even,) = tracer.grid(twice)[2], tracer.grid(corners)[2]
+    (half,), (even,) = tracker.places_of(twice)[2], tracker.places_of(corners)[2]
     assert (half.origin, half.spacing, half.detail) == (0.5, 2.0, 4.0)
     assert (even.origin, even.spacing) == (1.5, 2.0)
     assert even.at(22) == 45.5
@@ -86,66 +86,66 @@ def test_interpolated_positions_by_hand() -> None:
 def test_finest_branch_gives_the_position() -> None:
     """The enlarged coarse branch looks at 0.5, 2.5, ...; the fine one at 0, 2, ..., whatever the order."""
     image = torch.zeros(1, 1, SIZE)
-    with torch.no_grad(), GridTracer(image) as tracer:
+    with torch.no_grad(), AxisTracker(image) as tracker:
         coarse, fine = STEPS["interpolation"](image), image[..., ::2]
         sums = coarse + fine, fine + coarse, torch.cat([coarse, fine], 1)
-    assert {tracer.grid(s)[2][0].origin for s in sums} == {0.0}
+    assert {tracker.places_of(s)[2][0].origin for s in sums} == {0.0}
 
 
 def test_equal_branches_give_the_mean_position() -> None:
     """Even and odd pixels side by side, as patches are merged: 0.5, 2.5, ..."""
     image = torch.zeros(1, 1, SIZE)
-    with torch.no_grad(), GridTracer(image) as tracer:
+    with torch.no_grad(), AxisTracker(image) as tracker:
         merged = torch.cat([image[..., ::2], image[..., 1::2]], 1)
-    assert tracer.grid(merged)[2][0].at(1) == 2.5
+    assert tracker.places_of(merged)[2][0].at(1) == 2.5
 
 
 def test_groups_of_slices_in_the_batch() -> None:
     """Slices 0 to 14 in groups of 3, moved to the batch and back: groups look at 1, 4, ..."""
     image = torch.zeros(2, 1, 8, 10, 15)
-    with torch.no_grad(), GridTracer(image) as tracer:
+    with torch.no_grad(), AxisTracker(image) as tracker:
         images = image[:, 0].permute(0, 3, 2, 1).unflatten(1, (5, 3)).flatten(0, 1)  # (N G, 3, rows, columns)
         cells = functional.avg_pool2d(images, 2)
         back = cells.unflatten(0, (2, 5)).mean(2).permute(0, 3, 2, 1)
-    grid = tracer.grid(back)
-    assert [g[0].axis for g in grid] == [None, 0, 1, 2]
+    grid = tracker.places_of(back)
+    assert [g[0].role for g in grid] == ["batch", "0", "1", "2"]
     assert [(g[0].origin, g[0].spacing) for g in grid[1:]] == [(0.5, 2.0), (0.5, 2.0), (1.0, 3.0)]
-    folded = tracer.grid(cells)
-    assert [factor.axis for factor in folded[0]] == [None, 2]
+    folded = tracker.places_of(cells)
+    assert [factor.role for factor in folded[0]] == ["batch", "2"]
 
 
 def test_windows_and_back() -> None:
     """Cells cut into windows of 4 by 4 and put together again keep their place."""
     image = torch.zeros(1, 1, 8, 12)
-    with torch.no_grad(), GridTracer(image) as tracer:
+    with torch.no_grad(), AxisTracker(image) as tracker:
         windows = image.reshape(1, 1, 2, 4, 3, 4).permute(0, 2, 4, 3, 5, 1).reshape(6, 16, 1)
         back = (windows * 2).reshape(1, 2, 3, 4, 4, 1).permute(0, 5, 1, 3, 2, 4).reshape(1, 1, 8, 12)
-    assert tracer.grid(back) == tracer.grid(image)
+    assert tracker.places_of(back) == tracker.places_of(image)
 
 
 def test_tokens_with_a_class_token() -> None:
     """The class token in front hides the grid of the tokens until it is cut off again."""
     image = torch.zeros(1, 1, 8, 12)
-    with torch.no_grad(), GridTracer(image) as tracer:
+    with torch.no_grad(), AxisTracker(image) as tracker:
         tokens = torch.cat([torch.zeros(1, 1, 1), functional.avg_pool2d(image, 2).flatten(2).transpose(1, 2)], 1)
         cut = tokens[:, 1:].transpose(1, 2).reshape(1, 1, 4, 6)
-    (factor,) = tracer.grid(tokens)[1]
-    assert (factor.size, factor.before, [t.size for t in factor.tokens]) == (25, 1, [4, 6])
-    assert [(g[0].axis, g[0].origin, g[0].spacing) for g in tracer.grid(cut)[2:]] == [(0, 0.5, 2.0), (1, 0.5, 2.0)]
+    (factor,) = tracker.places_of(tokens)[1]
+    assert (factor.size, factor.before, [t.size for t in factor.parts]) == (25, 1, [4, 6])
+    assert [g[0][1:4] for g in tracker.places_of(cut)[2:]] == [("0", 0.5, 2.0), ("1", 0.5, 2.0)]
 
 
 def test_attention_keeps_the_tokens_of_the_queries() -> None:
     image = torch.zeros(1, 4, 6)
-    with torch.no_grad(), GridTracer(image) as tracer:
+    with torch.no_grad(), AxisTracker(image) as tracker:
         q = image.transpose(1, 2)[:, None]
         k = torch.zeros(1, 1, 9, 4)
         fused = functional.scaled_dot_product_attention(q, k, k)
         plain = (q @ k.transpose(-2, -1)).softmax(-1) @ k
-    assert tracer.grid(fused)[2] == tracer.grid(plain)[2] == (AxisFactor(6, axis=0),)
+    assert tracker.places_of(fused)[2] == tracker.places_of(plain)[2] == (Factor(6, "0"),)
 
 
 @pytest.mark.parametrize("mix", ["matrix", "reshape", "index", "pooling"])
-def test_mixed_axes_lose_their_place(mix: str) -> None:
+def test_mixed_axes_are_unknown(mix: str) -> None:
     steps: dict[str, Step] = {
         "matrix": lambda x: x @ torch.zeros(SIZE, 16),
         "reshape": lambda x: x.expand(1, 5, SIZE).reshape(1, 16, 15),
@@ -153,6 +153,6 @@ def test_mixed_axes_lose_their_place(mix: str) -> None:
         "pooling": lambda x: x.mean(-1, keepdim=True).expand(-1, -1, 16),
     }
     image = torch.zeros(1, 1, SIZE)
-    with torch.no_grad(), GridTracer(image) as tracer:
+    with torch.no_grad(), AxisTracker(image) as tracker:
         result = steps[mix](image)
-    assert all(factor.axis is None for axis in tracer.grid(result) for factor in axis)
+    assert not any(factor.spatial for axis in tracker.places_of(result) for factor in axis)

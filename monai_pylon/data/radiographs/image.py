@@ -11,8 +11,8 @@ import numpy as np
 from monai.utils import optional_import
 from PIL import Image, ImageFile
 
-from monai_pylon.data.radiograph_dicom import luminance
-from monai_pylon.data.radiograph_gray import full_range, scale_of_depth
+from monai_pylon.data.radiographs.dicom import luminance
+from monai_pylon.data.radiographs.gray import full_range, scale_of_depth
 from monai_pylon.data.volume_limits import check_pixel_count
 from monai_pylon.utils import check, check_type
 from monai_pylon.utils.image_orientation import turn_image

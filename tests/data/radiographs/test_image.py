@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from PIL import Image
 
-from monai_pylon.data.radiograph_image import image_orientation, open_image, radiograph_size, read_image_radiograph
+from monai_pylon.data.radiographs.image import image_orientation, open_image, radiograph_size, read_image_radiograph
 from monai_pylon.utils.image_orientation import turn_image
 
 #: Shares from .01 to .94 of a scene without symmetry.

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 
-from monai_pylon.data.radiograph_gray import LookupTable, full_range, scale_of_depth, voi_gray
+from monai_pylon.data.radiographs.gray import LookupTable, full_range, scale_of_depth, voi_gray
 
 VALUES = np.linspace(-500, 3500, 48).reshape(6, 8)
 NOTHING = np.zeros(VALUES.shape, bool)

@@ -19,8 +19,8 @@ from monai.utils import ImageMetaKey, MetaKeys, TransformBackends, optional_impo
 
 from monai_pylon.data.dicom_series import is_dicom_file
 from monai_pylon.data.path_transform import BURNED_IN, ReadPathd
-from monai_pylon.data.radiograph_dicom import read_dicom_radiograph
-from monai_pylon.data.radiograph_image import read_image_radiograph
+from monai_pylon.data.radiographs.dicom import read_dicom_radiograph
+from monai_pylon.data.radiographs.image import read_image_radiograph
 from monai_pylon.utils import check_type
 from monai_pylon.utils.image_orientation import orientation_matrix, turn_image
 
