@@ -3,7 +3,7 @@
 A VGG-like classifier with three linear layers is trained on labels of whole images, of a folder in the layout of VOC
 2012 (``--root``) or of generated images in that layout. After each epoch it prints the overlap (IoU) of the maps of the
 last convolution with the outlines of their objects, for images with one label and with several. Beside it stands the
-overlap of the whole image, which knows nothing. ``--single_linear`` trains the head of footnote 3, whose maps are exact.
+overlap of the whole image, which knows nothing. ``--single_linear`` trains the head of footnote 3, with exact maps.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import Dataset
 
 from monai_pylon.data import PhantomRadiographs
-from monai_pylon.data.radiograph_image import radiograph_size
+from monai_pylon.data.radiographs.image import radiograph_size
 from monai_pylon.metrics import class_points
 from monai_pylon.metrics.instances import size_pair
 from monai_pylon.workflows.bundle.evaluation import patient_number
