@@ -6,6 +6,7 @@ from monai_pylon.visualize.class_activation import grad_cam, hires_cam
 from monai_pylon.visualize.inferer import ActivationMapInferer
 from monai_pylon.visualize.perturbation import perturbation_curve
 from monai_pylon.visualize.sanity import label_randomization, parameter_randomization
+from monai_pylon.visualize.shift_equivariance import ShiftEquivariance, layer_output, shift_equivariance
 from monai_pylon.visualize.visualizers import HiResCAM, LayerGradCAM, explain_by_methods
 
 __all__ = [
@@ -14,13 +15,16 @@ __all__ = [
     "HiResCAM",
     "LayerGradCAM",
     "MapGeometry",
+    "ShiftEquivariance",
     "audit_explanation",
     "explain_by_methods",
     "grad_cam",
     "hires_cam",
     "label_randomization",
+    "layer_output",
     "map_geometry",
     "map_on_image",
     "parameter_randomization",
     "perturbation_curve",
+    "shift_equivariance",
 ]

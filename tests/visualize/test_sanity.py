@@ -9,6 +9,7 @@ from monai.networks.nets import resnet10
 from scipy.stats import spearmanr
 from torch import nn
 
+from monai_pylon.data import phantom_radiograph
 from monai_pylon.visualize import ActivationMapInferer, label_randomization, parameter_randomization
 from monai_pylon.visualize.sanity import rank_correlation
 from tests.visualize.nets import LABELS, image, make_net
@@ -168,3 +169,43 @@ def test_rejects_invalid_arguments() -> None:
         parameter_randomization(stack(), explain_by_image, torch.rand(1, 1, 4), layers=["fc"])
     with pytest.raises(TypeError, match="seed must be of type int"):
         parameter_randomization(stack(), explain_by_image, torch.rand(1, 1, 4), seed="x")
+
+
+def vgg_like(seed: int) -> nn.Sequential:
+    """Make convolutions with ReLUs and a linear head for images of 64 pixels; the last map is layer 9."""
+    torch.manual_seed(seed)
+    layers: list[nn.Module] = []
+    for before, after, pool in ((1, 8, False), (8, 8, True), (8, 16, True), (16, 16, False)):
+        layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(), *([nn.MaxPool2d(2)] if pool else [])]
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(16 * 16 * 16, 2)).eval()
+
+
+def guided_backpropagation(x: torch.Tensor, network: nn.Module) -> torch.Tensor:
+    """Return the magnitude of the gradient at the input, with every ReLU passing positive gradients only."""
+
+    def clip(module: nn.Module, inner: tuple[torch.Tensor], outer: tuple[torch.Tensor]) -> tuple[torch.Tensor]:
+        return (inner[0].clamp(min=0),)
+
+    handles = [m.register_full_backward_hook(clip) for m in network.modules() if isinstance(m, nn.ReLU)]
+    try:
+        image = x.detach().requires_grad_()
+        scores = network(image).sum(0)
+        each = [torch.autograd.grad(score, image, retain_graph=True)[0].abs().sum(1) for score in scores]
+        return torch.stack(each, 1)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def test_guided_backpropagation_hardly_depends_on_the_head_and_hirescam_does() -> None:
+    """Section 2 of the HiResCAM paper, after Adebayo et al.: guided backpropagation shows the edges of the image."""
+    x = torch.stack([torch.from_numpy(phantom_radiograph(seed, size=64).image) for seed in (0, 1)]).float() * 4 - 2
+    guided, hires = [], []
+    for seed in range(3):
+        network = vgg_like(seed)
+        layers = ["11", "8"]
+        guided.append(parameter_randomization(network, guided_backpropagation, x, layers).similarity[-1].mean())
+        explain = ActivationMapInferer("9", class_idx=[0, 1])
+        hires.append(parameter_randomization(network, explain, x, layers).similarity[-1].mean())
+    assert float(torch.stack(guided).mean()) > 0.5
+    assert abs(float(torch.stack(hires).mean())) < 0.1

@@ -330,3 +330,18 @@ def test_rejects_networks_without_scores(wrong: str) -> None:
 def test_label_maps_are_a_named_tuple() -> None:
     maps, labels, logits = LabelMaps(*torch.zeros(3, 1, 1))
     assert maps.shape == labels.shape == logits.shape
+
+
+@pytest.mark.parametrize("axes", [2, 3])
+def test_hirescam_at_the_input_is_gradient_times_input(axes: int) -> None:
+    conv = torch.nn.Conv2d if axes == 2 else torch.nn.Conv3d
+    network = torch.nn.Sequential(
+        torch.nn.Identity(), conv(3, 4, 3, stride=2), torch.nn.ReLU(), torch.nn.Flatten(1), torch.nn.LazyLinear(2)
+    )
+    x = torch.randn(2, 3, *[9] * axes)
+    network(x)
+    maps = HiResCAM(network, "0")(x, "all")
+    for label in range(2):
+        leaf = x.clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(network(leaf)[:, label].sum(), leaf)
+        torch.testing.assert_close(maps[:, label], (gradient * x).sum(1))

@@ -311,10 +311,10 @@ def test_evaluation_writes_numbers_with_intervals(trained: Path, evaluated: Path
     assert report["layer"] == "reduction"
     found = report["metrics"]
     assert set(found) == {"organ_iou_hirescam", "organ_iou_gradcam", *CLASSIFICATION}
-    assert set(found["auroc"]) == {"macro", "weighted", *CHEST_CT_LABELS}
+    assert set(found["auroc"]) == {"macro", "weighted", "median", *CHEST_CT_LABELS}
     assert found["organ_iou_hirescam"]["air trapping"] == {"estimate": None, "low": None, "high": None, "n": 0}
     assert 0 <= found["organ_iou_gradcam"]["weighted"]["estimate"] <= 1
-    assert len(read_rows(evaluated / "evaluation.csv")) == 5 * 82 + 3 * 81
+    assert len(read_rows(evaluated / "evaluation.csv")) == 5 * 82 + 3 * 81 + 1
     kept = json.loads((trained / "models" / "thresholds.json").read_text())
     assert set(kept["thresholds"]) == {"hirescam", "gradcam"}
     named = kept["thresholds"]["hirescam"]

@@ -211,7 +211,7 @@ def test_evaluation_writes_numbers_with_intervals_and_a_page(trained: Path, tmp_
     boxes = {f"box_localization_{t}" for t in (0.1, 0.25, 0.5)}
     localization = {"point_localization", *boxes, *baselines}
     assert set(found) == {"auroc", "sensitivity", "specificity", *calibration, *localization}
-    assert set(found["auroc"]) == {"macro", "weighted", *CHEST_XRAY14_LABELS}
+    assert set(found["auroc"]) == {"macro", "weighted", "median", *CHEST_XRAY14_LABELS}
     state = workflow.evaluator.state.metrics
     assert found["point_localization"]["weighted"]["estimate"] == pytest.approx(state["point_localization"], abs=1e-5)
     assert found["auroc"]["macro"]["estimate"] == pytest.approx(state["auroc"], abs=1e-5)
@@ -219,7 +219,7 @@ def test_evaluation_writes_numbers_with_intervals_and_a_page(trained: Path, tmp_
     assert found["point_localization"]["weighted"]["n"] == instances > 0
     assert found["point_localization"]["Hernia"] == {"estimate": None, "low": None, "high": None, "n": 0}
     rows = read_rows(tmp_path / "evaluation.csv")
-    assert len(rows) == 10 * 16 + 3 * 15
+    assert len(rows) == 10 * 16 + 3 * 15 + 1
     points = found["point_localization, random_point"]["weighted"]
     assert points["n"] == found["point_localization"]["weighted"]["n"]
     assert 0 < points["low"] < points["high"] < 1

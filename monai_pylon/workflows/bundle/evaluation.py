@@ -81,8 +81,8 @@ def auroc_intervals(
         num_resamples: Bootstrap samples.
 
     Returns:
-        For "macro", "weighted" (by positives) and each class: estimate, low, high (None if undefined) and n, the number
-        of positives.
+        For "macro", "weighted" (by positives), "median" (of the classes, as in Tables 1 and 6 of the AxialNet paper)
+        and each class: estimate, low, high (None if undefined) and n, the number of positives.
 
     Example:
         >>> scores, truth = np.array([[0.1], [0.8], [0.4], [0.9]]), np.array([[0], [1], [0], [1]])
@@ -96,15 +96,16 @@ def auroc_intervals(
         each = auroc_per_class(torch.from_numpy(rows[:, :count]), torch.from_numpy(label)).numpy()
         known = ~np.isnan(each)
         if not known.any():
-            return np.full(count + 2, np.nan)
+            return np.full(count + 3, np.nan)
         weights = np.nansum(label[:, known], axis=0)
-        return np.array([each[known].mean(), (each[known] * weights).sum() / weights.sum(), *each])
+        weighted = (each[known] * weights).sum() / weights.sum()
+        return np.array([each[known].mean(), weighted, np.median(each[known]), *each])
 
     table = np.concatenate([scores, truth], axis=1).astype(np.float64)
     interval = bootstrap_interval(table, groups=patients, statistic=areas, num_resamples=num_resamples)
     positives = np.nansum(truth, axis=0)
-    counts = [positives.sum(), positives.sum(), *positives]
-    return {name: _entry(_split(interval, k), counts[k]) for k, name in enumerate((*_MEANS, *labels))}
+    counts = [*[positives.sum()] * 3, *positives]
+    return {name: _entry(_split(interval, k), counts[k]) for k, name in enumerate((*_MEANS, "median", *labels))}
 
 
 def report_rows(report: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[dict[str, Any]]:

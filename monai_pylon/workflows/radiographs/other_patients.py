@@ -13,8 +13,8 @@ from torch.utils.data import Dataset
 
 from monai_pylon.data.phantoms.datasets import PhantomRadiographs
 from monai_pylon.data.radiographs.image import radiograph_size
+from monai_pylon.metrics import class_points
 from monai_pylon.metrics.instances import size_pair
-from monai_pylon.metrics.localization_baselines import class_points
 from monai_pylon.workflows.bundle.evaluation import patient_number
 from monai_pylon.workflows.radiographs.data import radiograph_data
 

@@ -1,0 +1,81 @@
+"""The soft maximum experiment: one short training, its baselines, and a page that agrees with the files."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+
+from monai_pylon.handlers.soft_maximum import soft_maximum_sharpness
+from monai_pylon.metrics import bootstrap_interval
+from monai_pylon.workflows.bundle import make_network
+from tests.experiments.pylon_evidence.radiographs import phantom_radiographs
+from tests.experiments.soft_maximum import __main__ as command
+from tests.experiments.soft_maximum import summary
+from tests.experiments.soft_maximum.training import Recipe, run, sharpness_at
+
+
+def test_sharpness_is_that_of_the_bundle_or_infinite() -> None:
+    soft = Recipe("pylon", "soft")
+    steps = [step / 10 for step in range(11)]
+    assert [sharpness_at(step, soft) for step in steps] == [soft_maximum_sharpness(step) for step in steps]
+    assert {sharpness_at(step, Recipe("pylon", "maximum")) for step in steps} == {math.inf}
+
+
+@pytest.mark.parametrize("pooling", ["soft", "maximum"])
+def test_a_run_reports_peaks_that_the_baselines_agree_with(pooling: str) -> None:
+    """The hits of the run and those that the summary computes from its peaks are the same."""
+    radiographs = phantom_radiographs(24, 64, num_folds=2)
+    recipe = Recipe("pylon", pooling, encoder="resnet18", size=64, epochs=1, frozen_stages=1)
+    held = radiographs.folds == 1
+    figures, network = run(recipe, radiographs.of(~held), radiographs.of(held), 0, None, lambda text: None)
+    assert len(figures["peaks"]) == len(figures["hits"])
+    assert torch.equal(network.encoder.bn1.running_mean, torch.zeros(64)), "the first stage is frozen"
+    record = {"fold": 1, "seed": 0, "recipe": {"size": 64}, "versions": {}, **figures}
+    found = summary.with_baselines(record, radiographs)
+    assert len(found["other_patients"]) == len(found["hits"])
+    assert "logits" not in found
+
+
+def test_tables_by_hand() -> None:
+    fold = {"fold": 0, "classes": [1, 0, 0], "patients": [0, 1, 2], "random_point": [0.1, 0.2, 0.3]}
+    fold |= {"image_center": [1, 0, 0], "class_point": [1, 1, 0]}
+    base = {"fold": 0, "seed": 0, "auroc": 0.5}
+    runs = [
+        {**base, "recipe": {"network": "pylon", "pooling": "soft"}, "hits": "110", "other_patients": [1, 0, None]},
+        {**base, "recipe": {"network": "backbone", "pooling": "soft"}, "hits": "100", "other_patients": [1, 0, None]},
+    ]
+    result = {"folds": [fold], "phantoms": [fold], "runs": runs}
+    rows = summary.table(result).splitlines()
+    assert rows[3].startswith("| PYLON | soft, becoming the maximum | 1 | .667")
+    assert "| .500 | +.500 (" in rows[3], "other patients' maps, and the gain over them where they are known"
+    assert rows[3].endswith("| .500 | .500 |"), "without cardiomegaly, and AUROC"
+    assert [row.split("|")[4].split()[0] for row in rows[4:]] == [".200", ".333", ".667"]
+    difference = bootstrap_interval([1, 1, 0], [1, 0, 0], groups=[0, 1, 2])
+    assert f"+{difference.estimate:.3f}".replace("0.", ".") in summary.differences(result)
+    assert "| the image's center, always | .333" in summary.fixed_points(result)
+
+
+def test_page_agrees_with_the_file() -> None:
+    page = summary.PAGE.read_text(encoding="utf-8")
+    result = json.loads(summary.RESULTS.read_text(encoding="utf-8"))
+    assert summary.filled(page, result) == page
+    for table in (summary.table, summary.differences, summary.fixed_points):
+        assert table(result) in page
+
+
+@pytest.mark.slow
+def test_command_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(command, "real_radiographs", lambda size: phantom_radiographs(16, size, num_folds=2))
+    weights = tmp_path / "lite.pth"
+    torch.save(make_network({"name": "pylon", "encoder": "efficientnet_lite0"}).encoder.state_dict(), weights)
+    call = ["x", "--folds", "0", "--size", "64", "--epochs", "1", "--weights", str(weights), "--runs", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", call)
+    command.main()
+    assert len(list(tmp_path.glob("*.json"))) == 4
+    assert "epoch 1 of 1" in capsys.readouterr().out
+    command.main()
+    assert not capsys.readouterr().out
