@@ -5,15 +5,23 @@ from monai_pylon.metrics.box_metric import BoxLocalizationMetric, box_localizati
 from monai_pylon.metrics.intervals import bootstrap_interval
 from monai_pylon.metrics.organ_metric import OrganIoUMetric
 from monai_pylon.metrics.organ_overlap import organ_iou, organ_iou_curve, resample_attention
+from monai_pylon.metrics.point_baselines import (
+    LocalizationBaselinesMetric,
+    class_points,
+    localization_baselines,
+)
 from monai_pylon.metrics.point_metric import PointLocalizationMetric, point_localization
 
 __all__ = [
     "BoxLocalizationMetric",
+    "LocalizationBaselinesMetric",
     "OrganIoUMetric",
     "PerClassAUROCMetric",
     "PointLocalizationMetric",
     "bootstrap_interval",
     "box_localization",
+    "class_points",
+    "localization_baselines",
     "organ_iou",
     "organ_iou_curve",
     "point_localization",
