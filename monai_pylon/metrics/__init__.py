@@ -5,7 +5,7 @@ from monai_pylon.metrics.box_metric import BoxLocalizationMetric, box_localizati
 from monai_pylon.metrics.intervals import bootstrap_interval
 from monai_pylon.metrics.organ_metric import OrganIoUMetric
 from monai_pylon.metrics.organ_overlap import organ_iou, organ_iou_curve, resample_attention
-from monai_pylon.metrics.point_baselines import (
+from monai_pylon.metrics.baselines import (
     LocalizationBaselinesMetric,
     class_points,
     localization_baselines,

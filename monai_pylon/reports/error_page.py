@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from os import PathLike
 from typing import Any
 
-from monai_pylon.reports.html import RawHTML, html_bar, html_numbers, html_pictures, html_table, save_html
+from monai_pylon.reports.html import Section, save_html
 
 __all__ = ["save_error_review"]
 
@@ -45,7 +45,7 @@ def save_error_review(
             "label": row["label"],
             "probability": f"{row['probability']:.2f}",
             "outside": "undefined" if row["outside"] is None else f"{row['outside']:.2f}",
-            "": RawHTML("") if row["outside"] is None else html_bar(row["outside"]),
+            "": row["outside"] or 0.0,
         }
         for row in rows
     ]
@@ -55,5 +55,5 @@ def save_error_review(
         for name, label in [(row["name"], row["label"])]
         if (file := (pictures or {}).get((name, label))) is not None
     ]
-    parts = [html_numbers(numbers), _EXPLANATION, html_table(table)]
-    save_html(path, "Errors and their maps", [*parts, *([html_pictures(shown)] if shown else [])])
+    section = Section("", [_EXPLANATION], table, bar="", pictures=shown)
+    save_html(path, "Errors and their maps", [section], numbers)

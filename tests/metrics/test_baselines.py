@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from monai_pylon.metrics import PointLocalizationMetric
-from monai_pylon.metrics.point_baselines import (
+from monai_pylon.metrics.baselines import (
     BASELINES,
     LocalizationBaselinesMetric,
     class_points,
