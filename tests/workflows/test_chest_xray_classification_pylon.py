@@ -20,7 +20,7 @@ from monai.bundle.scripts import verify_net_in_out
 from PIL import Image
 
 from monai_pylon.data import phantom_radiograph, read_radiograph
-from monai_pylon.metrics.localization_baselines import BASELINES
+from monai_pylon.metrics.baselines import BASELINES
 from monai_pylon.networks.checkpoints import read_checkpoint, read_description
 from monai_pylon.networks.nets import PYLON
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from monai_pylon.metrics import bootstrap_interval, class_points
-from monai_pylon.metrics.localization_baselines import localization_baselines
+from monai_pylon.metrics.baselines import localization_baselines
 from tests.experiments.pylon_evidence.radiographs import Radiographs, phantom_radiographs, real_radiographs
 
 RESEARCHERS = Path(__file__).resolve().parents[3] / "docs" / "researchers"

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from monai_pylon.metrics import LocalizationBaselinesMetric, PointLocalizationMetric, class_points
-from monai_pylon.metrics.localization_baselines import BASELINES, highest_pixels, localization_baselines
+from monai_pylon.metrics.baselines import BASELINES, highest_pixels, localization_baselines
 from tests.references.localization import image_map
 
 SIZE = 32
