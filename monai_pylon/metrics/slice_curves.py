@@ -85,6 +85,6 @@ def slice_score_curves(
                     num_resamples=num_resamples,
                     generator=generator,
                 )
-        curves.append(Interval(*parts))
+        curves.append(Interval(parts[0], parts[1], parts[2]))
     counts = np.stack([(truth == 1).sum(0), (truth == 0).sum(0)], 1)
-    return SliceCurves(*curves, counts)
+    return SliceCurves(curves[0], curves[1], counts)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -85,7 +86,7 @@ def _convolution(layer: nn.Linear, cells: int, axes: int) -> nn.Module:
 
 
 @torch.no_grad()
-def _copy(layer: nn.Linear | nn.Conv2d | nn.Conv3d, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
+def _copy(layer: Any, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
     layer.weight.copy_(weight)
     if bias is not None and layer.bias is not None:
         layer.bias.copy_(bias)

@@ -20,25 +20,30 @@ from monai_pylon.data import phantom_chest_ct
 from monai_pylon.handlers import (
     OrganThresholds,
     PerClassMetricHandler,
+    PriorBias,
     RaiseOnNonFiniteLoss,
+    SoftMaximumSchedule,
     SyncBuffers,
     TrainingCheckpoints,
 )
 from monai_pylon.losses import KnownLabelsLoss, MaskLoss, mask_loss
 from monai_pylon.metrics import (
     BoxLocalizationMetric,
+    LocalizationBaselinesMetric,
     OrganIoUMetric,
     PerClassAUROCMetric,
     PointLocalizationMetric,
     bootstrap_interval,
     box_localization,
+    class_points,
+    localization_baselines,
     organ_iou,
     point_localization,
     resample_attention,
 )
 from monai_pylon.metrics.auroc import auroc_per_class
 from monai_pylon.metrics.organ_overlap import organ_iou_curve
-from monai_pylon.networks import Explained, Explanation, make_encoder, optimize_for_inference
+from monai_pylon.networks import Explained, Explanation, make_encoder, nets, optimize_for_inference
 from monai_pylon.networks.pretrained import load_weights
 from monai_pylon.reports import radiological_slice, show_map, square_pixels, window_to_gray
 from monai_pylon.reports.chest_ct_figure import finding_on_scan, scan_findings_figure
@@ -89,11 +94,13 @@ from monai_pylon.visualize import (
     grad_cam,
     hires_cam,
     label_randomization,
+    layer_output,
     parameter_randomization,
     perturbation_curve,
+    shift_equivariance,
 )
 from tests.house.test_networks import EXPLAINING, SILENT, Build
-from tests.networks.tiny import shake_
+from tests.networks.tiny import TinyEncoder, shake_
 from tests.visualize.nets import HEADS, image, make_net
 
 Move = Callable[[Any], Any]
@@ -232,7 +239,18 @@ def _localization(move: Move) -> Any:
     return [f(maps, *boxes, 64) for f in (point_localization, box_localization) for boxes in (box, cpu)]
 
 
+def _baselines(move: Move) -> Any:
+    """Compare maps with points that do not look at the image."""
+    points = class_points(move(torch.cat(_BOXES)), _MAPS.shape[1], 64)
+    metric = LocalizationBaselinesMetric(64, move(points.float()))
+    metric(move(_MAPS), [move(box) for box in _BOXES], list(range(len(_MAPS))))
+    instances = move(torch.tensor([0, 1]))
+    single = localization_baselines(move(torch.ones(2, 2)), instances, [1, 2], move(torch.ones(2, 4)), instances, 64)
+    return [points, metric.values(), metric.aggregate(), single]
+
+
 JOBS_OF_METRICS: dict[str, Job] = {
+    "LocalizationBaselinesMetric, localization_baselines, class_points": _baselines,
     "PerClassAUROCMetric": _metric(PerClassAUROCMetric, _SCORES, _TRUTH),
     "PerClassAUROCMetric: labels on the CPU": _metric(PerClassAUROCMetric, _SCORES, _TRUTH, stay=(1,)),
     "PerClassAUROCMetric: scores on the CPU": _metric(PerClassAUROCMetric, _SCORES, _TRUTH, stay=(0,)),
@@ -306,9 +324,18 @@ def _formulas(move: Move) -> Any:
     return [f(activations, g) for f in (hires_cam, grad_cam) for g in (gradients, gradients[:, 0])]
 
 
+def _shifted(move: Move) -> Any:
+    """Compare maps of shifted images."""
+    torch.manual_seed(0)
+    net, x = move(EXPLAINING["PYLON"].make()), move(torch.randn(1, 1, 128, 96))
+    found = [shift_equivariance(net, lambda x, net: net.explain(x).attention, x, (32, 0))]
+    return [*found, shift_equivariance(net, layer_output("encoder.stages.1"), x, (32, 0))]
+
+
 JOBS_OF_VISUALIZERS: dict[str, Job] = {
     f"HiResCAM, LayerGradCAM, explain_by_methods, audit_explanation: {kind}": _cams(kind) for kind in HEADS
 } | {
+    "shift_equivariance, layer_output": _shifted,
     "HiResCAM: slices folded into the batch": _folded,
     "ActivationMapInferer, parameter_randomization, label_randomization": _randomized,
     "perturbation_curve": _perturbed,
@@ -485,7 +512,22 @@ def _finite(move: Move) -> Any:
     SyncBuffers(move(nn.BatchNorm2d(2)))(None)
 
 
+def _little_data(move: Move) -> Any:
+    """Start at the label frequencies, and train a step with a soft maximum and a frozen stage."""
+    torch.manual_seed(0)
+    net = move(nets.PYLON(encoder=TinyEncoder(), decoder_channels=8, num_classes=3, frozen_stages=1))
+    x = torch.randn(4, 1, 64, 64)
+    batches = [{"image": x, "label": _LABELS[:1].float().expand(4, -1)}]
+    state = SimpleNamespace(epoch=0, dataloader=batches, iteration=1, max_epochs=2, epoch_length=2)
+    SoftMaximumSchedule(net, "soft")(SimpleNamespace(state=state))
+    PriorBias(net)(SimpleNamespace(state=state))
+    logits = net.train()(move(x))
+    logits.sum().backward()
+    return [logits, net.head.bias, net.head.weight.grad, net.eval()(move(x))]
+
+
 JOBS_OF_HANDLERS: dict[str, Job] = {
+    "SoftMaximumSchedule, PriorBias": _little_data,
     "PerClassMetricHandler": _handled,
     "TrainingCheckpoints": _checkpointed,
     "OrganThresholds": _thresholds,

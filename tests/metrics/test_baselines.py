@@ -6,14 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from monai_pylon.metrics import PointLocalizationMetric
-from monai_pylon.metrics.baselines import (
-    BASELINES,
-    LocalizationBaselinesMetric,
-    class_points,
-    highest_pixels,
-    localization_baselines,
-)
+from monai_pylon.metrics import LocalizationBaselinesMetric, PointLocalizationMetric, class_points
+from monai_pylon.metrics.baselines import BASELINES, highest_pixels, localization_baselines
 from tests.references.localization import image_map
 
 SIZE = 32

@@ -43,7 +43,7 @@ def _split(interval: Interval, number: int) -> Interval:
 
 
 def localization_intervals(
-    hits: np.ndarray, patients: Sequence[Any] | np.ndarray, labels: Sequence[str], num_resamples: int = 1000
+    hits: np.ndarray, patients: Any, labels: Sequence[str], num_resamples: int = 1000
 ) -> dict[str, dict[str, Any]]:
     """Compute shares of hits with bootstrap intervals by patient.
 

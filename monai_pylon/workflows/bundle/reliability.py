@@ -26,7 +26,7 @@ _LEAST_SPECIFICITY = 0.9
 
 
 def calibration_intervals(
-    scores: np.ndarray, truth: np.ndarray, patients: Sequence[Any] | np.ndarray, num_resamples: int = 1000
+    scores: np.ndarray, truth: np.ndarray, patients: Any, num_resamples: int = 1000
 ) -> dict[str, Interval]:
     """Compute calibration of each class and its mean over classes, with bootstrap intervals by patient.
 

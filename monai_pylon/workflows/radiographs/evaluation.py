@@ -12,7 +12,8 @@ import torch
 from monai.metrics import Cumulative, CumulativeIterationMetric
 
 from monai_pylon.handlers import PerClassMetricHandler
-from monai_pylon.metrics.baselines import BASELINES, LocalizationBaselinesMetric
+from monai_pylon.metrics import LocalizationBaselinesMetric
+from monai_pylon.metrics.baselines import BASELINES
 from monai_pylon.reports.figure_style import save_figure
 from monai_pylon.reports.heatmap import heatmap_on_image
 from monai_pylon.reports.radiograph_figure import RadiographFindingMap, radiograph_page_figure

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from monai_pylon.networks.nets import PYLON
-from monai_pylon.visualize.shift_equivariance import layer_output, shift_equivariance
+from monai_pylon.visualize.equivariance import layer_output, shift_equivariance
 from tests.networks.tiny import TinyEncoder
 
 

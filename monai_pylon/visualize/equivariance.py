@@ -112,8 +112,8 @@ def shift_equivariance(
     room = all(2 * step <= size for step, size in zip(steps, sizes, strict=True))
     check(room, "shift", f"at most half of the image {sizes}", shift)
     window = tuple(size - step for size, step in zip(sizes, steps, strict=True))
-    first = x[(..., *(slice(0, size) for size in window))]
-    second = x[(..., *(slice(step, step + size) for step, size in zip(steps, window, strict=True)))]
+    first = _part(x, [slice(0, size) for size in window])
+    second = _part(x, [slice(step, step + size) for step, size in zip(steps, window, strict=True)])
     with evaluating(network):
         maps, moved = (as_float64(explain(part.contiguous(), network).detach()) for part in (first, second))
     check(maps.ndim == x.ndim, "explain", f"a function that returns (N, M, *grid) with {axes} axes", maps)
@@ -128,7 +128,13 @@ def shift_equivariance(
     check(left, "margin", "so small that grid cells are left to compare", margin)
     kept = [slice(margin, edge - cell - margin) for cell, edge in zip(cells, maps.shape[2:], strict=True)]
     there = [slice(part.start + cell, part.stop + cell) for part, cell in zip(kept, cells, strict=True)]
-    return _compared(moved[(..., *kept)].flatten(2), maps[(..., *there)].flatten(2), tuple(cells))
+    return _compared(_part(moved, kept).flatten(2), _part(maps, there).flatten(2), tuple(cells))
+
+
+def _part(x: torch.Tensor, slices: Sequence[slice]) -> torch.Tensor:
+    """Return the part of (N, C, *spatial) at one slice along each spatial axis."""
+    index = (slice(None), slice(None), *slices)
+    return x[index]
 
 
 def _compared(moved: torch.Tensor, maps: torch.Tensor, cells: tuple[int, ...]) -> ShiftEquivariance:
