@@ -79,7 +79,7 @@ class ScanJob:
         self.settings, self.device = settings, device
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the list of scans at home: it may be large, and :meth:`__call__` gets its items."""
+        """Leave out the list of scans: it may be large, and :meth:`__call__` gets its items."""
         dataset = copy.copy(self.dataset)
         dataset.data = []
         return {**self.__dict__, "dataset": dataset}
