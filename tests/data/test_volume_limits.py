@@ -17,7 +17,7 @@ import pytest
 import SimpleITK
 from PIL import Image
 
-from monai_pylon.data import read_radiograph, read_volume
+from monai_pylon.data import read_radiograph, read_volume, volume_limits
 from monai_pylon.data.volume_limits import check_stored_size, check_voxel_count
 from monai_pylon.workflows.cohort.memory import peak_memory_mb, restart_peak_memory
 from tests.data.dicom_files import write_dicom
@@ -162,6 +162,15 @@ def test_an_image_with_too_many_pixels_is_refused(side: int, tmp_path: Path) -> 
     (tmp_path / "a.png").write_bytes(png)
     with pytest.raises(ValueError, match=r"a\.png' cannot be used: .*pixels"):
         read_radiograph(tmp_path / "a.png")
+
+
+def test_a_deflated_file_is_counted_up_to_a_limit(tmp_path: Path) -> None:
+    file, deflate = tmp_path / "a", zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    file.write_bytes(b"head" + deflate.compress(bytes(3000)) + deflate.flush())
+    assert volume_limits._inflated_size(file, 4, most=10**6) == 3000
+    assert volume_limits._inflated_start(file, 4) == bytes(3000)
+    assert volume_limits._inflated_size(file, 4, most=10) > 10
+    assert volume_limits._declared_bytes(pydicom.Dataset()) == 0
 
 
 def test_the_largest_scans_are_accepted() -> None:

@@ -150,6 +150,14 @@ def test_reader_works_in_monai_loader(tmp_path: Path, hu: np.ndarray, affine: np
     np.testing.assert_allclose(image.affine.numpy(), affine, atol=1e-5)
 
 
+@pytest.mark.parametrize("edges", [(0.04, 1, 1), (1, 21, 1), (1, 1, 0.04)])
+def test_voxels_that_no_ct_has_are_an_error(edges: tuple[float, ...], tmp_path: Path) -> None:
+    file = tmp_path / "a.nii"
+    nibabel.save(nibabel.Nifti1Image(np.zeros((3, 4, 5), np.int16), np.diag([*edges, 1.0])), file)
+    with pytest.raises(ValueError, match=r"must have 0\.05 to 20 mm"):
+        read_volume(file)
+
+
 def test_truncated_nifti_is_an_error(tmp_path: Path) -> None:
     image = nibabel.Nifti1Image(np.random.default_rng(0).normal(size=(20, 20, 20)), np.eye(4))
     image.set_qform(np.eye(4), code=1)

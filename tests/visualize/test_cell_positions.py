@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from monai.networks.nets import DenseNet121, EfficientNetBN, SEResNet50, resnet18
+from monai.networks.nets import DenseNet, EfficientNetBN, SEResNet50, resnet18
 from torch import nn
 
 from monai_pylon.networks.nets import PYLON, AxialNet, BodyConv, Conv3DNet, CTNet, Li2018, MaxPoolBackbone
@@ -62,10 +62,15 @@ def _centroid(network: nn.Module, layer: str | None, x: torch.Tensor) -> tuple[t
     return middle, [float((e * torch.arange(len(e))).sum() / e.sum()) for e in along]
 
 
+def densenet(dims: int, channels: int, labels: int) -> nn.Module:
+    """Make a DenseNet with the blocks of DenseNet-121, but few layers in them, which change no position."""
+    return DenseNet(dims, channels, labels, init_features=16, growth_rate=8, block_config=(2, 2, 2, 2))
+
+
 NETWORKS = {
     "pylon": (lambda: PYLON(encoder="resnet18"), None, (1, 256, 192)),
-    "densenet": (lambda: DenseNet121(2, 1, 3), "features.denseblock2", (1, 128, 96)),
-    "densenet 3d": (lambda: DenseNet121(3, 1, 3), "features.denseblock1", (1, 32, 48, 32)),
+    "densenet": (lambda: densenet(2, 1, 3), "features.denseblock2", (1, 128, 96)),
+    "densenet 3d": (lambda: densenet(3, 1, 3), "features.denseblock1", (1, 32, 48, 32)),
     "resnet 3d": (lambda: resnet18(spatial_dims=3, n_input_channels=1, num_classes=2), "layer2", (1, 48, 32, 48)),
     "senet": (lambda: SEResNet50(spatial_dims=2, in_channels=1, num_classes=2), "layer2", (1, 128, 96)),
     "efficientnet": (
@@ -96,7 +101,7 @@ def test_cells_look_where_the_gradient_comes_from(name: str) -> None:
 
 
 def test_half_precision_and_channels() -> None:
-    net = DenseNet121(2, 3, 2).half()
+    net = densenet(2, 3, 2).half()
     assert map_geometry(net, net.features, (64, 64)).spacing == (32.0, 32.0)
     assert map_geometry(net, "features", [64, 64], in_channels=3).origin == (14.0, 14.0)
 
@@ -113,7 +118,7 @@ def test_needs_values() -> None:
 
 
 def test_refuses() -> None:
-    net = DenseNet121(2, 1, 2)
+    net = densenet(2, 1, 2)
     with pytest.raises(ValueError, match="keeps no position there"):
         map_geometry(net, "class_layers.out", (64, 64))
     with pytest.raises(ValueError, match="target_layer must be the name of a layer"):

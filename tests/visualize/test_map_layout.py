@@ -16,6 +16,7 @@ from monai_pylon.visualize import (
     audit_explanation,
     explain_by_methods,
 )
+from monai_pylon.visualize.axis_factors import Factor
 from monai_pylon.visualize.map_layout import Layout, check_arrangement, layout_of
 from tests.visualize.nets import Call
 
@@ -288,6 +289,12 @@ def test_a_flat_layer_with_a_function() -> None:
     x = torch.rand(2, 1, 16, 16)
     found = HiResCAM(net, "1", to_grid=lambda t: t.unflatten(1, (C, 8, 8)))(x, "all")
     torch.testing.assert_close(found, HiResCAM(net, "0")(x, "all"))
+
+
+def test_an_axis_of_unknown_factors_is_one_grid_axis() -> None:
+    axes = ((Factor(2, "batch"),), (Factor(3, "other"), Factor(4, "other")), (Factor(8, "feature"),))
+    output = torch.rand(2, 12, 8)
+    assert torch.equal(layout_of(nn.Identity(), output, axes, None, None)(output), output.transpose(1, 2))
 
 
 def test_layers_of_pytorch_need_no_roles() -> None:

@@ -48,7 +48,7 @@ _JOBS: dict[str, Any] = {}
 
 
 def receive_job(key: str, pickled: bytes, folder: str, ignore_interrupt: bool) -> None:
-    """Keep a job on a worker; runs there.
+    """Store a job on a worker. Runs on the worker.
 
     Raises:
         FileNotFoundError: If the worker does not see the folder of the results.
@@ -62,12 +62,12 @@ def receive_job(key: str, pickled: bytes, folder: str, ignore_interrupt: bool) -
 
 
 def forget_job(key: str) -> None:
-    """Remove a job from a worker; runs there."""
+    """Remove a job from a worker. Runs on the worker."""
     _JOBS.pop(key, None)
 
 
 def process_scan(key: str, item: Mapping[str, Any]) -> ScanResult:
-    """Process one scan on a worker; runs there."""
+    """Process one scan on a worker. Runs on the worker."""
     torch.set_num_threads(_THREADS)
     if isinstance(_JOBS[key], bytes):
         _JOBS[key] = pickle.loads(_JOBS[key])

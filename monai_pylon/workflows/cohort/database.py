@@ -144,7 +144,7 @@ class Database:
 
     @staticmethod
     def _set_journal(connection: sqlite3.Connection, mode: str) -> None:
-        """Set the journal's mode, which SQLite refuses at once while another job opens the file."""
+        """Set the journal's mode; try again while another job opens the file, because SQLite then refuses at once."""
         for tries in range(_TRIES):
             try:
                 if connection.execute("PRAGMA journal_mode").fetchone()[0].upper() != mode:

@@ -28,7 +28,7 @@ _LOGGER = logging.getLogger(__name__)
 LEDGER = "cohort.sqlite"
 #: Results of `claim`.
 CLAIMED, TAKEN, SETTLED = "claimed", "taken", "settled"
-#: Seconds between two signs of life of a job, and without one until a job of another host counts as ended.
+#: Seconds between two heartbeats of a job, and without one until a job of another host counts as ended.
 _BEAT, _TIMEOUT = 15.0, 120.0
 #: Seconds between two exports, at least, and as a multiple of the seconds that the last one took.
 _INTERVAL, _EXPORT_SHARE = 30.0, 50.0
@@ -43,7 +43,7 @@ class CohortLedger:
     """States and rows of a cohort's scans, in ``cohort.sqlite``, with a table as export.
 
     Several jobs may open the ledger at once: each scan is claimed by one of them. The claims of a process that has
-    ended are free at once if it ran on this host; those of another host after two minutes without a sign of life.
+    ended are free at once if it ran on this host; those of another host after two minutes without a heartbeat.
 
     Args:
         table: The CSV file to export to; the ledger is beside it and holds the rows of all tables of its folder. If
@@ -68,7 +68,7 @@ class CohortLedger:
         self.file = self.table.with_name(LEDGER)
         self._database = Database(self.file)
         self._job, self._others = 0, frozenset[int]()
-        self._beats: dict[int, tuple[int, float]] = {}  # of jobs on other hosts: signs of life, and since when
+        self._beats: dict[int, tuple[int, float]] = {}  # of jobs on other hosts: heartbeats, and since when
         self._changed, self._next_export, self._columns = False, 0.0, set[str]()
 
     @contextlib.contextmanager
@@ -133,7 +133,10 @@ class CohortLedger:
             self._export_or_raise()
 
     def _beat(self, stop: threading.Event) -> None:
-        """Give signs of life until the job ends; a failure only matters to other hosts, which then wait in vain."""
+        """Count up the heartbeat of this job until it ends.
+
+        An update that fails is skipped. Only if all fail for two minutes, another host takes over the scans.
+        """
         database = Database(self.file)
         while not stop.wait(_BEAT):
             with contextlib.suppress(OSError, ValueError), database.connected(), database.writing() as run:

@@ -85,7 +85,7 @@ class ScanJob:
         self.stage: Callable[[int, str], None] = _no_stage
 
     def __getstate__(self) -> dict[str, Any]:
-        """Leave the list of scans at home: it may be large, and :meth:`__call__` gets its items."""
+        """Leave out the list of scans: it may be large, and :meth:`__call__` gets its items."""
         dataset = copy.copy(self.dataset)
         dataset.data = []
         return {**self.__dict__, "dataset": dataset, "stage": _no_stage}

@@ -1,4 +1,4 @@
-"""Commands of the command line, one file each; thin over the bundles."""
+"""Commands of the command line, one file each. They run the bundles."""
 
 from monai_pylon.workflows.commands.bundle import bundle
 from monai_pylon.workflows.commands.compare import compare

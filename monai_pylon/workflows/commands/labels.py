@@ -1,4 +1,4 @@
-"""Command ``labels``: abnormalities and their places out of radiology reports."""
+"""Command ``labels``: abnormalities and their locations from radiology reports."""
 
 from __future__ import annotations
 

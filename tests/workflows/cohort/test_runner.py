@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -85,6 +86,30 @@ def test_table_has_seconds_and_memory(job: Job, monkeypatch: pytest.MonkeyPatch)
     job.runner().run()
     assert [row["seconds"] for row in job.table().values()] == ["1.23", "0.5", "0"]
     assert {row["peak_memory_mb"] for row in job.table().values()} == {"124"}
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"workers": 1}, None),
+        ({"workers": 2}, (2, None)),
+        ({"workers": 9}, (3, None)),  # no more than there are scans
+        ({"workers": 1, "scheduler": "tcp://host:1"}, (1, "tcp://host:1")),
+    ],
+)
+def test_workers_or_a_scheduler_process_the_scans(
+    job: Job, options: dict[str, Any], expected: tuple | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple] = []
+
+    def distribute(job: Any, todo: Any, workers: int, scheduler: str | None, output: Path) -> Iterator[Any]:
+        asked.append((workers, scheduler))
+        yield from ()
+
+    monkeypatch.setattr("monai_pylon.workflows.cohort.runner.results_of_workers", distribute)
+    summary = job.runner(**options).run()
+    assert asked == ([] if expected is None else [expected])
+    assert summary.done == (3 if expected is None else 0)
 
 
 def test_job_without_quality_control_flags_nothing(job: Job) -> None:
