@@ -9,9 +9,9 @@ from scipy import ndimage
 
 __all__ = ["dark_streaks"]
 
-#: Streaks run from parts denser than this HU with at least this volume in mL: contrast medium in a vein, metal. Bone has
-#: less in blocks of 2 mm.
-_DENSE_HU, _DENSE_ML = 1000.0, 0.5
+#: Streaks run from parts denser than this HU with at least this volume in mL: contrast medium in a vein (5 mL), metal.
+#: Parts of bone have up to 1.8 mL.
+_DENSE_HU, _DENSE_ML = 1200.0, 2.5
 
 #: They reach this far in mm. Within, air darker than this HU is lung; tissue in a dark streak is brighter.
 _REACH_MM, _LUNG_HU = 60.0, -600.0

@@ -32,7 +32,7 @@ def test_streaks_lie_in_the_slices_of_dense_parts_and_near_them() -> None:
     assert not found[:, 0].any()  # as dark as lung
 
 
-@pytest.mark.parametrize(("hu", "size"), [(1800.0, 1), (950.0, 6)])
+@pytest.mark.parametrize(("hu", "size"), [(1800.0, 4), (1150.0, 6)])
 def test_small_or_less_dense_parts_cause_none(hu: float, size: int) -> None:
     ct = np.full((20, 20, 4), -400.0)
     ct[2 : 2 + size, 2 : 2 + size, 1] = hu
