@@ -9,9 +9,9 @@ from scipy import ndimage
 
 __all__ = ["dark_streaks"]
 
-#: Streaks run from parts denser than this HU with at least this volume in mL: contrast medium in a vein (5 mL), metal.
-#: Parts of bone have up to 1.8 mL.
-_DENSE_HU, _DENSE_ML = 1200.0, 2.5
+#: Streaks run from parts denser than the first HU, of which at least so many mL are denser than the second: contrast
+#: medium in a vein (5 mL) and metal. Parts of bone have up to 1.8 mL.
+_PART_HU, _DENSE_HU, _DENSE_ML = 1000.0, 1200.0, 2.5
 
 #: They reach this far in mm. Within, air darker than this HU is lung; tissue in a dark streak is brighter.
 _REACH_MM, _LUNG_HU = 60.0, -600.0
@@ -33,8 +33,8 @@ def dark_streaks(ct: np.ndarray, spacing: tuple[float, float, float]) -> np.ndar
         >>> bool(dark_streaks(ct, (4.0, 4.0, 4.0)).all()), dark_streaks(ct.clip(max=900), (4.0, 4.0, 4.0)) is None
         (True, True)
     """
-    numbered, _ = ndimage.label(ct > _DENSE_HU)
-    large = np.bincount(numbered.ravel()) * math.prod(spacing) / 1000 >= _DENSE_ML
+    numbered, count = ndimage.label(ct > _PART_HU)
+    large = np.bincount(numbered[ct > _DENSE_HU], minlength=count + 1) * math.prod(spacing) / 1000 >= _DENSE_ML
     large[0] = False
     if not large.any():
         return None
