@@ -80,8 +80,8 @@ def _array(path: Path, key: str) -> np.ndarray:
             if key in names:
                 _check_size(path, key, arrays.zip)
                 return arrays[key]
-    except _TooLargeError:
-        raise
+    except _TooLargeError as error:
+        raise ValueError(str(error)) from None
     except _BROKEN as error:
         if "allow_pickle" in str(error):
             message = (

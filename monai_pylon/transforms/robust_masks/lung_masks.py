@@ -18,6 +18,7 @@ from monai_pylon.transforms.robust_masks.body import component_centres, enclosed
 from monai_pylon.transforms.robust_masks.gas import GAS_HU, gas_near_midline, gas_of_parts, gas_of_slices
 from monai_pylon.transforms.robust_masks.rib_cage import outside_ribs
 from monai_pylon.transforms.robust_masks.spine import find_spine
+from monai_pylon.transforms.robust_masks.streaks import dark_streaks
 
 __all__ = ["EDGE_HU", "aerated_lungs", "close_by", "dilate_by", "lung_air", "open_by", "segment_lungs"]
 
@@ -255,7 +256,9 @@ def segment_lungs(
         >>> int(lungs.sum()), airway is None
         (17280, True)
     """
-    air = enclosed_air(ct, ct < EDGE_HU, hull, spacing, unscanned)
+    streaks = dark_streaks(ct, spacing)
+    dark_enough = ct < EDGE_HU if streaks is None else (ct < EDGE_HU) & ~streaks
+    air = enclosed_air(ct, dark_enough, hull, spacing, unscanned)
     dark = air & (ct < _CORE_HU)
     airway = trace_airway(ct, dark, hull, spacing)
     # The airway's wall is thinner than a voxel, so one voxel around the airway separates it from the lung next to it.
