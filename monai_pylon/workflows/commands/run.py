@@ -102,7 +102,7 @@ def cohort_options(command: Callable[..., int]) -> Callable[..., int]:
             help="Processes of this computer, each with one case at a time and one thread.",
         ),
         click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers process the cases."),
-        click.option("--open", "open_", is_flag=True, help="Open the reading page or the folder of the results."),
+        click.option("--open", "open_", is_flag=True, help="Open the reading page, or the folder, when done."),
     ]  # fmt: skip
     for option in reversed(options):
         command = option(command)
