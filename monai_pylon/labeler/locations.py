@@ -145,6 +145,7 @@ class _Pairing(Sharing):
         for place in places:
             before = {cue for cue in self.equals if last <= cue < place.first}
             other = any(before and one.first > min(before) for one in self.mentions)
+            other = other or self.parsed.statuses[place.first].name != "stated"  # "probably represents bone"
             if place.organ == "elsewhere" and before and not other and place.first - max(before) <= _WORDS_TO_EQUAL:
                 return [place]  # "the lucency at the base is a bowel loop"
         if len(places) > 1 and places[0].organ == "elsewhere" and 0 < places[0].first - last < _WORDS_TO_EQUAL:
