@@ -77,6 +77,10 @@ class _Pairing(Sharing):
         article = place.first - 1 in between & self.articles
         if article and between & self.conjunctions and following.isalpha() and not self.knows(following):
             return True
+        if between & self.commas and not between & self.lists:  # "consolidation on the right, left lung clear"
+            segment = set(range(place.last, min({*self.commas, len(self.parsed.words)} - set(range(place.last)))))
+            if segment & self.normals and not between & self.prepositions:
+                return True
         last_with = max(between & self.withs, default=-1)
         return last_with >= 0 and not any(index > last_with for index in between & self.prepositions)
 
