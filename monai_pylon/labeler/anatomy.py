@@ -11,6 +11,7 @@ __all__ = ["Place", "find_places"]
 
 _FAR = -99
 _OTHER = {"right": "left", "left": "right"}
+_INSIDE = ("in", "within")
 _WORDS_NOT_THERE = 4  # words from the end of a "not there" cue to the start of the place that it excludes, at most
 _WORDS_OVERLIES = 8  # the same for an "overlies" cue
 _WORDS_NARROWS = 4  # the same for a "narrows" cue
@@ -73,13 +74,19 @@ def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
                 narrows = match.last
             elif not kinds.isdisjoint(("verb", "contrast", "ends scope")):
                 overlies = beside = not_there = narrows = _FAR
+            elif "times" in kinds:  # "shifted to the left by a right effusion"
+                not_there = _FAR
+            elif parsed.words[match.first].text in _INSIDE and places and places[-1].beside:
+                beside = _FAR  # "abuts the aorta in the left upper lobe"
             while "not there before" in kinds and places and match.first - places[-1].last <= 1:
                 places.pop()
         entry = next((entry for entry in match.entries if isinstance(entry, PlaceEntry)), None)
         if "other side" in kinds:
             entry = _opposite(places)
         excluded = match.first - not_there <= _WORDS_NOT_THERE
-        if entry is None or parsed.words[match.first].start < skip or excluded:
+        if entry is None or parsed.words[match.first].start < skip:
+            continue
+        if excluded:
             continue
         overlaid = match.first - overlies <= _WORDS_OVERLIES
         if entry.organ == "elsewhere" and overlaid:

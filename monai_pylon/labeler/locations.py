@@ -77,6 +77,10 @@ class _Pairing(Sharing):
         article = place.first - 1 in between & self.articles
         if article and between & self.conjunctions and following.isalpha() and not self.knows(following):
             return True
+        if between & self.commas and not between & self.lists:  # "consolidation on the right, left lung clear"
+            segment = set(range(place.last, min({*self.commas, len(self.parsed.words)} - set(range(place.last)))))
+            if segment & self.normals and not between & self.prepositions:
+                return True
         last_with = max(between & self.withs, default=-1)
         return last_with >= 0 and not any(index > last_with for index in between & self.prepositions)
 
@@ -145,6 +149,7 @@ class _Pairing(Sharing):
         for place in places:
             before = {cue for cue in self.equals if last <= cue < place.first}
             other = any(before and one.first > min(before) for one in self.mentions)
+            other = other or self.parsed.statuses[place.first].name != "stated"  # "probably represents bone"
             if place.organ == "elsewhere" and before and not other and place.first - max(before) <= _WORDS_TO_EQUAL:
                 return [place]  # "the lucency at the base is a bowel loop"
         if len(places) > 1 and places[0].organ == "elsewhere" and 0 < places[0].first - last < _WORDS_TO_EQUAL:

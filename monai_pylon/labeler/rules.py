@@ -41,8 +41,8 @@ class LabelerRules(NamedTuple):
     """Vocabulary and rules of the labeler, from :func:`read_rules`.
 
     Example:
-        >>> sorted(default_rules()._fields)
-        ['exams', 'findings', 'languages', 'lexicon', 'own_labels', 'patterns', 'sections', 'sizes', 'title_words']
+        >>> default_rules().sizes["nodule"][0].above_mm
+        10.0
     """
 
     findings: dict[str, FindingRule]
@@ -52,6 +52,7 @@ class LabelerRules(NamedTuple):
     sizes: dict[str, list[SizeRule]]
     title_words: frozenset[str]
     exams: frozenset[str]
+    summaries: frozenset[str]
     languages: dict[str, tuple[str, ...]]
     own_labels: dict[str, str]
 
@@ -239,17 +240,18 @@ def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
     _add_phrases(cues, lexicon, classes, cue, "kind")
     _set_spellings(RuleTable(path, "spellings"), lexicon)
     table = RuleTable(path, "sections")
-    sections, title_words, exams = {}, set[str](), set[str]()
+    sections, title_words, exams, summaries = {}, set[str](), set[str](), set[str]()
     for line, row in table.rows:
-        reading = table.choice(line, row["read"], ("yes", "no", "exam", "title"), "yes, no, exam or title as read")
+        reading = table.choice(line, row["read"], ("yes", "summary", "no", "exam", "title"), "a way of reading")
         if reading == "title":
             title_words.update(row["heading"].lower().split("|"))
             continue
         for heading in row["heading"].split("|"):
             table.once(line, " ".join(heading.lower().split()), f"{reading} {row['organ']} {row['side']}".strip())
             name = " ".join(heading.lower().split())
-            sections[name] = (reading == "yes", _place(table, line, row))
+            sections[name] = (reading in ("yes", "summary"), _place(table, line, row))
             exams.update([name] if reading == "exam" else [])
+            summaries.update([name] if reading == "summary" else [])
     table, sizes = sized, dict[str, list[SizeRule]]()
     for line, row in table.rows:
         for column in ("finding", "gives"):
@@ -265,7 +267,16 @@ def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
         for word in row["words"].lower().split("|"):
             languages[word] = (*languages.get(word, ()), row["language"])
     return LabelerRules(
-        findings, lexicon, patterns, sections, sizes, frozenset(title_words), frozenset(exams), languages, own
+        findings,
+        lexicon,
+        patterns,
+        sections,
+        sizes,
+        frozenset(title_words),
+        frozenset(exams),
+        frozenset(summaries),
+        languages,
+        own,
     )
 
 

@@ -55,6 +55,8 @@ class Sharing:
         self.articles = parsed.first_words("indefinite")
         self.verbs = parsed.first_words("verb")
         self.exceptions = parsed.first_words("exception")
+        self.hedges = parsed.first_words("probable after", "possible after")
+        self.normals = parsed.first_words("normal")
         self.equals = parsed.first_words("equals")
         self.openings = {n for n in parsed.first_words("opens") if parsed.words[n].text == "there"}
         self.same_place = {n for n in parsed.first_words("same place") if refers_back(parsed, n)}
@@ -84,6 +86,8 @@ class Sharing:
             range(mention.last, neighbor.first)
         )  # "nodules, left effusion" is no list, "nodules and left ..." is
         commas = between & self.commas if not self.is_field(number) else set()
+        if len(commas) == 1 and between & self.hedges:  # "consolidation, presumably pneumonia, right middle lobe"
+            return not self.barriers & between
         return not self.barriers & between and (not commas or bool(between & self.lists))
 
     def is_field(self, number: int) -> bool:

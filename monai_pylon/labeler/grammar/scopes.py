@@ -222,6 +222,9 @@ class Scopes(Statements):
         if name == "absent" and (change := self._change_end(match.last)):
             self.set_status(match.first, change, status)
             return
+        if name in ("possible", "probable") and match.last == len(self.words):  # "superimposed infection possible"
+            self.set_status(self.scope_start(match.first, False), match.last, status)
+            return
         start = match.last
         if cue.kind == "negates predicate":  # "none of the nodules is calcified": the nodules are present
             verbs = (n for n in range(start, len(self.words)) if "verb" in self.kinds_at[n])

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from monai_pylon.labeler.rule_entries import CueEntry, PlaceEntry
 from monai_pylon.labeler.rules import LabelerRules, default_rules
+from monai_pylon.labeler.text.lexicon import read_words
 from monai_pylon.labeler.text.sentence_ends import sentence_ends
 
 __all__ = ["ReportSentence", "split_report"]
@@ -20,6 +21,8 @@ _LIST_MARK = re.compile(r"\s*(?:[-*•·–\[]+|\(?\d{1,2}[.)](?!\d))\s*")
 _HEADING = re.compile(r"[A-Za-z][A-Za-z0-9 /&,()+\t-]{1,79}")
 #: Words of the headings within a line after which nothing is read; "prior:" after other words is no heading.
 _UNREAD_WITHIN = {"history", "indication", "indications", "reason", "clinical", "technique", "recommendation"}
+_WORDS_TO_PLACE = 3  # words of "the heart is", in which a sentence of the findings names its organ
+_FEWEST_OF_BODY = 3  # sentences
 _PARTS = re.compile(r"\s*(?:[/&,()+]|\band\b|\bwith\b)\s*")
 
 
@@ -133,11 +136,45 @@ def _sentence_starts(text: str, rules: LabelerRules) -> list[int]:
     return sorted(starts)
 
 
+def _begins_body(sentence: str, rules: LabelerRules) -> bool:
+    """Return whether a sentence begins as findings do, with an anatomical term or "there is"."""
+    words = [word.text for word in read_words(sentence[:_LONGEST_HEADING], rules.lexicon)][:_WORDS_TO_PLACE]
+    matches = rules.lexicon.find(words)
+    place = any(isinstance(e, PlaceEntry) and e.organ for match in matches[:2] for e in match.entries)
+    return place or words[:2] in (["there", "is"], ["there", "are"])
+
+
+def _body_start(text: str, starts: list[int], number: int, rules: LabelerRules) -> int:
+    """Return where the findings begin behind a section that is not read, or -1 if a heading says so or they are absent.
+
+    Without a heading for them before the impression, they begin in the line behind the section's first one, or
+    without lines at the first sentence that begins as findings do.
+
+    Args:
+        text: The report.
+        starts: Where its sentences begin, and its end.
+        number: Index of the first sentence of the section.
+        rules: The vocabulary.
+    """
+    end = number + 1
+    while end < len(starts) - 1 and (found := _heading(text, starts[end], rules)) is None:
+        end += 1
+    if end < len(starts) - 1 and found is not None and found[0] not in rules.summaries:
+        return -1
+    sentences = {start: text[start:following] for start, following in pairwise(starts[number + 1 : end + 1])}
+    body = [start for start in sentences if _begins_body(sentences[start], rules)]
+    breaks = [start for start in sentences if "\n" in text[max(0, start - 3) : start].strip(" \t.")]
+    if breaks:
+        after = [start for start in sentences if start >= breaks[0]]
+        return breaks[0] if len(after) >= _FEWEST_OF_BODY or any(start >= breaks[0] for start in body) else -1
+    return body[0] if len(sentences) >= _FEWEST_OF_BODY and body else -1
+
+
 def split_report(text: str, rules: LabelerRules | None = None) -> list[ReportSentence]:
     """Split a report into sentences, each with its section.
 
-    A section that is not read (history, comparison, technique, recommendation) ends at the next known heading, or at a
-    blank line after its text.
+    A section that is not read (history, comparison, technique, recommendation) ends at the next known heading, at a
+    blank line after its text, or, if no heading of findings follows, at the end of its first line.
 
     Args:
         text: The report.
@@ -154,9 +191,11 @@ def split_report(text: str, rules: LabelerRules | None = None) -> list[ReportSen
     sentences: list[ReportSentence] = []
     section, read, place = "", True, _NO_PLACE
     has_text = False  # whether the section has had a sentence
-    for start, end in pairwise([*_sentence_starts(text, rules), len(text)]):
+    body, was_read = -1, False  # where findings without a heading begin; whether any section was read
+    starts = [*_sentence_starts(text, rules), len(text)]
+    for number, (start, end) in enumerate(pairwise(starts)):
         blank_line = "\n\n" in re.sub(r"[ \t\r]", "", text[max(0, start - 6) : start])
-        if blank_line and not read and has_text:
+        if (blank_line and not read and has_text) or start == body:
             section, read, place = "", True, _NO_PLACE
         mark = _LIST_MARK.match(text, start, end)
         begin = mark.end() if mark and mark.end() < end else start
@@ -168,10 +207,11 @@ def split_report(text: str, rules: LabelerRules | None = None) -> list[ReportSen
             read, place = _section_of(section, rules) or (True, _NO_PLACE)
             has_text = False
             begin = _after_space(text, begin, end)
+            body = -1 if read or was_read else _body_start(text, starts, number, rules)
         sentence = text[begin:end].rstrip(" \t\r\n.!]")
         title = not read and section in rules.exams and _is_title(sentence, rules)
         if sentence:
-            has_text = True
+            has_text, was_read = True, was_read or (read and not _is_title(sentence, rules))
             skip = begin - heading if place.organ or place.side else 0
             with_heading = text[heading:begin] + sentence if skip else sentence
             sentences.append(ReportSentence(with_heading, begin - skip, section, read, place, skip))
