@@ -73,6 +73,14 @@ def test_a_lung_is_cut_at_a_section_of_a_share_of_the_largest_one(end: int, slic
     assert ("lungs_cut_at_bottom" in reasons) == cut
 
 
+@pytest.mark.parametrize(("cells", "cut"), [(5, False), (6, True)])
+def test_a_lung_is_cut_at_a_side_by_more_than_5_cm2(cells: int, cut: bool) -> None:
+    labels = np.zeros((14, 14, 6), dtype=np.uint8)
+    labels[2:12, 2:12, 1:5], labels[12:, 2 : 2 + cells, 2] = 1, 1
+    reasons = field_reasons(labels, np.where(labels > 0, -850.0, 40.0), (10.0, 10.0, 10.0))
+    assert ("right_lung_cut" in reasons) == cut
+
+
 @pytest.mark.parametrize("value", [1, 3])
 @pytest.mark.parametrize("lost", [slice(None, 20), slice(36, None)])
 def test_a_lung_that_ends_between_two_slices(value, lost) -> None:

@@ -43,11 +43,13 @@ def test_one_corner_is_enough(turn: int) -> None:
     assert not padding[CORNERS & ~corner].all(axis=-1).any()
 
 
-def test_slices_of_two_rows() -> None:
+@pytest.mark.parametrize("turned", [False, True])
+def test_slices_of_two_rows_or_columns(turned: bool) -> None:
     """Ten voxels of 30 HU at one corner are padding, and their neighbors with them."""
     ct = np.full((2, 40, 1), -1000.0)
     ct[:, 5:15], ct[1, 30:] = 60.0, 30.0
-    assert find_padding(ct)[:, :, 0].tolist() == [[False] * 30 + [True] * 10, [False] * 29 + [True] * 11]
+    found = find_padding(ct.swapaxes(0, 1)).swapaxes(0, 1) if turned else find_padding(ct)
+    assert found[:, :, 0].tolist() == [[False] * 30 + [True] * 10, [False] * 29 + [True] * 11]
 
 
 @pytest.mark.parametrize("value", [-1100.0, -900.0])

@@ -120,6 +120,8 @@ def test_the_transforms_equal_the_function() -> None:
     np.testing.assert_array_equal(item["organs"][0].numpy(), expected.labels)
     np.testing.assert_array_equal(item["organs"].affine.numpy(), image.affine.numpy())
     assert PartitionOrgansd(allow_missing_keys=True)({"other": 1}) == {"other": 1}
+    with pytest.raises(KeyError, match="image"):
+        PartitionOrgansd()({"other": 1})
 
 
 def test_the_transforms_pass_on_their_settings() -> None:

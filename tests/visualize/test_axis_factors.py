@@ -192,6 +192,8 @@ def test_windowed_by_hand() -> None:
     """Kernel 5, stride 2, padding 1: the first window covers cells -1 to 3, center 1."""
     ((factor,),) = windowed(((CELLS,),), (4,), [5], [2], [1])
     assert (factor.size, factor.origin, factor.spacing) == (4, 5.0, 6.0)
+    ((dilated,),) = windowed(((CELLS,),), (6,), [3], [1], [0], [3])  # windows of 7 cells, of which 3 count
+    assert (dilated.origin, dilated.spacing) == (11.0, 3.0)
     ((pooled,),) = windowed(((CELLS,),), (6,), [2], [], 0)  # the stride of pooling is its kernel
     assert (pooled.origin, pooled.spacing) == (3.5, 6.0)
 
@@ -225,6 +227,8 @@ def test_products_with_weights_make_features() -> None:
     tokens = ((Factor(2, "batch"),), GRID, (Factor(8, "feature"),))
     assert roles(product(tokens, None, (2, 24, 5))) == ["b", "01", "f"]
     assert roles(product(None, tokens, (2, 5, 8))) == ["b", "f", "f"]
+    assert product(None, tokens, (2, 5, 8))[1] == (Factor(5, "feature"),)
+    assert product(tokens, None, (2, 24, 5))[2] == (Factor(5, "feature"),)
     queries, keys = tokens, ((Factor(2, "batch"),), (Factor(8, "feature"),), GRID)
     assert roles(product(queries, keys, (2, 24, 24))) == ["b", "01", "01"]
     assert roles(product(tokens, None, (48, 5))) == ["o", "o"]

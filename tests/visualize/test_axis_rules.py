@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,7 @@ from torch import nn
 from torch.nn import functional
 
 from monai_pylon.visualize.axis_factors import Factor
+from monai_pylon.visualize.axis_rules import Call, derived
 from monai_pylon.visualize.axis_tracking import AxisTracker
 
 SIZE = 48
@@ -140,6 +142,19 @@ def test_layer_norm_shows_where_a_sequence_has_its_features() -> None:
         whole = tracker.places_of(nn.LayerNorm((7, 6))(image))
     assert [axis[0][:2] for axis in axes] == [(3, "batch"), (7, "other"), (6, "feature")]
     assert [axis[0][:2] for axis in whole] == [(3, "batch"), (7, "channel"), (6, "0")]
+
+
+def test_attention_has_the_features_of_the_values() -> None:
+    query = ((Factor(1, "batch"),), (Factor(2, "other"),), (Factor(5, "0"),), (Factor(3, "other"),))
+    value = ((Factor(1, "batch"),), (Factor(2, "other"),), (Factor(9, "1"),), (Factor(4, "feature"),))
+    call = Call({}, [((1, 2, 5, 3), query), ((1, 2, 9, 3), value), ((1, 2, 9, 4), value)], (1, 2, 5, 4))
+    assert derived("scaled_dot_product_attention", call) == (*query[:-1], value[-1])
+    assert derived("scaled_dot_product_attention", call._replace(known=[((1, 2, 5, 3), None), *call.known[1:]])) is None
+
+
+def test_a_mean_that_is_kept_has_a_role_but_no_place() -> None:
+    batch, rows = places(lambda x: x.mean(2, keepdim=True), 1, 1, 8)[::2]
+    assert (batch[0], rows[0], math.isnan(rows[1])) == ("batch", "0", True)
 
 
 def test_attention_of_a_layer_for_inference() -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 import monai_pylon
+from monai_pylon.visualize.axis_factors import input_axes
 from monai_pylon.visualize.axis_tracking import AxisTracker
 
 C = 8  # as many features as rows and columns, so that the shape shows nothing
@@ -137,6 +138,17 @@ def test_tensors_that_do_not_depend_on_the_input_have_no_roles() -> None:
         assert tracker.axes_of(convolved) is not None
         del convolved
         assert tracker.axes_of(torch.zeros(2, C, 8, 8) * 2) is None  # perhaps in the same memory
+
+
+def test_tensors_without_memory_or_rule_have_axes_of_unknown_role() -> None:
+    x = torch.rand(2, 1, 8, 8)
+    with AxisTracker(x) as tracker:
+        sparse = convolution(x).to_sparse()
+        complex_numbers = torch.view_as_complex(convolution(x).unflatten(3, (4, 2)))
+    assert tracker.axes_of(sparse) is None
+    assert tracker.axes_of(complex_numbers) is None
+    assert [axis[0][:2] for axis in tracker.places_of(complex_numbers)] == [(n, "other") for n in (2, C, 8, 4)]
+    assert tracker.places_of(x) == tracker.axes_of(x) == input_axes(x.shape)
 
 
 def test_does_not_import_pytorchs_compiler() -> None:

@@ -97,6 +97,18 @@ def test_numbers_in_tiff_files(tmp_path: Path, kind: type) -> None:
             read_image_radiograph(tmp_path / "a.tif")
 
 
+@pytest.mark.parametrize(("largest", "fits"), [(65535, True), (65536, False)])
+def test_numbers_of_more_than_16_bits_are_refused(tmp_path: Path, largest: int, fits: bool) -> None:
+    values = np.round(SCENE * 40000).astype(np.uint32) + 1
+    values[0, 0] = largest
+    tifffile.imwrite(tmp_path / "a.tif", values)
+    if fits:
+        read_image_radiograph(tmp_path / "a.tif")
+    else:
+        with pytest.raises(ValueError, match=r"8 or 16 bits, but is .*to 65536"):
+            read_image_radiograph(tmp_path / "a.tif")
+
+
 @pytest.mark.parametrize("orientation", [1, 3, 6])
 @pytest.mark.parametrize("big", [False, True])
 def test_layouts_of_tiff_files(tmp_path: Path, orientation: int, big: bool) -> None:

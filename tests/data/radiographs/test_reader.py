@@ -76,7 +76,7 @@ def test_all_formats_give_the_same_radiograph(tmp_path: Path, grey: np.ndarray, 
     assert image.shape == (1, *grey.shape)
     np.testing.assert_allclose(image[0].numpy(), grey / 255, atol=2e-4)
     np.testing.assert_array_equal(image.affine, np.eye(4))
-    assert image.meta["filename_or_obj"] == str(tmp_path / name)
+    assert (image.meta["filename_or_obj"], image.meta["original_channel_dim"]) == (str(tmp_path / name), 0)
 
 
 def test_jpeg_is_nearly_the_same(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from monai_pylon.transforms.robust_masks.body import body_hull
 from monai_pylon.transforms.robust_masks.lung_masks import (
+    _upper_ml,
     aerated_lungs,
     close_by,
     dilate_by,
@@ -107,6 +108,23 @@ def test_a_lung_has_300_ml(height: int, found: bool) -> None:
     lung, other = lung_and_other(tissue_with((np.s_[1:11, 1:7, 6 : 6 + height], -850.0)))  # 60 mL a slice
     assert lung.sum() == 300 * found
     assert not other.any()  # without a lung, no air is other air
+
+
+@pytest.mark.parametrize(("voxels", "found"), [(149, False), (150, True)])
+def test_the_volume_of_a_lung_is_in_ml(voxels: int, found: bool) -> None:
+    """150 voxels of 2 mL are 300 mL."""
+    ct = np.full((8, 8, 8), 40.0)
+    ct.reshape(-1)[:voxels] = -850.0
+    lungs, _ = lung_air(ct, ct < -500, voxel_ml=2.0)
+    assert int(lungs.sum()) == (voxels if found else 0)
+
+
+def test_gas_counts_beside_the_upper_half_of_the_lungs() -> None:
+    """Lungs on slices 4 to 9: from slice 6 on. Two of four voxels of 3 mL count."""
+    core, gas = np.zeros((2, 2, 12), dtype=bool), np.zeros((2, 2, 12), dtype=bool)
+    core[0, 0, 4:10], gas[1, 1, [0, 5, 6, 11]] = True, True
+    assert _upper_ml(gas, core, 3.0) == 6.0
+    assert _upper_ml(gas, np.zeros_like(core), 3.0) == 0.0
 
 
 @pytest.mark.parametrize(("slices", "is_lung"), [(5, True), (6, False)])
