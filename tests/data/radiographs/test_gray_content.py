@@ -43,7 +43,7 @@ def test_colored_dicom_files_are_refused(tmp_path: Path) -> None:
     assert read_radiograph(path, frontal_chest_only=False).shape == (1, *EIGHT.shape)
 
 
-def test_tinted_films_and_colored_markers_are_accepted(tmp_path: Path) -> None:
+def test_tinted_radiographs_and_colored_markers_are_accepted(tmp_path: Path) -> None:
     gray = np.stack([EIGHT] * 3, -1)
     marked = gray.copy()
     marked[:9, :10] = 255, 0, 0
