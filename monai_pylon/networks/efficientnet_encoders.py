@@ -23,7 +23,17 @@ LITE_NAMES = tuple(_LITE)
 
 
 class EfficientNetPyramid(EfficientNetBN):
-    """MONAI's EfficientNet-B0 with the last feature map of each stride."""
+    """MONAI's EfficientNet-B0 with the last feature map of each stride.
+
+    Args:
+        name: "efficientnet_b0".
+        spatial_dims: 2.
+        in_channels: Channels C of the images (N, C, H, W).
+
+    Example:
+        >>> [map.shape[1] for map in EfficientNetPyramid("efficientnet_b0", 2, 1)(torch.zeros(2, 1, 64, 64))]
+        [16, 24, 40, 112, 320]
+    """
 
     __jit_unused_properties__ = ("stages",)
 
@@ -47,6 +57,15 @@ class EfficientNetLitePyramid(EfficientNet):
 
     It has ReLU6 for swish and no squeeze-and-excitation, so no global average: a cell of a map depends on nothing
     outside its receptive field. The last map is that of the last convolution, with 1280 channels.
+
+    Args:
+        name: One of :data:`LITE_NAMES`.
+        spatial_dims: 2.
+        in_channels: Channels C of the images (N, C, H, W).
+
+    Example:
+        >>> [map.shape[1] for map in EfficientNetLitePyramid("efficientnet_lite0", 2, 1)(torch.zeros(2, 1, 64, 64))]
+        [16, 24, 40, 112, 1280]
     """
 
     __jit_unused_properties__ = ("stages",)

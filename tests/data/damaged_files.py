@@ -31,7 +31,7 @@ from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.utils import read_rows
 from monai_pylon.workflows.cohort import list_scans
 from tests.data.dicom_files import write_dicom
-from tests.data.test_radiograph_reader import write_dicom as write_dicom_radiograph
+from tests.data.radiographs.test_reader import write_dicom as write_dicom_radiograph
 from tests.data.xray14_files import write_root
 
 #: Errors that a reader may raise: they say that the file cannot be used.

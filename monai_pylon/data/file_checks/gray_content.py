@@ -12,7 +12,7 @@ import numpy as np
 __all__ = ["check_gray", "warn_of_content"]
 
 #: A pixel is colored if its brightest and darkest color differ by more than this share of the range. Above this share
-#: of colored pixels an image is no radiograph; tinted films stay below the first, colored markers below the second.
+#: of colored pixels an image is no radiograph; tinted radiographs stay below the first, colored markers below the second.
 _CHROMA, _MOST_COLORED = 0.2, 0.1
 #: Least number of gray values, and least number of rows and columns.
 _LEAST_VALUES, _LEAST_SIDE = 8, 64

@@ -272,7 +272,7 @@ def read_image_radiograph(path: Path, gray_only: bool = False) -> tuple[np.ndarr
 
     Args:
         path: The file.
-        gray_only: Whether to refuse a colored image; channels may differ a little, as in a tinted film.
+        gray_only: Whether to refuse a colored image; channels may differ a little, as in a tinted radiograph.
 
     Returns:
         Gray values (H, W), float32 from 0 (black) to 1 (white), turned upright, and the EXIF number of that turn.
