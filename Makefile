@@ -3,7 +3,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-# Input of the demo: a NIfTI, NRRD or MHA file or a DICOM folder. If empty, the demo makes a phantom CT.
+# Input of the demo: a NIfTI, NRRD or MHA file or a DICOM folder. If empty, the demo makes phantoms.
 CT ?=
 # Number of test processes.
 JOBS ?= 2
@@ -25,7 +25,7 @@ $(INSTALLED): setup.cfg setup.py pyproject.toml constraints.txt
 	$(RUN) -m pip install -q -c constraints.txt -e '.[dev]'
 	@touch $@
 
-demo: $(INSTALLED) ## organ masks of a chest CT (make demo [CT=path]), PYLON and AxialNet on phantoms
+demo: $(INSTALLED) ## organ masks and explanations of phantoms in a minute; organ masks of your scans (make demo CT=path)
 	$(RUN) -m monai_pylon.workflows.demo --ct "$(CT)" --output demo_output
 
 test: $(INSTALLED) lint types docs ## style, types, documentation, tests and docstring examples, without the slow tests

@@ -25,6 +25,7 @@ class Section(NamedTuple):
         bar: Column that is drawn as bars of a length from 0 to 1.
         pictures: Pictures that link to their files: for each one its file, relative to the page, and its caption.
         code: Text in a fixed-width font, such as a command.
+        links: Links to other pages: for each one its file, relative to the page, and its text.
 
     Example:
         >>> Section("Masks").rows
@@ -38,6 +39,7 @@ class Section(NamedTuple):
     bar: str | None = None
     pictures: Sequence[tuple[str, str]] = ()
     code: str = ""
+    links: Sequence[tuple[str, str]] = ()
 
 
 def save_html(
@@ -58,10 +60,11 @@ def save_html(
         ...     "<h1>A &lt;page&gt;</h1>" in pathlib.Path(folder, "a.html").read_text()
         True
     """
-    linked = [
-        section._replace(pictures=[(quote(os.fsencode(file)), caption) for file, caption in section.pictures])
-        for section in sections
-    ]
+
+    def addresses(files: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+        return [(quote(os.fsencode(file)), text) for file, text in files]
+
+    linked = [part._replace(pictures=addresses(part.pictures), links=addresses(part.links)) for part in sections]
     page = render_page("sections.html", title=title, numbers=numbers or {}, sections=linked)
     with atomic_write(path) as part:
         part.write_text(page, encoding="utf-8", errors="replace")

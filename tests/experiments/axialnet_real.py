@@ -23,12 +23,12 @@ from monai.transforms import Orientation, ResizeWithPadOrCrop, Spacing
 from monai_pylon.data import read_volume
 from monai_pylon.metrics import OrganIoUMetric
 from monai_pylon.networks.nets import AxialNet
+from monai_pylon.networks.plain_encoder import PlainPyramid
 from monai_pylon.reports import window_to_gray
 from monai_pylon.reports.heatmap import paint_heatmap
 from monai_pylon.transforms import allowed_regions, allowed_share, partition_organs
 from monai_pylon.utils import upsample
 from monai_pylon.visualize import audit_explanation
-from monai_pylon.workflows.demo.axialnet import SmallSliceEncoder
 from tests.experiments.axialnet_cohort import SEEN, SEEN_GRID, SPACING
 from tests.experiments.axialnet_evidence import plain, write_json
 from tests.experiments.axialnet_runs import METHODS, Settings, maps_of, normalized, train
@@ -178,7 +178,7 @@ def main() -> None:
     networks, found = {}, {}
     for name, mask in WEIGHTS.items():
         torch.manual_seed(0)
-        network = AxialNet(len(LABELS), SmallSliceEncoder(s.widths), 3, SEEN[:2], s.reduction, 1)
+        network = AxialNet(len(LABELS), PlainPyramid("conv5", 2, 3, s.widths), 3, SEEN[:2], s.reduction, 1)
         file = args.output / f"{args.epochs} epochs, {name}.pt"
         if file.is_file():
             network.load_state_dict(torch.load(file, weights_only=True))

@@ -18,9 +18,9 @@ from monai_pylon.metrics.auroc import auroc_per_class
 from monai_pylon.networks import Explained
 from monai_pylon.networks.blocks.slice_encoder import group_slices
 from monai_pylon.networks.nets import AxialNet, BodyCAM, BodyConv, Conv3DNet, CTNet
+from monai_pylon.networks.plain_encoder import PlainPyramid
 from monai_pylon.visualize import HiResCAM, LayerGradCAM
 from monai_pylon.workflows.chest_ct import maps_on_axes
-from monai_pylon.workflows.demo.axialnet import SmallSliceEncoder
 from tests.experiments.axialnet_cohort import LABELS, SEEN, SEEN_GRID, Section
 
 #: Number of patients per part whose maps are saved for figures.
@@ -46,7 +46,7 @@ class Settings(NamedTuple):
 
 def _axialnet(s: Settings, **ablation: Any) -> AxialNet:
     options = {"reduction_channels": s.reduction, "reduction_padding": 1} | ablation
-    return AxialNet(len(LABELS), SmallSliceEncoder(s.widths), in_plane_size=SEEN[:2], **options)
+    return AxialNet(len(LABELS), PlainPyramid("conv5", 2, 3, s.widths), in_plane_size=SEEN[:2], **options)
 
 
 #: Constructor and layer of the maps by name; None if a map has no positions (CTNet) or only one (Conv3DNet).
@@ -56,15 +56,18 @@ NETWORKS: dict[str, tuple[Callable[[Settings], nn.Module], str | None]] = {
     "sigmoid mean": (lambda s: _axialnet(s, slice_pooling="sigmoid_mean"), "reduction"),
     "NoCustomConv": (lambda s: _axialnet(s, reduction_channels=()), "reduction"),
     "BodyCAM": (
-        lambda s: BodyCAM(len(LABELS), SmallSliceEncoder(s.widths), 3, s.reduction, 1),
+        lambda s: BodyCAM(len(LABELS), PlainPyramid("conv5", 2, 3, s.widths), 3, s.reduction, 1),
         "reduction",
     ),
     "BodyConv": (
-        lambda s: BodyConv(len(LABELS), SmallSliceEncoder(s.widths), volume_size=SEEN, dropout=s.dropout),
+        lambda s: BodyConv(len(LABELS), PlainPyramid("conv5", 2, 3, s.widths), volume_size=SEEN, dropout=s.dropout),
         "convolutions",
     ),
     "3DConv": (lambda s: Conv3DNet(len(LABELS), volume_size=SEEN, dropout=s.dropout), None),
-    "CTNet": (lambda s: CTNet(len(LABELS), SmallSliceEncoder(s.widths), volume_size=SEEN, dropout=s.dropout), None),
+    "CTNet": (
+        lambda s: CTNet(len(LABELS), PlainPyramid("conv5", 2, 3, s.widths), volume_size=SEEN, dropout=s.dropout),
+        None,
+    ),
     "RandInitEncoder": (_axialnet, "reduction"),
 }
 #: Rows of Table 1 without pretrained encoder, as the paper's RandInitResNet.
@@ -88,7 +91,7 @@ def first_encoder(images: torch.Tensor, tissues: torch.Tensor, s: Settings) -> d
         s: Settings.
     """
     torch.manual_seed(0)
-    encoder = SmallSliceEncoder(s.widths)
+    encoder = PlainPyramid("conv5", 2, 3, s.widths)
     network = nn.Sequential(encoder, nn.Conv2d(s.widths[-1], tissues.shape[1], 1)).to(memory_format=torch.channels_last)
     steps = s.first_epochs * (len(images) // s.batch)
     optimizer = torch.optim.Adam(network.parameters(), lr=s.first_rate)

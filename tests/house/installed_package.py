@@ -97,6 +97,14 @@ def check_bundle(output: Path) -> None:
     np.testing.assert_allclose(session.run(None, {session.get_inputs()[0].name: image.numpy()})[0], logits, atol=1e-3)
 
 
+def check_demo(output: Path) -> None:
+    """Explain a phantom radiograph by the checkpoint in the package."""
+    options = ["--model", "demo", "--output", str(output / "demo"), "--page", "--no-progress"]
+    assert main(["xray", "phantom", *options]) == 0
+    page = (output / "demo" / "phantom_radiograph" / "phantom_radiograph_page.html").read_text(encoding="utf-8")
+    assert "Never use on patients" in page
+
+
 def check_readme(output: Path) -> None:
     """Run the Python examples of the README, which is the description in the package's metadata."""
     description = metadata("monai_pylon").get_payload()
@@ -108,7 +116,7 @@ def check_readme(output: Path) -> None:
 
 def check_all(output: Path) -> None:
     """Run every check, and print its seconds."""
-    for check in (check_command_line, check_bundle, check_readme):
+    for check in (check_command_line, check_bundle, check_demo, check_readme):
         start = time.perf_counter()
         check(output)
         print(f"{check.__name__}: {time.perf_counter() - start:.1f} s", flush=True)

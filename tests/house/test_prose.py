@@ -16,7 +16,7 @@ _CLAUSE = re.compile(r"^(what|which|whatever|whichever|where|how|those|who|whose
 INSTEAD = {
     r"films?\b": "radiograph",
     r"data sets?\b": "dataset",
-    r"(?:net)?cards?\b": "network specification",
+    r"(?<!model )(?:net)?cards?\b": "network specification",
     r"twins?\b": "copy, counterpart",
     r"keepers?\b": "cache, copy",
     r"house\b": "package",

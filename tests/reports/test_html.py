@@ -43,11 +43,12 @@ def written(folder: Path, *sections: Section, title: str = "Title", **numbers: i
 
 
 def test_escapes_all_text(tmp_path: Path) -> None:
-    section = Section(NASTY, [NASTY], [{NASTY: NASTY}], pictures=[(NASTY, NASTY)], code=NASTY)
+    section = Section(NASTY, [NASTY], [{NASTY: NASTY}], pictures=[(NASTY, NASTY)], code=NASTY, links=[(NASTY, NASTY)])
     parsed = Page(written(tmp_path, section, title=NASTY, **{NASTY: 7}))
     assert "script" not in parsed.seen
     assert not parsed.open
-    shown = 9  # title, two headings, paragraph, header and cell of a table, description of a number, caption, code
+    # title, two headings, paragraph, header and cell of a table, description of a number, caption, code, link
+    shown = 10
     assert parsed.text.count('<script>alert("x")</script>&amp;') == shown
 
 
@@ -71,6 +72,7 @@ def test_bar_is_clipped_to_the_cell(share: float, width: str, tmp_path: Path) ->
 
 
 def test_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
-    html = written(tmp_path, Section(pictures=[("a b.png", "a")]))
+    html = written(tmp_path, Section(pictures=[("a b.png", "a")], links=[("c d.html", "c")]))
     assert "http" not in html
+    assert '<a href="c%20d.html">c</a>' in html
     assert 'src="a%20b.png"' in html

@@ -127,7 +127,7 @@ def interrupt_by_sigterm() -> Iterator[None]:
 
 
 def install_excepthook() -> None:
-    """Print the cause last when ``python -m monai.bundle`` or the demo fails; for a bundle's `initialize`.
+    """Print the cause last when ``python -m monai.bundle`` fails; for a bundle's `initialize`.
 
     People read the last line first, and MONAI's last line names the expression, not the reason. Ctrl-C and SIGTERM end
     the command with one line and the exit code 130 or 143. Other programs are not changed.
@@ -138,7 +138,7 @@ def install_excepthook() -> None:
         False
     """
     main = getattr(sys.modules.get("__main__"), "__spec__", None)
-    if main is None or main.name not in ("monai.bundle.__main__", "monai_pylon.workflows.demo.__main__"):
+    if main is None or main.name != "monai.bundle.__main__":
         return
     sys.excepthook = _hook
     if threading.current_thread() is threading.main_thread():

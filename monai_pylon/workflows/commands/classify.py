@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,24 +13,40 @@ import click
 from monai_pylon.networks.checkpoints import read_description
 from monai_pylon.utils import check
 from monai_pylon.workflows.bundle.folders import bundle_folder
+from monai_pylon.workflows.cohort.notice import checkpoint_notice
 from monai_pylon.workflows.commands.run import (
     checkpoint_settings,
     choose_device,
     cohort_options,
     dicom_settings,
+    input_or_phantom,
     open_results,
     run_bundle,
 )
+from monai_pylon.workflows.demo.checkpoints import demo_checkpoint
 
 __all__: list[str] = []
+
+#: Name of the checkpoint in this package.
+DEMO = "demo"
+
+
+class ModelPath(click.Path):
+    """Path of a checkpoint that exists, or the word "demo" for the checkpoint of the demo."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        shipped = str(value) == DEMO and not os.path.exists(DEMO)
+        return Path(DEMO) if shipped else super().convert(value, param, ctx)
 
 
 def classifier_options(command: Callable[..., int]) -> Callable[..., int]:
     """Add the options of a classifier to a command: those of all cohorts, the model, the findings and the device."""
     options = [
         click.option(
-            "--model", required=True, metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path),
-            help="Checkpoint, such as models/model.pt of a training; the model.json beside it gives network and input.",
+            "--model", required=True, metavar="FILE", type=ModelPath(exists=True, dir_okay=False, path_type=Path),
+            help="Checkpoint, such as models/model.pt of a training; the model.json beside it gives network and input. "
+            "demo: a small checkpoint of this package, trained on phantoms. Never use it on patients.",
         ),
         click.option("--network", metavar="NAME", help="Network of a checkpoint without model.json."),
         click.option("--encoder", metavar="NAME", help="Encoder of a checkpoint without model.json."),
@@ -62,18 +79,24 @@ def _check_network(bundle: str, given: str | None, model: Path) -> None:
         check(name in known, "--model", f"a checkpoint of one of the networks {', '.join(known)}", name, remedy)
 
 
-def run_classifier(bundle: str, **options: Any) -> int:
+def run_classifier(bundle: str, make_phantom: Callable[[Path], Path], **options: Any) -> int:
     """Run the inference of a classifier bundle with the options of :func:`classifier_options`.
 
     Args:
         bundle: Name of the bundle.
+        make_phantom: Function from a folder to the file of a phantom, which it writes there.
         options: The parsed options.
 
     Returns:
         The exit code.
     """
+    model = options["model"]
+    if str(model) == DEMO and not model.exists():
+        model = demo_checkpoint(bundle)
+    if notice := checkpoint_notice(model):
+        click.secho(notice, err=True, bold=True)
     settings = {
-        "input": options["input_"],
+        "input": input_or_phantom(options["input_"], options["output"], make_phantom),
         "output": options["output"],
         "overlay": options["pictures"],
         "page": options["page"],
@@ -84,9 +107,9 @@ def run_classifier(bundle: str, **options: Any) -> int:
         "evaluator#table": "quality.csv",
         "device": choose_device(options["device"]),
         **dicom_settings(options),
-        **checkpoint_settings(options["model"]),
+        **checkpoint_settings(model),
     }
-    _check_network(bundle, options["network"], options["model"])
+    _check_network(bundle, options["network"], model)
     own = ("encoder", "scheduler", "series", "frontal_chest_only")
     given = {name: options.get(name) for name in own} | {"network_name": options["network"]}
     code = run_bundle(bundle, {**settings, **{key: value for key, value in given.items() if value is not None}})

@@ -8,6 +8,7 @@ import click
 
 from monai_pylon.workflows.commands.classify import classifier_options, run_classifier
 from monai_pylon.workflows.commands.run import CONTEXT, one_line_errors, series_option
+from monai_pylon.workflows.demo.phantoms import write_phantom_ct
 
 __all__ = ["ct"]
 
@@ -22,9 +23,10 @@ __all__ = ["ct"]
 def ct(**options: Any) -> int:
     """Classify the abnormalities of chest CTs and show where the evidence is.
 
-    INPUT is a NIfTI, NRRD, MHA or NPZ file, a DICOM folder, a folder of these, or a MONAI data list. For each scan the
+    INPUT is a NIfTI, NRRD, MHA or NPZ file, a DICOM folder, a folder of these, a MONAI data list, or the
+    word phantom. For each scan the
     output folder gets a picture, the HiResCAM maps of the most probable abnormalities, the slice scores and a JSON file
     of the findings, and quality.csv gets a row with all probabilities and errors. Run again to continue: finished scans
     are skipped. No medical device.
     """
-    return run_classifier("chest_ct_classification_axialnet", **options)
+    return run_classifier("chest_ct_classification_axialnet", write_phantom_ct, **options)

@@ -10,11 +10,13 @@ from monai_pylon.workflows.commands.run import (
     CONTEXT,
     cohort_options,
     dicom_settings,
+    input_or_phantom,
     one_line_errors,
     open_results,
     run_bundle,
     series_option,
 )
+from monai_pylon.workflows.demo.phantoms import write_phantom_ct
 
 __all__ = ["organs"]
 
@@ -55,13 +57,14 @@ def organs(
 ) -> int:
     """Segment right lung, mediastinum and left lung of chest CTs.
 
-    INPUT is a NIfTI, NRRD, MHA or NPZ file, a DICOM folder, a folder of these, or a MONAI data list. For each scan the
+    INPUT is a NIfTI, NRRD, MHA or NPZ file, a DICOM folder, a folder of these, a MONAI data list, or the
+    word phantom. For each scan the
     output folder gets the masks CASE_organs.nii.gz, a picture and a JSON file of the findings, and quality.csv gets a
     row with volumes, reasons for doubt, and errors. Run again to continue: finished scans are skipped. No medical
     device.
     """
     settings = {
-        "input": input_,
+        "input": input_or_phantom(input_, output, write_phantom_ct),
         "output": output,
         "method": method,
         "fallback": None if fallback == "none" else fallback,

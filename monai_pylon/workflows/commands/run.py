@@ -27,6 +27,8 @@ __all__: list[str] = []
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 #: Exit codes: all done, some inputs failed, wrong usage, ended by Ctrl-C, ended by SIGTERM.
 DONE, SOME_FAILED, WRONG_USAGE, INTERRUPTED, TERMINATED = 0, 1, 2, 130, 143
+#: Input that stands for a phantom.
+PHANTOM = "phantom"
 _LOGGER = logging.getLogger("monai_pylon")
 
 
@@ -78,10 +80,37 @@ def _quiet(debug: bool) -> None:
         warnings.simplefilter("ignore")
 
 
+class InputPath(click.Path):
+    """Path of an input that exists, or the word "phantom" for a phantom that the command makes."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        made = str(value) == PHANTOM and not os.path.exists(PHANTOM)
+        return Path(PHANTOM) if made else super().convert(value, param, ctx)
+
+
+def input_or_phantom(input_: Path, output: Path, make: Callable[[Path], Path]) -> Path:
+    """Return an input, or the phantom that takes its place.
+
+    Args:
+        input_: The argument INPUT. A file or folder with the name "phantom" has precedence over a phantom.
+        output: Folder for the results.
+        make: Function from a folder to the phantom's file, which it writes there.
+
+    Returns:
+        The path of the input.
+
+    Example:
+        >>> input_or_phantom(Path("scan.nii.gz"), Path("results"), lambda folder: folder).name
+        'scan.nii.gz'
+    """
+    return make(output / PHANTOM) if str(input_) == PHANTOM and not input_.exists() else input_
+
+
 def cohort_options(command: Callable[..., int]) -> Callable[..., int]:
     """Add the argument INPUT and the options that all commands over scans or radiographs share."""
     options = [
-        click.argument("input_", metavar="INPUT", type=click.Path(exists=True, path_type=Path)),
+        click.argument("input_", metavar="INPUT", type=InputPath(exists=True, path_type=Path)),
         click.option(
             "--output", "-o", required=True, metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
             help="Folder for the results; made if it does not exist.",

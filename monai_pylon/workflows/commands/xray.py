@@ -8,6 +8,7 @@ import click
 
 from monai_pylon.workflows.commands.classify import classifier_options, run_classifier
 from monai_pylon.workflows.commands.run import CONTEXT, one_line_errors
+from monai_pylon.workflows.demo.phantoms import write_phantom_radiograph
 
 __all__ = ["xray"]
 
@@ -22,8 +23,12 @@ __all__ = ["xray"]
 def xray(**options: Any) -> int:
     """Classify frontal chest radiographs and show where each finding is.
 
-    INPUT is a PNG, JPEG or DICOM file, a folder of these, or a MONAI data list. For each radiograph the output folder
+    INPUT is a PNG, JPEG or DICOM file, a folder of these, a MONAI data list, or the word
+    phantom. For each radiograph the output folder
     gets a picture, the maps of the most probable findings and a JSON file of the findings, and quality.csv gets a row
     with all probabilities and errors. Run again to continue: finished radiographs are skipped. No medical device.
     """
-    return run_classifier("chest_xray_classification_pylon", frontal_chest_only=not options.pop("any_view"), **options)
+    any_view = options.pop("any_view")
+    return run_classifier(
+        "chest_xray_classification_pylon", write_phantom_radiograph, frontal_chest_only=not any_view, **options
+    )

@@ -1,148 +1,193 @@
-"""Demo to run first: organ masks of a chest CT, PYLON on phantom radiographs, and AxialNet on phantom CTs.
+"""Demo to run first: organ masks, and explanations of a radiograph and a CT, in less than a minute.
 
-``python -m monai_pylon.workflows.demo`` makes a phantom CT and compares its organ masks with the true organs. It then
-trains PYLON and a backbone without decoder for a minute and compares where they point, and AxialNet for three minutes
-without and with the mask loss. ``--ct PATH`` takes a NIfTI, NRRD or MHA file, a folder with a DICOM series, or a folder
-with many scans, and skips the trainings.
+``python -m monai_pylon.workflows.demo`` makes a phantom CT and a phantom radiograph, segments the organs, explains both
+by the checkpoints in this package, and writes a page that puts the results beside the truth. ``--ct PATH`` takes a
+scan, or a folder with many, and makes its organ masks only.
 """
 
 from __future__ import annotations
 
-import argparse
-import warnings
+import json
+import logging
+import os
+import sys
+import time
+import webbrowser
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
-import nibabel
+import click
 import numpy as np
-from monai.bundle import run
 
-from monai_pylon.data import phantom_chest_ct
-from monai_pylon.reports.nifti import save_label_nifti, save_volume_nifti
-from monai_pylon.taxonomy.organs import OK_MEANING, ORGAN_VALUES
-from monai_pylon.utils import check, read_rows
-from monai_pylon.workflows.bundle.folders import bundle_folder
+from monai_pylon.data import read_volume
+from monai_pylon.reports.html import Section, save_html
+from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
+from monai_pylon.taxonomy.organs import OK_MEANING
+from monai_pylon.utils import read_rows, voxel_spacing
+from monai_pylon.utils.files import atomic_write
 from monai_pylon.workflows.cohort.inputs import list_scans
-from monai_pylon.workflows.demo.axialnet import axialnet_demo
-from monai_pylon.workflows.demo.pylon import localization_demo
+from monai_pylon.workflows.commands.run import CONTEXT, DONE, checkpoint_settings, one_line_errors, run_bundle
+from monai_pylon.workflows.demo.checkpoints import demo_checkpoint, demo_description
+from monai_pylon.workflows.demo.phantoms import (
+    CT_FINDINGS,
+    demo_ct,
+    demo_radiograph,
+    write_phantom_ct,
+    write_phantom_radiograph,
+)
+from monai_pylon.workflows.demo.results import audit_of_demo, dice_by_organ, figures_sentence, finding_rows
 
-__all__ = ["dice_by_organ"]
+__all__ = ["demo"]
 
-
-def dice_by_organ(found: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    """Compute the Dice coefficient of each organ.
-
-    Args:
-        found: Organ labels (X, Y, Z).
-        truth: True organ labels (X, Y, Z).
-
-    Returns:
-        Dice coefficient by organ, 0 to 1; NaN if neither has the organ.
-
-    Raises:
-        ValueError: If the shapes differ.
-
-    Example:
-        >>> dice = dice_by_organ(np.array([[[1, 1, 3]]]), np.array([[[1, 0, 3]]]))
-        >>> {organ: round(value, 2) for organ, value in dice.items()}
-        {'right lung': 0.67, 'mediastinum': nan, 'left lung': 1.0}
-    """
-    check(found.shape == truth.shape, "found", f"of the truth's shape {truth.shape}", found)
-    dice = {}
-    for organ, value in ORGAN_VALUES.items():
-        a, b = found == value, truth == value
-        total = int(a.sum() + b.sum())
-        dice[organ] = 2 * int((a & b).sum()) / total if total else float("nan")
-    return dice
+_XRAY, _CT = "chest_xray_classification_pylon", "chest_ct_classification_axialnet"
 
 
-def _write_phantom(folder: Path) -> tuple[Path, Path]:
-    """Write a phantom CT and its organs, and return the paths of both."""
-    phantom = phantom_chest_ct(0)
-    scan, truth = folder / "phantom_ct.nii.gz", folder / "phantom_truth.nii.gz"
-    save_volume_nifti(scan, phantom.image, phantom.affine)
-    save_label_nifti(truth, phantom.organs, phantom.affine)
-    return scan, truth
+_PHANTOMS = (
+    "Phantoms are computed chests, not patients. Their organs and findings are known, so each result stands beside the "
+    "truth. The patient's right is on the left of each picture. A box is where the finding truly is."
+)
+_MEDIASTINUM = (
+    "PARTITION's mediastinum is all that lies between the lungs in their bounding box, also under the domes of the "
+    "diaphragm. The phantom's true mediastinum leaves that out, so this Dice is lower."
+)
 
 
-def _print_masks(output: Path, scans: set[str], truth: Path | None) -> None:
-    """Print verdict and files of each scan, and the Dice coefficients if the true organs are known."""
-    rows = [row for row in read_rows(output / "quality.csv") if row["scan"] in scans]
-    print(f"\nThe results are in {output.resolve()}:")
-    for row in rows:
+class _Part(NamedTuple):
+    """Part of the page: heading, sentences, a table, the picture and the reading page below the output folder."""
+
+    heading: str
+    sentences: list[str]
+    table: list[dict[str, Any]]
+    picture: str
+    page: str = ""
+
+
+def _classify(bundle: str, source: Path, output: Path) -> dict[str, str]:
+    """Explain an input by the demo's checkpoint, with reading page, and return its row of results."""
+    settings = {"input": source, "output": output, "page": True, "progress": False, "evaluator#table": "quality.csv"}
+    run_bundle(bundle, {**settings, **checkpoint_settings(demo_checkpoint(bundle))})
+    return read_rows(output / "quality.csv")[0]
+
+
+def _tell(part: _Part) -> None:
+    """Print a part."""
+    for row in part.table:
+        click.echo("   " + "  ".join(f"{value!s:28}" for value in row.values()).rstrip())
+    for sentence in part.sentences:
+        click.echo(f"   {sentence}")
+
+
+def _organs(scan: Path, truth: np.ndarray, output: Path) -> _Part:
+    """Segment the organs of the phantom CT and compare them with the true ones."""
+    run_bundle("chest_ct_partition", {"input": scan, "output": output / "organs", "progress": False})
+    row = read_rows(output / "organs" / "quality.csv")[0]
+    found = np.asarray(read_volume(output / "organs" / "phantom_ct" / "phantom_ct_organs.nii.gz")[0])
+    dice = dice_by_organ(np.rint(found).astype(np.uint8), truth)
+    verdict = f"ok ({OK_MEANING})" if row["ok"] == "yes" else f"check by eye ({row['reasons']})"
+    table = [{"organ": organ, "Dice, 1 is perfect": f"{value:.3f}"} for organ, value in dice.items()]
+    return _Part(
+        "Organ masks of a CT: PARTITION",
+        [f"Verdict: {verdict}.", _MEDIASTINUM],
+        table,
+        "organs/phantom_ct/phantom_ct_overlay.png",
+    )
+
+
+def _radiograph(output: Path) -> _Part:
+    """Explain the phantom radiograph."""
+    phantom, labels = demo_radiograph(), demo_description(_XRAY)["network"]["labels"]
+    file = write_phantom_radiograph(output / "phantom", phantom)
+    boxes = [[*box, CHEST_XRAY14_LABELS[int(kind)]] for *box, kind in phantom.boxes.tolist()]
+    known = [[*box, labels.index(name)] for *box, name in boxes if name in labels]
+    data_list = file.with_suffix(".json")
+    with atomic_write(data_list) as part:
+        part.write_text(json.dumps([{"image": file.name, "boxes": known}]), encoding="utf-8")
+    row = _classify(_XRAY, data_list, output / "radiograph")
+    truth: dict[str, np.ndarray] = {}
+    columns, rows = np.meshgrid(*(np.arange(size) for size in phantom.image.shape[:0:-1]), indexing="ij")
+    for x1, y1, x2, y2, name in boxes:
+        inside = (columns >= x1) & (columns <= x2) & (rows >= y1) & (rows <= y2)
+        truth[name] = truth.get(name, np.zeros_like(inside)) | inside
+    table = finding_rows(row, labels, "top", truth, (1.0, 1.0), "pixels")
+    return _network_part(
+        "Findings of a radiograph: PYLON", _XRAY, table, "radiograph/phantom_radiograph/phantom_radiograph"
+    )
+
+
+def _ct(scan: Path, lesions: Mapping[str, np.ndarray], spacing: Any, output: Path) -> _Part:
+    """Explain the phantom CT."""
+    row, labels = _classify(_CT, scan, output / "ct"), demo_description(_CT)["network"]["labels"]
+    truth = {CT_FINDINGS[name]: lesion for name, lesion in lesions.items()}
+    table = finding_rows(row, labels, "mapped", truth, spacing, "mm")
+    return _network_part("Findings of a CT: AxialNet and HiResCAM", _CT, table, "ct/phantom_ct/phantom_ct")
+
+
+def _network_part(heading: str, bundle: str, table: list[dict[str, str]], case: str) -> _Part:
+    """Put the results of a network together."""
+    notice = demo_description(bundle)["notice"]
+    trust = "Can the map be trusted? " + " ".join(audit_of_demo(bundle))
+    sentences = [notice, figures_sentence(bundle), trust]
+    return _Part(heading, sentences, table, f"{case}_overlay.png", f"{case}_page.html")
+
+
+def _write_page(parts: list[_Part], output: Path) -> Path:
+    """Write the page of the demo."""
+    sections = [Section(paragraphs=[_PHANTOMS])]
+    for part in parts:
+        links = [(part.page, "Open the reading page")] if part.page else []
+        pictures = [(part.picture, "Click to enlarge.")]
+        sections.append(Section(part.heading, part.sentences, part.table, links=links, pictures=pictures))
+    page = output / "demo.html"
+    save_html(page, "monai_pylon: the demo", sections)
+    return page
+
+
+def _show(page: Path) -> None:
+    """Open a page where there is a display."""
+    display = sys.platform in ("darwin", "win32") or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if display:
+        webbrowser.open(page.resolve().as_uri())
+
+
+def _masks_of(ct: str, output: Path) -> int:
+    """Make the organ masks of a user's scans, and print verdicts and files."""
+    names = {item["scan"] for item in list_scans(ct, leave_out=output)}
+    code = run_bundle("chest_ct_partition", {"input": ct, "output": output, "page": True})
+    for row in read_rows(output / "quality.csv"):
+        if row["scan"] not in names:
+            continue
         verdict = f"ok ({OK_MEANING})" if row["ok"] == "yes" else f"check by eye ({row['reasons']})"
-        print(f"\n  {row['scan']}: {row['error'] or verdict}")
+        click.echo(f"{row['scan']}: {row['error'] or verdict}")
         for name in filter(None, row["files"].split("; ")):
-            print(f"    {name:40} {'organ masks' if name.endswith('.gz') else 'image: look at it first'}")
-    print(f"\n    {'quality.csv':40} verdict, volumes, time and memory of each scan")
-    if truth is not None and rows[0]["files"]:
-        found = nibabel.nifti1.load(output / rows[0]["files"].split("; ")[0])
-        dice = dice_by_organ(np.asarray(found.dataobj), np.asarray(nibabel.nifti1.load(truth).dataobj))
-        agreement = ", ".join(f"{organ} {value:.3f}" for organ, value in dice.items())
-        print(f"\n  Dice against the phantom's true organs: {agreement}")
+            click.echo(f"   {output.resolve() / name}")
+    click.echo(f"   {output.resolve() / 'quality.csv'}: verdict, volumes, time and memory of each scan")
+    return code
 
 
-def _print_table(rows: list[dict[str, float | str]]) -> None:
-    """Print a row for each network and a column for each number."""
-    columns = [name for name in rows[0] if name != "network"]
-    print(f"\n  {'':20}" + "".join(f"{name:>20}" for name in columns))
-    for row in rows:
-        print(f"  {row['network']:20}" + "".join(f"{row.get(name, ''):>20}" for name in columns))
-
-
-def _print_files(output: Path, name: str) -> None:
-    """Print the names of a figure and a table, and their folder."""
-    print(f"    {f'{name}.png':40} image")
-    print(f"    {f'{name}.csv':40} the numbers above")
-    print(f"  Both files are in {output.resolve()}")
-
-
-def _run_axialnet(output: Path, epochs: int) -> None:
-    """Run and print the part with AxialNet."""
-    print("\nCT: training AxialNet on phantoms in which body fat goes with nodules and masses ...", flush=True)
-    rows = axialnet_demo(output, epochs=epochs)
-    print("\n  Does the network look at the lungs or at the fat? OrganIoU on test patients: the share of a finding's")
-    print("  strongest evidence that lies in the finding's allowed region.")
-    _print_table(rows)
-    print("\n  One seed and a short training: a demonstration, not an experiment. In a shorter training (--epochs 12)")
-    print("  the mask loss gave no gain: .31 without, .25 with it. For several seeds with intervals, see")
-    print("  docs/researchers/axialnet_evidence.md.")
-    _print_files(output, "axialnet_demo")
-
-
-def _run_pylon(output: Path, steps: int) -> None:
-    """Run and print the part with PYLON."""
-    print("\nRadiographs: training an encoder, PYLON and a backbone on phantom radiographs ...", flush=True)
-    rows = localization_demo(output, steps=steps)
-    print("\n  Where does each network point on test radiographs? Share of findings with the map's peak in their box.")
-    _print_table(rows)
-    print("\n  One seed and a short training: a demonstration, not an experiment. Other seeds give other numbers.")
-    print("  The settings were chosen after about eight trials, by this table. In one trial (128 pixels, encoder not")
-    print("  pretrained) the backbone was better, .43 against .17, so this is no evidence for either network.")
-    _print_files(output, "pylon_demo")
-
-
-def run_demo() -> None:
-    """Run the demo with the arguments of the command line."""
-    description = "Make organ masks of a chest CT. Without --ct, also train PYLON and AxialNet on phantoms."
-    parser = argparse.ArgumentParser(prog="python -m monai_pylon.workflows.demo", description=description)
-    parser.add_argument("--ct", default="", help="a scan or a folder with many; without it, a phantom is made")
-    parser.add_argument("--output", default="demo_output", help="folder for the results")
-    parser.add_argument("--steps", type=int, default=70, help="steps of each of the three trainings on radiographs")
-    parser.add_argument("--epochs", type=int, default=40, help="epochs of each of the three trainings on CTs")
-    args = parser.parse_args()
-    output, truth, scan = Path(args.output), None, args.ct
-    if not scan:
-        print("No CT is given (--ct PATH), so a phantom CT is made.")
-        phantom, truth = _write_phantom(output / "phantom")
-        scan = str(phantom)
-    config = bundle_folder("chest_ct_partition") / "configs" / "inference.json"
-    scans = {item["scan"] for item in list_scans(scan, leave_out=output)}
-    try:
-        with warnings.catch_warnings():  # MONAI warns of untrusted configurations; this one belongs to the package
-            warnings.filterwarnings("ignore", message="parsing config_file")
-            run(config_file=str(config), input=scan, output=str(output))
-    finally:  # if a scan fails, the run exits with an error code; the table still has the reason
-        _print_masks(output, scans, truth)
-    if not args.ct:
-        _run_pylon(output, args.steps)
-        _run_axialnet(output, args.epochs)
+@click.command(context_settings=CONTEXT)
+@click.option("--ct", default="", metavar="PATH", help="Scan, or folder with many: make their organ masks only.")
+@click.option("--output", default="demo_output", show_default=True, metavar="DIR", help="Folder for the results.")
+@one_line_errors
+def demo(ct: str, output: str) -> int:
+    """Show organ masks, and explanations of a radiograph and a CT, on phantoms."""
+    start, folder = time.perf_counter(), Path(output).expanduser()
+    if ct:
+        return _masks_of(ct, folder)
+    if not logging.getLogger("monai_pylon").isEnabledFor(logging.DEBUG):
+        logging.getLogger("monai_pylon").setLevel(logging.WARNING)
+    click.echo("1 of 3: organ masks of a phantom CT ...")
+    phantom = demo_ct()
+    scan = write_phantom_ct(folder / "phantom", phantom)
+    parts = [_organs(scan, phantom.organs, folder)]
+    _tell(parts[-1])
+    click.echo("2 of 3: findings of a phantom radiograph ...")
+    parts.append(_radiograph(folder))
+    _tell(parts[-1])
+    click.echo("3 of 3: findings of the phantom CT ...")
+    parts.append(_ct(scan, phantom.lesions, voxel_spacing(phantom.affine), folder))
+    _tell(parts[-1])
+    page = _write_page(parts, folder)
+    click.echo(f"\nDone in {time.perf_counter() - start:.0f} s. Open {page.resolve()}")
+    _show(page)
+    return DONE

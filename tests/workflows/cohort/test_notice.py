@@ -38,7 +38,7 @@ def test_the_findings_hold_it_and_hand_it_to_the_other_writers(tmp_path: Path) -
 
     for notice in (NOTICE, ""):
         FindingsWriter(write, tmp_path, notice)({"scan": "a"})
-        note = json.loads((tmp_path / "a_findings.json").read_text())["note"]
+        note = json.loads((tmp_path / "a" / "a_findings.json").read_text())["note"]
         assert note.startswith(NOTICE) == bool(notice)
         assert note.endswith("For research. Not a medical device.")
     assert seen == [NOTICE, None]

@@ -1,11 +1,11 @@
-"""Third part of the demo: AxialNet with and without the mask loss, on phantom CTs confounded by body fat.
+"""AxialNet with and without the mask loss, on phantom CTs confounded by body fat.
 
 In this cohort, patients with more fat have more nodules and masses, although fat does not cause them. In the paper's
 hospital cohort, likewise, patients with more fat have more atherosclerosis. A network may then score a finding that it
 hardly sees by the fat that it sees well. The mask loss knows in which organ a report places a finding and penalizes
 this; OrganIoU measures the effect. In the test patients fat and findings are independent.
 
-This is a demonstration of three minutes on one core, not an experiment: one seed, voxels of 5 mm, three findings. The
+This is a demonstration of three minutes on one core, not evidence: one seed, voxels of 5 mm, three findings. The
 settings were chosen as follows. Patients and voxels fit the time of a demo. The learning rate is that of the experiment
 in docs/researchers/axialnet_evidence.md, which chose it by the cross entropy of validation patients, without the mask
 loss. The weight of the mask loss is the paper's, scaled by the number of grid cells. The first version had 12 epochs:
@@ -17,7 +17,6 @@ effusions (.75 and .97). With Grad-CAM, whose map the loss does not act on, it i
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -32,53 +31,22 @@ from monai_pylon.metrics import OrganIoUMetric, PerClassAUROCMetric
 from monai_pylon.networks import Explained
 from monai_pylon.networks.blocks.slice_encoder import group_slices
 from monai_pylon.networks.nets import AxialNet
+from monai_pylon.networks.plain_encoder import PlainPyramid
 from monai_pylon.reports import window_to_gray
 from monai_pylon.reports.figure_style import BACKGROUND, FAINT, TEXT, save_figure
 from monai_pylon.reports.heatmap import paint_heatmap
 from monai_pylon.utils import check, upsample, write_rows
 from monai_pylon.visualize import HiResCAM, LayerGradCAM
 from monai_pylon.workflows.chest_ct.explainer import maps_on_axes
-from monai_pylon.workflows.demo.chest_ct_data import CT_DEMO_FINDINGS, CT_DEMO_TISSUES, DemoCTs, demo_cts
-from monai_pylon.workflows.demo.threads import one_thread
+from tests.experiments.short_trainings.chest_ct_data import CT_DEMO_FINDINGS, CT_DEMO_TISSUES, DemoCTs, demo_cts
+from tests.experiments.short_trainings.threads import one_thread
 
-__all__ = ["SmallSliceEncoder", "axialnet_demo"]
+__all__ = ["axialnet_demo"]
 
 
-class SmallSliceEncoder(nn.Module):
-    """Encoder of five convolutions with strides 2, 4 and 8, for small slices and short trainings.
-
-    Args:
-        widths: Channels of the three maps.
-        in_channels: Channels of the images.
-
-    Example:
-        >>> [tuple(map.shape) for map in SmallSliceEncoder()(torch.zeros(1, 3, 80, 80))]
-        [(1, 12, 40, 40), (1, 24, 20, 20), (1, 48, 10, 10)]
-    """
-
-    def __init__(self, widths: Sequence[int] = (12, 24, 48), in_channels: int = 3) -> None:
-        super().__init__()
-        self.channels, self.strides = tuple(widths), (2, 4, 8)
-
-        def layer(inputs: int, outputs: int, size: int, stride: int) -> list[nn.Module]:
-            convolution = nn.Conv2d(inputs, outputs, size, stride, size // 2, bias=False)
-            return [convolution, nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)]
-
-        a, b, c = widths
-        stages = (
-            layer(in_channels, a, 5, 2),
-            layer(a, b, 3, 2) + layer(b, b, 3, 1),
-            layer(b, c, 3, 2) + layer(c, c, 3, 1),
-        )
-        self.stages = nn.ModuleList(nn.Sequential(*stage) for stage in stages)
-
-    def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
-        """Return the three maps of images (N, C, H, W), shallow to deep."""
-        maps = []
-        for stage in self.stages:
-            x = stage(x)
-            maps.append(x)
-        return maps
+def small_encoder() -> PlainPyramid:
+    """Make the encoder of all networks here."""
+    return PlainPyramid("conv5", 2, 3, (12, 24, 48))
 
 
 def _normalize(hu: torch.Tensor) -> torch.Tensor:
@@ -109,7 +77,7 @@ def _train(network: nn.Module, data: DemoCTs, loss: Any, epochs: int, rate: floa
 class _TissueClassifier(nn.Module):
     """Classifier of the tissues in each grid cell of a volume: (N, 1, X, Y, Z) to (N, T, *grid)."""
 
-    def __init__(self, encoder: SmallSliceEncoder) -> None:
+    def __init__(self, encoder: PlainPyramid) -> None:
         super().__init__()
         self.encoder, self.head = encoder, nn.Conv2d(encoder.channels[-1], len(CT_DEMO_TISSUES), 1)
 
@@ -121,7 +89,7 @@ class _TissueClassifier(nn.Module):
 
 def _pretrain_encoder(data: DemoCTs, epochs: int, rate: float) -> dict[str, torch.Tensor]:
     """Return the encoder weights that both networks start from: trained on tissues, as the paper's on ImageNet."""
-    classifier = _TissueClassifier(SmallSliceEncoder())
+    classifier = _TissueClassifier(small_encoder())
     entropy = functional.binary_cross_entropy_with_logits
     _train(classifier, data, lambda logits, labels, allowed, tissues: entropy(logits, tissues.float()), epochs, rate)
     return classifier.encoder.state_dict()
@@ -229,7 +197,7 @@ def axialnet_demo(
             torch.manual_seed(1)
             networks[name] = network = AxialNet(
                 num_classes=len(CT_DEMO_FINDINGS),
-                encoder=SmallSliceEncoder(),
+                encoder=small_encoder(),
                 in_plane_size=tuple(training.hu.shape[2:4]),
                 reduction_channels=(16,),
                 reduction_padding=1,

@@ -1,10 +1,10 @@
-"""Second part of the demo: PYLON and a backbone without decoder point at findings on phantom radiographs.
+"""PYLON and a backbone without decoder point at findings on phantom radiographs.
 
 First an encoder is trained as a plain classifier, because the networks of the paper start from pretrained encoders.
 From this encoder, PYLON and the backbone are trained on the same radiographs, with labels only and for the same number
 of steps. Both then point at findings on new radiographs.
 
-This is a demonstration of one to two minutes, not an experiment: one seed, small radiographs, three findings that are
+This is a demonstration of one to two minutes, not evidence: one seed, small radiographs, three findings that are
 easy to see, a small encoder. Its settings were chosen after about eight trials, in which PYLON's share ranged from .14
 to .39 and the backbone's from .00 to .43, so it is no evidence for either network.
 """
@@ -29,7 +29,7 @@ from monai_pylon.reports.heatmap import heatmap_on_image
 from monai_pylon.reports.radiograph_figure import RadiographFindingMap, radiograph_page_figure
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.utils import check, write_rows
-from monai_pylon.workflows.demo.threads import one_thread
+from tests.experiments.short_trainings.threads import one_thread
 
 __all__ = ["DemoRadiographs", "demo_radiographs", "localization_demo"]
 
