@@ -101,7 +101,8 @@ print("AUROC", auroc.aggregate())
 # %%
 # 5. Explain
 # ----------
-# ``explain`` returns the logits and the heatmap in one pass. The maximum of the heatmap *is* the logit.
+# ``explain`` returns the logits and the heatmap in one pass. The maximum of the heatmap *is* the logit. Each of the 16
+# x 16 cells sees a wide surrounding, so the evidence may lie some pixels beside the disc.
 patient = next(item for item in radiograph_datalist(folder, "validation") if item["label"][0] == 1)
 image = transforms(patient)["image"].as_tensor()[None]
 with torch.no_grad():
