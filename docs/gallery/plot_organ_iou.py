@@ -9,6 +9,7 @@ hand show what it rewards and what it cannot see.
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from scipy.ndimage import binary_erosion
 
 from monai_pylon.data import phantom_chest_ct
 from monai_pylon.metrics import organ_iou, organ_iou_curve
@@ -36,9 +37,9 @@ def blob(place, width):
     return torch.from_numpy(np.exp(-((((cells - place) / width) ** 2).sum(-1)))).float()[None]
 
 
-inside = np.argwhere(allowed[0].numpy())
+inside = np.argwhere(binary_erosion(allowed[0].numpy()))
 farthest = inside[np.linalg.norm(inside - center, axis=1).argmax()] + 0.5
-maps = {"on the mass": blob(center, 1.5), "spread out": blob(center, 5.0), "same lung, far away": blob(farthest, 1.5)}
+maps = {"on the mass": blob(center, 1.0), "spread out": blob(center, 5.0), "same lung, far away": blob(farthest, 1.0)}
 
 # %%
 # The measure

@@ -26,7 +26,7 @@ def draw(seeds):
     return torch.stack([torch.as_tensor(item.image).float() for item in drawn]), torch.tensor([s % 2 for s in seeds])
 
 
-images, labels = draw(range(60))
+images, labels = draw(range(40))
 held_out, truth = draw(range(1000, 1020))
 torch.manual_seed(0)
 network = DenseNet121(spatial_dims=2, in_channels=1, out_channels=1).eval()

@@ -30,12 +30,12 @@ from monai_pylon.visualize import map_geometry
 # written to disk. Every second one gets a pacemaker, a bright disc, which a few seconds of training are enough to
 # learn.
 folder, rows, random = Path(tempfile.mkdtemp()), [], np.random.default_rng(0)
-height, width = np.mgrid[:96, :96]
+height, width = np.mgrid[:64, :64]
 for seed in range(60):
-    pixels = np.asarray(phantom_radiograph(seed, size=96, findings=[]).image[0]).copy()
-    row, column = random.integers(22, 46), random.choice([random.integers(18, 34), random.integers(62, 78)])
+    pixels = np.asarray(phantom_radiograph(seed, size=64, findings=[]).image[0]).copy()
+    row, column = random.integers(14, 30), random.choice([random.integers(12, 22), random.integers(42, 52)])
     if seed % 2:
-        pixels[(height - row) ** 2 + (width - column) ** 2 <= 25] = 1
+        pixels[(height - row) ** 2 + (width - column) ** 2 <= 12] = 1
     Image.fromarray((pixels * 255).astype(np.uint8)).save(folder / f"{seed}.png")
     section = "validation" if seed >= 48 else "training"
     rows.append({"image": f"{seed}.png", "patient": f"p{seed}", "section": section, "pacemaker": seed % 2})
@@ -49,7 +49,7 @@ write_rows(folder / "labels.csv", rows)
 transforms = Compose(
     [
         ReadRadiographd("image"),
-        Resized("image", (96, 96)),
+        Resized("image", (64, 64)),
         SelectItemsd(["image", "label"]),
         RandFlipd("image", spatial_axis=1, prob=0.5),
     ]
@@ -101,7 +101,8 @@ print("AUROC", auroc.aggregate())
 # %%
 # 5. Explain
 # ----------
-# ``explain`` returns the logits and the heatmap in one pass. The maximum of the heatmap *is* the logit.
+# ``explain`` returns the logits and the heatmap in one pass. The maximum of the heatmap *is* the logit. Each of the 16
+# x 16 cells sees a wide surrounding, so the evidence may lie some pixels beside the disc.
 patient = next(item for item in radiograph_datalist(folder, "validation") if item["label"][0] == 1)
 image = transforms(patient)["image"].as_tensor()[None]
 with torch.no_grad():
