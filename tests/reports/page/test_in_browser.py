@@ -169,7 +169,7 @@ def test_a_picture_stands_in_without_webgl(pages: Path) -> None:
 
 
 def test_a_full_scan_opens_fast_and_stays_small(tmp_path: Path) -> None:
-    """Two idle cores without a graphics card need half of the processor time, which other programs do not change."""
+    """Two idle cores without a GPU need half of the processor time, which other programs do not change."""
     rng = np.random.default_rng(0)
     ct = np.kron(rng.normal(0, 300, (64, 64, 40)), np.ones((6, 6, 5))).astype(np.float32) - 400
     ct += rng.normal(0, 20, ct.shape).astype(np.float32)
