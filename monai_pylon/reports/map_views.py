@@ -67,7 +67,7 @@ class ScanViews(NamedTuple):
 
 
 class ScanBackground(NamedTuple):
-    """What the views of all findings of a scan share; see :func:`scan_background`.
+    """Body and projection of a scan, which the views of all its findings share; see :func:`scan_background`.
 
     Attributes:
         body: Subsampled RAS volume, True inside the body.
@@ -85,7 +85,7 @@ class ScanBackground(NamedTuple):
 
 
 def scan_background(ct: np.ndarray, affine: np.ndarray) -> ScanBackground:
-    """Compute once what the views of all findings of a scan share.
+    """Compute the body and the projection of a scan, once for the views of all its findings.
 
     Args:
         ct: Voxels (X, Y, Z) in HU; NaN counts as air.

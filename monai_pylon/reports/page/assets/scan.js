@@ -44,7 +44,7 @@ function smoothMap(native) {
 }
 
 /* NiiVue prepares the lighting of 3D renderings whenever the gray values change. Slices do not show it, and without a
-   graphics card it takes four fifths of the time, so its two shaders draw nothing. */
+   GPU it takes four fifths of the time, so its two shaders draw nothing. */
 function skipLighting(nv) {
   const skipped = [nv.blurShader, nv.sobelFirstOrderShader], gl = nv.gl, draw = gl.drawArrays.bind(gl);
   const shader = Object.getPrototypeOf(nv.blurShader), use = shader.use;
