@@ -148,7 +148,7 @@ class _Pairing(Sharing):
         last = self.mentions[number].last
         for place in places:
             before = {cue for cue in self.equals if last <= cue < place.first}
-            other = any(before and one.first > min(before) for one in self.mentions)
+            other = any(before and one.first > min(before) and one.first != place.last for one in self.mentions)
             other = other or self.parsed.statuses[place.first].name != "stated"  # "probably represents bone"
             if place.organ == "elsewhere" and before and not other and place.first - max(before) <= _WORDS_TO_EQUAL:
                 return [place]  # "the lucency at the base is a bowel loop"
