@@ -11,7 +11,6 @@ __all__ = ["Place", "find_places"]
 
 _FAR = -99
 _OTHER = {"right": "left", "left": "right"}
-_INSIDE = ("in", "within")
 _WORDS_NOT_THERE = 4  # words from the end of a "not there" cue to the start of the place that it excludes, at most
 _WORDS_OVERLIES = 8  # the same for an "overlies" cue
 _WORDS_NARROWS = 4  # the same for a "narrows" cue
@@ -76,7 +75,7 @@ def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
                 overlies = beside = not_there = narrows = _FAR
             elif "times" in kinds:  # "shifted to the left by a right effusion"
                 not_there = _FAR
-            elif parsed.words[match.first].text in _INSIDE and places and places[-1].beside:
+            elif "inside" in kinds and places and places[-1].beside:
                 beside = _FAR  # "abuts the aorta in the left upper lobe"
             while "not there before" in kinds and places and match.first - places[-1].last <= 1:
                 places.pop()

@@ -64,8 +64,6 @@ class _Pairing(Sharing):
             divided = [number for number, gap in enumerate(gaps) if gap & dividers]
             if divided:
                 return divided[-1]
-        if places[-1].organ == "elsewhere" and places[-1].last == right_first:  # "aspiration of a thyroid cyst"
-            return len(places) - 1
         return len(places) if gaps[0] & self.prepositions else 0
 
     def is_of_unknown_term(self, between: set[int], place: Place) -> bool:
@@ -148,7 +146,7 @@ class _Pairing(Sharing):
         last = self.mentions[number].last
         for place in places:
             before = {cue for cue in self.equals if last <= cue < place.first}
-            other = any(before and one.first > min(before) for one in self.mentions)
+            other = any(before and one.first > min(before) and one.first != place.last for one in self.mentions)
             other = other or self.parsed.statuses[place.first].name != "stated"  # "probably represents bone"
             if place.organ == "elsewhere" and before and not other and place.first - max(before) <= _WORDS_TO_EQUAL:
                 return [place]  # "the lucency at the base is a bowel loop"
@@ -167,10 +165,11 @@ class _Pairing(Sharing):
         groups = self.groups()
         assigned: list[list[Place]] = [[] for _ in self.mentions]
         for group, places in zip(groups, self.assign_to_groups(groups), strict=True):
+            held = [place for place in places if not place.beside] or places
+            held = self.joined_plurals(sorted(held, key=lambda place: place.first))
+            elsewhere = any(place.organ == "elsewhere" for place in held)
             for number in group:
-                held = [place for place in places if not place.beside] or places
-                held = self.joined_plurals(sorted(held, key=lambda place: place.first))
-                assigned[number] = self.nearest_organ(number, held)
+                assigned[number] = self.nearest_organ(number, held) if elsewhere else held
         return assigned
 
 

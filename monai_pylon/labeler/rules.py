@@ -30,7 +30,7 @@ CUE_KINDS = (
     *("change", "resolves", "partly", "state", "extent", "narrows", "site", "normal", "differential", "lists"),
     *("verb", "predicate", "joins", "list", "preposition", "definite", "indefinite", "abbreviation"),
     *("neutral", "overlies", "beside", "not there", "not there before", "same place", "other side"),
-    *("unit", "times", "earlier size", "distance", "pronoun", "prefers", "than", "equals"),
+    *("unit", "times", "earlier size", "distance", "pronoun", "prefers", "than", "equals", "expletive", "inside"),
 )
 #: Kinds of cues whose short words may stand without a space beside a finding.
 _CONNECTING = ("joins", "negates after", "ends scope")

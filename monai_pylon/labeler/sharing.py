@@ -58,7 +58,7 @@ class Sharing:
         self.hedges = parsed.first_words("probable after", "possible after")
         self.normals = parsed.first_words("normal")
         self.equals = parsed.first_words("equals")
-        self.openings = {n for n in parsed.first_words("opens") if parsed.words[n].text == "there"}
+        self.openings = parsed.first_words("expletive")
         self.same_place = {n for n in parsed.first_words("same place") if refers_back(parsed, n)}
 
     def _punctuation(self, *marks: str) -> set[int]:

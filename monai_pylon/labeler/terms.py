@@ -39,7 +39,7 @@ def _status(parsed: ParsedSentence, words: tuple[int, ...]) -> Status:
 
 
 def _connected(parsed: ParsedSentence, first: int, second: int) -> bool:
-    """Return whether two matches are at most six words apart, with no punctuation, "but" or "with" between them."""
+    """Return whether two matches are at most seven words apart, with no punctuation, "but" or "with" between them."""
     start, end = parsed.matches[first].last, parsed.matches[second].first
     if end - start > _WORDS_BETWEEN or any(parsed.words[index].text in _BREAKS for index in range(start, end)):
         return False

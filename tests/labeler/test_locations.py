@@ -52,7 +52,7 @@ def test_the_places_of_each_mention() -> None:
         ("no right effusion or nodule", [["right"], ["right"]]),
         ("aorta clear, nodule", [["aorta"]]),
         ("heart mass and pneumonia", [["heart"], []]),
-        ("right hilar mass and granuloma", [["right hilar"], []]),
+        ("right hilar mass and granuloma", [["right hilar"], ["right hilar"]]),
         ("cardiomegaly lingula in effusion", [[], ["lingula"]]),
         # a place that is part of the finding
         ("heart is enlarged", [["heart"]]),

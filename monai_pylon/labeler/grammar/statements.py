@@ -150,9 +150,8 @@ class Statements:
         before = next((n for n in near if n in self.match_at), -1)
         if before >= 0 and self.match_at[before].last == index and self.kinds_at[before] & _ASKS_FOR_NOUN:
             return False
-        match = self.match_at.get(index)
-        if match is not None and self.words[index].text == "there" and match.last - match.first > 1:
-            return not self.kinds_at[index].isdisjoint(("negates after", "opens"))
+        if "expletive" in self.kinds_at[index]:
+            return True
         if "definite" not in self.kinds_at[index] or self.words[index].text != "the":
             return False
         for other in range(index + 1, min(index + 1 + _WORDS_OF_SUBJECT, len(self.words))):
@@ -192,4 +191,4 @@ class Statements:
         """Return whether words name a side and "it": "on the right it" in "on the right it has resolved"."""
         matches = [self.match_at[n] for n in range(first, end) if n in self.match_at]
         sided = any(isinstance(e, PlaceEntry) and e.side for match in matches for e in match.entries)
-        return sided and self.words[end - 1].text in ("it", "they", "this", "these")
+        return sided and "refers" in self.kinds_at[end - 1]

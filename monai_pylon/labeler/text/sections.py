@@ -163,7 +163,7 @@ def _body_start(text: str, starts: list[int], number: int, rules: LabelerRules) 
         return -1
     sentences = {start: text[start:following] for start, following in pairwise(starts[number + 1 : end + 1])}
     body = [start for start in sentences if _begins_body(sentences[start], rules)]
-    breaks = [start for start in sentences if "\n" in text[max(0, start - 3) : start].strip(" \t.")]
+    breaks = [start for start in sentences if "\n" in text[start - 1 : _after_space(text, start, len(text))]]
     if breaks:
         after = [start for start in sentences if start >= breaks[0]]
         return breaks[0] if len(after) >= _FEWEST_OF_BODY or any(start >= breaks[0] for start in body) else -1

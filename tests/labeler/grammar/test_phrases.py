@@ -137,7 +137,7 @@ def test_words_in_a_scope() -> None:
         # a question
         ("xx ?mass with yy", "? mass"),
         ("xx ? mass", "? mass"),
-        ("xx ?; mass", "?"),
+        ("xx ?; mass", "xx"),
         ("evaluate for xx with yy", "evaluate for xx with yy"),
         ("evaluate for xx but yy", "evaluate for xx"),
     ]

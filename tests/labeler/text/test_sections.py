@@ -101,3 +101,24 @@ def test_where_a_long_sentence_is_cut() -> None:
     assert [sentence.start for sentence in split_report("x" * 600 + " " + "y" * 600)] == [0, 601]
     assert [sentence.text for sentence in split_report("x " + "y" * 1001)] == ["x", "y" * 1000, "y"]
     assert [len(sentence.text) for sentence in split_report(" " + "y" * 1200)] == [999, 201]
+
+
+@pytest.mark.parametrize(
+    ("report", "body"),
+    [
+        # no heading of findings follows: they begin in the next line, or where a sentence names an organ
+        (
+            "COMPARISON: 2019.\nThe nodule is stable. No effusion. Heart normal.\nIMPRESSION: Stable.",
+            "The nodule is stable",
+        ),
+        ("CHEST\nINDICATION: Cough.\nThe lungs are clear. Heart normal.", "The lungs are clear"),
+        ("REASON FOR STUDY: Cough. The trachea is patent. There is a nodule. No mass.", "The trachea is patent"),
+        # a heading follows, or the findings came before, or nothing looks like findings
+        ("HISTORY: Cough.\nLung cancer. Chemotherapy. Fever.\nFINDINGS: Clear.", "Clear"),
+        ("FINDINGS: Clear. HISTORY: Cough.\nThe heart was enlarged. No mass. No node.", "Clear"),
+        ("HISTORY: Cough.\nLung cancer.\nIMPRESSION: Clear.", "Clear"),
+    ],
+)
+def test_findings_behind_a_section_that_is_not_read(report: str, body: str) -> None:
+    read = [sentence.text for sentence in split_report(report) if sentence.read and "CHEST" not in sentence.text]
+    assert read[0] == body
