@@ -115,9 +115,9 @@ def cached_dataset(
         2
     """
     if cache_dir is None:
-        return MonaiDataset(data, transform)
+        return MonaiDataset(data, transform)  # type: ignore[arg-type]
     files = isinstance(data, MonaiDataset) and isinstance(data.data, list)
     check(files, "cache_dir", "None for phantoms, which are not files", str(cache_dir), "Name --dataset_dir too.")
     first = len(Compose(list(deterministic)).flatten().transforms)
     cached = _CachedRadiographs(data, transform.transforms[:first], cache_dir)  # type: ignore[arg-type]
-    return MonaiDataset(cached, Compose(transform.transforms[first:]))
+    return MonaiDataset(cached, Compose(transform.transforms[first:]))  # type: ignore[arg-type]
