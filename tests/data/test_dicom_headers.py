@@ -74,10 +74,15 @@ def test_a_slice_has_its_series_and_frame(tmp_path: Path) -> None:
     assert (one.series, one.description, one.frame, one.size) == (uid, "thorax", 0, (6, 7))
 
 
+@pytest.mark.parametrize("implicit", [False, True])
 @pytest.mark.parametrize(("lost", "problems"), [(0, 0), (1, 1)])
-def test_one_missing_byte_of_pixels_is_a_problem(lost: int, problems: int, tmp_path: Path) -> None:
+def test_one_missing_byte_of_pixels_is_a_problem(lost: int, problems: int, implicit: bool, tmp_path: Path) -> None:
     write_dicom(tmp_path, HU[:, :, :1])
     (file,) = tmp_path.iterdir()
+    if implicit:
+        dataset = pydicom.dcmread(file)
+        dataset.file_meta.TransferSyntaxUID = pydicom.uid.ImplicitVRLittleEndian
+        dataset.save_as(file, implicit_vr=True, little_endian=True)
     content = file.read_bytes()
     file.write_bytes(content[: len(content) - lost])
     assert len(read_dicom_headers(tmp_path).problems) == problems
