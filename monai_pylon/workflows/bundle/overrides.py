@@ -72,25 +72,24 @@ def _paths(config_file: Files) -> list[Path]:
 def check_overrides(config_file: Files, overrides: Mapping[str, Any], more: Collection[str] = ()) -> None:
     """Check that each override names a key of the configuration files, or one to which something refers, and its value.
 
-        Keys of the bundle's other configurations are unknown as well: a key of the evaluation changes nothing in the
-        inference.
+    Keys of the bundle's other configurations are unknown as well: a key of the evaluation changes nothing in the
+    inference.
 
-        Args:
-            config_file: The configuration file or files of the run.
-            overrides: Values by key, such as {"method": "paper"} or {"train#trainer#max_epochs": 2}.
-            more: Other known keys.
+    Args:
+        config_file: The configuration file or files of the run.
+        overrides: Values by key, such as {"method": "paper"} or {"train#trainer#max_epochs": 2}.
+        more: Other known keys.
 
-        Raises:
-            ValueError: If a key is unknown; the message names the nearest known key. If a value does not fit, see
-                :func:`~monai_pylon.workflows.bundle.override_values.check_values`.
+    Raises:
+        ValueError: If a key is unknown; the message names the nearest known key. If a value does not fit, see
+            :func:`~monai_pylon.workflows.bundle.override_values.check_values`.
 
-        Example:
-            >>> from monai_pylon.workflows.bundle.config_help import config_help
-    from monai_pylon.workflows.bundle.folders import bundle_folder
-            >>> check_overrides(bundle_folder("chest_ct_partition") / "configs" / "inference.json", {"methd": "paper"})
-            Traceback (most recent call last):
-            ...
-            ValueError: override must be a key of the configuration, but is 'methd'. Did you mean 'method' ...
+    Example:
+        >>> from monai_pylon.workflows.bundle.folders import bundle_folder
+        >>> check_overrides(bundle_folder("chest_ct_partition") / "configs" / "inference.json", {"methd": "paper"})
+        Traceback (most recent call last):
+        ...
+        ValueError: override must be a key of the configuration, but is 'methd'. Did you mean 'method' instead of ...
     """
     files = _paths(config_file)
     config = ConfigParser.load_config_files([str(file) for file in files])
@@ -109,21 +108,20 @@ def check_overrides(config_file: Files, overrides: Mapping[str, Any], more: Coll
 class CheckedWorkflow(ConfigWorkflow):
     """MONAI's ConfigWorkflow that rejects unknown overrides.
 
-        Args:
-            config_file: The configuration file or files.
-            arguments: Further arguments of ConfigWorkflow, and overrides by key.
+    Args:
+        config_file: The configuration file or files.
+        arguments: Further arguments of ConfigWorkflow, and overrides by key.
 
-        Raises:
-            ValueError: If an override is unknown; see :func:`check_overrides`.
+    Raises:
+        ValueError: If an override is unknown; see :func:`check_overrides`.
 
-        Example:
-            >>> from monai_pylon.workflows.bundle.config_help import config_help
-    from monai_pylon.workflows.bundle.folders import bundle_folder
-            >>> file = bundle_folder("chest_ct_partition") / "configs" / "inference.json"
-            >>> CheckedWorkflow(str(file), workflow_type="infer", imput="scan.nii.gz")
-            Traceback (most recent call last):
-            ...
-            ValueError: override must be a key of the configuration, but is 'imput'. Did you mean 'input' instead of ...
+    Example:
+        >>> from monai_pylon.workflows.bundle.folders import bundle_folder
+        >>> file = bundle_folder("chest_ct_partition") / "configs" / "inference.json"
+        >>> CheckedWorkflow(str(file), workflow_type="infer", imput="scan.nii.gz")
+        Traceback (most recent call last):
+        ...
+        ValueError: override must be a key of the configuration, but is 'imput'. Did you mean 'input' instead of ...
     """
 
     def __init__(self, config_file: str | Sequence[str], **arguments: Any) -> None:
