@@ -109,21 +109,20 @@ def check_overrides(config_file: Files, overrides: Mapping[str, Any], more: Coll
 class CheckedWorkflow(ConfigWorkflow):
     """MONAI's ConfigWorkflow that rejects unknown overrides.
 
-        Args:
-            config_file: The configuration file or files.
-            arguments: Further arguments of ConfigWorkflow, and overrides by key.
+    Args:
+        config_file: The configuration file or files.
+        arguments: Further arguments of ConfigWorkflow, and overrides by key.
 
-        Raises:
-            ValueError: If an override is unknown; see :func:`check_overrides`.
+    Raises:
+        ValueError: If an override is unknown; see :func:`check_overrides`.
 
-        Example:
-            >>> from monai_pylon.workflows.bundle.config_help import config_help
-    from monai_pylon.workflows.bundle.folders import bundle_folder
-            >>> file = bundle_folder("chest_ct_partition") / "configs" / "inference.json"
-            >>> CheckedWorkflow(str(file), workflow_type="infer", imput="scan.nii.gz")
-            Traceback (most recent call last):
-            ...
-            ValueError: override must be a key of the configuration, but is 'imput'. Did you mean 'input' instead of ...
+    Example:
+        >>> from monai_pylon.workflows.bundle.folders import bundle_folder
+        >>> file = bundle_folder("chest_ct_partition") / "configs" / "inference.json"
+        >>> CheckedWorkflow(str(file), workflow_type="infer", imput="scan.nii.gz")
+        Traceback (most recent call last):
+        ...
+        ValueError: override must be a key of the configuration, but is 'imput'. Did you mean 'input' instead of ...
     """
 
     def __init__(self, config_file: str | Sequence[str], **arguments: Any) -> None:
