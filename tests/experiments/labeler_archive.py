@@ -2,8 +2,8 @@
 
 Synthetic reports, each a random sample of our own sentences, are written as CSV, JSON Lines, Parquet or text files.
 Archives of two sizes, the given number and a tenth of it, are labeled by `label_reports` in a new process each. The
-script prints reports per second, CPU time per report (with the start of further processes), the CPU time of this process plus that
-of one worker, and the peak memory of the
+script prints reports per second, CPU time per report (with the start of further processes), the CPU time of this
+process and one worker, which is the time on free cores, and the peak memory of the
 process, libraries included. The difference of both peaks is the memory that the archive itself takes.
 """
 
@@ -115,7 +115,8 @@ def main() -> None:
                 print(
                     f"{kind}, processes {processes}: {found['reports']:,} reports ({found['unread']} unread), "
                     f"{found['reports'] / found['wall_s']:.0f} a second, "
-                    f"CPU {1e3 * found['cpu_s'] / found['reports']:.2f} ms each, {found['longest_s']:.1f} s on free cores, peak {found['peak_mb']:.0f} MB"
+                    f"CPU {1e3 * found['cpu_s'] / found['reports']:.2f} ms each, "
+                    f"{found['longest_s']:.1f} s on free cores, peak {found['peak_mb']:.0f} MB"
                     + (f", of another process {found['children_mb']:.0f} MB" if processes > 1 else ""),
                     flush=True,
                 )
