@@ -198,6 +198,15 @@ def _place(table: RuleTable, line: int, row: dict[str, str]) -> PlaceEntry:
     return PlaceEntry(organs[0], side, *organs[1:])
 
 
+def _read_languages(table: RuleTable) -> dict[str, tuple[str, ...]]:
+    """Return the languages of which each word is typical."""
+    languages: dict[str, tuple[str, ...]] = {}
+    for _, row in table.rows:
+        for word in row["words"].lower().split("|"):
+            languages[word] = (*languages.get(word, ()), row["language"])
+    return languages
+
+
 def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
     """Read and check the rules of a folder.
 
@@ -261,11 +270,7 @@ def read_rules(folder: str | PathLike[str] | None = None) -> LabelerRules:
         table.once(line, row["finding"], f"{row['measure']} {row['above_mm']} {row['gives']}")
         rule = SizeRule(row["finding"], row["measure"], above, row["gives"], table.rule(line))
         sizes.setdefault(row["finding"], []).append(rule)
-    spoken = RuleTable(path, "languages").rows
-    languages: dict[str, tuple[str, ...]] = {}
-    for _, row in spoken:
-        for word in row["words"].lower().split("|"):
-            languages[word] = (*languages.get(word, ()), row["language"])
+    languages = _read_languages(RuleTable(path, "languages"))
     return LabelerRules(
         findings,
         lexicon,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from monai_pylon.labeler import ReportLabeler
+from tests.experiments.labeler_figures import DATA, openi_reports
 from tests.labeler.rewritings import SAME, changed, mirrored
 from tests.labeler.sentences import own_sentences
 
@@ -27,3 +28,19 @@ def test_rewritings_change_the_text() -> None:
     assert "RLL" in mirrored(text)
     for name, rewrite in SAME.items():
         assert rewrite(text) != text, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("written", ["first", "fourth"])
+def test_no_rewriting_changes_a_label_of_the_other_sets(labeler: ReportLabeler, written: str) -> None:
+    wrong = {sentence.text: names for sentence in own_sentences(written) if (names := changed(labeler, sentence.text))}
+    assert not wrong
+
+
+@pytest.mark.slow
+@pytest.mark.real
+def test_no_rewriting_changes_a_label_of_a_dev_report(labeler: ReportLabeler) -> None:
+    if not DATA.is_dir():
+        pytest.skip("needs OpenI's sentences in MONAI_PYLON_DATA/reports")
+    wrong = {name: names for name, text in openi_reports("dev").items() if (names := changed(labeler, text))}
+    assert not wrong

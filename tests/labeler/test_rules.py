@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monai_pylon.labeler import ReportLabeler
+from monai_pylon.labeler import ReportLabeler, label_reports
 from monai_pylon.labeler import rules as module
 from monai_pylon.labeler.grammar.scopes import STATUSES
 from monai_pylon.labeler.rule_entries import PartEntry, PlaceEntry, TermEntry
@@ -130,3 +130,19 @@ def test_the_program_holds_no_vocabulary() -> None:
         tree = ast.parse(file.read_text(encoding="utf-8"))
         texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and type(node.value) is str}
         assert not texts & phrases, file.name
+
+
+def test_labels_of_your_own_need_only_lines_in_csv_files(folder: Path, tmp_path: Path) -> None:
+    for name, line in (
+        ("labels.csv", "pulmonary embolism,great vessel"),
+        ("labels.csv", "goiter,mediastinum"),
+        ("findings.csv", "goiter,,,,goiter,,mediastinum,no,yes"),
+        ("terms.csv", "goiter,goiter|enlarged thyroid,"),
+    ):
+        append(folder, name, line)
+    (tmp_path / "reports.csv").write_text(
+        'id,report\na,"Pulmonary embolism. No goiter."\nb,Goiter.\n', encoding="utf-8"
+    )
+    label_reports(tmp_path / "reports.csv", tmp_path / "labels.csv", ReportLabeler(folder), progress=False)
+    table = (tmp_path / "labels.csv").read_text(encoding="utf-8").splitlines()
+    assert table[1:] == ["a,pulmonary embolism,0,1,0", "b,goiter,0,1,0"]

@@ -260,8 +260,8 @@ class Scopes(Statements):
         elif kind == "negates before" and (self._is_inverted(match) or self._is_none_there(match)):
             self._apply_after(match, "absent", cue)
         elif kind in _SCOPE_PAIRS:  # "considerations include cancer", "more consistent with edema than pneumonia"
-            first, name = _SCOPE_PAIRS[kind]
-            if any(first in self.kinds_at[index] for index in range(match.first)):
+            needed, name = _SCOPE_PAIRS[kind]
+            if any(needed in self.kinds_at[index] for index in range(match.first)):
                 self._apply_after(match, name, cue)
         elif kind in _SCOPE_BEFORE:
             name = _SCOPE_BEFORE[kind]
