@@ -56,6 +56,15 @@ def test_any_bytes_in_any_place(kind: str, data: st.DataObject, tmp_path_factory
     assert outcome(read, file) in ("read", "refused")
 
 
+@pytest.mark.parametrize(
+    ("kind", "seed"), [("nifti", 35), ("nifti", 108), ("nifti", 394), ("tiff", 254), ("checkpoint", 41), ("mha", 264)]
+)
+def test_copies_that_were_not_refused_once(kind: str, seed: int, tmp_path: Path) -> None:
+    file, content, read = prepared(tmp_path, kind)
+    file.write_bytes(damaged(content, seed)[1])
+    assert outcome(read, file) == "refused"
+
+
 class Reader:
     """Process that reads damaged copies under a limit of memory, with the lines that it prints."""
 
