@@ -76,9 +76,11 @@ class Reader:
         threading.Thread(target=self._read, daemon=True).start()
 
     def _read(self) -> None:
-        for line in self.process.stdout or ():
-            if MARK in line:
-                self.lines.put(line.partition(MARK)[2])
+        assert self.process.stdout is not None
+        with self.process.stdout as lines:
+            for line in lines:
+                if MARK in line:
+                    self.lines.put(line.partition(MARK)[2])
         self.lines.put("")
 
     def line(self, patience: float = PATIENCE) -> str:
