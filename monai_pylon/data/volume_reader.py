@@ -21,6 +21,8 @@ from monai.data.image_reader import ImageReader
 from monai.transforms import Transform
 from monai.utils import ImageMetaKey, MetaKeys, TransformBackends, ensure_tuple, optional_import
 from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 
 from monai_pylon.data.dicom_series import is_dicom_file, read_dicom_series
 from monai_pylon.data.itk_path import itk_path
@@ -168,7 +170,7 @@ def _array_and_meta(path: Path, series_uid: str | int | None) -> tuple[np.ndarra
             return array, ras_metadata(array, affine)
         array, meta = reader.get_data(reader.read(str(path)))
         return np.asarray(array, dtype=np.float32), meta
-    except (EOFError, OSError, RuntimeError, zlib.error, ImageFileError) as error:
+    except (EOFError, OSError, RuntimeError, zlib.error, ImageFileError, HeaderDataError, WrapStructError) as error:
         remedy = (
             "Look at its permissions." if isinstance(error, PermissionError) else "If it is truncated, copy it again."
         )

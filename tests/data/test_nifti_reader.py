@@ -11,6 +11,7 @@ import nibabel
 import numpy as np
 import pytest
 
+from monai_pylon.data import read_volume
 from monai_pylon.data.nifti_reader import _shape, read_nifti
 
 AFFINE = np.diag([-2.8, -2.8, 3.1, 1.0])
@@ -106,3 +107,11 @@ def test_nifti_2_and_big_endian_files_are_read(tmp_path: Path) -> None:
         array, affine = read_nifti(tmp_path / name)
         np.testing.assert_array_equal(array, HU)
         np.testing.assert_allclose(affine, AFFINE, atol=1e-6)
+
+
+@pytest.mark.parametrize("kept", [1, 100, 347])
+def test_a_file_cut_within_its_header_is_an_error(tmp_path: Path, kept: int) -> None:
+    nibabel.save(nibabel.Nifti1Image(np.zeros((4, 4, 4), np.int16), np.eye(4)), tmp_path / "a.nii")
+    (tmp_path / "a.nii").write_bytes((tmp_path / "a.nii").read_bytes()[:kept])
+    with pytest.raises(ValueError, match=r"cannot be read|cannot be used"):
+        read_volume(tmp_path / "a.nii")

@@ -294,7 +294,7 @@ def read_image_radiograph(path: Path, gray_only: bool = False) -> tuple[np.ndarr
         if str(error).startswith("path must be"):
             raise
         raise ValueError(f"path must be an image of gray or color, but is {str(path)!r}: {error}.") from error
-    except (OSError, SyntaxError, struct.error) as error:  # Pillow raises SyntaxError for a broken PNG
+    except (OSError, SyntaxError, TypeError, struct.error) as error:  # Pillow: for a broken PNG, TIFF without a size
         message = f"path must be a whole image file, but is {str(path)!r}: {error}. Copy or download it again."
         raise ValueError(message) from error
     return np.ascontiguousarray(turn_image(gray, orientation), dtype=np.float32), orientation

@@ -114,6 +114,10 @@ def connected(workers: int, scheduler: str | None) -> Iterator[Any]:
     Raises:
         ModuleNotFoundError: If Dask is missing.
         OSError: If the scheduler cannot be reached.
+
+    Example:
+        >>> hasattr(connected(2, None), "__enter__")  # no process starts before the block
+        True
     """
     distributed, found = optional_import("distributed")
     if not found:
