@@ -28,8 +28,8 @@ def calibration_per_class(probabilities: NDArray[Any], labels: NDArray[Any], bin
 
     Returns:
         For each name values (M,), NaN for a class without known labels: "brier", the mean squared difference of
-        probability and label; "calibration_error", the mean over bins of |mean probability - frequency|, weighted by
-        counts; "probability_minus_frequency", above 0 if the class is predicted too often.
+        probability and label; "calibration_error", the mean over bins, weighted by counts, of the distance between
+        mean probability and frequency; "probability_minus_frequency", above 0 if the class is predicted too often.
 
     Raises:
         ValueError: If the shapes differ, or a probability is NaN.

@@ -21,7 +21,7 @@ from torch.nn import functional
 
 from monai_pylon.data import pascal_voc_datalist
 from monai_pylon.networks.single_linear_head import single_linear_head
-from monai_pylon.taxonomy import PASCAL_VOC_LABELS
+from monai_pylon.taxonomy.labels import PASCAL_VOC_LABELS
 from monai_pylon.visualize import HiResCAM, LayerGradCAM, audit_explanation
 
 #: Cells of the last map along each edge, as in VGG-16 at 224 pixels.
