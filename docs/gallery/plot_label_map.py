@@ -3,7 +3,8 @@ Masks of another program: TotalSegmentator, lungmask
 ====================================================
 
 If you have masks of TotalSegmentator or lungmask, use them instead of PARTITION's: ``organs_from_label_map`` turns any
-label map with names into right lung, mediastinum and left lung.
+label map with names into right lung, mediastinum and left lung. For files of TotalSegmentator write
+``organs_from_label_map(label_map, "totalsegmentator")``; :doc:`/researchers/partition` lists the programs.
 """
 
 import matplotlib.pyplot as plt

@@ -55,8 +55,8 @@ print(f"{right:.0%} of {len(truth)} other radiographs are right; always answerin
 # %%
 # 1. The layer, and whether its map can be trusted
 # ------------------------------------------------
-# The audit of ``features`` says which layer to take instead: the ReLU behind it, because after that ReLU there are only
-# an average and one linear layer.
+# We first try the layer ``features``. The audit rejects it and names a better one: the ReLU behind it, because after
+# that ReLU there are only an average and one linear layer.
 print(audit_explanation(network, "features", images[:1]).reason)
 audit = audit_explanation(network, "class_layers.relu", images[:1])
 print(audit.architecture, audit.provable)
@@ -64,7 +64,8 @@ print(audit.architecture, audit.provable)
 # %%
 # 2. The map
 # ----------
-# One pass gives the maps of all labels (here one). At this layer the sum of the map plus the bias is the score.
+# One pass gives the maps of all labels: this network has one; a network with 14 labels gives maps (1, 14, rows,
+# columns). ``[2, 5]`` instead of ``"all"`` chooses labels. At this layer the sum of the map plus the bias is the score.
 chosen = held_out[truth.bool()]
 with torch.no_grad():
     chosen = chosen[network(chosen)[:, 0].argmax()][None]
@@ -89,7 +90,7 @@ figure = show_map(
 )
 
 # %%
-# Grad-CAM of this layer is the same map but for a constant factor, as the audit said: the network ends with an average
+# At this layer Grad-CAM equals HiResCAM up to a constant factor, as the audit said: the network ends with an average
 # over all places. For networks that do not, see :ref:`sphx_glr_gallery_built_plot_hirescam.py`.
 grad = LayerGradCAM(network, "class_layers.relu")(chosen, "all")
 print(torch.corrcoef(torch.stack([grad.flatten(), found.maps.flatten()]))[0, 1])

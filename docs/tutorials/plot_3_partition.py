@@ -34,7 +34,7 @@ for seed, side in ((5, "right"), (6, "left")):
 # %%
 # The pipeline
 # ------------
-# ``PartitionOrgansd`` adds the organs and their quality; it takes axes and spacing from the affine, so any orientation
+# ``PartitionOrgansd`` adds the organs (0 background, 1 right lung, 2 mediastinum, 3 left lung) and their quality; it takes axes and spacing from the affine, so any orientation
 # will do. Deterministic transforms come first, so that ``CacheDataset`` computes the masks once. Flips come after the
 # regions and turn image, organs and regions alike.
 pipeline = Compose(
@@ -51,7 +51,7 @@ dataset = CacheDataset(items, pipeline, progress=False)
 batch = next(iter(DataLoader(dataset, batch_size=2)))
 for key in ("image", "organs", "allowed"):
     print(key, tuple(batch[key].shape))
-print("ok:", batch["quality"]["ok"].tolist())
+print("ok:", batch["quality"]["ok"].tolist())  # MaskLoss takes batch["allowed"] as its regions
 
 # %%
 # Always read the quality

@@ -26,7 +26,8 @@ from monai_pylon.visualize import map_geometry
 # %%
 # 1. A folder
 # -----------
-# PNG, JPEG or DICOM files and ``labels.csv``: 1 present, 0 absent, -1 uncertain, empty unknown. Here phantoms are
+# PNG, JPEG or DICOM files and ``labels.csv``: 1 present, 0 absent, -1 uncertain, empty unknown; the training ignores
+# both. Here phantoms are
 # written to disk. Every second one gets a pacemaker, a bright disc, which a few seconds of training are enough to
 # learn.
 folder, rows, random = Path(tempfile.mkdtemp()), [], np.random.default_rng(0)
@@ -66,9 +67,9 @@ loaders = {
 # %%
 # 3. Train
 # --------
-# PYLON is a classifier like any other: images in, logits out. ``KnownLabelsLoss`` leaves unknown labels out; with
-# weight 0 it has no mask loss. Start from ImageNet's weights with ``weights="imagenet"``; this page has no network and
-# starts from scratch.
+# PYLON is a classifier like any other: images in, logits out. ``KnownLabelsLoss`` leaves unknown and uncertain
+# labels out; ``weight=0`` switches its mask loss off, because a radiograph has no organ masks. Start from ImageNet's
+# weights with ``weights="imagenet"``; this page is built without internet access and starts from scratch.
 torch.manual_seed(0)
 network = PYLON(in_channels=1, num_classes=1, encoder="resnet18", decoder_channels=32)
 for layer in network.modules():

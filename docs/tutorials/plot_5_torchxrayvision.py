@@ -29,7 +29,7 @@ from monai_pylon.visualize import HiResCAM, audit_explanation, map_geometry
 #     torch.save(model.state_dict(), "xrv.pth")
 #     print(model.pathologies)  # names of the 18 labels, in their order
 #
-# **This page has no network.** It writes a file with the same names and shapes and random numbers instead, so the map
+# **This page is built without internet access.** It writes a file with the same names and shapes and random numbers instead, so the map
 # below says nothing about disease. The steps are those for the real weights.
 torch.manual_seed(0)
 file = Path(tempfile.mkdtemp()) / "xrv.pth"
@@ -45,7 +45,7 @@ print(len(state), "tensors, such as", list(state)[60])
 # Every tensor gets its value, or nothing is loaded and the error names what differs.
 network = DenseNet121(spatial_dims=2, in_channels=1, out_channels=18)
 print(load_weights(network, file))
-network.eval()
+_ = network.eval()
 
 # %%
 # Prepare the image as in their training
@@ -59,7 +59,7 @@ image = (2048 * radiograph - 1024)[None]
 # Explain
 # -------
 # The audit confirms that HiResCAM of this layer is guaranteed. torchxrayvision applies a sigmoid and then shifts the
-# scores by ``op_threshs``; both come after the logit that is explained here.
+# scores by ``op_threshs``; the map explains the logit, before both steps.
 audit = audit_explanation(network, "class_layers.relu", image)
 print(audit.architecture, audit.provable["HiResCAM"])
 found = HiResCAM(network, "class_layers.relu").explain(image, "all")
