@@ -70,8 +70,8 @@ trained = {name: train(weight) for name, weight in {"without": 0.0, "with the ma
 # ---------------
 # The penalty is the mean of -log(1 - sigmoid(attention)) over the forbidden cells. At log 2 = 0.69 the cells hold no
 # evidence; above it they hold evidence for the labels, below it evidence against them. Both networks develop evidence
-# in forbidden cells, less of it with the mask loss. Ten steps only show that the loop works. :doc:`/researchers/axialnet_evidence` reports trainings of 50
-# epochs.
+# in forbidden cells, less of it with the mask loss. Ten steps only show that the loop works.
+# :doc:`/researchers/axialnet_evidence` reports trainings of 50 epochs.
 figure, axes = plt.subplots(figsize=(6, 3.2), layout="constrained")
 for name, (_, history) in trained.items():
     axes.plot(range(1, 11), history, "o-", label=name)

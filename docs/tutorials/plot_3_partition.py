@@ -34,9 +34,9 @@ for seed, side in ((5, "right"), (6, "left")):
 # %%
 # The pipeline
 # ------------
-# ``PartitionOrgansd`` adds the organs (0 background, 1 right lung, 2 mediastinum, 3 left lung) and their quality; it takes axes and spacing from the affine, so any orientation
-# will do. Deterministic transforms come first, so that ``CacheDataset`` computes the masks once. Flips come after the
-# regions and turn image, organs and regions alike.
+# ``PartitionOrgansd`` adds the organs (0 background, 1 right lung, 2 mediastinum, 3 left lung) and their quality; it
+# takes axes and spacing from the affine, so any orientation will do. Deterministic transforms come first, so that
+# ``CacheDataset`` computes the masks once. Flips come after the regions and turn image, organs and regions alike.
 pipeline = Compose(
     [
         LoadImaged("image"),

@@ -29,8 +29,8 @@ from monai_pylon.visualize import HiResCAM, audit_explanation, map_geometry
 #     torch.save(model.state_dict(), "xrv.pth")
 #     print(model.pathologies)  # names of the 18 labels, in their order
 #
-# **This page is built without internet access.** It writes a file with the same names and shapes and random numbers instead, so the map
-# below says nothing about disease. The steps are those for the real weights.
+# **This page is built without internet access.** It writes a file with the same names and shapes and random numbers
+# instead, so the map below says nothing about disease. The steps are those for the real weights.
 torch.manual_seed(0)
 file = Path(tempfile.mkdtemp()) / "xrv.pth"
 state = DenseNet121(2, 1, 18).state_dict()
