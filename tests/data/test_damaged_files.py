@@ -123,7 +123,7 @@ def test_a_header_cannot_name_a_file_elsewhere(target: str, tmp_path: Path) -> N
     nhdr += "space directions: (2,0,0) (0,2,0) (0,0,2)\nspace origin: (0,0,0)\nencoding: raw\n"
     (tmp_path / "in" / "deep" / "a.nhdr").write_text(f"{nhdr}data file: {target}\n\n")
     mhd = "ObjectType = Image\nNDims = 3\nDimSize = 4 4 4\nElementSpacing = 2 2 2\nElementType = MET_SHORT\n"
-    mhd += "TransformMatrix = 1 0 0 0 1 0 0 0 1\nOffset = 0 0 0\n"
+    mhd += "TransformMatrix = 1 0 0 0 1 0 0 0 1\nOffset = 0 0 0\nAnatomicalOrientation = RAI\n"
     (tmp_path / "in" / "deep" / "b.mhd").write_text(f"{mhd}ElementDataFile = {target}\n")
     for name in ("a.nhdr", "b.mhd"):
         with pytest.raises(ValueError, match="data file"):

@@ -229,5 +229,5 @@ def test_a_direction_that_is_no_number_is_an_error(tmp_path: Path, value: str) -
         content = (tmp_path / name).read_bytes()
         assert old in content
         (tmp_path / name).write_bytes(content.replace(old, new.encode()))
-        with pytest.raises(ValueError, match=r"plausible number|cannot be read|voxels of"):
+        with pytest.raises(ValueError, match=r"plausible number|cannot be read|voxels of|must be three"):
             read_volume(tmp_path / name)

@@ -118,7 +118,7 @@ def test_radiographs_are_explained_with_the_labels_of_the_checkpoint(trained: Pa
     (row,) = read_rows(tmp_path / "probabilities.csv")
     assert set(row["top"].split("; ")) == set(OWN)
     assert all(0 < float(row[name]) < 1 for name in OWN)
-    assert {"3_big_heart.nii.gz", "3_Fluid_Effusion.nii.gz"} <= set(row["files"].split("; "))
+    assert {"3/3_big_heart.nii.gz", "3/3_Fluid_Effusion.nii.gz"} <= set(row["files"].split("; "))
     assert all((tmp_path / name).is_file() for name in row["files"].split("; "))
 
 

@@ -68,8 +68,11 @@ def _spans_space(vectors: np.ndarray) -> bool:
     """Return whether three vectors (3, 3) are finite, not zero and not in one plane."""
     if vectors.shape != (3, 3) or not np.isfinite(vectors).all():
         return False
-    lengths = np.linalg.norm(vectors, axis=1)
-    return bool((lengths > 0).all()) and abs(float(np.linalg.det(vectors / lengths[:, None]))) > 1e-3
+    with np.errstate(over="ignore"):
+        lengths = np.linalg.norm(vectors, axis=1)
+    if not ((lengths > 0) & np.isfinite(lengths)).all():
+        return False
+    return abs(float(np.linalg.det(vectors / lengths[:, None]))) > 1e-3
 
 
 def _check_nrrd(path: str, fields: dict[str, str]) -> None:

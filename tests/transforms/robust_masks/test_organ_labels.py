@@ -77,7 +77,10 @@ def test_lungs_in_any_position(options) -> None:
 @pytest.mark.parametrize("options", DISEASES[::2], ids=name_of)
 def test_lungs_with_disease(options) -> None:
     phantom, labels, quality = segmented(**options)
-    assert quality.ok
+    # a right lung that collapsed draws the mediastinum to the right, as in a mirrored scan, so its mask is doubted
+    drawn_right = options.get("collapse") == "right"
+    assert quality.ok != drawn_right
+    assert ("mediastinum_right" in quality.reasons) == drawn_right
     check_phantom(phantom, labels, both=0.90)
 
 
@@ -146,7 +149,8 @@ def test_spacings_of_all_kinds_to_97_percent(spacing) -> None:
 @pytest.mark.parametrize("options", DISEASES, ids=name_of)
 def test_lungs_with_disease_to_90_percent(options) -> None:
     phantom, labels, quality = fresh(2.0, 3, **options)
-    assert quality.ok
+    assert set(quality.reasons) <= {"mediastinum_right", "right_lung_completed", "left_lung_completed"}
+    assert quality.ok or options.get("collapse") == "right"
     check_phantom(phantom, labels, both=0.90)
 
 

@@ -74,7 +74,8 @@ def test_nothing_identifies_the_patient(
         assert main(["xray", str(chests), "-o", str(tmp_path / "x"), *quiet, *model]) == 1
     shown = capfd.readouterr()
     texts = {"log": caplog.text, "output": shown.out + shown.err}
-    for file in sorted([*(tmp_path / "o").iterdir(), *(tmp_path / "x").iterdir()]):
+    results = [file for folder in "ox" for file in (tmp_path / folder).rglob("*") if file.is_file()]
+    for file in sorted(results):
         texts[file.name] = file.name + file.read_bytes().decode("latin-1") + file.read_bytes().decode("utf-8", "ignore")
     assert {"cohort.sqlite", "quality.csv", "a_page.html", "a_findings.json", "c_page.html"} <= texts.keys()
     found = {(name, word) for name, text in texts.items() for word in WORDS if word in text.casefold()}
