@@ -24,6 +24,11 @@ _INCHES, _BAR_INCHES = 3.4, 0.75
 _MAX_PIXELS = 768
 
 
+def _without_certainty(probability: float) -> str:
+    """Write a probability with two digits; neither 0.00 nor 1.00, which would claim certainty."""
+    return "under 0.01" if probability < 0.01 else "over 0.99" if probability > 0.99 else f"{probability:.2f}"
+
+
 def finding_title(name: str, probability: float | None, rank: int | None = None, labels: int | None = None) -> str:
     """Write the title of a finding: name, probability and rank.
 
@@ -42,7 +47,7 @@ def finding_title(name: str, probability: float | None, rank: int | None = None,
     """
     parts = [name] if name else []
     if probability is not None:
-        parts.append(f"probability {probability:.2f}")
+        parts.append(f"probability {_without_certainty(probability)}")
     if rank is not None:
         parts.append(f"rank {rank}" + (f" of {labels}" if labels else ""))
     return ", ".join(parts)

@@ -25,6 +25,8 @@ def shown(figure: Figure, panel: int = 0) -> np.ndarray:
 
 def test_titles() -> None:
     assert finding_title("mass", 0.726) == "mass, probability 0.73"
+    assert finding_title("mass", 0.9999) == "mass, probability over 0.99"
+    assert finding_title("mass", 0.0001) == "mass, probability under 0.01"
     assert finding_title("mass", 0.7, 3, 80) == "mass, probability 0.70, rank 3 of 80"
     assert finding_title("", None) == ""
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from monai_pylon.utils import check
 
-__all__ = ["PageFinding", "PageText", "check_findings", "headlines", "listed", "percent"]
+__all__ = ["PageFinding", "PageText", "also_probable", "check_findings", "headlines", "listed", "percent"]
 
 
 class PageFinding(NamedTuple):
@@ -96,6 +96,19 @@ def headlines(text: PageText) -> list[dict[str, Any]]:
     """
     remarks = [{"text": sentence, "warn": False} for sentence in text.remarks]
     return remarks + [{"text": sentence, "warn": True} for sentence in text.warnings]
+
+
+def also_probable(findings: Sequence[PageFinding]) -> str:
+    """Name the other findings of at least 50 %, so that a reader who stops at the first line misses none.
+
+    Example:
+        >>> also_probable([PageFinding("a", 0.9), PageFinding("b", 0.7), PageFinding("c", 0.2)])
+        ' Also probable: b, 70 %.'
+    """
+    others = [
+        f"{finding.name}, {percent(finding.probability)}" for finding in findings[1:] if finding.probability >= 0.5
+    ]
+    return f" Also probable: {'; '.join(others)}." if others else ""
 
 
 def percent(probability: float) -> str:

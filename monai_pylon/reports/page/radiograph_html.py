@@ -10,7 +10,15 @@ import numpy as np
 from scipy import ndimage
 
 from monai_pylon.reports.evidence import evidence_threshold, paint_evidence
-from monai_pylon.reports.page.content import PageFinding, PageText, check_findings, headlines, listed, percent
+from monai_pylon.reports.page.content import (
+    PageFinding,
+    PageText,
+    also_probable,
+    check_findings,
+    headlines,
+    listed,
+    percent,
+)
 from monai_pylon.reports.page.embedding import embedded_jpeg, embedded_png
 from monai_pylon.reports.page.template import render_page
 from monai_pylon.reports.pixels import as_pixels
@@ -24,7 +32,8 @@ MOST_PIXELS = 1600
 _HOW_TO_READ = (
     "Orange: places where the network sees the chosen finding; stronger orange means more probable. "
     "Gray: places below the threshold.",
-    "The finding's probability is that of its strongest place (+). No other place counts against it.",
+    "The finding's probability is that of its strongest grid cell (near +). No other cell counts against it. "
+    "Values between grid cells are interpolated.",
     "Even an improbable finding has a strongest place: read the probability first.",
     "The probability is the network's own estimate. It is not calibrated for your patients.",
 )
@@ -37,6 +46,8 @@ _KEYS = (
     ("+ -", "opacity of the map"),
     ("[ ]", "threshold of the map"),
 )
+#: Half the width of the middle, as a share of the radiograph's width.
+_MIDDLE = 0.05
 #: Gray windows by name: the gray values that become black and white.
 _WINDOWS = {"as read": (0.0, 1.0), "dense areas": (0.35, 1.0), "lungs": (0.0, 0.65)}
 
@@ -62,14 +73,15 @@ def _on_image(finding: PageFinding, shape: tuple[int, int]) -> np.ndarray:
 
 
 def _place(peak: Sequence[int], shape: Sequence[int], sides: str) -> str:
-    """Name the third of the radiograph's height and width in which a pixel (row, column) lies."""
-    down, across = (min(3 * at // size, 2) for at, size in zip(peak, shape, strict=True))
-    if across == 1:
+    """Name the third of the radiograph's height, and its half or middle, in which a pixel (row, column) lies."""
+    down, across = min(3 * peak[0] // shape[0], 2), (peak[1] + 0.5) / shape[1]
+    half = int(across > 0.5)
+    if abs(across - 0.5) < _MIDDLE:
         side = "in the middle"
     elif sides in ("RL", "LR"):
-        side = f"on the patient's {'right' if sides[across // 2] == 'R' else 'left'}"
+        side = f"on the patient's {'right' if sides[half] == 'R' else 'left'}"
     else:
-        side = f"on the {('left', 'right')[across // 2]} of the picture"
+        side = f"on the {('left', 'right')[half]} of the picture"
     return f"{('upper', 'middle', 'lower')[down]} third, {side}"
 
 
@@ -88,6 +100,7 @@ def _map_entry(finding: PageFinding, image: np.ndarray) -> tuple[dict[str, Any],
         "origin": position[:2, 2].tolist(),
         "spacing": [position[0, 0], position[1, 1]],
         "limit": limit,
+        "against": float(-min(cells.min(), 0) / limit) if limit else 0.0,
         "threshold": min(threshold, 0.99 * limit),
         "signed": bool(cells.min() < 0),
         "peak": [int(row), int(column)],
@@ -160,7 +173,7 @@ def radiograph_page(
     if found:
         first = f"Most probable of {len(found)} findings: {found[0].name}, {percent(found[0].probability)}."
         where = f" Its strongest place: {entries[0]['place']}." if entries[0]["place"] else ""
-        summary.append({"text": first + where, "warn": False})
+        summary.append({"text": first + where + also_probable(found), "warn": False})
     if marked := [finding.name for finding in found if len(finding.boxes)]:
         summary.append({"text": f"A reader marked, in dashed boxes: {', '.join(marked)}.", "warn": False})
     notes = [("How to read this page", how), *text.notes]

@@ -11,7 +11,15 @@ from monai_pylon.reports.display import DisplaySlice, paint_labels, radiological
 from monai_pylon.reports.evidence import paint_evidence
 from monai_pylon.reports.map_views import WINDOWS, ScanBackground, ScanViews, scan_background, scan_views
 from monai_pylon.reports.organ_figure import ORGAN_COLORS
-from monai_pylon.reports.page.content import PageFinding, PageText, check_findings, headlines, listed, percent
+from monai_pylon.reports.page.content import (
+    PageFinding,
+    PageText,
+    also_probable,
+    check_findings,
+    headlines,
+    listed,
+    percent,
+)
 from monai_pylon.reports.page.embedding import embedded_jpeg, embedded_nifti
 from monai_pylon.reports.page.small_scan import (
     HU_INTERCEPT,
@@ -116,11 +124,11 @@ def _embedded_scan(hu: np.ndarray, affine: np.ndarray, most_voxels: int) -> tupl
 
 
 def _place(organs: np.ndarray | None, peak: Sequence[int]) -> str:
-    """Name the organ in which a voxel lies; an empty text without organs."""
+    """Name the organ outline in which a voxel lies; an empty text without organs."""
     if organs is None:
         return ""
     value = int(organs[tuple(peak)])
-    return ORGANS[value - 1] if value else "outside of the lungs and the mediastinum"
+    return f"inside the outline of the {ORGANS[value - 1]}" if value else "outside of the lungs and the mediastinum"
 
 
 def _summary(findings: Sequence[PageFinding], places: Sequence[str], peaks: Sequence[Any]) -> list[dict[str, Any]]:
@@ -129,16 +137,17 @@ def _summary(findings: Sequence[PageFinding], places: Sequence[str], peaks: Sequ
         return []
     first = findings[0]
     text = f"Most probable of {len(findings)} findings: {first.name}, {percent(first.probability)}."
+    others = also_probable(findings)
     if first.map is None:
-        return [{"text": text, "warn": False}]
+        return [{"text": text + others, "warn": False}]
     if peaks[0] is None:
-        return [{"text": f"{text} No place speaks for it.", "warn": False}]
+        return [{"text": f"{text} No place speaks for it.{others}", "warn": False}]
     if not places[0]:
-        return [{"text": text, "warn": False}]
-    if places[0] in ORGANS:
-        return [{"text": f"{text} The strongest evidence for it lies in the {places[0]}.", "warn": False}]
+        return [{"text": text + others, "warn": False}]
+    if places[0].startswith("inside"):
+        return [{"text": f"{text} The strongest evidence for it lies {places[0]}.{others}", "warn": False}]
     return [
-        {"text": text, "warn": False},
+        {"text": text + others, "warn": False},
         {"text": f"The strongest evidence for it lies {places[0]}: distrust this map.", "warn": True},
     ]
 
@@ -241,6 +250,7 @@ def _map_entry(
     entry = {
         "volume": embedded_nifti(native, position),
         "limit": views.limit,
+        "against": float(-min(native.min(), 0) / views.limit) if views.limit else 0.0,
         "threshold": min(views.threshold, 0.99 * views.limit),
         "peak": (small.affine @ [*views.peak, 1])[:3].tolist(),
     }

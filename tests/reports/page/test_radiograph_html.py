@@ -51,6 +51,17 @@ def test_unknown_sides_are_said() -> None:
         planted_radiograph_page(sides="right")
 
 
+@pytest.mark.parametrize(
+    ("column", "side"),
+    [(30, "on the patient's right"), (46, "in the middle"), (53, "in the middle"), (60, "on the patient's left")],
+)
+def test_a_place_is_in_a_half_or_near_the_middle(column: int, side: str) -> None:
+    cells = np.zeros((100, 100))
+    cells[90, column] = 1
+    html = radiograph_page(PageText("a"), np.zeros((100, 100)), [PageFinding("Mass", 0.7, cells, np.eye(3))], "RL")
+    assert page_data(html)["findings"][0]["place"] == f"lower third, {side}"
+
+
 def test_a_signed_map_is_explained() -> None:
     found = PageFinding("Mass", 0.5, np.array([[-1.0, 2.0]]), np.diag([8.0, 4.0, 1.0]))
     html = radiograph_page(PageText("a"), np.zeros((8, 8)), [found], unit="logit")

@@ -67,7 +67,22 @@ def _ends(affine: np.ndarray, axis: int) -> tuple[list[int], list[int]]:
 def test_the_summary_names_finding_probability_and_organ() -> None:
     html = planted_scan_page()
     assert "Most probable of 3 findings: lung nodule, 70 %. The strongest evidence" in html
-    assert "evidence for it lies in the right lung." in html
+    assert "evidence for it lies inside the outline of the right lung." in html
+
+
+def test_the_summary_names_every_probable_finding() -> None:
+    made = planted_scan()
+    found = [PageFinding("mass", 0.995, made.map, made.map_affine), PageFinding("pneumothorax", 0.7)]
+    html = scan_page(PageText("a"), made.ct, made.affine, [*found, PageFinding("cyst", 0.49)], made.organs)
+    assert "Also probable: pneumothorax, 70 %.</p>" in html
+
+
+def test_evidence_against_is_a_share_of_the_strongest() -> None:
+    made = planted_scan()
+    signed = np.where(made.map > 0, made.map, -0.25 * made.map.max())
+    html = scan_page(PageText("a"), made.ct, made.affine, [PageFinding("mass", 0.7, signed, made.map_affine)])
+    entry = page_data(html)["findings"][0]["map"]
+    np.testing.assert_allclose(entry["against"] * entry["limit"], 0.25 * made.map.max(), rtol=1e-5)
 
 
 def test_evidence_outside_of_the_organs_is_a_warning() -> None:

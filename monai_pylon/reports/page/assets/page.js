@@ -28,10 +28,16 @@ function chosenMap() {
   return finding && finding.map ? finding.map : null;
 }
 
+/* Say how strong the evidence against a finding is, where the threshold hides all of it. */
+function weakAgainst(map) {
+  if (!map.against || map.against > state.threshold) return "";
+  return `; evidence against: at most ${Math.max(1, Math.round(100 * map.against))} %, not colored`;
+}
+
 function drawLegend() {
   const legend = byId("legend"), map = chosenMap();
   if (!legend) return;
-  legend.style.visibility = map && map.limit > 0 ? "visible" : "hidden";
+  legend.style.visibility = state.map && map && map.limit > 0 ? "visible" : "hidden";
   if (!map) return;
   const edge = 50 * (1 - state.threshold);
   const [f, a] = [FOR, AGAINST].map((color) => (part) => `rgb(${color.map((c) => Math.round(part * c)).join(",")})`);
@@ -42,7 +48,7 @@ function drawLegend() {
       `#0000 ${100 - edge}%, ${f(WEAK)} ${100 - edge}%, ${f(1)} 100%)`
     : `linear-gradient(90deg, #0000 ${100 * state.threshold}%, ${f(WEAK)} ${100 * state.threshold}%, ${f(1)} 100%)`;
   byId("limits").textContent = signed
-    ? `colored: more than ${Math.round(100 * state.threshold)} % of the strongest (${number(map.limit)} ${page.unit})`
+    ? `colored: more than ${Math.round(100 * state.threshold)} % of the strongest (${number(map.limit)} ${page.unit})${weakAgainst(map)}`
     : `colored: ${page.unit} above ${number(map.limit * state.threshold)}; strongest ${number(map.limit)}`;
 }
 
@@ -106,6 +112,7 @@ function startPage(viewer) {
   slide("threshold", "threshold");
   if (byId("map")) byId("map").addEventListener("change", (event) => {
     state.map = event.target.checked;
+    drawLegend();
     viewer.redraw();
   });
   const toggle = (id) => byId(id) && byId(id).click();

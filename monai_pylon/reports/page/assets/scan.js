@@ -224,7 +224,7 @@ async function scanViewer() {
     if (values[0]) parts.push(`${Math.round(values[0].value)} HU`);
     const about = chosenMap();
     if (map && about && about.limit > 0 && values[1]) {
-      const value = values[1].value, share = Math.round(100 * Math.abs(value) / about.limit);
+      const value = values[1].value, share = Math.min(100, Math.round(100 * Math.abs(value) / about.limit));
       parts.push(share ? `evidence ${value > 0 ? "for" : "against"}: ${share} % of the strongest` : "no evidence here");
     }
     parts.push("scanner position " + position.map((mm, axis) =>
