@@ -222,8 +222,8 @@ def _run(pool: _Pool, job: ScanJob, first: Mapping[str, Any], items: Iterator[An
     kills, more = Counter[str](), True
     while waiting or pool.running or more:
         pool.look()
-        lost = pool.lost()
-        for address in pool.idle():
+        lost, ended = pool.lost(), pool.ended()
+        for address in pool.idle():  # before the results are written, so that no worker waits for that
             if not waiting and more:
                 item = next(items, items)  # the iterator itself marks its end
                 more = item is not items
@@ -231,7 +231,7 @@ def _run(pool: _Pool, job: ScanJob, first: Mapping[str, Any], items: Iterator[An
             if not waiting:
                 break
             pool.start(address, waiting.popleft())
-        for future, item in pool.ended():
+        for future, item in ended:
             try:
                 yield future.result()
             except (Exception, asyncio.CancelledError) as error:
