@@ -42,8 +42,7 @@ _START = "600s"
 #: Seconds without any worker until a warning.
 _PATIENCE = 60.0
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-#: Dask lets its workers return freed memory at once. Every large array is then mapped anew, which takes a quarter more
-#: time for a mask.
+#: With this setting of Dask, workers return freed memory at once, and a mask takes a quarter more time.
 _TRIM = "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_"
 _ITK_THREADS = "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"
 #: Jobs of this worker process by key: pickled until the first scan.
