@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,6 +13,7 @@ from torch.nn import functional
 
 from monai_pylon.losses import MaskLoss
 from monai_pylon.networks.blocks.slice_encoder import group_slices
+from monai_pylon.networks.blocks.soft_maximum import soft_maximum
 from monai_pylon.networks.nets import PYLON, AxialNet
 from monai_pylon.utils.files import atomic_write
 from monai_pylon.workflows.bundle import make_network
@@ -107,12 +107,6 @@ def start_at_frequencies(layer: nn.Module, labels: torch.Tensor) -> None:
         layer.bias.copy_(torch.logit(labels.mean(0).clamp(0.01, 0.99)))  # type: ignore[union-attr, operator]
 
 
-def soft_maximum(maps: torch.Tensor, sharpness: float) -> torch.Tensor:
-    """Compute (1/r) log mean exp(r x) of maps (N, M, h, w), between their mean and their maximum."""
-    flat = maps.float().flatten(2)
-    return (torch.logsumexp(sharpness * flat, 2) - math.log(flat.shape[2])) / sharpness
-
-
 def clear_unused(network: nn.Module, images: torch.Tensor) -> None:
     """Set the weights to 0 that images of this size never reach, because a kernel is larger than its input.
 
@@ -160,7 +154,7 @@ def train_pylon(data: Radiographs, state: Path, epochs: int = 14, batch: int = 1
         ]
         explanation = network.explain(x.contiguous(memory_format=torch.channels_last))
         share = step / (0.8 * steps)
-        logits = explanation.logits if share >= 1 else soft_maximum(explanation.attention, 16.0**share)
+        logits = explanation.logits if share >= 1 else soft_maximum(explanation.attention.float(), 16.0**share)
         return functional.binary_cross_entropy_with_logits(logits, data.labels[chosen])
 
     run_steps("PYLON", network, [{"params": list(network.parameters()), "lr": 1e-3}], steps, step_loss, state)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from monai_pylon.metrics import BoxLocalizationMetric, PerClassAUROCMetric, PointLocalizationMetric
+from monai_pylon.networks.blocks.soft_maximum import soft_maximum
 from monai_pylon.workflows.bundle import make_network
 from tests.experiments.pylon_evidence.radiographs import Radiographs, augment, normalize
 
@@ -101,12 +101,6 @@ def start_from_folded(encoder: nn.Module, file: Path, images: Tensor) -> None:
         encoder(images)
     for hook in hooks:
         hook.remove()
-
-
-def soft_maximum(maps: Tensor, sharpness: float) -> Tensor:
-    """Map (N, M, h, w) to (N, M) by (1/r) log mean exp(r x), between the mean (r to 0) and the maximum."""
-    flat = sharpness * maps.flatten(2)
-    return (flat.logsumexp(2) - math.log(flat.shape[2])) / sharpness
 
 
 def _start_at_frequency(

@@ -12,7 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from monai_pylon.handlers.soft_maximum import soft_maximum_sharpness
 from monai_pylon.metrics import PerClassAUROCMetric, PointLocalizationMetric
+from monai_pylon.metrics.baselines import highest_pixels
 from monai_pylon.networks.blocks.soft_maximum import SoftMaximumPool
 from monai_pylon.networks.prior_bias import set_prior_bias
 from monai_pylon.workflows.bundle import make_network
@@ -57,9 +59,9 @@ class Recipe:
 
 def sharpness_at(progress: float, recipe: Recipe) -> float:
     """Return the sharpness at a share of the steps: from 1 to `sharpest` geometrically, then infinity."""
-    if recipe.pooling == "maximum" or progress >= recipe.share:
+    if recipe.pooling == "maximum":
         return math.inf
-    return recipe.sharpest ** (progress / recipe.share)
+    return soft_maximum_sharpness(progress, recipe.sharpest, recipe.share)
 
 
 def scaled(images: Tensor) -> Tensor:
@@ -102,9 +104,7 @@ def train(network: Any, radiographs: Radiographs, recipe: Recipe, seed: int, say
 
 def peaks(maps: Tensor, size: int) -> Tensor:
     """Return the highest pixel (row, column) of each map (N, M, h, w) as point localization finds it, (N, M, 2)."""
-    large = functional.interpolate(maps.sigmoid(), (size, size), mode="bilinear", align_corners=False)
-    highest = large.flatten(2).argmax(2)
-    return torch.stack([highest // size, highest % size], 2)
+    return highest_pixels(maps.flatten(0, 1), size).unflatten(0, maps.shape[:2])
 
 
 def judge(network: Any, radiographs: Radiographs, recipe: Recipe) -> dict[str, Any]:
