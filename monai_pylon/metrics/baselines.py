@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from monai_pylon.metrics.instances import size_pair
+from monai_pylon.metrics.instances import in_boxes, size_pair
 from monai_pylon.utils import check
 from monai_pylon.utils.arrays import as_float64
 from monai_pylon.utils.outputs import attention_of
@@ -55,8 +55,8 @@ def class_points(boxes: Tensor, num_classes: int, image_size: int | Sequence[int
     points = np.full((num_classes, 2), np.nan)
     for label in np.unique(table[:, 4]).astype(int):
         count = np.zeros((rows, columns))
-        for x1, y1, x2, y2, _ in table[table[:, 4] == label]:
-            count += (x1 <= x) & (x <= x2) & (y1 <= y) & (y <= y2)
+        for box in table[table[:, 4] == label]:
+            count += in_boxes(y, x, box)
         best = np.argwhere(count == count.max())
         points[label] = best[np.square(best - best.mean(0)).sum(1).argmin()]
     return torch.from_numpy(points)
@@ -65,17 +65,15 @@ def class_points(boxes: Tensor, num_classes: int, image_size: int | Sequence[int
 def _inside(points: NDArray[Any], boxes: NDArray[Any], owner: NDArray[Any], count: int) -> NDArray[Any]:
     """Return for each instance whether its point (I, 2) lies in one of its boxes, borders included."""
     row, column = points[owner].T
-    x1, y1, x2, y2 = boxes.T
-    hit = (x1 <= column) & (column <= x2) & (y1 <= row) & (row <= y2)
-    return np.bincount(owner, hit, count) > 0
+    return np.bincount(owner, in_boxes(row, column, boxes), count) > 0
 
 
 def _covered(boxes: NDArray[Any], size: tuple[int, int]) -> float:
     """Return the share of the pixels of an image that boxes (K, 4) cover together."""
     y, x = np.arange(size[0])[:, None], np.arange(size[1])[None, :]
     covered = np.zeros(size, dtype=bool)
-    for x1, y1, x2, y2 in boxes:
-        covered |= (x1 <= x) & (x <= x2) & (y1 <= y) & (y <= y2)
+    for box in boxes:
+        covered |= in_boxes(y, x, box)
     return float(covered.mean())
 
 
@@ -137,9 +135,8 @@ def localization_baselines(
         for instance in mine:
             rest = mine[who[mine] != who[instance]]
             if len(rest):
-                x1, y1, x2, y2 = corners[number == instance].T[..., None]
                 row, column = place[rest].T
-                others[instance] = ((x1 <= column) & (column <= x2) & (y1 <= row) & (row <= y2)).any(0).mean()
+                others[instance] = in_boxes(row, column, corners[number == instance][:, None]).any(0).mean()
     found = {
         "network": _inside(place, corners, number, count).astype(float),
         "random_point": np.array([_covered(corners[number == instance], size) for instance in range(count)]),

@@ -20,7 +20,7 @@ from monai_pylon.utils import check, check_type
 from monai_pylon.utils.arrays import as_float64
 from monai_pylon.utils.outputs import attention_of
 
-__all__ = ["LocalizationMetric", "check_classes", "class_averages", "join_boxes", "localize", "size_pair"]
+__all__ = ["LocalizationMetric", "check_classes", "class_averages", "in_boxes", "join_boxes", "localize", "size_pair"]
 
 #: Pixels to upsample at a time, few enough to stay in the processor's cache.
 _PIXELS_AT_A_TIME = 1 << 18
@@ -44,6 +44,25 @@ class _Instances(NamedTuple):
     label: Tensor
     boxes: Tensor
     owner: Tensor
+
+
+def in_boxes(row: Any, column: Any, boxes: Any) -> Any:
+    """Return whether points lie in boxes, borders included.
+
+    Args:
+        row: Rows of the points; array or tensor that broadcasts with those of the boxes.
+        column: Columns of the points.
+        boxes: Boxes (..., 4) as [x1, y1, x2, y2].
+
+    Returns:
+        Bool, of the broadcast shape.
+
+    Example:
+        >>> in_boxes(torch.tensor([2, 9]), torch.tensor([4, 4]), torch.tensor([4, 0, 8, 8]))
+        tensor([ True, False])
+    """
+    x1, y1, x2, y2 = (boxes[..., k] for k in range(4))
+    return (x1 <= column) & (column <= x2) & (y1 <= row) & (row <= y2)
 
 
 def size_pair(image_size: int | Sequence[int]) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from monai_pylon.metrics.instances import LocalizationMetric, join_boxes, localize
+from monai_pylon.metrics.instances import LocalizationMetric, in_boxes, join_boxes, localize
 from monai_pylon.utils import check, check_type
 
 __all__ = ["PointLocalizationMetric", "point_localization"]
@@ -20,10 +20,8 @@ def _point_hits(maps: Tensor, boxes: Tensor, owner: Tensor) -> Tensor:
     """
     highest = maps.flatten(1).argmax(dim=1).cpu()
     row, column = (highest // maps.shape[2])[owner], (highest % maps.shape[2])[owner]
-    x1, y1, x2, y2 = boxes.unbind(1)
-    inside = (x1 <= column) & (column <= x2) & (y1 <= row) & (row <= y2)
     hits = torch.zeros(len(maps), dtype=torch.bool)
-    hits[owner[inside]] = True
+    hits[owner[in_boxes(row, column, boxes)]] = True
     return hits
 
 

@@ -21,6 +21,7 @@ import click
 import numpy as np
 
 from monai_pylon.data import read_volume
+from monai_pylon.metrics.instances import in_boxes
 from monai_pylon.reports.html import Section, save_html
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.taxonomy.organs import OK_MEANING
@@ -106,8 +107,8 @@ def _radiograph(output: Path) -> _Part:
     row = _classify(_XRAY, data_list, output / "radiograph")
     truth: dict[str, np.ndarray] = {}
     columns, rows = np.meshgrid(*(np.arange(size) for size in phantom.image.shape[:0:-1]), indexing="ij")
-    for x1, y1, x2, y2, name in boxes:
-        inside = (columns >= x1) & (columns <= x2) & (rows >= y1) & (rows <= y2)
+    for *box, name in boxes:
+        inside = in_boxes(rows, columns, np.asarray(box))
         truth[name] = truth.get(name, np.zeros_like(inside)) | inside
     table = finding_rows(row, labels, "top", truth, (1.0, 1.0), "pixels")
     return _network_part(

@@ -9,6 +9,7 @@ import torch
 from scipy.ndimage import center_of_mass
 
 from monai_pylon.metrics.auroc import auroc_per_class
+from monai_pylon.metrics.instances import in_boxes
 from monai_pylon.networks.nets import PYLON, AxialNet
 from monai_pylon.reports.heatmap import heatmap_on_image, heatmap_peak
 from monai_pylon.visualize import map_geometry
@@ -41,10 +42,6 @@ class Case(NamedTuple):
     center: tuple[bool, ...]
 
 
-def _inside(boxes: torch.Tensor, column: float, row: float) -> bool:
-    return any(x1 <= column <= x2 and y1 <= row <= y2 for x1, y1, x2, y2 in boxes[:, :4].tolist())
-
-
 def radiograph_cases(network: PYLON, data: Radiographs) -> tuple[torch.Tensor, list[Case]]:
     """Return the logits (N, M), and for each finding whether the peak lies in one of its boxes.
 
@@ -56,14 +53,12 @@ def radiograph_cases(network: PYLON, data: Radiographs) -> tuple[torch.Tensor, l
     shape = tuple(data.images.shape[2:])
     geometry, cases = map_geometry(network, None, shape), []
     for patient, label in data.labels.nonzero().tolist():
-        boxes = data.boxes[patient][data.boxes[patient][:, 4] == label]
+        boxes = data.boxes[patient][data.boxes[patient][:, 4] == label].numpy()
         peak = heatmap_peak(heatmap_on_image(maps[patient, [label]], shape, geometry=geometry)[0])
         rows, columns = np.mgrid[: shape[0], : shape[1]]
-        covered = np.zeros(shape, dtype=bool)
-        for x1, y1, x2, y2 in boxes[:, :4].tolist():
-            covered |= (columns >= x1) & (columns <= x2) & (rows >= y1) & (rows <= y2)
-        center = _inside(boxes, (shape[1] - 1) / 2, (shape[0] - 1) / 2)
-        hit = _inside(boxes, peak.column, peak.row)
+        covered = in_boxes(rows, columns, boxes[:, None, None]).any(0)
+        center = bool(in_boxes((shape[0] - 1) / 2, (shape[1] - 1) / 2, boxes).any())
+        hit = bool(in_boxes(peak.row, peak.column, boxes).any())
         cases.append(Case(patient, label, (hit,), (float(covered.mean()),), (center,)))
     return logits, cases
 
