@@ -7,7 +7,7 @@ import numpy as np
 from monai_pylon.reports.pixels import as_pixels
 from monai_pylon.utils import check
 
-__all__ = ["AGAINST", "FOR", "evidence_threshold", "paint_evidence"]
+__all__ = ["AGAINST", "FOR", "evidence_threshold", "paint_evidence", "share_against"]
 
 #: Colors (red, green, blue) of evidence for and against a finding; color-blind readers tell them apart.
 FOR, AGAINST = (1.0, 0.62, 0.05), (0.34, 0.71, 0.99)
@@ -38,6 +38,23 @@ def evidence_threshold(evidence: np.ndarray, fraction: float = 0.5, area: float 
     if strength.size == 0:
         return 0.0
     return float(max(fraction * strength.max(), np.quantile(strength, 1 - area, method="higher")))
+
+
+def share_against(evidence: np.ndarray, limit: float) -> float:
+    """Return the strongest evidence against a finding as a share of the full color's strength.
+
+    Args:
+        evidence: Signed map of any shape, not empty.
+        limit: Strength of the full color; 0 for a map of zeros.
+
+    Returns:
+        The share, 0 or more.
+
+    Example:
+        >>> share_against(np.array([4.0, -1.0]), 4.0), share_against(np.zeros(2), 0.0)
+        (0.25, 0.0)
+    """
+    return float(-min(evidence.min(), 0) / limit) if limit else 0.0
 
 
 def paint_evidence(

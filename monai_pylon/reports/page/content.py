@@ -9,7 +9,7 @@ import numpy as np
 
 from monai_pylon.utils import check
 
-__all__ = ["PageFinding", "PageText", "also_probable", "check_findings", "headlines", "listed", "percent"]
+__all__ = ["PageFinding", "PageText", "check_findings", "headlines", "listed", "most_probable", "percent"]
 
 
 class PageFinding(NamedTuple):
@@ -98,17 +98,19 @@ def headlines(text: PageText) -> list[dict[str, Any]]:
     return remarks + [{"text": sentence, "warn": True} for sentence in text.warnings]
 
 
-def also_probable(findings: Sequence[PageFinding]) -> str:
-    """Name the other findings of at least 50 %, so that a reader who stops at the first line misses none.
+def most_probable(findings: Sequence[PageFinding], place: str = "") -> str:
+    """Name the most probable finding and its place, and then the others of at least 50 %.
+
+    A reader who stops at this line misses no probable finding.
 
     Example:
-        >>> also_probable([PageFinding("a", 0.9), PageFinding("b", 0.7), PageFinding("c", 0.2)])
-        ' Also probable: b, 70 %.'
+        >>> most_probable([PageFinding("a", 0.9), PageFinding("b", 0.7), PageFinding("c", 0.2)], "It lies in the lung.")
+        'Most probable of 3 findings: a, 90 %. It lies in the lung. Also probable: b, 70 %.'
     """
-    others = [
-        f"{finding.name}, {percent(finding.probability)}" for finding in findings[1:] if finding.probability >= 0.5
-    ]
-    return f" Also probable: {'; '.join(others)}." if others else ""
+    named = [f"{finding.name}, {percent(finding.probability)}" for finding in findings]
+    others = [name for name, finding in zip(named[1:], findings[1:], strict=True) if finding.probability >= 0.5]
+    also = f"Also probable: {'; '.join(others)}." if others else ""
+    return " ".join(filter(None, (f"Most probable of {len(findings)} findings: {named[0]}.", place, also)))
 
 
 def percent(probability: float) -> str:

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from monai_pylon.reports.evidence import evidence_threshold, paint_evidence
+from monai_pylon.reports.evidence import evidence_threshold, paint_evidence, share_against
 from monai_pylon.reports.page.content import (
     PageFinding,
     PageText,
-    also_probable,
     check_findings,
     headlines,
     listed,
+    most_probable,
     percent,
 )
 from monai_pylon.reports.page.embedding import embedded_jpeg, embedded_png
@@ -100,7 +100,7 @@ def _map_entry(finding: PageFinding, image: np.ndarray) -> tuple[dict[str, Any],
         "origin": position[:2, 2].tolist(),
         "spacing": [position[0, 0], position[1, 1]],
         "limit": limit,
-        "against": float(-min(cells.min(), 0) / limit) if limit else 0.0,
+        "against": share_against(cells, limit),
         "threshold": min(threshold, 0.99 * limit),
         "signed": bool(cells.min() < 0),
         "peak": [int(row), int(column)],
@@ -171,9 +171,8 @@ def radiograph_page(
     }
     summary = []
     if found:
-        first = f"Most probable of {len(found)} findings: {found[0].name}, {percent(found[0].probability)}."
-        where = f" Its strongest place: {entries[0]['place']}." if entries[0]["place"] else ""
-        summary.append({"text": first + where + also_probable(found), "warn": False})
+        where = f"Its strongest place: {entries[0]['place']}." if entries[0]["place"] else ""
+        summary.append({"text": most_probable(found, where), "warn": False})
     if marked := [finding.name for finding in found if len(finding.boxes)]:
         summary.append({"text": f"A reader marked, in dashed boxes: {', '.join(marked)}.", "warn": False})
     notes = [("How to read this page", how), *text.notes]

@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 
 from monai_pylon.reports.display import DisplaySlice, paint_labels, radiological_slice, square_pixels, window_to_gray
-from monai_pylon.reports.evidence import paint_evidence
+from monai_pylon.reports.evidence import paint_evidence, share_against
 from monai_pylon.reports.map_views import WINDOWS, ScanBackground, ScanViews, scan_background, scan_views
 from monai_pylon.reports.organ_figure import ORGAN_COLORS
 from monai_pylon.reports.page.content import (
     PageFinding,
     PageText,
-    also_probable,
     check_findings,
     headlines,
     listed,
+    most_probable,
     percent,
 )
 from monai_pylon.reports.page.embedding import embedded_jpeg, embedded_nifti
@@ -55,6 +55,7 @@ _KEYS = (
     ("+ -", "opacity of the map"),
     ("[ ]", "threshold of the map"),
 )
+_OUTSIDE = "outside of the lungs and the mediastinum"
 _PICTURE_MM = 1.5
 #: Most characters of the embedded scan, so that the page with its viewer (2.3 MB) stays below 12 MB.
 _MOST_TEXT = 8_500_000
@@ -128,28 +129,26 @@ def _place(organs: np.ndarray | None, peak: Sequence[int]) -> str:
     if organs is None:
         return ""
     value = int(organs[tuple(peak)])
-    return f"inside the outline of the {ORGANS[value - 1]}" if value else "outside of the lungs and the mediastinum"
+    return f"inside the outline of the {ORGANS[value - 1]}" if value else _OUTSIDE
 
 
-def _summary(findings: Sequence[PageFinding], places: Sequence[str], peaks: Sequence[Any]) -> list[dict[str, Any]]:
+def _speaks_for(finding: PageFinding) -> bool:
+    """Return whether any place of the map speaks for the finding."""
+    return finding.map is not None and float(np.max(finding.map)) > 0
+
+
+def _summary(findings: Sequence[PageFinding], place: str) -> list[dict[str, Any]]:
     """Say in one sentence what the network found, and warn if the evidence is outside of the organs."""
     if not findings:
         return []
-    first = findings[0]
-    text = f"Most probable of {len(findings)} findings: {first.name}, {percent(first.probability)}."
-    others = also_probable(findings)
-    if first.map is None:
-        return [{"text": text + others, "warn": False}]
-    if peaks[0] is None:
-        return [{"text": f"{text} No place speaks for it.{others}", "warn": False}]
-    if not places[0]:
-        return [{"text": text + others, "warn": False}]
-    if places[0].startswith("inside"):
-        return [{"text": f"{text} The strongest evidence for it lies {places[0]}.{others}", "warn": False}]
-    return [
-        {"text": text + others, "warn": False},
-        {"text": f"The strongest evidence for it lies {places[0]}: distrust this map.", "warn": True},
-    ]
+    where = f"The strongest evidence for it lies {place}"
+    if place == _OUTSIDE:
+        warning = {"text": f"{where}: distrust this map.", "warn": True}
+        return [{"text": most_probable(findings), "warn": False}, warning]
+    sentence = f"{where}." if place else ""
+    if findings[0].map is not None and not _speaks_for(findings[0]):
+        sentence = "No place speaks for it."
+    return [{"text": most_probable(findings, sentence), "warn": False}]
 
 
 def scan_page(
@@ -192,28 +191,23 @@ def scan_page(
     masks = None if organs is None else reduce_labels(as_labels(organs, "organs", ("scan", hu.shape)), small.factors)
     scored = heights is not None and any(finding.scores is not None for finding in found)
     levels = as_array(heights).astype(float).tolist() if scored else None
-    entries, places, peaks = [], [], []
+    entries: list[dict[str, Any]] = []
     pictures: list[str] = []
-    small_hu = small.hu if found else np.zeros((1, 1, 1))
-    shared = scan_background(small_hu, small.affine)
+    small_hu = small.hu
+    shared = scan_background(small_hu, small.affine) if any(finding.map is not None for finding in found) else None
     for finding in found:
-        entry: dict[str, Any] = {"name": finding.name, "map": None, "scores": None}
+        entry: dict[str, Any] = {"name": finding.name, "map": None, "scores": None, "place": ""}
         entry |= {"probability": finding.probability, "percent": percent(finding.probability)}
         if levels is not None and finding.scores is not None:
             scores = as_array(finding.scores).astype(float)
             check(scores.shape == (len(levels),), "scores", "one number for each of the heights", finding.scores)
             entry["scores"] = [float(f"{score:.5g}") for score in scores]
-        place, peak = "", None
         if finding.map is not None:
             entry["map"], views = _map_entry(finding, small, small_hu, shared)
             entry["map"]["picture"] = len(pictures)
             pictures.append(_picture(views))
-            peak = views.peak if float(np.max(finding.map)) > 0 else None
-            place = _place(masks, views.peak)
-        entry["place"] = place if peak is not None else ""
+            entry["place"] = _place(masks, views.peak) if _speaks_for(finding) else ""
         entries.append(entry)
-        places.append(place)
-        peaks.append(peak)
     middle = small.affine @ [*(np.array(small.stored.shape) - 1) / 2, 1]
     data = {
         "ct": volume,
@@ -233,14 +227,14 @@ def scan_page(
         title=text.case,
         text=text._replace(notes=[("How to read this page", _HOW_TO_READ if found else _HOW_TO_READ[3:]), *text.notes]),
         findings=listed(found),
-        summary=[*_summary(found, places, peaks), *headlines(text)],
+        summary=[*_summary(found, entries[0]["place"] if entries else ""), *headlines(text)],
         keys=_KEYS,
         data=data,
     )
 
 
 def _map_entry(
-    finding: PageFinding, small: SmallScan, hu: np.ndarray, shared: ScanBackground
+    finding: PageFinding, small: SmallScan, hu: np.ndarray, shared: ScanBackground | None
 ) -> tuple[dict[str, Any], ScanViews]:
     """Embed a map on its own grid, and cut its views in the small scan."""
     native = as_voxels(finding.map, "map").astype(np.float32)
@@ -250,7 +244,7 @@ def _map_entry(
     entry = {
         "volume": embedded_nifti(native, position),
         "limit": views.limit,
-        "against": float(-min(native.min(), 0) / views.limit) if views.limit else 0.0,
+        "against": share_against(native, views.limit),
         "threshold": min(views.threshold, 0.99 * views.limit),
         "peak": (small.affine @ [*views.peak, 1])[:3].tolist(),
     }
