@@ -6,9 +6,7 @@ of the file's header. A file without orientation or voxel size is an error, beca
 
 from __future__ import annotations
 
-import contextlib
 import math
-import re
 import zlib
 from collections.abc import Hashable, Mapping, Sequence
 from os import PathLike, fspath
@@ -29,7 +27,7 @@ from monai_pylon.data.itk_path import itk_path
 from monai_pylon.data.nifti_reader import read_nifti
 from monai_pylon.data.npz_reader import NpzVolumeReader, ras_metadata
 from monai_pylon.data.path_transform import BURNED_IN, ReadPathd
-from monai_pylon.data.scan_headers.itk_header import check_itk_header, itk_fields
+from monai_pylon.data.scan_headers.itk_header import check_itk_header, space_directions
 from monai_pylon.data.volume_limits import check_stored_size, check_voxel_count, data_files
 from monai_pylon.utils import check, check_type
 
@@ -83,13 +81,13 @@ class SimpleITKReader(ImageReader):
         if Path(path).is_dir():
             image = read_dicom_series(path, self.series_uid)
         else:
-            check_itk_header(path)
+            fields = check_itk_header(path)
             with itk_path(path) as readable:
                 information = sitk.ImageFileReader()
                 information.SetFileName(readable)
                 information.ReadImageInformation()
-                _check_numbers(path, information)
-                _check_size(path, information)
+                _check_numbers(path, information, fields)
+                _check_size(path, information, fields)
                 image = sitk.ReadImage(readable, **kwargs)
         check(image.GetDimension() == 3, "path", "a 3D volume", f"{path} of size {image.GetSize()}")
         check(image.GetNumberOfComponentsPerPixel() == 1, "path", "a scan with one value per voxel", path)
@@ -106,9 +104,9 @@ class SimpleITKReader(ImageReader):
         return array, {**meta, BURNED_IN: True} if img.HasMetaDataKey(BURNED_IN) else meta
 
 
-def _check_size(path: str, information: Any) -> None:
+def _check_size(path: str, information: Any, fields: dict[str, str]) -> None:
     """Raise if a volume is too large, or larger than its file can be, before memory is allocated."""
-    sitk, shape, fields = optional_import("SimpleITK")[0], information.GetSize(), itk_fields(path)
+    sitk, shape = optional_import("SimpleITK")[0], information.GetSize()
     check_voxel_count(path, shape)
     pixel = sitk.Image([1] * len(shape), information.GetPixelID(), information.GetNumberOfComponents())
     voxel = pixel.GetSizeOfPixelComponent() * pixel.GetNumberOfComponentsPerPixel()
@@ -119,15 +117,14 @@ def _check_size(path: str, information: Any) -> None:
         check_stored_size(path, math.prod(shape) * voxel, stored, packed)
 
 
-def _check_numbers(path: str, information: Any) -> None:
+def _check_numbers(path: str, information: Any, fields: dict[str, str]) -> None:
     """Raise if directions, spacing or origin are no plausible numbers; with infinite ones ITK reads without an end."""
     spacing = information.GetSpacing()
     limits = ((information.GetDirection(), 2), (spacing, 1e6), (information.GetOrigin(), 1e9))
     plausible = all(np.less_equal(np.abs(values), limit).all() for values, limit in limits)  # NaN is not less
-    vectors = re.findall(r"\(([^()]*)\)", itk_fields(path).get("space directions", ""))
-    with contextlib.suppress(ValueError):  # ITK takes a vector that is too long as one of 1 mm
-        lengths = [math.hypot(*map(float, vector.split(","))) for vector in vectors]
-        plausible &= len(lengths) != len(spacing) or np.allclose(lengths, spacing, rtol=1e-3)
+    lengths = [np.linalg.norm(vector) for vector in space_directions(fields)]
+    if lengths:  # ITK takes a vector that is too long as one of 1 mm
+        plausible &= np.allclose(lengths, spacing, rtol=1e-3)
     if not plausible:
         raise ValueError(f"{path!r} has a direction, spacing or origin that is no plausible number. Copy it again.")
 

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import numpy as np
 
-__all__ = ["check_itk_header", "itk_fields"]
+__all__ = ["check_itk_header", "itk_fields", "space_directions"]
 
 _NRRD_SUFFIXES = (".nrrd", ".nhdr")
 #: Anatomical spaces of NRRD, which ITK converts to LPS.
@@ -64,6 +64,22 @@ def _numbers(text: str) -> np.ndarray:
         return np.array([np.nan])
 
 
+def space_directions(fields: dict[str, str]) -> list[np.ndarray]:
+    """Return the vectors of an NRRD's `space directions`; a vector with a word among its numbers is one NaN.
+
+    Args:
+        fields: Fields of the header, from `itk_fields`.
+
+    Returns:
+        The vectors in mm, in the order of the axes; empty without the field.
+
+    Example:
+        >>> [vector.tolist() for vector in space_directions({"space directions": "(2,0,0) none"})]
+        [[2.0, 0.0, 0.0]]
+    """
+    return [_numbers(vector) for vector in re.findall(r"\(([^()]*)\)", fields.get("space directions", ""))]
+
+
 def _spans_space(vectors: np.ndarray) -> bool:
     """Return whether three vectors (3, 3) are finite, not zero and not in one plane."""
     if vectors.shape != (3, 3) or not np.isfinite(vectors).all():
@@ -88,7 +104,7 @@ def _check_nrrd(path: str, fields: dict[str, str]) -> None:
     directions = fields.get("space directions", "")
     if not directions or "none" in directions.split():
         raise ValueError(f"{path!r} has no `space directions`, so its voxel size is unknown. Save it again with them.")
-    vectors = [_numbers(vector) for vector in re.findall(r"\(([^)]*)\)", directions)]
+    vectors = space_directions(fields)
     if [len(vector) for vector in vectors] != [3, 3, 3] or not _spans_space(np.array(vectors)):
         requirement = "`space directions` must be three vectors in different directions, none of them zero"
         _fail(path, f"{requirement}, but is {directions}. Convert it again from DICOM, or correct the header.")
@@ -139,11 +155,14 @@ def _check_meta_image(path: str, fields: dict[str, str]) -> None:
         )
 
 
-def check_itk_header(path: str | PathLike[str]) -> None:
+def check_itk_header(path: str | PathLike[str]) -> dict[str, str]:
     """Raise if the header of an NRRD or MetaImage file leaves geometry or values open.
 
     Args:
         path: File ending in .nrrd, .nhdr, .mha or .mhd.
+
+    Returns:
+        The fields of the header, see `itk_fields`.
 
     Raises:
         ValueError: If the header has no voxel size in mm or no orientation of the patient, contradicts itself about the
@@ -165,3 +184,4 @@ def check_itk_header(path: str | PathLike[str]) -> None:
         _check_nrrd(name, fields)
     else:
         _check_meta_image(name, fields)
+    return fields
