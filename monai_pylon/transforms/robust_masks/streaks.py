@@ -33,14 +33,17 @@ def dark_streaks(ct: np.ndarray, spacing: tuple[float, float, float]) -> np.ndar
         >>> bool(dark_streaks(ct, (4.0, 4.0, 4.0)).all()), dark_streaks(ct.clip(max=900), (4.0, 4.0, 4.0)) is None
         (True, True)
     """
+    dense = ct > _DENSE_HU
+    if np.count_nonzero(dense) * math.prod(spacing) / 1000 < _DENSE_ML:  # most scans: no part can be large enough
+        return None
     numbered, count = ndimage.label(ct > _PART_HU)
-    large = np.bincount(numbered[ct > _DENSE_HU], minlength=count + 1) * math.prod(spacing) / 1000 >= _DENSE_ML
+    large = np.bincount(numbered[dense], minlength=count + 1) * math.prod(spacing) / 1000 >= _DENSE_ML
     large[0] = False
     if not large.any():
         return None
     # Streaks lie in the slices of what causes them.
     near = np.zeros(ct.shape, dtype=bool)
-    dense = large[numbered]
-    for z in np.flatnonzero(dense.any(axis=(0, 1))):
-        near[:, :, z] = ndimage.distance_transform_edt(~dense[:, :, z], sampling=spacing[:2]) <= _REACH_MM
+    sources = large[numbered]
+    for z in np.flatnonzero(sources.any(axis=(0, 1))):
+        near[:, :, z] = ndimage.distance_transform_edt(~sources[:, :, z], sampling=spacing[:2]) <= _REACH_MM
     return near & (ct > _LUNG_HU)
