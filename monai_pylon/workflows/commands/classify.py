@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,13 @@ from monai_pylon.utils import check
 from monai_pylon.workflows.bundle.folders import bundle_folder
 from monai_pylon.workflows.cohort.notice import checkpoint_notice
 from monai_pylon.workflows.commands.run import (
+    PathOrWord,
     checkpoint_settings,
     choose_device,
     cohort_options,
     dicom_settings,
     input_or_phantom,
+    is_word,
     open_results,
     run_bundle,
 )
@@ -31,20 +32,11 @@ __all__: list[str] = []
 DEMO = "demo"
 
 
-class ModelPath(click.Path):
-    """Path of a checkpoint that exists, or the word "demo" for the checkpoint of the demo."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Return the path."""
-        shipped = str(value) == DEMO and not os.path.exists(DEMO)
-        return Path(DEMO) if shipped else super().convert(value, param, ctx)
-
-
 def classifier_options(command: Callable[..., int]) -> Callable[..., int]:
     """Add the options of a classifier to a command: those of all cohorts, the model, the findings and the device."""
     options = [
         click.option(
-            "--model", required=True, metavar="FILE", type=ModelPath(exists=True, dir_okay=False, path_type=Path),
+            "--model", required=True, metavar="FILE", type=PathOrWord(DEMO, dir_okay=False),
             help="Checkpoint, such as models/model.pt of a training; the model.json beside it gives network and input. "
             "demo: a small checkpoint of this package, trained on phantoms. Never use it on patients.",
         ),
@@ -90,9 +82,7 @@ def run_classifier(bundle: str, make_phantom: Callable[[Path], Path], **options:
     Returns:
         The exit code.
     """
-    model = options["model"]
-    if str(model) == DEMO and not model.exists():
-        model = demo_checkpoint(bundle)
+    model = demo_checkpoint(bundle) if is_word(options["model"], DEMO) else options["model"]
     if notice := checkpoint_notice(model):
         click.secho(notice, err=True, bold=True)
     settings = {

@@ -8,7 +8,7 @@ import click
 
 from monai_pylon.reports.page.compare import compare_pages
 from monai_pylon.utils import atomic_write, check
-from monai_pylon.workflows.commands.run import CONTEXT, DONE, one_line_errors, open_results
+from monai_pylon.workflows.commands.run import CONTEXT, DONE, one_line_errors, open_results, output_file_option
 
 __all__ = ["compare"]
 
@@ -29,14 +29,7 @@ def _page_of(given: Path) -> Path:
 )
 @click.argument("first", metavar="FIRST", type=click.Path(exists=True, path_type=Path))
 @click.argument("second", metavar="SECOND", type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "--output",
-    "-o",
-    required=True,
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="HTML file to write.",
-)
+@output_file_option("HTML file to write.")
 @click.option("--title", "titles", multiple=True, metavar="TEXT", help="Title of a page; give it twice.")
 @click.option("--open", "open_", is_flag=True, help="Open the page when done.")
 @one_line_errors

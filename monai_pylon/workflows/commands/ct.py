@@ -23,10 +23,9 @@ __all__ = ["ct"]
 def ct(**options: Any) -> int:
     """Classify the abnormalities of chest CTs and show where the evidence is.
 
-    INPUT is a NIfTI, NRRD, MHA or NPZ file, a DICOM folder, a folder of these, a MONAI data list, or the
-    word phantom. For each scan the
-    output folder gets a picture, the HiResCAM maps of the most probable abnormalities, the slice scores and a JSON file
-    of the findings, and quality.csv gets a row with all probabilities and errors. Run again to continue: finished scans
-    are skipped. No medical device.
+    INPUT is a NIfTI, NRRD, MHA or NPZ file, a DICOM folder, a folder of these, a MONAI data list, or the word phantom.
+    For each scan the output folder gets a picture, the HiResCAM maps of the most probable abnormalities, the slice
+    scores and a JSON file of the findings, and quality.csv gets a row with all probabilities and errors. Run again to
+    continue: finished scans are skipped. No medical device.
     """
     return run_classifier("chest_ct_classification_axialnet", write_phantom_ct, **options)

@@ -11,21 +11,14 @@ import click
 from monai_pylon.labeler import ReportLabeler, label_reports
 from monai_pylon.utils import check
 from monai_pylon.workflows.cohort.cluster import connected
-from monai_pylon.workflows.commands.run import CONTEXT, DONE, SOME_FAILED, one_line_errors
+from monai_pylon.workflows.commands.run import CONTEXT, DONE, SOME_FAILED, one_line_errors, output_file_option
 
 __all__ = ["labels"]
 
 
 @click.command(context_settings=CONTEXT, epilog="Example: monai-pylon labels reports.csv --output labels.csv")
 @click.argument("source", metavar="REPORTS", type=click.Path(exists=True, path_type=Path))
-@click.option(
-    "--output",
-    "-o",
-    required=True,
-    metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="CSV file to write. FILE_problems.csv beside it lists reports with problems.",
-)
+@output_file_option("CSV file to write. FILE_problems.csv beside it lists reports with problems.")
 @click.option("--rules", metavar="DIR", type=click.Path(exists=True, file_okay=False), help="Folder of your own rules.")
 @click.option("--id-column", default="id", show_default=True, help="Column with the names of the reports.")
 @click.option("--report-column", default="report", show_default=True, help="Column with the texts.")

@@ -57,11 +57,10 @@ def organs(
 ) -> int:
     """Segment right lung, mediastinum and left lung of chest CTs.
 
-    INPUT is a NIfTI, NRRD, MHA or NPZ file, a DICOM folder, a folder of these, a MONAI data list, or the
-    word phantom. For each scan the
-    output folder gets the masks CASE_organs.nii.gz, a picture and a JSON file of the findings, and quality.csv gets a
-    row with volumes, reasons for doubt, and errors. Run again to continue: finished scans are skipped. No medical
-    device.
+    INPUT is a NIfTI, NRRD, MHA or NPZ file, a DICOM folder, a folder of these, a MONAI data list, or the word phantom.
+    For each scan the output folder gets the masks CASE_organs.nii.gz, a picture and a JSON file of the findings, and
+    quality.csv gets a row with volumes, reasons for doubt, and errors. Run again to continue: finished scans are
+    skipped. No medical device.
     """
     settings = {
         "input": input_or_phantom(input_, output, write_phantom_ct),

@@ -80,13 +80,27 @@ def _quiet(debug: bool) -> None:
         warnings.simplefilter("ignore")
 
 
-class InputPath(click.Path):
-    """Path of an input that exists, or the word "phantom" for a phantom that the command makes."""
+def is_word(value: str | Path, word: str) -> bool:
+    """Return whether a value is a word with a meaning of its own. A file or folder with this name has precedence."""
+    return str(value) == word and not os.path.exists(word)
+
+
+class PathOrWord(click.Path):
+    """Path that exists, or a word with a meaning of its own, such as "phantom"."""
+
+    def __init__(self, word: str, **options: Any) -> None:
+        super().__init__(exists=True, path_type=Path, **options)
+        self.word = word
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path."""
-        made = str(value) == PHANTOM and not os.path.exists(PHANTOM)
-        return Path(PHANTOM) if made else super().convert(value, param, ctx)
+        return Path(self.word) if is_word(value, self.word) else super().convert(value, param, ctx)
+
+
+def output_file_option(meaning: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
+    """Return the option of a command that writes one file."""
+    kind = click.Path(dir_okay=False, path_type=Path)
+    return click.option("--output", "-o", required=True, metavar="FILE", type=kind, help=meaning)
 
 
 def input_or_phantom(input_: Path, output: Path, make: Callable[[Path], Path]) -> Path:
@@ -104,13 +118,13 @@ def input_or_phantom(input_: Path, output: Path, make: Callable[[Path], Path]) -
         >>> input_or_phantom(Path("scan.nii.gz"), Path("results"), lambda folder: folder).name
         'scan.nii.gz'
     """
-    return make(output / PHANTOM) if str(input_) == PHANTOM and not input_.exists() else input_
+    return make(output / PHANTOM) if is_word(input_, PHANTOM) else input_
 
 
 def cohort_options(command: Callable[..., int]) -> Callable[..., int]:
     """Add the argument INPUT and the options that all commands over scans or radiographs share."""
     options = [
-        click.argument("input_", metavar="INPUT", type=InputPath(exists=True, path_type=Path)),
+        click.argument("input_", metavar="INPUT", type=PathOrWord(PHANTOM)),
         click.option(
             "--output", "-o", required=True, metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
             help="Folder for the results; made if it does not exist.",

@@ -23,10 +23,10 @@ __all__ = ["xray"]
 def xray(**options: Any) -> int:
     """Classify frontal chest radiographs and show where each finding is.
 
-    INPUT is a PNG, JPEG or DICOM file, a folder of these, a MONAI data list, or the word
-    phantom. For each radiograph the output folder
-    gets a picture, the maps of the most probable findings and a JSON file of the findings, and quality.csv gets a row
-    with all probabilities and errors. Run again to continue: finished radiographs are skipped. No medical device.
+    INPUT is a PNG, JPEG or DICOM file, a folder of these, a MONAI data list, or the word phantom. For each radiograph
+    the output folder gets a picture, the maps of the most probable findings and a JSON file of the findings, and
+    quality.csv gets a row with all probabilities and errors. Run again to continue: finished radiographs are skipped.
+    No medical device.
     """
     any_view = options.pop("any_view")
     return run_classifier(
