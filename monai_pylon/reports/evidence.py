@@ -44,7 +44,7 @@ def share_against(evidence: np.ndarray, limit: float) -> float:
     """Return the strongest evidence against a finding as a share of the full color's strength.
 
     Args:
-        evidence: Signed map of any shape, not empty.
+        evidence: Signed map (H, W) or (X, Y, Z), not empty.
         limit: Strength of the full color; 0 for a map of zeros.
 
     Returns:
