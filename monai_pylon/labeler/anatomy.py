@@ -83,9 +83,7 @@ def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
         if "other side" in kinds:
             entry = _opposite(places)
         excluded = match.first - not_there <= _WORDS_NOT_THERE
-        if entry is None or parsed.words[match.first].start < skip:
-            continue
-        if excluded:
+        if entry is None or parsed.words[match.first].start < skip or excluded:
             continue
         overlaid = match.first - overlies <= _WORDS_OVERLIES
         if entry.organ == "elsewhere" and overlaid:

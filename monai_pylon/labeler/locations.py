@@ -17,7 +17,6 @@ from monai_pylon.labeler.terms import Mention
 
 __all__ = ["pair_places"]
 
-
 _WORDS_TO_EQUAL = 4  # from "is a" or a finding to a place elsewhere, at most
 
 

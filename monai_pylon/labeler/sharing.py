@@ -82,9 +82,8 @@ class Sharing:
             return self.is_without(number, other)
         if other < number:
             return not self.stops & set(range(neighbor.first, mention.first))
-        between = set(
-            range(mention.last, neighbor.first)
-        )  # "nodules, left effusion" is no list, "nodules and left ..." is
+        # "nodules, left effusion" is no list, "nodules and left ..." is
+        between = set(range(mention.last, neighbor.first))
         commas = between & self.commas if not self.is_field(number) else set()
         if len(commas) == 1 and between & self.hedges:  # "consolidation, presumably pneumonia, right middle lobe"
             return not self.barriers & between
@@ -144,7 +143,7 @@ class Sharing:
             between = set(range(self.mentions[number].last, self.mentions[other].first))
             return bool(between & self.equals) and not between & self.conjunctions
         between = set(range(self.mentions[other].last, self.mentions[number].first))
-        return other < number and bool(between & self.verbs) and not between & self.conjunctions
+        return bool(between & self.verbs) and not between & self.conjunctions
 
     def is_part(self, number: int, other: int) -> bool:
         """Return whether a mention is a feature of an earlier one ("breast mass with calcification")."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import torch
@@ -48,7 +47,7 @@ def set_prior_bias(network: HeatmapNetwork, images: torch.Tensor, frequencies: t
     check(valid, "frequencies", "between 0 and 1", frequencies.tolist(), "A label without known values has none.")
     images, frequencies = (value.as_subclass(torch.Tensor) for value in (images, frequencies))
     target = frequencies.to(images.device).clamp(1e-3, 1 - 1e-3).logit()
-    training, kept = network.training, {name: copy.deepcopy(value) for name, value in network.named_buffers()}
+    training, kept = network.training, {name: value.clone() for name, value in network.named_buffers()}
     maps = network.train().explain(images).attention
     shift = torch.zeros_like(target)
     pool: Any = network.pool

@@ -181,7 +181,7 @@ class Statements:
     def is_list_item(self, comma: int) -> bool:
         """Return whether the words between a comma and the one before it name a finding without any verb."""
         first = comma
-        while first > 0 and self.words[first - 1].text not in (",", ";", "?"):
+        while first > 0 and self.words[first - 1].text not in {",", *STOPS}:
             first -= 1
             if not self.kinds_at[first].isdisjoint(("predicate", "verb", "ends scope", "contrast", "negates after")):
                 return False

@@ -281,7 +281,7 @@ class EvaluationReport:
 
     def _log(self, found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
         for metric, each in found.items():
-            for kind in (kind for kind in _MEANS if kind in each):
+            for kind in filter(each.__contains__, _MEANS):
                 numbers = {k: "undefined" if v is None else f"{v:.3f}" for k, v in each[kind].items() if k != "n"}
                 line = "{estimate} ({low} to {high})".format(**numbers)
                 _LOGGER.info("%s, %s mean: %s", metric, kind, line)

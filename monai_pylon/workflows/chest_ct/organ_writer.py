@@ -18,6 +18,7 @@ from monai_pylon.taxonomy import ORGANS
 from monai_pylon.transforms.partition import quality_of_item
 from monai_pylon.utils import check_type
 from monai_pylon.workflows.cohort.burned_in import may_draw
+from monai_pylon.workflows.cohort.notice import case_name
 
 __all__ = ["OrganWriter"]
 
@@ -66,7 +67,7 @@ class OrganWriter(Transform):
         save_label_nifti(self.output / files[0], labels, affine)
         if self.overlay and may_draw(image, self.burned_in_text, data["scan"]):
             files.append(f"{data['scan']}_overlay.png")
-            title = data.get("title", data["scan"])
+            title = case_name(data)
             save_organ_overlay(self.output / files[1], image[0].cpu().numpy(), affine, labels, quality, title)
         volumes = [float(quality.volumes_ml.get(organ, float("nan"))) for organ in ORGANS]
         values = (quality.ok, facts["reasons"], quality.heuristic, *(round(ml, 1) for ml in volumes))

@@ -19,6 +19,7 @@ from monai_pylon.transforms.mask_quality import REASONS, MaskQuality
 from monai_pylon.transforms.partition import quality_of_item
 from monai_pylon.utils import check_type
 from monai_pylon.workflows.chest_ct.writer import slice_heights
+from monai_pylon.workflows.cohort.notice import case_name
 from monai_pylon.workflows.cohort.page_writer import LayerAudit, audit_sentences, provenance
 
 __all__ = ["OrganPage", "ScanPage", "organ_sentences"]
@@ -86,9 +87,7 @@ class OrganPage:
         notes = [("Organ masks", sentences), ("When to distrust the outlines", _DISTRUST_ORGANS)]
         remarks, warnings = (sentences[:1], ()) if quality.ok else ((), sentences[:2])
         return scan_page(
-            PageText(
-                data.get("title", data["scan"]) or "Chest CT", notes, provenance(self.settings), remarks, warnings
-            ),
+            PageText(case_name(data, "Chest CT"), notes, provenance(self.settings), remarks, warnings),
             torch.as_tensor(image)[0].cpu().numpy(),
             np.asarray(image.affine, dtype=np.float64),
             organs=torch.as_tensor(data["organs"])[0].cpu().numpy(),
@@ -149,9 +148,7 @@ class ScanPage:
         notes.append(("When to distrust the map", _DISTRUST_MAP))
         findings, heights = self._findings(data, scan)
         return scan_page(
-            PageText(
-                data.get("title", data["scan"]) or "Chest CT", notes, provenance(self.settings), warnings=warnings
-            ),
+            PageText(case_name(data, "Chest CT"), notes, provenance(self.settings), warnings=warnings),
             ct,
             affine,
             findings,

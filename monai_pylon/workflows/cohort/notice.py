@@ -1,4 +1,4 @@
-"""Notice of a checkpoint, such as "Trained on phantoms. Never use on patients.", in the results of each case."""
+"""Title of a case in its results, and the notice of a checkpoint: "Trained on phantoms. Never use on patients."."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from monai_pylon.networks.checkpoints import read_description
 
-__all__ = ["case_title", "checkpoint_notice"]
+__all__ = ["case_name", "case_title", "checkpoint_notice"]
 
 
 def checkpoint_notice(checkpoint: str | PathLike[str]) -> str:
@@ -27,6 +27,23 @@ def checkpoint_notice(checkpoint: str | PathLike[str]) -> str:
     return str(read_description(checkpoint).get("notice") or "")
 
 
+def case_name(data: Mapping[str, Any], otherwise: str = "") -> str:
+    """Return the name under which results show a case: its title if it has one, and otherwise its own name.
+
+    Args:
+        data: Item with "scan", the name, and perhaps "title" in its place, which may be empty.
+        otherwise: Name for an empty title.
+
+    Returns:
+        The name.
+
+    Example:
+        >>> case_name({"scan": "a"}), case_name({"scan": "a", "title": ""}, "Chest CT")
+        ('a', 'Chest CT')
+    """
+    return data.get("title", data["scan"]) or otherwise
+
+
 def case_title(data: Mapping[str, Any]) -> str:
     """Return the title of a case's picture: its name, and the notice of the checkpoint.
 
@@ -40,4 +57,4 @@ def case_title(data: Mapping[str, Any]) -> str:
         >>> case_title({"scan": "a", "notice": "Trained on phantoms."})
         'a. Trained on phantoms.'
     """
-    return ". ".join(filter(None, (data.get("title", data["scan"]), data.get("notice"))))
+    return ". ".join(filter(None, (case_name(data), data.get("notice"))))

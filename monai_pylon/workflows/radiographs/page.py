@@ -15,6 +15,7 @@ from monai_pylon.reports.page.content import PageFinding, PageText
 from monai_pylon.reports.page.radiograph_html import radiograph_page
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.visualize import MapGeometry
+from monai_pylon.workflows.cohort.notice import case_name
 from monai_pylon.workflows.cohort.page_writer import LayerAudit, audit_sentences, provenance
 
 __all__ = ["RadiographPage"]
@@ -87,7 +88,6 @@ class RadiographPage:
             if audit is not None and not audit.provable["map"]:
                 warnings.append("The map is not guaranteed to show what the network used, see below.")
         notes.append(("When to distrust the map", _DISTRUST))
-        text = PageText(
-            data.get("title", data["scan"]) or "Chest radiograph", notes, provenance(self.settings), warnings=warnings
-        )
+        name = case_name(data, "Chest radiograph")
+        text = PageText(name, notes, provenance(self.settings), warnings=warnings)
         return radiograph_page(text, image, findings, str(meta.get(SIDES) or ""))
