@@ -19,7 +19,7 @@ from torch._subclasses.fake_tensor import (
 
 from monai_pylon.utils import check, check_type
 from monai_pylon.utils.resize import interpolate_linear
-from monai_pylon.visualize.axis_factors import Axes, Factor
+from monai_pylon.visualize.axis_factors import BATCH, Axes, Factor
 from monai_pylon.visualize.axis_tracking import AxisTracker
 from monai_pylon.visualize.pass_conditions import evaluating
 from monai_pylon.visualize.recording import bare_network, find_layer
@@ -87,12 +87,12 @@ def map_geometry(
             accepts.
 
     Returns:
-        Origin and spacing for each spatial axis of the image, in its order, whatever the order of the layer's own axes.
+        Origin and spacing for each spatial axis of the image, in its order.
 
     Raises:
         TypeError: If an argument has the wrong type.
         ValueError: If the network has no such layer, does not accept the image, or the layer has no cells along one of
-            the image's axes (after global pooling, for example).
+            the image's axes (after global pooling, for example) or has them in another order (transposed).
 
     Example:
         >>> from monai_pylon.networks.nets import AxialNet
@@ -116,6 +116,9 @@ def map_geometry(
         requirement = f"a layer with cells along axis {axis} of the image"
         remedy = "Its output keeps no position there (pooled, or mixed by a matrix). Name an earlier layer."
         check(factor is not None, "target_layer", requirement, target_layer, remedy)
+    order = _order(axes)
+    remedy = "Transpose the image before the network and not in it."
+    check(order == sorted(order), "target_layer", "a layer with the axes of the image in its order", order, remedy)
     return MapGeometry(tuple(f.origin for f in factors if f), tuple(f.spacing for f in factors if f))
 
 
@@ -186,6 +189,14 @@ def _cells(axes: Axes, spatial_axis: int) -> Factor | None:
     factors = [part for axis in axes for factor in axis for part in (factor, *factor.parts)]
     found = [factor for factor in factors if factor.role == str(spatial_axis) and not factor.part]
     return found[0] if len(found) == 1 and math.isfinite(found[0].origin) else None
+
+
+def _order(axes: Axes) -> list[int]:
+    """Return the image's axes in the order of a map's axes, which has flattened ones in order; [] for folded slices."""
+    batch = [axis for axis in axes if any(factor.role == BATCH for factor in axis)]
+    if any(factor.spatial for axis in batch for factor in axis):
+        return []  # the caller unfolds the map, and knows its axes
+    return [role for axis in axes for role in sorted(int(f.role) for f in axis if f.spatial and not f.part)]
 
 
 def _traced(network: nn.Module, layer: nn.Module | None, size: list[int], in_channels: int | None) -> Axes:

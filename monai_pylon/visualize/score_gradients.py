@@ -90,6 +90,10 @@ def own_gradients(gradients_of: Callable[[torch.Tensor], torch.Tensor], cotangen
 
     Returns:
         Gradients (K, R, ...).
+
+    Raises:
+        ValueError: If a sample's scores depend on the rows of other samples and not on its own: the network moves the
+            samples within the batch.
     """
     labels, samples = cotangents.shape[:2]
     if samples < 2:
@@ -107,7 +111,11 @@ def own_gradients(gradients_of: Callable[[torch.Tensor], torch.Tensor], cotangen
     for sample in range(samples):
         alone = torch.zeros_like(cotangents)
         alone[:, sample] = cotangents[:, sample]
-        own.append(gradients_of(alone).unflatten(1, (samples, -1))[:, sample])
+        of_all = gradients_of(alone).unflatten(1, (samples, -1))
+        moved = bool(of_all.any()) and not bool(of_all[:, sample].any())
+        requirement = "a layer whose batch axis holds the samples in the order of the input"
+        check(not moved, "target_layer", requirement, "another", "Explain one sample at a time.")
+        own.append(of_all[:, sample])
     return torch.cat(own, 1)
 
 

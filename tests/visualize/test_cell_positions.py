@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -132,6 +134,19 @@ def test_refuses() -> None:
     net.unused = nn.Conv2d(1, 1, 1)
     with pytest.raises(ValueError, match="a layer that the network calls"):
         map_geometry(net, "unused", (64, 64))
+
+
+@pytest.mark.parametrize("move", [lambda x: x.transpose(2, 3), lambda x: x.rot90(1, (2, 3)), lambda x: x.mT.flip(3)])
+def test_refuses_a_layer_whose_axes_are_exchanged(move: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    """The map of such a layer lies across the image, which no origin and spacing can say."""
+
+    class Moved(nn.Sequential):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(move(x))
+
+    net = Moved(nn.Conv2d(1, 2, 4, 4), nn.Flatten(2), nn.LayerNorm(32))
+    with pytest.raises(ValueError, match=r"in its order, but is \[1, 0\]. Transpose|keeps no position there"):
+        map_geometry(net, "0", (16, 32))
 
 
 def test_geometry_is_computed_once_for_each_size(monkeypatch: pytest.MonkeyPatch) -> None:

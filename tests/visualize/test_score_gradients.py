@@ -55,6 +55,15 @@ def test_each_sample_has_its_own_gradient(kind: str, samples: int) -> None:
     torch.testing.assert_close(HiResCAM(net, "layer")(x, 1), (activations[:, None] * gradients).sum(2)[:, [1]])
 
 
+@pytest.mark.parametrize("order", [[1, 2, 0], [1, 0, 2]])
+def test_refuses_samples_that_change_places(order: list[int]) -> None:
+    """The head takes the features of other samples: their own gradients are 0, and so would the maps be."""
+    net = Net(2, Call(lambda a: a[order].square().mean((2, 3)))).eval()
+    x = image(samples=3)
+    with pytest.raises(ValueError, match=r"samples in the order of the input.*one sample at a time"):
+        HiResCAM(net, "layer")(x, "all")
+
+
 def test_independent_samples_take_one_gradient() -> None:
     calls = []
 
