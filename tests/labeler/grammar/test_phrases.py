@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from monai_pylon.labeler import classify_phrases, find_mentions
-from monai_pylon.labeler.grammar.phrases import parse_sentence
+from monai_pylon.labeler.grammar.phrases import classify_phrases, parse_sentence
 from monai_pylon.labeler.grammar.statements import any_within
 from monai_pylon.labeler.rules import default_rules
+from monai_pylon.labeler.terms import find_mentions
 
 
 def statuses(sentence: str) -> dict[str, str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from monai_pylon.labeler import find_mentions
 from monai_pylon.labeler.grammar.phrases import parse_sentence
 from monai_pylon.labeler.grammar.scopes import STATUSES, Scopes, Status
 from monai_pylon.labeler.rules import default_rules
+from monai_pylon.labeler.terms import find_mentions
 
 A, S, P, M, X, Q = "absent", "stated", "probable", "possible", "other", "asked"
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from monai_pylon.labeler import find_mentions
 from monai_pylon.labeler.grammar.phrases import parse_sentence, pronouns
 from monai_pylon.labeler.grammar.statements import any_within
 from monai_pylon.labeler.rules import default_rules
+from monai_pylon.labeler.terms import find_mentions
 
 A, S, M, Q = "absent", "stated", "possible", "asked"
 
