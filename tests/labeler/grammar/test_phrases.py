@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from monai_pylon.labeler.grammar.phrases import classify_phrases, parse_sentence
 from monai_pylon.labeler.grammar.statements import any_within
-from monai_pylon.labeler.rules import default_rules
-from monai_pylon.labeler.terms import find_mentions
-
-
-def statuses(sentence: str) -> dict[str, str]:
-    """Return the status of each finding of a sentence."""
-    parsed = parse_sentence(sentence)
-    return {mention.finding: mention.status.name for mention in find_mentions(parsed, default_rules())}
-
-
-A, S, P, M = "absent", "stated", "probable", "possible"
+from tests.labeler.grammar.statuses import A, M, P, S, assert_statuses, statuses
 
 
 def test_statuses_of_findings() -> None:
@@ -53,8 +43,7 @@ def test_statuses_of_findings() -> None:
         ("Evaluate for mass", {"mass": "asked"}),
         ("History of pneumonia with new effusion", {"pneumonia": "history", "pleural effusion": S}),
     ]
-    for sentence, expected in cases:
-        assert statuses(sentence) == expected, sentence
+    assert_statuses(cases)
 
 
 def test_phrases_cover_the_sentence_in_order() -> None:

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-import pytest
-
 from monai_pylon.labeler.grammar.phrases import parse_sentence
 from monai_pylon.labeler.grammar.scopes import STATUSES, Scopes, Status
-from monai_pylon.labeler.rules import default_rules
-from monai_pylon.labeler.terms import find_mentions
-
-A, S, P, M, X, Q = "absent", "stated", "probable", "possible", "other", "asked"
+from tests.labeler.grammar.statuses import A, M, Q, S, X, assert_statuses
 
 
-def statuses(sentence: str) -> dict[str, str]:
-    """Return the status of each finding of a sentence."""
-    parsed = parse_sentence(sentence)
-    return {mention.finding: mention.status.name for mention in find_mentions(parsed, default_rules())}
-
-
-@pytest.mark.parametrize(
-    ("sentence", "expected"),
-    [
+def test_status_of_each_finding() -> None:
+    cases = [
         # only the change is negated
         ("No interval increase in size of the pneumothorax", {"pneumothorax": S}),
         ("No convincing change in the mass", {"mass": S}),
@@ -68,10 +56,8 @@ def statuses(sentence: str) -> dict[str, str]:
         ("Nodule w/o effusion", {"nodule": S, "pleural effusion": A}),
         ("Effusion (-), pneumothorax (+)", {"pleural effusion": A, "pneumothorax": S}),
         ("Effusion: nil", {"pleural effusion": A}),
-    ],
-)
-def test_status_of_each_finding(sentence: str, expected: dict[str, str]) -> None:
-    assert statuses(sentence) == expected
+    ]
+    assert_statuses(cases)
 
 
 def test_a_status_knows_its_cue() -> None:

@@ -6,21 +6,11 @@ import pytest
 
 from monai_pylon.labeler.grammar.phrases import parse_sentence, pronouns
 from monai_pylon.labeler.grammar.statements import any_within
-from monai_pylon.labeler.rules import default_rules
-from monai_pylon.labeler.terms import find_mentions
-
-A, S, M, Q = "absent", "stated", "possible", "asked"
+from tests.labeler.grammar.statuses import A, M, Q, S, assert_statuses
 
 
-def statuses(sentence: str) -> dict[str, str]:
-    """Return the status of each finding of a sentence."""
-    parsed = parse_sentence(sentence)
-    return {mention.finding: mention.status.name for mention in find_mentions(parsed, default_rules())}
-
-
-@pytest.mark.parametrize(
-    ("sentence", "expected"),
-    [
+def test_status_of_each_finding() -> None:
+    cases = [
         # a new statement without any mark
         ("the heart is enlarged the lungs are clear there is no effusion", {"cardiomegaly": S, "pleural effusion": A}),
         ("no effusion there is a mass", {"pleural effusion": A, "mass": S}),
@@ -48,10 +38,8 @@ def statuses(sentence: str) -> dict[str, str]:
         ("Mass ? effusion", {"mass": S, "pleural effusion": M}),
         # the name of a field
         ("Effusion/mass: no mass", {"pleural effusion": S, "mass": A}),
-    ],
-)
-def test_status_of_each_finding(sentence: str, expected: dict[str, str]) -> None:
-    assert statuses(sentence) == expected
+    ]
+    assert_statuses(cases)
 
 
 @pytest.mark.parametrize(
