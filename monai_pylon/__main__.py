@@ -12,8 +12,13 @@ from collections.abc import Sequence
 import click
 
 from monai_pylon.utils.version import __version__
-from monai_pylon.workflows.commands import bundle, compare, ct, labels, organs, xray
+from monai_pylon.workflows.commands.bundle import bundle
+from monai_pylon.workflows.commands.compare import compare
+from monai_pylon.workflows.commands.ct import ct
+from monai_pylon.workflows.commands.labels import labels
+from monai_pylon.workflows.commands.organs import organs
 from monai_pylon.workflows.commands.run import CONTEXT
+from monai_pylon.workflows.commands.xray import xray
 
 __all__ = ["main"]
 

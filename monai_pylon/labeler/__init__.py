@@ -3,38 +3,26 @@
 The vocabulary and the rules are the CSV files in ``rules/``. Nothing is learned, and no data leaves the computer.
 """
 
-from monai_pylon.labeler.anatomy import find_places
 from monai_pylon.labeler.cohort import label_reports
 from monai_pylon.labeler.findings import Finding
-from monai_pylon.labeler.grammar.phrases import classify_phrases
 from monai_pylon.labeler.label_table import read_label_table, write_label_table
 from monai_pylon.labeler.labeler import ReportLabeler
-from monai_pylon.labeler.locations import pair_places
 from monai_pylon.labeler.other_labelers.classes import chexbert_labels, ct_rate_labels
 from monai_pylon.labeler.other_labelers.language_model import language_model_labels
 from monai_pylon.labeler.other_labelers.radgraph import radgraph_labels
 from monai_pylon.labeler.report_files import read_reports
-from monai_pylon.labeler.report_text import ReportText
 from monai_pylon.labeler.routing import label_with_model, review_report
-from monai_pylon.labeler.sizes import find_sizes
 from monai_pylon.labeler.states import label_states, training_labels, write_states
-from monai_pylon.labeler.terms import find_mentions
 
 __all__ = [
     "Finding",
     "ReportLabeler",
-    "ReportText",
     "chexbert_labels",
-    "classify_phrases",
     "ct_rate_labels",
-    "find_mentions",
-    "find_places",
-    "find_sizes",
     "label_reports",
     "label_states",
     "label_with_model",
     "language_model_labels",
-    "pair_places",
     "radgraph_labels",
     "read_label_table",
     "read_reports",

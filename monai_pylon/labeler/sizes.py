@@ -196,7 +196,7 @@ def places_of(sizes: list[Size], places: list[Place], parsed: ParsedSentence) ->
         All places if they name one side only.
 
     Example:
-        >>> from monai_pylon.labeler import find_places
+        >>> from monai_pylon.labeler.anatomy import find_places
         >>> from monai_pylon.labeler.grammar.phrases import parse_sentence
         >>> parsed = parse_sentence("Nodules: RUL 4 mm, LLL 12 mm")
         >>> [place.side for place in places_of(find_sizes(parsed)[1:], find_places(parsed), parsed)]

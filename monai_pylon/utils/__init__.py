@@ -1,32 +1,21 @@
-"""Argument checks, affine geometry, linear interpolation, files and tables; imports no other part of the package."""
+"""Affine geometry, linear interpolation, hashes and tables; argument checks of the package's own files.
 
-from monai_pylon.utils.checks import (
-    check,
-    check_choice,
-    check_type,
-    describe,
-    nearest_name,
-)
-from monai_pylon.utils.files import atomic_write, content_hash, file_hash
+No other part of the package is imported here.
+"""
+
+# Not public: only the files of this package import these.
+from monai_pylon.utils.checks import check, check_choice, check_type, describe, nearest_name  # noqa: F401
+from monai_pylon.utils.files import atomic_write, content_hash, file_hash  # noqa: F401
 from monai_pylon.utils.geometry import axis_codes, check_affine, ras_view, voxel_spacing
 from monai_pylon.utils.resize import upsample
-from monai_pylon.utils.tables import read_rows, write_rows
-from monai_pylon.utils.version import __version__
+from monai_pylon.utils.tables import read_rows, write_rows  # noqa: F401
+from monai_pylon.utils.version import __version__  # noqa: F401
 
 __all__ = [
-    "__version__",
-    "atomic_write",
     "axis_codes",
-    "check",
     "check_affine",
-    "check_choice",
-    "check_type",
-    "content_hash",
-    "describe",
     "file_hash",
-    "nearest_name",
     "ras_view",
-    "read_rows",
     "upsample",
     "voxel_spacing",
     "write_rows",

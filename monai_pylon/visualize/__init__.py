@@ -3,7 +3,7 @@
 from monai_pylon.visualize.audit import ExplanationAudit, audit_explanation
 from monai_pylon.visualize.cell_positions import MapGeometry, map_geometry, map_on_image
 from monai_pylon.visualize.class_activation import grad_cam, hires_cam
-from monai_pylon.visualize.equivariance import ShiftEquivariance, layer_output, shift_equivariance
+from monai_pylon.visualize.equivariance import layer_output, shift_equivariance
 from monai_pylon.visualize.inferer import ActivationMapInferer
 from monai_pylon.visualize.perturbation import perturbation_curve
 from monai_pylon.visualize.sanity import label_randomization, parameter_randomization
@@ -15,7 +15,6 @@ __all__ = [
     "HiResCAM",
     "LayerGradCAM",
     "MapGeometry",
-    "ShiftEquivariance",
     "audit_explanation",
     "explain_by_methods",
     "grad_cam",

@@ -14,8 +14,7 @@ import torch
 
 from monai_pylon.networks import optimize_for_inference
 from monai_pylon.networks.nets import AxialNet
-from monai_pylon.workflows.cohort import peak_memory_mb
-from monai_pylon.workflows.cohort.memory import restart_peak_memory
+from monai_pylon.workflows.cohort.memory import peak_memory_mb, restart_peak_memory
 from tests.networks.tiny import shake_
 
 ROUNDS = 5

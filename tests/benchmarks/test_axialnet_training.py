@@ -14,7 +14,7 @@ import sys, time
 from ignite.engine import Events
 from monai.bundle import ConfigWorkflow
 from monai_pylon.workflows.bundle.folders import bundle_folder
-from monai_pylon.workflows.cohort import peak_memory_mb  # ru_maxrss begins with that of the parent process
+from monai_pylon.workflows.cohort.memory import peak_memory_mb# ru_maxrss begins with that of the parent process
 
 slices, folder = int(sys.argv[1]), sys.argv[2]
 workflow = ConfigWorkflow(

@@ -21,8 +21,7 @@ from monai.visualize import GradCAM
 from torch import nn
 
 from monai_pylon.visualize import HiResCAM, LayerGradCAM
-from monai_pylon.workflows.cohort import peak_memory_mb
-from monai_pylon.workflows.cohort.memory import restart_peak_memory
+from monai_pylon.workflows.cohort.memory import peak_memory_mb, restart_peak_memory
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

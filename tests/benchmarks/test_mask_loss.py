@@ -58,7 +58,7 @@ import torch
 from monai_pylon.losses import MaskLoss
 from monai_pylon.networks import Explained
 from monai_pylon.networks.nets import AxialNet
-from monai_pylon.workflows.cohort import peak_memory_mb  # ru_maxrss would include the parent process
+from monai_pylon.workflows.cohort.memory import peak_memory_mb# ru_maxrss would include the parent process
 
 edge, slices, chunk = (int(text) for text in sys.argv[1:])
 net = Explained(AxialNet(in_plane_size=(edge, edge), chunk_size=chunk or None)).train()

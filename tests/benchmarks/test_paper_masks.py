@@ -20,8 +20,7 @@ from scipy.ndimage import zoom
 from monai_pylon.data import phantom_chest_ct
 from monai_pylon.transforms.paper_masks import paper_organ_labels
 from monai_pylon.utils.geometry import voxel_volume_ml
-from monai_pylon.workflows.cohort import peak_memory_mb
-from monai_pylon.workflows.cohort.memory import restart_peak_memory
+from monai_pylon.workflows.cohort.memory import peak_memory_mb, restart_peak_memory
 from tests.references.partition_paper import partition_paper
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -20,8 +20,7 @@ from monai_pylon.data import phantom_radiograph
 from monai_pylon.networks import make_encoder, optimize_for_inference
 from monai_pylon.networks.nets import PYLON
 from monai_pylon.networks.optimize import HeadFirst, fold_batch_norms
-from monai_pylon.workflows.cohort import peak_memory_mb
-from monai_pylon.workflows.cohort.memory import restart_peak_memory
+from monai_pylon.workflows.cohort.memory import peak_memory_mb, restart_peak_memory
 from tests.networks.tiny import calibrate_
 
 ROUNDS = 7

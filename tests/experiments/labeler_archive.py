@@ -24,7 +24,7 @@ from pathlib import Path
 from monai.utils import optional_import
 
 from monai_pylon.labeler import label_reports
-from monai_pylon.workflows.cohort import peak_memory_mb
+from monai_pylon.workflows.cohort.memory import peak_memory_mb
 from tests.labeler.sentences import own_sentences
 
 FORMATS = ("csv", "jsonl", "parquet", "txt")

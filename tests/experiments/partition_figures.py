@@ -22,8 +22,7 @@ from scipy import ndimage
 
 from monai_pylon.data import PHANTOM_STRUCTURES, phantom_chest_ct, read_volume
 from monai_pylon.transforms import partition_organs
-from monai_pylon.workflows.cohort import peak_memory_mb
-from monai_pylon.workflows.cohort.memory import restart_peak_memory
+from monai_pylon.workflows.cohort.memory import peak_memory_mb, restart_peak_memory
 
 DATA = Path(os.environ.get("MONAI_PYLON_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")) / "chest_ct"
 

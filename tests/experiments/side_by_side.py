@@ -30,8 +30,7 @@ from torch import nn
 from monai_pylon.networks import Explained, make_encoder, optimize_for_inference
 from monai_pylon.networks.nets import PYLON, AxialNet
 from monai_pylon.visualize import HiResCAM, LayerGradCAM
-from monai_pylon.workflows.cohort import peak_memory_mb
-from monai_pylon.workflows.cohort.memory import restart_peak_memory
+from monai_pylon.workflows.cohort.memory import peak_memory_mb, restart_peak_memory
 from tests.experiments.machine import machine
 
 LABELS, EDGE = 14, 256

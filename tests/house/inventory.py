@@ -39,10 +39,17 @@ def public_objects() -> dict[str, Any]:
     return dict(sorted(found.items()))
 
 
+def is_alias(name: str, thing: Any) -> bool:
+    """Whether a name is another one of the same object, as `XD` and `XDict` are of the class `Xd`."""
+    return (inspect.isclass(thing) or inspect.isfunction(thing)) and thing.__name__ != name
+
+
 def public_names() -> list[str]:
-    """What users may rely on: the names in the `__all__` of every room, as one imports them."""
-    rooms = [name for name, file in module_files().items() if file.name == "__init__.py"]
-    return sorted(f"{room}.{name}" for room in rooms for name in getattr(importlib.import_module(room), "__all__", ()))
+    """What users may rely on: the names in the `__all__` of every room, as one imports them, without aliases."""
+    rooms = [importlib.import_module(name) for name, file in module_files().items() if file.name == "__init__.py"]
+    return sorted(
+        f"{room.__name__}.{name}" for room in rooms for name in room.__all__ if not is_alias(name, getattr(room, name))
+    )
 
 
 if __name__ == "__main__":

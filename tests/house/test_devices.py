@@ -44,7 +44,6 @@ JOBS: dict[str, dict[str, Job]] = {
 WITHOUT_TENSORS = {
     *("Explanation", "ExplanationAudit", "LabelMaps", "MaskQuality", "OrganPartition", "Peak", "RadiographFindingMap"),
     *("ORGAN_COLORS", "CSVHistory", "EarlyStopping", "StopAtMinLR"),
-    "ShiftEquivariance",
     *("MapGeometry", "map_geometry"),  # arithmetic with strides
 }
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from monai_pylon.labeler import find_places
-from monai_pylon.labeler.anatomy import Place
+from monai_pylon.labeler.anatomy import Place, find_places
 from monai_pylon.labeler.grammar.phrases import parse_sentence
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_pylon.labeler import ReportLabeler, classify_phrases
+from monai_pylon.labeler import ReportLabeler
+from monai_pylon.labeler.grammar.phrases import classify_phrases
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
 from monai_pylon.taxonomy.organs import possible_locations
 from tests.experiments.labeler_figures import openi_scores

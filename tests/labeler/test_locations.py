@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from monai_pylon.labeler import ReportLabeler, find_mentions, pair_places
+from monai_pylon.labeler import ReportLabeler
 from monai_pylon.labeler.grammar.phrases import parse_sentence
+from monai_pylon.labeler.locations import pair_places
 from monai_pylon.labeler.rule_entries import PlaceEntry
 from monai_pylon.labeler.rules import default_rules
+from monai_pylon.labeler.terms import find_mentions
 from monai_pylon.taxonomy import ORGANS
 from tests.labeler.sentences import labels_and_locations
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from monai_pylon.labeler import ReportText
-from monai_pylon.labeler.report_text import mend, report_of
+from monai_pylon.labeler.report_text import ReportText, mend, report_of
 
 
 def test_the_text_is_not_printed() -> None:

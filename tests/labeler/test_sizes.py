@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from monai_pylon.labeler import ReportLabeler, find_mentions, find_places, find_sizes
+from monai_pylon.labeler import ReportLabeler
+from monai_pylon.labeler.anatomy import find_places
 from monai_pylon.labeler.grammar.phrases import parse_sentence
 from monai_pylon.labeler.rules import default_rules
-from monai_pylon.labeler.sizes import places_of, sizes_of
+from monai_pylon.labeler.sizes import find_sizes, places_of, sizes_of
+from monai_pylon.labeler.terms import find_mentions
 from monai_pylon.taxonomy import ORGANS
 from tests.labeler.sentences import labels_and_locations
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from monai_pylon.labeler import find_mentions
 from monai_pylon.labeler.grammar.phrases import parse_sentence
 from monai_pylon.labeler.rules import default_rules
-from monai_pylon.labeler.terms import Mention
+from monai_pylon.labeler.terms import Mention, find_mentions
 
 
 def mentions(text: str) -> list[Mention]:

@@ -14,7 +14,8 @@ import pytest
 import torch
 from monai.bundle import ckpt_export
 
-from monai_pylon.workflows.bundle import CheckedWorkflow, root_cause
+from monai_pylon.workflows.bundle import CheckedWorkflow
+from monai_pylon.workflows.bundle.errors import root_cause
 from monai_pylon.workflows.bundle.folders import bundle_folder
 
 __all__ = ["BundleRuns", "cause", "two_processes"]

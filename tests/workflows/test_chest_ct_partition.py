@@ -17,7 +17,7 @@ from PIL import Image
 from monai_pylon.data import phantom_chest_ct
 from monai_pylon.data.phantoms.chest_ct import ChestCTPhantom
 from monai_pylon.utils import read_rows
-from monai_pylon.workflows.cohort import CohortSummary
+from monai_pylon.workflows.cohort.runner import CohortSummary
 from monai_pylon.workflows.demo.results import dice_by_organ
 from tests.workflows.bundle_runs import BundleRuns, cause
 

@@ -1,6 +1,6 @@
 """Components shared by all bundles: networks by name, loaders, handlers with a switch, override checks, reports."""
 
-from monai_pylon.workflows.bundle.errors import install_excepthook, root_cause
+from monai_pylon.workflows.bundle.errors import install_excepthook
 from monai_pylon.workflows.bundle.evaluation import EvaluationReport
 from monai_pylon.workflows.bundle.loaders import join_transforms, make_dataloader
 from monai_pylon.workflows.bundle.networks import default_weights, explained_layer, make_network, network_specification
@@ -46,7 +46,6 @@ __all__ = [
     "positive_weights",
     "process_device",
     "progress_handler",
-    "root_cause",
     "share_of_batch",
     "start_processes",
     "stop_processes",

@@ -3,7 +3,6 @@
 from monai_pylon.workflows.chest_ct.batches import prepare_scans
 from monai_pylon.workflows.chest_ct.copy_scan import CopyScan, scans_of_cohort
 from monai_pylon.workflows.chest_ct.data import (
-    OrgansOfScand,
     SkipUnreadableDataset,
     chest_ct_data,
 )
@@ -35,7 +34,6 @@ __all__ = [
     "OrganDicom",
     "OrganPage",
     "OrganWriter",
-    "OrgansOfScand",
     "ScanDicom",
     "ScanMapsInferer",
     "ScanPage",

@@ -13,28 +13,19 @@ from monai_pylon.workflows.cohort.archive import scans_and_reports
 from monai_pylon.workflows.cohort.dicom_writer import DicomWriter
 from monai_pylon.workflows.cohort.findings_json import FindingsWriter
 from monai_pylon.workflows.cohort.inputs import list_radiographs, list_scans
-from monai_pylon.workflows.cohort.memory import peak_memory_mb
 from monai_pylon.workflows.cohort.notice import checkpoint_notice
 from monai_pylon.workflows.cohort.page_writer import PageWriter
 from monai_pylon.workflows.cohort.report_cohort import ReportCohort
-from monai_pylon.workflows.cohort.report_labels import label_matched_reports
-from monai_pylon.workflows.cohort.report_matching import match_reports
-from monai_pylon.workflows.cohort.runner import CohortRunner, CohortSummary
-from monai_pylon.workflows.cohort.summary_page import save_cohort_page
+from monai_pylon.workflows.cohort.runner import CohortRunner
 
 __all__ = [
     "CohortRunner",
-    "CohortSummary",
     "DicomWriter",
     "FindingsWriter",
     "PageWriter",
     "ReportCohort",
     "checkpoint_notice",
-    "label_matched_reports",
     "list_radiographs",
     "list_scans",
-    "match_reports",
-    "peak_memory_mb",
-    "save_cohort_page",
     "scans_and_reports",
 ]

@@ -16,8 +16,9 @@ from monai.utils import optional_import
 
 from monai_pylon.data import ReadVolumed, scan_label_rows
 from monai_pylon.data.rad_chestct import ORGANS_ENDING
-from monai_pylon.labeler import ReportLabeler, ReportText, read_label_table, read_reports
+from monai_pylon.labeler import ReportLabeler, read_label_table, read_reports
 from monai_pylon.labeler.label_table import LabelTable
+from monai_pylon.labeler.report_text import ReportText
 from monai_pylon.taxonomy import ORGANS
 from monai_pylon.utils import check, check_choice, check_type, read_rows, write_rows
 from monai_pylon.utils.files import path_below

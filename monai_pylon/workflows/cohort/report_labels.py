@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from monai_pylon.labeler import ReportLabeler, ReportText
+from monai_pylon.labeler import ReportLabeler
 from monai_pylon.labeler.label_table import LabelTable, label_cells, table_rows
 from monai_pylon.labeler.report_checks import (
     NOT_ENGLISH,
@@ -17,6 +17,7 @@ from monai_pylon.labeler.report_checks import (
     READABLE,
     report_problems,
 )
+from monai_pylon.labeler.report_text import ReportText
 from monai_pylon.utils import check_choice
 
 __all__ = ["LabeledReports", "label_matched_reports", "labels_of_table", "reports_of_table"]

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from monai_pylon.data.volume_reader import volume_name
-from monai_pylon.labeler import ReportText
+from monai_pylon.labeler.report_text import ReportText
 from monai_pylon.utils import check_choice
 from monai_pylon.workflows.bundle.sections import SECTIONS
 from monai_pylon.workflows.cohort.scan_names import safe_name

@@ -1,26 +1,14 @@
-"""Scopes of negations and hedges."""
+"""Scopes of negations and hedges: the first and last word of each."""
 
 from __future__ import annotations
 
-import pytest
-
-from monai_pylon.labeler import find_mentions
 from monai_pylon.labeler.grammar.phrases import parse_sentence
 from monai_pylon.labeler.grammar.scopes import STATUSES, Scopes, Status
-from monai_pylon.labeler.rules import default_rules
-
-A, S, P, M, X, Q = "absent", "stated", "probable", "possible", "other", "asked"
+from tests.labeler.grammar.statuses import A, M, P, Q, S, X, assert_statuses
 
 
-def statuses(sentence: str) -> dict[str, str]:
-    """Return the status of each finding of a sentence."""
-    parsed = parse_sentence(sentence)
-    return {mention.finding: mention.status.name for mention in find_mentions(parsed, default_rules())}
-
-
-@pytest.mark.parametrize(
-    ("sentence", "expected"),
-    [
+def test_status_of_each_finding() -> None:
+    cases = [
         # only the change is negated
         ("No interval increase in size of the pneumothorax", {"pneumothorax": S}),
         ("No convincing change in the mass", {"mass": S}),
@@ -68,10 +56,8 @@ def statuses(sentence: str) -> dict[str, str]:
         ("Nodule w/o effusion", {"nodule": S, "pleural effusion": A}),
         ("Effusion (-), pneumothorax (+)", {"pleural effusion": A, "pneumothorax": S}),
         ("Effusion: nil", {"pleural effusion": A}),
-    ],
-)
-def test_status_of_each_finding(sentence: str, expected: dict[str, str]) -> None:
-    assert statuses(sentence) == expected
+    ]
+    assert_statuses(cases)
 
 
 def test_a_status_knows_its_cue() -> None:
@@ -88,3 +74,117 @@ def test_the_higher_status_wins() -> None:
     for name in ("possible", "absent", "probable"):
         scopes.set_status(0, 1, Status(name, ""))
     assert [status.name for status in scopes.statuses] == ["absent", "stated"]
+
+
+def test_statuses_of_findings() -> None:
+    cases = [
+        ("No effusion or pneumothorax", {"pleural effusion": A, "pneumothorax": A}),
+        ("No effusion, pneumothorax, or large mass", {"pleural effusion": A, "pneumothorax": A, "mass": A}),
+        ("No effusion, small mass", {"pleural effusion": A, "mass": S}),
+        ("No effusion, there is a mass", {"pleural effusion": A, "mass": S}),
+        ("No effusion but a mass", {"pleural effusion": A, "mass": S}),
+        ("No effusion; mass", {"pleural effusion": A, "mass": S}),
+        ("No effusion, however the mass is large", {"pleural effusion": A, "mass": S}),
+        ("No effusion with a stable mass", {"pleural effusion": A, "mass": S}),
+        ("No effusion and the mass is stable", {"pleural effusion": A, "mass": S}),
+        ("No effusion and no mass", {"pleural effusion": A, "mass": A}),
+        ("Mass without effusion", {"mass": S, "pleural effusion": A}),
+        ("The mass is stable and the effusion has resolved", {"mass": S, "pleural effusion": A}),
+        ("Mass, effusion resolved", {"mass": S, "pleural effusion": A}),
+        ("The mass, seen before, has resolved", {"mass": A}),
+        ("Resolved effusion", {"pleural effusion": A}),
+        ("The effusion has not resolved", {"pleural effusion": S}),
+        ("No change in the effusion", {"pleural effusion": S}),
+        ("Mass: none", {"mass": A}),
+        ("Mass: no", {"mass": A}),
+        ("Likely pneumonia", {"pneumonia": P}),
+        ("Possible pneumonia with effusion", {"pneumonia": M, "pleural effusion": S}),
+        ("Opacity, which may represent pneumonia or mass", {"opacity": S, "pneumonia": M, "mass": M}),
+        ("Opacity, pneumonia versus mass", {"opacity": S, "pneumonia": M, "mass": M}),
+        ("Pneumonia cannot be excluded", {"pneumonia": M}),
+        ("Probable pneumonia but no effusion", {"pneumonia": P, "pleural effusion": A}),
+        ("No possible mass", {"mass": A}),
+        ("Mass is unlikely to be infectious and is probably scarring", {"mass": S, "infection": A, "scarring": P}),
+        ("Consolidation ?pneumonia", {"consolidation": S, "pneumonia": M}),
+        ("Consolidation? Pneumonia", {"consolidation": M, "pneumonia": S}),
+        ("The mass could not be identified", {"mass": A}),
+        ("No effusion, left lung has a mass", {"pleural effusion": A, "mass": S}),
+        ("Evaluate for mass", {"mass": "asked"}),
+        ("History of pneumonia with new effusion", {"pneumonia": "history", "pleural effusion": S}),
+    ]
+    assert_statuses(cases)
+
+
+def scope(text: str) -> str:
+    """Return the words of a sentence that are not stated."""
+    parsed = parse_sentence(text)
+    return " ".join(word.text for word, one in zip(parsed.words, parsed.statuses, strict=True) if one.name != "stated")
+
+
+def test_words_in_a_scope() -> None:
+    cases = [
+        # a scope to the right ends at "but", ";", "?", "with" and at a new statement
+        ("xx no yy zz", "no yy zz"),
+        ("no xx but yy", "no xx"),
+        ("no xx ; yy", "no xx"),
+        ("no xx with yy", "no xx"),
+        ("no xx , yy", "no xx , yy"),
+        ("no xx , small yy", "no xx"),
+        ("no xx and small yy", "no xx"),
+        ("no xx and yy", "no xx and yy"),
+        ("no xx and is yy", "no xx"),
+        ("no xx , yy is zz", "no xx"),
+        ("no xx , yy is", "no xx , yy is"),
+        ("no xx , is yy", "no xx , is yy"),
+        ("no xx , mass is yy", "no xx , mass is yy"),
+        ("no xx , yy , is zz", "no xx , yy , is zz"),
+        ("no xx , yy ; is zz", "no xx , yy"),
+        ("no xx , small yy or zz", "no xx , small yy or zz"),
+        ("no xx / yy , small / zz", "no xx / yy , small / zz"),
+        ("no xx , small yy ; zz or ww", "no xx"),
+        ("no xx , small yy but zz or ww", "no xx"),
+        ("no xx and", "no xx and"),
+        ("no xx ,", "no xx ,"),
+        ("no xx , small", "no xx"),
+        ("no xx or , small yy", "no xx or"),
+        ("no xx and yy is zz", "no xx and yy is zz"),
+        ("no xx , yy is zz or ww", "no xx , yy is zz or ww"),
+        ("no xx , , yy is zz", "no xx ,"),
+        # a scope to the left begins after "but" and ";", and after a comma or "with" if a finding is between
+        ("xx but mass absent", "mass absent"),
+        ("xx ; mass absent", "mass absent"),
+        ("mass but absent", "absent"),
+        ("xx , mass absent", "mass absent"),
+        ("mass , xx absent", "mass , xx absent"),
+        ("xx with mass absent", "mass absent"),
+        ("xx and mass absent", "xx and mass absent"),
+        ("xx and the mass absent", "the mass absent"),
+        ("mass and the right resolved", "the right resolved"),
+        ("mass and the one resolved", "the one resolved"),
+        ("mass , the right resolved", "the right resolved"),
+        ("mass and the right xx resolved", "mass and the right xx resolved"),
+        ("mass and the liver resolved", "mass and the liver resolved"),
+        ("mass xx clear , lungs are clear", "lungs are clear"),
+        ("mass , xx are clear", "xx are clear"),
+        # either side
+        ("mass resolved xx", "mass resolved"),
+        ("xx resolved mass", "resolved mass"),
+        ("mass ; resolved xx", "resolved xx"),
+        # a negation at the end
+        ("xx , mass : no", "mass : no"),
+        # both sides
+        ("xx mass yy versus cyst zz", "mass yy versus cyst zz"),
+        ("mass xx cyst versus yy", "cyst versus yy"),
+        ("mass ; xx versus yy", "versus yy"),
+        ("mass but versus yy", "versus yy"),
+        ("versus mass", "versus mass"),
+        ("cyst xx versus mass with yy", "cyst xx versus mass"),
+        # a question
+        ("xx ?mass with yy", "? mass"),
+        ("xx ? mass", "? mass"),
+        ("xx ?; mass", "xx"),
+        ("evaluate for xx with yy", "evaluate for xx with yy"),
+        ("evaluate for xx but yy", "evaluate for xx"),
+    ]
+    for text, expected in cases:
+        assert scope(text) == expected, text

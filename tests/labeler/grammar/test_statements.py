@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from monai_pylon.labeler import find_mentions
 from monai_pylon.labeler.grammar.phrases import parse_sentence, pronouns
-from monai_pylon.labeler.grammar.statements import any_within
-from monai_pylon.labeler.rules import default_rules
-
-A, S, M, Q = "absent", "stated", "possible", "asked"
+from monai_pylon.labeler.grammar.statements import Statements, any_within
+from tests.labeler.grammar.statuses import A, M, Q, S, assert_statuses
 
 
-def statuses(sentence: str) -> dict[str, str]:
-    """Return the status of each finding of a sentence."""
-    parsed = parse_sentence(sentence)
-    return {mention.finding: mention.status.name for mention in find_mentions(parsed, default_rules())}
-
-
-@pytest.mark.parametrize(
-    ("sentence", "expected"),
-    [
+def test_status_of_each_finding() -> None:
+    cases = [
         # a new statement without any mark
         ("the heart is enlarged the lungs are clear there is no effusion", {"cardiomegaly": S, "pleural effusion": A}),
         ("no effusion there is a mass", {"pleural effusion": A, "mass": S}),
@@ -48,10 +38,8 @@ def statuses(sentence: str) -> dict[str, str]:
         ("Mass ? effusion", {"mass": S, "pleural effusion": M}),
         # the name of a field
         ("Effusion/mass: no mass", {"pleural effusion": S, "mass": A}),
-    ],
-)
-def test_status_of_each_finding(sentence: str, expected: dict[str, str]) -> None:
-    assert statuses(sentence) == expected
+    ]
+    assert_statuses(cases)
 
 
 @pytest.mark.parametrize(
@@ -64,3 +52,98 @@ def test_words_that_stand_for_a_finding(sentence: str, expected: list[int]) -> N
 
 def test_indices_in_a_range() -> None:
     assert [any_within([2, 9], 3, last) for last in (9, 10)] == [False, True]
+
+
+def statements(text: str) -> Statements:
+    """Return the statements of a sentence."""
+    parsed = parse_sentence(text)
+    return Statements(parsed.words, parsed.matches, parsed.kinds)
+
+
+def test_words_from_which_a_list_continues() -> None:
+    cases = [
+        ("no xx , yy or zz", [0, 1, 2, 3, 4]),
+        ("no xx , yy ; zz or ww", [5, 6]),
+        ("xx / yy", [0, 1]),
+        ("no mass , small cyst", []),
+    ]
+    for text, expected in cases:
+        found = statements(text)
+        assert [word for word in range(len(found.words)) if found.list_continues(word)] == expected, text
+
+
+def test_marks_that_open_a_statement() -> None:
+    cases = [
+        ("no mass , small cyst or scar", []),
+        ("no mass , small cyst", [2]),
+        ("no mass and is cyst", [2]),
+        ("no mass and lung is xx", []),
+        ("no mass , lung is xx", [2]),
+        ("no mass , lung is", []),
+        ("no mass , mass is yy", []),
+        ("no mass , is yy", []),
+        ("no mass , xx , yy is zz", [4]),
+        ("no mass , lung ; xx is zz", []),
+    ]
+    for text, expected in cases:
+        found = statements(text)
+        assert [word for word in range(len(found.words)) if found.opens_statement(word)] == expected, text
+
+
+def test_prepositions_of_things_taken_as_known() -> None:
+    cases = [
+        ("no cavity in the collapsed lobe", True),
+        ("no cavity in the xx yy collapsed lobe", True),  # a state is at most three words away
+        ("xx xx in the xx yy zz collapsed lobe", False),
+        ("no cavity in a collapsed lobe", False),
+        ("no cavity in the", False),
+        ("no cavity in", False),
+        ("no cavity within the left upper lobe consolidation", True),
+        ("xx xx within the left upper lobe consolidation", False),  # no other finding
+        ("no cavity of the left consolidation", False),
+        ("no cavity within the xx yy zz ww consolidation", True),  # a finding is at most five words away
+        ("no cavity within the xx yy zz ww vv consolidation", False),
+        ("no cavity in the xx , consolidation", False),
+        ("no cavity in the xx and consolidation", False),
+    ]
+    for text, expected in cases:
+        assert statements(text).presupposes(2, since=0) is expected, text
+    assert not statements("cavity xx within the left consolidation").presupposes(2, since=1)
+
+
+def test_words_that_begin_a_clause_without_a_mark() -> None:
+    cases = [
+        ("no effusion the heart is enlarged", [2]),
+        ("no effusion there is a mass", [2]),
+        ("no there is", []),
+        ("no effusion , the heart is large", []),
+        ("the heart is large", []),
+        ("no evidence of the heart is", []),
+        ("mass the is xx", []),
+        ("mass the lung is", [1]),
+        ("mass the xx yy lung is xx", [1]),  # the verb is at most four words away
+        ("mass the xx yy zz lung is xx", []),
+        ("mass the cyst is xx", []),
+        ("mass the xx , is xx", []),
+        ("mass the lung in xx is", []),
+        ("xx a heart is large", []),
+        ("is the lung clear", []),
+        ("mass or the lung is clear", []),
+    ]
+    for text, expected in cases:
+        found = statements(text)
+        assert [word for word in range(len(found.words)) if found.begins_clause(word)] == expected, text
+
+
+def test_words_that_stand_for_an_earlier_finding() -> None:
+    cases = [
+        ("the one resolved", (0, 2), True),
+        ("the one mass", (0, 3), False),
+        ("the right resolved", (0, 2), True),
+        ("right resolved", (0, 1), True),
+        ("the right resolved", (0, 3), False),
+        ("the liver resolved", (0, 2), False),
+        ("one resolved", (0, 1), False),
+    ]
+    for text, (first, end), expected in cases:
+        assert statements(text).refers_back(first, end) is expected, text

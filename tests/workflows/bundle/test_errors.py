@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from monai_pylon.workflows.bundle import errors, install_excepthook, root_cause
-from monai_pylon.workflows.bundle.errors import Terminated, _hook, interrupt_by_sigterm
+from monai_pylon.workflows.bundle import errors, install_excepthook
+from monai_pylon.workflows.bundle.errors import Terminated, _hook, interrupt_by_sigterm, root_cause
 
 
 def nested() -> Exception:

@@ -14,8 +14,9 @@ from monai.data import DataLoader, MetaTensor
 from monai_pylon.data import phantom_chest_ct
 from monai_pylon.reports.nifti import save_label_nifti, save_map_nifti
 from monai_pylon.taxonomy import CHEST_CT_LABELS
-from monai_pylon.workflows.bundle import root_cause
-from monai_pylon.workflows.chest_ct import OrgansOfScand, SkipUnreadableDataset, chest_ct_data
+from monai_pylon.workflows.bundle.errors import root_cause
+from monai_pylon.workflows.chest_ct import SkipUnreadableDataset, chest_ct_data
+from monai_pylon.workflows.chest_ct.data import OrgansOfScand
 
 PHANTOM = phantom_chest_ct(3, shape=(60, 54, 54), spacing=(6, 6, 6))
 

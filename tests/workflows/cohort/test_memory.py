@@ -12,7 +12,7 @@ import pytest
 
 SCRIPT = """
 import numpy as np
-from monai_pylon.workflows.cohort import peak_memory_mb
+from monai_pylon.workflows.cohort.memory import peak_memory_mb
 from monai_pylon.workflows.cohort.memory import restart_peak_memory
 restarted = restart_peak_memory()
 before = peak_memory_mb()

@@ -7,11 +7,12 @@ import logging
 import numpy as np
 import pytest
 
-from monai_pylon.labeler import ReportLabeler, ReportText
+from monai_pylon.labeler import ReportLabeler
 from monai_pylon.labeler.label_table import LabelTable, label_cells
+from monai_pylon.labeler.report_text import ReportText
 from monai_pylon.taxonomy import CHEST_CT_LABELS
-from monai_pylon.workflows.cohort import label_matched_reports, match_reports
-from monai_pylon.workflows.cohort.report_labels import labels_of_table, reports_of_table
+from monai_pylon.workflows.cohort.report_labels import label_matched_reports, labels_of_table, reports_of_table
+from monai_pylon.workflows.cohort.report_matching import match_reports
 
 EFFUSION, NODULE = CHEST_CT_LABELS.index("pleural effusion"), CHEST_CT_LABELS.index("lung nodule")
 

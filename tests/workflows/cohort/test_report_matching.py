@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from monai_pylon.labeler import ReportText
-from monai_pylon.workflows.cohort import match_reports
-from monai_pylon.workflows.cohort.report_matching import known_sections, scan_key
+from monai_pylon.labeler.report_text import ReportText
+from monai_pylon.workflows.cohort.report_matching import known_sections, match_reports, scan_key
 
 
 def scans(**paths: str) -> list[dict[str, Any]]:

@@ -17,7 +17,8 @@ from monai.data import Dataset
 from monai.inferers import SimpleInferer
 
 from monai_pylon.utils import read_rows
-from monai_pylon.workflows.cohort import CohortRunner, CohortSummary, resume
+from monai_pylon.workflows.cohort import CohortRunner, resume
+from monai_pylon.workflows.cohort.runner import CohortSummary
 
 
 class Job:

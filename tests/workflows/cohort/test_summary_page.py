@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from monai_pylon.taxonomy import CHEST_CT_LABELS
-from monai_pylon.workflows.cohort import save_cohort_page
-from monai_pylon.workflows.cohort.summary_page import CohortFacts, label_counts, mask_verdicts
+from monai_pylon.workflows.cohort.summary_page import CohortFacts, label_counts, mask_verdicts, save_cohort_page
 
 
 def line(state: str, identifier: str = "", scan: str = "", remark: str = "", source: str = "line 2") -> dict[str, str]:

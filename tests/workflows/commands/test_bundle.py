@@ -6,7 +6,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from monai_pylon.workflows.commands import bundle
+from monai_pylon.workflows.commands.bundle import bundle
 
 
 def test_prints_the_folder() -> None:

@@ -12,7 +12,8 @@ import pytest
 from click.testing import CliRunner
 
 from monai_pylon.__main__ import main
-from monai_pylon.workflows.commands import ct, xray
+from monai_pylon.workflows.commands.ct import ct
+from monai_pylon.workflows.commands.xray import xray
 from tests.workflows.commands.dicom_inputs import write_chest
 
 NOTICE = "Trained on phantoms. Never use on patients."
