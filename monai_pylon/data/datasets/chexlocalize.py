@@ -98,7 +98,7 @@ def _boxes(where: str, masks: list[dict[str, Any]], size: tuple[int, int]) -> tu
         if len(boxes):
             scale = [size[1] / columns, size[0] / rows] * 2
             tables.append(np.column_stack([boxes * scale, np.full(len(boxes), mask["label"])]).astype(np.float32))
-            kept.append(mask)
+            kept.append({**mask, "image_size": list(size)})
         elif mask.get("polygons"):
             _LOGGER.warning("%s, class %d: the polygons hold no pixel of the image. Left out.", where, mask["label"])
     return kept, np.concatenate(tables)
@@ -119,7 +119,7 @@ def chexlocalize_datalist(root: str | PathLike[str], section: str, missing: str 
     Returns:
         One dictionary for each frontal image of the tables of labels: image, its path; label (10,) float32, NaN if
         unknown; boxes (K, 5) float32 [x1, y1, x2, y2, class], one around each connected part of a mask, in pixels of
-        the file; masks, dictionaries with "label", "size" and "polygons" or "counts" (see
+        the file; masks, dictionaries with "label", "size", "polygons" or "counts", and "image_size" (see
         :func:`~monai_pylon.data.datasets.masks.draw_mask`); patient_id, view "" and name.
 
     Raises:
@@ -135,48 +135,49 @@ def chexlocalize_datalist(root: str | PathLike[str], section: str, missing: str 
     """
     check_choice(section, (*_PARTS, "all"), "section")
     check_choice(missing, MISSING, "missing")
-    folder, labels = Path(root).expanduser(), public_labels(_NAME)
-    images, items, lost = NamedImages(folder), [], []
+    folder, items, lost = Path(root).expanduser(), [], []
+    images = NamedImages(folder)
     for part in _PARTS.values() if section == "all" else [_PARTS[section]]:
-        file = _outlines(folder, part)
-        if file is None:
-            raise FileNotFoundError(f"{folder / f'gt_annotations_{part}.json'} must exist. Download it with {_NAME}.")
-        table = find_table(folder, (".", "CheXpert", "../CheXpert"), f"{part}_labels.csv")
-        if table is None:
-            raise FileNotFoundError(
-                f"{folder / 'CheXpert' / f'{part}_labels.csv'} must exist. Download it with {_NAME}."
-            )
-        masks, rows = _read_masks(file, labels), read_label_rows(table)
-        numbers = match_labels(rows.labels, labels)
-        names = [_STUDY.search(fact["image"]) for fact in rows.facts]
-        unknown = set(masks) - {"_".join(name.groups()) for name in names if name}
-        check(not unknown, str(file), f"about images of {table}", sorted(unknown)[:3], _REMEDY)
-        for row, name in enumerate(names):
-            where = f"{table}, line {rows.lines[row]}: {rows.facts[row]['image']}"
-            if name is None:
-                raise ValueError(f"{where} must end in patient.../study.../view1_frontal.jpg. {_REMEDY}")
-            if name[3].endswith("lateral"):
-                continue
-            path = _find(images, folder, part, name)
-            if path is None:
-                lost.append(where)
-                continue
-            own, boxes = _boxes(
-                f"{file}, {'_'.join(name.groups())}", masks.get("_".join(name.groups()), []), image_size(path)
-            )
-            values = [np.nan if k is None or rows.values[row, k] == -1 else rows.values[row, k] for k in numbers]
-            facts = {"patient_id": name[1], "view": "", "name": "_".join(name.groups())}
-            item = {"image": str(path), "label": np.array(values, dtype=np.float32), "boxes": boxes, "masks": own}
-            items.append({**item, **facts})
+        found, without = _items(folder, part, images)
+        items += found
+        lost += without
     report_missing_files(lost, folder, "JPEG or PNG", missing)
     if not items:
         raise ValueError(f"{folder} has no radiograph for {section}.")
     return items
 
 
-def _find(images: NamedImages, folder: Path, part: str, name: re.Match[str]) -> Path | None:
+def _items(folder: Path, part: str, images: NamedImages) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the items of a part of the dataset, and its images without a file."""
+    file, labels = _outlines(folder, part), public_labels(_NAME)
+    table = find_table(folder, (".", "CheXpert"), f"{part}_labels.csv")
+    if file is None or table is None:
+        name = f"gt_annotations_{part}.json" if file is None else f"CheXpert/{part}_labels.csv"
+        raise FileNotFoundError(f"{folder / name} must exist. Download it with {_NAME}.")
+    masks, rows = _read_masks(file, labels), read_label_rows(table)
+    numbers = match_labels(rows.labels, labels)
+    studies = [_STUDY.search(fact["image"]) for fact in rows.facts]
+    unknown = set(masks) - {"_".join(study.groups()) for study in studies if study}
+    check(not unknown, str(file), f"about images of {table}", sorted(unknown)[:3], _REMEDY)
+    items, lost = [], []
+    for row, study in enumerate(studies):
+        where = f"{table}, line {rows.lines[row]}: {rows.facts[row]['image']}"
+        if study is None:
+            raise ValueError(f"{where} must end in patient.../study.../view1_frontal.jpg. {_REMEDY}")
+        name = "_".join(study.groups())
+        path = None if name.endswith("lateral") else _find(images, part, study)
+        if path is None:
+            lost += [] if name.endswith("lateral") else [where]
+            continue
+        own, boxes = _boxes(f"{file}, {name}", masks.get(name, []), image_size(path))
+        values = [np.nan if k is None or rows.values[row, k] == -1 else rows.values[row, k] for k in numbers]
+        item = {"image": str(path), "label": np.array(values, dtype=np.float32), "boxes": boxes, "masks": own}
+        items.append({**item, "patient_id": study[1], "view": "", "name": name})
+    return items, lost
+
+
+def _find(images: NamedImages, part: str, study: re.Match[str]) -> Path | None:
     """Return the path of an image by its folders of patient and study, below any folder of CheXpert."""
     parts = {"val": ("val", "valid"), "test": ("test",)}[part]
     tops = [Path(top, own) for top in (".", *_CHEXPERT) for own in parts]
-    below = Path(*name.groups())
-    return next((path for top in tops if (path := images.find(str(top / below)))), None)
+    return next((path for top in tops if (path := images.find(str(top / Path(*study.groups()))))), None)

@@ -92,11 +92,10 @@ def rescale_once(image: torch.Tensor, slope: float, intercept: float) -> torch.T
     if not _is_hu(rescaled):
         low, high = (float(end) for end in values.aminmax())
         raise ValueError(
-            f"image has values from {low:g} to {high:g}: neither these nor {slope:g} times them plus {intercept:g} have "
-            "the air and the soft tissue of a chest CT in HU. They may be rescaled twice. Download the volume again."
+            f"image has values from {low:g} to {high:g}: neither these nor {slope:g} times them plus {intercept:g} "
+            "have the air and the soft tissue of a chest CT in HU. They may be rescaled twice. Download it again."
         )
-    result = image * slope + intercept
-    return result
+    return image * slope + intercept
 
 
 class RescaleOnced(Transform):

@@ -134,10 +134,8 @@ def dataset_rows(file: Path, columns: Sequence[str], source: str, key: str | Non
     header, entries = open_table(file)
     for column in columns:
         near = nearest_name(column, header)
-        hint = f"Rename the column {near!r}, or download" if near else "Download"
-        check(
-            column in header, f"{file}, line 1", f"a header with a column {column!r}", header, f"{hint} {source} again."
-        )
+        remedy = f"{f'Rename the column {near!r}, or download' if near else 'Download'} {source} again."
+        check(column in header, f"{file}, line 1", f"a header with a column {column!r}", header, remedy)
     first: dict[str, int] = {}
     empty = True
     for line, cells in entries:
