@@ -110,7 +110,7 @@ def _has_place(boxes: Any) -> bool:
 
 
 def _moves(image: Any, place: Any = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return how the pixels of an image moved, (3, 3), its affine now, and its affine at a place or when it was read."""
+    """Return how the pixels of an image moved, (3, 3), its affine now, and its affine before: given, or as read."""
     check_type(image, MetaTensor, "image", "Load it with ReadRadiograph: its affine records where the pixels went.")
     check(image.ndim == 3, "image", "of shape (C, H, W)", image)
     names = {operation.get(TraceKeys.CLASS_NAME) for operation in image.applied_operations}

@@ -132,7 +132,6 @@ def ms_cxr_datalist(root: str | PathLike[str], section: str, missing: str = "err
         table = box_array(boxes, size, file, _TOLERANCE)
         items.append({"image": str(path), "label": label, "boxes": table, **facts, "name": name})
     report_missing_files(lost, folder, "JPEG, PNG or DICOM", missing)
-    check(
-        bool(items), "section", "one with radiographs", section, f"The sections of {file} are {sorted(set(sections))}."
-    )
+    remedy = f"The sections of {file} are {', '.join(sorted(set(sections)))}."
+    check(bool(items), "section", "one with radiographs", section, remedy)
     return items

@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from monai_pylon.data.datasets.rows import DatasetRow, dataset_rows, find_table
+from monai_pylon.data.datasets.rows import DatasetRow, dataset_rows
 from monai_pylon.data.volume_reader import volume_name
 from monai_pylon.utils import check
 
 __all__ = ["LungBox", "lung_box_of_mask", "read_indications", "read_lung_boxes", "read_summary"]
 
-_NAME, _FOLDERS, _ID = "RAD-ChestCT", (".", "*"), "NoteAcc_DEID"
+_NAME, _ID = "RAD-ChestCT", "NoteAcc_DEID"
 #: First and last edge along slices, rows and columns, and the size of the array; the last edge is behind the lung.
 _EDGES = ("sup_axis0min", "inf_axis0max", "ant_axis1min", "pos_axis1max", "rig_axis2min", "lef_axis2max")
 _SHAPE = ("shape0", "shape1", "shape2")
@@ -53,7 +53,7 @@ def _table(root: str | PathLike[str], pattern: str) -> Path:
     folder = Path(root).expanduser()
     if folder.is_file():
         return folder
-    return find_table(folder, _FOLDERS, pattern) or folder / pattern
+    return next(iter(sorted(folder.glob(pattern)) or sorted(folder.glob(f"*/{pattern}"))), folder / pattern)
 
 
 def read_lung_boxes(root: str | PathLike[str]) -> dict[str, LungBox]:
@@ -140,9 +140,8 @@ def read_indications(root: str | PathLike[str]) -> dict[str, str]:
     for row in dataset_rows(_table(root, "Indications*.csv"), (_ID,), _NAME, key=_ID):
         columns = [column for column in row.cells if "indication" in column.lower()]
         remedy = "Rename the column with the text to 'indication'."
-        check(
-            len(columns) == 1, f"{row.file}, line 1", "a header with one column 'indication'", list(row.cells), remedy
-        )
+        where, requirement = f"{row.file}, line 1", "a header with one column 'indication'"
+        check(len(columns) == 1, where, requirement, list(row.cells), remedy)
         found[volume_name(row.text(_ID))] = row.cells[columns[0]].strip()
     return found
 

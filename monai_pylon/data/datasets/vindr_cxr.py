@@ -24,6 +24,8 @@ _LOGGER = logging.getLogger(__name__)
 _NAME, _NO_FINDING = "VinDr-CXR", "No finding"
 _FOLDERS = (".", "annotations", "1.0.0", "1.0.0/annotations")
 _SIDES = ("x_min", "y_min", "x_max", "y_max")
+#: Labels of whole images, which have no boxes.
+_GLOBAL = ("COPD", "Lung tumor", "Pneumonia", "Tuberculosis", "Other diseases")
 #: Names of classes in one of the tables, and those of the list of labels.
 _ALIASES = {"Other disease": "Other diseases", "Interstitial lung disease": "ILD", "Lung opacity": "Lung Opacity"}
 #: Share of the training images that validate. The tables name no patients, so each image counts as one.
@@ -80,7 +82,7 @@ def _repeated(row: DatasetRow) -> tuple[str, ...]:
 def _read_global(file: Path | None, labels: tuple[str, ...], votes: dict[str, Counter]) -> None:
     """Add the readers of the labels of whole images, such as tuberculosis, to those of the boxes."""
     if file is None:
-        _LOGGER.warning("There is no image_labels_*.csv: labels of whole images, such as Tuberculosis, are absent.")
+        _LOGGER.warning("There is no image_labels_*.csv: labels of whole images, such as Tuberculosis, are unknown.")
         return
     found: dict[str, Counter] = defaultdict(Counter)
     seen: dict[tuple[str, str], int] = {}
@@ -148,8 +150,9 @@ def vindr_cxr_datalist(
             continue
         file = find_table(folder, _FOLDERS, f"annotations_{part}.csv") or folder / f"annotations_{part}.csv"
         votes, boxes, readers = _read_boxes(file, labels)
-        _read_global(find_table(folder, _FOLDERS, f"image_labels_{part}.csv"), labels, votes)
-        aside = validation_patients(votes, _VALIDATION_SHARE) if section in ("training", "validation") else set()
+        whole = find_table(folder, _FOLDERS, f"image_labels_{part}.csv")
+        _read_global(whole, labels, votes)
+        aside = validation_patients(list(votes), _VALIDATION_SHARE) if section in ("training", "validation") else set()
         for image, own in votes.items():
             if section in ("training", "validation") and (image in aside) != (section == "validation"):
                 continue
@@ -158,6 +161,8 @@ def vindr_cxr_datalist(
                 lost.append(f"{image} ({file})")
                 continue
             label = _label(own, len(labels), min(least_readers, readers))
+            if whole is None:
+                label[[labels.index(name) for name in _GLOBAL]] = np.nan
             kept = [box for box in boxes.get(image, ()) if label[box.label] == 1]
             table = box_array(kept, image_size(path) if kept else (1, 1), file, _TOLERANCE)
             facts = {"patient_id": image, "view": "", "name": image}

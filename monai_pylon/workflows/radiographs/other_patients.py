@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from monai_pylon.data.phantoms.datasets import PhantomRadiographs
 from monai_pylon.data.labeled_radiographs.images import image_size
+from monai_pylon.data.phantoms.datasets import PhantomRadiographs
 from monai_pylon.metrics import class_points
 from monai_pylon.metrics.instances import size_pair
 from monai_pylon.workflows.bundle.evaluation import patient_number
