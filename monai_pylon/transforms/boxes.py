@@ -21,7 +21,7 @@ from monai.utils import MetaKeys, TraceKeys, TransformBackends, convert_to_numpy
 
 from monai_pylon.utils import check, check_type
 
-__all__ = ["FollowBoxes", "FollowBoxesD", "FollowBoxesDict", "FollowBoxesd", "map_boxes"]
+__all__ = ["FollowBoxes", "FollowBoxesD", "FollowBoxesDict", "FollowBoxesd", "map_boxes", "pixel_moves"]
 
 #: Indices of rows, columns and the shift in a (4, 4) affine.
 _PIXEL_AXES = [0, 1, 3]
@@ -109,6 +109,42 @@ def _has_place(boxes: Any) -> bool:
     return followed or not np.allclose(_whole_affine(boxes.affine), np.eye(4))
 
 
+def _moves(image: Any, place: Any = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return how the pixels of an image moved, (3, 3), its affine now, and its affine before: given, or as read."""
+    check_type(image, MetaTensor, "image", "Load it with ReadRadiograph: its affine records where the pixels went.")
+    check(image.ndim == 3, "image", "of shape (C, H, W)", image)
+    names = {operation.get(TraceKeys.CLASS_NAME) for operation in image.applied_operations}
+    remedy = "Transpose does not change the affine: use Rotate90 and Flip, or transpose before the boxes are known."
+    check(not names & {"Transpose", "Transposed"}, "image", "moved by transforms that record it", names, remedy)
+    new = _whole_affine(image.peek_pending_affine())
+    old = _whole_affine(image.meta.get(MetaKeys.ORIGINAL_AFFINE, np.eye(4)) if place is None else place)
+    move = np.linalg.inv(new) @ old
+    in_plane = np.allclose(move[2, _PIXEL_AXES], 0) and np.allclose(move[_PIXEL_AXES, 2], 0)
+    check(in_plane, "image", "moved within its plane only", move.round(3).tolist(), "Leave out 3D transforms.")
+    return move[np.ix_(_PIXEL_AXES, _PIXEL_AXES)], new, old
+
+
+def pixel_moves(image: MetaTensor) -> np.ndarray:
+    """Return how MONAI's spatial transforms have moved the pixels of an image since it was read.
+
+    Args:
+        image: (C, H, W).
+
+    Returns:
+        (3, 3) float64, maps old to new indices (row, column, 1) of pixel centers.
+
+    Raises:
+        TypeError: If the image is not a MetaTensor.
+        ValueError: If the image is not (C, H, W), was rotated out of its plane, or was transposed.
+
+    Example:
+        >>> from monai.transforms import Flip
+        >>> pixel_moves(Flip(spatial_axis=1)(MetaTensor(torch.zeros(1, 64, 48)))) @ [10, 0, 1]
+        array([10., 47.,  1.])
+    """
+    return _moves(image)[0]
+
+
 class FollowBoxes(InvertibleTransform):
     """Boxes moved as MONAI's spatial transforms have moved their image; see :func:`map_boxes`.
 
@@ -143,23 +179,10 @@ class FollowBoxes(InvertibleTransform):
 
     def __call__(self, boxes: np.ndarray | torch.Tensor, image: Any = None) -> torch.Tensor:
         """Move the boxes (K, 5) of an image (C, H, W)."""
-        check_type(image, MetaTensor, "image", "Load it with ReadRadiograph: its affine records where the pixels went.")
-        check(image.ndim == 3, "image", "of shape (C, H, W)", image)
-        names = {operation.get(TraceKeys.CLASS_NAME) for operation in image.applied_operations}
-        remedy = "Transpose does not change the affine: use Rotate90 and Flip, or transpose before the boxes are known."
-        check(not names & {"Transpose", "Transposed"}, "image", "moved by transforms that record it", names, remedy)
-        new = _whole_affine(image.peek_pending_affine())
-        own, read = getattr(boxes, "affine", None), image.meta.get(MetaKeys.ORIGINAL_AFFINE, np.eye(4))
-        old = _whole_affine(own if _has_place(boxes) else read)
-        move = np.linalg.inv(new) @ old
-        in_plane = np.allclose(move[2, _PIXEL_AXES], 0) and np.allclose(move[_PIXEL_AXES, 2], 0)
-        check(in_plane, "image", "moved within its plane only", move.round(3).tolist(), "Leave out 3D transforms.")
+        own = boxes.affine if isinstance(boxes, MetaTensor) and _has_place(boxes) else None
+        move, new, old = _moves(image, own)
         rows, columns = (int(size) for size in image.peek_pending_shape()[:2])
-        moved = torch.from_numpy(
-            map_boxes(
-                convert_to_numpy(boxes), move[np.ix_(_PIXEL_AXES, _PIXEL_AXES)], (rows, columns), self.min_visibility
-            )
-        )
+        moved = torch.from_numpy(map_boxes(convert_to_numpy(boxes), move, (rows, columns), self.min_visibility))
         if not get_track_meta():
             return moved
         operations = boxes.applied_operations if isinstance(boxes, MetaTensor) else None

@@ -76,19 +76,22 @@ def read_radiograph_boxes(file: Path, labels: Sequence[str], others: Sequence[st
     return boxes
 
 
-def box_array(boxes: Sequence[RadiographBox], image_size: tuple[int, int], file: Path) -> np.ndarray:
+def box_array(
+    boxes: Sequence[RadiographBox], image_size: tuple[int, int], file: Path, tolerance: float = 0.0
+) -> np.ndarray:
     """Arrange the boxes of one image, and check that they lie on it.
 
     Args:
         boxes: K boxes.
         image_size: Rows and columns of the image.
         file: Table of the boxes, for the error.
+        tolerance: Share of the image's side by which a box may leave it, beside one pixel; what is outside is cut off.
 
     Returns:
         (K, 5) float32 [x1, y1, x2, y2, class].
 
     Raises:
-        ValueError: If a box ends more than a pixel beyond the image.
+        ValueError: If a box leaves the image by more.
 
     Example:
         >>> box_array([RadiographBox("a.png", 3, (10.0, 20.0, 40.0, 60.0), 2)], (64, 48), Path("boxes.csv")).tolist()
@@ -96,8 +99,10 @@ def box_array(boxes: Sequence[RadiographBox], image_size: tuple[int, int], file:
     """
     rows, columns = image_size
     for box in boxes:
-        inside = box.corners[2] <= columns + 1 and box.corners[3] <= rows + 1  # a pixel for rounded numbers
+        beyond = (-box.corners[0], -box.corners[1], box.corners[2] - columns, box.corners[3] - rows)
+        most = 1 + tolerance * np.array([columns, rows, columns, rows])  # a pixel for rounded numbers
+        inside = bool((np.array(beyond) <= most).all())
         requirement, remedy = f"on the image of {rows} rows and {columns} columns", "Boxes are in pixels of the file."
         check(inside, f"{file}, line {box.line}: box", requirement, box.corners, remedy)
     table = np.array([(*box.corners, box.label) for box in boxes], dtype=np.float64).reshape(-1, 5)
-    return np.minimum(table, [columns, rows, columns, rows, np.inf]).astype(np.float32)
+    return np.clip(table, 0, [columns, rows, columns, rows, np.inf]).astype(np.float32)

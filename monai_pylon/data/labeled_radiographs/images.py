@@ -13,7 +13,7 @@ from monai_pylon.data.radiographs.image import radiograph_size
 
 __all__ = ["NamedImages", "image_size", "name_parts", "result_name"]
 
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm")
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm", ".dicom")
 #: Folders with which the paths in CheXpert's tables begin, whatever the folder is called now.
 _CHEXPERT = ("CheXpert-v1.0", "CheXpert-v1.0-small")
 

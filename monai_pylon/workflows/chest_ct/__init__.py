@@ -9,6 +9,7 @@ from monai_pylon.workflows.chest_ct.data import (
 from monai_pylon.workflows.chest_ct.dicom_case import OrganDicom, ScanDicom
 from monai_pylon.workflows.chest_ct.explainer import ExplainScan, ScanMapsInferer, maps_on_axes
 from monai_pylon.workflows.chest_ct.grids import attention_geometry, attention_grid, evaluation_grid
+from monai_pylon.workflows.chest_ct.nodules import NodulesOnScand, ScanEvaluationReport
 from monai_pylon.workflows.chest_ct.organ_writer import OrganWriter
 from monai_pylon.workflows.chest_ct.pages import OrganPage, ScanPage
 from monai_pylon.workflows.chest_ct.preprocessing import (
@@ -31,10 +32,12 @@ from monai_pylon.workflows.chest_ct.writer import ScanWriter
 __all__ = [
     "CopyScan",
     "ExplainScan",
+    "NodulesOnScand",
     "OrganDicom",
     "OrganPage",
     "OrganWriter",
     "ScanDicom",
+    "ScanEvaluationReport",
     "ScanMapsInferer",
     "ScanPage",
     "ScanWriter",

@@ -11,11 +11,14 @@ import numpy as np
 import torch
 from monai.data import Dataset as MonaiDataset
 from monai.data import MetaTensor, get_track_meta
-from monai.transforms import Transform
+from monai.transforms import Compose, Transform
 from monai.utils import TransformBackends, convert_to_tensor
 from torch.utils.data import Dataset
 
 from monai_pylon.data import ReadVolumed, rad_chestct_datalist, read_volume
+from monai_pylon.data.datasets.ct_rate import RescaleOnced
+from monai_pylon.data.datasets.labels import relabel
+from monai_pylon.data.datasets.public_datasets import find_dataset
 from monai_pylon.data.phantoms.datasets import PhantomChestCTs
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.taxonomy.organs import possible_locations
@@ -55,10 +58,11 @@ def chest_ct_data(
     """Make the dataset of a section's scans, with labels and locations.
 
     Args:
-        dataset_dir: RAD-ChestCT, or a folder with `labels.csv` (see :func:`rad_chestct_datalist`), or "phantom" for
-            phantoms rendered on demand.
+        dataset_dir: RAD-ChestCT, or a folder with `labels.csv` (see :func:`rad_chestct_datalist`), CT-RATE or LUNA16
+            (see :mod:`monai_pylon.data.datasets`), or "phantom" for phantoms rendered on demand.
         section: "training", "validation" or "test".
-        labels: Names of the M labels; for phantoms those of Table 5.
+        labels: Names of the M labels; for phantoms those of Table 5. For CT-RATE and LUNA16 a label with the same
+            meaning is taken; others are unknown.
         missing: "error" or "skip" for scans of the table without a file.
         missing_side: "drop" or "both" for lung abnormalities whose location has no side.
         phantoms: Phantoms for training. Validation and test have a quarter as many each, at least four.
@@ -66,7 +70,8 @@ def chest_ct_data(
 
     Returns:
         A dataset of items with image, MetaTensor (1, X, Y, Z) in HU; label (M,) float32; locations (M, 3) bool, those
-        of Table 5 if the table names none; patient_id; name; organs, a path or MetaTensor (1, X, Y, Z), if known.
+        of Table 5 if the table names none; patient_id; name; organs, a path or MetaTensor (1, X, Y, Z), if known; from
+        LUNA16 nodules (K, 5) [x, y, z, diameter, class], RAS mm.
 
     Raises:
         ValueError: If there is no such section, or the data do not fit together.
@@ -84,12 +89,17 @@ def chest_ct_data(
         _LOGGER.warning("No dataset is given (--dataset_dir PATH): using %d phantom CTs for %s.", count, section)
         return PhantomChestCTs(count, [max(_FINEST_PHANTOM_MM, mm) for mm in spacing], first_seed)
     folder = dataset_folder(dataset_dir)
-    items = rad_chestct_datalist(folder, section, labels, missing_side, missing)
+    public = None if (folder / "labels.csv").is_file() else find_dataset(folder, "ct")
+    if public is None:
+        items = rad_chestct_datalist(folder, section, labels, missing_side, missing)
+    else:
+        items = relabel(public.items(folder, section, missing), public.name, labels)
     unknown = [name for k, name in enumerate(labels) if all(np.isnan(item["label"][k]) for item in items)]
     _LOGGER.info("%d scans of %s for %s.", len(items), folder, section)
     if unknown:
         _LOGGER.warning("%d labels are unknown in all scans and left out, such as %s.", len(unknown), unknown[0])
-    return MonaiDataset([_with_locations(item, labels) for item in items], ReadVolumed("image"))
+    read = Compose([ReadVolumed("image"), RescaleOnced("image")])
+    return MonaiDataset([_with_locations(item, labels) for item in items], read)
 
 
 class SkipUnreadableDataset(MonaiDataset):

@@ -21,6 +21,7 @@ from monai.transforms import (
 from monai_pylon.transforms import AllowedRegionsd, CacheToDiskd, CropToExtentd
 from monai_pylon.visualize import MapGeometry
 from monai_pylon.workflows.chest_ct.data import OrgansOfScand
+from monai_pylon.workflows.chest_ct.nodules import MOST_NODULES
 
 __all__ = ["cached_regions", "rotation_probability", "scan_transforms", "unknown_scan"]
 
@@ -146,7 +147,11 @@ def rotation_probability(image_size: Sequence[int], prob: float = 0.5) -> float:
 
 
 def unknown_scan(
-    image_size: Sequence[int], labels: Sequence[str], grid: Sequence[int], with_regions: bool = True
+    image_size: Sequence[int],
+    labels: Sequence[str],
+    grid: Sequence[int],
+    with_regions: bool = True,
+    with_nodules: bool = False,
 ) -> dict[str, Any]:
     """Make the item that replaces an unreadable scan in validation and evaluation: air without any known label.
 
@@ -155,9 +160,10 @@ def unknown_scan(
         labels: Names of the M labels.
         grid: Grid (x, y, groups) of the regions.
         with_regions: Whether items have "allowed".
+        with_nodules: Whether items have "nodules", see :class:`~monai_pylon.workflows.chest_ct.NodulesOnScand`.
 
     Returns:
-        "image" (1, X, Y, Z), "label" (M,) of NaN, and "allowed" (M, x, y, groups).
+        "image" (1, X, Y, Z), "label" (M,) of NaN, "allowed" (M, x, y, groups), and "nodules" (64, 7) of NaN.
 
     Example:
         >>> unknown_scan([8, 8, 6], ["lung mass"], [2, 2, 2])["allowed"].shape
@@ -165,4 +171,5 @@ def unknown_scan(
     """
     item = {"image": torch.full((1, *image_size), -_MEAN), "label": torch.full((len(labels),), math.nan)}
     allowed = {"allowed": torch.ones(len(labels), *grid, dtype=torch.bool)} if with_regions else {}
-    return {**item, **allowed}
+    nodules = {"nodules": torch.full((MOST_NODULES, 7), math.nan)} if with_nodules else {}
+    return {**item, **allowed, **nodules}

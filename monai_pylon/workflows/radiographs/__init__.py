@@ -9,12 +9,14 @@ from monai_pylon.workflows.radiographs.evaluation import (
     localization_handler,
 )
 from monai_pylon.workflows.radiographs.labels import checkpoint_labels, dataset_labels
+from monai_pylon.workflows.radiographs.masks import MasksOnImaged, unknown_radiograph
 from monai_pylon.workflows.radiographs.other_patients import training_patients
 from monai_pylon.workflows.radiographs.page import RadiographPage
 from monai_pylon.workflows.radiographs.writer import ExplainItem, RadiographWriter
 
 __all__ = [
     "ExplainItem",
+    "MasksOnImaged",
     "RadiographDicom",
     "RadiographEvaluationReport",
     "RadiographPage",
@@ -27,4 +29,5 @@ __all__ = [
     "prepare_radiographs",
     "radiograph_data",
     "training_patients",
+    "unknown_radiograph",
 ]

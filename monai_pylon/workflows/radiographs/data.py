@@ -13,6 +13,8 @@ from monai.data import Dataset as MonaiDataset
 from torch.utils.data import Dataset
 
 from monai_pylon.data import ReadRadiographd, chest_xray14_datalist, radiograph_datalist
+from monai_pylon.data.datasets.labels import relabel
+from monai_pylon.data.datasets.public_datasets import find_dataset
 from monai_pylon.data.labeled_radiographs.datalist import has_own_labels
 from monai_pylon.data.phantoms.datasets import PhantomRadiographs
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
@@ -131,8 +133,9 @@ def _official_folder(dataset_dir: str | PathLike[str]) -> Path:
             else ""
         )
         raise FileNotFoundError(
-            f"{folder} must have labels.csv (your own labels), train.csv and valid.csv (CheXpert) or "
-            f"Data_Entry_2017_v2020.csv (ChestX-ray14). {found}".rstrip()
+            f"{folder} must have labels.csv (your own labels), train.csv and valid.csv (CheXpert), "
+            "Data_Entry_2017_v2020.csv (ChestX-ray14), or the tables of VinDr-CXR, MS-CXR or CheXlocalize. "
+            f"{found}".rstrip()
         )
     return folder
 
@@ -156,25 +159,27 @@ def radiograph_data(
 
     Args:
         dataset_dir: A folder or table with labels of your own, or CheXpert (see :func:`radiograph_datalist`); a folder
-            with the official files of ChestX-ray14 (see :func:`chest_xray14_datalist`); or "phantom" for phantoms
-            rendered on demand.
+            with the official files of ChestX-ray14 (see :func:`chest_xray14_datalist`), VinDr-CXR, MS-CXR or
+            CheXlocalize (see :mod:`monai_pylon.data.datasets`); or "phantom" for phantoms rendered on demand.
         section: "training", "validation" or "test".
         folds: A table of folds (see :func:`read_folds`), for data without the official lists of images.
         fold: The test fold.
         validation_fold: The validation fold; None for the test fold.
         phantoms: Phantoms for training. Validation and test have a quarter as many each, at least four.
         phantom_size: Rows and columns of the phantoms.
-        labels: Names of the M labels; None takes all of the dataset.
+        labels: Names of the M labels; None takes all of the dataset. For VinDr-CXR, MS-CXR and CheXlocalize a label
+            with the same meaning is taken (`Effusion` for `Pleural effusion`); others are unknown.
         uncertain: Policy for uncertain labels in training; see :func:`radiograph_datalist`.
         empty: Policy for empty cells; see :func:`radiograph_datalist`.
-        missing: "error" or "skip" for images of a table of your own without a file.
+        missing: "error" or "skip" for images of a table without a file.
         image_cache: Folder that keeps the radiographs in the size of the network's input; None reads the files each
             time. Phantoms are not kept.
         image_size: Rows and columns of the cached radiographs.
 
     Returns:
         A dataset of items with image, MetaTensor (1, H, W) between 0 and 1, label (M,), NaN if unknown, boxes (K, 5),
-        patient_id, name and view; from files also sex ("F", "M" or "") and age (years, NaN if unknown).
+        patient_id, name and view; from files also sex ("F", "M" or "") and age (years, NaN if unknown); from
+        CheXlocalize masks, see :class:`~monai_pylon.workflows.radiographs.MasksOnImaged`.
 
     Raises:
         ValueError: If there is no such section, or the data do not fit together.
@@ -195,7 +200,11 @@ def radiograph_data(
         )
         return PhantomRadiographs(count, phantom_size, first_seed)
     wanted = section if folds is None else "all"
-    if has_own_labels(dataset_dir):
+    public = None if has_own_labels(dataset_dir) else find_dataset(dataset_dir, "radiograph")
+    if public is not None:
+        items = relabel(public.items(dataset_dir, wanted, missing), public.name, labels)
+        labels = public.labels if labels is None else labels
+    elif has_own_labels(dataset_dir):
         policy = uncertain if section == "training" else "ignore"
         items = radiograph_datalist(dataset_dir, wanted, labels, policy, empty, missing=missing)
     else:
@@ -205,7 +214,7 @@ def radiograph_data(
         items = section_of_folds(items, read_folds(folds), section, fold, validation_fold)
     _LOGGER.info("%d radiographs of %s for %s.", len(items), dataset_dir, section)
     _warn_of_unknown_labels(items, labels)
-    kept = ("image", "label", "boxes", "patient_id", "view")
+    kept = ["image", "label", "boxes", "patient_id", "view", *(["masks"] if "masks" in items[0] else [])]
     facts: dict[str, Any] = {"sex": "", "age": np.nan}
     names = [item.get("name", Path(item["image"]).stem) for item in items]
     data = [

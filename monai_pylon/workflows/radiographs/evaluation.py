@@ -14,6 +14,7 @@ from monai.metrics import Cumulative, CumulativeIterationMetric
 from monai_pylon.handlers import PerClassMetricHandler
 from monai_pylon.metrics import LocalizationBaselinesMetric
 from monai_pylon.metrics.baselines import BASELINES
+from monai_pylon.metrics.mask_hits import MASK_BASELINES, mask_hits
 from monai_pylon.reports.figure_style import save_figure
 from monai_pylon.reports.heatmap import heatmap_on_image
 from monai_pylon.reports.radiograph_figure import RadiographFindingMap, radiograph_page_figure
@@ -80,7 +81,9 @@ class RadiographEvaluationReport(EvaluationReport):
     """Evaluation report with baselines, subgroups, and a page of overlays, `overlays/page.png`.
 
     If a metric is "point_localization", the report has its baselines too, as "point_localization, random_point" and so
-    on; see :func:`~monai_pylon.metrics.localization_baselines`. Subgroups are those of view, sex and age.
+    on; see :func:`~monai_pylon.metrics.localization_baselines`. Subgroups are those of view, sex and age. If the
+    batches have masks, "peak_in_mask" is the share of maps with their highest pixel in the mask of their class, beside
+    the shares that a random point and the image's center reach.
 
     For an evaluator whose network is `Explained`, with :func:`prepare_radiographs`; its batches have "name" too. In
     several processes the first one draws its own radiographs.
@@ -116,6 +119,7 @@ class RadiographEvaluationReport(EvaluationReport):
         super().__init__(output, metrics, labels, about, num_resamples, thresholds=thresholds)
         self.others = OtherPatients() if others is None else others
         self._facts = Cumulative()  # type: ignore[abstract]
+        self._hits = Cumulative()  # type: ignore[abstract]
         points = self.metrics.get("point_localization")
         self._baselines: LocalizationBaselinesMetric | None = None
         if points is not None:
@@ -130,6 +134,7 @@ class RadiographEvaluationReport(EvaluationReport):
         super().start(engine)
         self._drawn, self._present = {}, {}
         self._facts.reset()
+        self._hits.reset()
         if self._baselines is not None:
             self._baselines.reset()
 
@@ -140,6 +145,9 @@ class RadiographEvaluationReport(EvaluationReport):
         self._facts.extend(patient_facts(engine.state.batch, len(maps)).to(maps.device))
         if self._baselines is not None:
             self._baselines(maps, boxes, [patient_number(patient) for patient in engine.state.batch["patient_id"]])
+        if "masks" in engine.state.batch:
+            hits = mask_hits(maps.float().sigmoid(), engine.state.batch["masks"].to(maps.device))
+            self._hits.extend(*(part.to(maps.device) for part in hits.values()))
         truth = engine.state.output["label"]["label"]
         for number, box in enumerate(boxes):
             marked = box[:, 4].unique().long().tolist()
@@ -165,6 +173,8 @@ class RadiographEvaluationReport(EvaluationReport):
         """Write the report; called after the last batch."""
         self._gathered = self._facts.get_buffer().cpu().numpy()  # by all processes
         self._found = None if self._baselines is None else self._baselines.values()
+        hits = self._hits.get_buffer()
+        self._mask_hits = [] if hits is None else [part.cpu().numpy() for part in hits]
         super().write(engine)
 
     def _further(
@@ -185,6 +195,9 @@ class RadiographEvaluationReport(EvaluationReport):
                 if np.isfinite(table).any():
                     shares = localization_intervals(table, patients, self.labels, self.num_resamples)
                     found[f"point_localization, {name}"] = shares
+        names = ("peak_in_mask", *(f"peak_in_mask, {name}" for name in MASK_BASELINES))
+        for name, part in zip(names, self._mask_hits, strict=False):
+            found[name] = localization_intervals(part[sound], groups, self.labels, self.num_resamples)
         hits = values["point_localization"][0][sound] if "point_localization" in values else None
         facts = self._gathered[sound]
         groups_found = subgroup_metrics(facts, scores, truth, hits, groups, self.labels, self.num_resamples)

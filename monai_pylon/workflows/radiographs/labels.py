@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from monai_pylon.data.datasets.public_datasets import find_dataset
 from monai_pylon.data.labeled_radiographs.datalist import has_own_labels, own_label_names
 from monai_pylon.networks.checkpoints import read_description
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
@@ -20,16 +21,20 @@ def dataset_labels(dataset_dir: str | PathLike[str]) -> tuple[str, ...]:
     """Return the labels of a dataset.
 
     Args:
-        dataset_dir: A folder or table with labels of your own, a folder of ChestX-ray14, or "phantom".
+        dataset_dir: A folder or table with labels of your own, a folder of ChestX-ray14, VinDr-CXR, MS-CXR or
+            CheXlocalize, or "phantom".
 
     Returns:
-        The label columns of the table; for ChestX-ray14 and phantoms its 14 findings.
+        The label columns of the table, or the labels of the dataset; for phantoms the 14 findings of ChestX-ray14.
 
     Example:
         >>> dataset_labels("phantom")[:2]
         ('Atelectasis', 'Cardiomegaly')
     """
-    return own_label_names(dataset_dir) if has_own_labels(dataset_dir) else CHEST_XRAY14_LABELS
+    if has_own_labels(dataset_dir):
+        return own_label_names(dataset_dir)
+    public = find_dataset(dataset_dir, "radiograph")
+    return CHEST_XRAY14_LABELS if public is None else public.labels
 
 
 def checkpoint_labels(

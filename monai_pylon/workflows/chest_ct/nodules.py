@@ -1,0 +1,185 @@
+"""Nodules on the grid of a network's maps, and the evaluation of the peaks of the maps against them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from monai.metrics import Cumulative
+from monai.transforms import Transform
+from monai.utils import TransformBackends, convert_to_numpy
+from torch import nn
+
+from monai_pylon.metrics.mask_hits import MASK_BASELINES, mask_hits
+from monai_pylon.utils import check
+from monai_pylon.visualize import MapGeometry
+from monai_pylon.visualize.cell_positions import GeometryCache
+from monai_pylon.workflows.bundle.evaluation import EvaluationReport, localization_intervals
+
+__all__ = ["MOST_NODULES", "NodulesOnScand", "ScanEvaluationReport", "nodule_cells"]
+
+#: Nodules of a scan, at most; batches hold as many rows for each scan.
+MOST_NODULES = 64
+
+
+class NodulesOnScand(Transform):
+    """Transform that moves the nodules of an item to the voxels of its image.
+
+    Put it after all spatial transforms. Items without nodules get rows of NaN, so that items of a batch fit.
+
+    Args:
+        image_key: Item with the scan, MetaTensor (1, X, Y, Z).
+        nodules_key: Item with nodules (K, 5) [x, y, z, diameter, class], RAS mm. They become (64, 7) float32 [x, y, z,
+            radius x, radius y, radius z, class] in voxels, 0 the center of the first one; rows that are not needed are
+            NaN.
+
+    Raises:
+        ValueError: If a scan has more than 64 nodules.
+
+    Example:
+        >>> from monai.data import MetaTensor
+        >>> scan = MetaTensor(torch.zeros(1, 8, 8, 8), affine=torch.diag(torch.tensor([-2.0, -2, 4, 1])))
+        >>> NodulesOnScand()({"image": scan, "nodules": np.array([[-4.0, -6, 8, 8, 0]])})["nodules"][0].tolist()
+        [2.0, 3.0, 2.0, 2.0, 2.0, 1.0, 0.0]
+    """
+
+    backend = [TransformBackends.NUMPY]
+
+    def __init__(self, image_key: str = "image", nodules_key: str = "nodules") -> None:
+        self.image_key, self.nodules_key = image_key, nodules_key
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        """Move the nodules in a copy of an item."""
+        item = dict(data)
+        table = np.asarray(item.get(self.nodules_key, np.zeros((0, 5))), dtype=np.float64)
+        check(len(table) <= MOST_NODULES, "nodules", f"at most {MOST_NODULES}", len(table), "Keep the largest ones.")
+        rows = np.full((MOST_NODULES, 7), np.nan, dtype=np.float32)
+        if len(table):
+            inverse = np.linalg.inv(convert_to_numpy(item[self.image_key].affine).astype(np.float64))
+            rows[: len(table), :3] = table[:, :3] @ inverse[:3, :3].T + inverse[:3, 3]
+            rows[: len(table), 3:6] = table[:, 3:4] / 2 * np.linalg.norm(inverse[:3, :3], axis=1)
+            rows[: len(table), 6] = table[:, 4]
+        item[self.nodules_key] = torch.from_numpy(rows)
+        return item
+
+
+def nodule_cells(
+    nodules: torch.Tensor, geometry: MapGeometry, grid: Sequence[int], num_classes: int, image_size: Sequence[int]
+) -> torch.Tensor:
+    """Find the cells of a map that nodules touch.
+
+    A cell covers the voxels around the position where it looks, up to halfway to its neighbors. A nodule whose center
+    is outside of the image, or that touches no cell, has none.
+
+    Args:
+        nodules: (K, 7) [x, y, z, radius x, radius y, radius z, class] in voxels; rows of NaN are left out.
+        geometry: Where the cells look.
+        grid: Cells along x, y and z.
+        num_classes: Number of classes M.
+        image_size: Voxels along x, y and z.
+
+    Returns:
+        (M, *grid) bool.
+
+    Example:
+        >>> cells = nodule_cells(torch.tensor([[9.0, 1, 1, 2, 2, 2, 0]]), MapGeometry((2,) * 3, (5,) * 3), (2, 2, 2), 1, [10] * 3)
+        >>> cells[0].nonzero().tolist()
+        [[1, 0, 0]]
+    """  # noqa: E501
+    found = torch.zeros(num_classes, *grid, dtype=torch.bool)
+    axes = []
+    for axis, size in enumerate(grid):
+        middle = geometry.origin[axis] + geometry.spacing[axis] * torch.arange(size, dtype=torch.float64)
+        shape = [-1 if k == axis else 1 for k in range(3)]
+        axes.append((middle.reshape(shape), geometry.spacing[axis] / 2))
+    for row in nodules[~nodules.isnan().any(dim=1)].double():
+        inside = bool(((row[:3] >= -0.5) & (row[:3] <= torch.tensor(image_size) - 0.5)).all())
+        if not inside:
+            continue
+        distance = torch.zeros(1, 1, 1, dtype=torch.float64)
+        for axis, (middle, half) in enumerate(axes):
+            beyond = ((middle - row[axis]).abs() - half).clamp(min=0)
+            distance = distance + (beyond / row[3 + axis]).square()
+        found[int(row[6])] |= distance <= 1
+    return found
+
+
+class ScanEvaluationReport(EvaluationReport):
+    """Evaluation report that also says which share of the peaks of HiResCAM lies in a nodule.
+
+    The batches have "nodules" of :class:`NodulesOnScand`; without any nodule the report is that of
+    :class:`EvaluationReport`. A nodule that no cell of the map covers is left out and counted.
+
+    Args:
+        output: Folder to write to.
+        metrics: See :class:`EvaluationReport`.
+        labels: Names of the M classes.
+        network: The network, for the positions of its cells.
+        layer: Layer at which it is explained; None for a network without maps.
+        arguments: Further arguments of :class:`EvaluationReport`.
+
+    Example:
+        >>> ScanEvaluationReport("results", {}, ["lung nodule"], nn.Identity(), None).unit
+        'images'
+    """
+
+    def __init__(
+        self,
+        output: Any,
+        metrics: Mapping[str, Any],
+        labels: Sequence[str],
+        network: nn.Module,
+        layer: str | None,
+        **arguments: Any,
+    ) -> None:
+        super().__init__(output, metrics, labels, **arguments)
+        self._geometry_of = None if layer is None else GeometryCache(network, layer)
+        self._hits = Cumulative()  # type: ignore[abstract]
+        self._gathered: list[np.ndarray] = []
+
+    def start(self, engine: Any) -> None:
+        """Forget an earlier evaluation; called when the evaluator starts."""
+        super().start(engine)
+        self._hits.reset()
+
+    def collect(self, engine: Any) -> None:
+        """Collect scores, labels and hits; called after each batch."""
+        super().collect(engine)
+        maps = engine.state.output["pred"].hirescam
+        if self._geometry_of is None or maps is None or "nodules" not in engine.state.batch:
+            return
+        size, grid = tuple(engine.state.output["image"].shape[2:]), tuple(maps.shape[2:])
+        geometry = self._geometry_of(size)
+        nodules = engine.state.batch["nodules"].cpu()
+        cells = [nodule_cells(rows, geometry, grid, maps.shape[1], size) for rows in nodules]
+        hits = mask_hits(maps, torch.stack(cells).to(maps.device))
+        given = torch.zeros(maps.shape[:2])
+        for number, rows in enumerate(nodules):
+            given[number, rows[~rows.isnan().any(dim=1), 6].long()] = 1
+        self._hits.extend(*(part.to(maps.device) for part in (*hits.values(), given)))
+
+    def write(self, engine: Any) -> None:
+        """Write the report; called after the last batch."""
+        kept = self._hits.get_buffer()
+        self._gathered = [] if kept is None else [part.cpu().numpy() for part in kept]  # by all processes
+        super().write(engine)
+
+    def _further(
+        self,
+        values: Mapping[str, Any],
+        scores: np.ndarray,
+        truth: np.ndarray,
+        groups: np.ndarray,
+        sound: np.ndarray,
+        found: dict[str, Any],
+    ) -> dict[str, Any]:
+        """Add the shares of peaks in nodules, if there are any."""
+        if not self._gathered or not self._gathered[-1].any():
+            return {}
+        names = ("peak_in_nodule", *(f"peak_in_nodule, {name}" for name in MASK_BASELINES))
+        for name, part in zip(names, self._gathered[:-1], strict=True):
+            found[name] = localization_intervals(part[sound], groups, self.labels, self.num_resamples)
+        unseen = np.isnan(self._gathered[0]) & (self._gathered[-1] == 1)
+        return {"nodules_outside_of_the_map": int(unseen[sound].sum())}
