@@ -212,6 +212,7 @@ def scan_page(
             pictures.append(_picture(views))
             entry["place"] = _place(masks, views.peak) if _speaks_for(finding) else ""
         entries.append(entry)
+    how_to_read = _HOW_TO_READ if found else _HOW_TO_READ[-1:]
     middle = small.affine @ [*(np.array(small.stored.shape) - 1) / 2, 1]
     data = {
         "ct": volume,
@@ -229,7 +230,7 @@ def scan_page(
     return render_page(
         "scan.html",
         title=text.case,
-        text=text._replace(notes=[("How to read this page", _HOW_TO_READ if found else _HOW_TO_READ[-1:]), *text.notes]),
+        text=text._replace(notes=[("How to read this page", how_to_read), *text.notes]),
         findings=listed(found),
         summary=[*_summary(found, entries[0]["place"] if entries else ""), *headlines(text)],
         keys=_KEYS,

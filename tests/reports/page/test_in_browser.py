@@ -112,12 +112,12 @@ def test_the_threshold_hides_weak_evidence_against_too(browser: Chromium, pages:
     for key in "]]]]]":  # 50 to 75 %
         browser.press(key)
     assert not blue(stage(browser)).any()
-    assert "evidence against: at most 72 %, not colored" in browser.evaluate("byId('limits').textContent")
+    assert "evidence against: at most 73 %, not colored" in browser.evaluate("byId('limits').textContent")
     browser.press("n")  # the same map with the other sign, whose evidence for the finding is weak
     browser.evaluate("new Promise(done => setTimeout(done, 1500))")
     for key in "]]]]]":
         browser.press(key)
-    assert "evidence for: at most 72 %, not colored" in browser.evaluate("byId('limits').textContent")
+    assert "evidence for: at most 73 %, not colored" in browser.evaluate("byId('limits').textContent")
 
 
 def bar_runs(pixels: np.ndarray) -> tuple[int, int]:
