@@ -98,7 +98,7 @@ def test_parametric_maps_are_floats_in_the_patient(
         values = np.frombuffer(dataset.FloatPixelData, "<f4").reshape(-1, dataset.Rows, dataset.Columns)
         mapping = dataset.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence[0]
         assert (mapping.RealWorldValueSlope, mapping.RealWorldValueIntercept) == (1, 0)
-        assert "logits" in dataset.SeriesDescription
+        assert "logits" in dataset.ContentDescription
         if kind == "xray":
             np.testing.assert_array_equal(values.shape, (1, 16, 16))  # stride 4 of 64 pixels
             # Stride 4 from 64 to 96 x 80 pixels of 4 x 3 mm.
