@@ -12,6 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from monai_pylon.transforms.robust_masks.body import component_centres, label_slices
+from monai_pylon.transforms.robust_masks.morphology import dilate_by
 
 __all__ = ["trace_airway"]
 
@@ -99,7 +100,7 @@ def _follow_down(
         )
         window = (rows, columns)
         here = (rows, columns, z)
-        near = ndimage.distance_transform_edt(~above[window], sampling=spacing[:2]) <= _SHIFT_MM
+        near = dilate_by(above[window], _SHIFT_MM, spacing[:2])
         numbers, values = numbered[here], ct[here]
         largest = max(500.0, 1.6 * above.sum() * pixel_mm2)
         for number in np.unique(numbers[near & (numbers > 0)]):

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
-from skimage.morphology import convex_hull_image
 
 from monai_pylon.transforms.robust_masks.block_mean import spread_blocks
+from monai_pylon.transforms.robust_masks.convex_hulls import convex_hulls
+from monai_pylon.transforms.robust_masks.morphology import dilate_by
 
 __all__ = ["body_hull", "component_centres", "enclosed_air", "label_slices", "largest_component"]
 
@@ -113,10 +114,7 @@ def body_hull(ct: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray
     """
     step = [max(1, round(_HULL_PIXEL_MM / spacing[axis])) for axis in (0, 1)]
     body = largest_component(ct[:: step[0], :: step[1]] > _TISSUE_HU)
-    hull = np.zeros_like(body)
-    for z in np.flatnonzero(body.any(axis=(0, 1))):
-        hull[:, :, z] = convex_hull_image(body[:, :, z])
-    return spread_blocks(hull, (*step, 1), ct.shape)
+    return spread_blocks(convex_hulls(body), (*step, 1), ct.shape)
 
 
 def enclosed_air(
@@ -148,9 +146,7 @@ def enclosed_air(
         36
     """
     # Measure distances within a slice, because the hull may jump from slice to slice, for example at the shoulders.
-    far = np.ones_like(hull)
-    for z in np.flatnonzero(hull.any(axis=(0, 1))):
-        far[:, :, z] = ndimage.distance_transform_edt(~hull[:, :, z], sampling=spacing[:2]) > _MARGIN_MM
+    far = ~dilate_by(hull, _MARGIN_MM, spacing[:2])
     border = np.zeros(air.shape[:2], dtype=bool)
     if unscanned is not None and unscanned.any():
         air = air & ~unscanned[:, :, None]

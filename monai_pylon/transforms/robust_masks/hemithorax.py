@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from monai_pylon.transforms.robust_masks.lung_masks import close_by, open_by
+from monai_pylon.transforms.robust_masks.morphology import close_by, open_by
 from monai_pylon.transforms.robust_masks.symmetry import SymmetryPlane, find_symmetry_plane, mirror_mask
 
 __all__ = ["complete_lungs"]

@@ -16,11 +16,12 @@ from monai_pylon.transforms.robust_masks.airway import trace_airway
 from monai_pylon.transforms.robust_masks.block_mean import spread_blocks
 from monai_pylon.transforms.robust_masks.body import component_centres, enclosed_air
 from monai_pylon.transforms.robust_masks.gas import GAS_HU, gas_near_midline, gas_of_parts, gas_of_slices
+from monai_pylon.transforms.robust_masks.morphology import close_by, dilate_by
 from monai_pylon.transforms.robust_masks.rib_cage import outside_ribs
 from monai_pylon.transforms.robust_masks.spine import find_spine
 from monai_pylon.transforms.robust_masks.streaks import dark_streaks
 
-__all__ = ["EDGE_HU", "aerated_lungs", "close_by", "dilate_by", "lung_air", "open_by", "segment_lungs"]
+__all__ = ["EDGE_HU", "aerated_lungs", "lung_air", "segment_lungs"]
 
 #: Threshold of the lungs' core, at which components are labeled, because thin walls still separate them.
 _CORE_HU = -500.0
@@ -48,88 +49,6 @@ _RIB_PIXEL_MM = 4.0
 
 #: Vessels and small lesions at the edge are filled if they are narrower than twice this, in mm.
 _CLOSING_MM = 6.0
-
-
-def dilate_by(mask: np.ndarray, distance: float, spacing: tuple[float, float, float]) -> np.ndarray:
-    """Grow a mask by a distance in mm.
-
-    Args:
-        mask: (X, Y, Z) bool.
-        distance: Distance in mm.
-        spacing: Voxel edges in mm.
-
-    Returns:
-        (X, Y, Z) bool: every voxel whose center lies within the distance of the center of a voxel of the mask.
-
-    Example:
-        >>> mask = np.zeros((5, 5, 5), dtype=bool)
-        >>> mask[2, 2, 2] = True
-        >>> int(dilate_by(mask, 1.0, (1.0, 1.0, 1.0)).sum())
-        7
-    """
-    if not mask.any():
-        return mask.copy()
-    box = ndimage.find_objects(mask.view(np.uint8))[0]
-    pads = [math.floor(distance / edge) + 1 for edge in spacing]
-    window = tuple(slice(max(0, part.start - pad), part.stop + pad) for part, pad in zip(box, pads, strict=True))
-    grown = np.zeros_like(mask)
-    grown[window] = ndimage.distance_transform_edt(~mask[window], sampling=spacing) <= distance
-    return grown
-
-
-def close_by(mask: np.ndarray, distance: float, spacing: tuple[float, float, float]) -> np.ndarray:
-    """Fill the space that a ball of a radius in mm cannot enter from outside (morphological closing).
-
-    Args:
-        mask: (X, Y, Z) bool.
-        distance: Radius in mm.
-        spacing: Voxel edges in mm.
-
-    Returns:
-        (X, Y, Z) bool, which includes the mask.
-
-    Example:
-        >>> mask = np.ones((7, 7, 7), dtype=bool)
-        >>> mask[3, 3, 3] = False
-        >>> bool(close_by(mask, 2.0, (1.0, 1.0, 1.0)).all())
-        True
-    """
-    if not mask.any():
-        return mask.copy()
-    # The closing of a mask lies within the mask's bounding box.
-    box = ndimage.find_objects(mask.view(np.uint8))[0]
-    pads = [math.floor(distance / edge) + 1 for edge in spacing]
-    padded = np.pad(mask[box], [(pad, pad) for pad in pads])
-    grown = ndimage.distance_transform_edt(~padded, sampling=spacing) <= distance
-    filled = ndimage.distance_transform_edt(grown, sampling=spacing) > distance
-    closed = mask.copy()
-    closed[box] |= filled[tuple(slice(pad, -pad) for pad in pads)]
-    return closed
-
-
-def open_by(mask: np.ndarray, distance: float, spacing: tuple[float, ...]) -> np.ndarray:
-    """Remove parts that are narrower than twice a distance in mm (morphological opening).
-
-    The distance is rounded to whole voxels along each axis, but to at least one.
-
-    Args:
-        mask: (X, Y, Z) bool.
-        distance: Distance in mm.
-        spacing: Voxel edges in mm along the first axes. Along the other axes the mask is not opened.
-
-    Returns:
-        (X, Y, Z) bool.
-
-    Example:
-        >>> mask = np.zeros((9, 9, 1), dtype=bool)
-        >>> mask[1:6, 1:6] = mask[3, 6:8] = True  # a square with a thin spur
-        >>> bool(open_by(mask, 1.0, (1.0, 1.0))[3, 7, 0])
-        False
-    """
-    radii = [max(1, round(distance / edge)) for edge in spacing]
-    axes = np.ogrid[tuple(slice(-radius, radius + 1) for radius in radii)]
-    ball = np.asarray(sum((axis / radius) ** 2 for axis, radius in zip(axes, radii, strict=True)) <= 1.0)
-    return np.asarray(ndimage.binary_opening(mask, ball.reshape(ball.shape + (1,) * (mask.ndim - ball.ndim))))
 
 
 def lung_air(ct: np.ndarray, dark: np.ndarray, voxel_ml: float) -> tuple[np.ndarray, np.ndarray]:

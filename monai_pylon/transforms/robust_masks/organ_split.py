@@ -9,10 +9,10 @@ import math
 
 import numpy as np
 from scipy import ndimage
-from skimage.morphology import convex_hull_image
 
 from monai_pylon.transforms.robust_masks.body import component_centres, largest_component
-from monai_pylon.transforms.robust_masks.lung_masks import open_by
+from monai_pylon.transforms.robust_masks.convex_hulls import convex_hulls
+from monai_pylon.transforms.robust_masks.morphology import dilate_by, open_by
 from monai_pylon.transforms.robust_masks.spine import Spine, behind_spine
 
 __all__ = ["mediastinum_between_lungs", "split_lungs"]
@@ -52,10 +52,10 @@ def _two_sides(core: np.ndarray, spacing: tuple[float, float, float]) -> tuple[n
         these lie one above the other.
     """
     total = np.count_nonzero(core)
-    # There is no lung beyond the box. A border of one voxel lets the depth be measured from there, too.
-    depth = ndimage.distance_transform_edt(np.pad(core, 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
     for radius in _EROSIONS_MM:
-        numbered, count = ndimage.label(depth > radius)
+        # There is no lung beyond the box, so the core is eroded from there, too.
+        outside = dilate_by(np.pad(~core, 1, constant_values=True), radius, spacing)[1:-1, 1:-1, 1:-1]
+        numbered, count = ndimage.label(~outside)
         sizes = np.bincount(numbered.ravel())
         sizes[0] = 0
         by_size = np.argsort(sizes)[::-1]
@@ -198,8 +198,8 @@ def mediastinum_between_lungs(
     lowest = max(0, math.floor((_dome(right) + _dome(left)) / 2 - _BELOW_DOMES_MM / spacing[2]))
     outlines = _low_outlines(lungs, lowest, spacing)
     areas = lungs.sum(axis=(0, 1))
-    for z in np.flatnonzero(right.any(axis=(0, 1)) & left.any(axis=(0, 1)) & (areas > _TIPS * areas.max())):
-        between[:, :, z] = convex_hull_image(outlines[:, :, z]) & ~lungs[:, :, z]
+    levels = right.any(axis=(0, 1)) & left.any(axis=(0, 1)) & (areas > _TIPS * areas.max())
+    between[:, :, levels] = convex_hulls(outlines[:, :, levels]) & ~lungs[:, :, levels]
     if spine is not None:
         between &= ~behind_spine(spine, between.shape, spacing)
     else:

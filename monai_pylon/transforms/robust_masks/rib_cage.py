@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from scipy import ndimage
-from skimage.morphology import convex_hull_image
 
+from monai_pylon.transforms.robust_masks.convex_hulls import convex_hulls
 from monai_pylon.transforms.robust_masks.symmetry import bone_without_blood
 
 __all__ = ["outside_ribs"]
@@ -27,14 +27,6 @@ _ABOVE_MM, _BELOW_TIP = 30.0, 3
 
 #: Largest distance in mm of the ribs from the hull of the lungs, in the upper half of the lungs.
 _MOST_BEYOND_MM = 15.0
-
-
-def _hulls(lungs: np.ndarray) -> np.ndarray:
-    """Return (X, Y, Z) bool: the convex hull of the lungs on each axial slice."""
-    hulls = np.zeros_like(lungs)
-    for z in np.flatnonzero(lungs.any(axis=(0, 1))):
-        hulls[:, :, z] = convex_hull_image(lungs[:, :, z])
-    return hulls
 
 
 def outside_ribs(ct: np.ndarray, lungs: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
@@ -67,7 +59,7 @@ def outside_ribs(ct: np.ndarray, lungs: np.ndarray, spacing: tuple[float, float,
     top = levels[-1] + round(_ABOVE_MM / spacing[2])
     outside[:, :, top + 1 :] = True
     slab = slice(levels[0], top + 1)
-    hull = _hulls(lungs[:, :, slab])
+    hull = convex_hulls(lungs[:, :, slab])
     hull[:, :, levels[-1] + 1 - levels[0] :] = hull[:, :, levels[-1] - levels[0] - _BELOW_TIP, None]
     x, y = (np.nonzero(lungs.any(axis=axes))[0] for axes in ((1, 2), (0, 2)))
     right = (np.arange(ct.shape[0])[:, None] - (x[0] + x[-1]) / 2) * spacing[0]

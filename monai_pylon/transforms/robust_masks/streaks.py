@@ -7,6 +7,8 @@ import math
 import numpy as np
 from scipy import ndimage
 
+from monai_pylon.transforms.robust_masks.morphology import dilate_by
+
 __all__ = ["dark_streaks"]
 
 #: Streaks run from parts denser than the first HU, of which at least so many mL are denser than the second: contrast
@@ -42,8 +44,4 @@ def dark_streaks(ct: np.ndarray, spacing: tuple[float, float, float]) -> np.ndar
     if not large.any():
         return None
     # Streaks lie in the slices of what causes them.
-    near = np.zeros(ct.shape, dtype=bool)
-    sources = large[numbered]
-    for z in np.flatnonzero(sources.any(axis=(0, 1))):
-        near[:, :, z] = ndimage.distance_transform_edt(~sources[:, :, z], sampling=spacing[:2]) <= _REACH_MM
-    return near & (ct > _LUNG_HU)
+    return dilate_by(large[numbered], _REACH_MM, spacing[:2]) & (ct > _LUNG_HU)
