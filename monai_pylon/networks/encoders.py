@@ -1,7 +1,8 @@
 """Encoders: MONAI's ResNet, DenseNet and EfficientNet with a feature map at every stride, and small plain ones.
 
 An encoder is any module that turns an image into a list of feature maps, shallow to deep, and has the attributes
-``channels`` and ``strides`` with one number per map. With the attribute ``stages``, the modules of each map, its first
+``channels`` and ``strides`` with one number per map. Cell 0 of the deepest map looks at pixel 0, or at pixel
+``first_cell`` if there is this attribute. With the attribute ``stages``, the modules of each map, its first
 stages can be frozen. The classes here keep the parameter names of MONAI's networks. For ResNets these are torchvision's
 names too.
 """
@@ -80,6 +81,7 @@ class DenseNetPyramid(DenseNet121):
         super().__init__(spatial_dims, in_channels, out_channels=1)
         del self.class_layers  # DDP fails on parameters without a gradient
         self.name, self.strides, self.channels = name, STRIDES, (64, 256, 512, 1024, 1024)
+        self.first_cell = 14  # each average of 2 x 2 cells looks half a cell further in
         self.relu = nn.ReLU(inplace=True)
 
     @property
