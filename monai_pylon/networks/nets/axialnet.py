@@ -58,9 +58,9 @@ class AxialNet(ReducedSliceNetwork):
             then normalize over a chunk, which holds slices from the whole volume.
         weights: None, "imagenet" for the encoder, or a file with weights of the encoder or of the whole network.
         label_organs: Pool inside organs: whether each label may lie in right lung, mediastinum and left lung, (M, 3)
-            bool, such as :func:`monai_pylon.taxonomy.organs.possible_locations`. None, as in the paper, pools everywhere.
-            Volumes then have a second channel, (N, 2, X, Y, Z), with the organ labels of PARTITION. A cell's attention
-            is multiplied by the share of its voxels in the label's organs: outside them it is exactly 0.
+            bool, such as ``taxonomy.organs.possible_locations()``. None, as in the paper, pools everywhere. Volumes
+            then have a second channel, (N, 2, X, Y, Z), with the organ labels of PARTITION. A cell's attention is
+            multiplied by the share of its voxels in the label's organs: outside them it is exactly 0.
         mask_input: With ``label_organs``, also set the voxels outside all three organs to 0 before the encoder, so that
             they cannot change any score. Pooling alone leaves them in the field of view of cells at the organs' border.
 
@@ -104,7 +104,9 @@ class AxialNet(ReducedSliceNetwork):
         self.organ_pooling = None if label_organs is None else OrganPooling(label_organs, num_classes)
         check_type(mask_input, bool, "mask_input")
         remedy = "Give label_organs too, for example possible_locations() of the 80 labels."
-        check(self.organ_pooling is not None or not mask_input, "mask_input", "False without label_organs", True, remedy)
+        check(
+            self.organ_pooling is not None or not mask_input, "mask_input", "False without label_organs", True, remedy
+        )
         self.mask_input = mask_input
         self._fitting = {self.in_plane_size}
         self.load(weights)
@@ -172,7 +174,7 @@ class AxialNet(ReducedSliceNetwork):
         return self.head(z.flatten(0, 1)).unflatten(0, z.shape[:2]).transpose(1, 2)
 
     def _explain(self, z: torch.Tensor, weights: torch.Tensor | None = None) -> Explanation:
-        """Compute the explanation of reduced features (N, G, F, rows, columns), with weights of the cells or without."""
+        """Compute the explanation of reduced features (N, G, F, rows, columns), with weights of the cells or not."""
         maps = self.head.maps(z.flatten(0, 1)).unflatten(0, z.shape[:2])  # (N, G, M, rows, columns)
         if weights is None:
             scores = self._slice_scores(z)

@@ -31,7 +31,14 @@ def counted_shares(organs, slices, stride, first, cells):
 
 @pytest.mark.parametrize(
     ("slices", "stride", "first", "cells"),
-    [(3, 8, 0, (3, 4)), (3, 8, 8, (1, 2)), (1, 4, 3, (5, 7)), (4, 2, 0, (10, 14)), (2, 8, 12, (1, 2)), (3, 1, 0, (4, 3))],
+    [
+        (3, 8, 0, (3, 4)),
+        (3, 8, 8, (1, 2)),
+        (1, 4, 3, (5, 7)),
+        (4, 2, 0, (10, 14)),
+        (2, 8, 12, (1, 2)),
+        (3, 1, 0, (4, 3)),
+    ],
 )
 def test_shares_equal_counted_voxels(slices, stride, first, cells):
     organs = np.random.default_rng(0).integers(0, 4, (2, 27, 21, 7))
@@ -39,7 +46,10 @@ def test_shares_equal_counted_voxels(slices, stride, first, cells):
     np.testing.assert_allclose(found.numpy(), counted_shares(organs, slices, stride, first, cells), atol=1e-6)
 
 
-@pytest.mark.parametrize("encoder", ["resnet18", "densenet121", "efficientnet_b0", "efficientnet_lite0", "conv5"])
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("densenet121", "efficientnet_b0", "efficientnet_lite0")]
+
+
+@pytest.mark.parametrize("encoder", ["conv5", "resnet18", *SLOW])
 def test_cells_lie_where_the_network_looks(encoder):
     """Each cell of an organ that fills one plane only: the cell within half a stride of the plane has a share."""
     size = (160, 160, 6)
