@@ -11,6 +11,8 @@ from torch import nn
 __all__ = ["LITE_NAMES", "EfficientNetLitePyramid", "EfficientNetPyramid"]
 
 _STRIDES = (2, 4, 8, 16, 32)
+#: Pixel at which cell 0 of the deepest map looks: MONAI pads these convolutions at the end, not on both sides.
+_FIRST_CELL = 31
 #: Widths and repeats of the seven stacks of blocks. Lite networks do not scale the first and the last stack's repeats.
 _LITE = {
     "efficientnet_lite0": ((16, 24, 40, 80, 112, 192, 320), (1, 2, 2, 3, 3, 4, 1)),
@@ -41,6 +43,7 @@ class EfficientNetPyramid(EfficientNetBN):
         super().__init__("efficientnet-b0", pretrained=False, spatial_dims=spatial_dims, in_channels=in_channels)
         del self._conv_head, self._conv_head_padding, self._bn1, self._avg_pooling, self._dropout, self._fc
         self.name, self.strides, self.channels = name, _STRIDES, (16, 24, 40, 112, 320)
+        self.first_cell = _FIRST_CELL
 
     @property
     def stages(self) -> list[Sequence[nn.Module]]:
@@ -83,7 +86,7 @@ class EfficientNetLitePyramid(EfficientNet):
         for module in self.modules():
             if hasattr(module, "_swish"):
                 module._swish = nn.ReLU6(inplace=True)
-        self.name, self.strides = name, _STRIDES
+        self.name, self.strides, self.first_cell = name, _STRIDES, _FIRST_CELL
         self.channels = (*(widths[i] for i in (0, 1, 2, 4)), 1280)
 
     @property

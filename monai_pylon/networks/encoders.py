@@ -1,7 +1,8 @@
 """Encoders: MONAI's ResNet, DenseNet and EfficientNet with a feature map at every stride, and small plain ones.
 
 An encoder is any module that turns an image into a list of feature maps, shallow to deep, and has the attributes
-``channels`` and ``strides`` with one number per map. With the attribute ``stages``, the modules of each map, its first
+``channels`` and ``strides`` with one number per map. Cell 0 of the deepest map looks at pixel 0, or at pixel
+``first_cell`` if there is this attribute. With the attribute ``stages``, the modules of each map, its first
 stages can be frozen. The classes here keep the parameter names of MONAI's networks. For ResNets these are torchvision's
 names too.
 """
@@ -16,6 +17,7 @@ import torch
 from monai.networks.nets import DenseNet121, ResNet
 from torch import nn
 
+from monai_pylon.networks.ct_encoder import CTResNetPyramid
 from monai_pylon.networks.efficientnet_encoders import LITE_NAMES, EfficientNetLitePyramid, EfficientNetPyramid
 from monai_pylon.networks.plain_encoder import PLAIN_CHANNELS, PlainPyramid
 from monai_pylon.networks.pretrained import load_weights
@@ -80,6 +82,7 @@ class DenseNetPyramid(DenseNet121):
         super().__init__(spatial_dims, in_channels, out_channels=1)
         del self.class_layers  # DDP fails on parameters without a gradient
         self.name, self.strides, self.channels = name, STRIDES, (64, 256, 512, 1024, 1024)
+        self.first_cell = 14  # each average of 2 x 2 cells looks half a cell further in
         self.relu = nn.ReLU(inplace=True)
 
     @property
@@ -113,7 +116,9 @@ ENCODERS: dict[str, Callable[[str, int, int], nn.Module]] = {
     "efficientnet_b0": EfficientNetPyramid,
     **dict.fromkeys(PLAIN_CHANNELS, PlainPyramid),
     **dict.fromkeys(LITE_NAMES, EfficientNetLitePyramid),
+    "ct_resnet152": CTResNetPyramid,
 }
+_IN_3D = (*_RESNETS, "ct_resnet152")
 
 
 def make_encoder(name: str, spatial_dims: int, in_channels: int, weights: str | Path | None = None) -> nn.Module:
@@ -121,11 +126,12 @@ def make_encoder(name: str, spatial_dims: int, in_channels: int, weights: str | 
 
     Args:
         name: "resnet18", "resnet34" or "resnet50" (2D and 3D), "densenet121", "efficientnet_b0" or
-            "efficientnet_lite0" to "efficientnet_lite2" (2D); or a small one for short trainings, "conv9" or, for
-            slices of CTs, "conv5" (2D).
+            "efficientnet_lite0" to "efficientnet_lite2" (2D); "ct_resnet152" for whole chest CTs (3D); or a small one
+            for short trainings, "conv9" or, for slices of CTs, "conv5" (2D).
         spatial_dims: 2 or 3.
         in_channels: Channels C of the image.
-        weights: None, "imagenet", or a file; see :func:`monai_pylon.networks.pretrained.load_weights`.
+        weights: None, "imagenet", "chest_ct" for ct_resnet152, or a file; see
+            :func:`monai_pylon.networks.pretrained.load_weights`.
 
     Returns:
         Module with ``channels`` and ``strides`` = (2, 4, 8, 16, 32), (2, 4, 8) for "conv5", that turns an image
@@ -144,9 +150,7 @@ def make_encoder(name: str, spatial_dims: int, in_channels: int, weights: str | 
     name = name.replace("-", "_")
     check_choice(name, ENCODERS, "encoder")
     check(spatial_dims in (2, 3), "spatial_dims", "2 or 3", spatial_dims)
-    check(
-        spatial_dims == 2 or name in _RESNETS, "encoder", "a ResNet in 3D", name, "Use resnet18, resnet34 or resnet50."
-    )
+    check(spatial_dims == 2 or name in _IN_3D, "encoder", "a ResNet in 3D", name, f"Use one of {', '.join(_IN_3D)}.")
     check_type(in_channels, int, "in_channels")
     check(in_channels > 0, "in_channels", "positive", in_channels)
     encoder = ENCODERS[name](name, spatial_dims, in_channels)

@@ -13,6 +13,7 @@ from monai.networks.nets import ResNet
 from torch import nn
 
 from monai_pylon.networks.checkpoint_files import read_tensors
+from monai_pylon.networks.ct_encoder import read_chest_ct_weights
 from monai_pylon.networks.imagenet import read_imagenet_weights
 from monai_pylon.networks.state_matching import NAMINGS, Match, flat_tensors, match_tensors
 from monai_pylon.utils import check, check_type
@@ -69,8 +70,9 @@ def read_weights(weights: str | Path, encoder: str = "") -> State:
     """Read the tensors of a file, or ImageNet weights.
 
     Args:
-        weights: "imagenet" (see :func:`~monai_pylon.networks.imagenet.read_imagenet_weights`), or a file of
-            ``torch.save`` or safetensors. It is read as tensors only and cannot run code.
+        weights: "imagenet" (see :func:`~monai_pylon.networks.imagenet.read_imagenet_weights`), "chest_ct" (see
+            :func:`~monai_pylon.networks.ct_encoder.read_chest_ct_weights`), or a file of ``torch.save`` or
+            safetensors. It is read as tensors only and cannot run code.
         encoder: Name of the encoder, for ImageNet weights.
 
     Returns:
@@ -88,6 +90,8 @@ def read_weights(weights: str | Path, encoder: str = "") -> State:
         ValueError: weights must be "imagenet" or a file that exists, but is 'nowhere.pth'.
     """
     check_type(weights, (str, Path), "weights")
+    if weights == "chest_ct":
+        return flat_tensors(read_chest_ct_weights())
     if weights == "imagenet":
         return flat_tensors(read_imagenet_weights(encoder))
     path = Path(weights).expanduser()
@@ -160,7 +164,7 @@ def load_weights(
 
 def _shared_sum(value: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
     """Sum a first convolution over its input channels and share the sum among those of the network."""
-    return (value.sum(1, keepdim=True) / own.shape[1]).expand(own.shape).contiguous()
+    return (value.to(own.dtype).sum(1, keepdim=True) / own.shape[1]).expand(own.shape).contiguous()
 
 
 def _matched(

@@ -98,8 +98,8 @@ def make_patient(seed: int, confounded: bool) -> dict[str, np.ndarray]:
 
     Returns:
         "image" uint8 (X, Y, Z) of -1000 to 800 HU; "label" (M,); "locations" (M, 3); "organs" (3, *GRID), the grid
-        cells of the organs; "lesions" (M, *GRID), the voxels of each label's lesions in each grid cell; "tissues" (T,
-        *GRID), the tissues in each grid cell; "fat" in mm.
+        cells of the organs; "masks" uint8 (X, Y, Z), the organs' voxels; "lesions" (M, *GRID), the voxels of each
+        label's lesions in each grid cell; "tissues" (T, *GRID), the tissues in each grid cell; "fat" in mm.
     """
     random = np.random.default_rng([seed, 8])
     names = draw_findings(seed, confounded)
@@ -121,6 +121,7 @@ def make_patient(seed: int, confounded: bool) -> dict[str, np.ndarray]:
         "label": np.isin(list(LABELS), names).astype(np.uint8),
         "locations": locations,
         "organs": np.asarray(allowed_regions(phantom.organs, np.eye(3, dtype=bool), GRID)),
+        "masks": phantom.organs,
         "lesions": cells,
         "tissues": np.stack([_blocks(phantom.structures == value) > 0 for value in PHANTOM_STRUCTURES.values()]),
         "fat": np.float32(patient_fat(seed)),

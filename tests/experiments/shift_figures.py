@@ -2,7 +2,8 @@
 
 Untrained networks with a ResNet-18 whose batch norms are calibrated on phantoms, and phantoms of 320 pixels, of which
 two windows of 256 pixels, 64 pixels apart, are compared. The margin of two cells at stride 32 leaves out the padding of
-the last layers. With ``--trained RUNS`` also the networks of the soft maximum experiment.
+the last layers. With ``--trained RUNS`` also the networks of the soft maximum experiment. ``--groups 1 32 128`` prints
+FPN with these numbers of groups in its group normalizations instead, each network with the same weights.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from tests.experiments.pylon_evidence.radiographs import DEVIATION, MEAN
 from tests.experiments.soft_maximum.training import scaled
 
 SHIFT, WINDOW = 64, 256
+#: Channels that FPN normalizes.
+NORMALIZED = 128
 
 
 def attention(x: torch.Tensor, network: nn.Module) -> torch.Tensor:
@@ -53,17 +56,33 @@ def row(title: str, networks: list[nn.Module], x: torch.Tensor) -> str:
     return f"| {title} | {shape} | {mean[0]:.2f} | {mean[1]:.2f} |"
 
 
+def group_sizes(seeds: list[int], groups: list[int], x: torch.Tensor) -> None:
+    """Print a row for each number of groups of FPN's group normalizations."""
+    networks = []
+    for seed in seeds:
+        torch.manual_seed(seed)
+        networks.append(calibrated(make_network({"name": "fpn", "encoder": "resnet18"}), x))
+    for count in groups:
+        for part in (part for network in networks for part in network.modules() if isinstance(part, nn.GroupNorm)):
+            part.num_groups = count
+        print(row(f"FPN, {count} groups of {NORMALIZED // count} channels", networks, x), flush=True)
+
+
 def main() -> None:
     """Print a row for each network."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=4)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--groups", type=int, nargs="+", help="numbers of groups of FPN's group normalizations")
     parser.add_argument("--trained", type=Path, help="folder of the runs of tests.experiments.soft_maximum")
     args = parser.parse_args()
     torch.set_num_threads(1)
     phantoms = [torch.from_numpy(phantom_radiograph(seed, size=WINDOW + SHIFT).image) for seed in range(args.images)]
     x = (torch.stack(phantoms).float() - MEAN) / DEVIATION
     print("| network | map | correlation | relative difference |\n|---|---|---|---|")
+    if args.groups:
+        group_sizes(args.seeds, args.groups, x)
+        return
     for name, entry in network_table().items():
         networks = []
         for seed in args.seeds:

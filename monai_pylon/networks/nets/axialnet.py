@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
+from monai.data import MetaTensor
 from torch import nn
 
 from monai_pylon.networks.blocks.multi_instance_pool import mean_probability_logit
+from monai_pylon.networks.blocks.organ_pooling import OrganPooling, organ_shares
 from monai_pylon.networks.blocks.slice_head import MappedLinear
 from monai_pylon.networks.explanation import Explanation
 from monai_pylon.networks.nets.slice_network import ReducedSliceNetwork, check_volume
@@ -54,6 +57,12 @@ class AxialNet(ReducedSliceNetwork):
             of that many groups only and computes the others again (gradient checkpointing). Batch norms in training
             then normalize over a chunk, which holds slices from the whole volume.
         weights: None, "imagenet" for the encoder, or a file with weights of the encoder or of the whole network.
+        label_organs: Pool inside organs: whether each label may lie in right lung, mediastinum and left lung, (M, 3)
+            bool, such as ``taxonomy.organs.possible_locations()``. None, as in the paper, pools everywhere. Volumes
+            then have a second channel, (N, 2, X, Y, Z), with the organ labels of PARTITION. A cell's attention is
+            multiplied by the share of its voxels in the label's organs: outside them it is exactly 0.
+        mask_input: With ``label_organs``, also set the voxels outside all three organs to 0 before the encoder, so that
+            they cannot change any score. Pooling alone leaves them in the field of view of cells at the organs' border.
 
     ``net(x)`` returns the logits (N, M) of volumes (N, 1, X, Y, Z) with any number of slices. ``net.explain(x)`` also
     returns the attention (N, M, x, y, groups) and the slice scores (N, M, groups).
@@ -83,6 +92,8 @@ class AxialNet(ReducedSliceNetwork):
         slice_pooling: str = "mean",
         chunk_size: int | None = None,
         weights: str | Path | None = None,
+        label_organs: Any = None,
+        mask_input: bool = False,
     ) -> None:
         check_positive(num_classes=num_classes)
         check_choice(slice_pooling, _POOLINGS, "slice_pooling")
@@ -90,56 +101,85 @@ class AxialNet(ReducedSliceNetwork):
         self.in_plane_size, self.slice_pooling = size_along("XY", in_plane_size, "in_plane_size"), slice_pooling
         x, y = head_cells(self.in_plane_size, self.plane_cells(), "in_plane_size", self.remedy)
         self.head = MappedLinear(self.reduced_channels, (y, x), num_classes)
+        self.organ_pooling = None if label_organs is None else OrganPooling(label_organs, num_classes)
+        check_type(mask_input, bool, "mask_input")
+        remedy = "Give label_organs too, for example possible_locations() of the 80 labels."
+        check(
+            self.organ_pooling is not None or not mask_input, "mask_input", "False without label_organs", True, remedy
+        )
+        self.mask_input = mask_input
         self._fitting = {self.in_plane_size}
         self.load(weights)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Compute the logits (N, M) of volumes (N, 1, X, Y, Z)."""
-        return _POOLINGS[self.slice_pooling](self._slice_scores(self.reduced(self.features(x))))
+        """Compute the logits (N, M) of volumes (N, 1, X, Y, Z), or (N, 2, X, Y, Z) with organs."""
+        z = self.reduced(self.features(x))
+        if self.organ_pooling is None:
+            return _POOLINGS[self.slice_pooling](self._slice_scores(z))
+        return self._explain(z, self._weights(x[:, 1])).logits
 
     def explain(self, x: torch.Tensor) -> Explanation:
-        """Compute the logits, attention and slice scores of volumes (N, 1, X, Y, Z).
+        """Compute the logits, attention and slice scores of volumes (N, 1, X, Y, Z), or (N, 2, X, Y, Z) with organs.
 
         Returns:
             Logits (N, M), attention (N, M, x, y, groups) and slice scores (N, M, groups).
         """
-        return self._explain(self.features(x))
+        z = self.reduced(self.features(x))
+        return self._explain(z, None if self.organ_pooling is None else self._weights(x[:, 1]))
 
-    def explain_features(self, features: torch.Tensor) -> Explanation:
+    def explain_features(self, features: torch.Tensor, organs: torch.Tensor | None = None) -> Explanation:
         """Compute the explanation from the encoder's deepest maps.
 
         Args:
             features: Maps of one volume (groups, C, rows, columns) or of several (N, groups, C, rows, columns).
+            organs: Organ labels (N, X, Y, Z) of the volumes, for a network with ``label_organs``, else None.
 
         Returns:
             Logits (N, M), attention (N, M, x, y, groups) and slice scores (N, M, groups).
 
         Raises:
             TypeError: If the features are not a tensor.
-            ValueError: If their shape does not fit the encoder.
+            ValueError: If their shape does not fit the encoder, or organs are missing or not wanted.
         """
         check_type(features, torch.Tensor, "features")
         shape = (self.encoder.channels[-1], *(n + self.cells_lost for n in self.head.shape[1:]))
         fits = features.ndim in (4, 5) and tuple(features.shape[-3:]) == shape and features.numel() > 0
         check(fits, "features", f"of shape (groups, {', '.join(str(n) for n in shape)})", features)
-        return self._explain(features if features.ndim == 5 else features[None])
+        wanted = "organ labels (N, X, Y, Z)" if self.organ_pooling is not None else "None without label_organs"
+        check((organs is None) == (self.organ_pooling is None), "organs", wanted, organs)
+        z = self.reduced(features if features.ndim == 5 else features[None])
+        return self._explain(z, None if organs is None else self._weights(organs))
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        """Compute the deepest maps (N, G, C, rows, columns) of the slice groups of a volume (N, 1, X, Y, Z)."""
-        check_volume(x)
+        """Compute the deepest maps (N, G, C, rows, columns) of the slice groups of volumes as in :meth:`explain`."""
+        check_volume(x, 1 if self.organ_pooling is None else 2)
         if is_eager() and tuple(x.shape[2:4]) not in self._fitting:
             check_same_cells(x, self.in_plane_size, self.plane_cells(), "in_plane_size")
             self._fitting.add(tuple(x.shape[2:4]))
+        if self.organ_pooling is not None:
+            OrganPooling.check_labels(x[:, 1])
+            x = x[:, :1] * (x[:, 1:] > 0) if self.mask_input else x[:, :1]
         return super().features(x)
+
+    def _weights(self, organs: torch.Tensor) -> torch.Tensor:
+        """Compute the weights (N, G, M, rows, columns) of cells from organ labels (N, X, Y, Z)."""
+        stride, lost = self.encoder.strides[-1], self.cells_lost // 2
+        first = getattr(self.encoder, "first_cell", 0) + lost * stride
+        organs = organs.as_tensor() if isinstance(organs, MetaTensor) else organs
+        shares = organ_shares(organs, self.slices_per_group, stride, first, self.head.shape[1:])
+        return self.organ_pooling(shares)  # type: ignore[misc]
 
     def _slice_scores(self, z: torch.Tensor) -> torch.Tensor:
         """Compute the slice scores (N, M, G) of reduced features (N, G, F, rows, columns)."""
         return self.head(z.flatten(0, 1)).unflatten(0, z.shape[:2]).transpose(1, 2)
 
-    def _explain(self, features: torch.Tensor) -> Explanation:
-        """Compute the explanation of features (N, G, C, rows, columns)."""
-        z = self.reduced(features)
-        scores = self._slice_scores(z)
+    def _explain(self, z: torch.Tensor, weights: torch.Tensor | None = None) -> Explanation:
+        """Compute the explanation of reduced features (N, G, F, rows, columns), with weights of the cells or not."""
         maps = self.head.maps(z.flatten(0, 1)).unflatten(0, z.shape[:2])  # (N, G, M, rows, columns)
+        if weights is None:
+            scores = self._slice_scores(z)
+        else:
+            maps = maps * weights.to(maps.dtype)
+            scores = (maps.sum((3, 4)) + self.head.bias.to(maps.dtype)).transpose(1, 2)
         attention = maps.permute(0, 2, 4, 3, 1).contiguous()
         return Explanation(_POOLINGS[self.slice_pooling](scores), attention, scores)

@@ -22,13 +22,14 @@ from monai_pylon.utils import check, check_type
 __all__ = ["ReducedSliceNetwork", "SliceNetwork", "check_volume", "refuse_to_explain"]
 
 
-def check_volume(x: torch.Tensor) -> None:
+def check_volume(x: torch.Tensor, channels: int = 1) -> None:
     """Raise an error if a tensor is not a batch of volumes.
 
     Nothing is checked while the network is traced, compiled or exported.
 
     Args:
-        x: Volume (N, 1, X, Y, Z).
+        x: Volume (N, C, X, Y, Z).
+        channels: Number C of channels: 1, or 2 with organ labels as second channel.
 
     Raises:
         TypeError: If the volume is not a tensor.
@@ -44,10 +45,13 @@ def check_volume(x: torch.Tensor) -> None:
         return
     check_type(x, torch.Tensor, "volume")
     remedy = "Add batch and channel axes to a single volume: x[None, None]."
-    check(x.ndim == 5, "volume", "of shape (N, 1, X, Y, Z)", x, remedy)
+    shape = f"(N, {channels}, X, Y, Z)"
+    check(x.ndim == 5, "volume", f"of shape {shape}", x, remedy)
     remedy = "The last axis must hold the axial slices. The network groups them itself."
-    check(x.shape[1] == 1, "volume", "of 1 channel, (N, 1, X, Y, Z)", x, remedy)
-    check(x.numel() > 0, "volume", "of at least one slice, (N, 1, X, Y, Z)", x)
+    if channels == 2:
+        remedy = "label_organs is set: the second channel must hold the organ labels of partition_organs."
+    check(x.shape[1] == channels, "volume", f"of {channels} channel{'s' * (channels > 1)}, {shape}", x, remedy)
+    check(x.numel() > 0, "volume", f"of at least one slice, {shape}", x)
     check(x.is_floating_point(), "volume", "of floating point numbers", x, "Scale intensities first.")
 
 
