@@ -7,12 +7,14 @@ from monai_pylon.visualize.equivariance import layer_output, shift_equivariance
 from monai_pylon.visualize.inferer import ActivationMapInferer
 from monai_pylon.visualize.perturbation import perturbation_curve
 from monai_pylon.visualize.sanity import label_randomization, parameter_randomization
+from monai_pylon.visualize.trainable_maps import HiResCAMNetwork
 from monai_pylon.visualize.visualizers import HiResCAM, LayerGradCAM, explain_by_methods
 
 __all__ = [
     "ActivationMapInferer",
     "ExplanationAudit",
     "HiResCAM",
+    "HiResCAMNetwork",
     "LayerGradCAM",
     "MapGeometry",
     "audit_explanation",

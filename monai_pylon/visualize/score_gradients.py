@@ -23,7 +23,9 @@ _SCALES = tuple(2.0**k for k in (12, 8, 4, 0, -4, -8))
 _ROUNDING = {torch.float64: 1e-9, torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 5e-2}
 
 
-def score_gradients(logits: torch.Tensor, inputs: Any, cotangents: torch.Tensor, half: bool = False) -> torch.Tensor:
+def score_gradients(
+    logits: torch.Tensor, inputs: Any, cotangents: torch.Tensor, half: bool = False, create_graph: bool = False
+) -> torch.Tensor:
     """Compute the gradients of K weighted sums of scores by one batched vector-Jacobian product of the head.
 
     Args:
@@ -31,6 +33,7 @@ def score_gradients(logits: torch.Tensor, inputs: Any, cotangents: torch.Tensor,
         inputs: Activations, or an edge of the graph.
         cotangents: Weights of the scores in each sum (K, N, M).
         half: Whether the head computes in float16. The gradients are then scaled, which their small range requires.
+        create_graph: Whether the gradients can be differentiated again.
 
     Returns:
         Gradients (K, *shape of the inputs); at least float32 if they were scaled.
@@ -39,9 +42,9 @@ def score_gradients(logits: torch.Tensor, inputs: Any, cotangents: torch.Tensor,
         ValueError: If float16 cannot represent the gradients, not even scaled.
     """
     if not half:
-        return _plain_gradients(logits, inputs, cotangents)
+        return _plain_gradients(logits, inputs, cotangents, create_graph)
     for scale in _SCALES:
-        gradients = _plain_gradients(logits, inputs, cotangents * scale)
+        gradients = _plain_gradients(logits, inputs, cotangents * scale, create_graph)
         if gradients.isfinite().all():
             break
     peak = gradients.abs().max().item() if gradients.numel() else 1.0
@@ -51,13 +54,13 @@ def score_gradients(logits: torch.Tensor, inputs: Any, cotangents: torch.Tensor,
     return at_least_float32(gradients) / scale
 
 
-def _plain_gradients(logits: torch.Tensor, inputs: Any, cotangents: torch.Tensor) -> torch.Tensor:
+def _plain_gradients(logits: torch.Tensor, inputs: Any, cotangents: torch.Tensor, create_graph: bool) -> torch.Tensor:
     """Compute the gradients of K weighted sums of scores in the head's own precision."""
 
     def gradient(weights: torch.Tensor, batched: bool = False) -> torch.Tensor:
         with torch.autocast(logits.device.type, enabled=False):  # a backward pass never runs in the caller's autocast
             found = torch.autograd.grad(
-                logits, [inputs], weights, retain_graph=True, is_grads_batched=batched, allow_unused=True
+                logits, [inputs], weights, True, create_graph, is_grads_batched=batched, allow_unused=True
             )[0]
         effect = "without effect on them"
         check(found is not None, "target_layer", "a layer on which the scores depend", effect, "Choose a later layer.")

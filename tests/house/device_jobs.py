@@ -88,6 +88,7 @@ from monai_pylon.utils.resize import resize_linear
 from monai_pylon.visualize import (
     ActivationMapInferer,
     HiResCAM,
+    HiResCAMNetwork,
     LayerGradCAM,
     audit_explanation,
     explain_by_methods,
@@ -291,6 +292,14 @@ def _cams(kind: str) -> Job:
     return job
 
 
+def _trained(move: Move) -> Any:
+    """Compute the attention of a network that explains itself by HiResCAM, and the gradient of a loss on it."""
+    torch.manual_seed(0)
+    net, x = HiResCAMNetwork(move(make_net("deep")), "layer"), move(image())
+    logits, attention = net.explain(x)
+    return [logits, attention, torch.autograd.grad(attention.sigmoid().sum(), net.network.layer.weight)[0]]
+
+
 def _folded(move: Move) -> Any:
     """Explain a network that folds slices into its batch."""
     torch.manual_seed(0)
@@ -336,6 +345,7 @@ JOBS_OF_VISUALIZERS: dict[str, Job] = {
     f"HiResCAM, LayerGradCAM, explain_by_methods, audit_explanation: {kind}": _cams(kind) for kind in HEADS
 } | {
     "shift_equivariance, layer_output": _shifted,
+    "HiResCAMNetwork": _trained,
     "HiResCAM: slices folded into the batch": _folded,
     "ActivationMapInferer, parameter_randomization, label_randomization": _randomized,
     "perturbation_curve": _perturbed,
