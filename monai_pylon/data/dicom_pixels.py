@@ -10,7 +10,7 @@ import numpy as np
 from monai.utils import optional_import
 
 from monai_pylon.data.dicom_headers import CTSlice
-from monai_pylon.data.itk_path import itk_path
+from monai_pylon.data.itk_path import itk_path, itk_reason
 
 __all__ = ["decode_slices", "stored_bytes"]
 
@@ -113,7 +113,8 @@ def decode_slices(slices: Sequence[CTSlice], folder: str) -> np.ndarray:
             frames = _frames(slices)
             volume = np.stack([frames[one.file, one.frame] for one in slices])
     except RuntimeError as error:
-        raise ValueError(f"The pixels of {folder!r} cannot be decoded: {error}. Copy or download it again.") from error
+        reason = itk_reason(error)
+        raise ValueError(f"The pixels of {folder!r} cannot be decoded: {reason}. Copy or download it again.") from error
     for one, plane in zip(slices, volume, strict=True):
         if one.padding is not None and not _TISSUE[0] <= one.padding[0] <= one.padding[1] <= _TISSUE[1]:
             plane[(plane >= one.padding[0]) & (plane <= one.padding[1])] = _AIR

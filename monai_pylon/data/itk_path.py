@@ -1,14 +1,18 @@
-"""Paths for SimpleITK, which takes text in UTF-8 only."""
+"""Paths for SimpleITK, which takes text in UTF-8 only, and the reasons of its errors."""
 
 from __future__ import annotations
 
 import contextlib
+import re
 import tempfile
 from collections.abc import Iterator
 from os import PathLike, fspath
 from pathlib import Path
 
-__all__ = ["itk_path"]
+__all__ = ["itk_path", "itk_reason"]
+
+#: Place in the source code and address of the object that ITK writes before its reason.
+_ITK_PREFIX = re.compile(r"^Exception thrown in SimpleITK .*?ITK ERROR: (?:\w+\(0x[0-9a-f]+\): )?", re.DOTALL)
 
 
 @contextlib.contextmanager
@@ -40,6 +44,25 @@ def itk_path(path: str | PathLike[str]) -> Iterator[str]:
             yield str(link)
         return
     yield text
+
+
+def itk_reason(error: Exception) -> str:
+    """Return the text of an error without what ITK writes before its reason.
+
+    That is a place in its source code and an address in memory, which differs in every run.
+
+    Args:
+        error: Error of SimpleITK, or any other, whose text stays.
+
+    Returns:
+        The text.
+
+    Example:
+        >>> prefix = "Exception thrown in SimpleITK ReadImage: /b/itkNrrd.cxx:935:\\nITK ERROR: NrrdImageIO(0x7f9c): "
+        >>> itk_reason(RuntimeError(prefix + "expected 2912 bytes but received 0"))
+        'expected 2912 bytes but received 0'
+    """
+    return _ITK_PREFIX.sub("", str(error))
 
 
 def _is_utf8(text: str) -> bool:

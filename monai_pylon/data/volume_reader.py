@@ -23,7 +23,7 @@ from nibabel.spatialimages import HeaderDataError
 from nibabel.wrapstruct import WrapStructError
 
 from monai_pylon.data.dicom_series import is_dicom_file, read_dicom_series
-from monai_pylon.data.itk_path import itk_path
+from monai_pylon.data.itk_path import itk_path, itk_reason
 from monai_pylon.data.nifti_reader import read_nifti
 from monai_pylon.data.npz_reader import NpzVolumeReader, ras_metadata
 from monai_pylon.data.path_transform import BURNED_IN, ReadPathd
@@ -171,7 +171,8 @@ def _array_and_meta(path: Path, series_uid: str | int | None) -> tuple[np.ndarra
         remedy = (
             "Look at its permissions." if isinstance(error, PermissionError) else "If it is truncated, copy it again."
         )
-        raise ValueError(f"path must be a whole file, but {str(path)!r} cannot be read: {error}. {remedy}") from error
+        reason = itk_reason(error)
+        raise ValueError(f"path must be a whole file, but {str(path)!r} cannot be read: {reason}. {remedy}") from error
 
 
 def read_volume(path: str | PathLike[str], series_uid: str | int | None = None) -> MetaTensor:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from monai_pylon.__main__ import main
@@ -14,45 +18,44 @@ from monai_pylon.reports.nifti import save_volume_nifti
 from monai_pylon.utils import read_rows
 from monai_pylon.workflows.cohort.ledger import CohortLedger
 from tests.data.damaged_files import damaged, outcome, prepared
+from tests.workflows.commands.results import content
 
 psutil = pytest.importorskip("psutil")
 pytest.importorskip("distributed")
 
+#: Scans, scans between two killed workers, and share of the scans that are damaged (one in so many).
 COUNT, EVERY, DAMAGED = 500, 50, 4
+KINDS = ("nifti", "nifti_gz", "nrrd", "mha", "npz", "dicom_series")
 
 
 def write_inputs(folder: Path, spare: Path) -> dict[str, bool]:
     """Write scans, every fourth one a damaged file of another kind; return whether each one can be read, by name."""
-    phantoms = [phantom_chest_ct(seed, (30, 27, 27), (12.0, 12.0, 12.0)) for seed in range(4)]
     good = []
-    for seed, phantom in enumerate(phantoms):
-        save_volume_nifti(spare / f"{seed}.nii.gz", phantom.image, phantom.affine)
-        good.append((spare / f"{seed}.nii.gz").read_bytes())
-    kinds = {}
-    for kind in ("nifti", "nifti_gz", "nrrd", "mha", "npz"):
-        (spare / kind).mkdir()
-        kinds[kind] = prepared(spare / kind, kind)
+    for seed in range(4):
+        phantom = phantom_chest_ct(seed, (30, 27, 27), (12.0, 12.0, 12.0))
+        save_volume_nifti(spare / "good.nii.gz", np.rint(phantom.image), phantom.affine)
+        good.append((spare / "good.nii.gz").read_bytes())
+    kinds = {kind: prepared(spare / kind, kind) for kind in KINDS}
     readable = {}
     for number in range(COUNT):
         name = f"s{number:03d}"
         if number % DAMAGED:
             (folder / f"{name}.nii.gz").write_bytes(good[number % len(good)])
             readable[name] = True
-        else:
-            file, content, read = list(kinds.values())[number // DAMAGED % len(kinds)]
-            damaged_file = folder / (name + "".join(file.suffixes))
-            damaged_file.write_bytes(damaged(content, number // DAMAGED)[1])
-            readable[name] = outcome(read, damaged_file) == "read"
+            continue
+        file, whole, read = kinds[KINDS[number // DAMAGED % len(KINDS)]]
+        copy = folder / (name + "".join(file.suffixes))
+        if file.parent.name == "series":
+            shutil.copytree(file.parent, folder / name)
+            copy = folder / name / file.name
+        copy.write_bytes(damaged(whole, number // DAMAGED)[1])
+        readable[name] = outcome(read, copy) == "read"
     return readable
 
 
-@pytest.mark.slow
-def test_every_input_is_accounted_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("in", "spare"):
-        (tmp_path / name).mkdir()
-    readable = write_inputs(tmp_path / "in", tmp_path / "spare")
-    assert 380 < sum(readable.values()) < COUNT - 30
-    record, killed, count = CohortLedger.record, [], 0
+def killing(record: Callable[..., None], killed: list[int]) -> Callable[..., None]:
+    """Return a function that records a scan, and kills the worker that did most after every so many."""
+    count = 0
 
     def record_and_kill(self: CohortLedger, *row: Any) -> None:
         nonlocal count
@@ -65,20 +68,36 @@ def test_every_input_is_accounted_for(tmp_path: Path, monkeypatch: pytest.Monkey
             victim.kill()
             killed.append(victim.pid)
 
-    monkeypatch.setattr(CohortLedger, "record", record_and_kill)
+    return record_and_kill
+
+
+@pytest.mark.slow
+def test_every_input_is_accounted_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("in", "spare"):
+        (tmp_path / name).mkdir()
+    readable = write_inputs(tmp_path / "in", tmp_path / "spare")
+    intact = COUNT - len(range(0, COUNT, DAMAGED))
+    assert intact < sum(readable.values()) < COUNT, "some damaged files can be read, some cannot"
+    given = ["organs", str(tmp_path / "in"), "--no-progress", "--no-pictures"]
+    assert main([*given, "-o", str(tmp_path / "serial")]) == 1
+    killed: list[int] = []
+    monkeypatch.setattr(CohortLedger, "record", killing(CohortLedger.record, killed))
     output = tmp_path / "out"
-    given = ["--workers", "2", "--no-progress", "--no-pictures"]
-    assert main(["organs", str(tmp_path / "in"), "-o", str(output), *given]) == 1
-    assert len(set(killed)) == COUNT // EVERY - 1
-    rows = {row["scan"]: row for row in read_rows(output / "quality.csv")}
-    assert rows.keys() == readable.keys()
-    masks = {file.name.removesuffix("_organs.nii.gz") for file in output.glob("*_organs.nii.gz")}
-    assert masks == {scan for scan, row in rows.items() if not row["error"]}
-    unread = {scan for scan, row in rows.items() if row["error"]}
-    assert {scan for scan, ok in readable.items() if not ok} <= unread
-    intact = {f"s{number:03d}" for number in range(COUNT) if number % DAMAGED}
-    assert not intact & unread, [rows[scan]["error"] for scan in intact & unread]
-    connection = sqlite3.connect(output / "cohort.sqlite")
-    states = dict(connection.execute("SELECT state, count(*) FROM items GROUP BY state"))
-    connection.close()
-    assert states == {"done": COUNT - len(unread), "failed": len(unread)}
+    assert main([*given, "-o", str(output), "--workers", "2"]) == 1
+    assert len(set(killed)) == (COUNT - 1) // EVERY
+    files, rows = content(output)
+    expected_files, expected_rows = content(tmp_path / "serial")
+    assert rows == expected_rows
+    assert files.keys() == expected_files.keys()
+    assert [name for name in files if files[name] != expected_files[name]] == []
+    by_scan = {row["scan"]: row for row in rows}
+    assert by_scan.keys() == readable.keys()
+    failed = {scan for scan, row in by_scan.items() if row["error"]}
+    assert {scan for scan, ok in readable.items() if not ok} <= failed, "a file that cannot be read has no masks"
+    assert not {scan for scan in failed if int(scan[1:]) % DAMAGED}, "an intact scan has masks"
+    masks = {Path(name).name.removesuffix("_organs.nii.gz") for name in files if name.endswith("_organs.nii.gz")}
+    assert masks == by_scan.keys() - failed
+    with closing(sqlite3.connect(output / "cohort.sqlite")) as ledger:
+        states = dict(ledger.execute("SELECT state, count(*) FROM items GROUP BY state"))
+    assert states == {"done": COUNT - len(failed), "failed": len(failed)}
+    assert all(row["error"] == "" for row in read_rows(output / "quality.csv") if row["scan"] in masks)

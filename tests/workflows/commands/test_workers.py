@@ -23,6 +23,7 @@ from monai_pylon.data import phantom_chest_ct, phantom_radiograph
 from monai_pylon.reports.nifti import save_volume_nifti
 from monai_pylon.utils import read_rows
 from monai_pylon.workflows.bundle.folders import bundle_folder
+from tests.workflows.commands.results import content
 
 psutil = pytest.importorskip("psutil")
 pytest.importorskip("distributed")
@@ -34,10 +35,6 @@ TINY = {
     "spacing": [5.0, 5.0, 9.0],
     "network_settings": {"reduction_channels": [16], "reduction_padding": 1},
 }
-#: Files that differ from run to run, and columns that do.
-OWN_FILES = ("cohort.sqlite", "cohort.sqlite-wal", "cohort.sqlite-shm")
-TABLES = ("quality.csv", "regions.csv")
-OWN_COLUMNS = ("seconds", "peak_memory_mb")
 
 
 @pytest.fixture(scope="module")
@@ -57,15 +54,6 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rows = [f"r{number},{texts[number % 4]}" for number in range(150)]
     (root / "reports.csv").write_text("\n".join(["id,report", *rows]) + "\n")
     return root
-
-
-def content(folder: Path) -> tuple[dict[str, bytes], list[dict[str, str]]]:
-    """Return the files of a run and the rows of its tables, without what differs from run to run."""
-    tables = [folder / name for name in TABLES if (folder / name).exists()]
-    files = [file for file in sorted(folder.rglob("*")) if file.is_file() and file not in tables]
-    rows = [row for table in sorted(tables) for row in read_rows(table)]
-    rows = [{name: value for name, value in row.items() if name not in OWN_COLUMNS} for row in rows]
-    return {str(file.relative_to(folder)): file.read_bytes() for file in files if file.name not in OWN_FILES}, rows
 
 
 def in_processes(folder: Path, workers: int, *command: str) -> subprocess.CompletedProcess[str]:
@@ -154,7 +142,7 @@ def wait_for(condition: Callable[[], bool], process: subprocess.Popen[str]) -> N
 
 
 def masks(output: Path) -> int:
-    return len(list(output.glob("*_organs.nii.gz")))
+    return len(list(output.rglob("*_organs.nii.gz")))
 
 
 def recorded(output: Path) -> int:
