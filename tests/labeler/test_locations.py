@@ -91,6 +91,7 @@ def test_the_places_of_each_mention() -> None:
         ("effusion on the left, on the right, in the apex no nodule", [["left", "right"], ["apex"]]),
         ("the patient is rotated to the right, and there is a left effusion", [["left"]]),
         ("xx is, to the right, a left effusion", [["right", "left"]]),
+        ("xx is to the right, a left effusion", [["left"]]),
         # places that are negated
         ("nodule, left has resolved", [[], ["left"]]),
         # the sentence says what a lesion is
