@@ -16,6 +16,8 @@ from typing import Any, NoReturn
 
 from monai.utils import optional_import
 
+from monai_pylon.data.scan_headers.itk_header import header_lines
+
 __all__ = [
     "MOST_PIXELS",
     "MOST_VOXELS",
@@ -139,14 +141,9 @@ def data_files(path: str | PathLike[str]) -> list[Path]:
         ...     data_files(header)
         []
     """
-    with open(path, "rb") as file:
-        head = file.read(_CHUNK)
-    lines = [line.strip() for line in head.decode("utf-8", "surrogateescape").split("\n")]
-    values: list[str] = []
+    lines, values = header_lines(path), []
     for number, line in enumerate(lines):
         name, sign, value = line.partition("=" if line.lower().startswith("element") else ":")
-        if not line and head.startswith(b"NRRD"):
-            break  # what follows are voxels
         if sign and name.strip().lower() in ("data file", "datafile", "elementdatafile"):
             value = value.removeprefix("=").strip()
             values = [one for one in lines[number + 1 :] if one] if value.upper().startswith("LIST") else [value]

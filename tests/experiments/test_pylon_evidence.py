@@ -141,6 +141,7 @@ def test_plan_has_every_network_and_starts_from_the_same_fold():
     assert len({planned.key for planned in runs}) == len(runs)
 
 
+@pytest.mark.slow
 def test_network_learns_to_recognize_a_disc():
     """Half of the radiographs have a disc, which is their first finding."""
     has = torch.arange(16) % 2 == 0

@@ -57,6 +57,7 @@ def test_maps_of_the_reduction_layer_are_the_attention_on_the_axes_of_the_volume
     torch.testing.assert_close(maps, attention / 3)
 
 
+@pytest.mark.slow
 def test_axialnet_writes_results_and_keeps_the_random_state_of_torch(tmp_path: Path) -> None:
     state = torch.get_rng_state()
     rows = axialnet_demo(tmp_path, patients=3, test_patients=4, epochs=1)
@@ -81,6 +82,7 @@ def patients() -> DemoCTs:
     return demo_cts(4, first_seed=1, confounded=True)
 
 
+@pytest.mark.slow
 def test_fat_correlates_with_nodules_and_masses_only_if_confounded() -> None:
     more_fat = np.array([make_anatomy(np.random.default_rng([seed, 0])).fat for seed in range(300)]) > 15.5
     for confounded in (True, False):

@@ -101,6 +101,7 @@ def test_rejects_wrong_names_and_keys() -> None:
         PerClassMetricHandler(PointLocalizationMetric(32), key="makro")
 
 
+@pytest.mark.slow
 def test_imports_without_ignite() -> None:
     """Ignite is optional: without it MONAI's handler says so when one is made, not when the package is imported."""
     code = """

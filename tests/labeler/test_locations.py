@@ -85,6 +85,13 @@ def test_the_places_of_each_mention() -> None:
         ("left mass; nodule; cyst in the same lobe", [["left"], [], ["left"]]),
         ("left mass; nodule in the same lobe; xx cyst", [["left"], ["left"], []]),
         ("nodule in the same lobe; left mass", [[], ["left"]]),
+        # clauses with "on the", and a clause without a finding
+        ("effusion on the left, on the right no effusion", [["left"], ["right"]]),
+        ("effusion left, on the right in the apex no nodule", [["left"], ["right", "apex"]]),
+        ("effusion on the left, on the right, in the apex no nodule", [["left", "right"], ["apex"]]),
+        ("the patient is rotated to the right, and there is a left effusion", [["left"]]),
+        ("xx is, to the right, a left effusion", [["right", "left"]]),
+        ("xx is to the right, a left effusion", [["left"]]),
         # places that are negated
         ("nodule, left has resolved", [[], ["left"]]),
         # the sentence says what a lesion is
@@ -94,6 +101,9 @@ def test_the_places_of_each_mention() -> None:
         ("Lesion of the liver is, cyst", [["liver"], []]),
         ("Cyst is lesion of the liver", [[], ["liver"]]),
         ("Lesion cyst of the liver", [["liver"], ["liver"]]),
+        ("the opacity at the right base is a bowel loop", [["bowel loop"]]),
+        ("the opacity at the right base probably represents the liver", [["right base", "liver"]]),
+        ("the opacity at the right base is one two three the liver", [["right base", "liver"]]),
     ]
     for text, expected in cases:
         assert paired(text) == expected, text

@@ -6,7 +6,7 @@ from monai_pylon.labeler import ReportLabeler
 from monai_pylon.labeler.anatomy import find_places
 from monai_pylon.labeler.grammar.phrases import parse_sentence
 from monai_pylon.labeler.rules import default_rules
-from monai_pylon.labeler.sizes import find_sizes, places_of, sizes_of
+from monai_pylon.labeler.sizes import find_sizes, places_of, sizes_of, sizes_of_largest
 from monai_pylon.labeler.terms import find_mentions
 from monai_pylon.taxonomy import ORGANS
 from tests.labeler.sentences import labels_and_locations
@@ -94,6 +94,21 @@ def test_the_sizes_of_each_mention() -> None:
         mentions, sizes = find_mentions(parsed, default_rules()), find_sizes(parsed)
         found = [sizes_of(number, mentions, sizes, parsed) for number in range(len(mentions))]
         assert [[size.diameters_mm[0] for size in own] for own in found] == expected, text
+
+
+def test_the_size_of_the_largest() -> None:
+    cases = [
+        ("nodules largest 2 cm", [20.0]),
+        ("nodules with consolidation, the largest 2 cm", [20.0]),
+        ("nodules largest one two 2 cm", [20.0]),  # at most two words between
+        ("nodules largest one two three 2 cm", []),
+        ("largest nodules 2 cm", []),
+        ("nodules 2 cm largest", []),
+    ]
+    for text, expected in cases:
+        parsed = parse_sentence(text)
+        found = sizes_of_largest(find_mentions(parsed, default_rules())[0], find_sizes(parsed), parsed)
+        assert [size.diameters_mm[0] for size in found] == expected, text
 
 
 def test_the_places_of_a_size() -> None:

@@ -14,8 +14,8 @@ def mentions(text: str) -> list[Mention]:
 def test_findings() -> None:
     cases = [
         ("The heart is mildly enlarged", ["cardiomegaly"]),
-        # at most six words between the parts
-        ("heart one two three four five six enlarged", ["cardiomegaly"]),
+        # at most seven words between the parts
+        ("heart one two three four five six seven enlarged", ["cardiomegaly"]),
         ("heart one two three four five six seven eight enlarged", []),
         ("heart, enlarged", []),
         ("heart; enlarged", []),
@@ -47,6 +47,8 @@ def test_a_mention_knows_its_words() -> None:
     (lymph,) = mentions("a ground glass")
     assert (lymph.first, lymph.last, lymph.matched) == (1, 3, (1, 2))
     assert large.rule.startswith("terms.csv line ")
+    effusion, right = mentions("Left effusion has increased, the right upper lobe has resolved")
+    assert right == effusion._replace(first=6, last=9, matched=(6, 7, 8), status=right.status)
 
 
 def test_a_mention_takes_the_highest_status_of_its_words() -> None:

@@ -140,8 +140,10 @@ def test_layer_norm_shows_where_a_sequence_has_its_features() -> None:
     with torch.no_grad(), AxisTracker(image) as tracker:
         axes = tracker.places_of(nn.LayerNorm(6)(image))
         whole = tracker.places_of(nn.LayerNorm((7, 6))(image))
+        last = tracker.places_of(nn.LayerNorm(7)(image.mT))
     assert [axis[0][:2] for axis in axes] == [(3, "batch"), (7, "other"), (6, "feature")]
     assert [axis[0][:2] for axis in whole] == [(3, "batch"), (7, "channel"), (6, "0")]
+    assert [axis[0][:2] for axis in last] == [(3, "batch"), (6, "0"), (7, "channel")]
 
 
 def test_attention_has_the_features_of_the_values() -> None:

@@ -147,6 +147,7 @@ def test_a_scan_without_lungs_is_marked(
     assert bool(labels.any()) is (heuristic == "yes")
 
 
+@pytest.mark.slow
 def test_a_misspelt_override_names_the_nearest_key(cohort: Path, tmp_path: Path) -> None:
     result = BUNDLE.command_line("inference", "--input", cohort, "--output", tmp_path / "new", "--methd", "paper")
     assert result.returncode != 0

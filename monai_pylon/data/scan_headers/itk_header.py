@@ -12,9 +12,10 @@ from typing import NoReturn
 
 import numpy as np
 
-__all__ = ["check_itk_header", "itk_fields", "space_directions"]
+__all__ = ["check_itk_header", "header_lines", "itk_fields", "space_directions"]
 
 _NRRD_SUFFIXES = (".nrrd", ".nhdr")
+_MOST_BYTES = 2**20  # of a header, which may list a file for each slice
 #: Anatomical spaces of NRRD, which ITK converts to LPS.
 _SPACES = ("left-posterior-superior", "lps", "right-anterior-superior", "ras", "left-anterior-superior", "las")
 _MILLIMETERS = {"mm", "millimeter", "millimeters"}
@@ -28,6 +29,37 @@ _SCALE = {"slope": "1", "offset": "0"}
 
 def _fail(path: str, text: str) -> NoReturn:
     raise ValueError(f"{path!r} cannot be used: {text}")
+
+
+def header_lines(path: str | PathLike[str]) -> list[str]:
+    """Return the lines of an NRRD or MetaImage header without spaces around them.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The lines. They end at the empty line before the voxels of an NRRD. In a MetaImage, voxels may follow the last
+        field. Bytes that are no text are kept as surrogates, so that they can name a file.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = pathlib.Path(folder, "scan.nrrd")
+        ...     _ = file.write_bytes(b"NRRD0004\\r\\ndimension: 3\\r\\n\\r\\nvoxels")
+        ...     header_lines(file)
+        ['NRRD0004', 'dimension: 3']
+    """
+    with open(path, "rb") as file:
+        head = file.read(_MOST_BYTES)
+    lines = [line.strip() for line in head.decode("utf-8", "surrogateescape").split("\n")]
+    if not head.startswith(b"NRRD") or "" not in lines:
+        return lines
+    before = lines[: lines.index("")]
+    detached = any(line.lower().startswith(("data file", "datafile")) for line in before)
+    return lines if detached else before  # a detached header may list files to its end
 
 
 def itk_fields(path: str | PathLike[str]) -> dict[str, str]:
@@ -48,11 +80,9 @@ def itk_fields(path: str | PathLike[str]) -> dict[str, str]:
         ...
         FileNotFoundError: [Errno 2] No such file or directory: 'there_is_no_such_file.mha'
     """
-    with open(path, "rb") as file:
-        head = file.read(2**16).split(b"\n\n")[0]
-    before, mark, data = head.partition(b"\nElementDataFile")
-    lines = (before + mark + data.split(b"\n")[0]).decode("latin-1").splitlines()
-    pairs = (line.partition(sign) for sign in ":=" for line in lines)
+    lines = header_lines(path)
+    last = next((number for number, line in enumerate(lines) if line.startswith("ElementDataFile")), len(lines))
+    pairs = (line.partition(sign) for sign in ":=" for line in lines[: last + 1])
     return {key.strip().lower(): value.strip() for key, _, value in pairs if value}
 
 

@@ -10,7 +10,7 @@ import pytest
 import SimpleITK as sitk  # noqa: N813 (as in its documentation)
 
 from monai_pylon.data import read_volume
-from monai_pylon.data.scan_headers.itk_header import check_itk_header, itk_fields
+from monai_pylon.data.scan_headers.itk_header import check_itk_header, header_lines, itk_fields
 
 META = {
     "ObjectType": "Image",
@@ -124,3 +124,18 @@ def test_fields_have_lower_case_names_and_end_before_the_voxels(tmp_path: Path) 
     fields = itk_fields(write_meta_image(tmp_path / "a.mha"))
     assert fields["anatomicalorientation"] == "RAI"
     assert list(fields)[-1] == "elementdatafile"
+
+
+def test_voxels_after_a_header_with_any_line_ends_are_no_fields(tmp_path: Path) -> None:
+    for ends in ("\n", "\r\n"):
+        file = tmp_path / "a.nrrd"
+        file.write_bytes(ends.join(["NRRD0004", "sizes: 4 4 4", "", "sizes: 9 9 9", ""]).encode())
+        assert itk_fields(file) == {"sizes": "4 4 4"}
+    file.write_bytes(b"NRRD0004\ndata file: LIST\na.raw\n\nb.raw")
+    assert header_lines(file)[2:] == ["a.raw", "", "b.raw"]
+
+
+def test_long_headers_are_read_to_their_end(tmp_path: Path) -> None:
+    file = tmp_path / "a.nhdr"
+    file.write_text("NRRD0004\n" + "# a comment\n" * 9000 + "space: LPS\n")
+    assert itk_fields(file)["space"] == "LPS"

@@ -64,7 +64,7 @@ def test_a_status_knows_its_cue() -> None:
     parsed = parse_sentence("The heart is large without any effusion")
     status = parsed.statuses[-1]
     assert (status.name, status.first, status.last) == ("absent", 4, 5)
-    assert parsed.statuses[0] == Status("stated", "")
+    assert parsed.statuses[0] == Status("stated", "") == ("stated", "", 0, 0)
     assert STATUSES[0] == "stated"
     assert STATUSES[-1] == "absent"
 
@@ -154,6 +154,7 @@ def test_words_in_a_scope() -> None:
         ("xx but mass absent", "mass absent"),
         ("xx ; mass absent", "mass absent"),
         ("mass but absent", "absent"),
+        ("absent , mass", "absent"),
         ("xx , mass absent", "mass absent"),
         ("mass , xx absent", "mass , xx absent"),
         ("xx with mass absent", "mass absent"),
@@ -183,6 +184,7 @@ def test_words_in_a_scope() -> None:
         ("xx ?mass with yy", "? mass"),
         ("xx ? mass", "? mass"),
         ("xx ?; mass", "xx"),
+        ("xx ? but mass", "?"),
         ("evaluate for xx with yy", "evaluate for xx with yy"),
         ("evaluate for xx but yy", "evaluate for xx"),
     ]

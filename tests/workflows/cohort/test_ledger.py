@@ -16,6 +16,7 @@ from monai_pylon.utils.folder_lock import FolderInUseError
 from monai_pylon.workflows.cohort import ledger as module
 from monai_pylon.workflows.cohort import table as table_module
 from monai_pylon.workflows.cohort.ledger import CLAIMED, SETTLED, TAKEN, CohortLedger
+from tests.workflows.cohort.alone import WITHOUT_MONAI
 
 ROW = {"scan": "a", "error": "", "files": "", "settings_hash": "1"}
 
@@ -42,7 +43,7 @@ with ledger.open(scans, "same"):
 
 
 def claimer(table: Path, name: str, fate: str = "lives") -> subprocess.Popen:
-    command = [sys.executable, "-c", CLAIMER, str(table), name, fate]
+    command = [sys.executable, "-c", WITHOUT_MONAI + CLAIMER, str(table), name, fate]
     return subprocess.Popen(command, stdout=subprocess.PIPE if fate == "lives" else None, text=True)
 
 

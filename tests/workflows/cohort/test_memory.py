@@ -10,6 +10,8 @@ import sys
 
 import pytest
 
+from tests.workflows.cohort.alone import WITHOUT_MONAI
+
 SCRIPT = """
 import numpy as np
 from monai_pylon.workflows.cohort.memory import peak_memory_mb
@@ -26,7 +28,7 @@ print(restarted, before, after, peak_memory_mb())
 @pytest.fixture(scope="module")
 def peaks() -> tuple[bool, float, float, float]:
     """Return whether the peak was reset, and the peaks before an array, after it, and after another reset."""
-    done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", WITHOUT_MONAI + SCRIPT], capture_output=True, text=True, check=True)
     restarted, *numbers = done.stdout.split()
     before, after, again = map(float, numbers)
     return restarted == "True", before, after, again
