@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import click
 
 from monai_pylon.utils.version import __version__
-from monai_pylon.workflows.commands import bundle, compare, ct, labels, organs, xray
+from monai_pylon.workflows.commands import bundle, compare, compare_boxes, ct, labels, organs, xray
 from monai_pylon.workflows.commands.run import CONTEXT
 
 __all__ = ["main"]
@@ -27,7 +27,7 @@ def _group() -> None:
     """
 
 
-for _command in (organs, xray, ct, compare, labels, bundle):
+for _command in (organs, xray, ct, compare, labels, compare_boxes, bundle):
     _group.add_command(_command)
 
 
