@@ -31,9 +31,8 @@ def checkpoint(runs: BundleRuns, folder: Path, settings: dict[str, Any]) -> Path
     workflow = runs.parse("train", **settings, **given, bundle_root=str(folder), max_epochs=1)
     facts = {key: workflow.parser.get_parsed_content(f"network_{key}") for key in ("spec", "inputs")}
     description = {"network": facts["spec"], "inputs": facts["inputs"]}
-    save_checkpoint(
-        folder / "models/model.pt", workflow.parser.get_parsed_content("network_def").state_dict(), description
-    )
+    network = workflow.parser.get_parsed_content("network_def")
+    save_checkpoint(folder / "models/model.pt", network.state_dict(), description)
     return folder
 
 
