@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from monai_pylon.data.chest_xray14_tables import BoxRow, EntryRow, read_boxes, read_entries, read_names
+from monai_pylon.data.labeled_radiographs.images import readable_size
 from monai_pylon.data.patient_sections import validation_patients
-from monai_pylon.data.radiographs.image import radiograph_size
 from monai_pylon.utils import check_choice, check_type
 
 __all__ = ["chest_xray14_datalist"]
@@ -55,7 +55,10 @@ def _select(root: Path, section: str, entries: dict[str, EntryRow]) -> list[Entr
 
 def _scale(boxes: list[BoxRow], path: str) -> np.ndarray:
     """Return boxes as (K, 5) float32 [x1, y1, x2, y2, class] in pixels of an image file, clipped at its border."""
-    rows, columns = radiograph_size(path)
+    size = readable_size(path)
+    if size is None:
+        return np.zeros((0, 5), dtype=np.float32)
+    rows, columns = size
     table = [(b.x, b.y, b.x + b.width, b.y + b.height, b.label * _GRID) for b in boxes]
     corners = np.clip(np.array(table) / _GRID, 0, [1, 1, 1, 1, np.inf])
     return (corners * [columns, rows, columns, rows, 1]).astype(np.float32)

@@ -1,4 +1,4 @@
-"""Share of peaks inside the mask: does the highest cell of a map lie in the mask of its class?"""
+"""Share of peaks inside the mask: the highest cell of a map against the mask of its class."""
 
 from __future__ import annotations
 

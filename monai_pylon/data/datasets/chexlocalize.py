@@ -14,7 +14,7 @@ import numpy as np
 from monai_pylon.data.datasets.labels import match_labels, public_labels
 from monai_pylon.data.datasets.masks import draw_mask, mask_boxes
 from monai_pylon.data.datasets.rows import find_table
-from monai_pylon.data.labeled_radiographs.images import NamedImages, image_size
+from monai_pylon.data.labeled_radiographs.images import NamedImages, readable_size
 from monai_pylon.data.labeled_radiographs.tables import read_label_rows
 from monai_pylon.data.missing_files import MISSING, report_missing_files
 from monai_pylon.utils import check, check_choice, nearest_name
@@ -169,7 +169,8 @@ def _items(folder: Path, part: str, images: NamedImages) -> tuple[list[dict[str,
         if path is None:
             lost += [] if name.endswith("lateral") else [where]
             continue
-        own, boxes = _boxes(f"{file}, {name}", masks.get(name, []), image_size(path))
+        size = readable_size(path)
+        own, boxes = _boxes(f"{file}, {name}", masks.get(name, []) if size else [], size or (1, 1))
         values = [np.nan if k is None or rows.values[row, k] == -1 else rows.values[row, k] for k in numbers]
         item = {"image": str(path), "label": np.array(values, dtype=np.float32), "boxes": boxes, "masks": own}
         items.append({**item, "patient_id": study[1], "view": "", "name": name})

@@ -101,7 +101,8 @@ def relabel(
     check(any(number is not None for number in numbers), "labels", f"some of {dataset}", list(names)[:6], remedy)
     without = [name for name, number in zip(names, numbers, strict=True) if number is None]
     if without:
-        _LOGGER.warning("%s does not have %s: left out.", dataset, ", ".join(without))
+        more = f" and {len(without) - 6} more" if len(without) > 6 else ""
+        _LOGGER.warning("%s does not have %s%s: left out.", dataset, ", ".join(without[:6]), more)
     new = {number: place for place, number in enumerate(numbers) if number is not None}
     return [_renumbered(item, numbers, new) for item in items]
 

@@ -82,7 +82,7 @@ def draw_mask(mask: Mapping[str, Any]) -> np.ndarray:
         mask: "size", and "counts" or "polygons".
 
     Returns:
-        (rows, columns) bool.
+        (H, W) bool, rows and columns of the size.
 
     Raises:
         ValueError: If the run lengths do not fit the size, or a polygon has fewer than three points or no numbers.

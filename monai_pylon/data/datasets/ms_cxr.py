@@ -12,7 +12,7 @@ import numpy as np
 from monai_pylon.data.datasets.labels import public_labels
 from monai_pylon.data.datasets.rows import DatasetRow, dataset_rows, find_table, warn_of_repeated_rows
 from monai_pylon.data.labeled_radiographs.boxes import RadiographBox, box_array
-from monai_pylon.data.labeled_radiographs.images import NamedImages, image_size
+from monai_pylon.data.labeled_radiographs.images import NamedImages, readable_size
 from monai_pylon.data.missing_files import MISSING, report_missing_files
 from monai_pylon.data.patient_sections import SECTIONS, patient_sections
 from monai_pylon.utils import check, check_choice
@@ -124,12 +124,14 @@ def ms_cxr_datalist(root: str | PathLike[str], section: str, missing: str = "err
         if path is None:
             lost.append(f"{name} ({file}, line {own[0].line})")
             continue
-        size = image_size(path)
-        boxes = [_box(row, labels.index(row.choice("category_name", labels)), size) for row in own]
+        size = readable_size(path)
+        numbers = [labels.index(row.choice("category_name", labels)) for row in own]
+        boxes = [_box(row, number, size) for row, number in zip(own, numbers, strict=True)] if size else []
         label = np.full(len(labels), np.nan, dtype=np.float32)
-        label[[box.label for box in boxes]] = 1
-        facts = {"phrases": [row.cells["label_text"].strip() for row in own], "patient_id": patient, "view": ""}
-        table = box_array(boxes, size, file, _TOLERANCE)
+        label[numbers] = 1
+        phrases = [row.cells["label_text"].strip() for row in own] if size else []
+        facts = {"phrases": phrases, "patient_id": patient, "view": ""}
+        table = box_array(boxes, size or (1, 1), file, _TOLERANCE)
         items.append({"image": str(path), "label": label, "boxes": table, **facts, "name": name})
     report_missing_files(lost, folder, "JPEG, PNG or DICOM", missing)
     remedy = f"The sections of {file} are {', '.join(sorted(set(sections)))}."

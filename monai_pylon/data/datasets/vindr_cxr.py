@@ -13,7 +13,7 @@ import numpy as np
 from monai_pylon.data.datasets.labels import public_labels
 from monai_pylon.data.datasets.rows import DatasetRow, dataset_rows, find_table, warn_of_repeated_rows
 from monai_pylon.data.labeled_radiographs.boxes import RadiographBox, box_array
-from monai_pylon.data.labeled_radiographs.images import NamedImages, image_size
+from monai_pylon.data.labeled_radiographs.images import NamedImages, readable_size
 from monai_pylon.data.missing_files import MISSING, report_missing_files
 from monai_pylon.data.patient_sections import SECTIONS, validation_patients
 from monai_pylon.utils import check, check_choice, check_type
@@ -164,7 +164,8 @@ def vindr_cxr_datalist(
             if whole is None:
                 label[[labels.index(name) for name in _GLOBAL]] = np.nan
             kept = [box for box in boxes.get(image, ()) if label[box.label] == 1]
-            table = box_array(kept, image_size(path) if kept else (1, 1), file, _TOLERANCE)
+            size = readable_size(path) if kept else None
+            table = box_array(kept if size else [], size or (1, 1), file, _TOLERANCE)
             facts = {"patient_id": image, "view": "", "name": image}
             items.append({"image": str(path), "label": label, "boxes": table, **facts})
     report_missing_files(lost, folder, "DICOM, PNG or JPEG", missing)

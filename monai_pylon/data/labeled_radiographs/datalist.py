@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from monai_pylon.data.labeled_radiographs.boxes import RadiographBox, box_array, read_radiograph_boxes
-from monai_pylon.data.labeled_radiographs.images import NamedImages, image_size, name_parts, result_name
+from monai_pylon.data.labeled_radiographs.images import NamedImages, name_parts, readable_size, result_name
 from monai_pylon.data.labeled_radiographs.tables import RadiographLabels, read_label_rows
 from monai_pylon.data.missing_files import MISSING, report_missing_files
 from monai_pylon.data.patient_sections import SECTIONS, patient_sections, validation_patients
@@ -248,7 +248,8 @@ def radiograph_datalist(
                 lost.append(f"{fact['image']} ({layout.tables[part]}, line {table.lines[row]})")
                 continue
             own = boxes.get(path, [])
-            found = box_array(own, image_size(path) if own else (1, 1), layout.boxes or layout.folder)
+            size = readable_size(path) if own else None
+            found = box_array(own if size else [], size or (1, 1), layout.boxes or layout.folder)
             facts = {"patient_id": patients[row], "view": fact.get("view", ""), "name": result_name(fact["image"])}
             items.append({"image": str(path), "label": label[row], "boxes": found, **facts})
     report_missing_files(lost, layout.folder, "PNG, JPEG or DICOM", missing)

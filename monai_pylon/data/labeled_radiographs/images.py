@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from os import PathLike
 from pathlib import Path
@@ -11,7 +12,9 @@ from monai.utils import optional_import
 from monai_pylon.data.dicom_series import is_dicom_file
 from monai_pylon.data.radiographs.image import radiograph_size
 
-__all__ = ["NamedImages", "image_size", "name_parts", "result_name"]
+__all__ = ["NamedImages", "image_size", "name_parts", "readable_size", "result_name"]
+
+_LOGGER = logging.getLogger(__name__)
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm", ".dicom")
 #: Folders with which the paths in CheXpert's tables begin, whatever the folder is called now.
@@ -135,3 +138,25 @@ def image_size(path: str | PathLike[str]) -> tuple[int, int]:
         return radiograph_size(path)
     data = optional_import("pydicom", name="dcmread")[0](path, stop_before_pixels=True, force=True)
     return int(data.Rows), int(data.Columns)
+
+
+def readable_size(path: str | PathLike[str]) -> tuple[int, int] | None:
+    """Return the size of an image, or None if its header is unreadable, which is logged.
+
+    An evaluation that leaves out unreadable images can so go on; the boxes of such an image are not known.
+
+    Args:
+        path: PNG, JPEG or DICOM file.
+
+    Returns:
+        Rows and columns, or None.
+
+    Example:
+        >>> readable_size("missing.png") is None
+        True
+    """
+    try:
+        return image_size(path)
+    except (OSError, ValueError, AttributeError) as error:
+        _LOGGER.warning("%s is unreadable: %s Its boxes are left out.", path, error)
+        return None

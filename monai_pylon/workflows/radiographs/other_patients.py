@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.utils.data import Dataset
 
-from monai_pylon.data.labeled_radiographs.images import image_size
+from monai_pylon.data.labeled_radiographs.images import readable_size
 from monai_pylon.data.phantoms.datasets import PhantomRadiographs
 from monai_pylon.metrics import class_points
 from monai_pylon.metrics.instances import size_pair
@@ -74,7 +74,8 @@ def _read(dataset: Dataset) -> OtherPatients:
         boxes = [_table(item["boxes"], item["image"].shape[1:]) for item in items]
     else:
         items = list(dataset.data)  # type: ignore[attr-defined]
-        boxes = [_table(item["boxes"], image_size(item["image"])) for item in items if len(item["boxes"])]
+        marked = [(item["boxes"], readable_size(item["image"])) for item in items if len(item["boxes"])]
+        boxes = [_table(table, size) for table, size in marked if size]
     joined = torch.cat(boxes) if boxes else torch.zeros(0, 5, dtype=torch.float64)
     return OtherPatients([item["patient_id"] for item in items], joined)
 

@@ -134,23 +134,28 @@ def write_luna(root: Path, scan: Callable[[int], np.ndarray] | None = None, spac
     return root
 
 
-def write_ct_rate(root: Path, values: Callable[[int], np.ndarray] | None = None) -> Path:
-    """Write CT-RATE: five patients of train, two of valid with two reconstructions each, in HU."""
+def write_ct_rate(
+    root: Path,
+    values: Callable[[int], np.ndarray] | None = None,
+    spacing: tuple[float, float] = (0.7, 1.5),
+    patients: tuple[int, int] = (5, 2),
+) -> Path:
+    """Write CT-RATE: patients of train and of valid with two reconstructions each, in HU."""
     labels = public_labels("CT-RATE")
-    for part, patients in (("train", 5), ("valid", 2)):
+    for part, count in zip(("train", "valid"), patients, strict=True):
         rows, facts = ["VolumeName," + ",".join(labels) + "\n"], []
-        for k in range(1, patients + 1):
+        for k in range(1, count + 1):
             for reconstruction in (1, 2):
                 name = f"{part}_{k}_a_{reconstruction}.nii.gz"
                 hu = chest_values() if values is None else values(k)
-                affine = np.diag([-0.7, -0.7, 1.5, 1.0])
+                affine = np.diag([-spacing[0], -spacing[0], spacing[1], 1.0])
                 path = root / f"{part}_fixed" / f"{part}_{k}" / f"{part}_{k}_a" / name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 nibabel.save(nibabel.Nifti1Image(hu, affine), path)
                 cells = [str(int(label == "Lung nodule" and k == 1)) for label in labels]
                 rows.append(f"{name},{','.join(cells)}\n")
                 orientation = '"[1.0, 0.0, 0.0, 0.0, 1.0, 0.0]"'
-                facts.append(f'{name},1,-1024,"[0.7, 0.7]",1.5,{orientation}\n')
+                facts.append(f'{name},1,-1024,"[{spacing[0]}, {spacing[0]}]",{spacing[1]},{orientation}\n')
         (root / "multi_abnormality_labels").mkdir(exist_ok=True)
         (root / "multi_abnormality_labels" / f"{part}_predicted_labels.csv").write_text("".join(rows))
         (root / "metadata").mkdir(exist_ok=True)

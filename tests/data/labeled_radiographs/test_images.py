@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from monai_pylon.data.labeled_radiographs.images import NamedImages, image_size, name_parts, result_name
+from monai_pylon.data.labeled_radiographs.images import (
+    NamedImages,
+    image_size,
+    name_parts,
+    readable_size,
+    result_name,
+)
 from tests.data.radiographs.test_reader import write_dicom
 
 
@@ -72,3 +78,13 @@ def test_the_size_of_a_dicom_file_needs_no_pixels(tmp_path: Path) -> None:
 def test_names_are_split_without_their_ending() -> None:
     assert name_parts("./ward\\3/a.v2.png") == ("ward", "3", "a.v2")
     assert name_parts("1.2.840.7") == ("1.2.840.7",)
+
+
+def test_the_size_of_an_unreadable_image_is_unknown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    Image.fromarray(np.zeros((6, 4), np.uint8)).save(tmp_path / "a.png")
+    assert readable_size(tmp_path / "a.png") == (6, 4)
+    (tmp_path / "b.png").write_bytes((tmp_path / "a.png").read_bytes()[:12])
+    (tmp_path / "c.dcm").write_bytes(b"\0" * 128 + b"DICM")
+    for name in ("b.png", "c.dcm"):
+        assert readable_size(tmp_path / name) is None
+        assert f"{name} is unreadable" in caplog.text
