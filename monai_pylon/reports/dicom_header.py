@@ -24,6 +24,8 @@ __all__ = ["complete_headers", "deidentified_headers", "make_object", "put_notic
 
 #: Text in every result.
 RESEARCH_NOTE = "For research, not for diagnosis"
+#: The same, for descriptions without room.
+_SHORT_NOTE = "For research"
 #: Name of this program in every result.
 MANUFACTURER = "monai_pylon"
 #: Series numbers of the results start here, behind those of a scanner.
@@ -148,13 +150,23 @@ def _planes(group: Any, new: Any) -> Any:
     return new
 
 
+def _series_description(what: str, note: str = RESEARCH_NOTE) -> str:
+    """Write what a series shows, and behind it as much of a note as the field holds: all, a sentence, or two words."""
+    for text in (note, f"{note.split('. ')[0].rstrip('.')}.", _SHORT_NOTE):
+        if len(what) + 2 + len(text) <= _LONG_STRING:
+            return f"{what}. {text}".replace("\\", "/")
+    room = _LONG_STRING - len(_SHORT_NOTE) - 1
+    return f"{what[: room - 3].rstrip()}... {_SHORT_NOTE}".replace("\\", "/")
+
+
 def make_object(constructor: Callable[..., Any], number: int, description: str, **fields: Any) -> Any:
     """Make a DICOM object in a series of its own, with the fields of this program.
 
     Args:
         constructor: Class or function of highdicom.
         number: Number of the result among those of a case, from 0.
-        description: What it shows, cut to the 64 characters of SeriesDescription with the research note.
+        description: What it shows. It comes first in SeriesDescription, whose 64 characters also hold the research
+            note, or two words of it. An image's ImageComments hold both in full.
         fields: Further arguments of the constructor.
 
     Returns:
@@ -165,43 +177,47 @@ def make_object(constructor: Callable[..., Any], number: int, description: str, 
         >>> made["series_number"], made["series_description"]
         (9003, 'Organ masks. For research, not for diagnosis')
     """
-    room = _LONG_STRING - len(RESEARCH_NOTE) - 2
-    short = description if len(description) <= room else description[: room - 3].rstrip() + "..."
     uid = optional_import("highdicom", name="UID")[0]
     with warnings.catch_warnings():
         # Names without "^" are common. They are kept, so that the results stay with the patient.
         warnings.filterwarnings("ignore", message=".*unlikely to represent the intended person name")
-        return constructor(
+        made = constructor(
             **fields,
             series_instance_uid=uid(),
             series_number=_FIRST_SERIES + number,
             sop_instance_uid=uid(),
             instance_number=1,
-            series_description=f"{short}. {RESEARCH_NOTE}".replace("\\", "/"),
+            series_description=_series_description(description),
             specific_character_set="ISO_IR 192",
             manufacturer=MANUFACTURER,
             manufacturer_model_name=MANUFACTURER,
             software_versions=__version__,
             device_serial_number=__version__,
         )
+    if hasattr(made, "Rows"):
+        made.ImageComments = f"{description}. {RESEARCH_NOTE}."
+    return made
 
 
 def put_notice(made: Any, notice: str) -> None:
-    """Put a notice at the beginning of a result's series description, in place of the research note.
+    """Put a notice into a result's series description, in place of the research note and behind what the result shows.
 
     Args:
         made: DICOM result from :func:`make_object`.
-        notice: The notice. With the description it is cut to 64 characters.
+        notice: The notice. If it is too long for the 64 characters of the field, only its first sentence is put there.
+            ImageComments of an image hold all of it.
 
     Example:
         >>> from types import SimpleNamespace
         >>> made = SimpleNamespace(SeriesDescription="Findings. For research, not for diagnosis")
         >>> put_notice(made, "Trained on phantoms.")
         >>> made.SeriesDescription
-        'Trained on phantoms. Findings'
+        'Findings. Trained on phantoms.'
     """
-    description = made.SeriesDescription.removesuffix(f". {RESEARCH_NOTE}")
-    made.SeriesDescription = f"{notice} {description}".replace("\\", "/")[:_LONG_STRING].rstrip()
+    what = made.SeriesDescription.removesuffix(f". {RESEARCH_NOTE}").removesuffix(f" {_SHORT_NOTE}").removesuffix(".")
+    made.SeriesDescription = _series_description(what, notice)
+    if hasattr(made, "ImageComments"):
+        made.ImageComments = f"{made.ImageComments} {notice}"
 
 
 def save_dicom(path: str | PathLike[str], dataset: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from monai.utils import optional_import
 
-from monai_pylon.reports.dicom_header import make_object
+from monai_pylon.reports.dicom_header import RESEARCH_NOTE, make_object
 from monai_pylon.reports.pixels import as_voxels
 from monai_pylon.utils import check_affine
 
@@ -106,10 +106,10 @@ def parametric_map(
     volume = highdicom.Volume(
         frames, matrix, coordinate_system="PATIENT", frame_of_reference_uid=headers[0].FrameOfReferenceUID
     )
-    about = f"{method} in {unit}: {label}".replace("\\", "/")[:64]
+    about = f"{label}: {method} in {unit}".replace("\\", "/")
     mapping = highdicom.pm.RealWorldValueMapping(
         lut_label=unit[:16],
-        lut_explanation=about,
+        lut_explanation=about[:64],
         unit=codes.UCUM.NoUnits,
         value_range=(float(values.min()), float(values.max())),
         slope=1.0,
@@ -118,14 +118,15 @@ def parametric_map(
     made = make_object(
         highdicom.pm.ParametricMap,
         number,
-        about,
+        f"{label}: {method}",
         source_images=_placed(headers),
         pixel_array=volume,
         contains_recognizable_visual_features=False,
         real_world_value_mappings=[mapping],
         voi_lut_transformations=[_window(values)],
         content_label=re.sub(r"[^A-Z0-9_]", "_", method.upper())[:16],
-        content_description=about,
+        content_description=about[:64],
     )
+    made.ImageComments = f"{about}. {RESEARCH_NOTE}."
     made.Laterality = ""  # the chest is no paired part
     return made

@@ -21,6 +21,8 @@ __all__ = ["finding_group", "measurement_report", "organ_group", "quality_group"
 _SCHEME = "99MONAIPYLON"
 _PROCEDURES = {"CT": ("169069000", "CT of chest"), "radiograph": ("399208008", "Plain chest X-ray")}
 _MILLILITERS = ("mL", "milliliter")
+#: Longest text of a code's meaning.
+_LONGEST_MEANING = 64
 
 
 def _own_code(text: str) -> Any:
@@ -28,7 +30,18 @@ def _own_code(text: str) -> Any:
     value = re.sub(r"\W+", "_", text, flags=re.ASCII).strip("_")
     if value != text.replace(" ", "_") or len(value) > 16:
         value = value[:9] + "_" + hashlib.sha256(text.encode()).hexdigest()[:6]
-    return optional_import("highdicom.sr", name="CodedConcept")[0](value, _SCHEME, text[:64].replace("\\", "/"))
+    return optional_import("highdicom.sr", name="CodedConcept")[0](
+        value, _SCHEME, text[:_LONGEST_MEANING].replace("\\", "/")
+    )
+
+
+def _with_text(group: Any, text: str) -> Any:
+    """Add a text to a measurement group if it is longer than the meaning of a code may be."""
+    if len(text) > _LONGEST_MEANING:
+        item = optional_import("highdicom.sr", name="TextContentItem")[0]
+        codes = optional_import("pydicom.sr.codedict", name="codes")[0]
+        group[0].ContentSequence.append(item(codes.DCM.Comment, text, relationship_type="CONTAINS"))
+    return group
 
 
 def finding_group(label: str, probability: float, method: str, sources: Sequence[Any] = ()) -> Any:
@@ -93,7 +106,7 @@ def organ_group(organ: str, volume_ml: float, segmentation: Any, verdict: str, s
     codes = optional_import("pydicom.sr.codedict", name="codes")[0]
     concept, side = organ_codes(organ)
     segment = next(s for s in segmentation.SegmentSequence if s.SegmentNumber == ORGAN_VALUES[organ])
-    return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
+    group = sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(uid=segment.TrackingUID, identifier=organ),
         referenced_segment=sr.ReferencedSegment(
             sop_class_uid=segmentation.SOPClassUID,
@@ -112,6 +125,7 @@ def organ_group(organ: str, volume_ml: float, segmentation: Any, verdict: str, s
         ],
         qualitative_evaluations=[sr.QualitativeEvaluation(_own_code("Quality control"), _own_code(verdict))],
     )
+    return _with_text(group, verdict)
 
 
 def quality_group(subject: str, verdict: str) -> Any:
@@ -129,10 +143,11 @@ def quality_group(subject: str, verdict: str) -> Any:
         1
     """
     sr = optional_import("highdicom.sr")[0]
-    return sr.MeasurementsAndQualitativeEvaluations(
+    group = sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(identifier=subject),
         qualitative_evaluations=[sr.QualitativeEvaluation(_own_code("Quality control"), _own_code(verdict))],
     )
+    return _with_text(group, verdict)
 
 
 def _described(image: Any) -> Any:

@@ -26,7 +26,7 @@ def read_table(name: str) -> list[dict[str, str]]:
 
     Example:
         >>> read_table("chest_ct")[0]
-        {'label': 'air trapping', 'organ': 'lung'}
+        {'label': 'air trapping', 'organ': 'lung', 'window': 'lung'}
     """
     folder = Path(__file__).parent
     check_choice(name, sorted(path.stem for path in folder.glob("*.csv")), "name")

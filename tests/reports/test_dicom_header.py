@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pydicom
 import pytest
 
-from monai_pylon.reports.dicom_header import complete_headers, deidentified_headers, make_object, save_dicom
+from monai_pylon.reports.dicom_header import (
+    complete_headers,
+    deidentified_headers,
+    make_object,
+    put_notice,
+    save_dicom,
+)
+from monai_pylon.taxonomy import CHEST_CT_LABELS
 from tests.reports.dicom_headers import slices
 
 
@@ -84,9 +92,26 @@ def test_descriptions_fit_their_field() -> None:
     assert made("Organ masks")["series_description"] == "Organ masks. For research, not for diagnosis"
     long = made("x" * 90)["series_description"]
     assert len(long) == 64
-    assert long.endswith("... For research, not for diagnosis")
+    assert long == "x" * 48 + "... For research"
+    assert made("x" * 50)["series_description"] == "x" * 50 + ". For research"
     assert "\\" not in made("a\\b")["series_description"], "it separates values"
     assert made("a")["series_instance_uid"] != made("a")["series_instance_uid"]
+
+
+@pytest.mark.parametrize("label", [*CHEST_CT_LABELS, "x" * 90])
+@pytest.mark.parametrize("notice", ["Trained on phantoms. Never use on patients.", "y" * 300, "One: two. " * 12])
+def test_the_label_comes_before_the_notice(label: str, notice: str) -> None:
+    made = SimpleNamespace(SeriesDescription=make_object(dict, 0, f"{label}: HiResCAM")["series_description"])
+    made.ImageComments = "All of it."
+    put_notice(made, notice)
+    assert len(made.SeriesDescription) <= 64
+    assert made.SeriesDescription.startswith(label[:48])
+    first = f"{notice.split('. ')[0].rstrip('.')}."
+    if len(f"{label}: HiResCAM. {first}") <= 64:
+        assert first in made.SeriesDescription
+    else:
+        assert made.SeriesDescription.endswith((". For research", f"... {first}"))
+    assert made.ImageComments == f"All of it. {notice}"
 
 
 def test_a_name_without_caret_warns_nobody() -> None:

@@ -46,10 +46,11 @@ def test_frames_follow_the_normal_of_rows_and_columns() -> None:
 
 def test_label_method_and_unit_are_named() -> None:
     made = parametric_map(MAP, np.eye(4), complete_headers(slices(8, 8, 2)), "pleural effusion", "HiResCAM")
-    assert made.SeriesDescription.startswith("HiResCAM in logits: pl")
-    assert made.ContentDescription == "HiResCAM in logits: pleural effusion"
+    assert made.SeriesDescription == "pleural effusion: HiResCAM. For research, not for diagnosis"
+    assert made.ContentDescription == "pleural effusion: HiResCAM in logits"
+    assert made.ImageComments == "pleural effusion: HiResCAM in logits. For research, not for diagnosis."
     mapping = made.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence[0]
-    assert mapping.LUTExplanation == "HiResCAM in logits: pleural effusion"
+    assert mapping.LUTExplanation == "pleural effusion: HiResCAM in logits"
     assert mapping.MeasurementUnitsCodeSequence[0].CodeValue == "1"
     limits = mapping.DoubleFloatRealWorldValueFirstValueMapped, mapping.DoubleFloatRealWorldValueLastValueMapped
     assert limits == (MAP.min(), MAP.max())
@@ -59,8 +60,10 @@ def test_label_method_and_unit_are_named() -> None:
 def test_any_label_is_written(tmp_path: Path, label: str) -> None:
     made = parametric_map(MAP, np.eye(4), complete_headers(slices(8, 8, 2)), label)
     save_dicom(tmp_path / "a.dcm", made)
-    text = pydicom.dcmread(tmp_path / "a.dcm").ContentDescription
-    assert text == f"HiResCAM in logits: {label}".replace("\\", "/")[:64]
+    read = pydicom.dcmread(tmp_path / "a.dcm")
+    text = f"{label}: HiResCAM in logits".replace("\\", "/")
+    assert read.ContentDescription == text[:64]
+    assert read.ImageComments == f"{text}. For research, not for diagnosis."
 
 
 @pytest.mark.parametrize("values", [np.zeros(SHAPE), np.full(SHAPE, 3.0), np.full(SHAPE, -1e-9), np.ones((1, 1, 1))])

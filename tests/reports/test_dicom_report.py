@@ -72,6 +72,18 @@ def test_refers_to_masks_maps_and_picture(tmp_path: Path) -> None:
     assert highdicom.sr.srread(tmp_path / "sr.dcm").content.get_volumetric_roi_measurement_groups()
 
 
+@pytest.mark.parametrize("length", [64, 65, 400])
+def test_a_verdict_longer_than_a_code_is_there_in_full(tmp_path: Path, length: int) -> None:
+    masks = organ_segmentation(np.ones((6, 5, 3), np.uint8), HEADERS, [0, 1, 2])
+    verdict = ("check by eye: no trachea, lungs joined, " * 12)[:length].strip()
+    series = HEADERS[0].SeriesInstanceUID
+    groups = [quality_group("Network", verdict), organ_group("right lung", 1.0, masks, verdict, series)]
+    read = report(tmp_path, groups, {"masks": masks})
+    texts = [item.TextValue for item in items(read) if item.ValueType == "TEXT"]
+    assert texts.count(verdict) == (2 if len(verdict) > 64 else 0)
+    assert verdict[:64] in str(read)
+
+
 def test_labels_have_codes_of_their_own(tmp_path: Path) -> None:
     labels = [*CHEST_CT_LABELS, *CHEST_XRAY14_LABELS, "größerer Herd", "größere Herde", "a_b", "a b"]
     read = report(tmp_path, [finding_group(label, 0.5, "pylon") for label in labels], {})

@@ -33,6 +33,7 @@ from monai_pylon.reports.page.small_scan import (
 from monai_pylon.reports.page.template import render_page
 from monai_pylon.reports.pixels import as_labels, as_voxels
 from monai_pylon.taxonomy import ORGANS
+from monai_pylon.taxonomy.windows import finding_window
 from monai_pylon.utils import check, check_affine, voxel_spacing
 from monai_pylon.utils.arrays import as_array
 
@@ -42,6 +43,7 @@ _HOW_TO_READ = (
     "Orange raised the score of the chosen finding, blue lowered it. Gray: evidence weaker than the threshold.",
     "Even an improbable finding has a strongest place: read the probability first.",
     "The probability is the network's own estimate. It is not calibrated for your patients.",
+    "A finding opens in the gray window in which it shows best; the buttons choose another.",
     "The patient's right (R) is on the left. Click into a slice to move the others there; scroll to page.",
 )
 _KEYS = (
@@ -193,11 +195,13 @@ def scan_page(
     levels = as_array(heights).astype(float).tolist() if scored else None
     entries: list[dict[str, Any]] = []
     pictures: list[str] = []
+    windows = [window["name"] for window in _windows()]
     small_hu = small.hu
     shared = scan_background(small_hu, small.affine) if any(finding.map is not None for finding in found) else None
     for finding in found:
         entry: dict[str, Any] = {"name": finding.name, "map": None, "scores": None, "place": ""}
         entry |= {"probability": finding.probability, "percent": percent(finding.probability)}
+        entry["window"] = windows.index(finding_window(finding.name))
         if levels is not None and finding.scores is not None:
             scores = as_array(finding.scores).astype(float)
             check(scores.shape == (len(levels),), "scores", "one number for each of the heights", finding.scores)
@@ -208,6 +212,7 @@ def scan_page(
             pictures.append(_picture(views))
             entry["place"] = _place(masks, views.peak) if _speaks_for(finding) else ""
         entries.append(entry)
+    how_to_read = _HOW_TO_READ if found else _HOW_TO_READ[-1:]
     middle = small.affine @ [*(np.array(small.stored.shape) - 1) / 2, 1]
     data = {
         "ct": volume,
@@ -225,7 +230,7 @@ def scan_page(
     return render_page(
         "scan.html",
         title=text.case,
-        text=text._replace(notes=[("How to read this page", _HOW_TO_READ if found else _HOW_TO_READ[3:]), *text.notes]),
+        text=text._replace(notes=[("How to read this page", how_to_read), *text.notes]),
         findings=listed(found),
         summary=[*_summary(found, entries[0]["place"] if entries else ""), *headlines(text)],
         keys=_KEYS,
@@ -245,6 +250,7 @@ def _map_entry(
         "volume": embedded_nifti(native, position),
         "limit": views.limit,
         "against": share_against(native, views.limit),
+        "for": share_against(-native, views.limit),
         "threshold": min(views.threshold, 0.99 * views.limit),
         "peak": (small.affine @ [*views.peak, 1])[:3].tolist(),
     }

@@ -25,6 +25,7 @@ from monai_pylon.workflows.cohort.page_writer import LayerAudit, audit_sentences
 __all__ = ["OrganPage", "ScanPage", "organ_sentences"]
 
 _DISTRUST_ORGANS = (
+    "The outline of the mediastinum reaches below the diaphragm: parts of liver, stomach and spleen lie in it.",
     "The outlines leave out part of a lung, or include bowel, stomach or the air around the patient.",
     "The patient lies in an unusual position, or the scan shows only a part of the chest.",
     "A lung is full of fluid or collapsed: its mask is completed by the other side and only approximate.",
@@ -35,6 +36,12 @@ _DISTRUST_MAP = (
     "The scan differs from those the network was trained on: contrast, dose, kernel, thick slices, implants.",
     "A cell of the map is large: it points to a region, not to the border of a finding.",
 )
+
+
+def _doubts(quality: MaskQuality) -> list[str]:
+    """Put the reasons and remarks of a quality into words, such as a lung that was completed."""
+    boxes = ["The masks are boxes at the usual places, not the organs' shapes."] if quality.heuristic else []
+    return [*(REASONS.get(reason, reason) for reason in quality.reasons), *boxes]
 
 
 def organ_sentences(quality: MaskQuality) -> list[str]:
@@ -50,14 +57,12 @@ def organ_sentences(quality: MaskQuality) -> list[str]:
         >>> organ_sentences(MaskQuality(True, (), {"left lung": 2000.4}, False))
         ['The automatic outlines (PARTITION) show both lungs and ...).', 'Left lung 2000 mL.']
     """
-    reasons = [REASONS.get(reason, reason) for reason in quality.reasons]
     verdict = f"The automatic outlines (PARTITION) show both lungs and the mediastinum ({OK_MEANING})."
     if not quality.ok:
         verdict = "Check the organ outlines by eye: they may be wrong."
-    boxes = ["The masks are boxes at the usual places, not the organs' shapes."] if quality.heuristic else []
     known = {organ: quality.volumes_ml.get(organ, np.nan) for organ in ORGANS}
     volumes = ", ".join(f"{organ} {ml:.0f} mL" for organ, ml in known.items() if np.isfinite(ml))
-    return [verdict, *reasons, *boxes, *([f"{volumes[0].upper()}{volumes[1:]}."] if volumes else [])]
+    return [verdict, *_doubts(quality), *([f"{volumes[0].upper()}{volumes[1:]}."] if volumes else [])]
 
 
 class OrganPage:
@@ -85,7 +90,8 @@ class OrganPage:
         check_type(image, MetaTensor, "image", "Read it by ReadVolumed, which keeps its affine.")
         sentences = organ_sentences(quality)
         notes = [("Organ masks", sentences), ("When to distrust the outlines", _DISTRUST_ORGANS)]
-        remarks, warnings = (sentences[:1], ()) if quality.ok else ((), sentences[:2])
+        doubts = _doubts(quality)
+        remarks, warnings = (sentences[:1], doubts) if quality.ok else ((), [*sentences[:1], *doubts])
         return scan_page(
             PageText(case_name(data, "Chest CT"), notes, provenance(self.settings), remarks, warnings),
             torch.as_tensor(image)[0].cpu().numpy(),
@@ -142,8 +148,9 @@ class ScanPage:
             found = partition_organs(ct, affine)
             masks = found.labels
             sentences = organ_sentences(found.quality)
-            if not found.quality.ok:
-                warnings.append(" ".join(sentences[:2]))
+            doubts = _doubts(found.quality)
+            if doubts:
+                warnings.append(" ".join([*([] if found.quality.ok else sentences[:1]), *doubts]))
             notes.append(("Organ outlines", sentences))
         notes.append(("When to distrust the map", _DISTRUST_MAP))
         findings, heights = self._findings(data, scan)

@@ -42,7 +42,10 @@ def classifier_options(command: Callable[..., int]) -> Callable[..., int]:
         ),
         click.option("--network", metavar="NAME", help="Network of a checkpoint without model.json."),
         click.option("--encoder", metavar="NAME", help="Encoder of a checkpoint without model.json."),
-        click.option("--top", default=3, show_default=True, help="Number of findings, the most probable, with a map."),
+        click.option(
+            "--top", default=3, show_default=True, type=click.IntRange(min=1),
+            help="Number of findings, the most probable, with a map. More than there are means all.",
+        ),
         click.option("--maps/--no-maps", default=True, show_default=True, help="Write the maps as NIfTI files."),
         click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."),
     ]  # fmt: skip

@@ -57,11 +57,10 @@ def blue(pixels: np.ndarray) -> np.ndarray:
 
 
 def bare(browser: Chromium) -> None:
-    """Show the axial plane without outlines, crosshair and letters."""
+    """Show the axial plane without outlines, crosshair, letters and scale bar."""
     browser.press("a")
     browser.press("o")
-    hide = "reader.nv.opts.crosshairWidth = 0; reader.nv.opts.isOrientationTextVisible = false; reader.nv.drawScene()"
-    browser.evaluate(f"{{{hide}; 0}}")
+    browser.evaluate("{reader.nv.opts.crosshairWidth = 0; reader.marks.hidden = true; reader.nv.drawScene(); 0}")
     browser.frame()
 
 
@@ -99,6 +98,98 @@ def test_evidence_against_is_blue_and_the_finding_can_be_changed(browser: Chromi
     assert at == pytest.approx([74, -36, 548], abs=5)
     assert blue(stage(browser)).sum() > 200
     assert browser.evaluate("byId('findings').querySelector('[aria-pressed=true] .name').textContent") == "improbable"
+
+
+def test_the_threshold_hides_weak_evidence_against_too(browser: Chromium, pages: Path) -> None:
+    browser.resize(1440, 1000)
+    browser.open(pages / "scan.html")
+    bare(browser)
+    browser.evaluate("(reader.goTo([-54, -36, 556]), 1)")  # the cell with -0.5
+    for key in "++++":
+        browser.press(key)
+    assert blue(stage(browser)).sum() > 100
+    assert "against" not in browser.evaluate("byId('limits').textContent")
+    for key in "]]]]]":  # 50 to 75 %
+        browser.press(key)
+    assert not blue(stage(browser)).any()
+    assert "evidence against: at most 73 %, not colored" in browser.evaluate("byId('limits').textContent")
+    browser.press("n")  # the same map with the other sign, whose evidence for the finding is weak
+    browser.evaluate("new Promise(done => setTimeout(done, 1500))")
+    for key in "]]]]]":
+        browser.press(key)
+    assert "evidence for: at most 73 %, not colored" in browser.evaluate("byId('limits').textContent")
+
+
+def bar_runs(pixels: np.ndarray) -> tuple[int, int]:
+    """Return the length of the longest run of white pixels in a row, and of the black rim below it."""
+    white, black = (pixels.min(-1) > 250), (pixels.max(-1) < 5)
+
+    def longest(row: np.ndarray) -> int:
+        parts, _ = ndimage.label(row)
+        return int(np.bincount(parts)[1:].max(initial=0))
+
+    row = max(range(len(pixels)), key=lambda k: longest(white[k]))
+    return longest(white[row]), longest(black[row + 2])
+
+
+@pytest.mark.parametrize("size", [(1440, 1000), (390, 844)])
+def test_each_plane_has_a_scale_bar_of_the_right_length(browser: Chromium, pages: Path, size: tuple[int, int]) -> None:
+    browser.resize(*size, mobile=size[0] < 500)
+    browser.open(pages / "scan.html")
+    browser.press("m")
+    browser.evaluate("(reader.goTo([10, -20, 500]), 1)")  # the middle of the body: 280 mm wide, 220 mm deep
+    for key in "acs":
+        browser.press(key)
+        marks = stage(browser)
+        browser.evaluate("{reader.nv.opts.crosshairWidth = 0; reader.marks.hidden = true; reader.nv.drawScene(); 0}")
+        image = stage(browser)
+        browser.evaluate("{reader.marks.hidden = false; reader.nv.drawScene(); 0}")
+        columns = np.flatnonzero((image[..., 0] > 150).any(0))
+        pixels_per_mm = (columns[-1] - columns[0]) / (220 if key == "s" else 280)
+        drawn, rim = bar_runs(marks[-40:, : marks.shape[1] // 2])
+        length = browser.evaluate("scaleBar(1, Math.abs(reader.nv.screenSlices[0].fovMM[0])).length")
+        assert length in (50, 100, 200)
+        assert drawn == pytest.approx(length * pixels_per_mm, rel=0.04, abs=4)
+        assert rim > 0.9 * drawn, "a dark rim, so that it shows on white"
+
+
+def test_letters_show_on_a_white_background(browser: Chromium, tmp_path: Path) -> None:
+    ct = np.full((32, 32, 32), 3000.0)  # white up to the edges
+    (tmp_path / "a.html").write_text(scan_page(PageText("a"), ct, np.diag([-8.0, -8, 8, 1])), encoding="utf-8")
+    browser.resize(1440, 1000)
+    browser.open(tmp_path / "a.html")
+    browser.press("c")
+    marks = stage(browser)
+    white = (marks.min(-1) > 250).any(0)
+    left = np.flatnonzero(white)[0]
+    middle_rows = slice(marks.shape[0] // 2 - 12, marks.shape[0] // 2 + 12)
+    letter = marks[middle_rows, :40]
+    assert (letter.min(-1) > 250).sum() > 30, "R in white"
+    assert left < 40
+    browser.evaluate("{reader.nv.drawScene(); byId('canvas').style.background = '#fff'; 0}")
+    browser.evaluate("{reader.nv.opts.backColor = [1, 1, 1, 1]; reader.nv.drawScene(); 0}")
+    letter = stage(browser)[middle_rows, :40]
+    assert (letter.max(-1) < 5).sum() > 30, "with a black rim"
+
+
+def test_a_finding_opens_in_its_window(browser: Chromium, tmp_path: Path) -> None:
+    ct, affine = np.full((32, 32, 32), -700.0), np.diag([-8.0, -8, 8, 1])
+    cells, position = np.zeros((2, 2, 2), np.float32), np.diag([-128.0, -128, 128, 1])
+    names = ["lung nodule", "Pleural effusion", "fracture"]
+    findings = [PageFinding(name, 0.5 - k / 10, cells + 1, position) for k, name in enumerate(names)]
+    (tmp_path / "a.html").write_text(scan_page(PageText("a"), ct, affine, findings), encoding="utf-8")
+    browser.resize(1440, 1000)
+    browser.open(tmp_path / "a.html")
+    pressed = "byId('windows').querySelector('[aria-pressed=true]').textContent"
+    limits = "[reader.nv.volumes[0].cal_min, reader.nv.volumes[0].cal_max]"
+    seen = []
+    for _ in names:
+        browser.evaluate("new Promise(done => setTimeout(done, 800))")
+        seen.append((browser.evaluate(pressed), browser.evaluate(limits)))
+        browser.press("n")
+    assert seen == [("lung", [-1350, 150]), ("mediastinal", [-160, 240]), ("bone", [-440, 1040])]
+    browser.press("1")
+    assert browser.evaluate(pressed) == "lung", "the buttons choose another"
 
 
 def test_the_curve_moves_the_slice(browser: Chromium, pages: Path) -> None:

@@ -32,6 +32,24 @@ def test_a_note_is_no_doubt() -> None:
     assert found[-1] == "Right lung 1 mL, left lung 3 mL."
 
 
+@pytest.mark.parametrize("reasons", [("left_lung_completed",), ("right_lung_cut", "lungs_cut_at_top")])
+def test_remarks_on_good_masks_are_at_the_top(scan: MetaTensor, reasons: tuple[str, ...]) -> None:
+    quality = quality_item(MaskQuality(True, reasons, {}, False))
+    item = {"scan": "a", "image": scan, "organs": torch.zeros(scan.shape), "quality": quality}
+    head = OrganPage()(item).split("<main")[0]
+    assert "show both lungs and the mediastinum" in head
+    for reason in reasons:
+        assert f'<p class="warn">{REASONS[reason]}'.replace("'", "&#39;") in head
+
+
+def test_every_reason_and_the_boxes_are_at_the_top(scan: MetaTensor) -> None:
+    quality = quality_item(MaskQuality(False, ("no_trachea", "lungs_joined"), {}, True))
+    item = {"scan": "a", "image": scan, "organs": torch.zeros(scan.shape), "quality": quality}
+    head = OrganPage()(item).split("<main")[0]
+    for text in (REASONS["no_trachea"], REASONS["lungs_joined"], "The masks are boxes"):
+        assert text in head
+
+
 @pytest.fixture(scope="module")
 def scan() -> MetaTensor:
     made = phantom_chest_ct(3, shape=(60, 54, 54), spacing=(6, 6, 6))

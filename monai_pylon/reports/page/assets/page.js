@@ -4,7 +4,7 @@ var page = JSON.parse(document.getElementById("page-data").textContent);
 const byId = (id) => document.getElementById(id);
 const FOR = [255, 158, 13], AGAINST = [87, 181, 252];
 /* The weakest color is darker than the strongest by this factor. */
-const WEAK = 0.55;
+const WEAK = 0.7;
 const state = { finding: -1, threshold: 0.5, opacity: 0.6, map: true };
 
 function number(value) {
@@ -28,10 +28,10 @@ function chosenMap() {
   return finding && finding.map ? finding.map : null;
 }
 
-/* Say how strong the evidence against a finding is, where the threshold hides all of it. */
-function weakAgainst(map) {
-  if (!map.against || map.against > state.threshold) return "";
-  return `; evidence against: at most ${Math.max(1, Math.round(100 * map.against))} %, not colored`;
+/* Say how strong the evidence for and against a finding is, where the threshold hides all of it. */
+function hiddenEvidence(map) {
+  return ["for", "against"].filter((side) => map[side] && map[side] <= state.threshold).map((side) =>
+    `; evidence ${side}: at most ${Math.max(1, Math.round(100 * map[side]))} %, not colored`).join("");
 }
 
 function drawLegend() {
@@ -48,7 +48,7 @@ function drawLegend() {
       `#0000 ${100 - edge}%, ${f(WEAK)} ${100 - edge}%, ${f(1)} 100%)`
     : `linear-gradient(90deg, #0000 ${100 * state.threshold}%, ${f(WEAK)} ${100 * state.threshold}%, ${f(1)} 100%)`;
   byId("limits").textContent = signed
-    ? `colored: more than ${Math.round(100 * state.threshold)} % of the strongest (${number(map.limit)} ${page.unit})${weakAgainst(map)}`
+    ? `colored: more than ${Math.round(100 * state.threshold)} % of the strongest (${number(map.limit)} ${page.unit})${hiddenEvidence(map)}`
     : `colored: ${page.unit} above ${number(map.limit * state.threshold)}; strongest ${number(map.limit)}`;
 }
 

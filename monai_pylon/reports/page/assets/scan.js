@@ -56,19 +56,27 @@ function skipLighting(nv) {
   gl.drawArrays = (...what) => { if (!skip) draw(...what); };
 }
 
+/* The number of the gray window in which a finding shows best. */
+const windowOf = (finding) => (finding && finding.window) || 0;
+
 /* Viewer of a CT: NiiVue with the scan, the organ outlines and the map of the chosen finding. */
 async function scanViewer() {
   const PLANES = { axial: 0, coronal: 1, sagittal: 2 };
   const canvas = byId("canvas");
   const nv = new niivue.Niivue({
-    isRadiologicalConvention: true, sagittalNoseLeft: true, multiplanarShowRender: 0, showAllOrientationMarkers: true, isRuler: true,
-    backColor: [0, 0, 0, 1], crosshairColor: [1, 1, 1, 0.55], crosshairWidth: 0.6, crosshairGap: 14, fontColor: [1, 1, 1, 1],
-    rulerColor: [1, 1, 1, 0.9], rulerWidth: 2, isColorbar: false,
+    isRadiologicalConvention: true, sagittalNoseLeft: true, multiplanarShowRender: 0, isOrientationTextVisible: false,
+    backColor: [0, 0, 0, 1], crosshairColor: [1, 1, 1, 0.55], crosshairWidth: 0.8, crosshairWidthUnit: "mm", crosshairGap: 14, isColorbar: false,
     loadingText: "", logLevel: "error", dragAndDropEnabled: false, dragMode: 3, viewModeHotKey: "", clipPlaneHotKey: "",
-    cycleClipPlaneHotKey: "", fontMinPx: 14, isCornerOrientationText: false,
+    cycleClipPlaneHotKey: "",
   });
   await nv.attachToCanvas(canvas);
   skipLighting(nv);
+  const marks = byId("marks"), drawScene = nv.drawScene.bind(nv);
+  nv.drawScene = () => {
+    const drawn = drawScene();
+    drawMarks(nv, marks);
+    return drawn;
+  };
   const steps = (color) => ({
     R: [0, WEAK * color[0], color[0]], G: [0, WEAK * color[1], color[1]], B: [0, WEAK * color[2], color[2]],
     A: [0, 255, 255], I: [0, 1, 255],
@@ -76,7 +84,8 @@ async function scanViewer() {
   nv.addColormap("evidence_for", steps(FOR));
   nv.addColormap("evidence_against", steps(AGAINST));
   const load = (base64, name, more) => niivue.NVImage.loadFromBase64({ base64, name, ...more });
-  const first = page.windows[0];
+  let shownWindow = windowOf(page.findings.find((finding) => finding.map || finding.scores));
+  const first = page.windows[shownWindow];
   const scan = await load(page.ct, "ct.nii.gz", { colormap: "gray", cal_min: first.low, cal_max: first.high });
   nv.addVolume(scan);
   if (page.organs) {
@@ -126,6 +135,7 @@ async function scanViewer() {
       about.limit * state.threshold, about.limit || 1, false, 0, false, false, "evidence_against",
     ) : null;
     if (ticket !== wanted) return;
+    setWindow(windowOf(finding));
     nv.updateGLVolume = () => {};  // draw only once, below
     if (map) nv.removeVolume(map);
     map = next;
@@ -138,11 +148,12 @@ async function scanViewer() {
     drawCurve();
     byId("readout").dataset.ready = "yes";
   }
-  function setWindow(button) {
-    const chosen = page.windows[Number(button.dataset.window)];
-    scan.cal_min = chosen.low;
-    scan.cal_max = chosen.high;
-    press(byId("windows"), button);
+  function setWindow(index) {
+    press(byId("windows"), byId("windows").querySelector(`[data-window="${index}"]`));
+    if (index === shownWindow) return;
+    shownWindow = index;
+    scan.cal_min = page.windows[index].low;
+    scan.cal_max = page.windows[index].high;
     nv.refreshLayers(scan, 0);
     nv.drawScene();
   }
@@ -234,10 +245,10 @@ async function scanViewer() {
     tell("position", position);
   };
   byId("planes").addEventListener("click", (event) => event.target.dataset.plane && setPlane(event.target));
-  byId("windows").addEventListener("click", (event) => event.target.dataset.window && setWindow(event.target));
+  byId("windows").addEventListener("click", (event) => event.target.dataset.window && setWindow(Number(event.target.dataset.window)));
   if (byId("outlines")) byId("outlines").addEventListener("change", () => { outlines(); nv.drawScene(); });
   outlines();
-  press(byId("windows"), byId("windows").querySelector("button"));
+  setWindow(shownWindow);
   const plane = window.innerWidth < 820 ? "axial" : "all";
   setPlane(byId("planes").querySelector(`[data-plane="${plane}"]`));
   const choose = (group, selector) => () => byId(group).querySelector(selector).click();
@@ -248,7 +259,7 @@ async function scanViewer() {
     c: choose("planes", "[data-plane=coronal]"), s: choose("planes", "[data-plane=sagittal]"),
   };
   page.windows.forEach((_, k) => { keys[String(k + 1)] = choose("windows", `[data-window="${k}"]`); });
-  window.reader = { nv, goTo, position: () => position };
+  window.reader = { nv, goTo, marks, position: () => position };
   goTo(center);
   byId("readout").dataset.ready = page.findings.length ? "" : "yes";
   return { show, redraw, keys, goTo };
@@ -259,7 +270,7 @@ function pictureViewer() {
   const picture = byId("fallback");
   byId("canvas").hidden = true;
   picture.hidden = false;
-  for (const part of document.querySelectorAll(".tools, .curve, .organs")) part.hidden = true;
+  for (const part of document.querySelectorAll("#marks, .tools, .curve, .organs")) part.hidden = true;
   document.querySelector("main").classList.remove("with-curve");
   picture.src = page.pictures[0] || "";
   byId("readout").textContent = "This browser has no WebGL 2: a picture instead of the viewer. " +
