@@ -88,13 +88,13 @@ def is_word(value: str | Path, word: str) -> bool:
 class PathOrWord(click.Path):
     """Path that exists, or a word with a meaning of its own, such as "phantom"."""
 
-    def __init__(self, word: str, **options: Any) -> None:
+    def __init__(self, *words: str, **options: Any) -> None:
         super().__init__(exists=True, path_type=Path, **options)
-        self.word = word
+        self.words = words
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path."""
-        return Path(self.word) if is_word(value, self.word) else super().convert(value, param, ctx)
+        return Path(value) if any(is_word(value, word) for word in self.words) else super().convert(value, param, ctx)
 
 
 class OutputPath(click.Path):
