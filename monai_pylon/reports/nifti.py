@@ -12,7 +12,7 @@ from monai_pylon.utils import check, check_affine
 from monai_pylon.utils.arrays import as_array
 from monai_pylon.utils.files import atomic_write
 
-__all__ = ["save_label_nifti", "save_map_nifti", "save_radiograph_nifti", "save_volume_nifti"]
+__all__ = ["radiograph_affine", "save_label_nifti", "save_map_nifti", "save_radiograph_nifti", "save_volume_nifti"]
 
 
 def _save(
@@ -81,11 +81,35 @@ def save_label_nifti(path: str | PathLike[str], labels: np.ndarray, affine: np.n
     _save(path, labels.astype(np.uint8), matrix)
 
 
+def radiograph_affine(spacing: tuple[float, float] | None = None, affine: np.ndarray | None = None) -> np.ndarray:
+    """Return the geometry of a radiograph's file, or make one of its spacing as ITK does.
+
+    Args:
+        spacing: Distance between rows and between columns in mm; None for 1. Not used with an affine.
+        affine: Matrix (4, 4) from (column, row, 0, 1) to RAS mm; None without.
+
+    Returns:
+        Matrix (4, 4) from (column, row, 0, 1) to RAS mm.
+
+    Raises:
+        ValueError: If a spacing is not positive, or the affine is invalid.
+
+    Example:
+        >>> radiograph_affine((0.2, 0.1)).diagonal().tolist()
+        [-0.1, -0.2, 1.0, 1.0]
+    """
+    rows, columns = (1.0, 1.0) if spacing is None else spacing
+    check(rows > 0 and columns > 0, "spacing", "positive", spacing)
+    # Viewers take the x and y axis of an image file to run to the patient's left and back: negative in RAS.
+    return np.diag([-columns, -rows, 1.0, 1.0]) if affine is None else check_affine(affine)
+
+
 def save_radiograph_nifti(
     path: str | PathLike[str],
     heatmap: np.ndarray,
     spacing: tuple[float, float] | None = None,
     affine: np.ndarray | None = None,
+    description: str = "",
 ) -> None:
     """Save a heatmap of a radiograph atomically, as a volume with one slice.
 
@@ -99,6 +123,7 @@ def save_radiograph_nifti(
         spacing: Distance between rows and between columns in mm, in DICOM's order. Not used with an affine.
         affine: Geometry of the radiograph's file, a matrix (4, 4) from (column, row, 0, 1) to RAS mm, such as the
             metadata ``file_affine`` of `read_radiograph`.
+        description: Method, unit and label, for the header's field ``descrip``: the first 79 bytes of it.
 
     Raises:
         ValueError: If the map is not 2D or not finite, the path has another ending, a spacing is not positive, or the
@@ -112,12 +137,9 @@ def save_radiograph_nifti(
         (3, 2, 1)
     """
     heatmap = as_pixels(heatmap, "heatmap", unit=False)
-    rows, columns = (1.0, 1.0) if spacing is None else spacing
-    check(rows > 0 and columns > 0, "spacing", "positive", spacing)
-    # Viewers take the x and y axis of an image file to run to the patient's left and back: negative in RAS.
-    matrix = np.diag([-columns, -rows, 1.0, 1.0]) if affine is None else check_affine(affine)
+    matrix = radiograph_affine(spacing, affine)
     image = np.ascontiguousarray(heatmap.T[..., None], dtype=np.float32)
-    _save(path, image, matrix, None if spacing is None and affine is None else "mm")
+    _save(path, image, matrix, None if spacing is None and affine is None else "mm", description)
 
 
 def save_map_nifti(path: str | PathLike[str], map: np.ndarray, affine: np.ndarray, description: str = "") -> None:

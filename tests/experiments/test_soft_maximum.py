@@ -11,11 +11,13 @@ import torch
 
 from monai_pylon.handlers.soft_maximum import soft_maximum_sharpness
 from monai_pylon.metrics import bootstrap_interval
+from monai_pylon.networks.checkpoints import read_description
+from monai_pylon.utils import file_hash
 from monai_pylon.workflows.bundle import make_network
-from tests.experiments.pylon_evidence.radiographs import phantom_radiographs
+from tests.experiments.pylon_evidence.radiographs import phantom_radiographs, real_radiographs
 from tests.experiments.soft_maximum import __main__ as command
-from tests.experiments.soft_maximum import summary
-from tests.experiments.soft_maximum.training import Recipe, run, sharpness_at
+from tests.experiments.soft_maximum import release, summary
+from tests.experiments.soft_maximum.training import Recipe, run, scaled, sharpness_at
 
 
 def test_sharpness_is_that_of_the_bundle_or_infinite() -> None:
@@ -79,3 +81,36 @@ def test_command_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
     assert "epoch 1 of 1" in capsys.readouterr().out
     command.main()
     assert not capsys.readouterr().out
+
+
+def test_the_research_checkpoint_is_small_and_agrees_with_its_model_card() -> None:
+    card, found = release.CARD.read_text(encoding="utf-8"), read_description(release.FILE)
+    assert release.FILE.stat().st_size < 10e6
+    assert f"`{file_hash(release.FILE)}`" in card
+    assert found["notice"] == release.NOTICE
+    assert release.table(found["figures"]) in card
+    every = found["figures"]["labels"]["all"]
+    assert every["instances"] == len(found["figures"]["hits"])
+    assert every["peak"] == pytest.approx(found["figures"]["hits"].count("1") / every["instances"], abs=1e-4)
+    assert "{" not in card
+
+
+def test_the_released_state_takes_normalized_radiographs_and_has_the_findings_with_boxes() -> None:
+    network = make_network({"name": "pylon", "encoder": "efficientnet_lite0"}).eval()
+    fewer = make_network({"name": "pylon", "encoder": "efficientnet_lite0"}, num_classes=8).eval()
+    state = release.released_state(network.state_dict())
+    fewer.load_state_dict({key: value.float() for key, value in state.items()})
+    image = torch.randn(1, 1, 64, 64)
+    with torch.no_grad():
+        expected = network(scaled(image))[:, :8]
+        torch.testing.assert_close(fewer(image), expected, atol=0.02, rtol=0.02)
+
+
+@pytest.mark.real
+@pytest.mark.slow
+def test_the_figures_of_the_research_checkpoint_come_out_again() -> None:
+    radiographs = real_radiographs(release.SIZE)
+    found = release.figures(release.released(), radiographs.of(radiographs.folds == release.FOLD))
+    stored = read_description(release.FILE)["figures"]
+    assert sum(a != b for a, b in zip(found["hits"], stored["hits"], strict=True)) <= 2, "rounding of another machine"
+    assert found["labels"]["all"]["AUROC"] == pytest.approx(stored["labels"]["all"]["AUROC"], abs=0.002)

@@ -85,7 +85,7 @@ def check_bundle(output: Path) -> None:
     copy = output / "bundles" / XRAY
     shutil.copytree(configs.parent, copy)
     state = torch.load(checkpoint, weights_only=True)
-    (copy / "models").mkdir()
+    (copy / "models").mkdir(exist_ok=True)
     torch.save(state, copy / "models" / "model.pt")
     network = load(XRAY, bundle_dir=str(copy.parent), source="github", repo="none/none/none").eval()
     assert all(torch.equal(value, state[name]) for name, value in network.state_dict().items())

@@ -101,8 +101,9 @@ def test_rejects_wrong_maps(tmp_path: Path, name: str, heat: np.ndarray, message
 def test_radiograph_map_has_the_pixel_size(spacing: tuple | None, zooms: tuple, unit: str, tmp_path: Path) -> None:
     """The first axis of the file runs along the columns, so its zoom is the distance between columns."""
     heatmap = np.arange(12, dtype=np.float32).reshape(3, 4)
-    save_radiograph_nifti(tmp_path / "a.nii.gz", heatmap, spacing)
+    save_radiograph_nifti(tmp_path / "a.nii.gz", heatmap, spacing, description="Evidence in logits: Mass")
     image = nibabel.load(tmp_path / "a.nii.gz")
+    assert image.header["descrip"].item() == b"Evidence in logits: Mass"
     affine = np.diag([-zooms[0], -zooms[1], 1, 1])
     np.testing.assert_allclose(image.header.get_zooms(), zooms)
     np.testing.assert_allclose(image.affine, affine)

@@ -115,7 +115,7 @@ def connected(workers: int, scheduler: str | None) -> Iterator[Any]:
 
     Raises:
         ModuleNotFoundError: If Dask is missing.
-        OSError: If the scheduler cannot be reached.
+        ValueError: If no scheduler is at the address.
 
     Example:
         >>> hasattr(connected(2, None), "__enter__")  # no process starts before the block
@@ -144,7 +144,7 @@ def connected(workers: int, scheduler: str | None) -> Iterator[Any]:
             except (OSError, ValueError, TypeError) as error:
                 reason = " ".join(str(error).split())
                 requirement = "scheduler must be the address of a Dask scheduler that is running"
-                raise OSError(f"{requirement}, but is {scheduler!r} ({reason}). Start one or omit it.") from error
+                raise ValueError(f"{requirement}, but is {scheduler!r} ({reason}). Start one or omit it.") from error
         yield client
 
 
@@ -279,7 +279,7 @@ def results_of_workers(
         The results.
 
     Raises:
-        OSError: If the scheduler cannot be reached.
+        ValueError: If no scheduler is at the address.
         RuntimeError: If a worker cannot take the job, for example since it lacks this package.
 
     Example:

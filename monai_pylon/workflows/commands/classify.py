@@ -28,21 +28,40 @@ from monai_pylon.workflows.demo.checkpoints import demo_checkpoint
 
 __all__: list[str] = []
 
-#: Name of the checkpoint in this package.
-DEMO = "demo"
+#: Names of the checkpoints in this package.
+DEMO, RESEARCH = "demo", "research"
+_MODEL = (
+    "Checkpoint, such as models/model.pt of a training; the model.json beside it gives network and input. "
+    "demo: a small checkpoint of this package, trained on phantoms. Never use it on patients."
+)
+_RESEARCH = " research: a checkpoint of this package, trained on 1,172 public radiographs. No clinical use."
+
+
+def model_option(bundle: str) -> Any:
+    """Return the option of the checkpoint; a bundle with a research checkpoint uses it by default."""
+    if not research_checkpoint(bundle).is_file():
+        kind = PathOrWord(DEMO, dir_okay=False)
+        return click.option("--model", required=True, metavar="FILE", type=kind, help=_MODEL)
+    return click.option(
+        "--model", default=RESEARCH, show_default=True, metavar="FILE", help=_MODEL + _RESEARCH,
+        type=PathOrWord(DEMO, RESEARCH, dir_okay=False),
+    )  # fmt: skip
+
+
+def research_checkpoint(bundle: str) -> Path:
+    """Return the file of a bundle's research checkpoint, which not every bundle has."""
+    return bundle_folder(bundle) / "models" / "research.pt"
 
 
 def classifier_options(command: Callable[..., int]) -> Callable[..., int]:
-    """Add the options of a classifier to a command: those of all cohorts, the model, the findings and the device."""
+    """Add the options of a classifier to a command: those of all cohorts, the findings and the device."""
     options = [
-        click.option(
-            "--model", required=True, metavar="FILE", type=PathOrWord(DEMO, dir_okay=False),
-            help="Checkpoint, such as models/model.pt of a training; the model.json beside it gives network and input. "
-            "demo: a small checkpoint of this package, trained on phantoms. Never use it on patients.",
-        ),
         click.option("--network", metavar="NAME", help="Network of a checkpoint without model.json."),
         click.option("--encoder", metavar="NAME", help="Encoder of a checkpoint without model.json."),
-        click.option("--top", default=3, show_default=True, help="Number of findings, the most probable, with a map."),
+        click.option(
+            "--top", default=3, show_default=True, type=click.IntRange(min=1),
+            help="Number of findings, the most probable, with a map. More than there are means all.",
+        ),
         click.option("--maps/--no-maps", default=True, show_default=True, help="Write the maps as NIfTI files."),
         click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:1."),
     ]  # fmt: skip
@@ -82,7 +101,9 @@ def run_classifier(bundle: str, make_phantom: Callable[[Path], Path], **options:
     Returns:
         The exit code.
     """
-    model = demo_checkpoint(bundle) if is_word(options["model"], DEMO) else options["model"]
+    model = options["model"]
+    for word, of_bundle in ((DEMO, demo_checkpoint), (RESEARCH, research_checkpoint)):
+        model = of_bundle(bundle) if is_word(model, word) else model
     if notice := checkpoint_notice(model):
         click.secho(notice, err=True, bold=True)
     settings = {

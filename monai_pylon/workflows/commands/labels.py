@@ -11,7 +11,14 @@ import click
 from monai_pylon.labeler import ReportLabeler, label_reports
 from monai_pylon.utils import check
 from monai_pylon.workflows.cohort.cluster import connected
-from monai_pylon.workflows.commands.run import CONTEXT, DONE, SOME_FAILED, one_line_errors, output_file_option
+from monai_pylon.workflows.commands.run import (
+    CONTEXT,
+    DONE,
+    SOME_FAILED,
+    not_empty,
+    one_line_errors,
+    output_file_option,
+)
 
 __all__ = ["labels"]
 
@@ -25,7 +32,9 @@ __all__ = ["labels"]
 @click.option(
     "--workers", default=1, show_default=True, metavar="N", type=click.IntRange(min=1), help="Number of processes."
 )
-@click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers label the reports.")
+@click.option(
+    "--scheduler", metavar="ADDRESS", callback=not_empty, help="Dask scheduler whose workers label the reports."
+)
 @click.option("--progress/--no-progress", default=True, show_default=True, help="Show a progress bar.")
 @one_line_errors
 def labels(output: Path, workers: int, scheduler: str | None, rules: str | None, **options: Any) -> int:

@@ -38,7 +38,13 @@ __all__ = ["organs"]
     help="Boxes in place of a mask without lungs: as in the paper, as in its program, or none.",
 )
 @series_option
-@click.option("--min-lung-ml", default=512.0, show_default=True, help="Least volume of both lungs together in mL.")
+@click.option(
+    "--min-lung-ml",
+    default=512.0,
+    show_default=True,
+    type=click.FloatRange(min=0, max=12_000, min_open=True),
+    help="Least volume of both lungs together in mL.",
+)
 @one_line_errors
 def organs(
     input_: Path,

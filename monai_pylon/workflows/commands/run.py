@@ -88,18 +88,38 @@ def is_word(value: str | Path, word: str) -> bool:
 class PathOrWord(click.Path):
     """Path that exists, or a word with a meaning of its own, such as "phantom"."""
 
-    def __init__(self, word: str, **options: Any) -> None:
+    def __init__(self, *words: str, **options: Any) -> None:
         super().__init__(exists=True, path_type=Path, **options)
-        self.word = word
+        self.words = words
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path."""
-        return Path(self.word) if is_word(value, self.word) else super().convert(value, param, ctx)
+        return Path(value) if any(is_word(value, word) for word in self.words) else super().convert(value, param, ctx)
+
+
+class OutputPath(click.Path):
+    """Path of results that are written later: the first folder above it that exists must be one that can be written."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path."""
+        path = Path(super().convert(value, param, ctx)).expanduser()
+        above = next((folder for folder in (path, *path.absolute().parents) if folder.exists()), Path("/"))
+        writable = os.access(above, os.W_OK) and (above.is_dir() or above == path)
+        if not writable:
+            self.fail(f"{str(path)!r} must be a place where results can be written, but {str(above)!r} is not.")
+        return path
+
+
+def not_empty(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Refuse an option that is given without a text."""
+    if value is not None and not value.strip():
+        raise click.BadParameter(f"must be a text, but is {value!r}. Leave the option out.")
+    return value
 
 
 def output_file_option(meaning: str) -> Callable[[Callable[..., int]], Callable[..., int]]:
     """Return the option of a command that writes one file."""
-    kind = click.Path(dir_okay=False, path_type=Path)
+    kind = OutputPath(dir_okay=False, path_type=Path)
     return click.option("--output", "-o", required=True, metavar="FILE", type=kind, help=meaning)
 
 
@@ -126,7 +146,7 @@ def cohort_options(command: Callable[..., int]) -> Callable[..., int]:
     options = [
         click.argument("input_", metavar="INPUT", type=PathOrWord(PHANTOM)),
         click.option(
-            "--output", "-o", required=True, metavar="DIR", type=click.Path(file_okay=False, path_type=Path),
+            "--output", "-o", required=True, metavar="DIR", type=OutputPath(file_okay=False, path_type=Path),
             help="Folder for the results; made if it does not exist.",
         ),
         click.option("--pictures/--no-pictures", default=True, show_default=True, help="Write a PNG of each case."),
@@ -144,7 +164,9 @@ def cohort_options(command: Callable[..., int]) -> Callable[..., int]:
             "--workers", default=1, show_default=True, metavar="N", type=click.IntRange(min=1),
             help="Processes of this computer, each with one case at a time and one thread.",
         ),
-        click.option("--scheduler", metavar="ADDRESS", help="Dask scheduler whose workers process the cases."),
+        click.option(
+            "--scheduler", metavar="ADDRESS", callback=not_empty, help="Dask scheduler whose workers process the cases."
+        ),
         click.option("--open", "open_", is_flag=True, help="Open the reading page, or the folder, when done."),
     ]  # fmt: skip
     for option in reversed(options):
@@ -179,7 +201,7 @@ def dicom_settings(options: Mapping[str, Any]) -> dict[str, Any]:
 def series_option(command: Callable[..., int]) -> Callable[..., int]:
     """Add the option that chooses a DICOM series."""
     text = "Only this series of DICOM folders: its SeriesInstanceUID or SeriesNumber."
-    return click.option("--series", metavar="UID", help=text)(command)
+    return click.option("--series", metavar="UID", callback=not_empty, help=text)(command)
 
 
 def choose_device(name: str) -> torch.device:

@@ -6,17 +6,20 @@ from typing import Any
 
 import click
 
-from monai_pylon.workflows.commands.classify import classifier_options, run_classifier
+from monai_pylon.workflows.commands.classify import classifier_options, model_option, run_classifier
 from monai_pylon.workflows.commands.run import CONTEXT, one_line_errors
 from monai_pylon.workflows.demo.phantoms import write_phantom_radiograph
 
 __all__ = ["xray"]
+
+_BUNDLE = "chest_xray_classification_pylon"
 
 
 @click.command(
     context_settings=CONTEXT,
     epilog="Example: monai-pylon xray images/ --output results --model models/model.pt",
 )
+@model_option(_BUNDLE)
 @classifier_options
 @click.option("--any-view", is_flag=True, help="Read DICOM files too that are no frontal chest radiographs.")
 @one_line_errors
@@ -29,6 +32,4 @@ def xray(**options: Any) -> int:
     No medical device.
     """
     any_view = options.pop("any_view")
-    return run_classifier(
-        "chest_xray_classification_pylon", write_phantom_radiograph, frontal_chest_only=not any_view, **options
-    )
+    return run_classifier(_BUNDLE, write_phantom_radiograph, frontal_chest_only=not any_view, **options)

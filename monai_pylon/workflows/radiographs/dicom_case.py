@@ -11,33 +11,11 @@ from monai.utils import MetaKeys, convert_to_numpy
 from monai_pylon.data.radiographs.reader import FILE_AFFINE
 from monai_pylon.reports.dicom_map import parametric_map
 from monai_pylon.reports.dicom_report import finding_group
+from monai_pylon.reports.radiograph_files import map_affine
 from monai_pylon.utils.files import file_parts
-from monai_pylon.visualize import MapGeometry
 from monai_pylon.workflows.cohort.dicom_writer import DicomCase
 
-__all__ = ["RadiographDicom", "map_affine"]
-
-
-def map_affine(geometry: MapGeometry, from_file: np.ndarray, file_affine: np.ndarray) -> np.ndarray:
-    """Return where the cells of a map lie in the geometry of the radiograph's file.
-
-    Args:
-        geometry: Where the cells look in the radiograph as it was read, in its rows and columns.
-        from_file: Matrix (4, 4) from pixels (row, column, 0, 1) of the file to those of the radiograph.
-        file_affine: Geometry of the file, (4, 4) from (column, row, 0, 1) to RAS mm.
-
-    Returns:
-        Matrix (4, 4) from cells (column, row, 0, 1) to RAS mm.
-
-    Example:
-        >>> map_affine(MapGeometry((1.0, 2.0), (4.0, 8.0)), np.eye(4), np.eye(4))[:2].tolist()
-        [[8.0, 0.0, 0.0, 2.0], [0.0, 4.0, 0.0, 1.0]]
-    """
-    cells = np.eye(4)
-    cells[:2] = 0
-    cells[0, 1], cells[0, 3] = geometry.spacing[0], geometry.origin[0]  # rows of the radiograph
-    cells[1, 0], cells[1, 3] = geometry.spacing[1], geometry.origin[1]
-    return np.asarray(file_affine, dtype=np.float64)[:, [1, 0, 2, 3]] @ np.linalg.inv(from_file) @ cells
+__all__ = ["RadiographDicom"]
 
 
 class RadiographDicom:

@@ -20,7 +20,7 @@ from monai_pylon.reports.radiograph_figure import RadiographFindingMap
 from monai_pylon.reports.radiograph_files import save_radiograph_files
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.transforms.boxes import map_boxes
-from monai_pylon.utils import check, check_type
+from monai_pylon.utils import check, check_choice, check_type
 from monai_pylon.utils.arrays import as_array
 from monai_pylon.visualize.cell_positions import GeometryCache
 from monai_pylon.workflows.cohort.burned_in import may_draw
@@ -65,10 +65,10 @@ class ExplainItem:
 class RadiographWriter(Transform):
     """Transform that writes a picture of a radiograph's most probable findings, and their maps as NIfTI.
 
-    The maps have the grid and geometry of the radiograph's file, even if the reader turned the image, and are signed
-    logits. Their largest value before upsampling is the finding's logit. The picture shows probabilities in the
-    standard display, with the patient's sides if the file names them; their peak is the point that point localization
-    evaluates. Peaks and boxes are in pixels of the file.
+    The maps are signed logits, a pixel for each cell of the network's map, placed where the cell looks in the geometry
+    of the radiograph's file, even if the reader turned the image. Their largest value is the finding's logit. The
+    picture shows probabilities in the standard display, with the patient's sides if the file names them; their peak is
+    the point that point localization evaluates. Peaks and boxes are in pixels of the file.
 
     Args:
         output: Folder to write to.
@@ -77,6 +77,7 @@ class RadiographWriter(Transform):
             Further findings with boxes are drawn only.
         overlay: Whether to draw the picture, ``<radiograph>_overlay.png``.
         nifti: Whether to write the maps, ``<radiograph>_<finding>.nii.gz``.
+        map_grid: Grid of these maps: "native", or "radiograph", interpolated on the pixels of the radiograph's file.
         burned_in_text: Whether to draw it also if the pixels hold text that may name the patient (BurnedInAnnotation).
         radiograph_key: Item with the radiograph as it was read, (1, H, W) between 0 and 1. Its metadata name the
             geometry, the turn and the sides.
@@ -97,12 +98,14 @@ class RadiographWriter(Transform):
         nifti: bool = True,
         radiograph_key: str = "radiograph",
         burned_in_text: bool = False,
+        map_grid: str = "native",
     ) -> None:
         check_type(top, int, "top")
+        check_choice(map_grid, ("native", "radiograph"), "map_grid")
         check(top >= 1, "top", "1 or more", top)
         self.output, self.labels = Path(output).expanduser(), tuple(labels)
         self.top, self.overlay, self.nifti, self.radiograph_key = min(top, len(labels)), overlay, nifti, radiograph_key
-        self.burned_in_text = burned_in_text
+        self.burned_in_text, self.map_grid = burned_in_text, map_grid
         #: Columns of the row: probabilities, the most probable findings, the pixels (x y) of their peaks, and the
         #: patient's sides at the left and right edge of the picture.
         self.columns = (*self.labels, "top", "peaks", "sides")
@@ -146,6 +149,7 @@ class RadiographWriter(Transform):
             num_maps=self.top if self.nifti else 0,
             overlay=self.overlay and may_draw(radiograph, self.burned_in_text, data["scan"]),
             title=case_title(data),
+            map_grid=self.map_grid,
             affine=meta.get(FILE_AFFINE),
             orientation=int(meta.get(ORIENTATION, 1)),
             sides=str(meta.get(SIDES, "")),

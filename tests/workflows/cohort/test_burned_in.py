@@ -14,6 +14,7 @@ from monai_pylon.data import read_radiograph, read_volume
 from monai_pylon.workflows.cohort.burned_in import may_draw
 from tests.data.dicom_files import write_dicom
 from tests.data.radiographs.test_reader import write_dicom as write_radiograph
+from tests.workflows.commands.dicom_inputs import add_overlay_planes
 
 
 @pytest.mark.parametrize(("value", "drawn"), [("YES", False), ("NO", True), ("", True)])
@@ -35,6 +36,22 @@ def test_one_slice_is_enough(tmp_path: Path) -> None:
     dataset.BurnedInAnnotation = "YES"
     dataset.save_as(file)
     assert not may_draw(read_volume(tmp_path), False, "a")
+
+
+@pytest.mark.parametrize("in_pixels", [False, True])
+def test_overlay_planes_are_not_read(tmp_path: Path, in_pixels: bool) -> None:
+    """Whatever is drawn comes from these arrays."""
+    values = np.random.default_rng(0).integers(100, 3000, (12, 16, 3))
+    tags = {"BitsStored": 12, "HighBit": 11, "RescaleSlope": 1}
+    write_dicom(tmp_path / "series", values, **tags)
+    file = write_radiograph(tmp_path / "a.dcm", values[..., 0])
+    before = read_volume(tmp_path / "series"), read_radiograph(file)
+    for one in (*(tmp_path / "series").iterdir(), file):
+        plain = one.read_bytes()
+        add_overlay_planes(one, in_pixels)
+        assert one.read_bytes() != plain
+    for old, new in zip(before, (read_volume(tmp_path / "series"), read_radiograph(file)), strict=True):
+        np.testing.assert_array_equal(old, new)
 
 
 def test_other_images_may_be_drawn() -> None:

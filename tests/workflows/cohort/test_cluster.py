@@ -89,7 +89,7 @@ def test_no_scheduler_at_the_address(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with (
         dask.config.set({"distributed.comm.timeouts.connect": "200ms"}),
         pytest.raises(
-            OSError,
+            ValueError,
             match=r"scheduler must be the address of a Dask scheduler that is running, but is 'tcp://127.0.0.1:9'",
         ),
     ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pydicom
 from pydicom.uid import generate_uid
 
 from monai_pylon.data import phantom_chest_ct, phantom_radiograph
@@ -39,6 +40,28 @@ def write_series(folder: Path, **tags: object) -> Path:
     spacing = {"PixelSpacing": [VOXEL, VOXEL], "SliceThickness": VOXEL, "SeriesNumber": 2}
     write_dicom(folder, lps, heights, **{**PATIENT, "StudyInstanceUID": generate_uid(), **spacing, **tags})
     return folder
+
+
+def add_overlay_planes(file: Path, in_pixels: bool) -> None:
+    """Draw a text box into overlay planes (60xx) of a file: planes of their own, or an unused bit of the pixels."""
+    dataset = pydicom.dcmread(file)
+    plane = np.zeros((dataset.Rows, dataset.Columns), np.uint8)
+    plane[: dataset.Rows // 4, : dataset.Columns // 2] = 1
+    for number, group in enumerate(range(0x6000, 0x6020, 2)):
+        dataset.add_new((group, 0x0010), "US", dataset.Rows)
+        dataset.add_new((group, 0x0011), "US", dataset.Columns)
+        dataset.add_new((group, 0x0040), "CS", "G")
+        dataset.add_new((group, 0x0050), "SS", [1, 1])
+        dataset.add_new((group, 0x0100), "US", 16 if in_pixels else 1)
+        dataset.add_new((group, 0x0102), "US", 15 if in_pixels else 0)
+        if not in_pixels:
+            packed = np.packbits(plane.ravel(), bitorder="little").tobytes()
+            dataset.add_new((group, 0x3000), "OW", packed + b"\0" * (len(packed) % 2))
+        if in_pixels and number == 0:
+            pixels = np.frombuffer(dataset.PixelData, "<u2").reshape(plane.shape)
+            assert dataset.BitsStored < 16
+            dataset.PixelData = (pixels | plane.astype(np.uint16) << 15).tobytes()
+    dataset.save_as(file)
 
 
 def write_chest(file: Path, **tags: object) -> Path:

@@ -41,6 +41,23 @@ def test_the_demo_checkpoint_explains_a_phantom_and_says_what_it_is(
     assert all((tmp_path / case / name).is_file() for name in findings["files"])
 
 
+def test_without_a_model_radiographs_are_read_by_the_research_checkpoint(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--top", "1", "--no-maps", "--no-progress", "--device", "cpu"]
+    assert main(["xray", "phantom", "--output", str(tmp_path), *options]) == 0
+    notice = "Research model, trained on 1,172 public radiographs. Not for clinical use."
+    assert notice in capsys.readouterr().err
+    findings = json.loads((tmp_path / "phantom_radiograph" / "phantom_radiograph_findings.json").read_text())
+    assert findings["note"].startswith(notice)
+    assert sum(isinstance(value, float) for value in findings["findings"].values()) == 8
+
+
+def test_without_a_model_scans_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["ct", "phantom", "--output", str(tmp_path)]) == 2
+    assert "Missing option '--model'" in capsys.readouterr().err
+
+
 def test_the_pictures_and_dicom_results_of_a_checkpoint_with_a_notice_show_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,8 @@ from PIL import Image
 
 from monai_pylon.__main__ import main
 from monai_pylon.utils import read_rows
-from tests.workflows.commands.dicom_inputs import SECRETS, write_chest, write_series
+from tests.reports.page.pages import page_data
+from tests.workflows.commands.dicom_inputs import SECRETS, add_overlay_planes, write_chest, write_series
 
 LPS = np.diag([-1.0, -1.0, 1.0, 1.0])
 
@@ -233,6 +234,24 @@ def test_burned_in_text_reaches_no_picture_or_page_unless_asked(tmp_path: Path, 
             assert len(list(output.rglob("*_overlay.dcm"))) == count
             assert len(list(output.rglob("*_page.html"))) == count
             assert list(output.rglob("*_findings_sr.dcm"))
+
+
+@pytest.mark.parametrize("in_pixels", [False, True])
+def test_overlay_planes_reach_no_result(tmp_path: Path, xray_model: Path, in_pixels: bool) -> None:
+    chest = write_chest(tmp_path / "chest.dcm")
+    shown = []
+    for turn in ("plain", "with planes"):
+        output = tmp_path / turn
+        options = ["--model", str(xray_model), "--device", "cpu", "--dicom", "--page", "--no-progress", "--top", "1"]
+        assert main(["xray", str(chest), "-o", str(output), *options]) == 0
+        made = [pydicom.dcmread(file) for file in sorted(output.rglob("*.dcm"))]
+        assert not [element for one in made for element in one if 0x6000 <= element.tag.group < 0x6100]
+        (picture,) = (one for one in made if one.SOPClassUID.name.startswith("Secondary"))
+        (page,) = output.rglob("*_page.html")
+        data = page_data(page.read_text(encoding="utf-8"))
+        shown.append((picture.PixelData, next(output.rglob("*_overlay.png")).read_bytes(), data))
+        add_overlay_planes(chest, in_pixels)
+    assert shown[0] == shown[1]
 
 
 def test_deidentify_needs_dicom(scan: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -64,6 +64,8 @@ def test_wrong_items_are_errors(change: dict, message: str, tmp_path: Path) -> N
         RadiographWriter(tmp_path, LABELS, top=1)(item(**change))
     with pytest.raises(ValueError, match="top must be 1 or more"):
         RadiographWriter(tmp_path, LABELS, top=0)
+    with pytest.raises(ValueError, match="map_grid must be one of"):
+        RadiographWriter(tmp_path, LABELS, map_grid="scan")
 
 
 def test_more_findings_than_there_are_means_all(tmp_path: Path) -> None:
@@ -101,7 +103,8 @@ def test_results_of_a_turned_radiograph_are_in_pixels_of_its_file(
     (row,), (column,) = np.nonzero(unturn_image(attention[2].numpy() == 2, number))
     box = [column - 1, row - 2, column + 4, row + 8, 2]
     explained = {"radiograph": radiograph, "logits": attention.amax((1, 2)), "attention": attention}
-    result = RadiographWriter(tmp_path / "out", LABELS, top=1)({"scan": "a", "boxes": [box], **explained})
+    writer = RadiographWriter(tmp_path / "out", LABELS, top=1, map_grid="radiograph")
+    result = writer({"scan": "a", "boxes": [box], **explained})
     assert result["row"]["peaks"] == f"{column} {row}"
     assert result["row"]["sides"] == drawn["sides"] == "RL"
     (x1, y1, x2, y2) = drawn["findings"][0].boxes[0]
