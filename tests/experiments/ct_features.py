@@ -103,11 +103,12 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     args.output.mkdir(parents=True, exist_ok=True)
-    encoder = make_encoder("ct_resnet152", 3, 1, weights="chest_ct").eval()
+    encoder = None
     for name in args.scans:
         file = args.output / f"{name}{'-half' * args.half}.json"
         if file.is_file():
             continue
+        encoder = encoder or make_encoder("ct_resnet152", 3, 1, weights="chest_ct").eval()
         context = torch.autocast("cpu", torch.bfloat16, enabled=args.half)
         with context:
             write_json(file, scan_row(name, encoder, DATA, args.output))
