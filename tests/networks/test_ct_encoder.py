@@ -40,7 +40,7 @@ def test_equals_an_independent_forward_pass(small):
 
 def test_loads_three_channels_in_half_precision_into_one(small, tmp_path):
     theirs = shaken(in_channels=3).bfloat16()
-    torch.save({"state_dict": theirs.state_dict(), "meta": {"licence": "MIT"}}, tmp_path / "ct.pt")
+    torch.save({"state_dict": theirs.state_dict(), "meta": {"license": "MIT"}}, tmp_path / "ct.pt")
     encoder = make_encoder("ct_resnet152", 3, 1, weights=tmp_path / "ct.pt").eval()
     x = torch.rand(1, 1, 64, 70, 33)
     found = encoder(x)[-1]
