@@ -55,8 +55,8 @@ class CTResNetPyramid(ResNet):
             list(_WIDTHS),
             spatial_dims=3,
             n_input_channels=in_channels,
-            conv1_t_size=(3, 7, 7),
-            conv1_t_stride=(1, 2, 2),
+            conv1_t_size=(3, 7, 7),  # type: ignore[arg-type]  # MONAI accepts one number for each axis
+            conv1_t_stride=(1, 2, 2),  # type: ignore[arg-type]
             shortcut_type="B",
             bias_downsample=False,
             feed_forward=False,
