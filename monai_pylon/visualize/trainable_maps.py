@@ -115,7 +115,7 @@ class HiResCAMNetwork(nn.Module):
         def gradients_of(weights: torch.Tensor) -> torch.Tensor:
             return score_gradients(logits, activations, weights, create_graph=True)
 
-        gradients = gradients_of(score_weights(labels, logits))
+        gradients = own_gradients(gradients_of, score_weights(labels, logits))
         return logits, hires_cam(layout(activations), layout.of_each(gradients).transpose(0, 1))
 
     def _layout(self, x: torch.Tensor) -> Layout:
