@@ -65,9 +65,9 @@ for organ, name in ((1, "right lung"), (2, "mediastinum"), (3, "left lung")):
 # %%
 # Steps as 3D renderings
 # ----------------------
-# As in Figure 8 of the paper, seen from the front: all that is darker than -300 HU, what of it does not touch the
-# border of its axial slice, and the lungs in the end. A rendering shows how far the first voxel of each ray is turned
-# away from the viewer.
+# As in Figure 8 of the paper, seen from the front: all that is brighter than -300 HU; of the rest, what does not touch
+# the border of its axial slice (with trachea, stomach and bowel); and the lungs in the end. A rendering shows how far
+# the first voxel of each ray is turned away from the viewer.
 
 
 def render(mask, affine, steps=1.0):
@@ -81,7 +81,9 @@ def render(mask, affine, steps=1.0):
 air = ct.image < -300
 inner = np.stack([clear_border(air[:, :, k]) for k in range(air.shape[2])], axis=2)
 fig, axes = plt.subplots(1, 3, figsize=(10, 3.4), facecolor="black")
-for ax, (name, mask) in zip(axes, {"below -300 HU": air, "off the border": inner}.items(), strict=False):
+for ax, (name, mask) in zip(
+    axes, {"brighter than -300 HU": ~air, "darker, off the border": inner}.items(), strict=False
+):
     ax.imshow(render(mask, ct.affine), cmap="gray", vmin=0, vmax=1, aspect=superior / right)
     ax.set_title(name, color="white")
 for value, color in enumerate(ORGAN_COLORS.values(), start=1):
