@@ -125,8 +125,8 @@ def prepare_batch(batch, device, non_blocking, **kwargs):
 losses = []
 trainer = SupervisedTrainer(
     device="cpu",
-    max_epochs=2,
-    train_data_loader=DataLoader(dataset, batch_size=2),
+    max_epochs=1,
+    train_data_loader=DataLoader(dataset, batch_size=1),
     network=Explained(network),
     optimizer=torch.optim.Adam(network.parameters(), 3e-4),
     loss_function=MaskLoss(weight=1 / 3),
