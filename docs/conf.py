@@ -31,6 +31,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "bundle_pages",
+    "glossary_links",
     "mathml",
     "public_names",
     "site_checks",

@@ -1,7 +1,7 @@
 """Make the pictures of the pages anew: ``python docs/make_images.py [NAME ...]``.
 
-The pictures of ``axialnet_evidence.md`` come from ``tests/experiments/axialnet_page.py``, that of the reading page from
-a browser.
+``demo_radiograph``, ``axialnet_reading`` and ``reading_page`` show results of the demo; the last one needs Chromium.
+The pictures of ``axialnet_evidence.md`` come from ``tests/experiments/axialnet_page.py`` and its trained networks.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE / "pictures")]
 from diagrams import save_svg  # noqa: E402
 from drawings import CHAINS, DRAWINGS, chain  # noqa: E402
 from phantoms import PHOTOS  # noqa: E402
+from results import RESULTS, make_results  # noqa: E402
 
 
 def save_png(figure: Figure, file: Path) -> None:
@@ -40,6 +41,9 @@ def main(names: list[str]) -> None:
     for name, steps in CHAINS.items():
         if not names or name in names:
             save_svg(chain(steps), folder / f"{name}.svg")
+    chosen = [name for name in RESULTS if not names or name in names]
+    for name, image in (make_results(chosen) if chosen else {}).items():
+        image.save(folder / f"{name}.png", optimize=True)
 
 
 if __name__ == "__main__":

@@ -94,7 +94,8 @@ class HiResCAMNetwork(nn.Module):
 
     def _differentiable_maps(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Compute the logits and HiResCAM (N, M, *grid), both with a graph that leads back to the parameters."""
-        layout, outputs = self._layout(x), []
+        layout = self._layout(x)
+        outputs: list[torch.Tensor] = []
 
         def keep(module: nn.Module, args: Any, output: Any) -> torch.Tensor:
             check_type(output, torch.Tensor, "the output of target_layer", "Choose a layer that returns one tensor.")
@@ -115,7 +116,7 @@ class HiResCAMNetwork(nn.Module):
         def gradients_of(weights: torch.Tensor) -> torch.Tensor:
             return score_gradients(logits, activations, weights, create_graph=True)
 
-        gradients = gradients_of(score_weights(labels, logits))
+        gradients = own_gradients(gradients_of, score_weights(labels, logits))
         return logits, hires_cam(layout(activations), layout.of_each(gradients).transpose(0, 1))
 
     def _layout(self, x: torch.Tensor) -> Layout:

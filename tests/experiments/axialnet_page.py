@@ -17,11 +17,9 @@ import torch
 from matplotlib.figure import Figure
 
 from monai_pylon.reports import window_to_gray
-from monai_pylon.reports.chest_ct_figure import finding_on_scan, scan_findings_figure
-from monai_pylon.reports.figure_style import save_figure
 from monai_pylon.reports.heatmap import paint_heatmap
 from monai_pylon.utils import upsample
-from tests.experiments.axialnet_cohort import CONFOUNDED, LABELS, SEEN, SEEN_GRID, SPACING, Section
+from tests.experiments.axialnet_cohort import CONFOUNDED, LABELS, SEEN, Section
 from tests.experiments.axialnet_real import PATIENTS
 from tests.experiments.axialnet_runs import PICTURED
 
@@ -211,31 +209,6 @@ def maps(folder: Path) -> Figure:
     return figure
 
 
-def reading(folder: Path) -> Figure:
-    """Draw the figure that the bundle would make of a test patient with an effusion and a nodule (docs/clinicians).
-
-    It uses the first such patient and the first seed of AxialNet trained long with the mask loss.
-
-    Args:
-        folder: Output folder of ``axialnet_evidence``.
-    """
-    part, chosen = Section(folder / "phantoms", PLAIN, PICTURED), ("effusion", "nodule")
-    columns = [list(LABELS).index(key) for key in chosen]
-    n = int(part.labels[:, columns].all(1).float().argmax())
-    with np.load(folder / "runs" / "AxialNet-mask-longer-0.npz") as tables:
-        scores, slices, found = (tables[f"{what}/{PLAIN}"][[n]] for what in ("scores", "slices", "maps"))
-    hu = part.images[n, 0].numpy() * (1800 / 255) - 1000.0
-    affine = np.diag([-SPACING[0], -SPACING[1], SPACING[2], 1])  # as of the phantoms, except for the origin
-    heights = (3 * np.arange(SEEN_GRID[2]) + 1) * SPACING[2]
-    shown = []
-    for m in columns:
-        heat = upsample(torch.from_numpy(found.astype(np.float32)), SEEN, m)[0].numpy()
-        probability = float(torch.sigmoid(torch.tensor(float(scores[0, m]))))
-        name = list(LABELS.values())[m]
-        shown.append(finding_on_scan(name, probability, hu, heat, affine, heights, slices[0, m]))
-    return scan_findings_figure(shown, "phantom")
-
-
 def _load(name: str) -> dict[str, Any]:
     return json.loads((PAGE.parent / name).read_text(encoding="utf-8"))
 
@@ -247,7 +220,6 @@ def main() -> None:
     curves(found).savefig(DOCS / "images" / "axialnet_slice_scores.png")
     if len(sys.argv) > 1:
         maps(Path(sys.argv[1])).savefig(DOCS / "images" / "axialnet_maps.png")
-        save_figure(DOCS / "images" / "axialnet_reading.png", reading(Path(sys.argv[1])))
 
 
 if __name__ == "__main__":
