@@ -153,15 +153,16 @@ def enclosed_air(
         border = ndimage.binary_dilation(unscanned)
     numbered, count = label_slices(air)
     enclosed = np.ones(count + 1, dtype=bool)
-    enclosed[numbered[far & air]] = False
+    numbers = numbered[air]
+    enclosed[numbers[far[air]]] = False
     enclosed[numbered[border]] = False
     # A lung that a box cuts at two sides touches two faces that meet. Foam of a table touches both sides.
     least = np.full(count + 1, np.inf)
     least[numbered[border]] = _PADDED_LUNG_SHARE
     one_side = np.setxor1d(numbered[0], numbered[-1])
     least[np.intersect1d(one_side, numbered[:, [0, -1]])] = _LUNG_SHARE
-    sizes = np.maximum(np.bincount(numbered.ravel(), minlength=count + 1), 1)
-    within = np.bincount(numbered[hull], minlength=count + 1) >= least * sizes
+    sizes = np.maximum(np.bincount(numbers, minlength=count + 1), 1)
+    within = np.bincount(numbers[hull[air]], minlength=count + 1) >= least * sizes
     cut = np.flatnonzero(within & ~enclosed)
     cut = cut[cut > 0]
     if len(cut):
