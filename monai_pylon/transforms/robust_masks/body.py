@@ -14,6 +14,7 @@ from scipy import ndimage
 from monai_pylon.transforms.robust_masks.block_mean import spread_blocks
 from monai_pylon.transforms.robust_masks.convex_hulls import convex_hulls
 from monai_pylon.transforms.robust_masks.morphology import dilate_by
+from monai_pylon.utils.arrays import bounding_box
 
 __all__ = ["body_hull", "component_centres", "enclosed_air", "label_slices", "largest_component"]
 
@@ -89,10 +90,12 @@ def largest_component(mask: np.ndarray) -> np.ndarray:
         >>> largest_component(np.array([[[True, False, True, True]]])).ravel().tolist()
         [False, False, True, True]
     """
-    numbered, _ = ndimage.label(mask)
-    sizes = np.bincount(numbered.ravel(), minlength=2)
-    sizes[0] = 0
-    return np.asarray((numbered == sizes.argmax()) & mask)
+    kept = np.zeros_like(mask)
+    box = bounding_box(mask)
+    if box is not None:
+        numbered, _ = ndimage.label(mask[box])
+        kept[box] = numbered == np.bincount(numbered[mask[box]]).argmax()
+    return kept
 
 
 def body_hull(ct: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
@@ -166,6 +169,7 @@ def enclosed_air(
     cut = np.flatnonzero(within & ~enclosed)
     cut = cut[cut > 0]
     if len(cut):
-        enclosed[cut] = np.asarray(ndimage.median(ct, numbered, cut)) > _LUNG_HU
+        chosen = np.isin(numbers, cut)  # the median sorts all values that it is given
+        enclosed[cut] = np.asarray(ndimage.median(ct[air][chosen], numbers[chosen], cut)) > _LUNG_HU
     enclosed[0] = False
     return enclosed[numbered]
