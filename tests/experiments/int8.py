@@ -126,7 +126,7 @@ def main(arguments: list[str]) -> None:
     args = parser.parse_args(arguments)
     args.folder.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
-    results: dict[str, Any] = {"versions": versions()}
+    results: dict[str, Any] = {"versions": versions("torch", "onnx", "onnxruntime", "numpy")}
     if args.radiographs:
         network = shipped("radiographs")
         calibration = section("radiographs", "validation", CALIBRATION, args.folder).images
