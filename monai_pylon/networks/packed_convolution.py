@@ -14,7 +14,7 @@ from torch import nn
 
 from monai_pylon.networks.tracing import is_eager
 
-__all__ = ["PackedConvolution", "pack_convolutions"]
+__all__ = ["pack_convolutions"]
 
 #: PyTorch's own names for oneDNN's fused convolution and for the reordering of its weights; not public.
 _CONVOLVE = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
@@ -101,7 +101,8 @@ def pack_convolutions(net: nn.Module) -> nn.Module:
     """Turn 2D convolutions into :class:`PackedConvolution`, and residual blocks of MONAI into fused ones, in place.
 
     Args:
-        net: Network in eval mode, whose batch norms are folded. A block with a norm stays as it is.
+        net: Network of images (N, C, *grid) in eval mode, whose batch norms are folded. A block with a norm stays as it
+            is.
 
     Returns:
         The same network.
