@@ -19,7 +19,7 @@ from monai_pylon.networks.explanation import Explained
 from monai_pylon.networks.nets.conv3d import Conv3DNet
 from monai_pylon.networks.nets.heatmap import LEAST_SIZE, HeatmapNetwork
 from monai_pylon.networks.nets.slice_network import SliceNetwork
-from monai_pylon.networks.tracing import is_eager
+from monai_pylon.networks.packed_convolution import pack_convolutions
 from monai_pylon.utils import check, check_type
 
 __all__ = ["fold_batch_norms", "optimize_for_inference"]
@@ -112,29 +112,6 @@ class HeadFirst(nn.Module):
         return heatmap
 
 
-class PointwiseConvolution(nn.Conv2d):
-    """A 1x1 convolution that runs in oneDNN on one thread too.
-
-    With one thread and a small batch, PyTorch computes such a convolution as a matrix product. This takes more than
-    twice the time and, with channels_last, a separate pass for the bias. While it is traced or exported, it is a plain
-    convolution.
-    """
-
-    def _conv_forward(self, input: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-        supported = input.dtype == weight.dtype == torch.float32 and input.device.type == "cpu"
-        plain = not is_eager() or torch.is_autocast_enabled("cpu")
-        if not supported or plain or not torch.backends.mkldnn.is_available():
-            return super()._conv_forward(input, weight, bias)
-        return torch.mkldnn_convolution(input, weight, bias, (0, 0), (1, 1), (1, 1), self.groups)
-
-
-def _speed_up_pointwise(net: nn.Module) -> None:
-    """Turn the network's 1x1 convolutions into :class:`PointwiseConvolution`, in place."""
-    for module in net.modules():
-        if type(module) is nn.Conv2d and module.kernel_size == module.stride == (1, 1) and module.padding == (0, 0):
-            module.__class__ = PointwiseConvolution
-
-
 class Converted(nn.Module):
     """An encoder in another precision that converts its input.
 
@@ -181,6 +158,7 @@ def _optimize_slices(net: Any, dtype: torch.dtype | None, example: torch.Tensor 
     fold_batch_norms(net.encoder, image)
     if dtype is not None:
         net.encoder = ConvertedSlices(net.encoder.to(dtype), dtype, weight.dtype)
+    pack_convolutions(net)
     net.chunk_size = _GROUPS_AT_A_TIME
     convolutions: list[Any] = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
     for convolution in convolutions:  # not Conv3d, which has another memory format
@@ -204,11 +182,12 @@ def optimize_for_inference(
 ) -> nn.Module:
     """Copy a network and optimize the copy for faster inference; use the original for training and checkpoints.
 
-    The copy has its batch norms folded into convolutions and its channels last in memory. PYLON's 1x1 head is applied
-    before each upsampling, and the slices of a volume pass the encoder in small chunks. Logits and maps differ from
-    those of the network by rounding only: by 1e-12 of the largest value in float64, and by some millionths in float32,
-    as the network itself differs with another number of threads. In float32 the copy's error was up to three times the
-    network's.
+    The copy has its batch norms folded into convolutions and its channels last in memory. On a CPU, its convolutions in
+    float32 keep a second copy of their weights in the processor's own order, made at the first run. PYLON's 1x1 head is
+    applied before each upsampling, and the slices of a volume pass the encoder in small chunks. Logits and maps differ
+    from those of the network by rounding only: by 1e-12 of the largest value in float64, and by some millionths in
+    float32, as the network itself differs with another number of threads. In float32 the copy's error was up to three
+    times the network's.
 
     Args:
         net: Network of this package, or :class:`Explained` around one. Any other module needs an example.
@@ -250,7 +229,7 @@ def optimize_for_inference(
     fold_batch_norms(fast, example)
     if _can_put_head_first(fast):
         fast.decoder, fast.head = HeadFirst(fast.decoder, fast.head), nn.Identity()
-    _speed_up_pointwise(fast)
+    pack_convolutions(fast)
     if dtype is not None:
         fast.encoder = Converted(fast.to(dtype).encoder, dtype)
     if example.ndim in _CHANNELS_LAST:

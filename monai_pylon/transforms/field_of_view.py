@@ -7,10 +7,9 @@ or that divides one lung in two, is wrong.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
-from scipy import ndimage
+
+from monai_pylon.utils.arrays import bounding_box
 
 __all__ = ["contact_area", "face_areas", "field_reasons"]
 
@@ -67,15 +66,30 @@ def face_areas(labels: np.ndarray, spacing: tuple[float, float, float], value: i
     return areas
 
 
+def _lung_boxes(labels: np.ndarray) -> dict[int, tuple[slice, ...] | None]:
+    """Return the bounding box of the right lung (1) and of the left lung (3), None without this lung."""
+    both = bounding_box(labels)
+    boxes: dict[int, tuple[slice, ...] | None] = {1: None, 3: None}
+    if both is not None:
+        for value in boxes:
+            box = bounding_box(labels[both] == value)
+            if box is not None:
+                boxes[value] = tuple(
+                    slice(outer.start + part.start, outer.start + part.stop)
+                    for outer, part in zip(both, box, strict=True)
+                )
+    return boxes
+
+
 def contact_area(
-    labels: np.ndarray, spacing: tuple[float, float, float], boxes: Sequence[tuple[slice, ...] | None] = ()
+    labels: np.ndarray, spacing: tuple[float, float, float], boxes: dict[int, tuple[slice, ...] | None] | None = None
 ) -> float:
     """Measure the area over which right and left lung border on each other.
 
     Args:
         labels: (X, Y, Z): 1 right lung, 3 left lung.
         spacing: Voxel edges in mm.
-        boxes: Bounding boxes of the labels 1 to 3, if they are known.
+        boxes: Bounding boxes of the labels 1 and 3, if they are known.
 
     Returns:
         Area in cm2, the sum of the voxel faces between them.
@@ -86,14 +100,14 @@ def contact_area(
         >>> contact_area(labels, (10.0, 10.0, 10.0))
         25.0
     """
-    boxes = boxes or ndimage.find_objects(labels, max_label=3)
-    if boxes[0] is None or boxes[2] is None:
+    right, left = (boxes or _lung_boxes(labels)).values()
+    if right is None or left is None:
         return 0.0
     # The lungs can only meet where their boxes do.
     labels = labels[
         tuple(
             slice(max(0, one.start - 1, other.start - 1), min(one.stop, other.stop) + 1)
-            for one, other in zip(boxes[0], boxes[2], strict=True)
+            for one, other in zip(right, left, strict=True)
         )
     ]
     area = 0.0
@@ -150,9 +164,9 @@ def field_reasons(labels: np.ndarray, ct: np.ndarray, spacing: tuple[float, floa
         ('lungs_cut_at_bottom', 'lungs_cut_at_top', 'left_lung_ends_abruptly')
     """
     cut_at_end, beside, abrupt = [False, False], [], []
-    boxes = ndimage.find_objects(labels, max_label=3)
+    boxes = _lung_boxes(labels)
     for side, value in (("right", 1), ("left", 3)):
-        box = boxes[value - 1]
+        box = boxes[value]
         if box is None:
             continue
         # Keep a margin along the body to see how the CT goes on beyond the lung.

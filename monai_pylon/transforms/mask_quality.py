@@ -8,6 +8,7 @@ import numpy as np
 
 from monai_pylon.transforms.field_of_view import field_reasons
 from monai_pylon.utils import ras_view, voxel_spacing
+from monai_pylon.utils.arrays import bounding_box
 from monai_pylon.utils.geometry import voxel_volume_ml
 
 __all__ = [
@@ -167,9 +168,10 @@ def judge_masks(
         ('no_lung',)
     """
     voxel = voxel_volume_ml(affine)
+    organs = labels[bounding_box(labels) or ...]  # a quarter of the volume
     # One comparison for each organ, because counting all values at once would widen every voxel to eight bytes.
     volumes = {
-        name: float(np.count_nonzero(labels == value) * voxel) for value, name in enumerate(ORGAN_NAMES, start=1)
+        name: float(np.count_nonzero(organs == value) * voxel) for value, name in enumerate(ORGAN_NAMES, start=1)
     }
     right, left = volumes["right lung"], volumes["left lung"]
     found = [code for code in reasons if volumes.get(code.removesuffix("_completed").replace("_", " "), 1.0) > 0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from scipy import ndimage
 
@@ -73,11 +75,12 @@ def find_padding(ct: np.ndarray) -> np.ndarray | None:
         >>> bool(find_padding(ct)[0, 0, 0]), bool(find_padding(ct)[32, 32, 0])
         (True, False)
     """
-    whole = ct.dtype.kind in "biu"
-    finite = None if whole or bool(np.isfinite(ct).all()) else np.isfinite(ct)
+    low, high = float(ct.min()), float(ct.max())  # NaN if any value is
+    finite = None if math.isfinite(low) and math.isfinite(high) else np.isfinite(ct)
     remedy = "Replace NaN by -1024 (air) where nothing was scanned."
     check(finite is None or bool(finite.any()), "ct", "finite", ct, remedy)
-    low, high = float(np.nanmin(ct)), float(np.nanmax(ct))
+    if finite is not None:
+        low, high = float(np.nanmin(ct)), float(np.nanmax(ct))
     corners = ct[:: max(1, ct.shape[0] - 1), :: max(1, ct.shape[1] - 1)]
     odd = ~((corners >= _AIR_HU[0]) & (corners <= _AIR_HU[1])).all(axis=(0, 1))
     if finite is None and low >= _LEAST_HU and high <= _MOST_HU and not odd.any():

@@ -117,7 +117,9 @@ def partition_organs(
         reasons = paper_quality_reasons(labels, matrix)
     else:
         turned, reasons = robust_organ_labels(view.array, voxel_spacing(view.affine))
-        labels = np.ascontiguousarray(view.restore(turned))
+        labels = view.restore(turned)
+        if min(labels.strides) < 0:  # PyTorch has no negative strides
+            labels = labels.copy()
     reasons = judge_field(labels, volume, matrix, reasons)
     found = OrganPartition(labels, judge_masks(labels, matrix, min_lung_ml, reasons))
     return found if fallback is None else _with_fallback(found, matrix, fallback)

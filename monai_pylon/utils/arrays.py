@@ -1,4 +1,4 @@
-"""Numbers of any origin as NumPy arrays, and in double precision.
+"""Numbers of any origin as NumPy arrays, and in double precision; bounding boxes.
 
 A user's tensor may be on a device, require gradients, carry metadata, or have a type that NumPy does not know. Some
 devices have no float64 (Apple's MPS), so double precision is computed on the CPU.
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 
-__all__ = ["as_array", "as_float64"]
+__all__ = ["as_array", "as_float64", "bounding_box"]
 
 
 def as_array(value: Any) -> np.ndarray:
@@ -55,3 +55,28 @@ def as_float64(value: Any) -> torch.Tensor:
         plain = value.as_tensor() if isinstance(value, MetaTensor) else value
         return plain.detach().cpu().double()  # two steps: the precision changes after the numbers left the device
     return torch.as_tensor(as_array(value), dtype=torch.float64)
+
+
+def bounding_box(mask: np.ndarray) -> tuple[slice, ...] | None:
+    """Compute the bounding box of a mask.
+
+    Many times faster than ``scipy.ndimage.find_objects`` on a volume with one label.
+
+    Args:
+        mask: Bool or integers (...), any number of axes; every value other than 0 belongs to the mask.
+
+    Returns:
+        A slice along each axis, or None if the mask is empty.
+
+    Example:
+        >>> bounding_box(np.array([[0, 0, 0], [0, 1, 1]]))
+        (slice(1, 2, None), slice(1, 3, None))
+    """
+    box = []
+    for axis in range(mask.ndim):
+        window = mask[tuple(box)]
+        hit = np.flatnonzero(window.any(axis=tuple(other for other in range(mask.ndim) if other != axis)))
+        if not len(hit):
+            return None
+        box.append(slice(int(hit[0]), int(hit[-1]) + 1))
+    return tuple(box)

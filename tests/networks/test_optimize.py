@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from monai_pylon.networks import Explained, make_encoder, optimize_for_inference
 from monai_pylon.networks.nets import FPN, PAN, PYLON, DeepLabV3Plus, Li2018, MaxPoolBackbone
-from monai_pylon.networks.optimize import HeadFirst, PointwiseConvolution, fold_batch_norms
+from monai_pylon.networks.optimize import HeadFirst, fold_batch_norms
 from tests.networks.tiny import TinyEncoder, calibrate_, shake_
 
 NETS = {
@@ -83,30 +83,6 @@ def test_the_head_before_upsampling_changes_less_than_a_millionth():
     plain = net.explain(x).attention
     net.decoder, net.head = HeadFirst(net.decoder, net.head), nn.Identity()
     torch.testing.assert_close(net.explain(x).attention, plain, rtol=0, atol=1e-6 * float(plain.abs().max()))
-
-
-@pytest.mark.parametrize("case", ["float32", "float64", "autocast", "batch of 32", "gradient"])
-def test_pointwise_convolutions_compute_the_same(case):
-    plain = nn.Conv2d(12, 6, 1, groups=3)
-    fast = copy.deepcopy(plain)
-    fast.__class__ = PointwiseConvolution
-    x = torch.randn(32 if case == "batch of 32" else 2, 12, 9, 7).requires_grad_(case == "gradient")
-    if case == "float64":
-        plain, fast, x = plain.double(), fast.double(), x.double()
-    with torch.autocast("cpu", enabled=case == "autocast"):
-        given, expected = fast(x), plain(x)
-    assert given.dtype == expected.dtype
-    torch.testing.assert_close(given, expected)
-    if case == "gradient":
-        grads = [torch.autograd.grad(out.square().sum(), x)[0] for out in (given, expected)]
-        torch.testing.assert_close(*grads)
-
-
-@pytest.mark.parametrize(("kernel", "stride", "padding"), [(3, 1, 1), (1, 2, 0), (1, 1, 1)])
-def test_other_convolutions_are_not_replaced(kernel, stride, padding):
-    net = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Conv2d(2, 2, kernel, stride, padding))
-    fast = optimize_for_inference(net, example=torch.zeros(1, 1, 8, 8))
-    assert [type(module) for module in fast] == [PointwiseConvolution, nn.Conv2d]
 
 
 @torch.no_grad()

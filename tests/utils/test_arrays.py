@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
+from scipy import ndimage
 
-from monai_pylon.utils.arrays import as_array, as_float64
+from monai_pylon.utils.arrays import as_array, as_float64, bounding_box
 from tests.references.pretend_device import PretendDevice
 
 VALUES = {
@@ -47,3 +48,12 @@ def test_shares_the_memory_of_arrays_and_tensors_on_the_cpu() -> None:
     assert as_array(array) is array
     as_array(tensor)[0] = 5
     assert tensor.tolist() == [5, 0]
+
+
+def test_bounding_boxes_equal_those_of_scipy() -> None:
+    for seed in range(5):
+        labels = (np.random.default_rng(seed).random((12, 13, 14)) < 0.003).astype(np.int16) * 7
+        found = ndimage.find_objects((labels > 0).astype(np.uint8))
+        assert bounding_box(labels) == bounding_box(labels > 0) == (found[0] if found else None)
+    assert bounding_box(np.zeros((2, 0, 3))) is None
+    assert bounding_box(np.zeros(3)) is None

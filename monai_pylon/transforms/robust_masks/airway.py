@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy import ndimage
 
 from monai_pylon.transforms.robust_masks.body import component_centres, label_slices
 from monai_pylon.transforms.robust_masks.morphology import dilate_by
@@ -45,8 +44,9 @@ def _discs(ct: np.ndarray, numbered: np.ndarray, count: int, hull: np.ndarray, p
     Returns:
         (D, 4) of [slice, x, y, number], centers in voxels, ordered by slice.
     """
-    area = np.bincount(numbered.ravel()) * pixel_mm2
-    dark = np.bincount(numbered[ct < _DARK_HU], minlength=count + 1) * pixel_mm2
+    air = numbered > 0
+    area = np.bincount(numbered[air], minlength=count + 1) * pixel_mm2
+    dark = np.bincount(numbered[air & (ct < _DARK_HU)], minlength=count + 1) * pixel_mm2
     fits = np.logical_and(area >= _TRACHEA_MM2[0], area <= _TRACHEA_MM2[1]) & (dark >= _DARK_SHARE * area)
     numbers = np.flatnonzero(fits)
     numbers = numbers[numbers > 0]

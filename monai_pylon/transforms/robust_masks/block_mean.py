@@ -6,8 +6,12 @@ about 2 mm are therefore averaged first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-from scipy import ndimage
+
+from monai_pylon.transforms.robust_masks.morphology import dilate_by
+from monai_pylon.utils.arrays import bounding_box
 
 __all__ = ["block_factors", "draw_edge", "block_mean", "spread_blocks"]
 
@@ -46,22 +50,36 @@ def block_mean(volume: np.ndarray, factors: tuple[int, int, int]) -> np.ndarray:
         >>> block_mean(np.arange(5).reshape(5, 1, 1), (2, 1, 1)).ravel().tolist()
         [0.5, 2.5, 4.0]
     """
-    # Start with the axis of the longest stride: this adds whole planes, and the other axes have fewer voxels left.
-    for axis in sorted(range(3), key=lambda axis: -abs(volume.strides[axis])):
-        factor, planes = factors[axis], np.moveaxis(volume, axis, 0)
-        if factor > 1:
-            whole = len(planes) // factor * factor
-            means = planes[:whole:factor].astype(np.float32)
-            for offset in range(1, factor):
-                means += planes[offset:whole:factor]
-            means /= factor
-            if whole < len(planes):
-                means = np.concatenate([means, planes[whole:].mean(axis=0, dtype=np.float32)[None]])
-            volume = np.moveaxis(means, 0, axis)
-    return np.ascontiguousarray(volume, dtype=np.float32)
+    # Along the axis of the longest stride blocks are reduced one by one, so that a block's planes stay in the cache.
+    axes = np.argsort([-abs(stride) for stride in volume.strides], kind="stable")
+    turned = volume.transpose(axes)
+    sizes = [factors[axis] for axis in axes]
+    means = np.empty([-(-length // size) for length, size in zip(turned.shape, sizes, strict=True)], dtype=np.float32)
+    for block, first in enumerate(range(0, len(turned), sizes[0])):
+        slab = turned[first : first + sizes[0]]
+        for axis, size in enumerate(sizes):
+            slab = _mean_along(slab, axis, size)
+        means[block] = slab[0]
+    return np.ascontiguousarray(means.transpose(np.argsort(axes)))
 
 
-def spread_blocks(blocks: np.ndarray, factors: tuple[int, ...], shape: tuple[int, ...]) -> np.ndarray:
+def _mean_along(volume: np.ndarray, axis: int, size: int) -> np.ndarray:
+    """Return the means of ``size`` planes along an axis, float32; the last mean is that of the remaining planes."""
+    planes = np.moveaxis(volume, axis, 0)
+    if size == 1:
+        return volume
+    means = planes[::size].astype(np.float32)
+    for offset in range(1, size):
+        added = planes[offset::size]
+        means[: len(added)] += added
+    rest = len(planes) % size
+    means[: len(planes) // size] /= size
+    if rest:
+        means[-1] /= rest
+    return np.moveaxis(means, 0, axis)
+
+
+def spread_blocks(blocks: np.ndarray, factors: Sequence[int], shape: tuple[int, ...]) -> np.ndarray:
     """Give every voxel the value of its block.
 
     Args:
@@ -102,7 +120,7 @@ def draw_edge(
         hu: Threshold in HU; a voxel at the edge is lung if it lies below.
 
     Returns:
-        (X, Y, Z) uint8.
+        (X, Y, Z) uint8, in the memory order of ``ct``.
 
     Example:
         >>> ct = np.array([-800, -800, -800, 40, 40, 40]).reshape(6, 1, 1)
@@ -111,22 +129,29 @@ def draw_edge(
         [1, 1, 1, 0, 0, 0]
     """
     lung = (organs == 1) | (organs == 3)
-    own_lung = np.where(lung, organs, 0).astype(np.uint8)
-    next_lung = ndimage.grey_dilation(own_lung, footprint=ndimage.generate_binary_structure(3, 1))
-    inner = ndimage.binary_erosion(lung, border_value=1)
+    beside = (1.0, (1.0, 1.0, 1.0))  # the blocks that share a face
+    next_lung = np.where(dilate_by(organs == 3, *beside), 3, dilate_by(organs == 1, *beside).view(np.uint8))
+    inner = ~dilate_by(~lung, *beside)
     edge = np.where(lung, aerated & ~inner, ~sealed & (next_lung > 0))
     # The label of a block's voxels with air, and of its other voxels.
     of_air = np.where(edge, np.where(lung, organs, next_lung), organs).astype(np.uint8)
     of_rest = np.where(edge & lung, 0, organs).astype(np.uint8)
-    labels = np.zeros(ct.shape, dtype=np.uint8)
-    for z in np.flatnonzero((of_air | of_rest).any(axis=(0, 1))):  # layer by layer, so that a layer fits in the cache
-        x, y = (slice(int(hit.min()), int(hit.max()) + 1) for hit in np.nonzero(of_air[:, :, z] | of_rest[:, :, z]))
-        window = (
-            slice(x.start * factors[0], x.stop * factors[0]),
-            slice(y.start * factors[1], y.stop * factors[1]),
-            slice(z * factors[2], (z + 1) * factors[2]),
-        )
-        air = ct[window] < hu
-        full = [spread_blocks(layer[x, y, z], factors[:2], air.shape[:2])[:, :, None] for layer in (of_air, of_rest)]
-        labels[window] = np.where(air, full[0], full[1])
+    # Along the axis of the longest stride blocks are drawn one by one, so that a block's planes stay in the cache.
+    axes = np.argsort([-abs(stride) for stride in ct.strides], kind="stable")
+    ct_view = ct.transpose(axes)
+    view = np.zeros(ct_view.shape, dtype=np.uint8)[
+        tuple(slice(None, None, -1 if n < 0 else 1) for n in ct_view.strides)
+    ]
+    labels, box = view.transpose(np.argsort(axes)), bounding_box(of_air | of_rest)
+    if box is None:
+        return labels
+    sizes, box = [factors[axis] for axis in axes], tuple(box[axis] for axis in axes)
+    window = tuple(slice(part.start * size, part.stop * size) for part, size in zip(box[1:], sizes[1:], strict=True))
+    of_rest, other = of_rest.transpose(axes)[box], (of_air ^ of_rest).transpose(axes)[box]
+    for block, rest, bits in zip(range(box[0].start, box[0].stop), of_rest, other, strict=True):
+        planes = (slice(block * sizes[0], (block + 1) * sizes[0]), *window)
+        drawn = view[planes]
+        # The bits in which both labels differ, multiplied by 0 or 1: many times faster than a choice for each voxel.
+        drawn[:] = (ct_view[planes] < hu).view(np.uint8) * spread_blocks(bits, sizes[1:], drawn.shape[1:])
+        drawn ^= spread_blocks(rest, sizes[1:], drawn.shape[1:])
     return labels

@@ -14,6 +14,7 @@ from scipy import ndimage
 from monai_pylon.transforms.robust_masks.block_mean import spread_blocks
 from monai_pylon.transforms.robust_masks.convex_hulls import convex_hulls
 from monai_pylon.transforms.robust_masks.morphology import dilate_by
+from monai_pylon.utils.arrays import bounding_box
 
 __all__ = ["body_hull", "component_centres", "enclosed_air", "label_slices", "largest_component"]
 
@@ -89,10 +90,12 @@ def largest_component(mask: np.ndarray) -> np.ndarray:
         >>> largest_component(np.array([[[True, False, True, True]]])).ravel().tolist()
         [False, False, True, True]
     """
-    numbered, _ = ndimage.label(mask)
-    sizes = np.bincount(numbered.ravel(), minlength=2)
-    sizes[0] = 0
-    return np.asarray((numbered == sizes.argmax()) & mask)
+    kept = np.zeros_like(mask)
+    box = bounding_box(mask)
+    if box is not None:
+        numbered, _ = ndimage.label(mask[box])
+        kept[box] = numbered == np.bincount(numbered[mask[box]]).argmax()
+    return kept
 
 
 def body_hull(ct: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
@@ -153,18 +156,20 @@ def enclosed_air(
         border = ndimage.binary_dilation(unscanned)
     numbered, count = label_slices(air)
     enclosed = np.ones(count + 1, dtype=bool)
-    enclosed[numbered[far & air]] = False
+    numbers = numbered[air]
+    enclosed[numbers[far[air]]] = False
     enclosed[numbered[border]] = False
     # A lung that a box cuts at two sides touches two faces that meet. Foam of a table touches both sides.
     least = np.full(count + 1, np.inf)
     least[numbered[border]] = _PADDED_LUNG_SHARE
     one_side = np.setxor1d(numbered[0], numbered[-1])
     least[np.intersect1d(one_side, numbered[:, [0, -1]])] = _LUNG_SHARE
-    sizes = np.maximum(np.bincount(numbered.ravel(), minlength=count + 1), 1)
-    within = np.bincount(numbered[hull], minlength=count + 1) >= least * sizes
+    sizes = np.maximum(np.bincount(numbers, minlength=count + 1), 1)
+    within = np.bincount(numbers[hull[air]], minlength=count + 1) >= least * sizes
     cut = np.flatnonzero(within & ~enclosed)
     cut = cut[cut > 0]
     if len(cut):
-        enclosed[cut] = np.asarray(ndimage.median(ct, numbered, cut)) > _LUNG_HU
+        chosen = np.isin(numbers, cut)  # the median sorts all values that it is given
+        enclosed[cut] = np.asarray(ndimage.median(ct[air][chosen], numbers[chosen], cut)) > _LUNG_HU
     enclosed[0] = False
     return enclosed[numbered]

@@ -12,7 +12,9 @@ import numpy as np
 from scipy import ndimage
 
 from monai_pylon.transforms.robust_masks.body import component_centres, label_slices
+from monai_pylon.transforms.robust_masks.morphology import dilate_box, erode_box
 from monai_pylon.transforms.robust_masks.spine import Spine
+from monai_pylon.utils.arrays import bounding_box
 
 __all__ = ["GAS_HU", "gas_near_midline", "gas_of_parts", "gas_of_slices"]
 
@@ -55,9 +57,9 @@ def gas_of_slices(ct: np.ndarray, core: np.ndarray) -> np.ndarray:
         [0, 0, 0, 0, 0, 0, 1, 1, 1]
     """
     gas = np.zeros_like(core)
-    boxes = ndimage.find_objects(core.view(np.uint8))
-    if boxes:
-        height = boxes[0][2]
+    box = bounding_box(core)
+    if box is not None:
+        height = box[2]
         low = slice(height.start, (height.start + height.stop) // 2)
         numbered, count = label_slices(core[:, :, low])
         half = np.bincount(numbered.ravel(), minlength=count + 1) / 2
@@ -72,12 +74,15 @@ def gas_of_slices(ct: np.ndarray, core: np.ndarray) -> np.ndarray:
 def _parts(dark: np.ndarray, spacing: tuple[float, float, float]) -> tuple[np.ndarray, int]:
     """Number the parts of air that remain after an erosion, grown back within the air."""
     radii = [max(1, round(_NECK_MM / edge)) for edge in spacing]
-    eroded = ndimage.minimum_filter(dark.view(np.uint8), [2 * radius + 1 for radius in radii], mode="nearest")
-    parts, count = ndimage.label(eroded)
+    parts, count = ndimage.label(erode_box(dark, radii))
     for step in range(max(radii) + 1):
-        size = [3 if step <= radius else 1 for radius in radii]
-        grown = ndimage.maximum_filter(parts, size)
-        parts = np.where(parts > 0, parts, grown * dark)
+        grown = parts
+        for axis in (axis for axis, radius in enumerate(radii) if step <= radius):
+            wider, narrow = np.moveaxis(grown.copy(), axis, 0), np.moveaxis(grown, axis, 0)
+            np.maximum(wider[1:], narrow[:-1], out=wider[1:])
+            np.maximum(wider[:-1], narrow[1:], out=wider[:-1])
+            grown = np.moveaxis(wider, 0, axis)
+        np.copyto(parts, grown, where=dark & (parts == 0))
     return parts, count
 
 
@@ -97,11 +102,9 @@ def _necks(parts: np.ndarray, count: int, dark: np.ndarray) -> np.ndarray:
 def _within_lung(part: np.ndarray, lung: np.ndarray, spacing: tuple[float, float, float]) -> bool:
     """Tell whether at least half of the surroundings of a part are lung, as of a cavity or a bulla."""
     pads = [max(2, round(_AROUND_MM / edge)) for edge in spacing]
-    box = ndimage.find_objects(part.view(np.uint8))[0]
+    box = bounding_box(part)
     window = tuple(slice(max(0, side.start - pad), side.stop + pad) for side, pad in zip(box, pads, strict=True))
-    around = (
-        ndimage.maximum_filter(part[window].view(np.uint8), [2 * pad + 1 for pad in pads]).view(bool) & ~part[window]
-    )
+    around = dilate_box(part[window], pads) & ~part[window]
     return bool(np.count_nonzero(lung[window][around]) >= max(1, int(np.count_nonzero(around))) / 2)
 
 
@@ -125,10 +128,9 @@ def gas_of_parts(ct: np.ndarray, dark: np.ndarray, spacing: tuple[float, float, 
         (True, False)
     """
     gas = np.zeros_like(dark)
-    boxes = ndimage.find_objects(dark.view(np.uint8))
-    if not boxes:
+    box = bounding_box(dark)
+    if box is None:
         return gas
-    box = boxes[0]
     parts, count = _parts(dark[box], spacing)
     volume = np.bincount(parts.ravel(), minlength=count + 1) * math.prod(spacing) / 1000
     share = (
@@ -138,7 +140,7 @@ def gas_of_parts(ct: np.ndarray, dark: np.ndarray, spacing: tuple[float, float, 
     largest = np.flatnonzero(volume[1:] >= _LUNG_ML) + 1
     if not len(largest):
         return gas
-    bounds = ndimage.find_objects(np.isin(parts, largest).view(np.uint8))[0]
+    bounds = bounding_box(np.isin(parts, largest))
     low = centres[:, 2] < (bounds[2].start + bounds[2].stop) / 2
     dark_enough = share >= np.where(volume >= _LUNG_ML, _LUNG_GAS_SHARE, _GAS_SHARE)
     found = dark_enough & low & (volume >= _PART_ML) & (_necks(parts, count, dark[box]) < _NECK_SHARE)
@@ -188,5 +190,5 @@ def gas_near_midline(ct: np.ndarray, dark: np.ndarray, spine: Spine, spacing: tu
     tubes, count = ndimage.label(lumen[numbered], np.ones((3, 3, 3)))
     large = np.bincount(tubes.ravel(), minlength=count + 1) * math.prod(spacing) / 1000 >= _PART_ML
     large[0] = False
-    gas[window] = ndimage.maximum_filter(large[tubes].view(np.uint8), (3, 3, 1)).view(bool) & dark
+    gas[window] = dilate_box(large[tubes], (1, 1, 0)) & dark
     return gas

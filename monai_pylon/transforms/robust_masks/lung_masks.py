@@ -16,10 +16,11 @@ from monai_pylon.transforms.robust_masks.airway import trace_airway
 from monai_pylon.transforms.robust_masks.block_mean import spread_blocks
 from monai_pylon.transforms.robust_masks.body import component_centres, enclosed_air
 from monai_pylon.transforms.robust_masks.gas import GAS_HU, gas_near_midline, gas_of_parts, gas_of_slices
-from monai_pylon.transforms.robust_masks.morphology import close_by, dilate_by
+from monai_pylon.transforms.robust_masks.morphology import close_by, dilate_box, dilate_by, erode_box
 from monai_pylon.transforms.robust_masks.rib_cage import outside_ribs
 from monai_pylon.transforms.robust_masks.spine import find_spine
 from monai_pylon.transforms.robust_masks.streaks import dark_streaks
+from monai_pylon.utils.arrays import bounding_box
 
 __all__ = ["EDGE_HU", "aerated_lungs", "lung_air", "segment_lungs"]
 
@@ -71,14 +72,14 @@ def lung_air(ct: np.ndarray, dark: np.ndarray, voxel_ml: float) -> tuple[np.ndar
         (400, False, 400)
     """
     numbered, count = ndimage.label(dark)
-    volume = np.bincount(numbered.ravel()) * voxel_ml
-    gas = np.bincount(numbered[ct < GAS_HU], minlength=count + 1) * voxel_ml
-    volume[0] = 0
+    numbers = numbered[dark]
+    volume = np.bincount(numbers, minlength=count + 1) * voxel_ml
+    gas = np.bincount(numbers[ct[dark] < GAS_HU], minlength=count + 1) * voxel_ml
     lung = (volume >= _LUNG_ML) & (gas < _GAS_SHARE * volume)
     if not lung.any():
         return np.zeros_like(dark), np.zeros_like(dark)
     small = lung & (volume < _SMALL_SHARE * volume[lung].max())
-    box = ndimage.find_objects((lung & ~small)[numbered].view(np.uint8))[0]
+    box = bounding_box((lung & ~small)[numbered])
     # Beside the lower third of the lungs lies bowel, so neither a small lung nor a loose piece is expected there.
     lowest = box[2].start + (box[2].stop - box[2].start) / 3
     bounds = np.array([[box[0].start, box[0].stop], [box[1].start, box[1].stop], [lowest, box[2].stop]])
@@ -123,13 +124,13 @@ def _outside_chest(
 
     The ribs are seen from the lungs without what hangs on them by narrow necks. The lungs' own edge stays.
     """
-    sizes = [2 * max(1, round(_NECK_MM / edge)) + 1 for edge in spacing]
-    numbered, count = ndimage.label(ndimage.minimum_filter(core.view(np.uint8), sizes))
-    main = ndimage.maximum_filter(_touched(numbered, count, deep).view(np.uint8), sizes)
-    near = ndimage.maximum_filter(main, sizes).view(bool)
+    radii = [max(1, round(_NECK_MM / edge)) for edge in spacing]
+    numbered, count = ndimage.label(erode_box(core, radii))
+    main = dilate_box(_touched(numbered, count, deep), radii)
+    near = dilate_box(main, radii)
     step = [max(1, round(_RIB_PIXEL_MM / edge)) for edge in spacing[:2]]
     pixel = (spacing[0] * step[0], spacing[1] * step[1], spacing[2])
-    outside = outside_ribs(ct[:: step[0], :: step[1]], main[:: step[0], :: step[1]].view(bool), pixel)
+    outside = outside_ribs(ct[:: step[0], :: step[1]], main[:: step[0], :: step[1]], pixel)
     numbered, _ = ndimage.label(dark & ~near & spread_blocks(outside, (*step, 1), dark.shape))
     large = np.bincount(numbered.ravel()) * math.prod(spacing) / 1000 >= _PIECE_ML
     large[0] = False
@@ -185,7 +186,7 @@ def segment_lungs(
     tube = np.zeros_like(dark) if airway is None else dilate_by(airway, wall, spacing)
     dark &= ~tube
     voxel_ml = math.prod(spacing) / 1000
-    deep = ndimage.minimum_filter(dark.view(np.uint8), [2 * max(1, round(_DEEP_MM / edge)) + 1 for edge in spacing])
+    deep = erode_box(dark, [max(1, round(_DEEP_MM / edge)) for edge in spacing])
     core, other = lung_air(ct, dark, voxel_ml)
     spine = find_spine(ct, core, spacing)
     gas = gas_of_parts(ct, dark, spacing)
@@ -193,13 +194,14 @@ def segment_lungs(
         gas |= gas_near_midline(ct, dark, spine, spacing)
     if spacing[2] > _THICK_MM:
         gas |= gas_of_slices(ct, core)
-    outside = _outside_chest(ct, core, dark, deep.view(bool), spacing)
+    outside = _outside_chest(ct, core, dark, deep, spacing)
     gas |= outside
     if gas.any():
         core, other = lung_air(ct, dark & ~gas, voxel_ml)
         numbered, count = ndimage.label(core)
-        thin = core & ~_touched(numbered, count, deep.view(bool))
-        thin &= np.bincount(numbered.ravel())[numbered] * voxel_ml >= _LUNG_ML
+        thin = core & ~_touched(numbered, count, deep)
+        if thin.any():
+            thin &= (np.bincount(numbered.ravel()) * voxel_ml >= _LUNG_ML)[numbered]
         core, other = core & ~thin, other | gas | thin
     lungs = aerated_lungs(air & ~tube, core, other, spacing)
     return close_by(lungs, _CLOSING_MM, spacing) & ~tube, core, airway, _upper_ml(outside, core, voxel_ml)

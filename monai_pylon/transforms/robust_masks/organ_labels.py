@@ -10,11 +10,13 @@ from monai_pylon.transforms.robust_masks.block_mean import block_factors, block_
 from monai_pylon.transforms.robust_masks.body import body_hull
 from monai_pylon.transforms.robust_masks.hemithorax import complete_lungs
 from monai_pylon.transforms.robust_masks.lung_masks import EDGE_HU, segment_lungs
+from monai_pylon.transforms.robust_masks.morphology import dilate_by
 from monai_pylon.transforms.robust_masks.organ_split import mediastinum_between_lungs, split_lungs
 from monai_pylon.transforms.robust_masks.orientation import doubt_orientation, leans_right
 from monai_pylon.transforms.robust_masks.plausibility import doubt_lungs, doubt_mediastinum
 from monai_pylon.transforms.robust_masks.scanned import cut_by_padding, unscanned_blocks, unscanned_columns
 from monai_pylon.transforms.robust_masks.spine import find_spine
+from monai_pylon.utils.arrays import bounding_box
 
 __all__ = ["robust_organ_labels"]
 
@@ -58,8 +60,8 @@ def _organs_of_blocks(
     reasons = (*reasons, *doubt_lungs(ct, right | left, spacing))
     if gas_ml > _GAS_ML:
         reasons = (*reasons, "gas_outside_lung")
-    organs = (right + 2 * between + 3 * left).astype(np.uint8)
-    tube = np.zeros_like(lungs) if airway is None else np.asarray(ndimage.binary_dilation(airway))
+    organs = right.view(np.uint8) + 2 * between.view(np.uint8) + 3 * left.view(np.uint8)
+    tube = np.zeros_like(lungs) if airway is None else dilate_by(airway, 1.0, (1.0, 1.0, 1.0))
     return organs, tube, reasons if airway is not None else (*reasons, "no_trachea")
 
 
@@ -99,11 +101,11 @@ def robust_organ_labels(ct: np.ndarray, spacing: tuple[float, float, float]) -> 
     means = block_mean(ct, factors)
     hull = body_hull(means, block)
     organs, tube = np.zeros(means.shape, dtype=np.uint8), np.zeros(means.shape, dtype=bool)
-    boxes = ndimage.find_objects(hull.astype(np.uint8))
-    if not boxes:
+    body = bounding_box(hull)
+    if body is None:
         return np.zeros(ct.shape, dtype=np.uint8), ()
     # Crop, because half of a scan is air and table. The margin is needed to recognize outside air.
-    box = tuple(slice(max(0, part.start - 16), part.stop + 16) for part in boxes[0])
+    box = tuple(slice(max(0, part.start - 16), part.stop + 16) for part in body)
     columns = unscanned_columns(ct)
     unscanned = unscanned_blocks(columns, factors)
     organs[box], tube[box], reasons = _organs_of_blocks(

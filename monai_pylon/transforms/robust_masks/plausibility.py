@@ -9,6 +9,7 @@ from scipy import ndimage
 
 from monai_pylon.transforms.robust_masks.spine import Spine
 from monai_pylon.transforms.robust_masks.symmetry import find_symmetry_plane
+from monai_pylon.utils.arrays import bounding_box
 
 __all__ = ["doubt_lungs", "doubt_mediastinum"]
 
@@ -50,14 +51,17 @@ def doubt_lungs(ct: np.ndarray, lungs: np.ndarray, spacing: tuple[float, float, 
         >>> doubt_lungs(ct, np.ones(ct.shape, dtype=bool), (4.0, 4.0, 4.0))
         ('gas_in_lung',)
     """
-    levels = np.flatnonzero(lungs.any(axis=(0, 1)))
-    if not len(levels):
+    box = bounding_box(lungs)
+    if box is None:
         return ()
     edges = [max(1, round(_MEAN_MM / edge)) for edge in spacing]
-    mean = ndimage.uniform_filter(ct.astype(np.float32), edges, mode="nearest")
+    window = tuple(slice(max(0, part.start - edge), part.stop + edge) for part, edge in zip(box, edges, strict=True))
+    lungs = lungs[window]
+    mean = ndimage.uniform_filter(ct[window].astype(np.float32), edges, mode="nearest")
     parts, count = ndimage.label(lungs & (mean < _GAS_HU))
     # pleural air reaches higher than the middle of the lungs, gas of the abdomen does not
-    lowest = np.setdiff1d(np.arange(1, count + 1), parts[:, :, (levels[0] + levels[-1]) // 2 + 1 :])
+    middle = (box[2].start + box[2].stop - 1) // 2 - window[2].start
+    lowest = np.setdiff1d(np.arange(1, count + 1), parts[:, :, middle + 1 :])
     if not len(lowest):
         return ()
     largest = np.bincount(parts.ravel())[lowest].max() * math.prod(spacing) / 1000

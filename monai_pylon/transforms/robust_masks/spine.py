@@ -117,10 +117,13 @@ def _drops(ct: np.ndarray, canal: np.ndarray, levels: np.ndarray, spacing: tuple
     """Return (K, 64): by how many HU (0 to 150) brightness drops at each whole mm in front of the canal."""
     depth, aside = np.arange(70.0), np.arange(-9.0, 9.1, 3.0)[:, None]
     x, y = np.broadcast_arrays(aside / spacing[0], depth / spacing[1])
-    profiles = np.empty((len(levels), len(depth)))
-    for k, level in enumerate(levels):
-        rays = ndimage.map_coordinates(ct[:, :, level], [canal[k, 0] + x, canal[k, 1] + y], order=1, mode="nearest")
-        profiles[k] = np.percentile(np.clip(rays, -100, 400), 30, axis=0)
+    rays = np.stack(
+        [
+            ndimage.map_coordinates(ct[:, :, level], [center[0] + x, center[1] + y], order=1, mode="nearest")
+            for level, center in zip(levels, canal, strict=True)
+        ]
+    )
+    profiles = np.percentile(np.clip(rays, -100, 400), 30, axis=1)
     means = ndimage.uniform_filter1d(profiles, 6, axis=1, mode="nearest")  # of the 3 mm on each side
     drops = np.zeros((len(levels), 64))
     drops[:, 6:] = np.clip(means[:, 3:61] - means[:, 9:67], 0, 150)

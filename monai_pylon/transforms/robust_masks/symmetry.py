@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import fft, ndimage
 
+from monai_pylon.transforms.robust_masks.morphology import dilate_box, erode_box
 from monai_pylon.utils import check
 
 __all__ = ["SymmetryPlane", "bone_without_blood", "find_symmetry_plane", "mirror_mask"]
@@ -105,10 +106,9 @@ def bone_without_blood(ct: np.ndarray, spacing: tuple[float, float, float]) -> n
         (True, False)
     """
     bright = ct > _BONE_HU
-    sizes = [2 * max(1, round(_BLOOD_MM / edge)) + 1 for edge in spacing]
+    radii = [max(1, round(_BLOOD_MM / edge)) for edge in spacing]
     # A box, because its erosion is many times faster than a ball's. The rim is two voxels.
-    deep = ndimage.minimum_filter(bright.view(np.uint8), sizes, mode="constant")
-    blood = ndimage.maximum_filter(deep, [size + 4 for size in sizes], mode="constant").view(bool)
+    blood = dilate_box(erode_box(bright, radii, beyond=False), [radius + 2 for radius in radii])
     rows = np.flatnonzero(bright.any(axis=(0, 2)))
     if len(rows):
         blood[:, : (rows[0] + rows[-1]) // 2] = False
@@ -173,7 +173,9 @@ def mirror_mask(mask: np.ndarray, plane: SymmetryPlane, spacing: tuple[float, fl
         [False, False, False, False, True]
     """
     scale = np.diag(spacing[:2])
-    reflection = np.eye(3)
-    reflection[:2, :2] = np.linalg.solve(scale, (np.eye(2) - 2 * np.outer(plane.normal, plane.normal)) @ scale)
-    shift = np.append(np.linalg.solve(scale, 2 * plane.offset * plane.normal), 0.0)
-    return ndimage.affine_transform(mask.view(np.uint8), reflection, shift, order=0).astype(bool)
+    reflection = np.linalg.solve(scale, (np.eye(2) - 2 * np.outer(plane.normal, plane.normal)) @ scale)
+    shift = np.linalg.solve(scale, 2 * plane.offset * plane.normal)
+    # The plane is upright, so all slices are reflected alike: column by column, 0 for none.
+    columns = np.arange(1, mask.shape[0] * mask.shape[1] + 1).reshape(mask.shape[:2])
+    of = ndimage.affine_transform(columns, reflection, shift, order=0)
+    return np.where((of > 0)[:, :, None], mask.reshape(-1, mask.shape[2])[of - 1], False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +24,9 @@ from tests.experiments.demo_checkpoints.phantoms import (
     cells_with,
 )
 
+#: Function from images to logits, maps and, for scans, slice scores.
+Explain = Callable[[torch.Tensor], tuple[torch.Tensor, ...]]
+
 
 class Case(NamedTuple):
     """Result of one finding that is present in one patient.
@@ -42,13 +46,17 @@ class Case(NamedTuple):
     center: tuple[bool, ...]
 
 
-def radiograph_cases(network: PYLON, data: Radiographs) -> tuple[torch.Tensor, list[Case]]:
+def radiograph_cases(
+    network: PYLON, data: Radiographs, explain: Explain | None = None
+) -> tuple[torch.Tensor, list[Case]]:
     """Return the logits (N, M), and for each finding whether the peak lies in one of its boxes.
 
-    The baselines are a random pixel, and the center of the radiograph.
+    The baselines are a random pixel, and the center of the radiograph. A copy of the network in another runtime may
+    ``explain`` the images.
     """
+    explain = explain or network.explain
     with torch.inference_mode():
-        parts = [network.explain(part) for part in data.images.split(16)]
+        parts = [explain(part) for part in data.images.split(16)]
     logits, maps = (torch.cat([part[k] for part in parts]) for k in (0, 1))
     shape = tuple(data.images.shape[2:])
     geometry, cases = map_geometry(network, None, shape), []
@@ -72,15 +80,16 @@ def _near(lesion: np.ndarray, voxel: tuple[float, ...]) -> bool:
     return bool(lesion[part].any())
 
 
-def scan_cases(network: AxialNet, data: Scans) -> tuple[torch.Tensor, list[Case]]:
+def scan_cases(network: AxialNet, data: Scans, explain: Explain | None = None) -> tuple[torch.Tensor, list[Case]]:
     """Return the logits (N, M), and for each finding whether the cell of the peak lies in its organ, and on it.
 
     The baselines are a random cell of those with an organ, and the cell at the center of the finding's lung. This
-    second one is told the lung.
+    second one is told the lung. A copy of the network in another runtime may ``explain`` the scans.
     """
+    explain = explain or network.explain
     images = data.images[:, None].float() / 255 - 0.449
     with torch.inference_mode():
-        parts = [network.explain(part) for part in images.split(2)]
+        parts = [explain(part) for part in images.split(2)]
     logits, maps = (torch.cat([part[k] for part in parts]) for k in (0, 1))
     geometry, cases = map_geometry(network, None, tuple(images.shape[2:])), []
     for patient, label in data.labels.nonzero().tolist():

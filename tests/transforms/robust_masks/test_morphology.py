@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from monai_pylon.transforms.robust_masks.morphology import bounding_box, close_by, dilate_by, open_by
+from monai_pylon.transforms.robust_masks.morphology import close_by, dilate_box, dilate_by, erode_box, open_by
 from tests.references.morphology import closed_by_a_ball, dilated_by_a_ball
 
 EDGE = (4.0, 4.0, 4.0)
@@ -108,9 +108,18 @@ def test_two_edges_grow_a_mask_within_its_slices() -> None:
         np.testing.assert_array_equal(grown[:, :, z : z + 1], dilated_by_a_ball(plane, 3.3, (1.0, 0.7, 100.0)))
 
 
-def test_bounding_boxes_equal_those_of_scipy() -> None:
-    for seed in range(5):
-        mask = blobs(seed, 0.003, (12, 13, 14))
-        found = ndimage.find_objects(mask.astype(np.uint8))
-        assert bounding_box(mask) == (found[0] if found else None)
-    assert bounding_box(np.zeros((2, 0, 3))) is None
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    share=st.sampled_from([0.02, 0.5, 0.95]),
+    shape=st.tuples(*[st.integers(1, 9)] * 3),
+    radii=st.tuples(*[st.integers(0, 6)] * 3),
+)
+def test_boxes_equal_filters_by_extremes(seed, share, shape, radii) -> None:
+    mask, sizes = blobs(seed, share, shape), [2 * radius + 1 for radius in radii]
+    before = mask.copy()
+    np.testing.assert_array_equal(dilate_box(mask, radii), ndimage.maximum_filter(mask.view(np.uint8), sizes) > 0)
+    np.testing.assert_array_equal(erode_box(mask, radii), ndimage.minimum_filter(mask.view(np.uint8), sizes) > 0)
+    cut = ndimage.minimum_filter(mask.view(np.uint8), sizes, mode="constant") > 0
+    np.testing.assert_array_equal(erode_box(mask, radii, beyond=False), cut)
+    np.testing.assert_array_equal(mask, before)
