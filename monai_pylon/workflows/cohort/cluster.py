@@ -35,16 +35,21 @@ MOST_KILLS = 2
 _THREADS = 1
 #: Share of the memory that the workers may use together, and seconds between two looks at the workers.
 _MEMORY_SHARE, _PAUSE = 0.9, 1.0
-#: A worker ends before it has more than its memory; waiting for memory to become free would never end.
-_MEMORY = {"target": False, "spill": False, "pause": False, "terminate": 0.95}
-#: Time for a worker to start, which takes long on a busy computer.
-_START = "600s"
+#: Settings of Dask: a worker ends before it has more than its memory; in the background two workers take 15 ms of CPU
+#: time a second instead of 55; workers keep freed memory, which saves a quarter of a mask's time; a start may take long.
+_OFF = ("worker.memory.target", "worker.memory.spill", "worker.memory.pause", "worker.profile.enabled")
+_SETTINGS = {
+    **dict.fromkeys(_OFF, False),
+    **{"worker.memory.terminate": 0.95, "worker.memory.monitor-interval": "200ms", "admin.tick.interval": "1s"},
+    **{"admin.system-monitor.interval": "10s", "scheduler.allowed-failures": MOST_KILLS - 1},
+    **{"nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_": None, "deploy.lost-worker-timeout": "600s"},
+}
 #: Seconds without any worker until a warning.
 _PATIENCE = 60.0
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-#: With this setting of Dask, workers return freed memory at once, and a mask takes a quarter more time.
-_TRIM = "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_"
-_ITK_THREADS = "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"
+_THREAD_VARIABLES = (
+    *("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"),
+    "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS",
+)
 #: Jobs of this worker process by key: pickled until the first scan.
 _JOBS: dict[str, Any] = {}
 
@@ -92,7 +97,7 @@ def _without_interrupts() -> Iterator[None]:
 def _local_cluster(distributed: Any, workers: int) -> Any:
     limit = int(_MEMORY_SHARE * distributed.system.MEMORY_LIMIT / workers)
     _LOGGER.info("%d workers with one thread and up to %.1f GB each", workers, limit / 1e9)
-    threads = dict.fromkeys((*_THREAD_VARIABLES, _ITK_THREADS), str(_THREADS))
+    threads = dict.fromkeys(_THREAD_VARIABLES, str(_THREADS))
     with _without_interrupts():
         return distributed.LocalCluster(
             n_workers=workers,
@@ -124,10 +129,7 @@ def connected(workers: int, scheduler: str | None) -> Iterator[Any]:
     distributed, found = optional_import("distributed")
     if not found:
         raise ModuleNotFoundError("workers and scheduler need Dask. Run pip install 'monai_pylon[bundle]'.")
-    settings: dict[str, Any] = {f"distributed.worker.memory.{name}": value for name, value in _MEMORY.items()}
-    settings["distributed.scheduler.allowed-failures"] = MOST_KILLS - 1
-    settings[_TRIM] = None
-    settings["distributed.deploy.lost-worker-timeout"] = _START  # Dask gives up a worker that restarts for longer
+    settings = {f"distributed.{name}": value for name, value in _SETTINGS.items()}
     with contextlib.ExitStack() as stack:
         for logger in map(logging.getLogger, ("distributed", "tornado")):  # what matters is reported here
             stack.callback(logger.setLevel, logger.level)

@@ -16,7 +16,9 @@ from monai.inferers import SimpleInferer
 
 from monai_pylon.utils import read_rows
 from monai_pylon.workflows.cohort import CohortRunner, cluster
+from monai_pylon.workflows.cohort.ledger import CohortLedger
 from monai_pylon.workflows.cohort.scan_job import ScanResult
+from tests.workflows.killing import killing
 
 distributed = pytest.importorskip("distributed")
 
@@ -175,6 +177,20 @@ def test_killed_processes_lose_nothing(tmp_path: Path) -> None:
     assert errors.pop("s5").startswith("KilledWorker: 2 workers ended")
     assert errors == {"s6": "ValueError: no"}
     assert sorted(files) == [f"s{number}.out" for number in range(10) if number not in (5, 6)]
+
+
+@pytest.mark.slow
+def test_500_scans_while_a_worker_is_killed_after_every_50(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scans that take no time, so that the workers' ends are what is tested; one in five fails."""
+    pytest.importorskip("psutil")
+    texts = {f"s{number:03d}": str(number) if number % 5 else "fail" for number in range(500)}
+    assert runner(tmp_path, "serial", texts).run().failed == 100
+    killed: list[int] = []
+    monkeypatch.setattr(CohortLedger, "record", killing(CohortLedger.record, killed, 50, len(texts)))
+    assert str(runner(tmp_path, "out", texts, workers=2).run()) == "400 scans done, 0 finished before, 100 failed"
+    assert len(set(killed)) == 9
+    assert results(tmp_path, "out") == results(tmp_path, "serial")
+    assert [row["scan"] for row in results(tmp_path, "out")[0]] == list(texts)
 
 
 @pytest.mark.slow
