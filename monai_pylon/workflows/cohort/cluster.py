@@ -29,14 +29,12 @@ from monai_pylon.workflows.cohort.scan_job import ScanJob, ScanResult
 __all__ = ["connected", "results_of_workers"]
 
 _LOGGER = logging.getLogger(__name__)
-#: A scan that ended this many workers is not tried again.
-MOST_KILLS = 2
-#: Threads of each worker.
-_THREADS = 1
+#: A scan that ended this many workers is not tried again; threads of each worker.
+MOST_KILLS, _THREADS = 2, 1
 #: Share of the memory that the workers may use together, and seconds between two looks at the workers.
 _MEMORY_SHARE, _PAUSE = 0.9, 1.0
 #: Settings of Dask: a worker ends before it has more than its memory; in the background two workers take 15 ms of CPU
-#: time a second instead of 55; workers keep freed memory, which saves a quarter of a mask's time; a start may take long.
+#: time a second instead of 55; workers keep freed memory, which saves a quarter of a mask's time.
 _OFF = ("worker.memory.target", "worker.memory.spill", "worker.memory.pause", "worker.profile.enabled")
 _SETTINGS = {
     **dict.fromkeys(_OFF, False),
