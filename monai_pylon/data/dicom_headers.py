@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from monai.utils import optional_import
 
+from monai_pylon.data.dicom_files import BoundedFile, pixels_problem
 from monai_pylon.data.scan_headers.dicom_fields import (
     FieldError,
     phase_fields,
@@ -159,10 +160,10 @@ def _expected_bytes(dataset: Any) -> int:
 
 
 def _read_header(file: Path) -> tuple[Any, int]:
-    """Read the header of a file, and return it with the number of bytes that follow it."""
+    """Read the header of a file, and return it with the place in the file where it ends."""
     pydicom = optional_import("pydicom")[0]
     size = file.stat().st_size
-    with file.open("rb") as stream:
+    with BoundedFile(file) as stream:
         marked = stream.read(132)[128:] == b"DICM"
         named = marked or file.suffix.lower() in _ENDINGS
         if size == 0 and named:
@@ -171,7 +172,7 @@ def _read_header(file: Path) -> tuple[Any, int]:
             check_dicom_size(file)
             stream.seek(0)
             dataset = pydicom.dcmread(stream, stop_before_pixels=True, force=True)
-            following = size - stream.tell()
+            position = stream.tell()
         except Exception as error:  # a damaged header may fail in any way
             if named:
                 raise FieldError(f"the header cannot be read ({error})") from error
@@ -182,7 +183,7 @@ def _read_header(file: Path) -> tuple[Any, int]:
         if named:
             raise FieldError("the header ends before SOPClassUID and Modality")
         raise _SkippedError("no DICOM file")
-    return dataset, following
+    return dataset, position
 
 
 def _check_kind(dataset: Any) -> None:
@@ -203,23 +204,19 @@ def _check_kind(dataset: Any) -> None:
 
 def _read(file: Path) -> list[CTSlice]:
     """Read the slices of one file; raise `_SkippedError` or `FieldError` with the reason for none."""
-    dataset, following = _read_header(file)
+    dataset, position = _read_header(file)
     _check_kind(dataset)
     try:
-        return _slices(file, dataset, following)
+        return _slices(file, dataset, position)
     except FieldError as error:
         error.series = str(getattr(dataset, "SeriesInstanceUID", "") or "")
         raise
 
 
-def _slices(file: Path, dataset: Any, following: int) -> list[CTSlice]:
+def _slices(file: Path, dataset: Any, position: int) -> list[CTSlice]:
     """Read the slices of a CT file; raise `FieldError` if it lacks something."""
-    syntax = getattr(getattr(dataset, "file_meta", None), "TransferSyntaxUID", None)
-    packed = syntax is not None and (syntax.is_compressed or syntax.is_deflated)
-    element = 8 if dataset.original_encoding[0] else 12  # bytes of tag, type and length, by implicit or explicit type
-    missing = _expected_bytes(dataset) + element - following
-    if not packed and missing > 0:
-        raise FieldError(f"the file is truncated: {missing} bytes of pixel data are missing")
+    if problem := pixels_problem(file, dataset, position, _expected_bytes(dataset)):
+        raise FieldError(problem)
     frames = getattr(dataset, "PerFrameFunctionalGroupsSequence", None)
     if frames is None:
         return [_slice(file, dataset, 0, None, None)]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from monai.utils import optional_import
 
+from monai_pylon.data.dicom_files import read_dicom
 from monai_pylon.data.dicom_headers import CTSlice
 from monai_pylon.data.itk_path import itk_path, itk_reason
 
@@ -40,19 +41,19 @@ def stored_bytes(one: CTSlice) -> bytes:
         ...
         FileNotFoundError: [Errno 2] No such file or directory: 'no.dcm'
     """
-    dataset = optional_import("pydicom")[0].dcmread(one.file, force=True)
+    dataset = read_dicom(one.file)
     return bytes(dataset.PixelData) + f"{one.frame} {one.rescale}".encode()
 
 
 def _decoded(file: Path) -> np.ndarray:
     """Decode a file in HU; its geometry is not used."""
-    sitk, pydicom = optional_import("SimpleITK")[0], optional_import("pydicom")[0]
+    sitk = optional_import("SimpleITK")[0]
     try:
         with itk_path(file) as readable:
             return sitk.GetArrayFromImage(sitk.ReadImage(readable))
     except RuntimeError:
         # ITK refuses a file whose optional SpacingBetweenSlices is 0: try once more without it.
-        dataset = pydicom.dcmread(file)
+        dataset = read_dicom(file)
         if "SpacingBetweenSlices" not in dataset:
             raise
         del dataset.SpacingBetweenSlices
@@ -63,7 +64,6 @@ def _decoded(file: Path) -> np.ndarray:
 
 def _frames(slices: Sequence[CTSlice]) -> dict[tuple[Path, int], np.ndarray]:
     """Decode the frames of multi-frame files, each with its own rescale."""
-    pydicom = optional_import("pydicom")[0]
     found: dict[tuple[Path, int], np.ndarray] = {}
     for file in dict.fromkeys(one.file for one in slices):
         of_file = [one for one in slices if one.file == file]
@@ -72,7 +72,7 @@ def _frames(slices: Sequence[CTSlice]) -> dict[tuple[Path, int], np.ndarray]:
             found |= {(file, one.frame): volume[one.frame] for one in of_file}
             continue
         try:
-            stored = pydicom.dcmread(file).pixel_array
+            stored = read_dicom(file).pixel_array
         except (RuntimeError, NotImplementedError, AttributeError) as error:
             raise ValueError(
                 f"{str(file)!r} has a rescale for each frame and compressed pixels, which cannot be read together. "

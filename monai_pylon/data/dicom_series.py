@@ -21,6 +21,7 @@ from monai_pylon.data.dicom_headers import CTSlice, DicomFolder, geometry_groups
 from monai_pylon.data.dicom_pixels import decode_slices, stored_bytes
 from monai_pylon.data.path_transform import BURNED_IN
 from monai_pylon.data.scan_headers.phases import mixed_phases
+from monai_pylon.data.scan_headers.rescale import wrong_rescale
 from monai_pylon.data.slice_grid import SliceGrid, fit_slice_grid, rounding_step
 from monai_pylon.data.volume_limits import check_voxel_count
 
@@ -258,6 +259,10 @@ def read_dicom_series(folder: str | PathLike[str], series_uid: str | int | None 
     ordered, grid = find_volume_slices(folder, series_uid)
     check_voxel_count(str(folder), (*ordered[0].size, len(ordered)), "its DICOM headers")
     volume = decode_slices(ordered, str(folder))
+    if wrong := wrong_rescale(volume, [one.rescale for one in ordered]):
+        raise ValueError(
+            f"path must be a series with the right rescale, but in {str(folder)!r} {wrong}. Export it again."
+        )
     image = _image(volume, ordered[0], grid)
     if any(one.burned_in for one in ordered):
         image.SetMetaData(BURNED_IN, "YES")

@@ -6,8 +6,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from monai.utils import optional_import
-
+from monai_pylon.data.dicom_files import read_dicom
 from monai_pylon.data.dicom_series import find_volume_slices, is_dicom_file
 from monai_pylon.utils import check
 
@@ -32,7 +31,7 @@ class DicomSource(NamedTuple):
 
 
 def _read_header(file: Path) -> Any:
-    return optional_import("pydicom", name="dcmread")[0](file, stop_before_pixels=True, force=True)
+    return read_dicom(file, stop_before_pixels=True)
 
 
 def read_dicom_source(path: str | PathLike[str], series_uid: str | int | None = None) -> DicomSource | None:

@@ -24,6 +24,7 @@ __all__ = [
     "check_dicom_size",
     "check_pixel_count",
     "check_stored_size",
+    "check_tiff_size",
     "check_voxel_count",
     "data_files",
 ]
@@ -118,6 +119,32 @@ def check_stored_size(path: str | PathLike[str], declared: int, stored: int, com
             f"{stored:,} bytes would expand to {declared:,}, as only a blank volume or a decompression bomb does. "
             "Look at it with another program.",
         )
+
+
+def check_tiff_size(path: str | PathLike[str], page: Any) -> None:
+    """Raise if a TIFF declares more than a radiograph has, or than its file can hold.
+
+    Args:
+        path: The file.
+        page: Its page, as tifffile reads it.
+
+    Raises:
+        ValueError: If image or tiles have too many pixels, there are more than four channels, or the file is too small.
+
+    Example:
+        >>> from tifffile import TiffPage
+        >>> page = TiffPage.__new__(TiffPage)
+        >>> page.imagelength = page.imagewidth = 10**5
+        >>> check_tiff_size("a.tif", page)
+        Traceback (most recent call last):
+        ...
+        ValueError: 'a.tif' cannot be used: it has 100000 x 100000 pixels, more than 67,108,864. Crop ... it first.
+    """
+    check_pixel_count(path, (page.imagelength, page.imagewidth))
+    check_pixel_count(path, (page.tilelength, page.tilewidth))  # may be larger than the image
+    if page.samplesperpixel > 4:
+        _fail(path, f"it has {page.samplesperpixel} channels. Convert it to gray.")
+    check_stored_size(path, page.nbytes, Path(path).stat().st_size, compressed=int(page.compression) != 1)
 
 
 def data_files(path: str | PathLike[str]) -> list[Path]:

@@ -15,10 +15,11 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK
+import tifffile
 from PIL import Image
 
 from monai_pylon.data import read_radiograph, read_volume, volume_limits
-from monai_pylon.data.volume_limits import check_stored_size, check_voxel_count
+from monai_pylon.data.volume_limits import check_stored_size, check_tiff_size, check_voxel_count
 from monai_pylon.workflows.cohort.memory import peak_memory_mb, restart_peak_memory
 from tests.data.dicom_files import write_dicom
 
@@ -191,3 +192,17 @@ def test_masks_and_blank_images_of_usual_size_are_read(tmp_path: Path) -> None:
     assert read_volume(tmp_path / "mask.nii.gz").shape == (1, 256, 256, 64)
     Image.new("L", (4000, 4000)).save(tmp_path / "a.png")
     assert read_radiograph(tmp_path / "a.png").shape == (1, 4000, 4000)
+
+
+def test_a_tiff_of_many_channels_or_little_content_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.tif"
+    tifffile.imwrite(file, np.zeros((8, 8, 9), np.uint8), photometric="minisblack", planarconfig="contig")
+    with tifffile.TiffFile(file) as tiff, pytest.raises(ValueError, match="9 channels"):
+        check_tiff_size(file, tiff.pages[0])
+    tifffile.imwrite(file, np.zeros((8, 8), np.uint16))
+    with tifffile.TiffFile(file) as tiff:
+        check_tiff_size(file, tiff.pages[0])
+        tiff.pages[0].imagelength = tiff.pages[0].tilelength = 7000  # as a damaged header would
+        tiff.pages[0].__dict__["nbytes"] = 7000 * 8 * 2
+        with pytest.raises(ValueError, match="declares 112,000 bytes"):
+            check_tiff_size(file, tiff.pages[0])

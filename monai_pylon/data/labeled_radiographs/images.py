@@ -7,8 +7,7 @@ import os
 from os import PathLike
 from pathlib import Path
 
-from monai.utils import optional_import
-
+from monai_pylon.data.dicom_files import read_dicom
 from monai_pylon.data.dicom_series import is_dicom_file
 from monai_pylon.data.radiographs.image import radiograph_size
 
@@ -136,7 +135,7 @@ def image_size(path: str | PathLike[str]) -> tuple[int, int]:
     """
     if not (Path(path).is_file() and is_dicom_file(Path(path))):
         return radiograph_size(path)
-    data = optional_import("pydicom", name="dcmread")[0](path, stop_before_pixels=True, force=True)
+    data = read_dicom(path, stop_before_pixels=True)
     return int(data.Rows), int(data.Columns)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import tempfile
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from monai.utils import optional_import
 
+from monai_pylon.data.dicom_files import fragments_problem, read_dicom
 from monai_pylon.data.radiographs.dicom_header import display_turn, other_than_frontal_chest
 from monai_pylon.data.radiographs.gray import LookupTable, scale_of_depth, voi_gray
 from monai_pylon.data.radiographs.gray_content import check_gray
@@ -101,6 +103,9 @@ def _check_pixels(data: Any) -> None:
     count = _number(data, "Rows") * _number(data, "Columns")
     if not 0 < count <= MOST_PIXELS:
         raise ValueError(f"Rows times Columns must be 1 to {MOST_PIXELS:,}, but is {count:,}. Correct or resample it")
+    size = _number(data, "Rows"), _number(data, "Columns")
+    if problem := fragments_problem(io.BytesIO(data.PixelData), len(data.PixelData), size):  # none if uncompressed
+        raise ValueError(f"PixelData cannot be decoded: {problem}. Copy or download it again")
     if not getattr(data, "PhotometricInterpretation", None):
         raise ValueError("PhotometricInterpretation is missing, so black and white are unknown. Set it in the file")
 
@@ -270,10 +275,9 @@ def read_dicom_radiograph(path: Path, frontal_chest_only: bool = True) -> DicomR
         ...
         ValueError: path must be a whole DICOM file of a radiograph, but is 'missing.dcm': [Errno 2] No such file ...
     """
-    read, _ = optional_import("pydicom", name="dcmread")
     try:
         check_dicom_size(path)
-        data = read(path, force=True)
+        data = read_dicom(path)
         facts, spacing = display_turn(data), _pixel_spacing(data)
         reasons = other_than_frontal_chest(data) if frontal_chest_only else []
     except Exception as error:  # the type of error depends on where a file is truncated

@@ -14,7 +14,7 @@ from PIL import Image, ImageFile
 from monai_pylon.data.radiographs.dicom import luminance
 from monai_pylon.data.radiographs.gray import full_range, scale_of_depth
 from monai_pylon.data.radiographs.gray_content import check_gray
-from monai_pylon.data.volume_limits import check_pixel_count
+from monai_pylon.data.volume_limits import check_pixel_count, check_tiff_size
 from monai_pylon.utils import check, check_type
 from monai_pylon.utils.image_orientation import turn_image
 
@@ -200,7 +200,7 @@ def _tiff(path: Path, gray_only: bool) -> tuple[np.ndarray, int]:
     try:
         with tifffile.TiffFile(path) as file:
             pages, page = len(file.pages), file.pages[0]
-            check_pixel_count(path, (page.imagelength, page.imagewidth))
+            check_tiff_size(path, page)
             kind, axes, values = int(page.photometric), page.axes, page.asarray()
             color = getattr(page.photometric, "name", str(kind))  # of an unknown kind only the number
             orientation = int(page.tags.valueof(_ORIENTATION, default=1))

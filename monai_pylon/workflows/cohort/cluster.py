@@ -12,11 +12,9 @@ import os
 import pickle
 import secrets
 import signal
-import threading
 import time
 from collections import Counter, deque
 from collections.abc import Generator, Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,27 +22,16 @@ import torch
 from monai.utils import optional_import
 
 from monai_pylon.workflows.bundle.errors import root_cause
+from monai_pylon.workflows.cohort.local_workers import MOST_KILLS, THREADS, connected
 from monai_pylon.workflows.cohort.scan_job import ScanJob, ScanResult
 
-__all__ = ["connected", "results_of_workers"]
+__all__ = ["results_of_workers"]
 
 _LOGGER = logging.getLogger(__name__)
-#: A scan that ended this many workers is not tried again.
-MOST_KILLS = 2
-#: Threads of each worker.
-_THREADS = 1
-#: Share of the memory that the workers may use together, and seconds between two looks at the workers.
-_MEMORY_SHARE, _PAUSE = 0.9, 1.0
-#: A worker ends before it has more than its memory; waiting for memory to become free would never end.
-_MEMORY = {"target": False, "spill": False, "pause": False, "terminate": 0.95}
-#: Time for a worker to start, which takes long on a busy computer.
-_START = "600s"
+#: Seconds between two looks at the workers.
+_PAUSE = 1.0
 #: Seconds without any worker until a warning.
 _PATIENCE = 60.0
-_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
-#: With this setting of Dask, workers return freed memory at once, and a mask takes a quarter more time.
-_TRIM = "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_"
-_ITK_THREADS = "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"
 #: Jobs of this worker process by key: pickled until the first scan.
 _JOBS: dict[str, Any] = {}
 
@@ -70,82 +57,10 @@ def forget_job(key: str) -> None:
 
 def process_scan(key: str, item: Mapping[str, Any]) -> ScanResult:
     """Process one scan on a worker. Runs on the worker."""
-    torch.set_num_threads(_THREADS)
+    torch.set_num_threads(THREADS)
     if isinstance(_JOBS[key], bytes):
         _JOBS[key] = pickle.loads(_JOBS[key])
     return _JOBS[key](item)
-
-
-@contextlib.contextmanager
-def _without_interrupts() -> Iterator[None]:
-    """Let processes that are started inside ignore Ctrl-C from their first moment."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _local_cluster(distributed: Any, workers: int) -> Any:
-    limit = int(_MEMORY_SHARE * distributed.system.MEMORY_LIMIT / workers)
-    _LOGGER.info("%d workers with one thread and up to %.1f GB each", workers, limit / 1e9)
-    threads = dict.fromkeys((*_THREAD_VARIABLES, _ITK_THREADS), str(_THREADS))
-    with _without_interrupts():
-        return distributed.LocalCluster(
-            n_workers=workers,
-            threads_per_worker=_THREADS,
-            processes=True,
-            memory_limit=limit,
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,
-            env={**threads, "PYTHONWARNINGS": "ignore"},
-        )
-
-
-@contextlib.contextmanager
-def connected(workers: int, scheduler: str | None) -> Iterator[Any]:
-    """Yield a Dask client of a scheduler, or of new processes, which end with the block.
-
-    Args:
-        workers: Number of processes on this computer, without a scheduler.
-        scheduler: Address of a Dask scheduler, or None.
-
-    Raises:
-        ModuleNotFoundError: If Dask is missing.
-        ValueError: If no scheduler is at the address.
-
-    Example:
-        >>> hasattr(connected(2, None), "__enter__")  # no process starts before the block
-        True
-    """
-    distributed, found = optional_import("distributed")
-    if not found:
-        raise ModuleNotFoundError("workers and scheduler need Dask. Run pip install 'monai_pylon[bundle]'.")
-    settings: dict[str, Any] = {f"distributed.worker.memory.{name}": value for name, value in _MEMORY.items()}
-    settings["distributed.scheduler.allowed-failures"] = MOST_KILLS - 1
-    settings[_TRIM] = None
-    settings["distributed.deploy.lost-worker-timeout"] = _START  # Dask gives up a worker that restarts for longer
-    with contextlib.ExitStack() as stack:
-        for logger in map(logging.getLogger, ("distributed", "tornado")):  # what matters is reported here
-            stack.callback(logger.setLevel, logger.level)
-            logger.setLevel(logging.CRITICAL)
-        stack.enter_context(optional_import("dask.config", name="set")[0](settings))
-        if scheduler is None:
-            cluster = stack.enter_context(_local_cluster(distributed, workers))
-            client = stack.enter_context(distributed.Client(cluster))
-            if find_spec("bokeh"):
-                _LOGGER.info("Dashboard: %s", client.dashboard_link)
-        else:
-            try:
-                client = stack.enter_context(distributed.Client(scheduler))
-            except (OSError, ValueError, TypeError) as error:
-                reason = " ".join(str(error).split())
-                requirement = "scheduler must be the address of a Dask scheduler that is running"
-                raise ValueError(f"{requirement}, but is {scheduler!r} ({reason}). Start one or omit it.") from error
-        yield client
 
 
 class _Pool:
@@ -204,6 +119,11 @@ class _Pool:
             self.client.cancel(futures, force=True)
         return [self.running.pop(future)[1] for future in futures]
 
+    def forget(self, future: Any) -> None:
+        """Cancel a future, so that the scheduler keeps nothing for a worker that has ended."""
+        with contextlib.suppress(Exception):
+            self.client.cancel([future], force=True)
+
     def close(self) -> None:
         """Stop what is running, and remove the job from the workers."""
         with contextlib.suppress(Exception):
@@ -233,7 +153,10 @@ def _run(pool: _Pool, job: ScanJob, first: Mapping[str, Any], items: Iterator[An
             pool.start(address, waiting.popleft())
         for future, item in ended:
             try:
-                yield future.result()
+                yield _fetched(future)
+            except _LostError:
+                pool.forget(future)
+                lost.append(item)
             except (Exception, asyncio.CancelledError) as error:
                 if type(error).__name__ == "KilledWorker":
                     lost += [item] * MOST_KILLS
@@ -247,6 +170,20 @@ def _run(pool: _Pool, job: ScanJob, first: Mapping[str, Any], items: Iterator[An
                 _LOGGER.warning("A worker ended while it processed %s; another one tries it again.", item["scan"])
                 waiting.append(item)
         _wait(list(pool.running))
+
+
+class _LostError(Exception):
+    """The worker ended before its result was fetched."""
+
+
+def _fetched(future: Any) -> ScanResult:
+    """Return the result of a future that had ended. If its worker has ended since, it would never come."""
+    while True:
+        try:
+            return future.result(timeout=_PAUSE)
+        except (TimeoutError, asyncio.TimeoutError) as error:
+            if not future.done():
+                raise _LostError from error
 
 
 def _wait(futures: list[Any]) -> None:

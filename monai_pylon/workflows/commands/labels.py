@@ -10,7 +10,7 @@ import click
 
 from monai_pylon.labeler import ReportLabeler, label_reports
 from monai_pylon.utils import check
-from monai_pylon.workflows.cohort.cluster import connected
+from monai_pylon.workflows.cohort.local_workers import connected
 from monai_pylon.workflows.commands.run import (
     CONTEXT,
     DONE,

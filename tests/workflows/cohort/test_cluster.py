@@ -15,8 +15,10 @@ from monai.data import Dataset
 from monai.inferers import SimpleInferer
 
 from monai_pylon.utils import read_rows
-from monai_pylon.workflows.cohort import CohortRunner, cluster
+from monai_pylon.workflows.cohort import CohortRunner, cluster, local_workers
+from monai_pylon.workflows.cohort.ledger import CohortLedger
 from monai_pylon.workflows.cohort.scan_job import ScanResult
+from tests.workflows.killing import killing
 
 distributed = pytest.importorskip("distributed")
 
@@ -118,11 +120,32 @@ def test_one_scan_starts_no_workers(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert runner(tmp_path, "out", {"a": "x"}, workers=8).run().done == 1
 
 
+class Future:
+    """Future that ended; the worker of the scan "unfetched" ends before the first result of it is fetched."""
+
+    asked = 0
+
+    def __init__(self, value: ScanResult) -> None:
+        self.value = value
+
+    def result(self, timeout: float) -> ScanResult:
+        if self.value.row["scan"] == "unfetched":
+            Future.asked += 1
+            if Future.asked in (1, 2):  # slow, then lost
+                raise TimeoutError
+        return self.value
+
+    def done(self) -> bool:
+        return Future.asked != 2
+
+
 class Pool:
     """Workers that need no processes: each look, a worker ends with the scans of `kills`, else it finishes."""
 
     def __init__(self, kills: Mapping[str, int]) -> None:
-        self.kills, self.running, self.tries = dict(kills), {}, []  # type: ignore[var-annotated]
+        self.kills, self.running = dict(kills), {}  # type: ignore[var-annotated]
+        self.tries: list[str] = []
+        self.forgotten: list[str] = []
 
     def look(self) -> None:
         pass
@@ -143,7 +166,22 @@ class Pool:
     def ended(self) -> list[tuple[Any, Mapping[str, Any]]]:
         ended = [self.running.pop(scan) for scan in list(self.running) if not self.kills.get(scan)]
         row = [ScanResult({"scan": item["scan"], "error": ""}, "", "", "done") for item in ended]
-        return [(type("F", (), {"result": lambda _, one=one: one})(), one.row) for one in row]
+        return [(Future(one), one.row) for one in row]
+
+    def forget(self, future: Future) -> None:
+        self.forgotten.append(future.value.row["scan"])
+
+
+def test_a_result_of_a_worker_that_ended_before_it_was_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dask keeps results on the worker: waiting for one of a worker that is gone would never end."""
+    monkeypatch.setattr(cluster, "_wait", lambda futures: None)
+    monkeypatch.setattr(Future, "asked", 0)
+    pool = Pool({})
+    found = list(cluster._run(pool, Job(), {"scan": "unfetched"}, iter([{"scan": "good"}])))  # type: ignore[arg-type]
+    assert sorted(result.row["scan"] for result in found) == ["good", "unfetched"]
+    assert {result.state for result in found} == {"done"}
+    assert pool.tries.count("unfetched") == 2
+    assert pool.forgotten == ["unfetched"]
 
 
 class Job:
@@ -178,9 +216,23 @@ def test_killed_processes_lose_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_500_scans_while_a_worker_is_killed_after_every_50(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scans that take no time, so that the workers' ends are what is tested; one in five fails."""
+    pytest.importorskip("psutil")
+    texts = {f"s{number:03d}": str(number) if number % 5 else "fail" for number in range(500)}
+    assert runner(tmp_path, "serial", texts).run().failed == 100
+    killed: list[int] = []
+    monkeypatch.setattr(CohortLedger, "record", killing(CohortLedger.record, killed, 50, len(texts)))
+    assert str(runner(tmp_path, "out", texts, workers=2).run()) == "400 scans done, 0 finished before, 100 failed"
+    assert len(set(killed)) == 9
+    assert results(tmp_path, "out") == results(tmp_path, "serial")
+    assert [row["scan"] for row in results(tmp_path, "out")[0]] == list(texts)
+
+
+@pytest.mark.slow
 def test_memory_of_a_worker_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     limit = 1.5e9
-    monkeypatch.setattr(cluster, "_MEMORY_SHARE", 2 * limit / distributed.system.MEMORY_LIMIT)
+    monkeypatch.setattr(local_workers, "_MEMORY_SHARE", 2 * limit / distributed.system.MEMORY_LIMIT)
 
     def grow(item: dict[str, Any]) -> dict[str, Any]:
         parts = [bytearray(50_000_000) for _ in range(60 if item["scan"] == "big" else 0) if not time.sleep(0.05)]

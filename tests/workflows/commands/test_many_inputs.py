@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -19,8 +17,9 @@ from monai_pylon.utils import read_rows
 from monai_pylon.workflows.cohort.ledger import CohortLedger
 from tests.data.damaged_files import damaged, outcome, prepared
 from tests.workflows.commands.results import content
+from tests.workflows.killing import killing
 
-psutil = pytest.importorskip("psutil")
+pytest.importorskip("psutil")
 pytest.importorskip("distributed")
 
 #: Scans, scans between two killed workers, and share of the scans that are damaged (one in so many).
@@ -53,24 +52,6 @@ def write_inputs(folder: Path, spare: Path) -> dict[str, bool]:
     return readable
 
 
-def killing(record: Callable[..., None], killed: list[int]) -> Callable[..., None]:
-    """Return a function that records a scan, and kills the worker that did most after every so many."""
-    count = 0
-
-    def record_and_kill(self: CohortLedger, *row: Any) -> None:
-        nonlocal count
-        record(self, *row)
-        count += 1
-        if count % EVERY == 0 and count < COUNT:
-            children = psutil.Process().children(recursive=True)
-            workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
-            victim = max(workers, key=lambda worker: worker.cpu_times().user)
-            victim.kill()
-            killed.append(victim.pid)
-
-    return record_and_kill
-
-
 @pytest.mark.slow
 def test_every_input_is_accounted_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("in", "spare"):
@@ -81,7 +62,7 @@ def test_every_input_is_accounted_for(tmp_path: Path, monkeypatch: pytest.Monkey
     given = ["organs", str(tmp_path / "in"), "--no-progress", "--no-pictures"]
     assert main([*given, "-o", str(tmp_path / "serial")]) == 1
     killed: list[int] = []
-    monkeypatch.setattr(CohortLedger, "record", killing(CohortLedger.record, killed))
+    monkeypatch.setattr(CohortLedger, "record", killing(CohortLedger.record, killed, EVERY, COUNT))
     output = tmp_path / "out"
     assert main([*given, "-o", str(output), "--workers", "2"]) == 1
     assert len(set(killed)) == (COUNT - 1) // EVERY
