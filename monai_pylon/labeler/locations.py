@@ -86,7 +86,8 @@ class _Pairing(Sharing):
 
         In "the patient is rotated to the right, and there is a left effusion" the right is no place of the effusion.
         """
-        comma = max(self.commas & set(range(place.last, first)), default=-1)
+        borders = self.commas | {index - 1 for index in self.openings}  # "and there is"
+        comma = max(borders & set(range(place.last, first)), default=-1)
         if comma < 0 or not any(other.first > comma for other in places):
             return False
         start = max(self.commas & set(range(place.first)), default=-1)

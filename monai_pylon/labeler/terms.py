@@ -117,10 +117,11 @@ def _elided(parsed: ParsedSentence, mentions: list[Mention]) -> list[Mention]:
     found, pronoun = [], pronouns(parsed)
     for first, last in _segments(parsed)[1:]:
         earlier = [mention for mention in mentions if mention.last <= first]
-        if not earlier or any(mention.last > first and mention.first < last for mention in mentions):
+        own = [mention for mention in mentions if mention.last > first and mention.first < last]
+        if not earlier or any(mention.last not in pronoun for mention in own):  # but "a calcified one"
             continue
         inside = [n for n, match in enumerate(parsed.matches) if first <= match.first and match.last <= last]
-        if any(isinstance(e, TermEntry) for n in inside for e in parsed.matches[n].entries):
+        if not own and any(isinstance(e, TermEntry) for n in inside for e in parsed.matches[n].entries):
             continue
         sided = [n for n in inside if any(isinstance(e, PlaceEntry) and e.side for e in parsed.matches[n].entries)]
         if any(parsed.has(n, "normal") for n in inside):  # "the left lung is now clear"

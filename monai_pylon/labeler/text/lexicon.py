@@ -10,9 +10,9 @@ from monai_pylon.labeler.text.spelling import Spelling
 
 __all__ = ["Lexicon", "PhraseMatch", "Word", "read_words"]
 
-# Numbers, "w/o" and similar shorthand, "(-)", words, and punctuation that separates phrases.
+# Contractions ("isn't"), numbers, "w/o" and similar shorthand, "(-)", words, and punctuation that separates phrases.
 _TOKEN = re.compile(
-    r"[^\W\d_]{3,}|[0-9]+(?:[.,][0-9]+)?"
+    r"[^\W\d_]{3,}(?:(?<=[nN])'[tT]\b|(?<=(?i:there))'[sS]\b)?|[0-9]+(?:[.,][0-9]+)?"
     r"|(?<![A-Za-z])(?i:w/o\b|w/(?!o\b)|c/w\b|r/o\b|h/o\b|n/a\b|s/p\b|o/w\b|b/l\b|d/t\b|[lr]\s?>\s?[lr]\b)"
     r"|\([-+\u2212\u2013]\)|(?<=\s)[-+\u2212](?=\s*(?:[,;.]|\Z))|(?<!\w)[-+](?i:ve)\b|[^\W\d_]+|[,;:()/?]"
 )
@@ -22,6 +22,7 @@ _MAX_CACHED_WORDS = 20_000
 _MAX_FUSED_LETTERS = 60  # longest word that is searched for two fused words
 _MIN_FUSED_LETTERS = 10
 _MIN_BESIDE_CONNECTING = 7  # letters of a known word that touches a connecting word
+_MIN_ADVERB_LETTERS = 6
 _MIN_PART_LETTERS = 4  # of each of two fused words
 
 
@@ -110,6 +111,7 @@ class Lexicon:
         self._stems: list[str] = []
         self._classes: dict[str, tuple[str, ...]] = {}
         self._cache: dict[str, tuple[str, ...]] = {}
+        self._adverbs: dict[str, bool] = {}
         self._spellings: dict[str, tuple[str, ...]] = {}
         self._spelling = Spelling(())
         self._connecting: tuple[str, ...] = ()
@@ -133,6 +135,7 @@ class Lexicon:
             node = node.setdefault(word, {})
         node.setdefault(_ENTRIES, ([], []))["<" in phrase].append(entry)
         self._cache.clear()
+        self._adverbs.clear()
 
     def set_classes(self, classes: dict[str, tuple[str, ...]]) -> None:
         """Set the classes of words: for each word the names that stand for it in phrases, such as "<be>".
@@ -142,6 +145,7 @@ class Lexicon:
         """
         self._classes = classes
         self._cache.clear()
+        self._adverbs.clear()
 
     def phrases(self, entry_type: type, *kinds: str) -> list[str]:
         """Return the phrases with an entry of a type, without those with an asterisk or a class of words.
@@ -250,8 +254,20 @@ class Lexicon:
                 return letters
         return 0
 
+    def _is_adverb(self, word: str) -> bool:
+        """Return whether a word within a phrase may be skipped: an adverb that has no meaning of its own."""
+        known = self._adverbs.get(word)
+        if known is None:
+            own = any(form in self._root and _ENTRIES in self._root[form] for form in self._forms(word))
+            known = len(word) >= _MIN_ADVERB_LETTERS and word.endswith("ly") and not own
+            if len(self._adverbs) < _MAX_CACHED_WORDS:
+                self._adverbs[word] = known
+        return known
+
     def find(self, words: Sequence[str]) -> list[PhraseMatch]:
         """Find phrases from left to right, the longest at each word, without overlaps.
+
+        An adverb that is no phrase of the vocabulary may stand within a phrase ("not convincingly seen").
 
         Args:
             words: Words in lower case.
@@ -264,10 +280,14 @@ class Lexicon:
         start, count = 0, len(words)
         while start < count:
             nodes, end, longest = [self._root], start, None
-            while end < count and forms[end]:
-                nodes = [node[form] for form in forms[end] for node in nodes if form in node]
-                if not nodes:
-                    break
+            while end < count:
+                following = [node[form] for form in forms[end] for node in nodes if form in node]
+                if not following:
+                    if end == start or not self._is_adverb(words[end]):
+                        break
+                    end += 1  # "cannot convincingly be excluded"
+                    continue
+                nodes = following
                 end += 1
                 ending = [node[_ENTRIES] for node in nodes if _ENTRIES in node]
                 if ending:  # phrases that are written out are preferred to those with classes of words
