@@ -14,6 +14,7 @@ from monai_pylon.labeler.rules import LabelerRules
 __all__ = ["Mention", "find_mentions"]
 
 _WORDS_BETWEEN = 7  # "bronchi in the left lower lobe are dilated"
+_WORDS_OF_PLACE = 5  # of "in the left lung," before a statement, with the comma, at most
 _BREAKS = {",", ";", "?"}
 
 
@@ -106,7 +107,14 @@ def _segments(parsed: ParsedSentence) -> list[tuple[int, int]]:
     """Split the words of a sentence at commas, semicolons and "but"."""
     contrasts = parsed.first_words("contrast")
     borders = [n for n, word in enumerate(parsed.words) if word.text in (",", ";") or n in contrasts]
-    return [(low + 1, high) for low, high in pairwise([-1, *borders, len(parsed.words)])]
+    places = parsed.first_words("preposition")
+    found, begin = [], 0
+    for border in [*borders, len(parsed.words)]:
+        if begin in places and border - begin < _WORDS_OF_PLACE and border < len(parsed.words):
+            continue  # "in the left, one of 14 mm"
+        found.append((begin, border))
+        begin = border + 1
+    return found
 
 
 def _elided(parsed: ParsedSentence, mentions: list[Mention]) -> list[Mention]:

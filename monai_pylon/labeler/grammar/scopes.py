@@ -164,7 +164,8 @@ class Scopes(Statements):
     def _leaves_out_subject(self, match: PhraseMatch) -> bool:
         """Return whether a clause behind "but" consists of a negation only."""
         return (
-            match.first > 1
+            match.last - match.first > 1
+            and match.first > 1
             and "contrast" in self.kinds_at[match.first - 1]
             and not self.has_term(match.last, len(self.words))
         )
