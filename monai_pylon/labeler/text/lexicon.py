@@ -112,6 +112,7 @@ class Lexicon:
         self._classes: dict[str, tuple[str, ...]] = {}
         self._cache: dict[str, tuple[str, ...]] = {}
         self._adverbs: dict[str, bool] = {}
+        self._starting: dict[str, list[dict[str, Any]]] = {}
         self._spellings: dict[str, tuple[str, ...]] = {}
         self._spelling = Spelling(())
         self._connecting: tuple[str, ...] = ()
@@ -134,8 +135,7 @@ class Lexicon:
                 self._exact.add(word)
             node = node.setdefault(word, {})
         node.setdefault(_ENTRIES, ([], []))["<" in phrase].append(entry)
-        self._cache.clear()
-        self._adverbs.clear()
+        self._clear_caches()
 
     def set_classes(self, classes: dict[str, tuple[str, ...]]) -> None:
         """Set the classes of words: for each word the names that stand for it in phrases, such as "<be>".
@@ -144,8 +144,11 @@ class Lexicon:
             classes: Names of the classes of each word.
         """
         self._classes = classes
-        self._cache.clear()
-        self._adverbs.clear()
+        self._clear_caches()
+
+    def _clear_caches(self) -> None:
+        for cache in (self._cache, self._adverbs, self._starting):
+            cache.clear()
 
     def phrases(self, entry_type: type, *kinds: str) -> list[str]:
         """Return the phrases with an entry of a type, without those with an asterisk or a class of words.
@@ -254,11 +257,20 @@ class Lexicon:
                 return letters
         return 0
 
+    def _first_nodes(self, word: str) -> list[dict[str, Any]]:
+        """Return the nodes of the phrases that a word begins."""
+        nodes = self._starting.get(word)
+        if nodes is None:
+            nodes = [self._root[form] for form in self._forms(word) if form in self._root]
+            if len(self._starting) < _MAX_CACHED_WORDS:
+                self._starting[word] = nodes
+        return nodes
+
     def _is_adverb(self, word: str) -> bool:
         """Return whether a word within a phrase may be skipped: an adverb that has no meaning of its own."""
         known = self._adverbs.get(word)
         if known is None:
-            own = any(form in self._root and _ENTRIES in self._root[form] for form in self._forms(word))
+            own = any(_ENTRIES in node for node in self._first_nodes(word))
             known = len(word) >= _MIN_ADVERB_LETTERS and word.endswith("ly") and not own
             if len(self._adverbs) < _MAX_CACHED_WORDS:
                 self._adverbs[word] = known
@@ -279,21 +291,21 @@ class Lexicon:
         forms = [self._forms(word) for word in words]
         start, count = 0, len(words)
         while start < count:
-            nodes, end, longest = [self._root], start, None
-            while end < count:
-                following = [node[form] for form in forms[end] for node in nodes if form in node]
-                if not following:
-                    if end == start or not self._is_adverb(words[end]):
-                        break
-                    end += 1  # "cannot convincingly be excluded"
-                    continue
-                nodes = following
-                end += 1
+            nodes, end, longest = self._first_nodes(words[start]), start + 1, None
+            while nodes:
                 ending = [node[_ENTRIES] for node in nodes if _ENTRIES in node]
                 if ending:  # phrases that are written out are preferred to those with classes of words
                     entries = [entry for own, _ in ending for entry in own]
                     entries = entries or [entry for _, own in ending for entry in own]
                     longest = PhraseMatch(start, end, entries)
+                while end < count:
+                    following = [node[form] for form in forms[end] for node in nodes if form in node]
+                    end += 1  # "cannot convincingly be excluded"
+                    if following or not self._is_adverb(words[end - 1]):
+                        break
+                else:
+                    break
+                nodes = following
             if longest is None:
                 start += 1
             else:
