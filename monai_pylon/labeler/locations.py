@@ -205,7 +205,10 @@ def pair_places(
         >>> [[place.side for place in places] for places in pair_places(parsed, mentions, default_rules())]
         [['right'], ['left'], ['left']]
     """
-    pairing = _Pairing(parsed, mentions, find_places(parsed, skip), rules)
+    found = find_places(parsed, skip)
+    if not found and len(mentions) < 2:  # as in most sentences; this saves time
+        return [[] for _ in mentions]
+    pairing = _Pairing(parsed, mentions, found, rules)
     assigned = pairing.assign()
     paired = []
     for number, mention in enumerate(mentions):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from itertools import pairwise
 from typing import NamedTuple
 
 from monai_pylon.labeler.grammar.phrases import ParsedSentence, pronouns

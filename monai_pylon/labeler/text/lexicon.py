@@ -22,7 +22,6 @@ _MAX_CACHED_WORDS = 20_000
 _MAX_FUSED_LETTERS = 60  # longest word that is searched for two fused words
 _MIN_FUSED_LETTERS = 10
 _MIN_BESIDE_CONNECTING = 7  # letters of a known word that touches a connecting word
-_MIN_ADVERB_LETTERS = 6
 _MIN_PART_LETTERS = 4  # of each of two fused words
 
 
@@ -111,7 +110,6 @@ class Lexicon:
         self._stems: list[str] = []
         self._classes: dict[str, tuple[str, ...]] = {}
         self._cache: dict[str, tuple[str, ...]] = {}
-        self._adverbs: dict[str, bool] = {}
         self._starting: dict[str, list[dict[str, Any]]] = {}
         self._spellings: dict[str, tuple[str, ...]] = {}
         self._spelling = Spelling(())
@@ -135,7 +133,8 @@ class Lexicon:
                 self._exact.add(word)
             node = node.setdefault(word, {})
         node.setdefault(_ENTRIES, ([], []))["<" in phrase].append(entry)
-        self._clear_caches()
+        self._cache.clear()
+        self._starting.clear()
 
     def set_classes(self, classes: dict[str, tuple[str, ...]]) -> None:
         """Set the classes of words: for each word the names that stand for it in phrases, such as "<be>".
@@ -144,11 +143,8 @@ class Lexicon:
             classes: Names of the classes of each word.
         """
         self._classes = classes
-        self._clear_caches()
-
-    def _clear_caches(self) -> None:
-        for cache in (self._cache, self._adverbs, self._starting):
-            cache.clear()
+        self._cache.clear()
+        self._starting.clear()
 
     def phrases(self, entry_type: type, *kinds: str) -> list[str]:
         """Return the phrases with an entry of a type, without those with an asterisk or a class of words.
@@ -157,14 +153,9 @@ class Lexicon:
             entry_type: Type of the entry.
             kinds: Values of its attribute ``kind``; none for all.
         """
-        return [
-            phrase
-            for phrase, entry in self._added
-            if isinstance(entry, entry_type)
-            and "*" not in phrase
-            and "<" not in phrase
-            and (not kinds or getattr(entry, "kind", "") in kinds)
-        ]
+        of_type = [(phrase, entry) for phrase, entry in self._added if isinstance(entry, entry_type)]
+        kept = [phrase for phrase, entry in of_type if not kinds or getattr(entry, "kind", "") in kinds]
+        return [phrase for phrase in kept if not {"*", "<"} & set(phrase)]
 
     def knows(self, word: str) -> bool:
         """Return whether a word occurs in a phrase of the vocabulary, also in another form.
@@ -268,13 +259,7 @@ class Lexicon:
 
     def _is_adverb(self, word: str) -> bool:
         """Return whether a word within a phrase may be skipped: an adverb that has no meaning of its own."""
-        known = self._adverbs.get(word)
-        if known is None:
-            own = any(_ENTRIES in node for node in self._first_nodes(word))
-            known = len(word) >= _MIN_ADVERB_LETTERS and word.endswith("ly") and not own
-            if len(self._adverbs) < _MAX_CACHED_WORDS:
-                self._adverbs[word] = known
-        return known
+        return word.endswith("ly") and not any(_ENTRIES in node for node in self._first_nodes(word))
 
     def find(self, words: Sequence[str]) -> list[PhraseMatch]:
         """Find phrases from left to right, the longest at each word, without overlaps.

@@ -88,3 +88,16 @@ def test_the_higher_status_wins() -> None:
     for name in ("possible", "absent", "probable"):
         scopes.set_status(0, 1, Status(name, ""))
     assert [status.name for status in scopes.statuses] == ["absent", "stated"]
+
+
+def test_negations_that_leave_out_their_subject_or_begin_a_field() -> None:
+    cases = [
+        ("A mass had been suspected but is not confirmed", "absent"),
+        ("Mass, otherwise negative", "stated"),
+        ("Excluded: mass", "absent"),
+        ("Ruled out: mass", "absent"),
+    ]
+    for text, expected in cases:
+        parsed = parse_sentence(text)
+        index = [word.text for word in parsed.words].index("mass")
+        assert parsed.statuses[index].name == expected, text
