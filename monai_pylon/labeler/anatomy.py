@@ -60,10 +60,10 @@ def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
         [('lung', 'right'), ('great vessel', '')]
     """
     places: list[Place] = []
-    overlies = beside = not_there = narrows = _FAR
+    overlies = beside = not_there = narrows = measured = _FAR
     for match, kinds in zip(parsed.matches, parsed.kinds, strict=True):
         if kinds:
-            if "not there" in kinds:
+            if "not there" in kinds or ("distance" in kinds and match.first == measured):  # "2 cm from the aorta"
                 not_there = match.last
             elif "overlies" in kinds:
                 overlies = match.last
@@ -79,6 +79,7 @@ def find_places(parsed: ParsedSentence, skip: int = 0) -> list[Place]:
                 beside = _FAR  # "abuts the aorta in the left upper lobe"
             while "not there before" in kinds and places and match.first - places[-1].last <= 1:
                 places.pop()
+        measured = match.last if "unit" in kinds else measured
         entry = next((entry for entry in match.entries if isinstance(entry, PlaceEntry)), None)
         if "other side" in kinds:
             entry = _opposite(places)

@@ -44,6 +44,7 @@ from monai_pylon.utils.tables import csv_writers
 __all__ = ["ReportSummary", "label_reports"]
 
 _CHUNK = 64  # reports of one job
+_OF_RULES = "rules"  # label set of the labeler's own labels, those that its rules add included
 _JOBS_PER_PROCESS = 3  # jobs that are submitted before their results are read
 
 
@@ -103,7 +104,7 @@ def _label_one(labeler: ReportLabeler, report: ReportText, states: str = "") -> 
         if not readable:
             return _Labeled(None, problems)
         if states:
-            return _Labeled(labeler.states([report.text], states)[0], problems)
+            return _Labeled(labeler.states([report.text], "" if states == _OF_RULES else states)[0], problems)
         return _Labeled(label_cells(labeler.label(report.text), labeler.labels), problems)
     except Exception as error:  # its message may quote the report, so only its type is given
         return _Labeled(None, [*problems, f"the labeler failed on this report: {type(error).__name__}"])
@@ -218,9 +219,10 @@ def label_reports(
         report_column: Column with their texts.
         processes: Number of processes; with an executor, the number of its workers.
         progress: Whether to show a progress bar if tqdm is installed.
-        states: Label set, such as "CheXpert-14". If given, the output is a table in the form of CheXpert instead: a row
-            for each report and a column for each label, with 1 present, 0 absent, -1 uncertain, and nothing if not
-            mentioned. The X-ray bundle trains from it if the names are those of the images.
+        states: Label set, such as "CheXpert-14", or "rules" for the labels of the labeler with those that its rules
+            add. If given, the output is a table in the form of CheXpert instead: a row for each report and a column for
+            each label, with 1 present, 0 absent, -1 uncertain, and nothing if not mentioned. The X-ray bundle trains
+            from it if the names are those of the images.
         name_column: First column of that table; "image" for the X-ray bundle.
         executor: Workers elsewhere, such as ``client.get_executor(pure=False)`` of a Dask client. A chunk of reports
             whose workers ended is labeled report by report; a report that ended them again becomes a problem.
@@ -251,10 +253,10 @@ def label_reports(
     total = count_reports(source) if progress and has_tqdm else None
     names, labels, problem_counts = _UniqueNames(), Counter[str](), Counter[str]()
     unlabeled = np.full((len(labeler.labels), len(ORGANS)), np.nan, dtype=np.float32)
-    unmentioned = np.full((len(label_set(states).labels) if states else 0, len(ORGANS)), NOT_MENTIONED, dtype=np.int8)
+    labels_of_set = labeler.labels if states == _OF_RULES else label_set(states).labels if states else ()
+    unmentioned = np.full((len(labels_of_set), len(ORGANS)), NOT_MENTIONED, dtype=np.int8)
     count = with_labels = unread = 0
     with csv_writers(path, path.with_name(f"{path.stem}_problems.csv")) as (rows, problem_rows):
-        labels_of_set = label_set(states).labels if states else ()
         rows.writerow((name_column, *labels_of_set) if states else LABEL_TABLE_COLUMNS)
         problem_rows.writerow(("report", "source", "problem", "labelled"))
         labeled = _label_all(reports, labeler, processes, states, executor)

@@ -86,11 +86,12 @@ class _Pairing(Sharing):
 
         In "the patient is rotated to the right, and there is a left effusion" the right is no place of the effusion.
         """
-        commas = self.commas & set(range(place.last, first))
-        if not commas or not any(other.first > max(commas) for other in places):
+        borders = self.commas | {index - 1 for index in self.openings}  # "and there is"
+        comma = max(borders & set(range(place.last, first)), default=-1)
+        if comma < 0 or not any(other.first > comma for other in places):
             return False
         start = max(self.commas & set(range(place.first)), default=-1)
-        return bool(self.predicates & set(range(start + 1, max(commas))))
+        return bool(self.predicates & set(range(start + 1, comma)))
 
     def is_known_part(self, place: Place, left: list[int], right: list[int], high: int) -> bool:
         """Return whether a place belongs to a finding behind it that is known: "no cavity within the left mass"."""
@@ -204,7 +205,10 @@ def pair_places(
         >>> [[place.side for place in places] for places in pair_places(parsed, mentions, default_rules())]
         [['right'], ['left'], ['left']]
     """
-    pairing = _Pairing(parsed, mentions, find_places(parsed, skip), rules)
+    found = find_places(parsed, skip)
+    if not found and len(mentions) < 2:  # as in most sentences; this saves time
+        return [[] for _ in mentions]
+    pairing = _Pairing(parsed, mentions, found, rules)
     assigned = pairing.assign()
     paired = []
     for number, mention in enumerate(mentions):

@@ -40,6 +40,10 @@ class Sharing:
     def __init__(
         self, parsed: ParsedSentence, mentions: list[Mention], places: list[Place], rules: LabelerRules
     ) -> None:
+        self._marks: dict[str, set[int]] = {}
+        for index, word in enumerate(parsed.words):
+            if word.text in _PUNCTUATION or word.text == "?":
+                self._marks.setdefault(word.text, set()).add(index)
         self.knows = rules.lexicon.knows
         self.parsed, self.mentions, self.places = parsed, mentions, places
         self.stops = self._punctuation(";", "?")
@@ -62,7 +66,7 @@ class Sharing:
         self.same_place = {n for n in parsed.first_words("same place") if refers_back(parsed, n)}
 
     def _punctuation(self, *marks: str) -> set[int]:
-        return {index for index, word in enumerate(self.parsed.words) if word.text in marks}
+        return {index for mark in marks if mark in self._marks for index in self._marks[mark]}
 
     def is_negated(self, number: int) -> bool:
         """Return whether a mention is negated or normal."""

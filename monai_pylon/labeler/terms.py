@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from itertools import pairwise
 from typing import NamedTuple
 
 from monai_pylon.labeler.grammar.phrases import ParsedSentence, pronouns
@@ -14,6 +13,7 @@ from monai_pylon.labeler.rules import LabelerRules
 __all__ = ["Mention", "find_mentions"]
 
 _WORDS_BETWEEN = 7  # "bronchi in the left lower lobe are dilated"
+_WORDS_OF_PLACE = 5  # of "in the left lung," before a statement, with the comma, at most
 _BREAKS = {",", ";", "?"}
 
 
@@ -106,7 +106,14 @@ def _segments(parsed: ParsedSentence) -> list[tuple[int, int]]:
     """Split the words of a sentence at commas, semicolons and "but"."""
     contrasts = parsed.first_words("contrast")
     borders = [n for n, word in enumerate(parsed.words) if word.text in (",", ";") or n in contrasts]
-    return [(low + 1, high) for low, high in pairwise([-1, *borders, len(parsed.words)])]
+    places = parsed.first_words("preposition")
+    found, begin = [], 0
+    for border in [*borders, len(parsed.words)]:
+        if begin in places and border - begin < _WORDS_OF_PLACE and border < len(parsed.words):
+            continue  # "in the left, one of 14 mm"
+        found.append((begin, border))
+        begin = border + 1
+    return found
 
 
 def _elided(parsed: ParsedSentence, mentions: list[Mention]) -> list[Mention]:
@@ -117,10 +124,11 @@ def _elided(parsed: ParsedSentence, mentions: list[Mention]) -> list[Mention]:
     found, pronoun = [], pronouns(parsed)
     for first, last in _segments(parsed)[1:]:
         earlier = [mention for mention in mentions if mention.last <= first]
-        if not earlier or any(mention.last > first and mention.first < last for mention in mentions):
+        own = [mention for mention in mentions if mention.last > first and mention.first < last]
+        if not earlier or any(mention.last not in pronoun for mention in own):  # but "a calcified one"
             continue
         inside = [n for n, match in enumerate(parsed.matches) if first <= match.first and match.last <= last]
-        if any(isinstance(e, TermEntry) for n in inside for e in parsed.matches[n].entries):
+        if not own and any(isinstance(e, TermEntry) for n in inside for e in parsed.matches[n].entries):
             continue
         sided = [n for n in inside if any(isinstance(e, PlaceEntry) and e.side for e in parsed.matches[n].entries)]
         if any(parsed.has(n, "normal") for n in inside):  # "the left lung is now clear"

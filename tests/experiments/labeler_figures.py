@@ -98,6 +98,9 @@ def adversarial_figures() -> None:
         score = adversarial_score(labeler, part, tolerant, written)
         name = f"{len(adversarial_texts(part, written))} adversarial {part}, {'tolerant' if tolerant else 'strict'}"
         print(f"{written} set, {name}: exact {score.exact:.3f}, cells F {score.cells:.3f}")
+    score = adversarial_score(labeler, "sentences", True, "development")
+    count = len(adversarial_texts("sentences", "development"))
+    print(f"{count} sentences for development, tolerant: exact {score.exact:.3f}, cells F {score.cells:.3f}")
 
 
 def rewriting_figures() -> None:

@@ -72,3 +72,8 @@ def test_the_heading_is_skipped() -> None:
     assert places("Heart: left lung", 7) == [("lung", "left")]
     assert places("Heart: left lung", 8) == []
     assert places("Heart: left lung") == [("heart", ""), ("lung", "left")]
+
+
+def test_a_place_at_a_distance_is_none() -> None:
+    assert places("left nodule 2 cm from the aorta") == [("", "left")]
+    assert places("left nodule extends from the aorta") == [("", "left"), ("great vessel", "")]

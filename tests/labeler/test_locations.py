@@ -156,6 +156,7 @@ def test_the_location_of_a_finding() -> None:
         ),
         ("Left nodule is unchanged, and the one at the right apex has resolved", {"lung nodule": {LEFT}}),
         ("The nodule in the left lung and right lung has resolved", {}),
+        ("The right hemidiaphragm is elevated and there is a left effusion", {"pleural effusion": {LEFT}}),
     ]
     for sentence, expected in cases:
         assert labels_and_locations(ReportLabeler(), sentence) == expected, sentence

@@ -122,7 +122,7 @@ def test_the_program_holds_no_vocabulary() -> None:
         for line in (PACKAGE_RULES / name).read_text(encoding="utf-8").splitlines()[1:]:
             cells = [] if line.startswith("#") else line.split(",")[:2]
             phrases |= {part.strip() for cell in cells for part in cell.replace("...", "|").split("|")}
-    choices = {"yes", "none", "present", "right", "left", "both", "elsewhere", "ignore"}
+    choices = {"yes", "none", "present", "right", "left", "both", "elsewhere", "ignore", "uncertain"}
     names = choices.union(STATUSES, module.ORGAN_KINDS, module.CUE_KINDS)
     phrases -= names | {phrase for phrase in phrases if len(phrase) < 3}
     assert len(phrases) > 1000

@@ -85,3 +85,13 @@ def test_an_exception_knows_its_words_and_rules() -> None:
     entries = default_rules().lexicon.find(["except"])[0].entries
     assert [excepted.status.rule] == [entry.rule for entry in entries if entry.kind == "exception"]
     assert excepted.rule == negated.rule
+
+
+def test_statements_that_leave_out_their_finding() -> None:
+    cases = [
+        ("In the right lung, a nodule; in the left, one of 14 mm", ["nodule", "nodule"]),
+        ("No nodule, however a calcified one lies in the right lung", ["nodule", "calcification", "nodule"]),
+        ("No nodule, however calcified pleura lies in the right lung", ["nodule", "calcification"]),
+    ]
+    for text, expected in cases:
+        assert [mention.finding for mention in mentions(text)] == expected, text

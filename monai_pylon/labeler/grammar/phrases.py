@@ -69,7 +69,11 @@ class ParsedSentence(NamedTuple):
             kinds: Kinds as in cues.csv.
         """
         starts = self.starts
-        return {first for kind in kinds if kind in starts for first in starts[kind]}
+        found: set[int] = set()
+        for kind in kinds:
+            if kind in starts:
+                found.update(starts[kind])
+        return found
 
 
 def refers_back(parsed: ParsedSentence, first: int) -> bool:
@@ -133,7 +137,7 @@ def parse_sentence(sentence: str, rules: LabelerRules | None = None, always: boo
     rules = default_rules() if rules is None else rules
     words = read_words(sentence, rules.lexicon)
     matches = rules.lexicon.find([word.text for word in words])
-    kinds = [{entry.kind for entry in match.entries if isinstance(entry, CueEntry)} for match in matches]
+    kinds = [{entry.kind for entry in match.entries if type(entry) is CueEntry} for match in matches]
     scopes = Scopes(words, matches, kinds)
     if always or scopes.terms:
         for number, match in enumerate(matches):

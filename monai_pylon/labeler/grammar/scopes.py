@@ -137,7 +137,7 @@ class Scopes(Statements):
         """Return whether a statement begins with its negation: "absent are signs of edema", "it is not seen edema"."""
         if self.has_term(self.scope_start(match.first), match.first) or match.last == len(self.words):
             return False
-        if "predicate" in self.kinds_at[match.last]:
+        if "predicate" in self.kinds_at[match.last] or (match.first == 0 and self.words[match.last].text == ":"):
             return True
         for index in range(match.last, min(match.last + _WORDS_TO_INVERTED, len(self.words))):
             if self.has_term(index, index + 1):
@@ -160,6 +160,15 @@ class Scopes(Statements):
             return False
         joined = self._after_mark(match) or "joins" in self.kinds_at[match.first - 1]
         return joined and self.words[match.first - 1].text != ":" and "preposition" in self.kinds_at[match.last]
+
+    def _leaves_out_subject(self, match: PhraseMatch) -> bool:
+        """Return whether a clause behind "but" consists of a negation only."""
+        return (
+            match.last - match.first > 1
+            and match.first > 1
+            and "contrast" in self.kinds_at[match.first - 1]
+            and not self.has_term(match.last, len(self.words))
+        )
 
     def _change_end(self, start: int) -> int:
         """Return the end of a noun of change that a negation before ``start`` denies, or 0.
@@ -267,6 +276,8 @@ class Scopes(Statements):
             name = _SCOPE_BEFORE[kind]
             plural = self.words[match.first].text in _PLURAL_VERBS
             begin = self.scope_start(match.first, kind != "normal before", plural)
+            if name == "absent" and begin == match.first and self._leaves_out_subject(match):
+                begin = self.scope_start(match.first - 1)  # "a mass had been suspected but is not confirmed"
             if name in ("possible", "probable") and self._leads(match, begin):
                 self._apply_after(match, name, cue)  # "it would be difficult to exclude a mass"
             else:

@@ -61,8 +61,14 @@ class Statements:
 
     def __init__(self, words: list[Word], matches: list[PhraseMatch], kinds: list[set[str]]) -> None:
         self.words, self.matches, self.kinds = words, matches, kinds
-        self.terms = [m.first for m in matches if any(isinstance(e, TermEntry | PartEntry) for e in m.entries)]
-        self.whole_terms = [m.first for m in matches if any(isinstance(e, TermEntry) for e in m.entries)]
+        self.terms: list[int] = []
+        self.whole_terms: list[int] = []
+        for match in matches:
+            types = {type(entry) for entry in match.entries}
+            if TermEntry in types:
+                self.whole_terms.append(match.first)
+            if TermEntry in types or PartEntry in types:
+                self.terms.append(match.first)
         self.match_at = {match.first: match for match in matches}
         self.kinds_at: list[set[str]] = [_NO_KINDS] * len(words)
         for match, own in zip(matches, kinds, strict=True):

@@ -10,9 +10,9 @@ from monai_pylon.labeler.text.spelling import Spelling
 
 __all__ = ["Lexicon", "PhraseMatch", "Word", "read_words"]
 
-# Numbers, "w/o" and similar shorthand, "(-)", words, and punctuation that separates phrases.
+# Contractions ("isn't"), numbers, "w/o" and similar shorthand, "(-)", words, and punctuation that separates phrases.
 _TOKEN = re.compile(
-    r"[^\W\d_]{3,}|[0-9]+(?:[.,][0-9]+)?"
+    r"[^\W\d_]{3,}(?:(?<=[nN])'[tT]\b|(?<=(?i:there))'[sS]\b)?|[0-9]+(?:[.,][0-9]+)?"
     r"|(?<![A-Za-z])(?i:w/o\b|w/(?!o\b)|c/w\b|r/o\b|h/o\b|n/a\b|s/p\b|o/w\b|b/l\b|d/t\b|[lr]\s?>\s?[lr]\b)"
     r"|\([-+\u2212\u2013]\)|(?<=\s)[-+\u2212](?=\s*(?:[,;.]|\Z))|(?<!\w)[-+](?i:ve)\b|[^\W\d_]+|[,;:()/?]"
 )
@@ -110,6 +110,7 @@ class Lexicon:
         self._stems: list[str] = []
         self._classes: dict[str, tuple[str, ...]] = {}
         self._cache: dict[str, tuple[str, ...]] = {}
+        self._starting: dict[str, list[dict[str, Any]]] = {}
         self._spellings: dict[str, tuple[str, ...]] = {}
         self._spelling = Spelling(())
         self._connecting: tuple[str, ...] = ()
@@ -133,6 +134,7 @@ class Lexicon:
             node = node.setdefault(word, {})
         node.setdefault(_ENTRIES, ([], []))["<" in phrase].append(entry)
         self._cache.clear()
+        self._starting.clear()
 
     def set_classes(self, classes: dict[str, tuple[str, ...]]) -> None:
         """Set the classes of words: for each word the names that stand for it in phrases, such as "<be>".
@@ -142,6 +144,7 @@ class Lexicon:
         """
         self._classes = classes
         self._cache.clear()
+        self._starting.clear()
 
     def phrases(self, entry_type: type, *kinds: str) -> list[str]:
         """Return the phrases with an entry of a type, without those with an asterisk or a class of words.
@@ -150,14 +153,9 @@ class Lexicon:
             entry_type: Type of the entry.
             kinds: Values of its attribute ``kind``; none for all.
         """
-        return [
-            phrase
-            for phrase, entry in self._added
-            if isinstance(entry, entry_type)
-            and "*" not in phrase
-            and "<" not in phrase
-            and (not kinds or getattr(entry, "kind", "") in kinds)
-        ]
+        of_type = [(phrase, entry) for phrase, entry in self._added if isinstance(entry, entry_type)]
+        kept = [phrase for phrase, entry in of_type if not kinds or getattr(entry, "kind", "") in kinds]
+        return [phrase for phrase in kept if not {"*", "<"} & set(phrase)]
 
     def knows(self, word: str) -> bool:
         """Return whether a word occurs in a phrase of the vocabulary, also in another form.
@@ -250,8 +248,23 @@ class Lexicon:
                 return letters
         return 0
 
+    def _first_nodes(self, word: str) -> list[dict[str, Any]]:
+        """Return the nodes of the phrases that a word begins."""
+        nodes = self._starting.get(word)
+        if nodes is None:
+            nodes = [self._root[form] for form in self._forms(word) if form in self._root]
+            if len(self._starting) < _MAX_CACHED_WORDS:
+                self._starting[word] = nodes
+        return nodes
+
+    def _is_adverb(self, word: str) -> bool:
+        """Return whether a word within a phrase may be skipped: an adverb that has no meaning of its own."""
+        return word.endswith("ly") and not any(_ENTRIES in node for node in self._first_nodes(word))
+
     def find(self, words: Sequence[str]) -> list[PhraseMatch]:
         """Find phrases from left to right, the longest at each word, without overlaps.
+
+        An adverb that is no phrase of the vocabulary may stand within a phrase ("not convincingly seen").
 
         Args:
             words: Words in lower case.
@@ -263,17 +276,21 @@ class Lexicon:
         forms = [self._forms(word) for word in words]
         start, count = 0, len(words)
         while start < count:
-            nodes, end, longest = [self._root], start, None
-            while end < count and forms[end]:
-                nodes = [node[form] for form in forms[end] for node in nodes if form in node]
-                if not nodes:
-                    break
-                end += 1
+            nodes, end, longest = self._first_nodes(words[start]), start + 1, None
+            while nodes:
                 ending = [node[_ENTRIES] for node in nodes if _ENTRIES in node]
                 if ending:  # phrases that are written out are preferred to those with classes of words
                     entries = [entry for own, _ in ending for entry in own]
                     entries = entries or [entry for _, own in ending for entry in own]
                     longest = PhraseMatch(start, end, entries)
+                while end < count:
+                    following = [node[form] for form in forms[end] for node in nodes if form in node]
+                    end += 1  # "cannot convincingly be excluded"
+                    if following or not self._is_adverb(words[end - 1]):
+                        break
+                else:
+                    break
+                nodes = following
             if longest is None:
                 start += 1
             else:

@@ -26,7 +26,7 @@ _CONTINUED = {"preposition", "joins", "list", "ends scope", "cause", "verb", "pr
 _STOP = re.compile(r"[.!?]{1,8}(?=[\s)\]]|\Z|[A-Za-z]{2})")
 _HARD = re.compile(r"\n[ \t]*\n|\n(?=[ \t]*(?:[-*•·–]|\(?\d{1,2}[.)](?!\d)))|\](?=\s*\[)")
 _BLANK = re.compile(r"\n[ \t]*\n")
-_FIELD = re.compile(r"[A-Za-z][\w /()-]{0,40}:")
+_FIELD = re.compile(r"[A-Za-z][\w /()-]{0,40}(?::| [-\u2013] )")
 _WORD_BEFORE = re.compile(r"([^\W\d_]+)\W*\Z")
 _LETTERS_BEFORE = re.compile(r"[^\W\d_]+\Z")
 _STATEMENT_CUES = {"normal", "normal before"}

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from monai_pylon.labeler import ReportLabeler, label_reports
+from monai_pylon.taxonomy.label_sets import LABEL_SETS
 from monai_pylon.utils import check
 from monai_pylon.workflows.cohort.local_workers import connected
 from monai_pylon.workflows.commands.run import (
@@ -30,6 +31,14 @@ __all__ = ["labels"]
 @click.option("--id-column", default="id", show_default=True, help="Column with the names of the reports.")
 @click.option("--report-column", default="report", show_default=True, help="Column with the texts.")
 @click.option(
+    "--states",
+    default="",
+    metavar="SET",
+    type=click.Choice(["", "rules", *LABEL_SETS]),
+    help=f"One column for each label, with 1, 0, -1 (uncertain) or nothing: {', '.join(LABEL_SETS)}, or rules.",
+)
+@click.option("--name-column", default="report", show_default=True, help="First column of that table.")
+@click.option(
     "--workers", default=1, show_default=True, metavar="N", type=click.IntRange(min=1), help="Number of processes."
 )
 @click.option(
@@ -41,7 +50,8 @@ def labels(output: Path, workers: int, scheduler: str | None, rules: str | None,
     """Label the abnormalities in radiology reports, with the side or organ of each.
 
     REPORTS is a CSV, JSON Lines or Parquet file with the columns id and report, or a folder of text files. The table
-    has a row for each abnormality of a report. A report that could not be read is listed with its problem.
+    has a row for each abnormality of a report; with --states it has a row for each report and a column for each label.
+    A report that could not be read is listed with its problem.
     """
     label = partial(label_reports, output=output, labeler=ReportLabeler(rules), **options)
     if workers == 1 and scheduler is None:

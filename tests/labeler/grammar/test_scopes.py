@@ -190,3 +190,16 @@ def test_words_in_a_scope() -> None:
     ]
     for text, expected in cases:
         assert scope(text) == expected, text
+
+
+def test_negations_that_leave_out_their_subject_or_begin_a_field() -> None:
+    cases = [
+        ("A mass had been suspected but is not confirmed", "absent"),
+        ("Mass, otherwise negative", "stated"),
+        ("Not seen: mass", "absent"),
+        ("Ruled out: mass", "absent"),
+    ]
+    for text, expected in cases:
+        parsed = parse_sentence(text)
+        index = [word.text for word in parsed.words].index("mass")
+        assert parsed.statuses[index].name == expected, text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from monai_pylon.labeler.rules import default_rules
 from monai_pylon.labeler.text import lexicon as module
 from monai_pylon.labeler.text.lexicon import Lexicon, read_words
 
@@ -143,3 +144,17 @@ def test_the_cache_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     lexicon = lexicon_of("rib")
     assert [lexicon.knows(word) for word in ("a", "b", "ribs", "a")] == [False, False, True, False]
     assert set(lexicon._cache) == {"a", "b"}
+
+
+def test_an_adverb_without_a_meaning_may_stand_within_a_phrase() -> None:
+    lexicon = lexicon_of("cannot be excluded", "is clear", "nearly")
+    assert [match.entries for match in lexicon.find("cannot convincingly be excluded".split())] == [
+        ["cannot be excluded"]
+    ]
+    assert [match.entries for match in lexicon.find("is nearly clear".split())] == [["nearly"]]
+    assert lexicon.find("convincingly be excluded is".split()) == []
+
+
+def test_contractions_are_two_words() -> None:
+    words = read_words("It isn't there and can't be.", default_rules().lexicon)
+    assert [word.text for word in words] == ["it", "is", "not", "there", "and", "cannot", "be"]

@@ -34,6 +34,7 @@ def sentences(text: str) -> list[str]:
         # lists of lines
         ("Left effusion\nNo pneumothorax\nRight nodule", ["Left effusion", "No pneumothorax", "Right nodule"]),
         ("Effusion: no\nMass: left", ["Effusion: no", "Mass: left"]),
+        ("Edema - mild\nMass - none", ["Edema - mild", "Mass - none"]),
         ("1) No mass\n2) Nodule", ["No mass", "Nodule"]),
     ],
 )

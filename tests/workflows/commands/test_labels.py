@@ -8,6 +8,7 @@ import pytest
 
 from monai_pylon.__main__ import main
 from monai_pylon.labeler import read_label_table
+from monai_pylon.utils import read_rows
 
 
 def test_labels_a_table(tmp_path: Path) -> None:
@@ -16,6 +17,15 @@ def test_labels_a_table(tmp_path: Path) -> None:
     assert main(["labels", str(file), "--output", str(tmp_path / "labels.csv"), "--no-progress"]) == 0
     table = read_label_table(tmp_path / "labels.csv")
     assert list(table.reports) == ["a", "b"]
+
+
+def test_states_of_the_labels_of_the_rules(tmp_path: Path) -> None:
+    file, output = tmp_path / "reports.csv", tmp_path / "labels.csv"
+    file.write_text("id,report\na,Possible pneumonia. No edema.\n")
+    words = ["--states", "rules", "--name-column", "image", "--no-progress"]
+    assert main(["labels", str(file), "--output", str(output), *words]) == 0
+    (row,) = read_rows(output)
+    assert (row["image"], row["pneumonia"], row["pulmonary edema"], row["lung mass"]) == ("a", "-1", "0", "")
 
 
 def test_code_1_if_a_report_could_not_be_read(tmp_path: Path) -> None:
