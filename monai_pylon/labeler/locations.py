@@ -86,11 +86,11 @@ class _Pairing(Sharing):
 
         In "the patient is rotated to the right, and there is a left effusion" the right is no place of the effusion.
         """
-        commas = self.commas & set(range(place.last, first))
-        if not commas or not any(other.first > max(commas) for other in places):
+        comma = max(self.commas & set(range(place.last, first)), default=-1)
+        if comma < 0 or not any(other.first > comma for other in places):
             return False
         start = max(self.commas & set(range(place.first)), default=-1)
-        return bool(self.predicates & set(range(start + 1, max(commas))))
+        return bool(self.predicates & set(range(start + 1, comma)))
 
     def is_known_part(self, place: Place, left: list[int], right: list[int], high: int) -> bool:
         """Return whether a place belongs to a finding behind it that is known: "no cavity within the left mass"."""
