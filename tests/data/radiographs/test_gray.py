@@ -138,16 +138,10 @@ def test_padding_does_not_change_the_range_and_constant_images_are_black() -> No
     assert voi_gray(np.full((2, 2), 9), None, np.ones((2, 2), bool)).max() == 0, "padding only"
 
 
-def _windowed(center: float, width: float) -> Dataset:
-    data = Dataset()
-    data.WindowCenter, data.WindowWidth = center, width
-    return data
-
-
 def test_padding_does_not_make_a_window_usable() -> None:
     """The window shows the padding only."""
     values, padded = np.concatenate([np.zeros(50), np.arange(100, 150)])[None], np.arange(100)[None] < 50
-    found = voi_gray(values, _windowed(0, 10), padded)
+    found = voi_gray(values, dataset(WindowCenter=0, WindowWidth=10), padded)
     np.testing.assert_array_equal(found, voi_gray(values, None, padded))
     assert np.ptp(found[~padded]) == 1
 
@@ -156,4 +150,10 @@ def test_a_window_may_show_a_hundredth_of_the_values() -> None:
     for clipped, first in ((99, 0.5), (100, 0.0)):
         values = np.full((1, clipped + 1), 100.0)
         values[0, 0] = 0
-        assert voi_gray(values, _windowed(0.5, 11), np.zeros(values.shape, bool))[0, 0] == first
+        assert voi_gray(values, dataset(WindowCenter=0.5, WindowWidth=11), np.zeros(values.shape, bool))[0, 0] == first
+
+
+def test_a_table_is_unsigned_unless_a_value_is_negative() -> None:
+    data = dataset(VOILUTSequence=[table([0, 128, 255], first=40000)])
+    found = voi_gray(np.array([[0, 40001, 40002]]), data, np.zeros((1, 3), bool))
+    np.testing.assert_allclose(found, [[0, 128 / 255, 1]])
