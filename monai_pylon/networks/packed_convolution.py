@@ -17,8 +17,8 @@ from monai_pylon.networks.tracing import is_eager
 __all__ = ["pack_convolutions"]
 
 #: PyTorch's own names for oneDNN's fused convolution and for the reordering of its weights; not public.
-_CONVOLVE = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
-_REORDER = getattr(torch._C._nn, "mkldnn_reorder_conv2d_weight", None)
+_CONVOLVE: Any = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
+_REORDER: Any = getattr(torch._C._nn, "mkldnn_reorder_conv2d_weight", None)
 
 
 class PackedConvolution(nn.Conv2d):
@@ -41,7 +41,7 @@ class PackedConvolution(nn.Conv2d):
         return torch.relu(out) if self.relu else out
 
     def _applies(self, input: torch.Tensor) -> bool:
-        return (
+        return bool(
             is_eager()
             and input.dtype == self.weight.dtype == torch.float32
             and input.device.type == self.weight.device.type == "cpu"
@@ -120,7 +120,7 @@ def pack_convolutions(net: nn.Module) -> nn.Module:
         kind = _FUSED.get(type(block))
         if kind is None or not isinstance(block.act, nn.ReLU):
             continue
-        parts = dict(block.named_children())
+        parts: dict[str, Any] = dict(block.named_children())
         convolutions = [part for name, part in parts.items() if name.startswith("conv")]
         norms = [part for name, part in parts.items() if name.startswith("bn")]
         if all(isinstance(part, PackedConvolution) for part in convolutions) and all(

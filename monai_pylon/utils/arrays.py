@@ -72,7 +72,7 @@ def bounding_box(mask: np.ndarray) -> tuple[slice, ...] | None:
         >>> bounding_box(np.array([[0, 0, 0], [0, 1, 1]]))
         (slice(1, 2, None), slice(1, 3, None))
     """
-    box = []
+    box: list[slice] = []
     for axis in range(mask.ndim):
         window = mask[tuple(box)]
         hit = np.flatnonzero(window.any(axis=tuple(other for other in range(mask.ndim) if other != axis)))

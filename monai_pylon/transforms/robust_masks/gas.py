@@ -102,7 +102,7 @@ def _necks(parts: np.ndarray, count: int, dark: np.ndarray) -> np.ndarray:
 def _within_lung(part: np.ndarray, lung: np.ndarray, spacing: tuple[float, float, float]) -> bool:
     """Tell whether at least half of the surroundings of a part are lung, as of a cavity or a bulla."""
     pads = [max(2, round(_AROUND_MM / edge)) for edge in spacing]
-    box = bounding_box(part)
+    box = bounding_box(part) or ()
     window = tuple(slice(max(0, side.start - pad), side.stop + pad) for side, pad in zip(box, pads, strict=True))
     around = dilate_box(part[window], pads) & ~part[window]
     return bool(np.count_nonzero(lung[window][around]) >= max(1, int(np.count_nonzero(around))) / 2)
@@ -140,7 +140,7 @@ def gas_of_parts(ct: np.ndarray, dark: np.ndarray, spacing: tuple[float, float, 
     largest = np.flatnonzero(volume[1:] >= _LUNG_ML) + 1
     if not len(largest):
         return gas
-    bounds = bounding_box(np.isin(parts, largest))
+    bounds = bounding_box(np.isin(parts, largest)) or ()
     low = centres[:, 2] < (bounds[2].start + bounds[2].stop) / 2
     dark_enough = share >= np.where(volume >= _LUNG_ML, _LUNG_GAS_SHARE, _GAS_SHARE)
     found = dark_enough & low & (volume >= _PART_ML) & (_necks(parts, count, dark[box]) < _NECK_SHARE)

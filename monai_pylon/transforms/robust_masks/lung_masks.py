@@ -79,7 +79,7 @@ def lung_air(ct: np.ndarray, dark: np.ndarray, voxel_ml: float) -> tuple[np.ndar
     if not lung.any():
         return np.zeros_like(dark), np.zeros_like(dark)
     small = lung & (volume < _SMALL_SHARE * volume[lung].max())
-    box = bounding_box((lung & ~small)[numbered])
+    box = bounding_box((lung & ~small)[numbered]) or ()
     # Beside the lower third of the lungs lies bowel, so neither a small lung nor a loose piece is expected there.
     lowest = box[2].start + (box[2].stop - box[2].start) / 3
     bounds = np.array([[box[0].start, box[0].stop], [box[1].start, box[1].stop], [lowest, box[2].stop]])

@@ -230,7 +230,7 @@ def mediastinum_between_lungs(
     else:
         for level, front in enumerate(_front_of_spine(between, ct, spacing)):
             between[:, :front, level] = False
-    box = bounding_box(lungs)
+    box = bounding_box(lungs) or ()
     between[box[0].stop - (box[0].stop - box[0].start) // 4 :, :, :lowest] = False
     between[:, : box[1].start + (box[1].stop - box[1].start) // 4, :lowest] = False
     # The hull also contains slivers between the ribs, which are too thin to be mediastinum.
