@@ -58,7 +58,11 @@ public-names: $(INSTALLED) ## update the list of public names after an intended 
 lowest.txt: setup.cfg ## write the lower bounds of setup.cfg as pip constraints
 	sed -nE 's/^ +([A-Za-z0-9_-]+)>=/\1==/p' $< > $@
 
+bom.json: $(INSTALLED) ## write a bill of materials of the environment (CycloneDX); needs a network once
+	$(PYTHON) -m venv $(VENV)/bom && $(VENV)/bom/bin/pip install -q cyclonedx-bom
+	$(VENV)/bom/bin/cyclonedx-py environment $(RUN) -o $@
+
 clean: ## remove the environment and everything built
-	rm -rf $(VENV) build dist lowest.txt demo_output docs/_build docs/gallery_built docs/tutorials_built \
+	rm -rf $(VENV) build dist lowest.txt bom.json demo_output docs/_build docs/gallery_built docs/tutorials_built \
 		docs/sg_execution_times.rst *.egg-info .pytest_cache .mypy_cache .ruff_cache .benchmarks
 	find monai_pylon tests docs -name __pycache__ -prune -exec rm -rf {} +
