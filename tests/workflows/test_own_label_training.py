@@ -1,4 +1,4 @@
-"""A label of one's own, from CSV files of the labeler's rules up to a trained network, in both bundles."""
+"""A label of your own, from CSV files of the labeler's rules up to a trained network, in both bundles."""
 
 from __future__ import annotations
 
