@@ -114,7 +114,10 @@ def map_geometry(
     factors = [_cells(axes, axis) for axis in range(len(size))]
     for axis, factor in enumerate(factors):
         requirement = f"a layer with cells along axis {axis} of the image"
-        remedy = "Its output keeps no position there (pooled, or mixed by a matrix). Name an earlier layer."
+        remedy = (
+            f"Its output keeps no position there: it is pooled, mixed by a matrix, or one cell, because {size[axis]} "
+            "pixels or voxels are too few. Enlarge the image, or name an earlier layer."
+        )
         check(factor is not None, "target_layer", requirement, target_layer, remedy)
     order = _order(axes)
     remedy = "Transpose the image before the network and not in it."

@@ -149,6 +149,11 @@ def test_refuses_a_layer_whose_axes_are_exchanged(move: Callable[[torch.Tensor],
         map_geometry(net, "0", (16, 32))
 
 
+def test_a_map_of_one_cell_needs_a_larger_image() -> None:
+    with pytest.raises(ValueError, match=r"one cell, because 257 pixels or voxels are too few. Enlarge the image"):
+        map_geometry(AxialNet(num_classes=1, encoder="resnet18", in_plane_size=(257, 257)), None, (257, 257, 6))
+
+
 def test_geometry_is_computed_once_for_each_size(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[int, ...]] = []
     monkeypatch.setattr(cell_positions, "map_geometry", lambda net, layer, size: (asked.append(size), layer, size)[1:])

@@ -271,10 +271,8 @@ def test_an_unreadable_radiograph_does_not_stop_the_others(trained: Path, radiog
         workflow.finalize()
 
 
-def test_the_maps_lie_on_the_radiographs_own_grid_and_hold_the_logits(
-    trained: Path, radiographs: Path, tmp_path: Path
-) -> None:
-    workflow = explain(trained, radiographs, tmp_path / "out")
+def test_the_maps_on_the_radiographs_own_grid_hold_the_logits(trained: Path, radiographs: Path, tmp_path: Path) -> None:
+    workflow = explain(trained, radiographs, tmp_path / "out", map_grid="radiograph")
     row = next(row for row in read_rows(tmp_path / "out" / "probabilities.csv") if row["scan"] == "ward__deep")
     first = row["top"].split("; ")[0]
     map = np.asarray(nibabel.load(tmp_path / "out" / "ward__deep" / f"ward__deep_{first}.nii.gz").dataobj)[..., 0].T
@@ -343,7 +341,9 @@ def test_one_radiograph_in_any_format_has_one_result(trained: Path, tmp_path: Pa
         np.testing.assert_allclose(chances, plain, atol=tolerance, err_msg=scan)
         (map,) = output.glob(f"{scan}/{scan}_*.nii.gz")
         edge = int(scan[5:]) if scan.startswith("edge") else 96
-        assert nibabel.load(map).shape == (edge, edge, 1)
+        found = nibabel.load(map)
+        assert found.shape == (16, 16, 1), "stride 4 of 64 pixels"
+        np.testing.assert_allclose(found.header.get_zooms(), (edge / 16, edge / 16, 1))
 
 
 def test_images_that_are_no_frontal_chest_get_a_row_with_the_reason(trained: Path, tmp_path: Path) -> None:
@@ -369,7 +369,8 @@ def test_a_radiographs_spacing_is_that_of_its_maps(trained: Path, tmp_path: Path
     radiograph = write_dicom(tmp_path / "radiograph.dcm", stored, ImagerPixelSpacing=[0.2, 0.15])
     explain(trained, radiograph, tmp_path / "out", overlay=False, top=1)
     (map,) = (tmp_path / "out").rglob("*.nii.gz")
-    np.testing.assert_allclose(nibabel.load(map).header.get_zooms(), (0.15, 0.2, 1))
+    cell = (0.15 * 4 * 96 / 64, 0.2 * 4 * 80 / 64, 1)
+    np.testing.assert_allclose(nibabel.load(map).header.get_zooms(), cell)
 
 
 # --- errors

@@ -102,7 +102,7 @@ class OutputPath(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path."""
-        path = Path(super().convert(value, param, ctx)).expanduser()
+        path = Path(os.fsdecode(super().convert(value, param, ctx))).expanduser()
         above = next((folder for folder in (path, *path.absolute().parents) if folder.exists()), Path("/"))
         writable = os.access(above, os.W_OK) and (above.is_dir() or above == path)
         if not writable:

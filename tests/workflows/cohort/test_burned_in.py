@@ -40,7 +40,7 @@ def test_one_slice_is_enough(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("in_pixels", [False, True])
 def test_overlay_planes_are_not_read(tmp_path: Path, in_pixels: bool) -> None:
-    """Whatever is drawn comes from these arrays."""
+    """All pictures are drawn from these arrays."""
     values = np.random.default_rng(0).integers(100, 3000, (12, 16, 3))
     tags = {"BitsStored": 12, "HighBit": 11, "RescaleSlope": 1}
     write_dicom(tmp_path / "series", values, **tags)
