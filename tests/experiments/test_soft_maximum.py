@@ -84,15 +84,15 @@ def test_command_resumes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys
 
 
 def test_the_research_checkpoint_is_small_and_agrees_with_its_model_card() -> None:
-    card, found = release.CARD.read_text(encoding="utf-8"), read_description(release.FILE)
+    text, found = release.MODEL_CARD.read_text(encoding="utf-8"), read_description(release.FILE)
     assert release.FILE.stat().st_size < 10e6
-    assert f"`{file_hash(release.FILE)}`" in card
+    assert f"`{file_hash(release.FILE)}`" in text
     assert found["notice"] == release.NOTICE
-    assert release.table(found["figures"]) in card
+    assert release.table(found["figures"]) in text
     every = found["figures"]["labels"]["all"]
     assert every["instances"] == len(found["figures"]["hits"])
     assert every["peak"] == pytest.approx(found["figures"]["hits"].count("1") / every["instances"], abs=1e-4)
-    assert "{" not in card
+    assert "{" not in text
 
 
 def test_the_released_state_takes_normalized_radiographs_and_has_the_findings_with_boxes() -> None:

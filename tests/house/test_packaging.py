@@ -115,7 +115,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_the_data_files_and_the_bundles(wheel: Path) -> None:
     files = [path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix not in (".pyc", ".nbi", ".nbc")]
     expected = {path.relative_to(CHECKOUT).as_posix() for path in files}
-    parts = ("LICENSE", "configs/*", "docs/*")
+    parts = ("LICENSE", "configs/*", "docs/*", "models/research.*")
     bundled = [path for part in parts for path in CHECKOUT.glob(f"bundles/*/{part}")]
     expected |= {f"{PACKAGE.name}/{path.relative_to(CHECKOUT).as_posix()}" for path in bundled}
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith(f"{PACKAGE.name}/")}

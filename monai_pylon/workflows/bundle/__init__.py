@@ -1,7 +1,6 @@
 """Components shared by all bundles: networks by name, loaders, handlers with a switch, override checks, reports."""
 
 from monai_pylon.workflows.bundle.errors import install_excepthook
-from monai_pylon.workflows.bundle.evaluation import EvaluationReport
 from monai_pylon.workflows.bundle.loaders import join_transforms, make_dataloader
 from monai_pylon.workflows.bundle.networks import default_weights, explained_layer, make_network, network_specification
 from monai_pylon.workflows.bundle.outputs import (
@@ -24,7 +23,6 @@ from monai_pylon.workflows.bundle.training import make_scheduler, make_trainer, 
 
 __all__ = [
     "CheckedWorkflow",
-    "EvaluationReport",
     "absolute_dataset_dir",
     "check_command_line",
     "default_weights",

@@ -96,7 +96,7 @@ class RadiographEvaluationReport(EvaluationReport):
         examples: Instances of each class to draw, the first ones of the dataset with a box; 0 for none. If no
             radiograph has a box, the first ones in which the class is present.
         num_resamples: Bootstrap samples.
-        thresholds: See :class:`~monai_pylon.workflows.bundle.EvaluationReport`.
+        thresholds: See :class:`~monai_pylon.workflows.bundle.evaluation.EvaluationReport`.
         others: Boxes and patients of the training, for the fixed point of each class, and for a check that no patient
             is on both sides.
 

@@ -27,7 +27,7 @@ from tests.experiments.soft_maximum.summary import FIXED, baselines
 from tests.experiments.soft_maximum.training import ENCODER_DEVIATION
 
 BUNDLE = bundle_folder("chest_xray_classification_pylon")
-FILE, CARD = BUNDLE / "models" / "research.pt", BUNDLE / "docs" / "research_model.md"
+FILE, MODEL_CARD = BUNDLE / "models" / "research.pt", BUNDLE / "docs" / "research_model.md"
 NOTICE = "Research model, trained on 1,172 public radiographs. Not for clinical use."
 SPEC = {"name": "pylon", "encoder": "efficientnet_lite0"}
 FOLD, SEED, SIZE = 3, 0, 192
@@ -109,7 +109,7 @@ def table(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def write_card(folds: list[dict[str, Any]]) -> None:
+def write_model_card(folds: list[dict[str, Any]]) -> None:
     """Write the model card from its template and the description beside the checkpoint."""
     found = read_description(FILE)["figures"]
     values = {
@@ -124,7 +124,7 @@ def write_card(folds: list[dict[str, Any]]) -> None:
     text = Path(__file__).with_name("model_card.md").read_text(encoding="utf-8")
     for key, value in values.items():
         text = text.replace(f"{{{key}}}", value)
-    with atomic_write(CARD) as part:
+    with atomic_write(MODEL_CARD) as part:
         part.write_text(text, encoding="utf-8")
 
 
@@ -155,7 +155,7 @@ def main() -> None:
     found = {**with_fixed_points(found, radiographs, record["peaks"]), "hits_changed_by_half_precision": changed}
     found["radiographs"] = int(held.sum())
     save_checkpoint(FILE, released_state(state), {**description, "training": training, "figures": found})
-    write_card(records)
+    write_model_card(records)
     print(table(found), f"{changed} hits changed", sep="\n\n")
 
 
