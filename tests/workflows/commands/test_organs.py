@@ -64,7 +64,7 @@ def test_a_name_is_shown_only_if_asked(
 
 
 def test_options_reach_the_bundle(scan: Path, tmp_path: Path) -> None:
-    options = ["--no-pictures", "--no-progress", "--min-lung-ml", "90000", "--fallback", "none"]
+    options = ["--no-pictures", "--no-progress", "--min-lung-ml", "9000", "--fallback", "none"]
     assert main(["organs", str(scan), "-o", str(tmp_path), *options]) == 0
     assert not (tmp_path / "a" / "a_overlay.png").exists()
     (row,) = read_rows(tmp_path / "quality.csv")

@@ -30,7 +30,6 @@ def test_writes_maps_picture_findings_and_table(radiograph: Path, xray_model: Pa
     [
         (["--device", "cuda:99"], "device must be one that this computer has"),
         (["--device", "gpu"], "device must be auto, cpu, or a device such as cuda:1"),
-        (["--top", "0"], "top"),
         (["--network", "axialnet"], "axialnet"),
     ],
 )
