@@ -13,7 +13,7 @@ from monai_pylon.taxonomy import CHEST_CT_LABELS
 from tests.labeler.sentences import f1
 
 #: Sets by the time of writing.
-SETS = ("first", "second", "third", "fourth", "fifth")
+SETS = ("first", "second", "third", "fourth", "fifth", "sixth")
 FOLDER = Path(__file__).with_name("adversarial")
 _COLUMNS = {"R": 0, "M": 1, "L": 2}
 
