@@ -16,7 +16,7 @@ from monai_pylon import labeler as package
 from monai_pylon.data import phantom_chest_ct, phantom_radiograph
 from monai_pylon.networks.checkpoints import read_description
 from monai_pylon.utils import read_rows
-from monai_pylon.workflows.commands import labels
+from monai_pylon.workflows.commands.labels import labels
 from tests.workflows.bundle_runs import BundleRuns
 
 PARTITION = BundleRuns("chest_ct_partition", progress=False)
