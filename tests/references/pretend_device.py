@@ -73,6 +73,7 @@ class PretendDevice(TorchDispatchMode):
         self.marked: dict[int, StorageWeakRef] = {}  # a weak reference keeps the address from being used again
 
     def __enter__(self) -> torch.device:  # type: ignore[override]
+        gc.freeze()  # collecting then looks at the objects made inside alone, and takes no time in a large process
         super().__enter__()
         self.functions.__enter__()
         return self.device
@@ -81,6 +82,7 @@ class PretendDevice(TorchDispatchMode):
         self.functions.__exit__(*error)
         super().__exit__(*error)
         gc.collect()
+        gc.unfreeze()
 
     def holds(self, tensor: torch.Tensor) -> bool:
         """Return whether a tensor is on the device."""
