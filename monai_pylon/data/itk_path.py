@@ -11,8 +11,9 @@ from pathlib import Path
 
 __all__ = ["itk_path", "itk_reason"]
 
-#: Place in the source code and address of the object that ITK writes before its reason.
-_ITK_PREFIX = re.compile(r"^Exception thrown in SimpleITK .*?ITK ERROR: (?:\w+\(0x[0-9a-f]+\): )?", re.DOTALL)
+#: Place in the source code, and objects with their addresses, which ITK writes before its reason in two ways.
+_ITK_PREFIX = re.compile(r"^Exception thrown in SimpleITK .*?(?:ITK ERROR|itk::ERROR): ", re.DOTALL)
+_ITK_OBJECT = re.compile(r"\w+ ?\((?:0x)?[0-9a-fA-F]{6,}\): ?")
 
 
 @contextlib.contextmanager
@@ -62,7 +63,7 @@ def itk_reason(error: Exception) -> str:
         >>> itk_reason(RuntimeError(prefix + "expected 2912 bytes but received 0"))
         'expected 2912 bytes but received 0'
     """
-    return _ITK_PREFIX.sub("", str(error))
+    return _ITK_OBJECT.sub("", _ITK_PREFIX.sub("", str(error)))
 
 
 def _is_utf8(text: str) -> bool:

@@ -11,7 +11,7 @@ import pytest
 import SimpleITK
 
 from monai_pylon.data import read_volume
-from monai_pylon.data.itk_path import itk_path
+from monai_pylon.data.itk_path import itk_path, itk_reason
 from tests.data.dicom_files import write_dicom
 
 LATIN = os.fsdecode(b"M\xfcller")
@@ -58,3 +58,11 @@ def test_an_error_is_the_same_in_every_run(ending: str, tmp_path: Path) -> None:
         read_volume(file)
     assert "0x" not in str(refused.value)
     assert ".cxx" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["ITK ERROR", "itk::ERROR"])
+@pytest.mark.parametrize("between", ["", "ReadImageInformation: "])
+def test_a_reason_names_no_object_of_itk(name: str, between: str) -> None:
+    place = f"Exception thrown in SimpleITK ImageFileReader: /b/itkNrrdImageIO.cxx:410:\n{name}: "
+    reason = itk_reason(RuntimeError(f"{place}NrrdImageIO(0x561a20dafe10): {between}trouble parsing field (3)"))
+    assert reason == f"{between}trouble parsing field (3)"
