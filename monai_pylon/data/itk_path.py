@@ -13,7 +13,7 @@ __all__ = ["itk_path", "itk_reason"]
 
 #: Place in the source code, and objects with their addresses, which ITK writes before its reason in two ways.
 _ITK_PREFIX = re.compile(r"^Exception thrown in SimpleITK .*?(?:ITK ERROR|itk::ERROR): ", re.DOTALL)
-_ITK_OBJECT = re.compile(r"\w+ ?\((?:0x)?[0-9a-fA-F]{6,}\): ?")
+_ITK_OBJECT = re.compile(r"\w+ ?\(0x[0-9a-fA-F]+\): ?")
 
 
 @contextlib.contextmanager
