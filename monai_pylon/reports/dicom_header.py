@@ -195,6 +195,7 @@ def make_object(constructor: Callable[..., Any], number: int, description: str, 
             device_serial_number=__version__,
         )
     if hasattr(made, "Rows"):
+        made.BodyPartExamined = "CHEST"  # no paired part, so that an image needs no Laterality
         made.ImageComments = f"{description}. {RESEARCH_NOTE}."
     return made
 

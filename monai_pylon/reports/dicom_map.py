@@ -128,5 +128,4 @@ def parametric_map(
         content_description=about[:64],
     )
     made.ImageComments = f"{about}. {RESEARCH_NOTE}."
-    made.Laterality = ""  # the chest is no paired part
     return made

@@ -50,7 +50,7 @@ def secondary_capture(picture: np.ndarray, header: Any, named: bool = True, numb
         patient_orientation=("L", "F"),
         transfer_syntax_uid="1.2.840.10008.1.2.1",
     )
-    capture.PatientOrientation = capture.Laterality = ""  # a page of several planes has none
+    capture.PatientOrientation = ""  # a page of several planes has none
     capture.BurnedInAnnotation = "YES" if named else "NO"
     capture.DerivationDescription = f"Figure of results. {RESEARCH_NOTE}"
     return capture

@@ -49,6 +49,7 @@ def test_label_method_and_unit_are_named() -> None:
     assert made.SeriesDescription == "pleural effusion: HiResCAM. For research, not for diagnosis"
     assert made.ContentDescription == "pleural effusion: HiResCAM in logits"
     assert made.ImageComments == "pleural effusion: HiResCAM in logits. For research, not for diagnosis."
+    assert (made.BodyPartExamined, "Laterality" in made) == ("CHEST", False)
     mapping = made.SharedFunctionalGroupsSequence[0].RealWorldValueMappingSequence[0]
     assert mapping.LUTExplanation == "pleural effusion: HiResCAM in logits"
     assert mapping.MeasurementUnitsCodeSequence[0].CodeValue == "1"

@@ -26,6 +26,7 @@ def test_reads_back_to_the_picture(tmp_path: Path, named: bool) -> None:
     assert read.BurnedInAnnotation == ("YES" if named else "NO")
     assert read.StudyInstanceUID == header.StudyInstanceUID
     assert read.SeriesInstanceUID != header.SeriesInstanceUID
+    assert (read.BodyPartExamined, "Laterality" in read) == ("CHEST", False)
 
 
 @pytest.mark.parametrize("picture", [PICTURE[..., 0], PICTURE / 255, np.zeros((2, 2, 4), np.uint8)])

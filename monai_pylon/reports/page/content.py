@@ -101,16 +101,19 @@ def headlines(text: PageText) -> list[dict[str, Any]]:
 def most_probable(findings: Sequence[PageFinding], place: str = "") -> str:
     """Name the most probable finding and its place, and then the others of at least 50 %.
 
-    A reader who stops at this line misses no probable finding.
+    A reader who stops at this line misses no probable finding, and takes no improbable one for probable.
 
     Example:
         >>> most_probable([PageFinding("a", 0.9), PageFinding("b", 0.7), PageFinding("c", 0.2)], "It lies in the lung.")
         'Most probable of 3 findings: a, 90 %. It lies in the lung. Also probable: b, 70 %.'
+        >>> most_probable([PageFinding("a", 0.15), PageFinding("b", 0.1)])
+        'No finding reaches 50 %. Most probable of 2 findings: a, 15 %.'
     """
     named = [f"{finding.name}, {percent(finding.probability)}" for finding in findings]
     others = [name for name, finding in zip(named[1:], findings[1:], strict=True) if finding.probability >= 0.5]
     also = f"Also probable: {'; '.join(others)}." if others else ""
-    return " ".join(filter(None, (f"Most probable of {len(findings)} findings: {named[0]}.", place, also)))
+    none = "" if round(100 * findings[0].probability) >= 50 else "No finding reaches 50 %."
+    return " ".join(filter(None, (none, f"Most probable of {len(findings)} findings: {named[0]}.", place, also)))
 
 
 def percent(probability: float) -> str:

@@ -101,6 +101,8 @@ def _map_entry(finding: PageFinding, image: np.ndarray) -> tuple[dict[str, Any],
         "spacing": [position[0, 0], position[1, 1]],
         "limit": limit,
         "against": share_against(cells, limit),
+        "for": share_against(-cells, limit),
+        "strongest": "for" if on_image.max() >= limit else "against",
         "threshold": min(threshold, 0.99 * limit),
         "signed": bool(cells.min() < 0),
         "peak": [int(row), int(column)],
@@ -159,7 +161,7 @@ def radiograph_page(
     signed = any(entry["map"] and entry["map"]["signed"] for entry in entries)
     how = [_SIGNED, *_HOW_TO_READ[2:]] if signed else list(_HOW_TO_READ)
     if not sides:
-        how.append("The file does not say which side is the patient's right.")
+        how.append("The file does not say which side is the patient's right: look for a marker in the picture.")
     data = {
         "image": embedded_png(np.clip(_reduced(pixels, most_pixels), 0, 1)),
         "size": pixels.shape,

@@ -251,6 +251,7 @@ def _map_entry(
         "limit": views.limit,
         "against": share_against(native, views.limit),
         "for": share_against(-native, views.limit),
+        "strongest": "for" if (evidence == views.limit).any() else "against",
         "threshold": min(views.threshold, 0.99 * views.limit),
         "peak": (small.affine @ [*views.peak, 1])[:3].tolist(),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_pylon.reports.page.content import PageFinding, check_findings, percent
+from monai_pylon.reports.page.content import PageFinding, check_findings, most_probable, percent
 
 
 def test_findings_are_sorted_and_equal_ones_keep_their_order() -> None:
@@ -26,6 +26,13 @@ def test_findings_are_sorted_and_equal_ones_keep_their_order() -> None:
 def test_broken_findings_are_refused(finding: PageFinding, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         check_findings([finding], 3)
+
+
+def test_improbable_findings_are_not_announced_as_probable() -> None:
+    assert most_probable([PageFinding("a", 0.494)]).startswith(
+        "No finding reaches 50 %. Most probable of 1 findings: a"
+    )
+    assert most_probable([PageFinding("a", 0.499)]).startswith("Most probable of 1 findings: a, 50 %")
 
 
 def test_percent_claims_no_certainty() -> None:

@@ -14,7 +14,7 @@ from monai_pylon.reports.page.compare import compare_pages
 from monai_pylon.reports.page.content import PageFinding, PageText
 from monai_pylon.reports.page.scan_html import scan_page
 from tests.reports.page.chromium import Chromium
-from tests.reports.page.pages import planted_radiograph_page, planted_scan_page
+from tests.reports.page.pages import planted_radiograph_page, planted_scan, planted_scan_page
 
 pytestmark = pytest.mark.slow
 
@@ -118,6 +118,26 @@ def test_the_threshold_hides_weak_evidence_against_too(browser: Chromium, pages:
     for key in "]]]]]":
         browser.press(key)
     assert "evidence for: at most 73 %, not colored" in browser.evaluate("byId('limits').textContent")
+    assert "of the strongest (against, 0.69 logit)" in browser.evaluate("byId('limits').textContent")
+    assert "Elsewhere the evidence against it is stronger." in browser.evaluate("byId('chosen').textContent")
+
+
+def test_the_note_on_slice_scores_says_how_they_give_the_probability(browser: Chromium, tmp_path: Path) -> None:
+    made = planted_scan()
+    heights = made.map_affine[2, 3] + made.map_affine[2, 2] * np.arange(12)
+    scores = np.array([2.0, *[0.0] * 10, 10.0])  # their mean is 1, a probability of 0.73
+    findings = [
+        PageFinding("mean", 1 / (1 + np.exp(-1)), made.map, made.map_affine, scores),
+        PageFinding("other", 0.5, made.map, made.map_affine, scores),
+    ]
+    page = scan_page(PageText("a"), made.ct, made.affine, findings, heights=heights)
+    (tmp_path / "scores.html").write_text(page, encoding="utf-8")
+    browser.open(tmp_path / "scores.html")
+    note = browser.evaluate("byId('curve-note').textContent")
+    assert "Their mean, 1.0 logit, gives the probability, 73 %. The map splits this mean among all places" in note
+    browser.press("n")
+    browser.evaluate("new Promise(done => setTimeout(done, 1500))")
+    assert "Their mean" not in browser.evaluate("byId('curve-note').textContent"), "another way to the probability"
 
 
 def bar_runs(pixels: np.ndarray) -> tuple[int, int]:
@@ -205,7 +225,9 @@ def test_the_curve_moves_the_slice(browser: Chromium, pages: Path) -> None:
     browser.press("ArrowUp")
     assert browser.evaluate("reader.position()[2]") == pytest.approx(low + 5, abs=1)
     assert browser.evaluate("byId('readout').textContent") != before
-    assert "HU" in before
+    assert "HU · W 1500 L -600 ·" in before
+    browser.press("2")
+    assert "HU · W 400 L 40 ·" in browser.evaluate("byId('readout').textContent")
     assert "slice" in before
 
 
@@ -244,7 +266,7 @@ def test_the_disk_lies_under_the_peak_of_the_radiograph(browser: Chromium, pages
     disk = (gray[..., 0] > 190) & (np.arange(gray.shape[0])[:, None] > 100)
     scale = gray.shape[0] / 300
     assert np.abs(middle(disk) - middle(orange(colored))).max() < 12 * scale
-    assert "column 90, row 209 · probability 0.79" in browser.evaluate("byId('readout').textContent")
+    assert "column 90, row 209 · probability 79 %" in browser.evaluate("byId('readout').textContent")
     browser.press("i")
     assert (stage(browser)[..., 0] > 170).mean() > 0.4, "inverted"
     assert not browser.messages()

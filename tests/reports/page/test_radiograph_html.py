@@ -46,6 +46,7 @@ def test_everything_is_escaped() -> None:
 
 def test_unknown_sides_are_said() -> None:
     assert "does not say which side" in planted_radiograph_page(sides="")
+    assert "look for a marker in the picture" in planted_radiograph_page(sides="")
     assert "does not say which side" not in planted_radiograph_page(sides="RL")
     with pytest.raises(ValueError, match="sides"):
         planted_radiograph_page(sides="right")
@@ -66,7 +67,9 @@ def test_a_signed_map_is_explained() -> None:
     found = PageFinding("Mass", 0.5, np.array([[-1.0, 2.0]]), np.diag([8.0, 4.0, 1.0]))
     html = radiograph_page(PageText("a"), np.zeros((8, 8)), [found], unit="logit")
     assert "blue lowered it" in html
-    assert page_data(html)["findings"][0]["map"]["signed"]
+    entry = page_data(html)["findings"][0]["map"]
+    assert entry["signed"]
+    assert (entry["strongest"], entry["against"], entry["for"]) == ("for", 0.5, 1.0)
 
 
 def test_a_turned_map_is_refused() -> None:

@@ -83,6 +83,9 @@ def test_evidence_against_is_a_share_of_the_strongest() -> None:
     html = scan_page(PageText("a"), made.ct, made.affine, [PageFinding("mass", 0.7, signed, made.map_affine)])
     entry = page_data(html)["findings"][0]["map"]
     np.testing.assert_allclose(entry["against"] * entry["limit"], 0.25 * made.map.max(), rtol=1e-5)
+    assert entry["strongest"] == "for"
+    html = scan_page(PageText("a"), made.ct, made.affine, [PageFinding("mass", 0.7, -made.map, made.map_affine)])
+    assert page_data(html)["findings"][0]["map"]["strongest"] == "against"
 
 
 def test_evidence_outside_of_the_organs_is_a_warning() -> None:

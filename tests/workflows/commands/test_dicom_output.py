@@ -182,6 +182,7 @@ def test_dciodvfy_reports_no_error(request: pytest.FixtureRequest, kind: str) ->
     for file in request.getfixturevalue(f"{kind}_results").rglob("*.dcm"):
         done = subprocess.run([program, "-new", str(file)], capture_output=True, text=True, check=False)
         assert "Error" not in done.stdout + done.stderr, (file.name, done.stdout + done.stderr)
+        assert "Laterality" not in done.stdout + done.stderr, (file.name, done.stdout + done.stderr)
 
 
 @pytest.mark.parametrize("kind", ["organs", "xray"])

@@ -13,6 +13,12 @@ function number(value) {
   return size >= 100 || size < 0.001 ? value.toExponential(1) : value.toPrecision(2);
 }
 
+/* A value of the map with its unit; probabilities in percent, as in the list of findings. */
+function measured(value) {
+  if (page.unit !== "probability") return `${number(value)} ${page.unit}`;
+  return value > 0.99 ? "over 99 %" : `${number(100 * value)} %`;
+}
+
 function press(group, chosen) {
   for (const button of group.querySelectorAll("button")) button.setAttribute("aria-pressed", String(button === chosen));
 }
@@ -48,18 +54,20 @@ function drawLegend() {
       `#0000 ${100 - edge}%, ${f(WEAK)} ${100 - edge}%, ${f(1)} 100%)`
     : `linear-gradient(90deg, #0000 ${100 * state.threshold}%, ${f(WEAK)} ${100 * state.threshold}%, ${f(1)} 100%)`;
   byId("limits").textContent = signed
-    ? `colored: more than ${Math.round(100 * state.threshold)} % of the strongest (${number(map.limit)} ${page.unit})${hiddenEvidence(map)}`
-    : `colored: ${page.unit} above ${number(map.limit * state.threshold)}; strongest ${number(map.limit)}`;
+    ? `colored: more than ${Math.round(100 * state.threshold)} % of the strongest ` +
+      `(${map.strongest}, ${measured(map.limit)})${hiddenEvidence(map)}`
+    : `colored: ${page.unit} above ${measured(map.limit * state.threshold)}; strongest ${measured(map.limit)} (interpolated)`;
 }
 
 /* Say what is shown, and that the map of an improbable finding says little. */
 function describe(finding) {
   const line = byId("chosen");
   const parts = [`${finding.name}: ${finding.percent}.`];
-  if (finding.place) parts.push(`Strongest evidence: ${finding.place}.`);
+  if (finding.place) parts.push(`Strongest evidence for it: ${finding.place}.`);
   if (!finding.map) parts.push("No map was computed.");
   else if (finding.probability < 0.1) parts.push("Improbable: the colors show only where it is least improbable.");
-  else if (finding.map.limit === 0) parts.push("No place speaks for it.");
+  else if (finding.map.limit === 0 || finding.map.for === 0) parts.push("No place speaks for it.");
+  else if (finding.map.strongest === "against") parts.push("Elsewhere the evidence against it is stronger.");
   line.textContent = parts.join(" ");
   line.classList.toggle("warn", finding.probability < 0.1 || /outside/.test(finding.place));
 }

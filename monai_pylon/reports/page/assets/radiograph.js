@@ -117,7 +117,7 @@ function radiographViewer(image) {
     const finding = page.findings[state.finding];
     const parts = [`column ${Math.round(at[1])}, row ${Math.round(at[0])}`];
     if (!place && finding) parts.unshift(`strongest place: ${finding.place}`);
-    if (map) parts.push(`${page.unit} ${number(valueAt(map, at[0], at[1]))}`);
+    if (map) parts.push(`${page.unit === "probability" ? "probability" : "evidence"} ${measured(valueAt(map, at[0], at[1]))}`);
     byId("readout").textContent = parts.join(" · ");
   }
   function show() {

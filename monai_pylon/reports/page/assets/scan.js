@@ -56,6 +56,14 @@ function skipLighting(nv) {
   gl.drawArrays = (...what) => { if (!skip) draw(...what); };
 }
 
+/* How slice scores, probability and map relate, if the probability is that of the mean of the slice scores. */
+function meaning(finding) {
+  const mean = finding.scores.reduce((sum, score) => sum + score, 0) / finding.scores.length;
+  if (page.unit !== "logit" || Math.abs(1 / (1 + Math.exp(-mean)) - finding.probability) > 0.001) return "";
+  const map = finding.map ? "The map splits this mean among all places, so its values are much smaller. " : "";
+  return `Their mean, ${number(mean)} ${page.unit}, gives the probability, ${finding.percent}. ${map}`;
+}
+
 /* The number of the gray window in which a finding shows best. */
 const windowOf = (finding) => (finding && finding.window) || 0;
 
@@ -145,6 +153,7 @@ async function scanViewer() {
     if (map) nv.refreshLayers(map, 1);
     else nv.updateGLVolume();
     if (about) goTo(about.peak);
+    else nv.createOnLocationChange();
     drawCurve();
     byId("readout").dataset.ready = "yes";
   }
@@ -200,7 +209,8 @@ async function scanViewer() {
       const points = finding.scores.map((score, k) => `${xOf(score)},${yOf(page.heights[k])}`).join(" ");
       drawn("polyline", { points, fill: "none", stroke: "#ffd24d", "stroke-width": 1.8, "vector-effect": "non-scaling-stroke" });
       byId("curve-note").textContent = "How much each slice raised the score, head on top. " +
-        `From ${number(bottom)} (left) to ${number(top)} ${page.unit} (right); gray line: 0. Click to go to a slice.`;
+        `From ${number(bottom)} (left) to ${number(top)} ${page.unit} (right); gray line: 0. ` +
+        `${meaning(finding)}Click to go to a slice.`;
     }
     const line = drawn("line", { x1: 0, x2: WIDE, stroke: "#fff", "stroke-width": 1.4, "vector-effect": "non-scaling-stroke" });
     line.id = "curve-position";
@@ -233,6 +243,8 @@ async function scanViewer() {
     const values = where.values || [];
     const parts = [`slice ${slice} of ${page.slicing.count} from below`];
     if (values[0]) parts.push(`${Math.round(values[0].value)} HU`);
+    const { low, high } = page.windows[shownWindow];
+    parts.push(`W ${high - low} L ${(high + low) / 2}`);
     const about = chosenMap();
     if (map && about && about.limit > 0 && values[1]) {
       const value = values[1].value, share = Math.min(100, Math.round(100 * Math.abs(value) / about.limit));
@@ -245,7 +257,9 @@ async function scanViewer() {
     tell("position", position);
   };
   byId("planes").addEventListener("click", (event) => event.target.dataset.plane && setPlane(event.target));
-  byId("windows").addEventListener("click", (event) => event.target.dataset.window && setWindow(Number(event.target.dataset.window)));
+  byId("windows").addEventListener("click", ({ target: { dataset } }) => {
+    if (dataset.window) { setWindow(Number(dataset.window)); nv.createOnLocationChange(); }
+  });
   if (byId("outlines")) byId("outlines").addEventListener("change", () => { outlines(); nv.drawScene(); });
   outlines();
   setWindow(shownWindow);
