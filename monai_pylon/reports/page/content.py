@@ -113,7 +113,8 @@ def most_probable(findings: Sequence[PageFinding], place: str = "") -> str:
     others = [name for name, finding in zip(named[1:], findings[1:], strict=True) if finding.probability >= 0.5]
     also = f"Also probable: {'; '.join(others)}." if others else ""
     none = "" if round(100 * findings[0].probability) >= 50 else "No finding reaches 50 %."
-    return " ".join(filter(None, (none, f"Most probable of {len(findings)} findings: {named[0]}.", place, also)))
+    which = f"Most probable of {len(findings)} findings" if len(findings) > 1 else "The one finding judged"
+    return " ".join(filter(None, (none, f"{which}: {named[0]}.", place, also)))
 
 
 def percent(probability: float) -> str:

@@ -29,10 +29,8 @@ def test_broken_findings_are_refused(finding: PageFinding, message: str) -> None
 
 
 def test_improbable_findings_are_not_announced_as_probable() -> None:
-    assert most_probable([PageFinding("a", 0.494)]).startswith(
-        "No finding reaches 50 %. Most probable of 1 findings: a"
-    )
-    assert most_probable([PageFinding("a", 0.499)]).startswith("Most probable of 1 findings: a, 50 %")
+    assert most_probable([PageFinding("a", 0.494)]) == "No finding reaches 50 %. The one finding judged: a, 49 %."
+    assert most_probable([PageFinding("a", 0.499)]) == "The one finding judged: a, 50 %."
 
 
 def test_percent_claims_no_certainty() -> None:
