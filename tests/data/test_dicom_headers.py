@@ -27,7 +27,8 @@ def change(file: Path, **tags: object) -> None:
     dataset.save_as(file)
 
 
-def test_other_objects_beside_the_ct_are_skipped(tmp_path: Path) -> None:
+def test_other_objects_beside_the_ct_are_skipped(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
     uid = write_dicom(tmp_path, HU)
     write_dicom(tmp_path, HU[:, :, :1], SOPClassUID=SecondaryCaptureImageStorage, SeriesDescription="Dose Report")
     write_dicom(tmp_path, HU[:, :, :1], Modality="RTDOSE")
@@ -36,6 +37,9 @@ def test_other_objects_beside_the_ct_are_skipped(tmp_path: Path) -> None:
     content = read_dicom_headers(tmp_path)
     assert {series: len(slices) for series, slices in content.slices.items()} == {uid: 5}
     assert len(content.skipped) == 4
+    logged = [record.getMessage() for record in caplog.records]
+    assert len(logged) == 3, "one line for each kind of DICOM object; other files are not named"
+    assert all("skipped 1 file(s) that hold no CT slice" in line for line in logged)
     assert not content.problems
     np.testing.assert_array_equal(read_volume(tmp_path)[0].numpy(), HU // 2 * 2)
 

@@ -109,3 +109,7 @@ def test_present_labels_can_weigh_more() -> None:
             KnownLabelsLoss(0, pos_weight=wrong)
     with pytest.raises(ValueError, match="Give one weight for each label"):
         KnownLabelsLoss(0, pos_weight=[1.0, 2.0])(logits, labels)
+
+
+def test_the_default_weight_is_that_of_the_paper() -> None:
+    assert KnownLabelsLoss().weight == pytest.approx(1 / 3)

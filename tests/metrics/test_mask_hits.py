@@ -39,6 +39,15 @@ def test_a_coarse_map_is_resampled_to_the_mask() -> None:
     assert mask_hits(torch.rand(1, 1, 2, 2, 2), torch.ones(1, 1, 4, 4, 4, dtype=torch.bool))["peak"].item() == 1
 
 
+def test_maps_along_one_axis() -> None:
+    maps, masks = torch.tensor([[[0.0, 2.0, 1.0]]]), torch.tensor([[[False, True, False]]])
+    assert {name: round(value.item(), 3) for name, value in mask_hits(maps, masks).items()} == {
+        "peak": 1.0,
+        "random_point": 0.333,
+        "image_center": 1.0,
+    }
+
+
 def test_negative_maps_have_a_peak_too() -> None:
     maps, masks = -torch.ones(1, 1, 3, 3), torch.zeros(1, 1, 3, 3, dtype=torch.bool)
     maps[0, 0, 2, 2], masks[0, 0, 2, 2] = -0.5, True
