@@ -28,8 +28,6 @@ from monai_pylon.workflows.demo.checkpoints import demo_checkpoint
 
 __all__: list[str] = []
 
-#: Names of the checkpoints in this package.
-DEMO, RESEARCH = "demo", "research"
 _MODEL = (
     "Checkpoint, such as models/model.pt of a training; the model.json beside it gives network and input. "
     "demo: a small checkpoint of this package, trained on phantoms. Never use it on patients."
@@ -37,20 +35,20 @@ _MODEL = (
 _RESEARCH = " research: a checkpoint of this package, trained on 1,172 public radiographs. No clinical use."
 
 
-def model_option(bundle: str) -> Any:
-    """Return the option of the checkpoint; a bundle with a research checkpoint uses it by default."""
-    if not research_checkpoint(bundle).is_file():
-        kind = PathOrWord(DEMO, dir_okay=False)
-        return click.option("--model", required=True, metavar="FILE", type=kind, help=_MODEL)
-    return click.option(
-        "--model", default=RESEARCH, show_default=True, metavar="FILE", help=_MODEL + _RESEARCH,
-        type=PathOrWord(DEMO, RESEARCH, dir_okay=False),
-    )  # fmt: skip
-
-
-def research_checkpoint(bundle: str) -> Path:
-    """Return the file of a bundle's research checkpoint, which not every bundle has."""
+def _research_checkpoint(bundle: str) -> Path:
+    """Return the file of a bundle's research checkpoint."""
     return bundle_folder(bundle) / "models" / "research.pt"
+
+
+#: Checkpoints in this package: for each name, a function from the bundle's name to the file.
+_CHECKPOINTS: dict[str, Callable[[str], Path]] = {"demo": demo_checkpoint, "research": _research_checkpoint}
+
+
+def model_option(research: bool = False) -> Any:
+    """Return the option of the checkpoint; for a bundle with a research checkpoint, this is the default."""
+    words, text = (_CHECKPOINTS, _MODEL + _RESEARCH) if research else (("demo",), _MODEL)
+    default: dict[str, Any] = {"default": "research", "show_default": True} if research else {"required": True}
+    return click.option("--model", metavar="FILE", type=PathOrWord(*words, dir_okay=False), help=text, **default)
 
 
 def classifier_options(command: Callable[..., int]) -> Callable[..., int]:
@@ -102,8 +100,8 @@ def run_classifier(bundle: str, make_phantom: Callable[[Path], Path], **options:
         The exit code.
     """
     model = options["model"]
-    for word, of_bundle in ((DEMO, demo_checkpoint), (RESEARCH, research_checkpoint)):
-        model = of_bundle(bundle) if is_word(model, word) else model
+    if is_word(model, *_CHECKPOINTS):
+        model = _CHECKPOINTS[str(model)](bundle)
     if notice := checkpoint_notice(model):
         click.secho(notice, err=True, bold=True)
     settings = {

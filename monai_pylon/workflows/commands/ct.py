@@ -12,14 +12,12 @@ from monai_pylon.workflows.demo.phantoms import write_phantom_ct
 
 __all__ = ["ct"]
 
-_BUNDLE = "chest_ct_classification_axialnet"
-
 
 @click.command(
     context_settings=CONTEXT,
     epilog="Example: monai-pylon ct scans/ --output results --model models/model.pt",
 )
-@model_option(_BUNDLE)
+@model_option()
 @classifier_options
 @series_option
 @one_line_errors
@@ -31,4 +29,4 @@ def ct(**options: Any) -> int:
     scores and a JSON file of the findings, and quality.csv gets a row with all probabilities and errors. Run again to
     continue: finished scans are skipped. No medical device.
     """
-    return run_classifier(_BUNDLE, write_phantom_ct, **options)
+    return run_classifier("chest_ct_classification_axialnet", write_phantom_ct, **options)

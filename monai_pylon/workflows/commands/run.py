@@ -80,9 +80,9 @@ def _quiet(debug: bool) -> None:
         warnings.simplefilter("ignore")
 
 
-def is_word(value: str | Path, word: str) -> bool:
+def is_word(value: str | Path, *words: str) -> bool:
     """Return whether a value is a word with a meaning of its own. A file or folder with this name has precedence."""
-    return str(value) == word and not os.path.exists(word)
+    return str(value) in words and not os.path.exists(value)
 
 
 class PathOrWord(click.Path):
@@ -94,7 +94,7 @@ class PathOrWord(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path."""
-        return Path(value) if any(is_word(value, word) for word in self.words) else super().convert(value, param, ctx)
+        return Path(value) if is_word(value, *self.words) else super().convert(value, param, ctx)
 
 
 class OutputPath(click.Path):

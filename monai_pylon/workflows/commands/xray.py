@@ -12,14 +12,12 @@ from monai_pylon.workflows.demo.phantoms import write_phantom_radiograph
 
 __all__ = ["xray"]
 
-_BUNDLE = "chest_xray_classification_pylon"
-
 
 @click.command(
     context_settings=CONTEXT,
     epilog="Example: monai-pylon xray images/ --output results --model models/model.pt",
 )
-@model_option(_BUNDLE)
+@model_option(research=True)
 @classifier_options
 @click.option("--any-view", is_flag=True, help="Read DICOM files too that are no frontal chest radiographs.")
 @one_line_errors
@@ -32,4 +30,6 @@ def xray(**options: Any) -> int:
     No medical device.
     """
     any_view = options.pop("any_view")
-    return run_classifier(_BUNDLE, write_phantom_radiograph, frontal_chest_only=not any_view, **options)
+    return run_classifier(
+        "chest_xray_classification_pylon", write_phantom_radiograph, frontal_chest_only=not any_view, **options
+    )
