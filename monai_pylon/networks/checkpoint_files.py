@@ -6,6 +6,7 @@ object. The error names the cause. Nothing in a file is ever run.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import warnings
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-__all__ = ["read_tensors"]
+__all__ = ["packaged_file", "read_tensors"]
 
 #: Types of numbers in safetensors files.
 _SAFETENSORS_TYPES = {
@@ -41,6 +42,25 @@ _BEGINNINGS = (
 )
 _STATE_DICT = "In the program that made it: torch.save(model.state_dict(), file)."
 _AGAIN = "Download or copy it again."
+
+
+def packaged_file(package: str, *parts: str) -> Path | None:
+    """Find a file of an installed Python package without importing the package, so that none of its code runs.
+
+    Args:
+        package: Name of the package, as in an import.
+        parts: Folders and name of the file below it.
+
+    Returns:
+        The path, or None if the package or the file is not installed.
+
+    Example:
+        >>> packaged_file("numpy", "__init__.py").name, packaged_file("no_such_package", "weights.pth")
+        ('__init__.py', None)
+    """
+    spec = importlib.util.find_spec(package)
+    folders = (spec.submodule_search_locations or ()) if spec else ()
+    return next((file for folder in folders if (file := Path(folder, *parts)).is_file()), None)
 
 
 def read_tensors(file: str | Path, argument: str = "weights") -> Mapping[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from monai.networks.nets import ResNet
 from torch import nn
 
+from monai_pylon.networks.checkpoint_files import packaged_file
 from monai_pylon.utils import check
 
 __all__ = ["CTResNetPyramid", "read_chest_ct_weights"]
@@ -103,9 +103,7 @@ def read_chest_ct_weights() -> Mapping[str, Any]:
 
 def _part(package: str) -> Path:
     """Find a part of the file in an installed package, without importing it."""
-    spec = importlib.util.find_spec(package)
-    folders = (spec.submodule_search_locations or ()) if spec else ()
-    path = next((file for folder in folders if (file := Path(folder, "part.bin")).is_file()), None)
+    path = packaged_file(package, "part.bin")
     if path is None:
         raise RuntimeError(
             f"weights='chest_ct' needs the Python package {package.replace('_', '-')} (MIT), which is not installed. "

