@@ -11,7 +11,7 @@ import numpy as np
 
 from monai_pylon.data.chest_xray14_tables import BoxRow, EntryRow, read_boxes, read_entries, read_names
 from monai_pylon.data.labeled_radiographs.images import readable_size
-from monai_pylon.data.patient_sections import validation_patients
+from monai_pylon.data.patient_sections import patients_of_section
 from monai_pylon.utils import check_choice, check_type
 
 __all__ = ["chest_xray14_datalist"]
@@ -47,10 +47,8 @@ def _select(root: Path, section: str, entries: dict[str, EntryRow]) -> list[Entr
         if name not in entries:
             raise ValueError(f"{file}, line {line}: must name an image of the table of images, but has {name!r}.")
     rows = [row for row in entries.values() if row.name in names]
-    if section == "test":
-        return rows
-    validation = validation_patients((row.patient_id for row in rows), _VALIDATION_SHARE)
-    return [row for row in rows if (row.patient_id in validation) == (section == "validation")]
+    chosen = patients_of_section((row.patient_id for row in rows), section, _VALIDATION_SHARE)
+    return [row for row in rows if row.patient_id in chosen]
 
 
 def _scale(boxes: list[BoxRow], path: str) -> np.ndarray:

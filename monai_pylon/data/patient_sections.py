@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from monai_pylon.utils import check_choice
 
-__all__ = ["SECTIONS", "patient_sections", "validation_patients"]
+__all__ = ["SECTIONS", "patient_sections", "patients_of_section", "validation_patients"]
 
 #: Sections of a dataset.
 SECTIONS = ("training", "validation", "test")
@@ -46,6 +46,28 @@ def validation_patients(patients: Iterable[Patient], share: float) -> set[Patien
         chosen.add(patient)
         taken += images[patient]
     return chosen
+
+
+def patients_of_section(patients: Iterable[Patient], section: str, share: float) -> set[Patient]:
+    """Choose the patients of a section from a table for training and validation together, or for one other section.
+
+    Args:
+        patients: Patient of each image of the table.
+        section: "validation" takes a share of the images, "training" the others, any other section all.
+        share: Share of the images that validate, 0 to 1.
+
+    Returns:
+        The chosen patients.
+
+    Example:
+        >>> sorted(patients_of_section([1, 1, 2, 3, 3, 4], "training", share=0.3))
+        [1, 2]
+    """
+    everyone = list(patients)
+    if section not in ("training", "validation"):
+        return set(everyone)
+    aside = validation_patients(everyone, share)
+    return aside if section == "validation" else set(everyone) - aside
 
 
 def patient_sections(patients: Sequence[str], given: Sequence[str] | None, table: str) -> list[str]:

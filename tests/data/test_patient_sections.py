@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_pylon.data.patient_sections import patient_sections, validation_patients
+from monai_pylon.data.patient_sections import patient_sections, patients_of_section, validation_patients
 
 #: The paper's share of the images of the official training part of ChestX-ray14.
 SHARE = 8040 / 86524
@@ -47,3 +47,11 @@ def test_errors_name_table_and_row() -> None:
         patient_sections(["a", "b"], ["training", "tset"], "t.csv")
     with pytest.raises(ValueError, match=r"t\.csv puts patient a in training and test"):
         patient_sections(["a", "b", "a"], ["training", "test", "test"], "t.csv")
+
+
+def test_training_and_validation_share_the_patients_of_a_table_and_other_sections_take_all() -> None:
+    patients = [number // 3 for number in range(60)]
+    training, validation = (patients_of_section(patients, name, 0.2) for name in ("training", "validation"))
+    assert validation == validation_patients(patients, 0.2)
+    assert (training | validation, training & validation) == (set(patients), set())
+    assert patients_of_section(patients, "test", 0.2) == patients_of_section(patients, "all", 0.2) == set(patients)

@@ -18,7 +18,7 @@ from monai.utils import TransformBackends, convert_to_tensor
 from monai_pylon.data.datasets.labels import public_labels
 from monai_pylon.data.datasets.rows import DatasetRow, dataset_rows, find_table
 from monai_pylon.data.missing_files import MISSING, report_missing_files
-from monai_pylon.data.patient_sections import SECTIONS, validation_patients
+from monai_pylon.data.patient_sections import SECTIONS, patients_of_section
 from monai_pylon.utils import check_choice
 
 __all__ = ["RescaleOnced", "ct_rate_datalist", "is_ct_rate", "rescale_once"]
@@ -222,10 +222,10 @@ def ct_rate_datalist(root: str | PathLike[str], section: str, missing: str = "er
             found = _VOLUME.fullmatch(row.text("VolumeName").removesuffix(".nii.gz"))
             row.check(found is not None, "VolumeName", "a name such as valid_1_a_1.nii.gz")
             patients.append(f"{found[1]}_{found[2]}" if found else "")
-        aside = validation_patients(patients, _VALIDATION_SHARE) if section in ("training", "validation") else set()
+        chosen = patients_of_section(patients, section, _VALIDATION_SHARE)
         facts, volumes = _metadata(folder, part), volumes or _volumes(folder)
         for row, patient in zip(rows, patients, strict=True):
-            if section in ("training", "validation") and (patient in aside) != (section == "validation"):
+            if patient not in chosen:
                 continue
             volume = row.cells["VolumeName"].strip().removesuffix(".nii.gz") + ".nii.gz"
             if volume not in volumes:

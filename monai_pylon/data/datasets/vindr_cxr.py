@@ -15,7 +15,7 @@ from monai_pylon.data.datasets.rows import DatasetRow, dataset_rows, find_table,
 from monai_pylon.data.labeled_radiographs.boxes import RadiographBox, box_array
 from monai_pylon.data.labeled_radiographs.images import NamedImages, readable_size
 from monai_pylon.data.missing_files import MISSING, report_missing_files
-from monai_pylon.data.patient_sections import SECTIONS, validation_patients
+from monai_pylon.data.patient_sections import SECTIONS, patients_of_section
 from monai_pylon.utils import check, check_choice, check_type
 
 __all__ = ["is_vindr_cxr", "vindr_cxr_datalist"]
@@ -152,9 +152,9 @@ def vindr_cxr_datalist(
         votes, boxes, readers = _read_boxes(file, labels)
         whole = find_table(folder, _FOLDERS, f"image_labels_{part}.csv")
         _read_global(whole, labels, votes)
-        aside = validation_patients(list(votes), _VALIDATION_SHARE) if section in ("training", "validation") else set()
+        chosen = patients_of_section(votes, section, _VALIDATION_SHARE)
         for image, own in votes.items():
-            if section in ("training", "validation") and (image in aside) != (section == "validation"):
+            if image not in chosen:
                 continue
             path = images.find(image)
             if path is None:
