@@ -15,7 +15,7 @@ from monai_pylon.data.datasets.rows import DatasetRow, dataset_rows, find_table,
 from monai_pylon.data.scan_headers.itk_header import check_itk_header
 from monai_pylon.utils import check, check_choice
 
-__all__ = ["is_luna16", "luna16_datalist", "nodule_boxes", "nodule_mask"]
+__all__ = ["is_luna16", "luna16_datalist", "nodule_boxes", "nodule_mask", "nodule_voxels"]
 
 _LOGGER = logging.getLogger(__name__)
 _NAME, _FOLDERS = "LUNA16", (".", "CSVFILES")
@@ -42,6 +42,26 @@ def is_luna16(root: str | PathLike[str]) -> bool:
     return find_table(folder, _FOLDERS, "annotations.csv") is not None and any(folder.glob("subset[0-9]"))
 
 
+def nodule_voxels(nodules: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute centers and radii of nodules in voxels.
+
+    Args:
+        nodules: (K, 5) of [x, y, z, diameter, class], RAS mm.
+        affine: (4, 4) from voxel indices to RAS mm.
+
+    Returns:
+        Centers (K, 3) float64, 0 the center of the first voxel, and radii (K, 3) along each axis of the voxels.
+
+    Example:
+        >>> center, radius = nodule_voxels(np.array([[-10.0, -10, 20, 4, 0]]), np.diag([-1.0, -1, 2, 1]))
+        >>> center.tolist(), radius.tolist()
+        ([[10.0, 10.0, 10.0]], [[2.0, 2.0, 1.0]])
+    """
+    table, inverse = np.asarray(nodules, dtype=np.float64).reshape(-1, 5), np.linalg.inv(affine)
+    center = table[:, :3] @ inverse[:3, :3].T + inverse[:3, 3]
+    return center, table[:, 3:4] / 2 * np.linalg.norm(inverse[:3, :3], axis=1)
+
+
 def nodule_boxes(nodules: np.ndarray, affine: np.ndarray) -> np.ndarray:
     """Compute the boxes around nodules in voxels.
 
@@ -57,10 +77,9 @@ def nodule_boxes(nodules: np.ndarray, affine: np.ndarray) -> np.ndarray:
         >>> nodule_boxes(np.array([[-10.0, -10, 20, 4, 0]]), np.diag([-1.0, -1, 2, 1])).tolist()
         [[8.5, 8.5, 9.5, 12.5, 12.5, 11.5, 0.0]]
     """
-    table, inverse = np.asarray(nodules, dtype=np.float64).reshape(-1, 5), np.linalg.inv(affine)
-    center = table[:, :3] @ inverse[:3, :3].T + inverse[:3, 3] + 0.5
-    half = table[:, 3:4] / 2 * np.linalg.norm(inverse[:3, :3], axis=1)  # of a sphere along each axis of the voxels
-    return np.concatenate([center - half, center + half, table[:, 4:]], axis=1).astype(np.float32)
+    center, radius = nodule_voxels(nodules, affine)
+    center, label = center + 0.5, np.reshape(nodules, (-1, 5))[:, 4:]
+    return np.concatenate([center - radius, center + radius, label], axis=1).astype(np.float32)
 
 
 def nodule_mask(nodules: np.ndarray, affine: np.ndarray, shape: tuple[int, int, int]) -> np.ndarray:

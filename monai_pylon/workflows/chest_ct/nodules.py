@@ -12,6 +12,7 @@ from monai.transforms import Transform
 from monai.utils import TransformBackends, convert_to_numpy
 from torch import nn
 
+from monai_pylon.data.datasets.luna16 import nodule_voxels
 from monai_pylon.metrics.mask_hits import MASK_BASELINES, mask_hits
 from monai_pylon.utils import check
 from monai_pylon.visualize import MapGeometry
@@ -57,10 +58,8 @@ class NodulesOnScand(Transform):
         check(len(table) <= MOST_NODULES, "nodules", f"at most {MOST_NODULES}", len(table), "Keep the largest ones.")
         rows = np.full((MOST_NODULES, 7), np.nan, dtype=np.float32)
         if len(table):
-            inverse = np.linalg.inv(convert_to_numpy(item[self.image_key].affine).astype(np.float64))
-            rows[: len(table), :3] = table[:, :3] @ inverse[:3, :3].T + inverse[:3, 3]
-            rows[: len(table), 3:6] = table[:, 3:4] / 2 * np.linalg.norm(inverse[:3, :3], axis=1)
-            rows[: len(table), 6] = table[:, 4]
+            affine = convert_to_numpy(item[self.image_key].affine).astype(np.float64)
+            rows[: len(table)] = np.concatenate([*nodule_voxels(table, affine), table[:, 4:]], axis=1)
         item[self.nodules_key] = torch.from_numpy(rows)
         return item
 
