@@ -100,10 +100,10 @@ def _check_pixels(data: Any) -> None:
     frames = _number(data, "NumberOfFrames", 1)
     if frames > 1:
         raise ValueError(f"NumberOfFrames must be 1, one frame, but is {frames}. Export each frame as a file")
-    count = _number(data, "Rows") * _number(data, "Columns")
+    size = _number(data, "Rows"), _number(data, "Columns")
+    count = size[0] * size[1]
     if not 0 < count <= MOST_PIXELS:
         raise ValueError(f"Rows times Columns must be 1 to {MOST_PIXELS:,}, but is {count:,}. Correct or resample it")
-    size = _number(data, "Rows"), _number(data, "Columns")
     if problem := fragments_problem(io.BytesIO(data.PixelData), len(data.PixelData), size):  # none if uncompressed
         raise ValueError(f"PixelData cannot be decoded: {problem}. Copy or download it again")
     if not getattr(data, "PhotometricInterpretation", None):

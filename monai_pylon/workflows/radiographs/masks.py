@@ -71,11 +71,10 @@ class MasksOnImaged(Transform):
             return item
         image = item[self.image_key]
         size = (int(image.shape[1]), int(image.shape[2]))
-        drawn = np.zeros((len(item[self.label_key]), *size), dtype=bool)
+        drawn, move = np.zeros((len(item[self.label_key]), *size), dtype=bool), pixel_moves(image)
         for mask in item[self.masks_key]:
             filled = draw_mask(mask)
             scale = np.array(mask["image_size"]) / filled.shape
-            move = pixel_moves(image)
             onto_file = np.array([[scale[0], 0, scale[0] / 2 - 0.5], [0, scale[1], scale[1] / 2 - 0.5], [0, 0, 1]])
             drawn[mask["label"]] |= _moved_mask(filled, move @ onto_file, size)
         item[self.masks_key] = torch.from_numpy(drawn)
