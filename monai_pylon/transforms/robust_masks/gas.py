@@ -12,7 +12,7 @@ import numpy as np
 from scipy import ndimage
 
 from monai_pylon.transforms.robust_masks.body import component_centres, label_slices
-from monai_pylon.transforms.robust_masks.morphology import dilate_box, erode_box
+from monai_pylon.transforms.robust_masks.morphology import box_radii, dilate_box, erode_box
 from monai_pylon.transforms.robust_masks.spine import Spine
 from monai_pylon.utils.arrays import bounding_box
 
@@ -73,7 +73,7 @@ def gas_of_slices(ct: np.ndarray, core: np.ndarray) -> np.ndarray:
 
 def _parts(dark: np.ndarray, spacing: tuple[float, float, float]) -> tuple[np.ndarray, int]:
     """Number the parts of air that remain after an erosion, grown back within the air."""
-    radii = [max(1, round(_NECK_MM / edge)) for edge in spacing]
+    radii = box_radii(_NECK_MM, spacing)
     parts, count = ndimage.label(erode_box(dark, radii))
     for step in range(max(radii) + 1):
         grown = parts

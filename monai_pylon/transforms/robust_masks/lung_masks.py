@@ -16,7 +16,7 @@ from monai_pylon.transforms.robust_masks.airway import trace_airway
 from monai_pylon.transforms.robust_masks.block_mean import spread_blocks
 from monai_pylon.transforms.robust_masks.body import component_centres, enclosed_air
 from monai_pylon.transforms.robust_masks.gas import GAS_HU, gas_near_midline, gas_of_parts, gas_of_slices
-from monai_pylon.transforms.robust_masks.morphology import close_by, dilate_box, dilate_by, erode_box
+from monai_pylon.transforms.robust_masks.morphology import box_radii, close_by, dilate_box, dilate_by, erode_box
 from monai_pylon.transforms.robust_masks.rib_cage import outside_ribs
 from monai_pylon.transforms.robust_masks.spine import find_spine
 from monai_pylon.transforms.robust_masks.streaks import dark_streaks
@@ -124,7 +124,7 @@ def _outside_chest(
 
     The ribs are seen from the lungs without what hangs on them by narrow necks. The lungs' own edge stays.
     """
-    radii = [max(1, round(_NECK_MM / edge)) for edge in spacing]
+    radii = box_radii(_NECK_MM, spacing)
     numbered, count = ndimage.label(erode_box(core, radii))
     main = dilate_box(_touched(numbered, count, deep), radii)
     near = dilate_box(main, radii)
@@ -186,7 +186,7 @@ def segment_lungs(
     tube = np.zeros_like(dark) if airway is None else dilate_by(airway, wall, spacing)
     dark &= ~tube
     voxel_ml = math.prod(spacing) / 1000
-    deep = erode_box(dark, [max(1, round(_DEEP_MM / edge)) for edge in spacing])
+    deep = erode_box(dark, box_radii(_DEEP_MM, spacing))
     core, other = lung_air(ct, dark, voxel_ml)
     spine = find_spine(ct, core, spacing)
     gas = gas_of_parts(ct, dark, spacing)

@@ -14,7 +14,7 @@ import numpy as np
 
 from monai_pylon.utils.arrays import bounding_box
 
-__all__ = ["close_by", "dilate_box", "dilate_by", "erode_box", "open_by"]
+__all__ = ["box_radii", "close_by", "dilate_box", "dilate_by", "erode_box", "open_by"]
 
 
 def _shift(offset: int, size: int) -> tuple[slice, slice]:
@@ -124,7 +124,7 @@ def open_by(mask: np.ndarray, distance: float, spacing: tuple[float, ...]) -> np
     opened = np.zeros_like(mask)
     box = bounding_box(mask)
     if box is not None:
-        radii = [max(1, round(distance / edge)) for edge in spacing]
+        radii = box_radii(distance, spacing)
         axes = np.ogrid[tuple(slice(-radius, radius + 1) for radius in radii)]
         ball = np.asarray(sum((axis / radius) ** 2 for axis, radius in zip(axes, radii, strict=True)) <= 1.0)
         pads = radii + [0] * (mask.ndim - len(radii))
@@ -132,6 +132,23 @@ def open_by(mask: np.ndarray, distance: float, spacing: tuple[float, ...]) -> np
         inside = tuple(slice(pad, size - pad) for pad, size in zip(pads, eroded.shape, strict=True))
         opened[box] = _dilate(eroded, ball)[inside]
     return opened
+
+
+def box_radii(distance: float, spacing: Sequence[float]) -> list[int]:
+    """Round a distance in mm to whole voxels along each axis, but to at least one.
+
+    Args:
+        distance: Distance in mm.
+        spacing: Voxel edges in mm.
+
+    Returns:
+        Number of voxels along each axis.
+
+    Example:
+        >>> box_radii(4.0, (0.8, 0.8, 10.0))
+        [5, 5, 1]
+    """
+    return [max(1, round(distance / edge)) for edge in spacing]
 
 
 def dilate_box(mask: np.ndarray, radii: Sequence[int]) -> np.ndarray:

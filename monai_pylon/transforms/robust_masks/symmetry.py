@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import fft, ndimage
 
-from monai_pylon.transforms.robust_masks.morphology import dilate_box, erode_box
+from monai_pylon.transforms.robust_masks.morphology import box_radii, dilate_box, erode_box
 from monai_pylon.utils import check
 
 __all__ = ["SymmetryPlane", "bone_without_blood", "find_symmetry_plane", "mirror_mask"]
@@ -106,7 +106,7 @@ def bone_without_blood(ct: np.ndarray, spacing: tuple[float, float, float]) -> n
         (True, False)
     """
     bright = ct > _BONE_HU
-    radii = [max(1, round(_BLOOD_MM / edge)) for edge in spacing]
+    radii = box_radii(_BLOOD_MM, spacing)
     # A box, because its erosion is many times faster than a ball's. The rim is two voxels.
     blood = dilate_box(erode_box(bright, radii, beyond=False), [radius + 2 for radius in radii])
     rows = np.flatnonzero(bright.any(axis=(0, 2)))
