@@ -7,17 +7,16 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.metrics import Cumulative
 from monai.transforms import Transform
 from monai.utils import TransformBackends, convert_to_numpy
 from torch import nn
 
 from monai_pylon.data.datasets.luna16 import nodule_voxels
-from monai_pylon.metrics.mask_hits import MASK_BASELINES, mask_hits
 from monai_pylon.utils import check
 from monai_pylon.visualize import MapGeometry
 from monai_pylon.visualize.cell_positions import GeometryCache
-from monai_pylon.workflows.bundle.evaluation import EvaluationReport, localization_intervals
+from monai_pylon.workflows.bundle.evaluation import EvaluationReport
+from monai_pylon.workflows.bundle.peak_hits import PeakHits
 
 __all__ = ["MOST_NODULES", "NodulesOnScand", "ScanEvaluationReport", "nodule_cells"]
 
@@ -135,8 +134,7 @@ class ScanEvaluationReport(EvaluationReport):
     ) -> None:
         super().__init__(output, metrics, labels, **arguments)
         self._geometry_of = None if layer is None else GeometryCache(network, layer)
-        self._hits = Cumulative()  # type: ignore[abstract]
-        self._gathered: list[np.ndarray] = []
+        self._hits = PeakHits("peak_in_nodule")
 
     def start(self, engine: Any) -> None:
         """Forget an earlier evaluation; called when the evaluator starts."""
@@ -153,16 +151,14 @@ class ScanEvaluationReport(EvaluationReport):
         geometry = self._geometry_of(size)
         nodules = engine.state.batch["nodules"].cpu()
         cells = [nodule_cells(rows, geometry, grid, maps.shape[1], size) for rows in nodules]
-        hits = mask_hits(maps, torch.stack(cells).to(maps.device))
         given = torch.zeros(maps.shape[:2])
         for number, rows in enumerate(nodules):
             given[number, rows[~rows.isnan().any(dim=1), 6].long()] = 1
-        self._hits.extend(*(part.to(maps.device) for part in (*hits.values(), given)))
+        self._hits.collect(maps, torch.stack(cells), given)
 
     def write(self, engine: Any) -> None:
         """Write the report; called after the last batch."""
-        kept = self._hits.get_buffer()
-        self._gathered = [] if kept is None else [part.cpu().numpy() for part in kept]  # by all processes
+        self._hits.gather()
         super().write(engine)
 
     def _further(
@@ -175,10 +171,8 @@ class ScanEvaluationReport(EvaluationReport):
         found: dict[str, Any],
     ) -> dict[str, Any]:
         """Add the shares of peaks in nodules, if there are any."""
-        if not self._gathered or not self._gathered[-1].any():
+        if not self._hits.gathered or not (given := self._hits.gathered[-1]).any():
             return {}
-        names = ("peak_in_nodule", *(f"peak_in_nodule, {name}" for name in MASK_BASELINES))
-        for name, part in zip(names, self._gathered[:-1], strict=True):
-            found[name] = localization_intervals(part[sound], groups, self.labels, self.num_resamples)
-        unseen = np.isnan(self._gathered[0]) & (self._gathered[-1] == 1)
+        found |= self._hits.intervals(sound, groups, self.labels, self.num_resamples)
+        unseen = np.isnan(self._hits.gathered[0]) & (given == 1)
         return {"nodules_outside_of_the_map": int(unseen[sound].sum())}

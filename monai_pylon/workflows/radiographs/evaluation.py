@@ -14,12 +14,12 @@ from monai.metrics import Cumulative, CumulativeIterationMetric
 from monai_pylon.handlers import PerClassMetricHandler
 from monai_pylon.metrics import LocalizationBaselinesMetric
 from monai_pylon.metrics.baselines import BASELINES
-from monai_pylon.metrics.mask_hits import MASK_BASELINES, mask_hits
 from monai_pylon.reports.figure_style import save_figure
 from monai_pylon.reports.heatmap import heatmap_on_image
 from monai_pylon.reports.radiograph_figure import RadiographFindingMap, radiograph_page_figure
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.workflows.bundle.evaluation import EvaluationReport, localization_intervals, patient_number
+from monai_pylon.workflows.bundle.peak_hits import PeakHits
 from monai_pylon.workflows.radiographs.batches import maps_and_boxes
 from monai_pylon.workflows.radiographs.other_patients import OtherPatients
 from monai_pylon.workflows.radiographs.subgroups import patient_facts, subgroup_metrics
@@ -119,7 +119,7 @@ class RadiographEvaluationReport(EvaluationReport):
         super().__init__(output, metrics, labels, about, num_resamples, thresholds=thresholds)
         self.others = OtherPatients() if others is None else others
         self._facts = Cumulative()  # type: ignore[abstract]
-        self._hits = Cumulative()  # type: ignore[abstract]
+        self._hits = PeakHits("peak_in_mask")
         points = self.metrics.get("point_localization")
         self._baselines: LocalizationBaselinesMetric | None = None
         if points is not None:
@@ -146,8 +146,7 @@ class RadiographEvaluationReport(EvaluationReport):
         if self._baselines is not None:
             self._baselines(maps, boxes, [patient_number(patient) for patient in engine.state.batch["patient_id"]])
         if "masks" in engine.state.batch:
-            hits = mask_hits(maps.float().sigmoid(), engine.state.batch["masks"].to(maps.device))
-            self._hits.extend(*(part.to(maps.device) for part in hits.values()))
+            self._hits.collect(maps.float().sigmoid(), engine.state.batch["masks"])
         truth = engine.state.output["label"]["label"]
         for number, box in enumerate(boxes):
             marked = box[:, 4].unique().long().tolist()
@@ -173,8 +172,7 @@ class RadiographEvaluationReport(EvaluationReport):
         """Write the report; called after the last batch."""
         self._gathered = self._facts.get_buffer().cpu().numpy()  # by all processes
         self._found = None if self._baselines is None else self._baselines.values()
-        hits = self._hits.get_buffer()
-        self._mask_hits = [] if hits is None else [part.cpu().numpy() for part in hits]
+        self._hits.gather()
         super().write(engine)
 
     def _further(
@@ -195,9 +193,7 @@ class RadiographEvaluationReport(EvaluationReport):
                 if np.isfinite(table).any():
                     shares = localization_intervals(table, patients, self.labels, self.num_resamples)
                     found[f"point_localization, {name}"] = shares
-        names = ("peak_in_mask", *(f"peak_in_mask, {name}" for name in MASK_BASELINES))
-        for name, part in zip(names, self._mask_hits, strict=False):
-            found[name] = localization_intervals(part[sound], groups, self.labels, self.num_resamples)
+        found |= self._hits.intervals(sound, groups, self.labels, self.num_resamples)
         hits = values["point_localization"][0][sound] if "point_localization" in values else None
         facts = self._gathered[sound]
         groups_found = subgroup_metrics(facts, scores, truth, hits, groups, self.labels, self.num_resamples)
