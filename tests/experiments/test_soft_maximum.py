@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 
 from monai_pylon.handlers.soft_maximum import soft_maximum_sharpness
 from monai_pylon.metrics import bootstrap_interval
+from monai_pylon.networks.blocks.multi_instance_pool import NoisyOrPool
 from monai_pylon.networks.checkpoints import read_description
 from monai_pylon.utils import file_hash
 from monai_pylon.workflows.bundle import make_network
@@ -42,20 +44,41 @@ def test_a_run_reports_peaks_that_the_baselines_agree_with(pooling: str) -> None
     assert "logits" not in found
 
 
+def test_a_network_keeps_its_own_pooling() -> None:
+    radiographs = phantom_radiographs(16, 64, num_folds=2)
+    recipe = Recipe("li2018", "own", encoder="resnet18", size=64, epochs=1, frozen_stages=1)
+    held = radiographs.folds == 1
+    _, network = run(recipe, radiographs.of(~held), radiographs.of(held), 0, None, lambda text: None)
+    assert isinstance(network.pool, NoisyOrPool)
+
+
+def test_names_of_runs_are_distinct() -> None:
+    soft = Recipe("pylon", "soft")
+    assert command.key_of(soft, 3, 1) == "pylon-soft-fold3-seed1-192px"
+    kinds = [soft, replace(soft, epochs=8), replace(soft, encoder="resnet18"), replace(soft, size=256)]
+    assert len({command.key_of(recipe, 0, 0) for recipe in kinds}) == 4
+
+
 def test_tables_by_hand() -> None:
     fold = {"fold": 0, "classes": [1, 0, 0], "patients": [0, 1, 2], "random_point": [0.1, 0.2, 0.3]}
     fold |= {"image_center": [1, 0, 0], "class_point": [1, 1, 0]}
     base = {"fold": 0, "seed": 0, "auroc": 0.5}
+    recipe = {"pooling": "soft", "encoder": "efficientnet_lite0", "size": 192, "epochs": 4}
     runs = [
-        {**base, "recipe": {"network": "pylon", "pooling": "soft"}, "hits": "110", "other_patients": [1, 0, None]},
-        {**base, "recipe": {"network": "backbone", "pooling": "soft"}, "hits": "100", "other_patients": [1, 0, None]},
+        {**base, "recipe": {**recipe, "network": "pylon"}, "hits": "110", "other_patients": [1, 0, None]},
+        {**base, "recipe": {**recipe, "network": "backbone"}, "hits": "100", "other_patients": [1, 0, None]},
+        {**base, "recipe": {**recipe, "network": "backbone"}, "hits": "000", "other_patients": [1, 0, None], "seed": 1},
     ]
     result = {"folds": [fold], "phantoms": [fold], "runs": runs}
     rows = summary.table(result).splitlines()
-    assert rows[3].startswith("| PYLON | soft, becoming the maximum | 1 | .667")
-    assert "| .500 | +.500 (" in rows[3], "other patients' maps, and the gain over them where they are known"
+    assert rows[2].startswith("| Backbone | soft, becoming the maximum | Lite0, 192, 4 | 2 | .167 (")
+    assert "| .236 | .500 | " in rows[2], "the standard deviation of a third and 0, and other patients' maps"
+    assert rows[3].startswith("| PYLON | soft, becoming the maximum | Lite0, 192, 4 | 1 | .667")
+    assert "|  | .500 | +.500 (" in rows[3], (
+        "no deviation of one seed, other patients' maps, and the gain over them where they are known"
+    )
     assert rows[3].endswith("| .500 | .500 |"), "without cardiomegaly, and AUROC"
-    assert [row.split("|")[4].split()[0] for row in rows[4:]] == [".200", ".333", ".667"]
+    assert [row.split("|")[5].split()[0] for row in rows[4:]] == [".200", ".333", ".667"]
     difference = bootstrap_interval([1, 1, 0], [1, 0, 0], groups=[0, 1, 2])
     assert f"+{difference.estimate:.3f}".replace("0.", ".") in summary.differences(result)
     assert "| the image's center, always | .333" in summary.fixed_points(result)

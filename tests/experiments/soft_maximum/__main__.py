@@ -20,16 +20,27 @@ NETWORKS = ("pylon", "backbone")
 POOLINGS = ("soft", "maximum")
 
 
+def key_of(recipe: Recipe, fold: int, seed: int) -> str:
+    """Name a run; settings that differ from the usual ones are part of the name."""
+    usual = Recipe(recipe.network, recipe.pooling)
+    encoder = "" if recipe.encoder == usual.encoder else f"-{recipe.encoder}"
+    epochs = "" if recipe.epochs == usual.epochs else f"-{recipe.epochs}epochs"
+    return f"{recipe.network}-{recipe.pooling}-fold{fold}-seed{seed}-{recipe.size}px{encoder}{epochs}"
+
+
 def main() -> None:
     """Train and test each network with each pooling; each run is one JSON file in the folder of runs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folds", type=int, nargs="+", default=[0, 1, 2, 3], help="test folds; the others train")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--networks", nargs="+", default=NETWORKS)
-    parser.add_argument("--poolings", nargs="+", default=POOLINGS)
+    parser.add_argument("--poolings", nargs="+", default=POOLINGS, help='"own" keeps the pooling of the network')
+    parser.add_argument("--encoder", default="efficientnet_lite0")
     parser.add_argument("--size", type=int, default=192)
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--weights", default="imagenet")
+    parser.add_argument(
+        "--weights", default="imagenet", help="of the encoder; a file .npz has the norms of a ResNet folded into it"
+    )
     parser.add_argument("--runs", type=Path, default=Path("soft_maximum_runs"))
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -39,8 +50,8 @@ def main() -> None:
     radiographs = radiographs._replace(**plain, boxes=[box.as_subclass(torch.Tensor) for box in radiographs.boxes])
     places = [(seed, fold) for seed in args.seeds for fold in args.folds]
     for seed, fold, name, pooling in [(*p, n, o) for p in places for n in args.networks for o in args.poolings]:
-        recipe = Recipe(name, pooling, size=args.size, epochs=args.epochs)
-        key = f"{name}-{pooling}-fold{fold}-seed{seed}-{args.size}px"
+        recipe = Recipe(name, pooling, args.encoder, size=args.size, epochs=args.epochs)
+        key = key_of(recipe, fold, seed)
         file = args.runs / f"{key}.json"
         if file.is_file():
             continue

@@ -1,7 +1,8 @@
 """Results and tables from the finished runs: ``python -m tests.experiments.soft_maximum.summary RUNS``.
 
-It adds the baselines of point localization to every run, writes docs/researchers/results/soft_maximum.json, and fills
-the tables of docs/researchers/pylon_evidence.md from that file. Without RUNS only the tables are written.
+It adds the baselines of point localization to every run, adds the runs to docs/researchers/results/soft_maximum.json
+(in the place of earlier ones of the same kind), and fills the tables of docs/researchers/pylon_evidence.md from it.
+Without RUNS only the tables are written.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,14 +23,48 @@ from tests.experiments.pylon_evidence.radiographs import Radiographs, phantom_ra
 
 RESEARCHERS = Path(__file__).resolve().parents[3] / "docs" / "researchers"
 PAGE, RESULTS = RESEARCHERS / "pylon_evidence.md", RESEARCHERS / "results" / "soft_maximum.json"
-TITLES = {"pylon": "PYLON", "backbone": "Backbone"}
-POOLINGS = {"soft": "soft, becoming the maximum", "maximum": "maximum"}
+TITLES = {
+    "pylon": "PYLON",
+    "pylon_1up": "PYLON 1UP",
+    "pylon_2up": "PYLON 2UP",
+    "li2018": "Li2018",
+    "backbone": "Backbone",
+}
+POOLINGS = {"soft": "soft, becoming the maximum", "maximum": "maximum", "own": "its own (noisy or)"}
+ENCODERS = {"efficientnet_lite0": "Lite0", "resnet18": "ResNet-18"}
 FIXED = {
     "random_point": "a random point",
     "image_center": "the image's center, always",
     "class_point": "one point per class, from the boxes of the other folds",
 }
 CARDIOMEGALY = 1
+
+
+class Kind(NamedTuple):
+    """What distinguishes the rows of the table."""
+
+    network: str
+    pooling: str
+    encoder: str = "efficientnet_lite0"
+    size: int = 192
+    epochs: int = 4
+
+
+PYLON, BACKBONE = Kind("pylon", "soft"), Kind("backbone", "soft")
+#: Compared kinds of runs.
+PAIRS = (
+    ("PYLON − Backbone, soft", PYLON, BACKBONE),
+    ("PYLON − Backbone, maximum", PYLON._replace(pooling="maximum"), BACKBONE._replace(pooling="maximum")),
+    ("soft − maximum, PYLON", PYLON, PYLON._replace(pooling="maximum")),
+    ("soft − maximum, Backbone", BACKBONE, BACKBONE._replace(pooling="maximum")),
+    ("PYLON − PYLON 1UP, soft", PYLON, PYLON._replace(network="pylon_1up")),
+    ("PYLON − PYLON 2UP, soft", PYLON, PYLON._replace(network="pylon_2up")),
+    ("PYLON, soft − Li2018", PYLON, Kind("li2018", "own")),
+    ("PYLON − Backbone, soft, ResNet-18", PYLON._replace(encoder="resnet18"), BACKBONE._replace(encoder="resnet18")),
+    ("Lite0 − ResNet-18, PYLON, soft", PYLON, PYLON._replace(encoder="resnet18")),
+    ("8 − 4 epochs, PYLON, soft", PYLON._replace(epochs=8), PYLON),
+    ("256 − 192 pixels, PYLON, soft", PYLON._replace(size=256), PYLON),
+)
 #: The boxes of phantoms hardly depend on their size, and small ones are rendered faster.
 PHANTOM_SIZE = 96
 
@@ -87,6 +122,10 @@ def _joined(runs: list[dict[str, Any]], folds: dict[int, dict[str, Any]], name: 
     return np.concatenate(parts)
 
 
+def _kind(run: dict[str, Any]) -> Kind:
+    return Kind(**{name: run["recipe"][name] for name in Kind._fields})
+
+
 def _text(interval: Any, sign: bool = False) -> str:
     numbers = [f"{value:+.3f}" if sign else f"{value:.3f}" for value in interval]
     estimate, low, high = (number.replace("0.", ".", 1).replace("-", "−") for number in numbers)
@@ -97,18 +136,24 @@ def table(result: dict[str, Any]) -> str:
     """Return the table in Markdown: each network with each pooling, then the points that look at no image."""
     folds = {fold["fold"]: fold for fold in result["folds"]}
     lines = [
-        "| network | pooling in training | runs | point localization (95 %) | other patients' maps | "
-        "image-specific gain (95 %) | without cardiomegaly | AUROC |",
-        "|---|---|---|---|---|---|---|---|",
+        "| network | pooling in training | encoder, pixels, epochs | runs | point localization (95 %) | "
+        "SD of seeds | other patients' maps | image-specific gain (95 %) | without cardiomegaly | AUROC |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    groups: dict[Kind, list[dict[str, Any]]] = {}
     for run in result["runs"]:
-        groups.setdefault((run["recipe"]["network"], run["recipe"]["pooling"]), []).append(run)
-    for (network, pooling), runs in sorted(groups.items()):
+        groups.setdefault(_kind(run), []).append(run)
+    for kind, runs in sorted(groups.items()):
         hits, others = _joined(runs, folds, "hits"), _joined(runs, folds, "other_patients")
         owners = _joined(runs, folds, "patients").astype(int)
         rest = _joined(runs, folds, "classes") != CARDIOMEGALY
-        cells = [TITLES[network], POOLINGS[pooling], str(len(runs)), _text(bootstrap_interval(hits, groups=owners))]
+        cells = [
+            TITLES[kind.network],
+            POOLINGS[kind.pooling],
+            f"{ENCODERS[kind.encoder]}, {kind.size}, {kind.epochs}",
+            str(len(runs)),
+        ]
+        cells += [_text(bootstrap_interval(hits, groups=owners)), _seeds(runs)]
         cells += [f"{np.nanmean(others):.3f}".replace("0.", ".", 1)]
         cells += [_text(bootstrap_interval(hits, others, groups=owners), sign=True)]
         cells += [f"{hits[rest].mean():.3f}".replace("0.", ".", 1)]
@@ -117,7 +162,7 @@ def table(result: dict[str, Any]) -> str:
     used = [folds[number] for number in sorted({run["fold"] for run in result["runs"]})]
     for name, title in FIXED.items():
         text, share = fixed_point(used, name)
-        lines.append(f"| *{title}* |  |  | {text} |  |  | {share} |  |")
+        lines.append(f"| *{title}* |  |  |  | {text} |  |  |  | {share} |  |")
     return "\n".join(lines)
 
 
@@ -138,21 +183,26 @@ def fixed_points(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def _seeds(runs: list[dict[str, Any]]) -> str:
+    """Return the standard deviation over the seeds of the share of hits; empty if seeds have not the same folds."""
+    shares: dict[int, list[float]] = {}
+    folds: dict[int, list[int]] = {}
+    for run in sorted(runs, key=lambda run: run["fold"]):
+        shares.setdefault(run["seed"], []).extend(float(hit) for hit in run["hits"])
+        folds.setdefault(run["seed"], []).append(run["fold"])
+    same = len({tuple(numbers) for numbers in folds.values()}) == 1
+    return f"{np.std([np.mean(hits) for hits in shares.values()], ddof=1):.3f}"[1:] if same and len(shares) > 1 else ""
+
+
 def differences(result: dict[str, Any]) -> str:
     """Return the paired differences in Markdown, each over the folds and seeds that both have."""
     folds = {fold["fold"]: fold for fold in result["folds"]}
-    runs = {(r["recipe"]["network"], r["recipe"]["pooling"], r["fold"], r["seed"]): r for r in result["runs"]}
+    runs = {(_kind(run), run["fold"], run["seed"]): run for run in result["runs"]}
     lines = ["| difference of point localization | runs | (95 %) |", "|---|---|---|"]
-    pairs = [
-        ("PYLON − Backbone, soft", ("pylon", "soft"), ("backbone", "soft")),
-        ("PYLON − Backbone, maximum", ("pylon", "maximum"), ("backbone", "maximum")),
-        ("soft − maximum, PYLON", ("pylon", "soft"), ("pylon", "maximum")),
-        ("soft − maximum, Backbone", ("backbone", "soft"), ("backbone", "maximum")),
-    ]
-    for title, one, other in pairs:
-        places = [key[2:] for key in runs if key[:2] == one and (*other, *key[2:]) in runs]
+    for title, one, other in PAIRS:
+        places = [key[1:] for key in runs if key[0] == one and (other, *key[1:]) in runs]
         if places:
-            ours, theirs = ([runs[(*kind, *place)] for place in places] for kind in (one, other))
+            ours, theirs = ([runs[(kind, *place)] for place in places] for kind in (one, other))
             owners = _joined(ours, folds, "patients").astype(int)
             found = bootstrap_interval(_joined(ours, folds, "hits"), _joined(theirs, folds, "hits"), groups=owners)
             lines.append(f"| {title} | {len(places)} | {_text(found, sign=True)} |")
@@ -168,6 +218,28 @@ def filled(page: str, result: dict[str, Any]) -> str:
     return page
 
 
+def with_runs(result: dict[str, Any], records: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return a result with further runs and the baselines of their folds."""
+    runs = {(_kind(run), run["fold"], run["seed"]): run for run in result["runs"]}
+    for size in sorted({record["recipe"]["size"] for record in records}):
+        radiographs = real_radiographs(size)
+        for record in records:
+            if record["recipe"]["size"] == size:
+                runs[_kind(record), record["fold"], record["seed"]] = with_baselines(record, radiographs)
+    radiographs, phantoms = real_radiographs(PYLON.size), phantom_radiographs(2000, PHANTOM_SIZE)
+    return {
+        "folds": [baselines(radiographs, fold, PYLON.size)[1] for fold in range(4)],
+        "phantoms": [baselines(phantoms, 0, PHANTOM_SIZE)[1]],
+        "runs": [runs[key] for key in sorted(runs)],
+    }
+
+
+def _lines(result: dict[str, Any]) -> str:
+    """Write a result with one run or fold a line."""
+    parts = (f'"{name}": [\n' + ",\n".join(json.dumps(row) for row in rows) + "\n]" for name, rows in result.items())
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
 def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -175,15 +247,9 @@ def main() -> None:
     args = parser.parse_args()
     if args.runs is not None:
         records = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(args.runs.glob("*.json"))]
-        radiographs = real_radiographs(records[0]["recipe"]["size"])
-        size, phantoms = records[0]["recipe"]["size"], phantom_radiographs(2000, PHANTOM_SIZE)
-        parts = {
-            "folds": [baselines(radiographs, fold, size)[1] for fold in range(4)],
-            "phantoms": [baselines(phantoms, 0, PHANTOM_SIZE)[1]],
-            "runs": [with_baselines(record, radiographs) for record in records],
-        }
-        rows = [f'"{name}": [\n' + ",\n".join(json.dumps(row) for row in part) + "\n]" for name, part in parts.items()]
-        RESULTS.write_text("{\n" + ",\n".join(rows) + "\n}\n", encoding="utf-8")
+        RESULTS.write_text(
+            _lines(with_runs(json.loads(RESULTS.read_text(encoding="utf-8")), records)), encoding="utf-8"
+        )
     result = json.loads(RESULTS.read_text(encoding="utf-8"))
     PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), result), encoding="utf-8")
     print(table(result), differences(result), sep="\n\n")

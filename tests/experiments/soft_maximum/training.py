@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,9 +20,14 @@ from monai_pylon.networks.blocks.soft_maximum import SoftMaximumPool
 from monai_pylon.networks.prior_bias import set_prior_bias
 from monai_pylon.workflows.bundle import make_network
 from tests.experiments.pylon_evidence.radiographs import DEVIATION, Radiographs, augment, normalize
+from tests.experiments.pylon_evidence.training import start_from_folded
 
-#: Standard deviation of the encoder's training images on the scale from 0 to 1: its input is (x - 127) / 128 of 0..255.
+#: Standard deviation of the EfficientNets' training images on the scale from 0 to 1: (x - 127) / 128 of 0..255.
 ENCODER_DEVIATION = 128 / 255
+#: The same of the ResNets.
+RESNET_DEVIATION = 0.226
+#: Radiographs on which the folded norms of a ResNet are unfolded.
+NORM_IMAGES = 64
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class Recipe:
 
     Attributes:
         network: Network of the bundle's networks.json.
-        pooling: "maximum" or "soft" (in training; tests use the maximum).
+        pooling: "maximum" or "soft" (in training; tests use the maximum), or "own": that of the network, in both.
         encoder: Name of the encoder.
         size: Rows and columns of the input.
         epochs: Epochs over all training radiographs.
@@ -59,23 +65,26 @@ class Recipe:
 
 def sharpness_at(progress: float, recipe: Recipe) -> float:
     """Return the sharpness at a share of the steps: from 1 to `sharpest` geometrically, then infinity."""
-    if recipe.pooling == "maximum":
+    if recipe.pooling != "soft":
         return math.inf
     return soft_maximum_sharpness(progress, recipe.sharpest, recipe.share)
 
 
-def scaled(images: Tensor) -> Tensor:
+def scaled(images: Tensor, encoder: str = "efficientnet_lite0") -> Tensor:
     """Return normalized radiographs on the scale on which the encoder was trained."""
-    return images * (DEVIATION / ENCODER_DEVIATION)
+    return images * (DEVIATION / (RESNET_DEVIATION if encoder.startswith("resnet") else ENCODER_DEVIATION))
 
 
 def train(network: Any, radiographs: Radiographs, recipe: Recipe, seed: int, say: Callable[[str], None]) -> list[float]:
     """Train in place and return the mean loss of each epoch."""
     generator = torch.Generator().manual_seed(seed)
-    network.pool = SoftMaximumPool(2)
-    network.pool.sharpness = sharpness_at(0, recipe)
+    if recipe.pooling != "own":
+        network.pool = SoftMaximumPool(2)
+        network.pool.sharpness = sharpness_at(0, recipe)
     some = torch.linspace(0, len(radiographs.images) - 1, 64).long()
-    set_prior_bias(network, scaled(normalize(radiographs.images[some], recipe.size)), radiographs.labels.mean(0))
+    set_prior_bias(
+        network, scaled(normalize(radiographs.images[some], recipe.size), recipe.encoder), radiographs.labels.mean(0)
+    )
     network.train().to(memory_format=torch.channels_last)
     groups = [{"params": [p for p in network.encoder.parameters() if p.requires_grad]}]
     groups.append({"params": [*network.decoder.parameters(), *network.head.parameters()]})
@@ -87,9 +96,10 @@ def train(network: Any, radiographs: Radiographs, recipe: Recipe, seed: int, say
     for epoch in range(recipe.epochs):
         order, lost = torch.randperm(len(radiographs.images), generator=generator), 0.0
         for step in range(steps):
-            network.pool.sharpness = sharpness_at((epoch * steps + step) / total, recipe)
+            if recipe.pooling != "own":
+                network.pool.sharpness = sharpness_at((epoch * steps + step) / total, recipe)
             chosen = order[step * recipe.batch : (step + 1) * recipe.batch]
-            x = scaled(augment(radiographs.images[chosen], recipe.size, recipe.rotation, generator))
+            x = scaled(augment(radiographs.images[chosen], recipe.size, recipe.rotation, generator), recipe.encoder)
             logits = network(x.contiguous(memory_format=torch.channels_last))
             loss = functional.binary_cross_entropy_with_logits(logits, radiographs.labels[chosen])
             optimizer.zero_grad()
@@ -114,7 +124,9 @@ def judge(network: Any, radiographs: Radiographs, recipe: Recipe) -> dict[str, A
     network.eval()
     for first in range(0, len(radiographs.images), 32):
         part = slice(first, first + 32)
-        x = scaled(normalize(radiographs.images[part], recipe.size)).contiguous(memory_format=torch.channels_last)
+        x = scaled(normalize(radiographs.images[part], recipe.size), recipe.encoder).contiguous(
+            memory_format=torch.channels_last
+        )
         with torch.inference_mode():
             logits, maps, _ = network.explain(x)
         areas(logits, radiographs.labels[part])
@@ -135,13 +147,21 @@ def judge(network: Any, radiographs: Radiographs, recipe: Recipe) -> dict[str, A
 
 
 def run(
-    recipe: Recipe, training: Radiographs, test: Radiographs, seed: int, weights: str, say: Callable[[str], None]
+    recipe: Recipe, training: Radiographs, test: Radiographs, seed: int, weights: str | None, say: Callable[[str], None]
 ) -> tuple[dict[str, Any], Any]:
     """Make, train and evaluate a network; return the figures and the network."""
     torch.manual_seed(seed)
+    folded = weights is not None and Path(weights).suffix == ".npz"
     network = make_network(
-        {"name": recipe.network, "encoder": recipe.encoder}, weights=weights, frozen_stages=recipe.frozen_stages
+        {"name": recipe.network, "encoder": recipe.encoder},
+        weights=None if folded else weights,
+        frozen_stages=recipe.frozen_stages,
     )
+    if folded:
+        some = torch.linspace(0, len(training.images) - 1, NORM_IMAGES).long()
+        start_from_folded(
+            network.encoder, Path(weights), scaled(normalize(training.images[some], recipe.size), recipe.encoder)
+        )
     cpu = time.process_time()
     losses = train(network, training, recipe, seed, say)
     spent = round(time.process_time() - cpu)
