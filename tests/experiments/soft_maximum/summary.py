@@ -219,19 +219,21 @@ def filled(page: str, result: dict[str, Any]) -> str:
 
 
 def with_runs(result: dict[str, Any], records: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return a result with further runs and the baselines of their folds."""
+    """Return a result with further runs, and other patients' maps as their baseline."""
     runs = {(_kind(run), run["fold"], run["seed"]): run for run in result["runs"]}
     for size in sorted({record["recipe"]["size"] for record in records}):
         radiographs = real_radiographs(size)
         for record in records:
             if record["recipe"]["size"] == size:
                 runs[_kind(record), record["fold"], record["seed"]] = with_baselines(record, radiographs)
+    return {**result, "runs": [runs[key] for key in sorted(runs)]}
+
+
+def without_runs() -> dict[str, Any]:
+    """Return a result with the facts of the folds and phantoms, and no runs."""
     radiographs, phantoms = real_radiographs(PYLON.size), phantom_radiographs(2000, PHANTOM_SIZE)
-    return {
-        "folds": [baselines(radiographs, fold, PYLON.size)[1] for fold in range(4)],
-        "phantoms": [baselines(phantoms, 0, PHANTOM_SIZE)[1]],
-        "runs": [runs[key] for key in sorted(runs)],
-    }
+    folds = [baselines(radiographs, fold, PYLON.size)[1] for fold in range(4)]
+    return {"folds": folds, "phantoms": [baselines(phantoms, 0, PHANTOM_SIZE)[1]], "runs": []}
 
 
 def _lines(result: dict[str, Any]) -> str:
@@ -244,12 +246,12 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("runs", type=Path, nargs="?")
+    parser.add_argument("--anew", action="store_true", help="leave out the runs that are committed")
     args = parser.parse_args()
     if args.runs is not None:
+        before = without_runs() if args.anew else json.loads(RESULTS.read_text(encoding="utf-8"))
         records = [json.loads(file.read_text(encoding="utf-8")) for file in sorted(args.runs.glob("*.json"))]
-        RESULTS.write_text(
-            _lines(with_runs(json.loads(RESULTS.read_text(encoding="utf-8")), records)), encoding="utf-8"
-        )
+        RESULTS.write_text(_lines(with_runs(before, records)), encoding="utf-8")
     result = json.loads(RESULTS.read_text(encoding="utf-8"))
     PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), result), encoding="utf-8")
     print(table(result), differences(result), sep="\n\n")
