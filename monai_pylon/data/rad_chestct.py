@@ -138,7 +138,7 @@ def rad_chestct_datalist(
       each abnormality at each location, `nodule*right_upper`. If there is none, tables of the authors' wide form are
       read: any `imgtrain*.csv` with a column for each abnormality (`cardiomegaly`) or for each in an organ
       (`right_lung_nodule`);
-    - volumes `<NoteAcc_DEID>.npz`, read by :class:`NpzVolumeReader`, or converted to NIfTI;
+    - volumes `<NoteAcc_DEID>.npz`, read by :func:`read_volume`, or converted to NIfTI;
     - `CT_Scan_Metadata_Complete_35747.csv`, for the patients (`MRN_DEID`); without it each scan is a patient.
 
     These names and locations were taken from the release's description, the authors' published program and public

@@ -36,18 +36,18 @@ from monai_pylon.metrics import (
     bootstrap_interval,
     box_localization,
     class_points,
-    localization_baselines,
     organ_iou,
     point_localization,
     resample_attention,
 )
 from monai_pylon.metrics.auroc import auroc_per_class
+from monai_pylon.metrics.baselines import localization_baselines
 from monai_pylon.metrics.organ_overlap import organ_iou_curve
 from monai_pylon.networks import Explained, Explanation, make_encoder, nets, optimize_for_inference
 from monai_pylon.networks.pretrained import load_weights
-from monai_pylon.reports import radiological_slice, show_map, square_pixels, window_to_gray
+from monai_pylon.reports import radiological_slice, show_map, square_pixels
 from monai_pylon.reports.chest_ct_figure import finding_on_scan, scan_findings_figure
-from monai_pylon.reports.display import DisplaySlice, paint_labels
+from monai_pylon.reports.display import DisplaySlice, paint_labels, window_to_gray
 from monai_pylon.reports.heatmap import heatmap_on_image, heatmap_peak, paint_heatmap
 from monai_pylon.reports.nifti import save_label_nifti, save_map_nifti, save_radiograph_nifti, save_volume_nifti
 from monai_pylon.reports.organ_figure import organ_overlay_figure
@@ -60,11 +60,8 @@ from monai_pylon.reports.radiograph_files import save_radiograph_files
 from monai_pylon.transforms import (
     AllowedRegions,
     AllowedRegionsd,
-    CacheToDiskd,
     CheckVolume,
     CheckVolumed,
-    CropToExtent,
-    CropToExtentd,
     FollowBoxes,
     FollowBoxesd,
     OrgansFromLabelMap,
@@ -76,12 +73,13 @@ from monai_pylon.transforms import (
     RandResizedCrop,
     RandResizedCropd,
     allowed_regions,
-    allowed_share,
-    heuristic_organ_labels,
-    heuristic_organ_masks,
     organs_from_label_map,
     partition_organs,
 )
+from monai_pylon.transforms.attention_regions import allowed_share
+from monai_pylon.transforms.disk_cache import CacheToDiskd
+from monai_pylon.transforms.extent_crop import CropToExtent, CropToExtentd
+from monai_pylon.transforms.heuristic_masks import heuristic_organ_labels, heuristic_organ_masks
 from monai_pylon.transforms.partition import quality_of_item
 from monai_pylon.utils import upsample
 from monai_pylon.utils.resize import resize_linear
@@ -91,7 +89,6 @@ from monai_pylon.visualize import (
     HiResCAMNetwork,
     LayerGradCAM,
     audit_explanation,
-    explain_by_methods,
     grad_cam,
     hires_cam,
     label_randomization,
@@ -100,6 +97,7 @@ from monai_pylon.visualize import (
     perturbation_curve,
     shift_equivariance,
 )
+from monai_pylon.visualize.visualizers import explain_by_methods
 from tests.house.test_networks import EXPLAINING, SILENT, Build
 from tests.networks.tiny import TinyEncoder, shake_
 from tests.visualize.nets import HEADS, image, make_net

@@ -3,12 +3,7 @@
 from monai_pylon.workflows.bundle.errors import install_excepthook
 from monai_pylon.workflows.bundle.loaders import join_transforms, make_dataloader
 from monai_pylon.workflows.bundle.networks import default_weights, explained_layer, make_network, network_specification
-from monai_pylon.workflows.bundle.outputs import (
-    logits_and_labels,
-    loss_of_output,
-    lower_is_better,
-    metric_of_engine,
-)
+from monai_pylon.workflows.bundle.outputs import logits_and_labels
 from monai_pylon.workflows.bundle.overrides import CheckedWorkflow, check_command_line
 from monai_pylon.workflows.bundle.processes import (
     distributed_network,
@@ -31,13 +26,10 @@ __all__ = [
     "install_excepthook",
     "join_transforms",
     "logits_and_labels",
-    "loss_of_output",
-    "lower_is_better",
     "make_dataloader",
     "make_network",
     "make_scheduler",
     "make_trainer",
-    "metric_of_engine",
     "mlflow_handler",
     "network_specification",
     "parameter_groups",

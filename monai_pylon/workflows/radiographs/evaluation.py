@@ -81,7 +81,7 @@ class RadiographEvaluationReport(EvaluationReport):
     """Evaluation report with baselines, subgroups, and a page of overlays, `overlays/page.png`.
 
     If a metric is "point_localization", the report has its baselines too, as "point_localization, random_point" and so
-    on; see :func:`~monai_pylon.metrics.localization_baselines`. Subgroups are those of view, sex and age. If the
+    on; see :class:`~monai_pylon.metrics.LocalizationBaselinesMetric`. Subgroups are those of view, sex and age. If the
     batches have masks, "peak_in_mask" is the share of maps with their highest pixel in the mask of their class, beside
     the shares that a random point and the image's center reach.
 
