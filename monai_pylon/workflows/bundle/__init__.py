@@ -13,11 +13,13 @@ from monai_pylon.workflows.bundle.processes import (
     stop_processes,
 )
 from monai_pylon.workflows.bundle.sections import absolute_dataset_dir
+from monai_pylon.workflows.bundle.skip_unreadable import SkipUnreadableDataset
 from monai_pylon.workflows.bundle.tracking import mlflow_handler, progress_handler, tensorboard_handler
 from monai_pylon.workflows.bundle.training import make_scheduler, make_trainer, parameter_groups, positive_weights
 
 __all__ = [
     "CheckedWorkflow",
+    "SkipUnreadableDataset",
     "absolute_dataset_dir",
     "check_command_line",
     "default_weights",

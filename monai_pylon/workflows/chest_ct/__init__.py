@@ -2,10 +2,7 @@
 
 from monai_pylon.workflows.chest_ct.batches import prepare_scans
 from monai_pylon.workflows.chest_ct.copy_scan import CopyScan, scans_of_cohort
-from monai_pylon.workflows.chest_ct.data import (
-    SkipUnreadableDataset,
-    chest_ct_data,
-)
+from monai_pylon.workflows.chest_ct.data import chest_ct_data
 from monai_pylon.workflows.chest_ct.dicom_case import OrganDicom, ScanDicom
 from monai_pylon.workflows.chest_ct.explainer import ExplainScan, ScanMapsInferer
 from monai_pylon.workflows.chest_ct.grids import attention_geometry, attention_grid, evaluation_grid
@@ -41,7 +38,6 @@ __all__ = [
     "ScanMapsInferer",
     "ScanPage",
     "ScanWriter",
-    "SkipUnreadableDataset",
     "attention_geometry",
     "attention_grid",
     "cached_regions",
