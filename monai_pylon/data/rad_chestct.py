@@ -13,7 +13,7 @@ import numpy as np
 
 from monai_pylon.data.dicom_series import is_dicom_file
 from monai_pylon.data.label_tables import ScanLabels, read_scan_labels, table_header
-from monai_pylon.data.missing_files import MISSING, report_missing_files
+from monai_pylon.data.missing_files import MISSING, finish_datalist
 from monai_pylon.data.patient_sections import SECTIONS, patient_sections
 from monai_pylon.data.volume_reader import VOLUME_SUFFIXES, volume_name
 from monai_pylon.taxonomy import CHEST_CT_LABELS
@@ -200,7 +200,4 @@ def rad_chestct_datalist(
                 item["locations"] = table.locations[row]
             organs = _organs_beside(path)
             items.append(item if organs is None else {**item, "organs": organs})
-    report_missing_files(lost, folder, "a CT or a folder with a DICOM series", missing)
-    if not items:
-        raise ValueError(f"{folder} has no scans for {section}.")
-    return items
+    return finish_datalist(items, lost, folder, section, "a CT or a folder with a DICOM series", missing, "scans")
