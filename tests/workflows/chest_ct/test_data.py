@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
+from typing import Any
 
 import nibabel
 import numpy as np
@@ -17,11 +19,14 @@ from monai_pylon.workflows.bundle import SkipUnreadableDataset
 from monai_pylon.workflows.chest_ct import chest_ct_data
 from monai_pylon.workflows.chest_ct.data import OrgansOfScand
 
-PHANTOM = phantom_chest_ct(3, shape=(60, 54, 54), spacing=(6, 6, 6))
+
+@functools.cache
+def phantom() -> Any:
+    return phantom_chest_ct(3, shape=(60, 54, 54), spacing=(6, 6, 6))
 
 
 def image() -> MetaTensor:
-    return MetaTensor(torch.from_numpy(PHANTOM.image)[None], affine=torch.from_numpy(PHANTOM.affine))
+    return MetaTensor(torch.from_numpy(phantom().image)[None], affine=torch.from_numpy(phantom().affine))
 
 
 # --- data
@@ -35,11 +40,11 @@ def test_phantoms_of_different_sections_are_different_patients() -> None:
 
 
 def test_a_label_without_location_may_lie_in_each_of_its_organs(tmp_path: Path) -> None:
-    save_map_nifti(tmp_path / "a.nii.gz", PHANTOM.image, PHANTOM.affine)
+    save_map_nifti(tmp_path / "a.nii.gz", phantom().image, phantom().affine)
     (tmp_path / "labels.csv").write_text("scan,section,pneumonia,cardiomegaly,fracture\na,test,1,0,1\n")
     (item,) = chest_ct_data(tmp_path, "test", labels=["pneumonia", "cardiomegaly", "fracture"])
-    assert item["image"].shape == (1, *PHANTOM.image.shape)
-    np.testing.assert_allclose(item["image"].affine, PHANTOM.affine)
+    assert item["image"].shape == (1, *phantom().image.shape)
+    np.testing.assert_allclose(item["image"].affine, phantom().affine)
     assert item["locations"].tolist() == [[True, False, True], [False, False, False], [True, True, True]]
 
 
@@ -56,12 +61,12 @@ def test_names_missing_data(tmp_path: Path) -> None:
 
 
 def test_uses_masks_of_the_scan(tmp_path: Path) -> None:
-    save_label_nifti(tmp_path / "a_organs.nii.gz", PHANTOM.organs, PHANTOM.affine)
-    for given in (str(tmp_path / "a_organs.nii.gz"), MetaTensor(PHANTOM.organs[None], affine=PHANTOM.affine)):
+    save_label_nifti(tmp_path / "a_organs.nii.gz", phantom().organs, phantom().affine)
+    for given in (str(tmp_path / "a_organs.nii.gz"), MetaTensor(phantom().organs[None], affine=phantom().affine)):
         organs = OrgansOfScand()({"image": image(), "organs": given})["organs"]
-        np.testing.assert_array_equal(organs[0], PHANTOM.organs)
+        np.testing.assert_array_equal(organs[0], phantom().organs)
         assert organs.dtype == torch.uint8
-        np.testing.assert_array_equal(organs.affine, PHANTOM.affine)
+        np.testing.assert_array_equal(organs.affine, phantom().affine)
 
 
 def test_computes_missing_masks_by_partition() -> None:
@@ -96,7 +101,9 @@ def test_asks_for_masks_of_a_scan_without_lungs() -> None:
 
 def test_a_truncated_file_among_others(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        nibabel.save(nibabel.Nifti1Image(PHANTOM.image.astype(np.int16), PHANTOM.affine), tmp_path / f"{name}.nii.gz")
+        nibabel.save(
+            nibabel.Nifti1Image(phantom().image.astype(np.int16), phantom().affine), tmp_path / f"{name}.nii.gz"
+        )
     whole = (tmp_path / "a.nii.gz").read_bytes()
     (tmp_path / "a.nii.gz").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "labels.csv").write_text("scan,section,pneumonia\na,test,1\nb,test,1\n")
