@@ -28,8 +28,14 @@ $(INSTALLED): setup.cfg setup.py pyproject.toml constraints.txt
 demo: $(INSTALLED) ## organ masks and explanations of phantoms in a minute; organ masks of your scans (make demo CT=path)
 	$(RUN) -m monai_pylon.workflows.demo --ct "$(CT)" --output demo_output
 
-test: $(INSTALLED) lint types docs ## style, types, documentation, tests and docstring examples, without the slow tests
-	$(RUN) -m pytest -n $(JOBS) --benchmark-disable
+# mypy and the documentation use one core, so they run beside the tests. What they print is shown only if they fail: the last line
+# is that of the tests.
+test: $(INSTALLED) lint ## style, types, documentation, tests and docstring examples, without the slow tests
+	@log=$$(mktemp); OMP_NUM_THREADS=1 $(MAKE) --no-print-directory types docs > "$$log" 2>&1 & checks=$$!; \
+	trap 'kill $$checks 2> /dev/null; rm -f "$$log"' EXIT; trap 'exit 130' INT TERM; \
+	$(RUN) -m pytest -n $(JOBS) --benchmark-disable; tests=$$?; \
+	wait $$checks || { cat "$$log"; echo "make types docs failed, see above."; exit 1; }; \
+	exit $$tests
 
 test-slow: $(INSTALLED) ## every test, including slow ones and those on real scans (MONAI_PYLON_DATA)
 	$(RUN) -m pytest -n $(JOBS) --benchmark-disable -m "slow or not slow" --ignore tests/benchmarks

@@ -8,12 +8,13 @@ very different shares of the organs.
 """
 
 import matplotlib.pyplot as plt
+import nibabel
 import numpy as np
+import torch
 
 from monai_pylon.data import phantom_chest_ct
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
-from monai_pylon.transforms import allowed_regions, allowed_share
-from monai_pylon.utils import ras_view, voxel_spacing
+from monai_pylon.transforms import AllowedRegionsd, allowed_regions
 
 # %%
 # A phantom with organs and report
@@ -39,7 +40,8 @@ print(
     regions["nearest"].shape, "allowed grid cells per present label:", regions["nearest"][present].sum(axis=(1, 2, 3))
 )
 for mode in modes:
-    share = allowed_share(ct.organs, allowed_regions(ct.organs, np.eye(3), grid, mode))
+    item = {"organs": torch.from_numpy(ct.organs)[None], "locations": ct.locations}
+    share = AllowedRegionsd(grid=grid, mode=mode)(item)["allowed_share"]
     print(f"{mode:10}", ", ".join(f"{organ} {part:.0%}" for organ, part in zip(ORGANS, share, strict=True)))
 
 # %%
@@ -49,24 +51,29 @@ for mode in modes:
 # the patient's right is on the left of the image. White lines show the lung. "nearest" samples a corner of each grid
 # cell, "trilinear" its center, and "area" uses all of it. "nearest" and "trilinear" may forbid grid cells that contain
 # part of the mass.
-image, organs = ras_view(ct.image, ct.affine), ras_view(ct.organs, ct.affine)
-right, anterior, superior = voxel_spacing(image.affine)
+
+
+def to_ras(volume):
+    """Turn a volume so that its axes point to the patient's right, to the front and to the head."""
+    return nibabel.as_closest_canonical(nibabel.Nifti1Image(np.asarray(volume, dtype=np.float32), ct.affine))
+
+
+right, anterior, superior = to_ras(ct.image).header.get_zooms()
+image, organs = to_ras(ct.image).get_fdata(), to_ras(ct.organs).get_fdata()
 mass = CHEST_CT_LABELS.index("lung mass")
-lesion = ras_view(ct.lesions["mass"], ct.affine).array
+lesion = to_ras(ct.lesions["mass"]).get_fdata() > 0
 x, y, z = np.argwhere(lesion).mean(axis=0).astype(int)
 planes = {"axial": (np.s_[::-1, ::-1, z], anterior / right), "coronal": (np.s_[::-1, y, ::-1], superior / right)}
 
 fig, axes = plt.subplots(2, 3, figsize=(10, 7), facecolor="black")
 for column, mode in zip(axes.T, modes, strict=True):
-    cells = ras_view(regions[mode][mass].astype(np.uint8), ct.affine).array
+    cells = to_ras(regions[mode][mass]).get_fdata()
     # Give each voxel the value of its grid cell.
-    shown = cells[
-        np.ix_(*(np.arange(size) * n // size for size, n in zip(image.array.shape, cells.shape, strict=True)))
-    ]
+    shown = cells[np.ix_(*(np.arange(size) * n // size for size, n in zip(image.shape, cells.shape, strict=True)))]
     for ax, (name, (plane, aspect)) in zip(column, planes.items(), strict=True):
-        ax.imshow(image.array[plane].T, cmap="gray", vmin=-1000, vmax=400, aspect=aspect)
+        ax.imshow(image[plane].T, cmap="gray", vmin=-1000, vmax=400, aspect=aspect)
         ax.imshow(np.ma.masked_equal(shown[plane].T, 0), cmap="autumn", vmin=0, vmax=1, alpha=0.4, aspect=aspect)
-        ax.contour(organs.array[plane].T == 1, [0.5], colors="white", linewidths=0.8)
+        ax.contour(organs[plane].T == 1, [0.5], colors="white", linewidths=0.8)
         ax.set_title(f"{mode}, {name}", color="white")
         ax.text(0.02, 0.5, "R", color="white", transform=ax.transAxes)
         ax.text(0.98, 0.5, "L", color="white", transform=ax.transAxes, ha="right")

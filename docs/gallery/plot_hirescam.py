@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from monai_pylon.data import phantom_chest_ct
-from monai_pylon.reports import radiological_slice, square_pixels, window_to_gray
+from monai_pylon.reports import radiological_slice, square_pixels
 from monai_pylon.utils import upsample
 from monai_pylon.visualize import HiResCAM, LayerGradCAM, audit_explanation, perturbation_curve
 
@@ -22,7 +22,8 @@ from monai_pylon.visualize import HiResCAM, LayerGradCAM, audit_explanation, per
 # One axial slice of a phantom has a round mass at a random position in the right lung, the left lung, both or neither,
 # which gives two labels. In radiological display, the patient's right is on the left of the image.
 ct = phantom_chest_ct(seed=3, shape=(120, 120, 80), spacing=(3, 3, 4))
-chest = square_pixels(radiological_slice(ct.image, ct.affine, "axial", 0.5), 5.625, order=1)[:64, :64]
+hu = square_pixels(radiological_slice(ct.image, ct.affine, "axial", 0.5), 5.625, order=1)[:64, :64]
+chest = np.clip((hu + 1100) / 1600, 0, 1)  # gray values of a window from -1100 to 500 HU
 organs = square_pixels(radiological_slice(ct.organs, ct.affine, "axial", 0.5), 5.625, order=0)[:64, :64]
 rows, columns = np.indices(chest.shape)
 random = np.random.default_rng(0)
@@ -31,7 +32,7 @@ torch.manual_seed(0)
 
 def patients(count):
     """Draw images (N, 1, H, W) and labels (N, 2): a mass in the right lung, in the left lung."""
-    images, labels = np.repeat(window_to_gray(chest)[None], count, 0), random.integers(0, 2, (count, 2))
+    images, labels = np.repeat(chest[None], count, 0), random.integers(0, 2, (count, 2))
     for image, present in zip(images, labels, strict=True):
         for lung in (value for value, label in zip((1, 3), present, strict=True) if label):
             y, x = random.permutation(np.argwhere(organs == lung))[0]
@@ -117,7 +118,7 @@ for method, cam in both.items():
 # ------------------------------
 # If the positions with the highest values of the map are removed, the score for the right lung should fall. They are
 # replaced by the chest without a mass.
-normal = torch.from_numpy(window_to_gray(chest)).float()
+normal = torch.from_numpy(chest).float()
 fig, ax = plt.subplots(figsize=(5, 3))
 for method, cam in both.items():
     curve = perturbation_curve(network, cases, cam(cases, 0)[:, 0], class_idx=0, steps=50, baseline=normal)

@@ -12,7 +12,7 @@ import torch
 from scipy.ndimage import binary_erosion
 
 from monai_pylon.data import phantom_chest_ct
-from monai_pylon.metrics import organ_iou, organ_iou_curve
+from monai_pylon.metrics import organ_iou
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.transforms import allowed_regions
 
@@ -55,6 +55,6 @@ for ax, (name, attention) in zip(axes, maps.items(), strict=False):
     ax.axis("off")
 thresholds = [0.02 * step for step in range(1, 48)]
 for name, attention in maps.items():
-    axes[3].plot(thresholds, organ_iou_curve(attention, allowed, thresholds)[0], label=name)
+    axes[3].plot(thresholds, [organ_iou(attention, allowed, each).item() for each in thresholds], label=name)
 axes[3].set(xlabel="threshold", ylabel="OrganIoU", ylim=(0, 1.05))
 axes[3].legend(fontsize=8)

@@ -7,6 +7,7 @@ organs are known.
 """
 
 import matplotlib.pyplot as plt
+import nibabel
 import numpy as np
 from matplotlib.colors import ListedColormap
 from skimage.segmentation import clear_border
@@ -14,7 +15,6 @@ from skimage.segmentation import clear_border
 from monai_pylon.data import phantom_chest_ct
 from monai_pylon.reports import ORGAN_COLORS
 from monai_pylon.transforms import partition_organs
-from monai_pylon.utils import ras_view, voxel_spacing
 
 # %%
 # A phantom
@@ -34,17 +34,24 @@ print(organs.quality)
 # The figure
 # ----------
 # In radiological display, the patient's right is on the left of the image. White lines show the true organs.
-image, found, true = (ras_view(volume, ct.affine) for volume in (ct.image, organs.labels, ct.organs))
-right, anterior, superior = voxel_spacing(image.affine)
-x, y, z = np.argwhere(true.array == 2).mean(axis=0).astype(int)
+
+
+def to_ras(volume, affine):
+    """Turn a volume so that its axes point to the patient's right, to the front and to the head."""
+    return nibabel.as_closest_canonical(nibabel.Nifti1Image(np.asarray(volume, dtype=np.float32), affine))
+
+
+right, anterior, superior = to_ras(ct.image, ct.affine).header.get_zooms()
+image, found, true = (to_ras(volume, ct.affine).get_fdata() for volume in (ct.image, organs.labels, ct.organs))
+x, y, z = np.argwhere(true == 2).mean(axis=0).astype(int)
 colors = ListedColormap(["tab:blue", "tab:orange", "tab:green"])
 
 fig, axes = plt.subplots(1, 2, figsize=(10, 4.6), facecolor="black")
 planes = [("axial", np.s_[::-1, ::-1, z], anterior / right), ("coronal", np.s_[::-1, y, ::-1], superior / right)]
 for ax, (name, plane, aspect) in zip(axes, planes, strict=True):
-    ax.imshow(image.array[plane].T, cmap="gray", vmin=-1000, vmax=400, aspect=aspect)
-    ax.imshow(np.ma.masked_equal(found.array[plane].T, 0), cmap=colors, vmin=1, vmax=3, alpha=0.4, aspect=aspect)
-    truth = true.array[plane].T
+    ax.imshow(image[plane].T, cmap="gray", vmin=-1000, vmax=400, aspect=aspect)
+    ax.imshow(np.ma.masked_equal(found[plane].T, 0), cmap=colors, vmin=1, vmax=3, alpha=0.4, aspect=aspect)
+    truth = true[plane].T
     for organ in (1, 2, 3):
         ax.contour(truth == organ, [0.5], colors="white", linewidths=0.7)
     ax.set_title(name, color="white")
@@ -72,7 +79,7 @@ for organ, name in ((1, "right lung"), (2, "mediastinum"), (3, "left lung")):
 
 def render(mask, affine, steps=1.0):
     """Render a mask (X, Y, Z) from the front: gray values (Z, X) in radiological display, NaN where nothing is."""
-    solid = ras_view(mask, affine).array[:, ::-1]  # from the front to the back
+    solid = to_ras(mask, affine).get_fdata()[:, ::-1] > 0  # from the front to the back
     depth = np.where(solid.any(1), solid.argmax(1), np.nan)
     across, along = np.gradient(depth / steps)
     return (1 / np.sqrt(1 + across**2 + along**2))[::-1, ::-1].T

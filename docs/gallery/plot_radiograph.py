@@ -9,7 +9,7 @@ of ChestX-ray14 that have boxes. They replace a dataset where boxes, sides or me
 import matplotlib.pyplot as plt
 import numpy as np
 
-from monai_pylon.data import RADIOGRAPH_FINDINGS, phantom_radiograph
+from monai_pylon.data import phantom_radiograph
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 
 
@@ -25,9 +25,10 @@ def show(ax, radiograph):
 # %%
 # One radiograph for each class
 # -----------------------------
-# Findings are selected by name. The same seed with ``findings=[]`` gives the same patient without findings.
+# Findings are selected by name; the eight with boxes come first in the list of ChestX-ray14. The same seed with
+# ``findings=[]`` gives the same patient without findings.
 fig, axes = plt.subplots(2, 4, figsize=(11, 5.8), facecolor="black")
-for number, (ax, name) in enumerate(zip(axes.flat, RADIOGRAPH_FINDINGS, strict=True)):
+for number, (ax, name) in enumerate(zip(axes.flat, CHEST_XRAY14_LABELS[:8], strict=True)):
     show(ax, phantom_radiograph(seed=20 + number, findings=[name]))
 fig.tight_layout(pad=0.4)
 

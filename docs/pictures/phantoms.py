@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from monai_pylon.data import phantom_chest_ct, phantom_radiograph
-from monai_pylon.reports import ORGAN_COLORS, radiological_slice, square_pixels, window_to_gray
+from monai_pylon.reports import ORGAN_COLORS, radiological_slice, square_pixels
+from monai_pylon.reports.display import window_to_gray
 from monai_pylon.reports.evidence import paint_evidence
 from monai_pylon.reports.organ_figure import organ_overlay_figure
 from monai_pylon.taxonomy import CHEST_CT_LABELS

@@ -6,6 +6,7 @@ From a folder with images and a table to heatmaps that are the scores, with MONA
 loop. The bundle does the same with one command: :doc:`/researchers/own_radiographs`.
 """
 
+import csv
 import tempfile
 from pathlib import Path
 
@@ -20,7 +21,6 @@ from monai_pylon.losses import KnownLabelsLoss
 from monai_pylon.metrics import PerClassAUROCMetric
 from monai_pylon.networks.nets import PYLON
 from monai_pylon.reports import show_map
-from monai_pylon.utils import write_rows
 from monai_pylon.visualize import map_geometry
 
 # %%
@@ -30,7 +30,8 @@ from monai_pylon.visualize import map_geometry
 # both. Here phantoms are
 # written to disk. Every second one gets a pacemaker, a bright disc, which a few seconds of training are enough to
 # learn.
-folder, rows, random = Path(tempfile.mkdtemp()), [], np.random.default_rng(0)
+folder, random = Path(tempfile.mkdtemp()), np.random.default_rng(0)
+rows = [("image", "patient", "section", "pacemaker")]
 height, width = np.mgrid[:64, :64]
 for seed in range(60):
     pixels = np.asarray(phantom_radiograph(seed, size=64, findings=[]).image[0]).copy()
@@ -39,8 +40,9 @@ for seed in range(60):
         pixels[(height - row) ** 2 + (width - column) ** 2 <= 12] = 1
     Image.fromarray((pixels * 255).astype(np.uint8)).save(folder / f"{seed}.png")
     section = "validation" if seed >= 48 else "training"
-    rows.append({"image": f"{seed}.png", "patient": f"p{seed}", "section": section, "pacemaker": seed % 2})
-write_rows(folder / "labels.csv", rows)
+    rows.append((f"{seed}.png", f"p{seed}", section, seed % 2))
+with (folder / "labels.csv").open("w", newline="") as file:
+    csv.writer(file).writerows(rows)
 
 # %%
 # 2. Data lists and transforms

@@ -2,14 +2,11 @@
 
 from monai_pylon.data.chest_xray14 import chest_xray14_datalist
 from monai_pylon.data.collate import collate_radiographs
-from monai_pylon.data.label_tables import scan_label_rows
 from monai_pylon.data.labeled_radiographs.datalist import radiograph_datalist
-from monai_pylon.data.npz_reader import NpzVolumeReader
 from monai_pylon.data.pascal_voc import pascal_voc_datalist
 from monai_pylon.data.phantoms.chest_ct import phantom_chest_ct
 from monai_pylon.data.phantoms.ct_canvas import PHANTOM_STRUCTURES
 from monai_pylon.data.phantoms.radiograph import phantom_radiograph
-from monai_pylon.data.phantoms.radiograph_findings import RADIOGRAPH_FINDINGS
 from monai_pylon.data.rad_chestct import rad_chestct_datalist
 from monai_pylon.data.radiographs.reader import (
     ReadRadiograph,
@@ -21,8 +18,6 @@ from monai_pylon.data.radiographs.reader import (
 from monai_pylon.data.volume_reader import ReadVolume, ReadVolumeD, ReadVolumed, ReadVolumeDict, read_volume
 
 __all__ = [
-    "RADIOGRAPH_FINDINGS",
-    "NpzVolumeReader",
     "PHANTOM_STRUCTURES",
     "ReadRadiograph",
     "ReadRadiographD",
@@ -41,5 +36,4 @@ __all__ = [
     "radiograph_datalist",
     "read_radiograph",
     "read_volume",
-    "scan_label_rows",
 ]

@@ -13,7 +13,7 @@ import numpy as np
 
 from monai_pylon.data.dicom_series import is_dicom_file
 from monai_pylon.data.label_tables import ScanLabels, read_scan_labels, table_header
-from monai_pylon.data.missing_files import MISSING, report_missing_files
+from monai_pylon.data.missing_files import MISSING, finish_datalist
 from monai_pylon.data.patient_sections import SECTIONS, patient_sections
 from monai_pylon.data.volume_reader import VOLUME_SUFFIXES, volume_name
 from monai_pylon.taxonomy import CHEST_CT_LABELS
@@ -138,7 +138,7 @@ def rad_chestct_datalist(
       each abnormality at each location, `nodule*right_upper`. If there is none, tables of the authors' wide form are
       read: any `imgtrain*.csv` with a column for each abnormality (`cardiomegaly`) or for each in an organ
       (`right_lung_nodule`);
-    - volumes `<NoteAcc_DEID>.npz`, read by :class:`NpzVolumeReader`, or converted to NIfTI;
+    - volumes `<NoteAcc_DEID>.npz`, read by :func:`read_volume`, or converted to NIfTI;
     - `CT_Scan_Metadata_Complete_35747.csv`, for the patients (`MRN_DEID`); without it each scan is a patient.
 
     These names and locations were taken from the release's description, the authors' published program and public
@@ -200,7 +200,4 @@ def rad_chestct_datalist(
                 item["locations"] = table.locations[row]
             organs = _organs_beside(path)
             items.append(item if organs is None else {**item, "organs": organs})
-    report_missing_files(lost, folder, "a CT or a folder with a DICOM series", missing)
-    if not items:
-        raise ValueError(f"{folder} has no scans for {section}.")
-    return items
+    return finish_datalist(items, lost, folder, section, "a CT or a folder with a DICOM series", missing, "scans")

@@ -179,8 +179,8 @@ def read_volume(path: str | PathLike[str], series_uid: str | int | None = None) 
     """Read a CT from a NIfTI, NRRD, MHA/MHD or NPZ file or from a folder with a DICOM series.
 
     Args:
-        path: The file (``.nii``, ``.nii.gz``, ``.nrrd``, ``.nhdr``, ``.mha``, ``.mhd``, or ``.npz`` of RAD-ChestCT, see
-            :class:`NpzVolumeReader`) or the DICOM folder.
+        path: The file (``.nii``, ``.nii.gz``, ``.nrrd``, ``.nhdr``, ``.mha``, ``.mhd``, or ``.npz`` of RAD-ChestCT) or
+            the DICOM folder.
         series_uid: UID or SeriesNumber of the series to read from a DICOM folder with several series.
 
     Returns:

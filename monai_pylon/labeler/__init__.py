@@ -10,9 +10,8 @@ from monai_pylon.labeler.labeler import ReportLabeler
 from monai_pylon.labeler.other_labelers.classes import chexbert_labels, ct_rate_labels
 from monai_pylon.labeler.other_labelers.language_model import language_model_labels
 from monai_pylon.labeler.other_labelers.radgraph import radgraph_labels
-from monai_pylon.labeler.report_files import read_reports
-from monai_pylon.labeler.routing import label_with_model, review_report
-from monai_pylon.labeler.states import label_states, training_labels, write_states
+from monai_pylon.labeler.routing import label_with_model
+from monai_pylon.labeler.states import training_labels, write_states
 
 __all__ = [
     "Finding",
@@ -20,13 +19,10 @@ __all__ = [
     "chexbert_labels",
     "ct_rate_labels",
     "label_reports",
-    "label_states",
     "label_with_model",
     "language_model_labels",
     "radgraph_labels",
     "read_label_table",
-    "read_reports",
-    "review_report",
     "training_labels",
     "write_label_table",
     "write_states",

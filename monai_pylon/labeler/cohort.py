@@ -211,7 +211,7 @@ def label_reports(
 
     Args:
         source: A .csv, .jsonl or .parquet file, or a folder of .txt files (see
-            :func:`~monai_pylon.labeler.read_reports`).
+            :func:`~monai_pylon.labeler.report_files.read_reports`).
         output: CSV file to write. A second file beside it, NAME_problems.csv, has one row for each problem of a report:
             its name, its line or file, the problem, and whether it was labeled nevertheless.
         labeler: The labeler; None uses the rules of the package.

@@ -168,14 +168,23 @@ def highest_pixels(maps: Tensor, image_size: int | Sequence[int]) -> Tensor:
 
 
 class LocalizationBaselinesMetric(Cumulative):
-    """MONAI metric for :func:`localization_baselines`.
+    """MONAI metric for point localization beside points that do not depend on the image.
 
     Called with heatmap logits (N, M, h, w) or an explanation, a list of N tensors (K, 5) [x1, y1, x2, y2, class], and
-    N patients as whole numbers. It gathers the values of several processes.
+    N patients as whole numbers. It gathers the values of several processes. The names of its values:
+
+    - "network": 1 if the map's highest pixel lies in a box of the instance, otherwise 0.
+    - "random_point": share of the image that the boxes cover: the chance of a random pixel.
+    - "image_center": 1 if the center of the image hits.
+    - "class_point": 1 if the fixed point of the class hits; NaN without one.
+    - "other_patients": share of the other patients with the same class whose highest pixel hits this image's boxes;
+      NaN if nobody else has the class.
+    - "image_specific_gain": "network" less "other_patients": what looking at this image adds.
 
     Args:
         image_size: Size of the images to which the box coordinates refer: one number, or (rows, columns).
-        fixed_points: See :func:`localization_baselines`.
+        fixed_points: One pixel for each class (M, 2), as :func:`class_points` makes them from boxes of *other*
+            patients; None or NaN if there are none.
 
     Example:
         >>> metric = LocalizationBaselinesMetric(image_size=8)
@@ -214,7 +223,7 @@ class LocalizationBaselinesMetric(Cumulative):
         self.extend(torch.stack(rows).to(maps.device))
 
     def values(self) -> tuple[dict[str, NDArray[Any]], NDArray[Any], NDArray[Any]]:
-        """Return the values of :func:`localization_baselines` (I,), and class and patient of each instance (I,)."""
+        """Return each of the values (I,), and class and patient of each of the I instances (I,)."""
         table = self.get_buffer().cpu().numpy()
         table = table[table[:, 4] >= 0]
         _, first, owner = np.unique(table[:, :2], axis=0, return_index=True, return_inverse=True)

@@ -13,6 +13,7 @@ from monai.networks.nets import ResNet
 from torch import nn
 
 from monai_pylon.networks.checkpoint_files import packaged_file
+from monai_pylon.networks.strides import STRIDES
 from monai_pylon.utils import check
 
 __all__ = ["CTResNetPyramid", "read_chest_ct_weights"]
@@ -61,7 +62,7 @@ class CTResNetPyramid(ResNet):
             bias_downsample=False,
             feed_forward=False,
         )
-        self.name, self.strides = name, (2, 4, 8, 16, 32)
+        self.name, self.strides = name, STRIDES
         self.channels = (_WIDTHS[0], *(4 * width for width in _WIDTHS))
 
     @property

@@ -8,9 +8,10 @@ import torch
 from monai.networks.nets import EfficientNet, EfficientNetBN
 from torch import nn
 
+from monai_pylon.networks.strides import STRIDES
+
 __all__ = ["LITE_NAMES", "EfficientNetLitePyramid", "EfficientNetPyramid"]
 
-_STRIDES = (2, 4, 8, 16, 32)
 #: Pixel at which cell 0 of the deepest map looks: MONAI pads these convolutions at the end, not on both sides.
 _FIRST_CELL = 31
 #: Widths and repeats of the seven stacks of blocks. Lite networks do not scale the first and the last stack's repeats.
@@ -42,7 +43,7 @@ class EfficientNetPyramid(EfficientNetBN):
     def __init__(self, name: str, spatial_dims: int, in_channels: int) -> None:
         super().__init__("efficientnet-b0", pretrained=False, spatial_dims=spatial_dims, in_channels=in_channels)
         del self._conv_head, self._conv_head_padding, self._bn1, self._avg_pooling, self._dropout, self._fc
-        self.name, self.strides, self.channels = name, _STRIDES, (16, 24, 40, 112, 320)
+        self.name, self.strides, self.channels = name, STRIDES, (16, 24, 40, 112, 320)
         self.first_cell = _FIRST_CELL
 
     @property
@@ -86,7 +87,7 @@ class EfficientNetLitePyramid(EfficientNet):
         for module in self.modules():
             if hasattr(module, "_swish"):
                 module._swish = nn.ReLU6(inplace=True)
-        self.name, self.strides, self.first_cell = name, _STRIDES, _FIRST_CELL
+        self.name, self.strides, self.first_cell = name, STRIDES, _FIRST_CELL
         self.channels = (*(widths[i] for i in (0, 1, 2, 4)), 1280)
 
     @property

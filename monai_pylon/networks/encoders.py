@@ -21,14 +21,11 @@ from monai_pylon.networks.ct_encoder import CTResNetPyramid
 from monai_pylon.networks.efficientnet_encoders import LITE_NAMES, EfficientNetLitePyramid, EfficientNetPyramid
 from monai_pylon.networks.plain_encoder import PLAIN_CHANNELS, PlainPyramid
 from monai_pylon.networks.pretrained import load_weights
+from monai_pylon.networks.strides import DILATED_STRIDES, STRIDES
 from monai_pylon.utils import check, check_choice, check_type
 
-__all__ = ["DILATED_STRIDES", "ENCODERS", "STRIDES", "as_encoder", "dilate_last_stage", "make_encoder"]
+__all__ = ["ENCODERS", "as_encoder", "dilate_last_stage", "make_encoder"]
 
-#: Strides of the feature maps, shallow to deep.
-STRIDES = (2, 4, 8, 16, 32)
-#: Strides after :func:`dilate_last_stage`.
-DILATED_STRIDES = (2, 4, 8, 16, 16)
 _RESNETS = {
     "resnet18": ("basic", (2, 2, 2, 2)),
     "resnet34": ("basic", (3, 4, 6, 3)),
@@ -168,7 +165,7 @@ def as_encoder(
         encoder: Name for :func:`make_encoder`, or a module from (N, C, *spatial) to a list of feature maps.
         spatial_dims: 2 or 3.
         in_channels: Channels C of the image, used with a name.
-        strides: Required strides of the feature maps; None accepts any. For :data:`DILATED_STRIDES`, a named encoder
+        strides: Required strides of the feature maps; None accepts any. For ``DILATED_STRIDES``, a named encoder
             is dilated.
 
     Returns:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -21,7 +22,12 @@ _INCHES, _CURVE_INCHES, _BAR_INCHES = 2.8, 2.4, 0.16
 _NOTE = (
     "Orange: evidence for the finding, blue: against it; only what is above the threshold on the color bar is colored. "
     "Each plane is the slice with the most evidence for the finding inside the body. Even an unlikely finding has "
-    "some, so read the probability.{cells} The patient's right (R) is on the left. For research, not for diagnosis."
+    "some, so read the probability.{scales}{cells} The patient's right (R) is on the left. For research, not for "
+    "diagnosis."
+)
+_SCALES = (
+    " The mean of a finding's slice scores gives its probability. The map splits this mean among all places, so its "
+    "values are much smaller."
 )
 
 
@@ -102,6 +108,13 @@ def finding_on_scan(
     return ScanFinding(name, probability, found, places, values, rank)
 
 
+def _mean_gives_probability(finding: ScanFinding) -> bool:
+    """Return whether the probability of a finding is that of the mean of its slice scores, as for AxialNet."""
+    if not len(finding.scores):
+        return False
+    return abs(1 / (1 + math.exp(-float(np.mean(finding.scores)))) - finding.probability) <= 0.001
+
+
 def _draw_curve(axes: Any, finding: ScanFinding) -> None:
     """Draw the slice scores over the height in the body, which runs upwards as in the pictures."""
     axes.set_facecolor(BACKGROUND)
@@ -143,7 +156,8 @@ def scan_findings_figure(
     columns = [_INCHES] * panels + ([_CURVE_INCHES] if curves else []) + [_BAR_INCHES]
     width, gap = sum(columns) + 2.2, 0.65
     cells = "" if cell_mm is None else " A cell of the map is {:.0f} x {:.0f} x {:.1f} mm.".format(*cell_mm)
-    note = textwrap.fill(_NOTE.format(cells=cells), int(width * 14))
+    scales = _SCALES if all(map(_mean_gives_probability, findings)) else ""
+    note = textwrap.fill(_NOTE.format(scales=scales, cells=cells), int(width * 14))
     head, foot = 0.4, 0.5 + 0.16 * (note.count("\n") + 1)
     total = sum(rows) + gap * len(rows) + head + foot
     figure = optional_import("matplotlib.figure", name="Figure")[0](

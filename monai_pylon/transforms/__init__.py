@@ -6,7 +6,6 @@ from monai_pylon.transforms.attention_regions import (
     AllowedRegionsd,
     AllowedRegionsDict,
     allowed_regions,
-    allowed_share,
 )
 from monai_pylon.transforms.boxes import FollowBoxes, FollowBoxesD, FollowBoxesd, FollowBoxesDict
 from monai_pylon.transforms.brightness_contrast import (
@@ -15,9 +14,6 @@ from monai_pylon.transforms.brightness_contrast import (
     RandBrightnessContrastd,
     RandBrightnessContrastDict,
 )
-from monai_pylon.transforms.disk_cache import CacheToDiskd
-from monai_pylon.transforms.extent_crop import CropToExtent, CropToExtentD, CropToExtentd, CropToExtentDict
-from monai_pylon.transforms.heuristic_masks import heuristic_organ_labels, heuristic_organ_masks
 from monai_pylon.transforms.label_map import (
     OrgansFromLabelMap,
     OrgansFromLabelMapD,
@@ -42,15 +38,10 @@ __all__ = [
     "AllowedRegionsD",
     "AllowedRegionsDict",
     "AllowedRegionsd",
-    "CacheToDiskd",
     "CheckVolume",
     "CheckVolumeD",
     "CheckVolumeDict",
     "CheckVolumed",
-    "CropToExtent",
-    "CropToExtentD",
-    "CropToExtentDict",
-    "CropToExtentd",
     "FollowBoxes",
     "FollowBoxesD",
     "FollowBoxesDict",
@@ -74,9 +65,6 @@ __all__ = [
     "RandResizedCropDict",
     "RandResizedCropd",
     "allowed_regions",
-    "allowed_share",
-    "heuristic_organ_labels",
-    "heuristic_organ_masks",
     "organs_from_label_map",
     "partition_organs",
 ]

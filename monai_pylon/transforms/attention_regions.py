@@ -78,7 +78,7 @@ def allowed_regions(
     Returns:
         (M, *grid) bool. A tensor on the organs' device if organs or locations is a tensor, else an array. The region
         of a label without a location (an absent label) is empty. It is also empty if the masks hold none of the
-        label's organs; :func:`allowed_share` and the quality of the masks reveal that.
+        label's organs; "allowed_share" of :class:`AllowedRegionsd` and the quality of the masks reveal that.
 
     Raises:
         TypeError: If organs, locations, grid or dilation has another type.

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from monai_pylon.taxonomy.organs import ORGAN_VALUES
 from monai_pylon.transforms.field_of_view import field_reasons
 from monai_pylon.utils import ras_view, voxel_spacing
 from monai_pylon.utils.arrays import bounding_box
@@ -14,16 +15,12 @@ from monai_pylon.utils.geometry import voxel_volume_ml
 __all__ = [
     "LUNG_MISSING",
     "NOTES",
-    "ORGAN_NAMES",
     "REASONS",
     "MaskQuality",
     "judge_field",
     "judge_masks",
     "judge_volume",
 ]
-
-#: The labels 1, 2, 3 of an organ mask, in order.
-ORGAN_NAMES = ("right lung", "mediastinum", "left lung")
 
 #: Every reason code with its explanation.
 REASONS = {
@@ -170,9 +167,7 @@ def judge_masks(
     voxel = voxel_volume_ml(affine)
     organs = labels[bounding_box(labels) or ...]  # a quarter of the volume
     # One comparison for each organ, because counting all values at once would widen every voxel to eight bytes.
-    volumes = {
-        name: float(np.count_nonzero(organs == value) * voxel) for value, name in enumerate(ORGAN_NAMES, start=1)
-    }
+    volumes = {name: float(np.count_nonzero(organs == value) * voxel) for name, value in ORGAN_VALUES.items()}
     right, left = volumes["right lung"], volumes["left lung"]
     found = [code for code in reasons if volumes.get(code.removesuffix("_completed").replace("_", " "), 1.0) > 0]
     if right + left == 0:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from monai.utils import optional_import
 
 __all__ = ["render_template"]
 
+_ASSETS = Path(__file__).parent / "assets"
+
 
 def render_template(folder: str | PathLike[str], template: str, **values: Any) -> str:
     """Fill a template.
 
     Args:
-        folder: Folder of the templates.
+        folder: Folder of the templates. They may include ``head.html``, the beginning of every page with its `title`.
         template: File name of the template.
         values: Values of the template. Text is escaped, unless it is `markupsafe.Markup`.
 
@@ -35,6 +38,10 @@ def render_template(folder: str | PathLike[str], template: str, **values: Any) -
     loader = optional_import("jinja2", name="FileSystemLoader")[0]
     strict = optional_import("jinja2", name="StrictUndefined")[0]
     templates = environment(
-        loader=loader(folder), autoescape=True, undefined=strict, trim_blocks=True, lstrip_blocks=True
+        loader=loader([str(folder), str(_ASSETS)]),
+        autoescape=True,
+        undefined=strict,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     return templates.get_template(template).render(**values)

@@ -8,7 +8,7 @@ from monai_pylon.visualize.inferer import ActivationMapInferer
 from monai_pylon.visualize.perturbation import perturbation_curve
 from monai_pylon.visualize.sanity import label_randomization, parameter_randomization
 from monai_pylon.visualize.trainable_maps import HiResCAMNetwork
-from monai_pylon.visualize.visualizers import HiResCAM, LayerGradCAM, explain_by_methods
+from monai_pylon.visualize.visualizers import HiResCAM, LayerGradCAM
 
 __all__ = [
     "ActivationMapInferer",
@@ -18,7 +18,6 @@ __all__ = [
     "LayerGradCAM",
     "MapGeometry",
     "audit_explanation",
-    "explain_by_methods",
     "grad_cam",
     "hires_cam",
     "label_randomization",

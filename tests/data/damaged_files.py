@@ -24,7 +24,8 @@ from PIL import Image
 
 from monai_pylon.data import chest_xray14_datalist, pascal_voc_datalist, read_radiograph, read_volume
 from monai_pylon.data.label_tables import read_scan_labels
-from monai_pylon.labeler import read_label_table, read_reports
+from monai_pylon.labeler import read_label_table
+from monai_pylon.labeler.report_files import read_reports
 from monai_pylon.networks.checkpoint_files import read_tensors
 from monai_pylon.networks.checkpoints import read_description
 from monai_pylon.taxonomy import CHEST_CT_LABELS

@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monai_pylon.data import scan_label_rows
-from monai_pylon.data.label_tables import ScanLabels, read_scan_labels, table_header
+from monai_pylon.data.label_tables import ScanLabels, read_scan_labels, scan_label_rows, table_header
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.utils import write_rows
 

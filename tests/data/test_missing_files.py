@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from monai_pylon.data.missing_files import report_missing_files
+from monai_pylon.data.missing_files import finish_datalist, report_missing_files
 
 
 @pytest.mark.parametrize(("names", "start"), [(["a"], "a must"), (["a", "b", "c"], "a and 2 more must")])
@@ -25,3 +25,11 @@ def test_skipping_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 def test_without_missing_files_nothing_happens(missing: str, caplog: pytest.LogCaptureFixture) -> None:
     report_missing_files([], "here", "PNG", missing)
     assert not caplog.messages
+
+
+def test_a_data_list_ends_with_its_items_after_the_report_of_missing_files() -> None:
+    with pytest.raises(FileNotFoundError, match="a must be in or below here as PNG"):
+        finish_datalist([], ["a"], "here", "test", "PNG", "error", "radiograph")
+    with pytest.raises(ValueError, match=r"^here has no radiograph for test\.$"):
+        finish_datalist([], ["a"], "here", "test", "PNG", "skip", "radiograph")
+    assert finish_datalist([{"name": "b"}], ["a"], "here", "test", "PNG", "skip", "radiograph") == [{"name": "b"}]

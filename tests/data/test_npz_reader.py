@@ -10,7 +10,8 @@ import pytest
 from monai.data import MetaTensor
 from monai.transforms import LoadImage, LoadImaged, Orientation
 
-from monai_pylon.data import NpzVolumeReader, ReadVolumed, phantom_chest_ct, read_volume
+from monai_pylon.data import ReadVolumed, phantom_chest_ct, read_volume
+from monai_pylon.data.npz_reader import NpzVolumeReader
 from monai_pylon.utils import axis_codes
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from monai.data import Dataset
 
-from monai_pylon.data import ReadVolumed, rad_chestct_datalist, scan_label_rows
+from monai_pylon.data import ReadVolumed, rad_chestct_datalist
+from monai_pylon.data.label_tables import scan_label_rows
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.utils import write_rows
 from tests.data.rad_chestct_files import COLUMNS, write_release

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 
-from monai_pylon.reports import window_to_gray
+from monai_pylon.reports.display import window_to_gray
 from monai_pylon.reports.heatmap import paint_heatmap
 from monai_pylon.utils import upsample
 from tests.experiments.axialnet_cohort import CONFOUNDED, LABELS, SEEN, Section

@@ -24,9 +24,10 @@ from monai_pylon.data import read_volume
 from monai_pylon.metrics import OrganIoUMetric
 from monai_pylon.networks.nets import AxialNet
 from monai_pylon.networks.plain_encoder import PlainPyramid
-from monai_pylon.reports import window_to_gray
+from monai_pylon.reports.display import window_to_gray
 from monai_pylon.reports.heatmap import paint_heatmap
-from monai_pylon.transforms import allowed_regions, allowed_share, partition_organs
+from monai_pylon.transforms import allowed_regions, partition_organs
+from monai_pylon.transforms.attention_regions import allowed_share
 from monai_pylon.utils import upsample
 from monai_pylon.visualize import audit_explanation
 from tests.experiments.axialnet_cohort import SEEN, SEEN_GRID, SPACING

@@ -20,7 +20,7 @@ from monai_pylon.networks.blocks.slice_encoder import group_slices
 from monai_pylon.networks.nets import AxialNet, BodyCAM, BodyConv, Conv3DNet, CTNet
 from monai_pylon.networks.plain_encoder import PlainPyramid
 from monai_pylon.visualize import HiResCAM, LayerGradCAM
-from monai_pylon.workflows.chest_ct import maps_on_axes
+from monai_pylon.workflows.chest_ct.explainer import maps_on_axes
 from tests.experiments.axialnet_cohort import LABELS, SEEN, SEEN_GRID, Section
 
 #: Number of patients per part whose maps are saved for figures.

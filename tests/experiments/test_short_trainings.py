@@ -14,7 +14,7 @@ from monai_pylon.networks.nets import AxialNet
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.utils import read_rows
 from monai_pylon.visualize import HiResCAM
-from monai_pylon.workflows.chest_ct import maps_on_axes
+from monai_pylon.workflows.chest_ct.explainer import maps_on_axes
 from tests.experiments.short_trainings.__main__ import print_table
 from tests.experiments.short_trainings.axialnet import axialnet_demo, small_encoder
 from tests.experiments.short_trainings.chest_ct_data import CT_DEMO_TISSUES, DemoCTs, demo_ct_findings, demo_cts

@@ -5,6 +5,7 @@ A job gets ``move``, which puts tensors and networks on the device under test, a
 
 from __future__ import annotations
 
+import functools
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -36,18 +37,18 @@ from monai_pylon.metrics import (
     bootstrap_interval,
     box_localization,
     class_points,
-    localization_baselines,
     organ_iou,
     point_localization,
     resample_attention,
 )
 from monai_pylon.metrics.auroc import auroc_per_class
+from monai_pylon.metrics.baselines import localization_baselines
 from monai_pylon.metrics.organ_overlap import organ_iou_curve
 from monai_pylon.networks import Explained, Explanation, make_encoder, nets, optimize_for_inference
 from monai_pylon.networks.pretrained import load_weights
-from monai_pylon.reports import radiological_slice, show_map, square_pixels, window_to_gray
+from monai_pylon.reports import radiological_slice, show_map, square_pixels
 from monai_pylon.reports.chest_ct_figure import finding_on_scan, scan_findings_figure
-from monai_pylon.reports.display import DisplaySlice, paint_labels
+from monai_pylon.reports.display import DisplaySlice, paint_labels, window_to_gray
 from monai_pylon.reports.heatmap import heatmap_on_image, heatmap_peak, paint_heatmap
 from monai_pylon.reports.nifti import save_label_nifti, save_map_nifti, save_radiograph_nifti, save_volume_nifti
 from monai_pylon.reports.organ_figure import organ_overlay_figure
@@ -60,11 +61,8 @@ from monai_pylon.reports.radiograph_files import save_radiograph_files
 from monai_pylon.transforms import (
     AllowedRegions,
     AllowedRegionsd,
-    CacheToDiskd,
     CheckVolume,
     CheckVolumed,
-    CropToExtent,
-    CropToExtentd,
     FollowBoxes,
     FollowBoxesd,
     OrgansFromLabelMap,
@@ -76,12 +74,13 @@ from monai_pylon.transforms import (
     RandResizedCrop,
     RandResizedCropd,
     allowed_regions,
-    allowed_share,
-    heuristic_organ_labels,
-    heuristic_organ_masks,
     organs_from_label_map,
     partition_organs,
 )
+from monai_pylon.transforms.attention_regions import allowed_share
+from monai_pylon.transforms.disk_cache import CacheToDiskd
+from monai_pylon.transforms.extent_crop import CropToExtent, CropToExtentd
+from monai_pylon.transforms.heuristic_masks import heuristic_organ_labels, heuristic_organ_masks
 from monai_pylon.transforms.partition import quality_of_item
 from monai_pylon.utils import upsample
 from monai_pylon.utils.resize import resize_linear
@@ -91,7 +90,6 @@ from monai_pylon.visualize import (
     HiResCAMNetwork,
     LayerGradCAM,
     audit_explanation,
-    explain_by_methods,
     grad_cam,
     hires_cam,
     label_randomization,
@@ -100,6 +98,7 @@ from monai_pylon.visualize import (
     perturbation_curve,
     shift_equivariance,
 )
+from monai_pylon.visualize.visualizers import explain_by_methods
 from tests.house.test_networks import EXPLAINING, SILENT, Build
 from tests.networks.tiny import TinyEncoder, shake_
 from tests.visualize.nets import HEADS, image, make_net
@@ -359,9 +358,22 @@ JOBS_OF_VISUALIZERS: dict[str, Job] = {
 
 # --- transforms
 
-_CT = phantom_chest_ct(1, shape=(48, 48, 42), spacing=(8.0, 8.0, 8.0))
-_SCAN = MetaTensor(torch.as_tensor(_CT.image)[None].float(), affine=torch.as_tensor(_CT.affine))
-_ORGANS = MetaTensor(torch.as_tensor(_CT.organs)[None], affine=torch.as_tensor(_CT.affine))
+
+@functools.cache
+def _ct() -> Any:
+    return phantom_chest_ct(1, shape=(48, 48, 42), spacing=(8.0, 8.0, 8.0))
+
+
+@functools.cache
+def _scan() -> MetaTensor:
+    return MetaTensor(torch.as_tensor(_ct().image)[None].float(), affine=torch.as_tensor(_ct().affine))
+
+
+@functools.cache
+def _organs() -> MetaTensor:
+    return MetaTensor(torch.as_tensor(_ct().organs)[None], affine=torch.as_tensor(_ct().affine))
+
+
 _LOCATIONS = torch.eye(3)
 _NAMES = {0: "background", 1: "right lung", 2: "mediastinum", 3: "left lung"}
 _XRAY = MetaTensor(torch.rand(1, 64, 48))
@@ -380,34 +392,34 @@ def _cached(move: Move) -> Any:
 
 
 def _partition(move: Move) -> Any:
-    dictionary = PartitionOrgansd()({"image": move(_SCAN)})
-    plain = partition_organs(move(_SCAN)[0], move(torch.as_tensor(_CT.affine).float()))
-    return [PartitionOrgans("paper", fallback="center_half")(move(_SCAN)), dictionary["organs"], plain.labels]
+    dictionary = PartitionOrgansd()({"image": move(_scan())})
+    plain = partition_organs(move(_scan())[0], move(torch.as_tensor(_ct().affine).float()))
+    return [PartitionOrgans("paper", fallback="center_half")(move(_scan())), dictionary["organs"], plain.labels]
 
 
 JOBS_OF_TRANSFORMS: dict[str, Job] = {
-    "AllowedRegions": lambda move: AllowedRegions()(move(_ORGANS), move(_LOCATIONS)),
+    "AllowedRegions": lambda move: AllowedRegions()(move(_organs()), move(_LOCATIONS)),
     "AllowedRegionsd": lambda move: {
         key: value
-        for key, value in AllowedRegionsd(mode="area")({"organs": move(_ORGANS), "locations": _LOCATIONS}).items()
+        for key, value in AllowedRegionsd(mode="area")({"organs": move(_organs()), "locations": _LOCATIONS}).items()
         if key.startswith("allowed")
     },
     "allowed_regions, allowed_share": lambda move: [
-        regions := allowed_regions(move(_ORGANS)[0], move(_LOCATIONS), (6, 6, 4), "trilinear", 1),
-        allowed_share(move(_ORGANS)[0], regions),
-        allowed_regions(_ORGANS[0].numpy(), move(_LOCATIONS), (6, 6, 4)),
+        regions := allowed_regions(move(_organs())[0], move(_LOCATIONS), (6, 6, 4), "trilinear", 1),
+        allowed_share(move(_organs())[0], regions),
+        allowed_regions(_organs()[0].numpy(), move(_LOCATIONS), (6, 6, 4)),
     ],
     "CacheToDiskd": _cached,
-    "CheckVolume": lambda move: CheckVolume()(move(_SCAN)),
-    "CheckVolumed": lambda move: CheckVolumed("image")({"image": move(_SCAN)})["image"],
-    "CropToExtent": lambda move: CropToExtent((200, 200, 160))(move(_SCAN)),
-    "CropToExtentd": lambda move: CropToExtentd("image", (200, 200, 160))({"image": move(_SCAN)})["image"],
+    "CheckVolume": lambda move: CheckVolume()(move(_scan())),
+    "CheckVolumed": lambda move: CheckVolumed("image")({"image": move(_scan())})["image"],
+    "CropToExtent": lambda move: CropToExtent((200, 200, 160))(move(_scan())),
+    "CropToExtentd": lambda move: CropToExtentd("image", (200, 200, 160))({"image": move(_scan())})["image"],
     "FollowBoxes": lambda move: FollowBoxes()(move(_SOME_BOXES), move(_XRAY)),
     "FollowBoxesd": lambda move: FollowBoxesd()({"image": move(_XRAY), "boxes": move(_SOME_BOXES)})["boxes"],
-    "OrgansFromLabelMap": lambda move: OrgansFromLabelMap(_NAMES, True)(move(_ORGANS), move(_SCAN)),
-    "OrgansFromLabelMapd": lambda move: OrgansFromLabelMapd("a", _NAMES)({"a": move(_ORGANS)})["organs"],
+    "OrgansFromLabelMap": lambda move: OrgansFromLabelMap(_NAMES, True)(move(_organs()), move(_scan())),
+    "OrgansFromLabelMapd": lambda move: OrgansFromLabelMapd("a", _NAMES)({"a": move(_organs())})["organs"],
     "organs_from_label_map": lambda move: organs_from_label_map(
-        move(_ORGANS)[0], _NAMES, move(torch.as_tensor(_CT.affine).float()), True, move(_SCAN)[0]
+        move(_organs())[0], _NAMES, move(torch.as_tensor(_ct().affine).float()), True, move(_scan())[0]
     ),
     "PartitionOrgans, PartitionOrgansd, partition_organs": _partition,
     "heuristic_organ_masks, heuristic_organ_labels": lambda move: [
@@ -431,27 +443,27 @@ def _painted(move: Move) -> Any:
         paint_labels(move(_GRAY), move((_HEAT > 0.5).int()), colors),
         heatmap_peak(move(_HEAT)),
         heatmap_on_image(move(_MAPS[0]), (9, 8)),
-        window_to_gray(move(_SCAN[0].as_tensor())),
+        window_to_gray(move(_scan()[0].as_tensor())),
     ]
 
 
 def _cut(move: Move) -> Any:
-    affine = move(torch.as_tensor(_CT.affine).float())
-    cut = radiological_slice(move(_SCAN[0].as_tensor()), affine, "axial", 0.5)
+    affine = move(torch.as_tensor(_ct().affine).float())
+    cut = radiological_slice(move(_scan()[0].as_tensor()), affine, "axial", 0.5)
     return [cut, square_pixels(DisplaySlice(move(_GRAY), (2.0, 1.0)), 1.0, 1)]
 
 
 def _figures(move: Move) -> Any:
     finding = RadiographFindingMap("Mass", 0.7, move(_HEAT), move(_BOXES[0]), radiograph=move(_GRAY))
-    scan, affine = move(_SCAN[0].as_tensor()), move(torch.as_tensor(_CT.affine).float())
+    scan, affine = move(_scan()[0].as_tensor()), move(torch.as_tensor(_ct().affine).float())
     heights = move(torch.arange(4.0))
     on_scan = finding_on_scan("mass", 0.5, scan, scan.abs(), affine, heights, heights)
-    quality = quality_of_item(PartitionOrgans()(_SCAN).meta["quality"])
+    quality = quality_of_item(PartitionOrgans()(_scan()).meta["quality"])
     figures = [
         radiograph_overlay_figure(move(_GRAY), [finding]),
         radiograph_page_figure([finding]),
         scan_findings_figure([on_scan]),
-        organ_overlay_figure(scan, affine, move(_ORGANS[0].as_tensor()), quality),
+        organ_overlay_figure(scan, affine, move(_organs()[0].as_tensor()), quality),
         show_map(move(_GRAY), move(_HEAT)),
         show_map(scan, scan, affine=affine),
     ]
@@ -459,11 +471,11 @@ def _figures(move: Move) -> Any:
 
 
 def _files(move: Move) -> Any:
-    scan, affine = move(_SCAN[0].as_tensor()), move(torch.as_tensor(_CT.affine).float())
+    scan, affine = move(_scan()[0].as_tensor()), move(torch.as_tensor(_ct().affine).float())
     finding = RadiographFindingMap("Mass", 0.7, move(_MAPS[0, 0]), move(torch.zeros(0, 5)))
     with tempfile.TemporaryDirectory() as folder:
         save_volume_nifti(Path(folder, "a.nii"), scan, affine)
-        save_label_nifti(Path(folder, "b.nii"), move(_ORGANS[0].as_tensor()), affine)
+        save_label_nifti(Path(folder, "b.nii"), move(_organs()[0].as_tensor()), affine)
         save_map_nifti(Path(folder, "c.nii"), scan, affine)
         save_radiograph_nifti(Path(folder, "d.nii"), move(_HEAT))
         peaks = save_radiograph_files(folder, "e", move(_GRAY), [finding], num_maps=1)[1]

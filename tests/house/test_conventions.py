@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 import sys
@@ -50,10 +51,20 @@ def all_docstrings(thing: Any) -> Iterator[str]:
     yield from (inspect.getdoc(method) or "" for method in own_methods(thing).values())
 
 
-def found_by_monai(targets: list[str]) -> dict[str, Any]:
-    """What MONAI's configuration parser finds under each name; one parser, since it lists all modules only once."""
+@functools.cache
+def found_by_monai() -> dict[str, Any]:
+    """What MONAI's configuration parser finds under each dotted and short name; one parser lists all modules once."""
+    targets = [*PUBLIC, *(thing.__name__ for thing in PUBLIC.values())]
     parser = ConfigParser({str(i): {"_target_": target, "_mode_": "callable"} for i, target in enumerate(targets)})
     return {target: parser.get_parsed_content(str(i)) for i, target in enumerate(targets)}
+
+
+@functools.cache
+def places_of_short_names(package: str = "monai_pylon") -> dict[str, list[str]]:
+    """The modules of a package that define each short name, as MONAI's parser finds them."""
+    modules()  # so that the locator sees all of ours
+    names = [name for name in sys.modules if name.split(".")[0] == package]
+    return ComponentLocator()._find_classes_or_functions(names)
 
 
 def test_public_objects_have_an_executed_example() -> None:
@@ -78,31 +89,24 @@ def test_docstrings_give_the_shapes_of_arrays() -> None:
 
 
 def test_monais_parser_finds_objects_by_their_dotted_names() -> None:
-    found = found_by_monai(list(PUBLIC))
+    found = found_by_monai()
     assert not [name for name, thing in PUBLIC.items() if found[name] is not thing]
 
 
 def test_monais_parser_finds_objects_by_their_short_names() -> None:
-    found = found_by_monai([thing.__name__ for thing in PUBLIC.values()])
+    found = found_by_monai()
     assert not [name for name, thing in PUBLIC.items() if found[thing.__name__] is not thing]
 
 
 def test_no_short_name_is_monais_own() -> None:
     """On a clash MONAI's parser prefers its own class and warns its users about ours."""
-    modules()  # so that the locator sees all of ours
-    locator = ComponentLocator()
-    ours = [name for name in sys.modules if name.split(".")[0] == "monai_pylon"]
-    monais = [name for name in sys.modules if name.split(".")[0] == "monai"]
-    short_names = {n for n in locator._find_classes_or_functions(ours) if not n.startswith("_")}
-    clashes = short_names & set(locator._find_classes_or_functions(monais))
-    assert not clashes
+    ours = {name for name in places_of_short_names() if not name.startswith("_")}
+    assert not ours & set(places_of_short_names("monai"))
 
 
 def test_short_names_are_unique_in_the_package() -> None:
-    modules()
-    ours = [name for name in sys.modules if name.split(".")[0] == "monai_pylon"]
-    table = ComponentLocator()._find_classes_or_functions(ours)
-    twice = {name: places for name, places in table.items() if len(places) > 1 and not name.startswith("_")}
+    found = places_of_short_names().items()
+    twice = {name: places for name, places in found if len(places) > 1 and not name.startswith("_")}
     assert not twice
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 from collections import Counter
 
 from tests.house.inventory import PACKAGE, module_files
@@ -31,7 +32,12 @@ WITHOUT_TESTS = {
 }
 
 FILES = module_files()
-TREES = {name: ast.parse(file.read_text(encoding="utf-8")) for name, file in FILES.items()}
+
+
+@functools.cache
+def trees() -> dict[str, ast.Module]:
+    """Parse every module once, by its dotted name."""
+    return {name: ast.parse(file.read_text(encoding="utf-8")) for name, file in FILES.items()}
 
 
 def imports(tree: ast.AST) -> list[ast.Import | ast.ImportFrom]:
@@ -65,7 +71,7 @@ def lines_of_code(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 def test_folders_import_only_what_they_may() -> None:
     wrong = {}
-    for name, tree in TREES.items():
+    for name, tree in trees().items():
         if name in ENTRY_POINTS:
             continue
         folder = name.split(".")[1]
@@ -79,7 +85,7 @@ def test_only_phantoms_import_phantoms_besides_the_facade() -> None:
     """The rest of `data` does without the phantoms, so that they can be read, or left, as a whole."""
     users = {
         name
-        for name, tree in TREES.items()
+        for name, tree in trees().items()
         for node in imports(tree)
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("monai_pylon.data.phantoms")
     }
@@ -90,7 +96,7 @@ def test_only_phantoms_import_phantoms_besides_the_facade() -> None:
 def test_imports_are_absolute() -> None:
     relative = {
         name: node.lineno
-        for name, tree in TREES.items()
+        for name, tree in trees().items()
         for node in imports(tree)
         if isinstance(node, ast.ImportFrom) and node.level > 0
     }
@@ -101,7 +107,7 @@ def test_imports_stand_at_the_top() -> None:
     """`monai.utils.optional_import` is the way to import an optional package."""
     nested = {
         f"{name}:{node.lineno}"
-        for name, tree in TREES.items()
+        for name, tree in trees().items()
         for function in functions(tree)
         for node in imports(function)
     }
@@ -112,7 +118,7 @@ def test_user_input_is_not_asserted() -> None:
     """An assertion names neither argument nor remedy, and ``python -O`` drops it: use `monai_pylon.utils.check`."""
     asserted = {
         f"{name}:{node.lineno}"
-        for name, tree in TREES.items()
+        for name, tree in trees().items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Assert)
     }
@@ -133,7 +139,7 @@ def test_files_are_short() -> None:
 def test_functions_are_short() -> None:
     long = {
         f"{name}.{function.name}": lines_of_code(function)
-        for name, tree in TREES.items()
+        for name, tree in trees().items()
         for function in functions(tree)
         if lines_of_code(function) > MOST_LINES_OF_CODE
     }

@@ -8,10 +8,16 @@ import pytest
 from monai.transforms import InvertibleTransform, LazyTransform, MapTransform, Randomizable, Transform
 from monai.utils import TransformBackends
 
-from monai_pylon import transforms
-from tests.house.inventory import public_objects
+from tests.house.inventory import modules, public_objects
 
-CLASSES = {name: c for name in transforms.__all__ if inspect.isclass(c := getattr(transforms, name))}
+#: The classes that the modules of `transforms` list, whether or not the subpackage makes them public.
+CLASSES = {
+    name: c
+    for module_name, module in modules().items()
+    if module_name.startswith("monai_pylon.transforms")
+    for name in module.__all__
+    if inspect.isclass(c := getattr(module, name))
+}
 #: Dictionary transforms without an array class, because they work on whole items.
 WHOLE_ITEMS = {"CacheToDiskd"}
 DICTIONARY = {c.__name__: c for c in CLASSES.values() if issubclass(c, MapTransform)}

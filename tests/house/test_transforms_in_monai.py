@@ -29,6 +29,8 @@ from monai.transforms import Compose, InvertibleTransform, Randomizable, Transfo
 
 from monai_pylon import transforms as own
 from monai_pylon.data import ReadRadiographd, ReadVolumed
+from monai_pylon.transforms.disk_cache import CacheToDiskd
+from monai_pylon.transforms.extent_crop import CropToExtentd
 from tests.house.test_transforms import DICTIONARY
 from tests.transforms.drawn_chest import box_chest
 
@@ -94,9 +96,9 @@ def _double(item: Mapping[str, Any]) -> dict[str, Any]:
 
 CASES = {
     "AllowedRegionsd": Case(lambda folder: own.AllowedRegionsd(grid=(3, 3, None)), _organs),
-    "CacheToDiskd": Case(lambda folder: own.CacheToDiskd("twice", "image", _double, folder / "cache"), _radiographs),
+    "CacheToDiskd": Case(lambda folder: CacheToDiskd("twice", "image", _double, folder / "cache"), _radiographs),
     "CheckVolumed": Case(lambda folder: own.CheckVolumed("image"), _chests),
-    "CropToExtentd": Case(lambda folder: own.CropToExtentd("image", (60, 60, 60)), _chests),
+    "CropToExtentd": Case(lambda folder: CropToExtentd("image", (60, 60, 60)), _chests),
     "FollowBoxesd": Case(lambda folder: own.FollowBoxesd(), _radiographs),
     "OrgansFromLabelMapd": Case(lambda folder: own.OrgansFromLabelMapd("label_map", "lungmask", True), _label_maps),
     "PartitionOrgansd": Case(lambda folder: own.PartitionOrgansd(), _chests),

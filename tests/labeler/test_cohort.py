@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monai_pylon.labeler import ReportLabeler, cohort, label_reports, read_label_table, read_reports
+from monai_pylon.labeler import ReportLabeler, cohort, label_reports, read_label_table
 from monai_pylon.labeler.cohort import ReportSummary
-from monai_pylon.labeler.report_files import count_reports
+from monai_pylon.labeler.report_files import count_reports, read_reports
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 
 TEXTS = {

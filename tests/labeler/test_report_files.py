@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from monai_pylon.labeler import read_reports
-from monai_pylon.labeler.report_files import count_reports
+from monai_pylon.labeler.report_files import count_reports, read_reports
 from monai_pylon.utils import csv_rows
 from monai_pylon.utils.csv_rows import LONGEST_ROW
 

@@ -6,7 +6,8 @@ import math
 
 import pytest
 
-from monai_pylon.labeler import ReportLabeler, label_with_model, review_report
+from monai_pylon.labeler import ReportLabeler, label_with_model
+from monai_pylon.labeler.routing import review_report
 
 LABELER = ReportLabeler()
 TEXT = "The heart is enlarged. No effusion, left opacity, right nodule."

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from monai_pylon.labeler import ReportLabeler, label_states, training_labels, write_states
-from monai_pylon.labeler.states import report_states, state_cells
+from monai_pylon.labeler import ReportLabeler, training_labels, write_states
+from monai_pylon.labeler.states import label_states, report_states, state_cells
 from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.taxonomy.label_sets import label_set
 

@@ -42,6 +42,16 @@ def test_layout(scored: bool) -> None:
         assert curve_axes.lines[0].get_xdata() == [0, 0], "the line of score zero"
 
 
+@pytest.mark.parametrize(("probability", "said"), [(0.7311, True), (0.5, False)])
+def test_the_note_says_how_scores_map_and_probability_relate_if_they_do(probability: float, said: bool) -> None:
+    scores = np.arange(5.0) - 1  # their mean is 1
+    finding = finding_on_scan("mass", probability, cube(0, 0, 0), cube(4, 4, 4), LPS, np.arange(5.0), scores)
+    without = finding_on_scan("mass", probability, cube(0, 0, 0), cube(4, 4, 4), LPS)
+    sentence = "The mean of a finding's slice scores gives its probability."
+    notes = [scan_findings_figure(found).texts[-1].get_text() for found in ([finding], [finding, without], [without])]
+    assert [sentence in note.replace("\n", " ") for note in notes] == [said, False, False]
+
+
 def test_rows_are_as_high_as_their_views() -> None:
     tall = finding_on_scan("mass", 0.5, np.zeros((4, 8, 30)), np.zeros((4, 8, 30)), RAS)
     wide = finding_on_scan("mass", 0.5, np.zeros((30, 8, 4)), np.zeros((30, 8, 4)), RAS)

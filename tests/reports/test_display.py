@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_pylon.reports import radiological_slice, square_pixels, window_to_gray
-from monai_pylon.reports.display import DisplaySlice, paint_labels
+from monai_pylon.reports import radiological_slice, square_pixels
+from monai_pylon.reports.display import DisplaySlice, paint_labels, window_to_gray
 
 # One patient in several orientations: the axis directions as RAS unit vectors, and the function from RAS to the array.
 ORIENTATIONS = {

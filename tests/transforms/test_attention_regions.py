@@ -11,7 +11,8 @@ from monai.data import MetaTensor, list_data_collate
 from monai.transforms import Compose, Flipd, ResizeWithPadOrCropd, Rotate90d
 
 from monai_pylon.data import phantom_chest_ct
-from monai_pylon.transforms import AllowedRegions, AllowedRegionsd, allowed_regions, allowed_share
+from monai_pylon.transforms import AllowedRegions, AllowedRegionsd, allowed_regions
+from monai_pylon.transforms.attention_regions import allowed_share
 from tests.references.allowed_regions import slow_allowed_regions, slow_allowed_share
 
 MODES = ("nearest", "trilinear", "area")

@@ -12,7 +12,7 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from monai_pylon.transforms import CacheToDiskd
+from monai_pylon.transforms.disk_cache import CacheToDiskd
 from monai_pylon.utils import content_hash
 
 

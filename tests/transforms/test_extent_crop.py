@@ -8,7 +8,7 @@ import torch
 from monai.data import MetaTensor
 from monai.transforms import Compose, Invertd, Orientationd, ResizeWithPadOrCropd, Spacing, Spacingd
 
-from monai_pylon.transforms import CropToExtent, CropToExtentd
+from monai_pylon.transforms.extent_crop import CropToExtent, CropToExtentd
 
 
 def volume(shape: tuple[int, ...], spacing: tuple[float, ...]) -> MetaTensor:

@@ -7,7 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from monai_pylon.transforms import allowed_regions, heuristic_organ_labels, heuristic_organ_masks
+from monai_pylon.transforms import allowed_regions
+from monai_pylon.transforms.heuristic_masks import heuristic_organ_labels, heuristic_organ_masks
 from monai_pylon.utils import axis_codes
 
 FROM_RIGHT = np.diag([-0.8, -0.8, 0.8, 1.0])

@@ -8,7 +8,6 @@ import pytest
 from monai_pylon.transforms.mask_quality import (
     LUNG_MISSING,
     NOTES,
-    ORGAN_NAMES,
     REASONS,
     MaskQuality,
     judge_masks,
@@ -112,7 +111,7 @@ def test_limits_are_inclusive(right, left, reasons) -> None:
 def test_volumes_have_the_names_of_the_organs() -> None:
     quality = judge_masks(organs(3, 2, between=4), LITRE, 512.0)
     assert quality.volumes_ml == pytest.approx({"right lung": 3000, "mediastinum": 4000, "left lung": 2000})
-    assert tuple(quality.volumes_ml) == ORGAN_NAMES
+    assert tuple(quality.volumes_ml) == ("right lung", "mediastinum", "left lung")
 
 
 def test_the_size_of_the_mediastinum_is_not_judged() -> None:

@@ -11,7 +11,8 @@ import torch
 from monai.data import MetaTensor
 
 from monai_pylon.data import read_volume
-from monai_pylon.transforms import PartitionOrgans, PartitionOrgansd, heuristic_organ_labels, partition_organs
+from monai_pylon.transforms import PartitionOrgans, PartitionOrgansd, partition_organs
+from monai_pylon.transforms.heuristic_masks import heuristic_organ_labels
 from monai_pylon.transforms.partition import quality_item
 from tests.references.morphology import dice
 from tests.transforms.drawn_chest import box_chest

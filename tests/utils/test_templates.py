@@ -18,3 +18,10 @@ def test_values_are_escaped_and_must_be_given(tmp_path: Path) -> None:
     )
     with pytest.raises(jinja2.UndefinedError, match="many"):
         render_template(tmp_path, "a.html")
+
+
+def test_pages_of_every_folder_may_begin_with_the_same_head(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_text('{% include "head.html" +%}\n</head>')
+    lines = render_template(tmp_path, "a.html", title="a < b").splitlines()
+    assert lines[0] == "<!DOCTYPE html>"
+    assert lines[-2:] == ["<title>a &lt; b</title>", "</head>"]

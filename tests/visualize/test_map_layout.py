@@ -9,15 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from monai_pylon.visualize import (
-    ActivationMapInferer,
-    HiResCAM,
-    LayerGradCAM,
-    audit_explanation,
-    explain_by_methods,
-)
+from monai_pylon.visualize import ActivationMapInferer, HiResCAM, LayerGradCAM, audit_explanation
 from monai_pylon.visualize.axis_factors import Factor
 from monai_pylon.visualize.map_layout import Layout, check_arrangement, layout_of
+from monai_pylon.visualize.visualizers import explain_by_methods
 from tests.visualize.nets import Call
 
 C, LABELS, GRID = 8, 3, (4, 6)

@@ -8,8 +8,8 @@ import torch
 from monai.data import MetaTensor
 from torch import nn
 
-from monai_pylon.visualize import ActivationMapInferer, HiResCAM, LayerGradCAM, explain_by_methods
-from monai_pylon.visualize.visualizers import LabelMaps
+from monai_pylon.visualize import ActivationMapInferer, HiResCAM, LayerGradCAM
+from monai_pylon.visualize.visualizers import LabelMaps, explain_by_methods
 from tests.references.class_activation import grad_cam_loop, gradient_by_differences, hires_cam_loop
 from tests.visualize.nets import HEADS, LABELS, Folded, Net, gradients_by_autograd, image, make_net
 

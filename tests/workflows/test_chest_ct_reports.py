@@ -16,7 +16,7 @@ from monai_pylon.data.phantoms.chest_ct import ChestCTPhantom
 from monai_pylon.data.phantoms.datasets import PhantomChestCTs
 from monai_pylon.labeler import language_model_labels, write_label_table
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
-from monai_pylon.transforms import CacheToDiskd
+from monai_pylon.transforms.disk_cache import CacheToDiskd
 from monai_pylon.utils import read_rows
 from monai_pylon.workflows.cohort.report_cohort import ReportCohortSummary
 from tests.workflows.bundle_runs import BundleRuns, cause

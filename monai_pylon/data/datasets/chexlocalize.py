@@ -16,7 +16,7 @@ from monai_pylon.data.datasets.masks import draw_mask, mask_boxes
 from monai_pylon.data.datasets.rows import find_table
 from monai_pylon.data.labeled_radiographs.images import NamedImages, readable_size
 from monai_pylon.data.labeled_radiographs.tables import read_label_rows
-from monai_pylon.data.missing_files import MISSING, report_missing_files
+from monai_pylon.data.missing_files import MISSING, finish_datalist
 from monai_pylon.utils import check, check_choice, nearest_name
 
 __all__ = ["chexlocalize_datalist", "is_chexlocalize"]
@@ -141,10 +141,7 @@ def chexlocalize_datalist(root: str | PathLike[str], section: str, missing: str 
         found, without = _items(folder, part, images)
         items += found
         lost += without
-    report_missing_files(lost, folder, "JPEG or PNG", missing)
-    if not items:
-        raise ValueError(f"{folder} has no radiograph for {section}.")
-    return items
+    return finish_datalist(items, lost, folder, section, "JPEG or PNG", missing, "radiograph")
 
 
 def _items(folder: Path, part: str, images: NamedImages) -> tuple[list[dict[str, Any]], list[str]]:

@@ -17,7 +17,7 @@ from monai.utils import TransformBackends, convert_to_tensor
 
 from monai_pylon.data.datasets.labels import public_labels
 from monai_pylon.data.datasets.rows import DatasetRow, dataset_rows, find_table
-from monai_pylon.data.missing_files import MISSING, report_missing_files
+from monai_pylon.data.missing_files import MISSING, finish_datalist
 from monai_pylon.data.patient_sections import SECTIONS, patients_of_section
 from monai_pylon.utils import check_choice
 
@@ -234,7 +234,4 @@ def ct_rate_datalist(root: str | PathLike[str], section: str, missing: str = "er
             label = np.array([row.binary(column) for column in labels], dtype=np.float32)
             item = {"image": volumes[volume], "label": label, "patient_id": patient}
             items.append({**item, "name": volume.removesuffix(".nii.gz"), **facts.get(volume, {})})
-    report_missing_files(lost, folder, "NIfTI", missing)
-    if not items:
-        raise ValueError(f"{folder} has no volume for {section}.")
-    return items
+    return finish_datalist(items, lost, folder, section, "NIfTI", missing, "volume")

@@ -14,7 +14,7 @@ from monai_pylon.data.datasets.labels import public_labels
 from monai_pylon.data.datasets.rows import DatasetRow, dataset_rows, find_table, warn_of_repeated_rows
 from monai_pylon.data.labeled_radiographs.boxes import RadiographBox, box_array
 from monai_pylon.data.labeled_radiographs.images import NamedImages, readable_size
-from monai_pylon.data.missing_files import MISSING, report_missing_files
+from monai_pylon.data.missing_files import MISSING, finish_datalist
 from monai_pylon.data.patient_sections import SECTIONS, patients_of_section
 from monai_pylon.utils import check, check_choice, check_type
 
@@ -168,7 +168,4 @@ def vindr_cxr_datalist(
             table = box_array(kept if size else [], size or (1, 1), file, _TOLERANCE)
             facts = {"patient_id": image, "view": "", "name": image}
             items.append({"image": str(path), "label": label, "boxes": table, **facts})
-    report_missing_files(lost, folder, "DICOM, PNG or JPEG", missing)
-    if not items:
-        raise ValueError(f"{folder} has no radiograph for {section}.")
-    return items
+    return finish_datalist(items, lost, folder, section, "DICOM, PNG or JPEG", missing, "radiograph")

@@ -138,9 +138,9 @@ def phantom_radiograph(
         seed: Patient and radiograph. The same seed gives the same radiograph bit by bit. Other findings change the
             radiograph only where a finding lies.
         size: H and W in pixels, at least 32.
-        findings: Class names of ``RADIOGRAPH_FINDINGS``, one finding for each entry; an empty list for a normal
-            radiograph. With None, the seed draws them with the frequencies of published boxes, and nearly half of the
-            radiographs are normal.
+        findings: Names of the first eight of ``CHEST_XRAY14_LABELS``, those with published boxes, one finding for each
+            entry; an empty list for a normal radiograph. With None, the seed draws them with the frequencies of
+            published boxes, and nearly half of the radiographs are normal.
         view: "PA", "AP", or None to let the seed choose.
 
     Returns:
@@ -148,7 +148,7 @@ def phantom_radiograph(
 
     Raises:
         TypeError: If an argument has the wrong type.
-        ValueError: If a finding is not in ``RADIOGRAPH_FINDINGS``, or the size is too small.
+        ValueError: If a finding is not one of the eight, or the size is too small.
 
     Example:
         >>> phantom = phantom_radiograph(1, size=64, findings=["Nodule", "Effusion"])

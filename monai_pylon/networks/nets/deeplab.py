@@ -11,8 +11,8 @@ from torch import nn
 
 from monai_pylon.networks.blocks.convolution import conv_norm_act, upsample_to
 from monai_pylon.networks.blocks.spatial_pyramid import AtrousSpatialPyramid, separable_conv
-from monai_pylon.networks.encoders import DILATED_STRIDES
 from monai_pylon.networks.nets.heatmap import HeatmapNetwork
+from monai_pylon.networks.strides import DILATED_STRIDES
 
 __all__ = ["DeepLabV3Plus"]
 

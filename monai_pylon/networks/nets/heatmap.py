@@ -10,10 +10,11 @@ import torch
 from monai.networks.layers.factories import Conv, Pool
 from torch import nn
 
-from monai_pylon.networks.encoders import STRIDES, as_encoder
+from monai_pylon.networks.encoders import as_encoder
 from monai_pylon.networks.explanation import Explanation
 from monai_pylon.networks.freezing import freeze_stages, hold_frozen_stages
 from monai_pylon.networks.pretrained import load_weights
+from monai_pylon.networks.strides import STRIDES
 from monai_pylon.networks.tracing import is_eager
 from monai_pylon.utils import check, check_type
 from monai_pylon.utils.precision import at_least_float32

@@ -3,12 +3,7 @@
 from monai_pylon.workflows.bundle.errors import install_excepthook
 from monai_pylon.workflows.bundle.loaders import join_transforms, make_dataloader
 from monai_pylon.workflows.bundle.networks import default_weights, explained_layer, make_network, network_specification
-from monai_pylon.workflows.bundle.outputs import (
-    logits_and_labels,
-    loss_of_output,
-    lower_is_better,
-    metric_of_engine,
-)
+from monai_pylon.workflows.bundle.outputs import logits_and_labels
 from monai_pylon.workflows.bundle.overrides import CheckedWorkflow, check_command_line
 from monai_pylon.workflows.bundle.processes import (
     distributed_network,
@@ -18,11 +13,13 @@ from monai_pylon.workflows.bundle.processes import (
     stop_processes,
 )
 from monai_pylon.workflows.bundle.sections import absolute_dataset_dir
+from monai_pylon.workflows.bundle.skip_unreadable import SkipUnreadableDataset
 from monai_pylon.workflows.bundle.tracking import mlflow_handler, progress_handler, tensorboard_handler
 from monai_pylon.workflows.bundle.training import make_scheduler, make_trainer, parameter_groups, positive_weights
 
 __all__ = [
     "CheckedWorkflow",
+    "SkipUnreadableDataset",
     "absolute_dataset_dir",
     "check_command_line",
     "default_weights",
@@ -31,13 +28,10 @@ __all__ = [
     "install_excepthook",
     "join_transforms",
     "logits_and_labels",
-    "loss_of_output",
-    "lower_is_better",
     "make_dataloader",
     "make_network",
     "make_scheduler",
     "make_trainer",
-    "metric_of_engine",
     "mlflow_handler",
     "network_specification",
     "parameter_groups",

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -30,6 +30,16 @@ __all__ = ["EvaluationReport", "auroc_intervals", "localization_intervals", "pat
 
 _LOGGER = logging.getLogger(__name__)
 _MEANS = ("macro", "weighted")
+
+
+class EvaluatedCases(NamedTuple):
+    """Results of the metrics for all cases, and scores (N, M), labels (N, M) and patients (N,) of the sound ones."""
+
+    values: Mapping[str, Any]
+    scores: np.ndarray
+    truth: np.ndarray
+    groups: np.ndarray
+    sound: np.ndarray  # whether each of all cases could be read
 
 
 def _entry(interval: Interval, count: int) -> dict[str, Any]:
@@ -239,7 +249,7 @@ class EvaluationReport:
         )
         for name, part in decisions.items():
             found[name] = localization_intervals(part, groups, self.labels, self.num_resamples)
-        further = self._further(values, scores, truth, groups, sound, found)
+        further = self._further(EvaluatedCases(values, scores, truth, groups, sound), found)
         versions = {"monai_pylon": monai_pylon.__version__, "torch": torch.__version__}
         counts = {self.unit: len(scores), "patients": len(np.unique(groups))}
         counts |= {"left_out": int((~sound).sum())} if not sound.all() else {}
@@ -264,15 +274,7 @@ class EvaluationReport:
             for metric, each in found.items()
         }
 
-    def _further(
-        self,
-        values: Mapping[str, Any],
-        scores: np.ndarray,
-        truth: np.ndarray,
-        groups: np.ndarray,
-        sound: np.ndarray,
-        found: dict[str, Any],
-    ) -> dict[str, Any]:
+    def _further(self, cases: EvaluatedCases, found: dict[str, Any]) -> dict[str, Any]:
         """Add metrics to `found` and return further entries of the report; a subclass may."""
         return {}
 

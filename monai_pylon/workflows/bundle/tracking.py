@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import itemgetter
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 from monai.handlers import MLFlowHandler, TensorBoardStatsHandler
 from monai.utils import optional_import
 
-from monai_pylon.workflows.bundle.outputs import loss_of_output
 from monai_pylon.workflows.bundle.processes import is_first_process
 
 __all__ = ["mlflow_handler", "progress_handler", "tensorboard_handler"]
+
+_LOSS = itemgetter("loss")  # of a trainer's output
 
 
 def progress_handler(show: bool, desc: str) -> Any:
@@ -52,9 +54,7 @@ def tensorboard_handler(enabled: bool | None, log_dir: str | PathLike[str], trai
         return None
     if not training:
         return TensorBoardStatsHandler(log_dir=str(log_dir), iteration_log=False)
-    return TensorBoardStatsHandler(
-        log_dir=str(log_dir), tag_name="train_loss_iteration", output_transform=loss_of_output
-    )
+    return TensorBoardStatsHandler(log_dir=str(log_dir), tag_name="train_loss_iteration", output_transform=_LOSS)
 
 
 def mlflow_handler(
@@ -82,5 +82,5 @@ def mlflow_handler(
     return MLFlowHandler(
         tracking_uri=database if uri is None else uri,
         experiment_name=f"{experiment}_{name}",
-        output_transform=loss_of_output,
+        output_transform=_LOSS,
     )

@@ -2,12 +2,9 @@
 
 from monai_pylon.workflows.chest_ct.batches import prepare_scans
 from monai_pylon.workflows.chest_ct.copy_scan import CopyScan, scans_of_cohort
-from monai_pylon.workflows.chest_ct.data import (
-    SkipUnreadableDataset,
-    chest_ct_data,
-)
+from monai_pylon.workflows.chest_ct.data import chest_ct_data
 from monai_pylon.workflows.chest_ct.dicom_case import OrganDicom, ScanDicom
-from monai_pylon.workflows.chest_ct.explainer import ExplainScan, ScanMapsInferer, maps_on_axes
+from monai_pylon.workflows.chest_ct.explainer import ExplainScan, ScanMapsInferer
 from monai_pylon.workflows.chest_ct.grids import attention_geometry, attention_grid, evaluation_grid
 from monai_pylon.workflows.chest_ct.nodules import NodulesOnScand, ScanEvaluationReport
 from monai_pylon.workflows.chest_ct.organ_writer import OrganWriter
@@ -41,7 +38,6 @@ __all__ = [
     "ScanMapsInferer",
     "ScanPage",
     "ScanWriter",
-    "SkipUnreadableDataset",
     "attention_geometry",
     "attention_grid",
     "cached_regions",
@@ -49,7 +45,6 @@ __all__ = [
     "default_mask_loss",
     "evaluation_grid",
     "explained_network",
-    "maps_on_axes",
     "organ_iou_handler",
     "organ_iou_handlers",
     "organ_iou_metrics",

@@ -15,8 +15,9 @@ from monai_pylon.metrics.organ_overlap import relative_attention
 from monai_pylon.networks import optimize_for_inference
 from monai_pylon.networks.nets import AxialNet, BodyCAM
 from monai_pylon.utils import check, check_choice, check_type
-from monai_pylon.visualize import HiResCAM, explain_by_methods
+from monai_pylon.visualize import HiResCAM
 from monai_pylon.visualize.cell_positions import GeometryCache
+from monai_pylon.visualize.visualizers import explain_by_methods
 
 __all__ = ["ExplainScan", "ScanMaps", "ScanMapsInferer", "maps_and_regions", "maps_on_axes"]
 

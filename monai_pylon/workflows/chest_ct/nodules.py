@@ -15,7 +15,7 @@ from monai_pylon.data.datasets.luna16 import nodule_voxels
 from monai_pylon.utils import check
 from monai_pylon.visualize import MapGeometry
 from monai_pylon.visualize.cell_positions import GeometryCache
-from monai_pylon.workflows.bundle.evaluation import EvaluationReport
+from monai_pylon.workflows.bundle.evaluation import EvaluatedCases, EvaluationReport
 from monai_pylon.workflows.bundle.peak_hits import PeakHits
 
 __all__ = ["MOST_NODULES", "NodulesOnScand", "ScanEvaluationReport", "nodule_cells"]
@@ -161,18 +161,10 @@ class ScanEvaluationReport(EvaluationReport):
         self._hits.gather()
         super().write(engine)
 
-    def _further(
-        self,
-        values: Mapping[str, Any],
-        scores: np.ndarray,
-        truth: np.ndarray,
-        groups: np.ndarray,
-        sound: np.ndarray,
-        found: dict[str, Any],
-    ) -> dict[str, Any]:
+    def _further(self, cases: EvaluatedCases, found: dict[str, Any]) -> dict[str, Any]:
         """Add the shares of peaks in nodules, if there are any."""
         if not self._hits.gathered or not (given := self._hits.gathered[-1]).any():
             return {}
-        found |= self._hits.intervals(sound, groups, self.labels, self.num_resamples)
+        found |= self._hits.intervals(cases.sound, cases.groups, self.labels, self.num_resamples)
         unseen = np.isnan(self._hits.gathered[0]) & (given == 1)
-        return {"nodules_outside_of_the_map": int(unseen[sound].sum())}
+        return {"nodules_outside_of_the_map": int(unseen[cases.sound].sum())}

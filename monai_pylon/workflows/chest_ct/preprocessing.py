@@ -18,7 +18,9 @@ from monai.transforms import (
     Transform,
 )
 
-from monai_pylon.transforms import AllowedRegionsd, CacheToDiskd, CropToExtentd
+from monai_pylon.transforms import AllowedRegionsd
+from monai_pylon.transforms.disk_cache import CacheToDiskd
+from monai_pylon.transforms.extent_crop import CropToExtentd
 from monai_pylon.visualize import MapGeometry
 from monai_pylon.workflows.chest_ct.data import OrgansOfScand
 from monai_pylon.workflows.chest_ct.nodules import MOST_NODULES

@@ -14,7 +14,8 @@ from monai.bundle import ConfigParser
 from monai.transforms import Compose, Transform
 from monai.utils import TransformBackends
 
-from monai_pylon.transforms import CacheToDiskd, CheckVolumed
+from monai_pylon.transforms import CheckVolumed
+from monai_pylon.transforms.disk_cache import CacheToDiskd
 from monai_pylon.utils import check, nearest_name
 from monai_pylon.utils.arrays import as_array
 from monai_pylon.workflows.bundle.folders import bundle_folder

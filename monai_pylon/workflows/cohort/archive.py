@@ -20,7 +20,7 @@ def scans_and_reports(
 
     Args:
         scans: Scans, see :func:`~monai_pylon.workflows.cohort.list_scans`; "phantom" writes phantoms with reports.
-        reports: Reports, see :func:`~monai_pylon.labeler.read_reports`.
+        reports: Reports, see :func:`~monai_pylon.labeler.report_files.read_reports`.
         phantom_folder: Folder for the phantoms.
         phantoms: Number of phantoms.
 

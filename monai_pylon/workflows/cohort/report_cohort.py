@@ -14,10 +14,12 @@ import numpy as np
 from monai.data import Dataset
 from monai.utils import optional_import
 
-from monai_pylon.data import ReadVolumed, scan_label_rows
+from monai_pylon.data import ReadVolumed
+from monai_pylon.data.label_tables import scan_label_rows
 from monai_pylon.data.rad_chestct import ORGANS_ENDING
-from monai_pylon.labeler import ReportLabeler, read_label_table, read_reports
+from monai_pylon.labeler import ReportLabeler, read_label_table
 from monai_pylon.labeler.label_table import LabelTable
+from monai_pylon.labeler.report_files import read_reports
 from monai_pylon.labeler.report_text import ReportText
 from monai_pylon.taxonomy import ORGANS
 from monai_pylon.utils import check, check_choice, check_type, read_rows, write_rows
@@ -75,7 +77,7 @@ class ReportCohort:
 
     Args:
         masks: Runner that makes the organ masks and keeps the scans in its output folder, the folder of the cohort.
-        reports: Table or folder of reports for :func:`~monai_pylon.labeler.read_reports`.
+        reports: Table or folder of reports for :func:`~monai_pylon.labeler.report_files.read_reports`.
         labeler: Labeler for the reports.
         region_transform: Transform from :func:`regions_of_training` that makes the allowed regions; None makes none.
         settings: Settings that the regions depend on.

@@ -96,7 +96,7 @@ def known_sections(reports: Sequence[ReportText]) -> list[ReportText]:
     """Replace each report's section by its standard name, and add a problem if it has none.
 
     Args:
-        reports: Reports from :func:`~monai_pylon.labeler.read_reports`.
+        reports: Reports from :func:`~monai_pylon.labeler.report_files.read_reports`.
 
     Returns:
         The reports. If any report has a section, a report without section has a problem too.
@@ -127,7 +127,8 @@ def match_reports(
     other scan has the same.
 
     Args:
-        reports: Reports from :func:`~monai_pylon.labeler.read_reports` with sections from :func:`known_sections`.
+        reports: Reports from :func:`~monai_pylon.labeler.report_files.read_reports` with sections from
+            :func:`known_sections`.
         scans: Items with "scan" and "image" from :func:`list_scans`.
         duplicates: Rule for several different reports of one scan. "leave_out" uses none of them; "join" joins them,
             for example a report and its addendum.

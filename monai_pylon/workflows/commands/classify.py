@@ -13,12 +13,12 @@ from monai_pylon.networks.checkpoints import read_description
 from monai_pylon.utils import check
 from monai_pylon.workflows.bundle.folders import bundle_folder
 from monai_pylon.workflows.cohort.notice import checkpoint_notice
+from monai_pylon.workflows.commands.dicom_options import dicom_settings
 from monai_pylon.workflows.commands.run import (
     PathOrWord,
     checkpoint_settings,
     choose_device,
     cohort_options,
-    dicom_settings,
     input_or_phantom,
     is_word,
     open_results,
@@ -104,6 +104,7 @@ def run_classifier(bundle: str, make_phantom: Callable[[Path], Path], **options:
         model = _CHECKPOINTS[str(model)](bundle)
     if notice := checkpoint_notice(model):
         click.secho(notice, err=True, bold=True)
+    results = dicom_settings(options["input_"], options)
     settings = {
         "input": input_or_phantom(options["input_"], options["output"], make_phantom),
         "output": options["output"],
@@ -115,7 +116,7 @@ def run_classifier(bundle: str, make_phantom: Callable[[Path], Path], **options:
         "workers": options["workers"],
         "evaluator#table": "quality.csv",
         "device": choose_device(options["device"]),
-        **dicom_settings(options),
+        **results,
         **checkpoint_settings(model),
     }
     _check_network(bundle, options["network"], model)

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import click
 
+from monai_pylon.workflows.commands.dicom_options import dicom_settings
 from monai_pylon.workflows.commands.run import (
     CONTEXT,
     cohort_options,
-    dicom_settings,
     input_or_phantom,
     one_line_errors,
     open_results,
@@ -68,6 +68,7 @@ def organs(
     quality.csv gets a row with volumes, reasons for doubt, and errors. Run again to continue: finished scans are
     skipped. No medical device.
     """
+    results = dicom_settings(input_, options)
     settings = {
         "input": input_or_phantom(input_, output, write_phantom_ct),
         "output": output,
@@ -77,7 +78,7 @@ def organs(
         "overlay": pictures,
         "page": page,
         "progress": progress,
-        **dicom_settings(options),
+        **results,
         "workers": workers,
     }
     if series is not None:

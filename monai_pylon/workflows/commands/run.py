@@ -174,30 +174,6 @@ def cohort_options(command: Callable[..., int]) -> Callable[..., int]:
     return command
 
 
-def dicom_settings(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings of DICOM results, and of what pictures show, from the options of :func:`cohort_options`.
-
-    Args:
-        options: The parsed options.
-
-    Returns:
-        Settings by key of a bundle.
-
-    Raises:
-        ValueError: If DICOM results are to be de-identified, but not to be written.
-
-    Example:
-        >>> options = {"dicom": True, "deidentify": False, "burned_in_text": False, "names": True}
-        >>> dicom_settings(options)["title"] is None
-        True
-    """
-    remedy = "Give both, or leave out --deidentify."
-    check(options["dicom"] or not options["deidentify"], "--deidentify", "given with --dicom", "alone", remedy)
-    check(not (options["names"] and options["deidentify"]), "--names", "given without --deidentify", "with it")
-    settings = {key: options[key] for key in ("dicom", "deidentify", "burned_in_text")}
-    return {**settings, "title": None} if options["names"] else settings
-
-
 def series_option(command: Callable[..., int]) -> Callable[..., int]:
     """Add the option that chooses a DICOM series."""
     text = "Only this series of DICOM folders: its SeriesInstanceUID or SeriesNumber."

@@ -18,7 +18,12 @@ from monai_pylon.reports.figure_style import save_figure
 from monai_pylon.reports.heatmap import heatmap_on_image
 from monai_pylon.reports.radiograph_figure import RadiographFindingMap, radiograph_page_figure
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
-from monai_pylon.workflows.bundle.evaluation import EvaluationReport, localization_intervals, patient_number
+from monai_pylon.workflows.bundle.evaluation import (
+    EvaluatedCases,
+    EvaluationReport,
+    localization_intervals,
+    patient_number,
+)
 from monai_pylon.workflows.bundle.peak_hits import PeakHits
 from monai_pylon.workflows.radiographs.batches import maps_and_boxes
 from monai_pylon.workflows.radiographs.other_patients import OtherPatients
@@ -81,7 +86,7 @@ class RadiographEvaluationReport(EvaluationReport):
     """Evaluation report with baselines, subgroups, and a page of overlays, `overlays/page.png`.
 
     If a metric is "point_localization", the report has its baselines too, as "point_localization, random_point" and so
-    on; see :func:`~monai_pylon.metrics.localization_baselines`. Subgroups are those of view, sex and age. If the
+    on; see :class:`~monai_pylon.metrics.LocalizationBaselinesMetric`. Subgroups are those of view, sex and age. If the
     batches have masks, "peak_in_mask" is the share of maps with their highest pixel in the mask of their class, beside
     the shares that a random point and the image's center reach.
 
@@ -175,15 +180,7 @@ class RadiographEvaluationReport(EvaluationReport):
         self._hits.gather()
         super().write(engine)
 
-    def _further(
-        self,
-        values: Mapping[str, Any],
-        scores: np.ndarray,
-        truth: np.ndarray,
-        groups: np.ndarray,
-        sound: np.ndarray,
-        found: dict[str, Any],
-    ) -> dict[str, Any]:
+    def _further(self, cases: EvaluatedCases, found: dict[str, Any]) -> dict[str, Any]:
         """Add the baselines of point localization, and return subgroups and the check of patients."""
         if self._found is not None:
             each, classes, patients = self._found
@@ -193,11 +190,12 @@ class RadiographEvaluationReport(EvaluationReport):
                 if np.isfinite(table).any():
                     shares = localization_intervals(table, patients, self.labels, self.num_resamples)
                     found[f"point_localization, {name}"] = shares
-        found |= self._hits.intervals(sound, groups, self.labels, self.num_resamples)
-        hits = values["point_localization"][0][sound] if "point_localization" in values else None
-        facts = self._gathered[sound]
-        groups_found = subgroup_metrics(facts, scores, truth, hits, groups, self.labels, self.num_resamples)
-        return {"subgroups": groups_found, "patients_also_in_training": self.others.shared(groups)}
+        found |= self._hits.intervals(cases.sound, cases.groups, self.labels, self.num_resamples)
+        points = cases.values.get("point_localization")
+        hits, facts = None if points is None else points[0][cases.sound], self._gathered[cases.sound]
+        known = (cases.scores, cases.truth, hits, cases.groups)
+        subgroups = subgroup_metrics(facts, *known, self.labels, self.num_resamples)
+        return {"subgroups": subgroups, "patients_also_in_training": self.others.shared(cases.groups)}
 
     def _draw(self) -> None:
         chosen = self._drawn or self._present

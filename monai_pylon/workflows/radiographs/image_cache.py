@@ -12,7 +12,8 @@ from monai.transforms import Compose, Resized, Transform
 from monai.utils import TransformBackends
 
 from monai_pylon.data import ReadRadiographd
-from monai_pylon.transforms import CacheToDiskd, FollowBoxesd
+from monai_pylon.transforms import FollowBoxesd
+from monai_pylon.transforms.disk_cache import CacheToDiskd
 from monai_pylon.utils import check, check_type
 
 __all__ = ["ReadCachedRadiographd"]

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from monai_pylon.data import RADIOGRAPH_FINDINGS, phantom_radiograph
+from monai_pylon.data import phantom_radiograph
 from monai_pylon.data.phantoms.projection import Detector, PatientPose
 from monai_pylon.data.phantoms.radiograph import expose
 from monai_pylon.data.phantoms.radiograph_chest import ChestLayers
+from monai_pylon.data.phantoms.radiograph_findings import RADIOGRAPH_FINDINGS
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 
 SIZE = 96

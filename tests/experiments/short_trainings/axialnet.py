@@ -32,7 +32,7 @@ from monai_pylon.networks import Explained
 from monai_pylon.networks.blocks.slice_encoder import group_slices
 from monai_pylon.networks.nets import AxialNet
 from monai_pylon.networks.plain_encoder import PlainPyramid
-from monai_pylon.reports import window_to_gray
+from monai_pylon.reports.display import window_to_gray
 from monai_pylon.reports.figure_style import BACKGROUND, FAINT, TEXT, save_figure
 from monai_pylon.reports.heatmap import paint_heatmap
 from monai_pylon.utils import check, upsample, write_rows

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import nn
 
-from monai_pylon.networks.encoders import DILATED_STRIDES
 from monai_pylon.networks.nets.heatmap import HeatmapNetwork, check_image, map_head
+from monai_pylon.networks.strides import DILATED_STRIDES
 from tests.networks.tiny import TinyEncoder, shake_
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import torch
 
 from monai_pylon.networks import Explanation
-from monai_pylon.workflows.bundle import logits_and_labels, loss_of_output, lower_is_better, metric_of_engine
+from monai_pylon.workflows.bundle import logits_and_labels
 
 
 def test_logits_and_labels_of_every_kind_of_output() -> None:
@@ -19,10 +17,3 @@ def test_logits_and_labels_of_every_kind_of_output() -> None:
             found = logits_and_labels({"pred": pred, "label": target})
             torch.testing.assert_close(found[0], logits.float())
             torch.testing.assert_close(found[1], labels.float())
-
-
-def test_loss_and_metrics() -> None:
-    assert loss_of_output({"loss": 2.0, "pred": None}) == 2.0
-    assert lower_is_better(1.0, 2.0)
-    assert not lower_is_better(2.0, 2.0)
-    assert metric_of_engine(SimpleNamespace(state=SimpleNamespace(metrics={"a": 1, "b": 2})), name="b") == 2

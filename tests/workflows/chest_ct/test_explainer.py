@@ -8,8 +8,8 @@ import torch
 from monai_pylon.metrics import OrganIoUMetric, organ_iou, resample_attention
 from monai_pylon.networks.nets import AxialNet, BodyCAM, BodyConv, Conv3DNet, CTNet
 from monai_pylon.visualize import HiResCAM, LayerGradCAM
-from monai_pylon.workflows.chest_ct import ExplainScan, ScanMapsInferer, maps_on_axes
-from monai_pylon.workflows.chest_ct.explainer import ScanMaps, maps_and_regions
+from monai_pylon.workflows.chest_ct import ExplainScan, ScanMapsInferer
+from monai_pylon.workflows.chest_ct.explainer import ScanMaps, maps_and_regions, maps_on_axes
 
 LABELS = ("a", "b", "c", "d")
 

@@ -9,7 +9,7 @@ from monai.data import MetaTensor
 from monai.transforms import Compose
 
 from monai_pylon.data import phantom_chest_ct
-from monai_pylon.transforms import CacheToDiskd
+from monai_pylon.transforms.disk_cache import CacheToDiskd
 from monai_pylon.workflows.chest_ct import cached_regions, rotation_probability, scan_transforms, unknown_scan
 
 

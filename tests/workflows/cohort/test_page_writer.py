@@ -35,20 +35,23 @@ def test_the_columns_are_those_of_the_writer(tmp_path: Path) -> None:
     assert PageWriter(write, str, tmp_path).columns == ("x",)
 
 
-AXIALNET = AxialNet(num_classes=3, in_plane_size=(64, 64), reduction_padding=1)
-
-
 @pytest.mark.parametrize(
-    ("network", "layer", "shape", "architecture"),
+    ("network", "settings", "layer", "shape", "architecture"),
     [
-        (PYLON(encoder="resnet18"), "head", (1, 64, 64), "max-pooled map"),
-        (AXIALNET, "reduction", (1, 64, 64, 30), "affine head"),
+        (PYLON, {"encoder": "resnet18"}, "head", (1, 64, 64), "max-pooled map"),
+        (
+            AxialNet,
+            {"num_classes": 3, "in_plane_size": (64, 64), "reduction_padding": 1},
+            "reduction",
+            (1, 64, 64, 30),
+            "affine head",
+        ),
     ],
 )
 def test_the_audit_is_computed_once(
-    network: torch.nn.Module, layer: str, shape: tuple[int, ...], architecture: str
+    network: type[torch.nn.Module], settings: dict, layer: str, shape: tuple[int, ...], architecture: str
 ) -> None:
-    audit = LayerAudit(network.eval(), layer)
+    audit = LayerAudit(network(**settings).eval(), layer)
     first = audit(torch.rand(shape))
     assert first is not None
     assert first.architecture == architecture

@@ -211,8 +211,12 @@ def test_deidentified_results_name_nobody(
 def test_a_source_that_is_no_dicom_keeps_its_other_results(
     scan: Path, radiograph: Path, xray_model: Path, tmp_path: Path
 ) -> None:
-    xray = ["xray", str(radiograph), "--model", str(xray_model), "--device", "cpu"]
-    for name, words in (("organs", ["organs", str(scan)]), ("xray", xray)):
+    folders = {file: tmp_path / f"folder of {file.name}" for file in (scan, radiograph)}
+    for file, folder in folders.items():
+        folder.mkdir()
+        shutil.copy(file, folder)
+    xray = ["xray", str(folders[radiograph]), "--model", str(xray_model), "--device", "cpu"]
+    for name, words in (("organs", ["organs", str(folders[scan])]), ("xray", xray)):
         assert main([*words, "-o", str(tmp_path / name), "--dicom", "--no-progress"]) == 1
         (row,) = read_rows(tmp_path / name / "quality.csv")
         assert "DICOM source" in row["error"]
