@@ -15,7 +15,7 @@ from torch import nn
 from monai_pylon.networks.tracing import is_eager
 from monai_pylon.utils import check
 
-__all__ = ["OpenVINOEncoder", "OpenVINOModule", "import_openvino"]
+__all__ = ["check_weights"]
 
 _TELEMETRY = "openvino_telemetry"
 #: One conversion or run at a time: a compiled program keeps its buffers between runs.
@@ -44,6 +44,26 @@ def import_openvino() -> Any:
     return openvino
 
 
+def check_weights(net: nn.Module) -> None:
+    """Raise an error if OpenVINO cannot run a network because of its weights.
+
+    Args:
+        net: Network for images (N, C, *spatial).
+
+    Raises:
+        ValueError: If the weights are not in float32 or not on the CPU.
+
+    Example:
+        >>> check_weights(nn.Linear(1, 1))
+    """
+    kinds = sorted({str(weight.dtype) for weight in net.parameters()})
+    remedy = "Call net.float() first, or use the backend torch."
+    check(kinds == ["torch.float32"], "net", "in float32 with OpenVINO", ", ".join(kinds), remedy)
+    places = sorted({weight.device.type for weight in net.parameters()})
+    remedy = "Call net.cpu() first, or use the backend torch; the bundles take --device cpu."
+    check(places == ["cpu"], "net", "on the CPU with OpenVINO", ", ".join(places), remedy)
+
+
 class OpenVINOModule(nn.Module):
     """A module from an image to one map that OpenVINO runs on the CPU.
 
@@ -57,8 +77,8 @@ class OpenVINOModule(nn.Module):
         dtype: torch.bfloat16 to let OpenVINO compute in half precision, or None for float32. The map is float32.
 
     Raises:
-        ValueError: If OpenVINO is not installed, the module is in training mode or has weights of another type, or
-            training is asked of it later.
+        ValueError: If OpenVINO is not installed, the module is in training mode or has weights of another type or on
+            another device, or training is asked of it later.
     """
 
     def __init__(self, module: nn.Module, dtype: torch.dtype | None = None) -> None:
@@ -66,9 +86,7 @@ class OpenVINOModule(nn.Module):
         import_openvino()
         check(dtype in (None, torch.float32, torch.bfloat16), "dtype", "None, float32 or bfloat16 with OpenVINO", dtype)
         check(not module.training, "net", "in eval mode", "in training mode", "Call net.eval() first.")
-        kinds = sorted({str(p.dtype) for p in module.parameters() if p.is_floating_point()})
-        remedy = "Call net.float() first, or use the backend torch."
-        check(kinds == ["torch.float32"], "net", "in float32 with OpenVINO", ", ".join(kinds), remedy)
+        check_weights(module)
         self.module, self.half = module, dtype is torch.bfloat16
         self._program: tuple[Any, Any] | None = None
         self.eval()

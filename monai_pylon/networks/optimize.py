@@ -19,11 +19,11 @@ from monai_pylon.networks.explanation import Explained
 from monai_pylon.networks.nets.conv3d import Conv3DNet
 from monai_pylon.networks.nets.heatmap import LEAST_SIZE, HeatmapNetwork
 from monai_pylon.networks.nets.slice_network import SliceNetwork
-from monai_pylon.networks.openvino_module import OpenVINOEncoder, OpenVINOModule
+from monai_pylon.networks.openvino_module import OpenVINOEncoder, OpenVINOModule, check_weights, import_openvino
 from monai_pylon.networks.packed_convolution import pack_convolutions
 from monai_pylon.utils import check, check_choice, check_type
 
-__all__ = ["fold_batch_norms", "optimize_for_inference"]
+__all__ = ["check_backend", "fold_batch_norms", "optimize_for_inference"]
 
 _CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 #: Slice groups in a chunk: few enough that the next layer finds a layer's output in the processor's cache.
@@ -178,6 +178,29 @@ def _can_put_head_first(net: nn.Module) -> bool:
     )
 
 
+def check_backend(net: nn.Module, backend: str) -> None:
+    """Raise an error if a backend is unknown, or is "openvino" and cannot run a network.
+
+    Args:
+        net: Network for images (N, C, *spatial).
+        backend: "torch" or "openvino".
+
+    Raises:
+        ValueError: If there is no such backend, OpenVINO is not installed, or the network is not of this package, has
+            no encoder, is not in float32 or not on the CPU.
+
+    Example:
+        >>> check_backend(nn.ReLU(), "torch")
+    """
+    check_choice(backend, ("torch", "openvino"), "backend")
+    if backend == "openvino":
+        remedy = "Use the backend torch."
+        ours = isinstance(net, HeatmapNetwork | SliceNetwork)
+        check(ours, "net", "a network of this package with an encoder, for OpenVINO", type(net).__name__, remedy)
+        check_weights(net)
+        import_openvino()
+
+
 def _run_by_openvino(fast: Any, dtype: torch.dtype | None) -> nn.Module:
     """Let OpenVINO run the part of an optimized network that takes nearly all the time, in place.
 
@@ -232,16 +255,14 @@ def optimize_for_inference(
         True
     """
     check_type(net, nn.Module, "net")
-    check_choice(backend, ("torch", "openvino"), "backend")
     if isinstance(net, Explained):
         return Explained(optimize_for_inference(net.net, dtype, example, backend))
+    check_backend(net, backend)
     ours = isinstance(net, HeatmapNetwork | SliceNetwork)
     kinds = (None, torch.float16, torch.bfloat16, torch.float32, torch.float64)
     check(dtype in kinds, "dtype", "a floating point type", dtype)
     check(ours or dtype is None, "dtype", "None for a network that is not of this package", dtype)
     if backend == "openvino":
-        remedy = "Use the backend torch."
-        check(ours, "net", "a network of this package with an encoder, for OpenVINO", type(net).__name__, remedy)
         return _run_by_openvino(optimize_for_inference(net, None, example), dtype)
     fast: Any = copy.deepcopy(net).eval().requires_grad_(False)
     if isinstance(net, SliceNetwork):

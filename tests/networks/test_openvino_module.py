@@ -170,6 +170,10 @@ def test_sizes_that_openvino_refuses_warn():
         (lambda: optimize_for_inference(Conv3DNet(), backend="openvino"), "net must be a network of this package"),
         (lambda: optimize_for_inference(NETS["PYLON"](), backend="onnx"), "backend must be"),
         (lambda: OpenVINOModule(nn.Conv2d(1, 1, 1)), "net must be in eval mode"),
+        (
+            lambda: optimize_for_inference(NETS["PYLON"]().to("meta"), backend="openvino"),
+            "net must be on the CPU with OpenVINO, but is 'meta'. Call net.cpu",
+        ),
     ],
 )
 def test_refusals(call, message):
