@@ -115,7 +115,7 @@ def test_openvino_runs_the_encoder() -> None:
     net, layer, size = nets()["bodycam"]
     with pytest.raises(ValueError, match="backend must be \"torch\" without the optimized copy, but is 'openvino'"):
         ExplainScan(net, layer, LABELS, backend="openvino")
-    explain, x = ExplainScan(net, layer, LABELS, optimize=True, backend="openvino"), torch.randn(size)
+    explain, x = ExplainScan(net, layer, LABELS, optimize=True, backend="openvino"), torch.randn(1, *size)
     item, plain = explain({"image": x}), ExplainScan(net, layer, LABELS)({"image": x})
     for key in ("logits", "maps"):
         torch.testing.assert_close(item[key], plain[key], atol=1e-5, rtol=1e-3)
