@@ -135,7 +135,7 @@ def axes_of_arrays() -> Figure:
 def side_by_side() -> Figure:
     """Draw the time of all label maps with each library, as multiples of the forward pass."""
     results = Path(__file__).resolve().parents[1] / "researchers" / "results" / "side_by_side.json"
-    maps = json.loads(results.read_text(encoding="utf-8"))["maps"]
+    maps = json.loads(results.read_text(encoding="utf-8"))["maps"]["rows"]
     times = sorted((entry["forward_passes"], name) for name, entry in maps.items() if "forward_passes" in entry)
     figure, axes = canvas(7.0, 0.3 * len(times) + 0.5)
     for i, (passes, name) in enumerate(reversed(times)):

@@ -19,10 +19,11 @@ from monai_pylon.networks.explanation import Explained
 from monai_pylon.networks.nets.conv3d import Conv3DNet
 from monai_pylon.networks.nets.heatmap import LEAST_SIZE, HeatmapNetwork
 from monai_pylon.networks.nets.slice_network import SliceNetwork
+from monai_pylon.networks.openvino_module import OpenVINOEncoder, OpenVINOModule, check_weights, import_openvino
 from monai_pylon.networks.packed_convolution import pack_convolutions
-from monai_pylon.utils import check, check_type
+from monai_pylon.utils import check, check_choice, check_type
 
-__all__ = ["fold_batch_norms", "optimize_for_inference"]
+__all__ = ["check_backend", "fold_batch_norms", "optimize_for_inference"]
 
 _CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
 #: Slice groups in a chunk: few enough that the next layer finds a layer's output in the processor's cache.
@@ -177,8 +178,47 @@ def _can_put_head_first(net: nn.Module) -> bool:
     )
 
 
+def check_backend(net: nn.Module, backend: str) -> None:
+    """Raise an error if a backend is unknown, or is "openvino" and cannot run a network.
+
+    Args:
+        net: Network for images (N, C, *spatial).
+        backend: "torch" or "openvino".
+
+    Raises:
+        ValueError: If there is no such backend, OpenVINO is not installed, or the network is not of this package, has
+            no encoder, is not in float32 or not on the CPU.
+
+    Example:
+        >>> check_backend(nn.ReLU(), "torch")
+    """
+    check_choice(backend, ("torch", "openvino"), "backend")
+    if backend == "openvino":
+        remedy = "Use the backend torch."
+        ours = isinstance(net, HeatmapNetwork | SliceNetwork)
+        check(ours, "net", "a network of this package with an encoder, for OpenVINO", type(net).__name__, remedy)
+        check_weights(net)
+        import_openvino()
+
+
+def _run_by_openvino(fast: Any, dtype: torch.dtype | None) -> nn.Module:
+    """Let OpenVINO run the part of an optimized network that takes nearly all the time, in place.
+
+    What follows it stays in PyTorch: the pooling of heatmaps, or a slice network's scores.
+    """
+    if isinstance(fast, SliceNetwork):
+        fast.encoder = OpenVINOEncoder(fast.encoder, dtype)
+        return fast
+    fast.encoder = OpenVINOModule(nn.Sequential(fast.encoder, fast.decoder, fast.head).eval(), dtype)
+    fast.decoder, fast.head, fast.frozen_stages = nn.Identity(), nn.Identity(), 0
+    return fast.eval()
+
+
 def optimize_for_inference(
-    net: nn.Module, dtype: torch.dtype | None = None, example: torch.Tensor | None = None
+    net: nn.Module,
+    dtype: torch.dtype | None = None,
+    example: torch.Tensor | None = None,
+    backend: str = "torch",
 ) -> nn.Module:
     """Copy a network and optimize the copy for faster inference; use the original for training and checkpoints.
 
@@ -194,13 +234,19 @@ def optimize_for_inference(
         dtype: torch.bfloat16 to compute in half precision, which is faster if the processor supports it. The maps are
             still float32, but accurate to two or three digits. Only for networks of this package.
         example: Image (N, C, *spatial) used to find the batch norms. Networks of this package need none.
+        backend: "torch", or "openvino" to let OpenVINO run the copy on CPUs, for networks of this package in float32
+            (extra ``openvino``). It runs encoder, decoder and head of a network with heatmaps, and the encoder of a
+            network over slices; logits and maps come from the same pass. A new size of image takes some seconds once.
+            Where OpenVINO does not apply (gradients, other devices and types, images with NaN, tracing), PyTorch runs
+            the copy. ``train()`` raises an error.
 
     Returns:
         Copy in eval mode with frozen parameters.
 
     Raises:
         TypeError: If net is not a module.
-        ValueError: If an example is missing, or the dtype is not a floating point type.
+        ValueError: If an example is missing, the dtype is not a floating point type, or OpenVINO is asked for but is
+            not installed or cannot run the network.
 
     Example:
         >>> from monai_pylon.networks.nets import PYLON
@@ -210,11 +256,14 @@ def optimize_for_inference(
     """
     check_type(net, nn.Module, "net")
     if isinstance(net, Explained):
-        return Explained(optimize_for_inference(net.net, dtype, example))
+        return Explained(optimize_for_inference(net.net, dtype, example, backend))
+    check_backend(net, backend)
     ours = isinstance(net, HeatmapNetwork | SliceNetwork)
     kinds = (None, torch.float16, torch.bfloat16, torch.float32, torch.float64)
     check(dtype in kinds, "dtype", "a floating point type", dtype)
     check(ours or dtype is None, "dtype", "None for a network that is not of this package", dtype)
+    if backend == "openvino":
+        return _run_by_openvino(optimize_for_inference(net, None, example), dtype)
     fast: Any = copy.deepcopy(net).eval().requires_grad_(False)
     if isinstance(net, SliceNetwork):
         return _optimize_slices(fast, dtype, example)

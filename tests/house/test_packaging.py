@@ -23,7 +23,7 @@ CHECKOUT = PACKAGE.parent
 SOURCES = ("monai_pylon", "bundles", "setup.cfg", "setup.py", "pyproject.toml", "README.md", "LICENSE")
 TOP = "at the top of a module"
 OPTIONAL = "by optional_import"
-EXTRAS = [("options.extras_require", extra) for extra in ("bundle", "dicom", "export", "parquet")]
+EXTRAS = [("options.extras_require", extra) for extra in ("bundle", "dicom", "export", "openvino", "parquet")]
 #: Packages of the extras that other packages import on our behalf.
 USED_BY_OTHERS = {
     "onnx": "monai.bundle onnx_export",

@@ -96,6 +96,18 @@ def test_bfloat16_accepts_any_image_and_returns_float32():
     torch.testing.assert_close(fast(x.bfloat16()), logits, rtol=0.1, atol=0.1)
 
 
+@pytest.mark.parametrize("encoder", ["resnet18", "resnet50"])
+@torch.no_grad()
+def test_nan_and_infinite_values_stay_visible(encoder):
+    """A broken pixel must not give scores that look like those of an image."""
+    fast, x = optimize_for_inference(PYLON(encoder=encoder)), torch.randn(2, 1, 64, 64)
+    for value in (torch.nan, torch.inf):
+        x[1, 0, 20, 20] = value
+        logits = fast(x)
+        assert logits[0].isfinite().all()
+        assert logits[1].isnan().all()
+
+
 def test_the_original_is_unchanged():
     net = PYLON(encoder=TinyEncoder()).train()
     before = copy.deepcopy(net.state_dict())

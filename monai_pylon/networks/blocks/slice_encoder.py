@@ -6,14 +6,14 @@ import contextlib
 import copy
 import itertools
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from monai_pylon.networks.tracing import is_traced_or_exported
+from monai_pylon.networks.tracing import is_eager, is_traced_or_exported
 
 __all__ = ["encode_slices", "group_slices", "map_cells", "without_weights"]
 
@@ -88,13 +88,30 @@ def encode_slices(encoder: nn.Module, images: torch.Tensor, chunk_size: int | No
     def contexts() -> tuple[contextlib.AbstractContextManager, contextlib.AbstractContextManager]:
         return contextlib.nullcontext(), _without_counting(encoder)
 
-    recompute = _needs_gradients(encoder, images) and not torch.compiler.is_compiling()
-    run = checkpointed if recompute else deepest
+    needs_gradients = _needs_gradients(encoder, images)
+    run = checkpointed if needs_gradients and not torch.compiler.is_compiling() else deepest
     if not encoder.training:
-        return torch.cat([run(chunk) for chunk in images.tensor_split(chunks)])
+        parts = images.tensor_split(chunks)
+        if needs_gradients or not is_eager():
+            return torch.cat([run(chunk) for chunk in parts])
+        return _joined(map(deepest, parts), len(images))
     maps = torch.cat([run(images[i::chunks]) for i in range(chunks)])
     numbers = torch.arange(len(images), device=images.device)
     return maps[torch.cat([numbers[i::chunks] for i in range(chunks)]).argsort()]
+
+
+def _joined(parts: Iterable[torch.Tensor], count: int) -> torch.Tensor:
+    """Join parts (K, C, rows, columns) to ``count`` maps like `torch.cat`, without holding all parts beside them."""
+    maps, done = torch.empty(0), 0
+    for part in parts:
+        if done == 0:
+            last = part.is_contiguous(memory_format=torch.channels_last)
+            order = torch.channels_last if last else torch.contiguous_format
+            size = (count, *part.shape[1:])
+            maps = torch.empty(size, dtype=part.dtype, device=part.device, memory_format=order)
+        maps[done : done + len(part)] = part
+        done += len(part)
+    return maps
 
 
 def _needs_gradients(encoder: nn.Module, images: torch.Tensor) -> bool:

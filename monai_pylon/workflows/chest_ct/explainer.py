@@ -14,6 +14,7 @@ from monai_pylon.metrics import resample_attention
 from monai_pylon.metrics.organ_overlap import relative_attention
 from monai_pylon.networks import optimize_for_inference
 from monai_pylon.networks.nets import AxialNet, BodyCAM
+from monai_pylon.networks.optimize import check_backend
 from monai_pylon.utils import check, check_choice, check_type
 from monai_pylon.visualize import HiResCAM
 from monai_pylon.visualize.cell_positions import GeometryCache
@@ -136,9 +137,11 @@ class ExplainScan:
         amp: Whether to compute in mixed precision, on CUDA.
         optimize: Whether to use `optimize_for_inference` with the closed form: twice as fast on CPUs in a fraction of
             the memory, with numbers that differ by rounding only.
+        backend: "torch", or "openvino" to let OpenVINO run the encoder, on CPUs, with ``optimize``.
 
     Raises:
-        ValueError: If a finding is no label. The message names the nearest one.
+        ValueError: If a finding is no label. The message names the nearest one. Also if there is no such backend, or if
+            OpenVINO is asked for without ``optimize`` or a closed form.
 
     Example:
         >>> explain = ExplainScan(BodyCAM(num_classes=2, reduction_padding=1), None, ["mass", "nodule"], top=1)
@@ -156,6 +159,7 @@ class ExplainScan:
         findings: Sequence[str] | None = None,
         amp: bool = False,
         optimize: bool = False,
+        backend: str = "torch",
     ) -> None:
         check_type(top, int, "top")
         check(top >= 0, "top", "0 or more", top)
@@ -167,7 +171,10 @@ class ExplainScan:
         self.closed_form = isinstance(network, BodyCAM) or (
             isinstance(network, AxialNet) and network.slice_pooling == "mean"
         )
-        self.optimize = optimize and self.closed_form
+        self.optimize, self.backend = optimize and self.closed_form, backend
+        check_backend(network, backend)
+        remedy = "Use a CPU with optimize, and AxialNet with its mean or BodyCAM."
+        check(self.optimize or backend == "torch", "backend", '"torch" without the optimized copy', backend, remedy)
         self._fast: nn.Module | None = None
         self._geometry_of = GeometryCache(network, None if self.closed_form else layer)
 
@@ -177,7 +184,7 @@ class ExplainScan:
         "geometry" says where the cells of the maps look in the image; it is None without maps and slice scores.
         """
         if self.optimize and self._fast is None:  # not in the constructor: weights may be loaded later
-            self._fast = optimize_for_inference(self.network)
+            self._fast = optimize_for_inference(self.network, backend=self.backend)
         self.network.eval()
         precision = torch.autocast("cuda") if self.amp else contextlib.nullcontext()
         x = torch.as_tensor(data["image"])[None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 import pytest
 import torch
 from torch import nn
@@ -136,3 +138,21 @@ def test_copying_without_weights_leaves_the_encoder_unchanged():
     torch.testing.assert_close(encoder.state_dict(), before, rtol=0, atol=0)
     assert encoder.training
     assert {tensor.device.type for tensor in shapes.state_dict().values()} == {"meta"}
+
+
+@torch.no_grad()
+def test_maps_of_chunks_are_not_held_beside_the_result():
+    held: list[weakref.ref] = []
+
+    class Encoder(nn.Module):
+        def forward(self, images):
+            assert sum(reference() is not None for reference in held) <= 1
+            found = images.repeat(1, 2, 1, 1).to(memory_format=torch.channels_last)
+            held.append(weakref.ref(found))
+            return [found]
+
+    images = torch.randn(7, 3, 4, 5)
+    maps = encode_slices(Encoder().eval(), images, chunk_size=2)
+    torch.testing.assert_close(maps, images.repeat(1, 2, 1, 1), rtol=0, atol=0)
+    assert maps.is_contiguous(memory_format=torch.channels_last)
+    assert len(held) == 4

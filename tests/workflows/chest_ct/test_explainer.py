@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+
 import pytest
 import torch
 
@@ -108,12 +110,25 @@ def test_optimized_inference_gives_the_same_numbers(case) -> None:
             torch.testing.assert_close(item[key], plain[key], atol=1e-5, rtol=1e-3)
 
 
+@pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="the extra [openvino] is not installed")
+def test_openvino_runs_the_encoder() -> None:
+    net, layer, size = nets()["bodycam"]
+    with pytest.raises(ValueError, match="backend must be \"torch\" without the optimized copy, but is 'openvino'"):
+        ExplainScan(net, layer, LABELS, backend="openvino")
+    explain, x = ExplainScan(net, layer, LABELS, optimize=True, backend="openvino"), torch.randn(1, *size)
+    item, plain = explain({"image": x}), ExplainScan(net, layer, LABELS)({"image": x})
+    for key in ("logits", "maps"):
+        torch.testing.assert_close(item[key], plain[key], atol=1e-5, rtol=1e-3)
+    assert explain._fast.encoder._program is not None
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
         ({"findings": ["A"]}, ValueError, "findings must be one of"),
         ({"top": -1}, ValueError, "top must be 0 or more"),
         ({"top": "3"}, TypeError, "top must be of type int"),
+        ({"backend": "onnx"}, ValueError, "backend must be one of"),
     ],
 )
 def test_rejects_wrong_arguments(arguments, error, message) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +85,27 @@ def test_explains_one_radiograph_as_a_batch_of_one() -> None:
     torch.testing.assert_close(explained["attention"], expected.attention[0])
     assert explained["scan"] == "a"
     assert not net.training
+
+
+@pytest.mark.skipif(importlib.util.find_spec("openvino") is None, reason="the extra [openvino] is not installed")
+def test_openvino_explains_with_the_weights_at_the_first_image() -> None:
+    net = MaxPoolBackbone(encoder=TinyEncoder(), num_classes=3)
+    explain, image = ExplainItem(net, backend="openvino"), torch.rand(1, 64, 64)
+    with torch.no_grad():
+        net.head.bias += 1
+    given, expected = explain({"image": image}), net.explain(image[None])
+    torch.testing.assert_close(given["logits"], expected.logits[0], atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(given["attention"], expected.attention[0], atol=1e-5, rtol=1e-5)
+    assert explain._fast.encoder._program is not None
+
+
+def test_an_unknown_or_missing_backend_is_refused_before_the_first_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    net = MaxPoolBackbone(encoder=TinyEncoder(), num_classes=3)
+    with pytest.raises(ValueError, match="backend must be one of"):
+        ExplainItem(net, backend="onnx")
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    with pytest.raises(ValueError, match="where OpenVINO is not installed"):
+        ExplainItem(net, backend="openvino")
 
 
 @pytest.mark.parametrize(("sides", "number"), [(["R", "F"], 2), (["H", "R"], 7), (["F", "L"], 5)])

@@ -1,0 +1,1 @@
+"""Comparison of this package with other libraries: time, memory and error."""
