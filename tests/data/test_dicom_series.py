@@ -37,7 +37,9 @@ def test_voxels_have_the_spacing_of_rows_columns_and_slices(tmp_path: Path, hu: 
 def test_several_series_need_a_choice(tmp_path: Path, hu: np.ndarray) -> None:
     first = write_dicom(tmp_path / "d", hu, ConvolutionKernel="soft", SeriesDescription="Miller")
     second = write_dicom(tmp_path / "d", hu - 100, ConvolutionKernel=["sharp", "4"])
-    with pytest.raises(ValueError, match=r"one CT series.*It holds 2: .*\(ConvolutionKernel sharp 4; 5 slices\)") as error:
+    with pytest.raises(
+        ValueError, match=r"one CT series.*It holds 2: .*\(ConvolutionKernel sharp 4; 5 slices\)"
+    ) as error:
         read_volume(tmp_path / "d")
     assert f"{first} (ConvolutionKernel soft; 5 slices)" in str(error.value)
     assert "Miller" not in str(error.value), "descriptions are free text"
@@ -54,9 +56,7 @@ def test_a_series_is_chosen_by_its_number(tmp_path: Path, hu: np.ndarray) -> Non
     for series in (2, "2", " 2 "):
         np.testing.assert_array_equal(read_volume(tmp_path / "d", series)[0].numpy(), hu // 2 * 2)
     for series in (13, 1, "3"):
-        with pytest.raises(
-            ValueError, match=r"or the SeriesNumber that only one has.*\(SeriesNumber 13; 5 slic"
-        ):
+        with pytest.raises(ValueError, match=r"or the SeriesNumber that only one has.*\(SeriesNumber 13; 5 slic"):
             read_volume(tmp_path / "d", series)
 
 

@@ -22,7 +22,9 @@ ROOT = Path(__file__).parents[2]
         ("ERROR: x: Dependency not found on PyPI and could not be audited: x (1)", 1, "Nothing was looked up: "),
     ],
 )
-def test_the_audit_says_whether_it_found_or_could_not_look(answer: str, code: int, message: str, tmp_path: Path) -> None:
+def test_the_audit_says_whether_it_found_or_could_not_look(
+    answer: str, code: int, message: str, tmp_path: Path
+) -> None:
     programs = tmp_path / "bom" / "bin"
     programs.mkdir(parents=True)
     (tmp_path / "bom" / ".installed").touch()

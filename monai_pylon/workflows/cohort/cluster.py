@@ -67,7 +67,6 @@ def process_scan(key: str, item: Mapping[str, Any]) -> ScanResult:
     torch.set_num_threads(THREADS)
     if isinstance(_JOBS[key], bytes):
         _JOBS[key] = pickle.loads(_JOBS[key])
-        gc.collect()
         gc.freeze()  # as in a run without workers: else collecting after each scan takes .2 s for the imported modules
     return _JOBS[key](item)
 
