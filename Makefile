@@ -72,7 +72,7 @@ audit: $(VENV)/bom/.installed ## look for known vulnerabilities of the versions 
 		case "$$found" in \
 		*"Found "*" known vulnerabilit"*) echo "$$found"; echo "constraints.txt has versions with known vulnerabilities." ;; \
 		*) echo "$$found" | tail -n 1; \
-			echo "Nothing was looked up: the audit needs pypi.org, and that it knows all versions. Try again with a network." ;; \
+			echo "Nothing was looked up: the audit needs the Python package index, and that it knows all versions. Try again with a network." ;; \
 		esac; exit 1; \
 	fi; echo "No known vulnerabilities in the versions of constraints.txt."
 
