@@ -70,7 +70,7 @@ bom.json: $(INSTALLED) $(VENV)/bom/.installed ## write a bill of materials of th
 audit: $(VENV)/bom/.installed ## look for known vulnerabilities of the versions in constraints.txt; needs a network
 	@if ! found=$$($(VENV)/bom/bin/pip-audit --strict --progress-spinner off -r constraints.txt --no-deps --disable-pip 2>&1); then \
 		case "$$found" in \
-		*"Found "*" known vulnerabilit"*) echo "$$found"; echo "constraints.txt has versions with known vulnerabilities." ;; \
+		*"Found "*" known "*) echo "$$found"; echo "constraints.txt has versions with known vulnerabilities." ;; \
 		*) echo "$$found" | tail -n 1; \
 			echo "Nothing was looked up: the audit needs the Python package index, and that it knows all versions. Try again with a network." ;; \
 		esac; exit 1; \
