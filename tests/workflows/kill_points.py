@@ -26,6 +26,7 @@ from monai.engines import SupervisedEvaluator, SupervisedTrainer
 import monai_pylon.workflows.bundle
 import monai_pylon.workflows.chest_ct
 import monai_pylon.workflows.radiographs  # noqa: F401  (before processes are copied)
+from monai_pylon.handlers import TrainingCheckpoints
 
 #: Moments: after the last batch, in the validation, after the row of the history, while the best weights are written,
 #: between them and their description, while the last state is written, and after that.
@@ -97,8 +98,20 @@ def arm(moment: str, rank: str) -> None:
         _patched(os, "replace", _second(_FILES[moment], 1), die)
 
 
+def _let_each_epoch_be_the_best() -> None:
+    """Let the best weights be written after each epoch, whatever the validation finds."""
+    save = TrainingCheckpoints.save
+
+    def save_as_best(self: TrainingCheckpoints, engine: Any) -> None:
+        self.validator.state.metrics[self.metric] = float(self.sign * engine.state.epoch)
+        save(self, engine)
+
+    TrainingCheckpoints.save = save_as_best  # type: ignore[method-assign]
+
+
 def run_bundle(moment: str, rank: str, arguments: list[str]) -> None:
     """Run a bundle as its command line does."""
+    _let_each_epoch_be_the_best()
     arm(moment, rank)
     sys.argv = [monai.bundle.__file__, *arguments]
     runpy.run_module("monai.bundle", run_name="__main__", alter_sys=True)

@@ -37,6 +37,7 @@ def test_tensorboard_has_the_losses(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [XRAY, CT])
 @pytest.mark.parametrize("how", ["own", "monai"])
+@pytest.mark.filterwarnings("ignore")  # those of MLflow and its database
 def test_mlflow_has_the_losses(name: str, how: str, tmp_path: Path) -> None:
     """By the key `mlflow` of the bundles, and by MONAI's option `--tracking mlflow`."""
     mlflow, found = optional_import("mlflow")
