@@ -12,7 +12,7 @@ RUN := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow bench lint types docs linkcheck public-names clean
+.PHONY: help demo test test-slow bench lint types docs linkcheck public-names audit clean
 
 help: ## list the commands
 	@grep -hE '^[a-z.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z.-]+):.*## /make \1\t/' | expand -t 22
@@ -64,9 +64,23 @@ public-names: $(INSTALLED) ## update the list of public names after an intended 
 lowest.txt: setup.cfg ## write the lower bounds of setup.cfg as pip constraints
 	sed -nE 's/^ +([A-Za-z0-9_-]+)>=/\1==/p' $< > $@
 
-bom.json: $(INSTALLED) ## write a bill of materials of the environment (CycloneDX); needs a network once
-	$(PYTHON) -m venv $(VENV)/bom && $(VENV)/bom/bin/pip install -q cyclonedx-bom
+$(VENV)/bom/.installed:
+	$(PYTHON) -m venv $(VENV)/bom
+	$(VENV)/bom/bin/pip install -q cyclonedx-bom pip-audit
+	@touch $@
+
+bom.json: $(INSTALLED) $(VENV)/bom/.installed ## write a bill of materials of the environment (CycloneDX 1.6)
 	$(VENV)/bom/bin/cyclonedx-py environment $(RUN) -o $@
+
+# --strict: without it, pip-audit succeeds although it could look up nothing.
+audit: $(VENV)/bom/.installed ## look for known vulnerabilities of the versions in constraints.txt; needs a network
+	@if ! found=$$($(VENV)/bom/bin/pip-audit --strict --progress-spinner off -r constraints.txt --no-deps --disable-pip 2>&1); then \
+		case "$$found" in \
+		*"Found "*" known "*) echo "$$found"; echo "constraints.txt has versions with known vulnerabilities." ;; \
+		*) echo "$$found" | tail -n 1; \
+			echo "Nothing was looked up: the audit needs the Python package index, and that it knows all versions. Try again with a network." ;; \
+		esac; exit 1; \
+	fi; echo "No known vulnerabilities in the versions of constraints.txt."
 
 clean: ## remove the environment and everything built
 	rm -rf $(VENV) build dist lowest.txt bom.json demo_output docs/_build docs/gallery_built docs/tutorials_built \

@@ -45,7 +45,7 @@ class CTSlice(NamedTuple):
         file: The file that holds it.
         frame: Its number in the file, from 0.
         series: SeriesInstanceUID.
-        description: SeriesDescription, which may be empty.
+        kernel: ConvolutionKernel, which may be empty.
         acquisition: AcquisitionNumber, which may be empty.
         position: ImagePositionPatient as text (3,).
         orientation: ImageOrientationPatient (6,): directions of rows and columns.
@@ -65,7 +65,7 @@ class CTSlice(NamedTuple):
     file: Path
     frame: int
     series: str
-    description: str
+    kernel: str
     acquisition: str
     position: tuple[str, ...]
     orientation: tuple[float, ...]
@@ -118,6 +118,12 @@ def _padding(dataset: Any, slope: float, intercept: float) -> tuple[float, float
     return ends[0], ends[1]
 
 
+def _kernel(dataset: Any) -> str:
+    """Return ConvolutionKernel, whose parts a vendor may give one by one."""
+    value = getattr(dataset, "ConvolutionKernel", None) or ""
+    return value if isinstance(value, str) else " ".join(map(str, value))
+
+
 def _slice(file: Path, dataset: Any, frame: int, shared: Any, own: Any) -> CTSlice:
     """Read the geometry of a slice from a file, or from a frame's functional groups."""
     places = [_group(own, "PlanePositionSequence"), _group(shared, "PlanePositionSequence"), dataset]
@@ -138,7 +144,7 @@ def _slice(file: Path, dataset: Any, frame: int, shared: Any, own: Any) -> CTSli
         file,
         frame,
         str(read_field("SeriesInstanceUID", dataset)),
-        str(getattr(dataset, "SeriesDescription", "") or ""),
+        _kernel(dataset),
         phase["AcquisitionNumber"],
         tuple(str(getattr(v, "original_string", v)) for v in read_field("ImagePositionPatient", *places)),
         read_orientation(*planes),

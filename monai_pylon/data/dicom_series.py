@@ -82,11 +82,12 @@ def _described(groups: Sequence[Sequence[CTSlice]]) -> str:
 
 
 def _listed(content: DicomFolder) -> str:
-    """List the CT series of a folder."""
+    """List the CT series of a folder, without descriptions: people write names and dates into them."""
     listed = []
     for uid, slices in content.slices.items():
-        number = f"; SeriesNumber {slices[0].number}" if slices[0].number else ""
-        listed.append(f"{uid} ({slices[0].description or 'no description'}{number}; {len(slices)} slices)")
+        fields = {"SeriesNumber": slices[0].number, "ConvolutionKernel": slices[0].kernel}
+        known = "".join(f"{name} {value}; " for name, value in fields.items() if value)
+        listed.append(f"{uid} ({known}{len(slices)} slices)")
     return "; ".join(listed)
 
 

@@ -47,6 +47,10 @@ _GEOMETRY = (
 )
 _UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
 _PLANES = ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence")
+#: Fields of these sequences.
+_PLANE_FIELDS = (
+    *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness", "SpacingBetweenSlices"),
+)
 
 
 def complete_headers(headers: Sequence[Any]) -> list[Any]:
@@ -146,7 +150,8 @@ def _planes(group: Any, new: Any) -> Any:
     """Copy the functional groups with the geometry of a frame."""
     for keyword in _PLANES:
         if keyword in group:
-            new[keyword] = group[keyword]
+            items = [type(new)({e.tag: e for e in item if e.keyword in _PLANE_FIELDS}) for item in group[keyword].value]
+            setattr(new, keyword, items)
     return new
 
 

@@ -13,6 +13,8 @@ __all__ = ["remove_invalid_values", "shorten_decimals"]
 _GROUPS = (0x0008, 0x0010, 0x0032, 0x0038, 0x0040)
 #: Dates and times in ACR-NEMA, the standard before DICOM.
 _OLD_FORMS = {"DA": re.compile(r"\d{4}\.\d\d\.\d\d"), "TM": re.compile(r"\d\d:\d\d(:\d\d(\.\d+)?)?")}
+#: Types that pydicom converts to dates and times.
+_TIMES = ("DA", "DT", "TM")
 _SEXES = ("M", "F", "O", "")
 
 
@@ -23,7 +25,7 @@ def _type_of(element: Any) -> str:
 
 
 def _is_valid(element: Any, type_name: str) -> bool:
-    """Return whether each value of a field has the form of its type."""
+    """Return whether each value of a field has the form of its type, and is a date or time if it should be one."""
     valuerep, settings = optional_import("pydicom.valuerep")[0], optional_import("pydicom.config")[0]
     if element.keyword == "PatientSex":
         return str(element.value or "") in _SEXES
@@ -32,6 +34,8 @@ def _is_valid(element: Any, type_name: str) -> bool:
         for value in values:
             text = value if isinstance(value, bytes | int) else str(getattr(value, "original_string", value))
             valuerep.validate_value(type_name, text, settings.RAISE)
+            if type_name in _TIMES:  # a day such as February 30 has the form of a date
+                getattr(valuerep, type_name)(text)
     except (TypeError, ValueError):
         return False
     return True

@@ -73,9 +73,9 @@ def test_missing_field_is_named_with_its_file(tags: dict, message: str, tmp_path
 
 
 def test_a_slice_has_its_series_and_frame(tmp_path: Path) -> None:
-    uid = write_dicom(tmp_path, HU[:, :, :1])
+    uid = write_dicom(tmp_path, HU[:, :, :1], ConvolutionKernel="B60f")
     ((one,),) = read_dicom_headers(tmp_path).slices.values()
-    assert (one.series, one.description, one.frame, one.size) == (uid, "thorax", 0, (6, 7))
+    assert (one.series, one.kernel, one.frame, one.size) == (uid, "B60f", 0, (6, 7))
 
 
 @pytest.mark.parametrize("implicit", [False, True])

@@ -4,6 +4,8 @@ Organ masks of phantom scans are made in turn by one process with one thread, an
 in a process of its own; the runs alternate. The steady state begins when each worker has finished its first scan, and
 ends with the last scan, so that neither the start of processes nor the imports count. On a busy computer the wall times
 say little: then the CPU seconds of a scan say what two idle cores would give.
+
+``--one`` compares the CPU seconds of one scan as a cohort with those of the functions that read, compute and write it.
 """
 
 from __future__ import annotations
@@ -23,8 +25,9 @@ import numpy as np
 import psutil
 
 from monai_pylon.__main__ import main as command_line
-from monai_pylon.data import phantom_chest_ct
+from monai_pylon.data import phantom_chest_ct, read_volume
 from monai_pylon.reports.nifti import save_volume_nifti
+from monai_pylon.transforms import partition_organs
 from monai_pylon.workflows.cohort.ledger import CohortLedger
 from tests.experiments.machine import machine
 
@@ -78,6 +81,28 @@ def measured(scans: Path, workers: int) -> dict[str, float]:
         return {**json.loads(run.stdout.strip().splitlines()[-1]), "load_before": before}
 
 
+def one_scan(rounds: int) -> dict[str, Any]:
+    """Measure in this process one scan as a cohort, with its ledger and table, and by the functions alone, in turn."""
+    found: dict[str, list[float]] = {"functions": [], "cohort": []}
+    with tempfile.TemporaryDirectory() as folder:
+        write_scans(Path(folder), 1)
+        scan = Path(folder, "s000.nii.gz")
+        for number in range(rounds + 1):
+            output = Path(folder, str(number))
+            start = time.process_time()
+            image = read_volume(scan)
+            masks = partition_organs(image[0].numpy(), image.affine.numpy())
+            save_volume_nifti(Path(folder, f"{number}.nii.gz"), masks.labels, image.affine.numpy())
+            middle = time.process_time()
+            given = ["--no-progress", "--no-pictures", "-o", str(output)]
+            assert command_line(["organs", str(scan), *given]) == 0
+            if number:  # the first round imports and compiles
+                found["functions"].append(middle - start)
+                found["cohort"].append(time.process_time() - middle)
+    more = statistics.median(two - one for one, two in zip(found["functions"], found["cohort"], strict=True))
+    return {"cpu_seconds_of_one_scan": found, "more_as_a_cohort": more, "machine": machine()}
+
+
 def compare(scans: int, rounds: int) -> dict[str, Any]:
     """Measure runs with one and two workers in turn, and return all of them with the ratios."""
     runs: dict[str, list[dict[str, float]]] = {"1": [], "2": []}
@@ -108,11 +133,13 @@ def main() -> None:
     parser.add_argument("--scans", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--run", nargs=3, metavar=("WORKERS", "SCANS", "OUTPUT"), help=argparse.SUPPRESS)
+    parser.add_argument("--one", action="store_true", help="one scan, as a cohort and without one")
     given = parser.parse_args()
     if given.run:
         print(json.dumps(measure(Path(given.run[1]), Path(given.run[2]), int(given.run[0]))))
         return
-    results = json.dumps(compare(given.scans, given.rounds), indent=2) + "\n"
+    found = one_scan(given.rounds) if given.one else compare(given.scans, given.rounds)
+    results = json.dumps(found, indent=2) + "\n"
     if given.output:
         given.output.write_text(results)
     print(results)

@@ -26,6 +26,8 @@ _ATEN = torch.ops.aten
 _COPIES = {_ATEN.copy_.default, _ATEN._to_copy.default}
 #: Operations whose first tensor decides the device, while the indices may be on the CPU.
 _INDEXING = {_ATEN.index.Tensor, _ATEN.index_put_.default, _ATEN.index_put.default, _ATEN._index_put_impl_.default}
+#: DistributedDataParallel makes its buckets of gradients unseen, on the device of the gradients, and fills them so.
+_INTO_BUCKETS = {_ATEN.mul.out}
 _DTYPES_REFUSED_BY_MPS = {torch.float64, torch.complex128}
 _T = torch.Tensor
 #: Conversions that need the numbers in the memory of the CPU.
@@ -105,6 +107,8 @@ class PretendDevice(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run an operation, refuse mixed devices, and put new results where the operands are."""
         operands = list(_tensors(args, kwargs))
+        if func in _INTO_BUCKETS and self.holds(args[0]):
+            self.place(kwargs["out"], True)
         held = [self.holds(tensor) for tensor in operands]
         given_by_index = func in _INDEXING and held[:1] == [True]
         if any(held) and not given_by_index and func not in _COPIES:

@@ -74,6 +74,18 @@ def test_deidentified_headers_keep_geometry_only() -> None:
     assert len({one.SOPInstanceUID for one in found}) == 3
 
 
+def test_private_fields_within_the_geometry_are_left_out() -> None:
+    (source,) = slices(4, 3, 1)
+    measures, group = pydicom.Dataset(), pydicom.Dataset()
+    measures.PixelSpacing = [1, 2]
+    measures.private_block(0x0031, "MAKER", create=True).add_new(1, "LO", "Doe")
+    group.PixelMeasuresSequence = [measures]
+    source.PerFrameFunctionalGroupsSequence = [group]
+    (found,) = deidentified_headers([source], "secret")
+    assert found.PerFrameFunctionalGroupsSequence[0].PixelMeasuresSequence[0].PixelSpacing == [1, 2]
+    assert "Doe" not in str(found)
+
+
 def test_pseudonyms_depend_on_the_secret() -> None:
     sources = slices(4, 3, 1, PatientID="7")
     first, same, other = (deidentified_headers(sources, secret)[0] for secret in ("a", "a", "b"))

@@ -30,6 +30,7 @@ def header(vr: str, keyword: str, value: Any) -> pydicom.Dataset:
         ("CS", "PatientSex", "F", "F"),
         ("AS", "PatientAge", "044Y", "044Y"),
         ("DA", "PatientBirthDate", "unknown", None),
+        ("DA", "StudyDate", "20190229", None),
         ("TM", "StudyTime", "noon", None),
         ("AS", "PatientAge", "44", None),
         ("CS", "PatientSex", "W", None),

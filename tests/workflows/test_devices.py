@@ -5,6 +5,7 @@ The device "mps" has all rules of "cuda" and refuses float64 too.
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -59,3 +60,78 @@ def test_the_bundle_of_chest_cts_runs_on_a_device(tmp_path: Path) -> None:
     with PretendDevice("mps") as device:
         output = run_all(ct, tmp_path / "in", tmp_path / "run", device)
     assert list(output.rglob("*.nii.gz"))
+
+
+class Autocast(torch.autocast):
+    """Mixed precision of the simulated device: that of the CPU, where its tensors really are."""
+
+    def __init__(self, device_type: str, dtype: torch.dtype | None = None, enabled: bool = True, **_: Any) -> None:
+        super().__init__("cpu", dtype=dtype or torch.bfloat16, enabled=enabled)
+
+
+@pytest.fixture
+def mixed_precision(monkeypatch: pytest.MonkeyPatch) -> list[torch.dtype]:
+    """Let the simulated device have mixed precision and scale its gradients; return the types of all feature maps."""
+    seen: list[torch.dtype] = []
+    convolve = torch.nn.Conv2d._conv_forward
+
+    def recorded(self: torch.nn.Conv2d, *arguments: Any) -> torch.Tensor:
+        result = convolve(self, *arguments)
+        seen.append(result.dtype)
+        return result
+
+    monkeypatch.setattr(torch.nn.Conv2d, "_conv_forward", recorded)
+    monkeypatch.setattr(torch, "autocast", Autocast)
+    monkeypatch.setattr(torch.cuda.amp, "GradScaler", lambda: torch.amp.GradScaler("cpu"))
+    return seen
+
+
+def run_mixed(module: Any, inputs: Path, root: Path, device: torch.device, seen: list[torch.dtype]) -> None:
+    """Train with accumulated gradients, evaluate and explain in mixed precision."""
+    on_device = {"bundle_root": str(root), "device": device, "amp": True}
+    settings = {**module.FAST, **on_device, "max_epochs": 1, "accumulation_steps": 2}
+    trained = module.BUNDLE.run("train", **settings)
+    assert trained.trainer.scaler.get_scale() > 1, "the gradients were scaled, and finite"
+    for config in ("evaluate", "inference"):
+        assert torch.bfloat16 in seen
+        seen.clear()
+        if config == "evaluate":
+            module.BUNDLE.run(config, **{**module.EVALUATE, **on_device})
+    how = {**module.SMALL, "input": str(inputs), "output": str(root / "out"), "progress": False, "amp": True}
+    how |= {"checkpoint": str(root / "models" / "model.pt"), "device": device}
+    summary = module.BUNDLE.run("inference", **how).evaluator.summary
+    assert (summary.done, summary.failed) == (1, 0)
+    assert torch.bfloat16 in seen
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["xray", "ct"])
+def test_mixed_precision_on_a_device(kind: str, mixed_precision: list[torch.dtype], tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    if kind == "xray":
+        radiograph = phantom_radiograph(5, size=96, findings=["Mass"]).image[0]
+        Image.fromarray((radiograph * 255).astype(np.uint8)).save(tmp_path / "in" / "a.png")
+    else:
+        made = ct.phantom(5, mass="right")
+        save_map_nifti(tmp_path / "in" / "a.nii.gz", made.image, made.affine)
+    with PretendDevice("mps") as device:
+        run_mixed(xray if kind == "xray" else ct, tmp_path / "in", tmp_path / "run", device, mixed_precision)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", [xray, ct], ids=["xray", "ct"])
+def test_distributed_training_on_a_device(module: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One process in a group of its own: DistributedDataParallel's hooks see the tensors of the device."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    group = {"RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    for name, value in group.items():
+        monkeypatch.setenv(name, value)
+    with PretendDevice("mps") as device:
+        settings = {**module.FAST, "bundle_root": str(tmp_path), "device": device, "amp": False, "max_epochs": 1}
+        workflow = module.BUNDLE.run("train+multi_gpu_train", **{**settings, "batch_size": 2})
+        workflow.finalize()
+        assert isinstance(workflow.trainer.network, torch.nn.parallel.DistributedDataParallel)
+        assert next(workflow.network_def.parameters()).device == device
+    assert len(read_rows(tmp_path / "logs" / "history.csv")) == 1

@@ -30,6 +30,12 @@ def _counted(keyword: str, values: Sequence[str]) -> str:
     return f"{keyword} is {', '.join(listed)}{more}"
 
 
+def _numbered(values: Sequence[str]) -> list[str]:
+    """Replace texts by numbers: people may write names and dates into them."""
+    known = {value: f"agent {number}" for number, value in enumerate(dict.fromkeys(filter(None, values)), 1)}
+    return [known.get(value, "") for value in values]
+
+
 def _phases_in_turn(values: Sequence[str]) -> int:
     """Return how many phases take turns, each counted in one direction and apart from the others; 0 for none."""
     try:
@@ -60,7 +66,7 @@ def mixed_phases(phases: Sequence[Mapping[str, str]]) -> str:
         phases: For each slice, in the order of their heights, the fields of `phase_fields`.
 
     Returns:
-        A sentence without a period. Empty for a single phase.
+        A sentence without a period, and without free text and times of the headers. Empty for a single phase.
 
     Example:
         >>> mixed_phases([{"AcquisitionNumber": number} for number in "1122"])
@@ -70,15 +76,18 @@ def mixed_phases(phases: Sequence[Mapping[str, str]]) -> str:
     """
     contrast = [phase.get("ContrastBolusAgent", "") for phase in phases]
     if len(set(contrast)) > 1:
-        return f"slices have different contrast: {_counted('ContrastBolusAgent', contrast)}"
+        return f"slices have different contrast: {_counted('ContrastBolusAgent', _numbered(contrast))}"
     for keyword in _OF_PHASE:
         values = [value for phase in phases if (value := phase.get(keyword, ""))]
         runs = 1 + sum(one != other for one, other in pairwise(values))
         if values and runs > len(set(values)):
-            return f"slices alternate: {_counted(keyword, values)}"
+            shown = _numbered(values) if keyword == "ContrastBolusAgent" else values
+            return f"slices alternate: {_counted(keyword, shown)}"
     for keyword in _COUNTING:
         values = [phase.get(keyword, "") for phase in phases]
         if count := _phases_in_turn(values):
+            if keyword == "AcquisitionTime":  # it may hold the date
+                return f"slices alternate: {keyword} runs {count} times from the first slices to the last"
             first = [f"{values[start]} to {values[start::count][-1]}" for start in range(count)]
             return f"slices alternate: {keyword} runs from {' and from '.join(first)}"
     return ""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence, Sized
+from collections.abc import Callable, Mapping, Sequence, Sized
 from typing import Any
 
 import numpy as np
 import torch
 from monai.engines import SupervisedTrainer
+from monai.handlers import MLFlowHandler
 from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
@@ -17,6 +18,21 @@ from monai_pylon.utils import check, check_choice, check_type
 __all__ = ["make_scheduler", "make_trainer", "parameter_groups", "positive_weights"]
 
 _SCHEDULES = ("plateau", "one_cycle")
+
+
+def _take_losses_out_of_tuples(handlers: Any) -> None:
+    """Let MLflow handlers log the loss; that of ``--tracking mlflow`` gets it in a tuple."""
+
+    def alone(transform: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def loss(output: Any) -> Any:
+            value = transform(output)
+            return value[0] if isinstance(value, tuple | list) and len(value) == 1 else value
+
+        return loss
+
+    for handler in handlers or ():
+        if isinstance(handler, MLFlowHandler):
+            handler.output_transform = alone(handler.output_transform)
 
 
 def make_trainer(accumulation_steps: int = 1, **arguments: Any) -> SupervisedTrainer:
@@ -46,6 +62,7 @@ def make_trainer(accumulation_steps: int = 1, **arguments: Any) -> SupervisedTra
         able = "accumulation_steps" in inspect.signature(SupervisedTrainer.__init__).parameters
         check(able, "accumulation_steps", "1 with this version of MONAI", accumulation_steps, "Install MONAI 1.6.")
         arguments["accumulation_steps"] = accumulation_steps
+    _take_losses_out_of_tuples(arguments.get("train_handlers"))
     return SupervisedTrainer(**arguments)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import pickle
@@ -15,6 +16,8 @@ import signal
 import time
 from collections import Counter, deque
 from collections.abc import Generator, Iterator, Mapping
+from concurrent.futures import CancelledError, Future
+from concurrent.futures import wait as wait_for_all
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,8 @@ _LOGGER = logging.getLogger(__name__)
 _PAUSE = 1.0
 #: Seconds without any worker until a warning.
 _PATIENCE = 60.0
+#: Seconds to wait at the end for workers that are receiving the job.
+_LAST_ANSWER = 10.0
 #: Jobs of this worker process by key: pickled until the first scan.
 _JOBS: dict[str, Any] = {}
 
@@ -53,6 +58,8 @@ def receive_job(key: str, pickled: bytes, folder: str, ignore_interrupt: bool) -
 def forget_job(key: str) -> None:
     """Remove a job from a worker. Runs on the worker."""
     _JOBS.pop(key, None)
+    if not _JOBS:
+        gc.unfreeze()
 
 
 def process_scan(key: str, item: Mapping[str, Any]) -> ScanResult:
@@ -60,7 +67,14 @@ def process_scan(key: str, item: Mapping[str, Any]) -> ScanResult:
     torch.set_num_threads(THREADS)
     if isinstance(_JOBS[key], bytes):
         _JOBS[key] = pickle.loads(_JOBS[key])
+        gc.freeze()  # as in a run without workers: else collecting after each scan takes .2 s for the imported modules
     return _JOBS[key](item)
+
+
+def _is_lost(error: BaseException) -> bool:
+    """Return whether an error means that a worker was not reached. Dask raises a plain OSError if it cannot connect."""
+    lost = (ConnectionError, TimeoutError, CancelledError)
+    return isinstance(error, lost) or type(error) is OSError or "Comm" in type(error).__name__
 
 
 class _Pool:
@@ -68,34 +82,55 @@ class _Pool:
 
     def __init__(self, client: Any, job: ScanJob, folder: Path, local: bool) -> None:
         dumps = optional_import("distributed.protocol.pickle", name="dumps")[0]
-        self.client, self.key = client, secrets.token_hex(8)
+        self.client, self.key, self._local = client, secrets.token_hex(8), local
         self._message = (self.key, dumps(job), os.path.abspath(folder), local)
         self._ready: set[str] = set()
+        self._sent: dict[str, Future[dict[str, Any]]] = {}
         self._looked, self._seen = 0.0, time.monotonic()
         self.running: dict[Any, tuple[str, Mapping[str, Any]]] = {}
 
     def look(self) -> None:
-        """Update the list of workers, at most once a second, and send the job to new ones."""
+        """Update the list of workers, at most once a second, and send the job to new ones without waiting for them.
+
+        A new worker imports the libraries before it answers, which takes seconds.
+        """
+        for address in [address for address, answer in self._sent.items() if answer.done()]:
+            self._check(address, self._sent.pop(address))
         now = time.monotonic()
         if now - self._looked < _PAUSE:
             return
         self._looked = now
         present = set(self.client.nthreads())
         self._ready &= present
-        if new := sorted(present - self._ready):
-            answers = self.client.run(receive_job, *self._message, workers=new, on_error="return")
-            for address, answer in answers.items():
-                if answer is None:
-                    self._ready.add(address)
-                elif not isinstance(answer, ConnectionError | TimeoutError) and "Comm" not in type(answer).__name__:
-                    reason = root_cause(answer)
-                    remedy = "Install the same versions there, and mount the same folders."
-                    raise RuntimeError(f"The worker {address} cannot take the job ({reason}). {remedy}")
-        if self._ready:
+        for address in present - self._ready - self._sent.keys():
+            self._sent[address] = self._send(address)
+        if self._ready or present & self._sent.keys():
             self._seen = now
         elif now - self._seen > _PATIENCE:
             _LOGGER.warning("No worker is available; waiting for one.")
             self._seen = now
+
+    def _send(self, address: str) -> Future[dict[str, Any]]:
+        """Start to send the job to a worker, and return the future of its answer."""
+        given = {"workers": [address], "on_error": "return", "asynchronous": True}
+        answer = self.client.run(receive_job, *self._message, **given)
+        return asyncio.run_coroutine_threadsafe(answer, self.client.loop.asyncio_loop)
+
+    def _check(self, address: str, sent: Future[dict[str, Any]]) -> None:
+        """Note a worker that has the job. One that ended meanwhile, or was not reached, has none."""
+        try:
+            answer = sent.result().get(address)
+        except (OSError, CancelledError) as error:
+            answer = error
+        if answer is None:
+            self._ready.add(address)
+        elif not _is_lost(answer) and address in self.client.nthreads():
+            reason, remedy = root_cause(answer), "Install the same versions there, and mount the same folders."
+            raise RuntimeError(f"The worker {address} cannot take the job ({reason}). {remedy}")
+
+    def receiving(self) -> bool:
+        """Return whether a worker is about to have the job."""
+        return bool(self._sent)
 
     def idle(self) -> list[str]:
         """Return the workers without a scan."""
@@ -125,10 +160,12 @@ class _Pool:
             self.client.cancel([future], force=True)
 
     def close(self) -> None:
-        """Stop what is running, and remove the job from the workers."""
+        """Stop what is running, and remove the job from the workers, unless they end with this job."""
         with contextlib.suppress(Exception):
             self.client.cancel(list(self.running), force=True)
-            self.client.run(forget_job, self.key, on_error="ignore")
+            if not self._local:
+                wait_for_all(self._sent.values(), timeout=_LAST_ANSWER)
+                self.client.run(forget_job, self.key, on_error="ignore")
 
 
 def _quarantine(job: ScanJob, item: Mapping[str, Any]) -> ScanResult:
@@ -169,7 +206,7 @@ def _run(pool: _Pool, job: ScanJob, first: Mapping[str, Any], items: Iterator[An
             elif kills[item["scan"]] < MOST_KILLS:
                 _LOGGER.warning("A worker ended while it processed %s; another one tries it again.", item["scan"])
                 waiting.append(item)
-        _wait(list(pool.running))
+        _wait(list(pool.running), _PAUSE / 10 if pool.receiving() else _PAUSE)
 
 
 class _LostError(Exception):
@@ -186,14 +223,14 @@ def _fetched(future: Any) -> ScanResult:
                 raise _LostError from error
 
 
-def _wait(futures: list[Any]) -> None:
-    """Wait until one of some futures has ended, at most for the time between two looks at the workers."""
+def _wait(futures: list[Any], longest: float) -> None:
+    """Wait until one of some futures has ended, or for a number of seconds."""
     if not futures:
         time.sleep(_PAUSE / 10)
         return
     wait = optional_import("distributed", name="wait")[0]
     with contextlib.suppress(TimeoutError):
-        wait(futures, timeout=_PAUSE, return_when="FIRST_COMPLETED")
+        wait(futures, timeout=longest, return_when="FIRST_COMPLETED")
 
 
 def results_of_workers(

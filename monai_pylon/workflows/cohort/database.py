@@ -11,18 +11,20 @@ from typing import Any
 
 __all__ = ["Database", "is_network_folder"]
 
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS jobs (id INTEGER PRIMARY KEY AUTOINCREMENT, export TEXT NOT NULL, settings TEXT, "
     "host TEXT, pid INTEGER, start TEXT, since TEXT, beats INTEGER NOT NULL DEFAULT 0)",
     "CREATE TABLE IF NOT EXISTS items (number INTEGER PRIMARY KEY, export TEXT NOT NULL, scan TEXT NOT NULL, "
     "state TEXT NOT NULL DEFAULT 'open', attempts INTEGER NOT NULL DEFAULT 0, job INTEGER, input_hash TEXT, "
-    "settings_hash TEXT, seconds REAL, worker TEXT, error TEXT, cells TEXT, UNIQUE (export, scan))",
+    "settings_hash TEXT, seconds REAL, worker TEXT, error TEXT, cells TEXT, output_hash TEXT, UNIQUE (export, scan))",
     "CREATE INDEX IF NOT EXISTS items_of_job ON items (job) WHERE state = 'claimed'",
     "CREATE TABLE IF NOT EXISTS columns (number INTEGER PRIMARY KEY, export TEXT NOT NULL, name TEXT NOT NULL, "
     "UNIQUE (export, name))",
     f"PRAGMA user_version = {_VERSION}",
 )
+#: Statements that turn a database of version 1 into one of this version.
+_FROM_1 = ("ALTER TABLE items ADD COLUMN output_hash TEXT", f"PRAGMA user_version = {_VERSION}")
 #: Seconds to wait for the transactions of other jobs.
 _PATIENCE = 60.0
 #: Tries to set the journal's mode, and seconds between them.
@@ -130,15 +132,16 @@ class Database:
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version not in (0, _VERSION):
+        if version not in (0, 1, _VERSION):
             raise sqlite3.DatabaseError(f"it was written by another version, {version}")
         mode = "DELETE" if is_network_folder(self.file.parent) else "WAL"
         self._set_journal(connection, mode)
         if mode == "WAL":
             connection.execute("PRAGMA synchronous = NORMAL")
-        if version == 0:
+        if version < _VERSION:
             connection.execute("BEGIN IMMEDIATE")
-            for statement in _SCHEMA:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()  # another job may have been faster
+            for statement in {0: _SCHEMA, 1: _FROM_1}.get(version, ()):
                 connection.execute(statement)
             connection.execute("COMMIT")
 

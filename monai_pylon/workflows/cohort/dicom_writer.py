@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -44,6 +45,18 @@ class DicomCase(NamedTuple):
     objects: dict[str, Any]
     groups: list[Any]
     procedure: str
+
+
+@contextlib.contextmanager
+def _without_uids_in_logs() -> Iterator[None]:
+    """Silence highdicom, which logs the UIDs of the source images."""
+    logger = logging.getLogger("highdicom")
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
 
 
 class DicomWriter(Transform):
@@ -96,7 +109,8 @@ class DicomWriter(Transform):
             return self.writer(dict(data))
         item = self.writer({**data, "title": ""} if self.deidentify else dict(data))
         try:
-            return {**item, "files": [*item["files"], *self._write(item)]}
+            with _without_uids_in_logs():
+                return {**item, "files": [*item["files"], *self._write(item)]}
         except Exception as problem:  # the other results stay, and the runner logs the error
             error = f"No DICOM results: {root_cause(problem)}"
             _LOGGER.debug("%s", item["scan"], exc_info=True)

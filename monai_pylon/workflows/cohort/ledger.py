@@ -34,7 +34,8 @@ _BEAT, _TIMEOUT = 15.0, 120.0
 _INTERVAL, _EXPORT_SHARE = 30.0, 50.0
 _UPDATE = (
     "UPDATE items SET state = :state, attempts = attempts + :more, job = :job, input_hash = :input_hash, "
-    "settings_hash = :settings_hash, seconds = :seconds, worker = :worker, error = :error, cells = :cells "
+    "settings_hash = :settings_hash, output_hash = :output_hash, seconds = :seconds, worker = :worker, error = :error, "
+    "cells = :cells "
     "WHERE export = :export AND scan = :scan"
 )
 
@@ -189,7 +190,13 @@ class CohortLedger:
         return CLAIMED
 
     def record(
-        self, row: Mapping[str, Any], input_hash: str = "", worker: str = "", state: str = "done", attempts: int = 0
+        self,
+        row: Mapping[str, Any],
+        input_hash: str = "",
+        worker: str = "",
+        state: str = "done",
+        attempts: int = 0,
+        output_hash: str = "",
     ) -> None:
         """Replace or append the row of a scan, and export the table from time to time.
 
@@ -199,12 +206,14 @@ class CohortLedger:
             worker: Process that worked on it.
             state: "done", "failed" or "quarantined".
             attempts: Attempts beyond that of the claim.
+            output_hash: Hash of the files that were written.
 
         Raises:
             OSError: If the ledger cannot be written, after some tries. The rows of earlier scans stay.
         """
         texts = {name: cell_text(value) for name, value in row.items()}
         facts = {"input_hash": input_hash, "worker": worker, "state": state, "more": attempts, "job": self._job}
+        facts |= {"output_hash": output_hash}
         tries = 0
         while True:
             try:
@@ -229,7 +238,14 @@ class CohortLedger:
                 run("INSERT OR IGNORE INTO columns (export, name) VALUES (?, ?)", (name, column))
                 self._columns.add(column)
         values = {
-            **{"input_hash": "", "worker": "", "state": "failed" if texts["error"] else "done", "more": 0, "job": None},
+            **{
+                "input_hash": "",
+                "output_hash": "",
+                "worker": "",
+                "state": "failed" if texts["error"] else "done",
+                "more": 0,
+                "job": None,
+            },
             **facts,
             **{"export": name, "scan": texts["scan"], "seconds": texts.get("seconds") or None},
             **{"error": texts["error"], "settings_hash": texts["settings_hash"]},

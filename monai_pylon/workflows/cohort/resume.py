@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from monai_pylon.utils import __version__
+from monai_pylon.utils.files import file_hash
 
-__all__ = ["input_hash", "is_finished", "run_hash", "settings_hash"]
+__all__ = ["input_hash", "is_finished", "output_hash", "run_hash", "settings_hash"]
 
 
 def _file_state(path: Path) -> list[int]:
@@ -42,6 +43,24 @@ def input_hash(item: Mapping[str, Any]) -> str:
     """
     source = Path(item["image"])
     return _hash(_file_state(source)) if source.exists() else ""
+
+
+def output_hash(files: str, folder: Path) -> str:
+    """Hash the names and the content of the files that a scan's row lists.
+
+    Args:
+        files: Their names relative to the folder, separated by "; ".
+        folder: Folder of the results.
+
+    Returns:
+        Twelve hexadecimal characters; empty without files.
+
+    Example:
+        >>> output_hash("", Path("results"))
+        ''
+    """
+    names = [name for name in files.split("; ") if name]
+    return _hash({name: file_hash(folder / name) for name in names}) if names else ""
 
 
 def run_hash(settings: Mapping[str, Any]) -> str:

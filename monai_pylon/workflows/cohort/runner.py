@@ -63,9 +63,10 @@ class CohortSummary(NamedTuple):
 def _fast_garbage_collection() -> Iterator[None]:
     """Exclude existing objects from garbage collection, so that collecting after each scan takes no time.
 
-    This also makes Ctrl-C reliable: Python swallows an interrupt during the callbacks of a collection.
+    This also makes Ctrl-C reliable: Python swallows an interrupt during the callbacks of a collection. Only young
+    objects are collected before: a search of all takes .2 s, a fifth of the time of a small scan.
     """
-    gc.collect()
+    gc.collect(1)
     gc.freeze()
     try:
         yield
@@ -242,7 +243,9 @@ class CohortRunner:
         items = list(self.dataset.data)
         requirement = "a file, folder or data list with at least one scan"
         check(bool(items), "input", requirement, items, "Give --input PATH.")
-        job = ScanJob(self.dataset, self.network, self.inferer, self.postprocessing, self.settings, self.device)
+        job = ScanJob(
+            self.dataset, self.network, self.inferer, self.postprocessing, self.settings, self.device, self.output
+        )
         opened = self.store.open([item["scan"] for item in items], run_hash(self.settings))
         with opened, _fast_garbage_collection(), self._progress_bar(len(items)) as bar:
             progress = _Progress(bar)

@@ -9,6 +9,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -17,7 +18,7 @@ from monai.data import Dataset
 from monai_pylon.utils.tables import cell_text
 from monai_pylon.workflows.bundle.errors import root_cause
 from monai_pylon.workflows.cohort.memory import peak_memory_mb, restart_peak_memory
-from monai_pylon.workflows.cohort.resume import input_hash, settings_hash
+from monai_pylon.workflows.cohort.resume import input_hash, output_hash, settings_hash
 
 __all__ = ["ScanJob", "ScanResult"]
 
@@ -33,6 +34,7 @@ class ScanResult(NamedTuple):
         worker: Host and number of the process.
         state: "done", "failed" or "quarantined".
         attempts: Attempts beyond the last one.
+        output_hash: Hash of the files that were written; empty if their folder is not known.
 
     Example:
         >>> ScanResult({"scan": "a", "error": ""}, "0123456789ab", "host:12", "done").attempts
@@ -44,6 +46,7 @@ class ScanResult(NamedTuple):
     worker: str
     state: str
     attempts: int = 0
+    output_hash: str = ""
 
 
 def _no_stage(number: int, name: str) -> None:
@@ -60,6 +63,7 @@ class ScanJob:
         postprocessing: Function that writes the results, see :class:`CohortRunner`.
         settings: Settings that the results depend on.
         device: Device to move tensors to.
+        output: Folder of the results, whose files are hashed; None hashes none.
 
     Example:
         >>> def write(item):
@@ -78,9 +82,10 @@ class ScanJob:
         postprocessing: Callable[[dict], dict],
         settings: Mapping[str, Any],
         device: torch.device,
+        output: Path | None = None,
     ) -> None:
         self.dataset, self.network, self.inferer, self.postprocessing = dataset, network, inferer, postprocessing
-        self.settings, self.device = settings, device
+        self.settings, self.device, self.output = settings, device, output
         #: Called with number (0 to 2) and name of each stage of a scan that begins, in this process.
         self.stage: Callable[[int, str], None] = _no_stage
 
@@ -112,7 +117,7 @@ class ScanJob:
 
     def __call__(self, item: Mapping[str, Any]) -> ScanResult:
         """Process one scan and return its row, with the error if it fails."""
-        error, results, hashes = "", {}, ("", "")
+        error, results, hashes, output = "", {}, ("", ""), ""
         gc.collect()  # figures of earlier scans are reference cycles and would count into this scan's peak memory
         restart_peak_memory()
         start = time.perf_counter()
@@ -121,6 +126,7 @@ class ScanJob:
             results = self._process(item)
             for value in results.values():
                 cell_text(value)
+            output = output_hash(results["files"], self.output) if self.output else ""
         except Exception as problem:
             error, results = root_cause(problem), {}
             _LOGGER.debug("%s", item["scan"], exc_info=True)
@@ -128,7 +134,7 @@ class ScanJob:
         numbers = {"seconds": round(seconds, 2), "peak_memory_mb": round(memory, 0), "error": error}
         row = self._row(item, {**numbers, **results, "settings_hash": hashes[1]})
         worker = f"{socket.gethostname()}:{os.getpid()}"
-        return ScanResult(row, hashes[0], worker, "failed" if error else "done")
+        return ScanResult(row, hashes[0], worker, "failed" if error else "done", output_hash=output)
 
     def failure(self, item: Mapping[str, Any], error: str, state: str = "failed", attempts: int = 0) -> ScanResult:
         """Return the result of a scan whose process could not return one."""

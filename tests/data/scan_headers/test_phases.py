@@ -25,11 +25,11 @@ def write_phases(folder: Path, first: dict, second: dict) -> None:
     ("first", "second", "message"),
     [
         ({"AcquisitionNumber": 1}, {"AcquisitionNumber": 2}, r"AcquisitionNumber is 1 \(6 slices\), 2 \(6 slices\)"),
-        ({}, {"ContrastBolusAgent": "Iomeprol"}, r"ContrastBolusAgent is none \(6 slices\), Iomeprol"),
+        ({}, {"ContrastBolusAgent": "Iomeprol"}, r"ContrastBolusAgent is none \(6 slices\), agent 1 \(6"),
         ({"ConvolutionKernel": "B30f"}, {"ConvolutionKernel": "B70f"}, "ConvolutionKernel is B30f"),
         ({"KVP": 80}, {"KVP": 140}, r"KVP is 80(\.0)? \(6"),
         ({"ImageType": ["ORIGINAL", "PRIMARY"]}, {"ImageType": ["DERIVED", "SECONDARY"]}, "ImageType is"),
-        ({"AcquisitionTime": "101000"}, {"AcquisitionTime": "101045"}, "AcquisitionTime runs from 101000"),
+        ({"AcquisitionTime": "101000"}, {"AcquisitionTime": "101045"}, "AcquisitionTime runs 2 times from"),
     ],
 )
 def test_alternating_phases_are_an_error(first: dict, second: dict, message: str, tmp_path: Path) -> None:
@@ -48,7 +48,17 @@ def test_one_acquisition_can_be_chosen(tmp_path: Path) -> None:
 
 def test_contrast_in_one_half_is_an_error() -> None:
     phases = [{"ContrastBolusAgent": agent} for agent in ["", "", "", "Iohexol", "Iohexol", "Iohexol"]]
-    assert "different contrast" in mixed_phases(phases)
+    found = mixed_phases(phases)
+    assert found == "slices have different contrast: ContrastBolusAgent is none (3 slices), agent 1 (3 slices)"
+
+
+def test_free_text_and_times_of_the_headers_are_not_repeated() -> None:
+    agents = ["Miller 1", "Miller 2"] * 3
+    assert "Miller" not in mixed_phases([{"ContrastBolusAgent": agent} for agent in agents])
+    times = [f"2019022810{minute}00" for minute in ("10", "40", "11", "41", "12", "42")]
+    found = mixed_phases([{"AcquisitionTime": time} for time in times])
+    assert "AcquisitionTime" in found
+    assert "2019" not in found
 
 
 @pytest.mark.parametrize(

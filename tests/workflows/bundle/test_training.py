@@ -7,13 +7,43 @@ import pytest
 import torch
 from monai.data import Dataset
 from monai.engines import SupervisedTrainer
+from monai.handlers import from_engine
 
 from monai_pylon.networks.nets import PYLON
+from monai_pylon.workflows.bundle import training
 from monai_pylon.workflows.bundle.training import make_scheduler, make_trainer, parameter_groups, positive_weights
 from tests.networks.tiny import TinyEncoder
 
 LABELS = ["mass", "nodule", "hernia"]
 ITEMS = [{"label": torch.tensor(row)} for row in ([1.0, 0, 0], [0, torch.nan, 0], [0, 1, 0], [0, 1, 0])]
+
+
+def test_mlflow_gets_the_loss_as_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MONAI's option --tracking mlflow takes it from the output in a tuple, and MLflow refuses that."""
+    monkeypatch.setattr(training, "MLFlowHandler", Recorder)
+    handler = Recorder()
+    net = torch.nn.Linear(1, 1)
+    make_trainer(
+        device="cpu",
+        max_epochs=1,
+        train_data_loader=[],
+        network=net,
+        optimizer=torch.optim.SGD(net.parameters(), 0.01),
+        loss_function=torch.nn.L1Loss(),
+        train_handlers=[handler],
+    )
+    assert handler.output_transform({"loss": 0.5}) == 0.5
+    assert handler.output_transform([{"loss": 0.25}]) == 0.25
+
+
+class Recorder:
+    """Handler as MONAI makes it for MLflow."""
+
+    def __init__(self) -> None:
+        self.output_transform = from_engine(["loss"], first=True)
+
+    def attach(self, engine: object) -> None:
+        pass
 
 
 def trained(steps: int, batch: int) -> torch.Tensor:

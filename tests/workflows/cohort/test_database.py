@@ -45,6 +45,18 @@ def test_an_error_undoes_the_transaction(tmp_path: Path) -> None:
             assert run("SELECT count(*) FROM items").fetchone() == (0,)
 
 
+def test_a_database_of_version_1_gets_the_new_column(tmp_path: Path) -> None:
+    database = Database(tmp_path / "c.sqlite")
+    with database.connected(), database.writing() as run:
+        run("ALTER TABLE items DROP COLUMN output_hash")
+        run("PRAGMA user_version = 1")
+        run("INSERT INTO items (export, scan) VALUES ('t', 'a')")
+    for _ in range(2):
+        with database.connected(), database.reading() as run:
+            assert run("SELECT scan, output_hash FROM items").fetchall() == [("a", None)]
+            assert run("PRAGMA user_version").fetchone() == (2,)
+
+
 def test_another_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "c.sqlite").write_text("no database" * 100)
     with pytest.raises(ValueError, match="must be the ledger of a cohort"), Database(tmp_path / "c.sqlite").connected():

@@ -85,13 +85,13 @@ def test_keeps_state_hashes_seconds_worker_and_error(table: Path) -> None:
     with ledger.open(["a", "b", "c"]):
         for scan in "abc":
             assert ledger.claim(scan) == CLAIMED
-        ledger.record({**ROW, "seconds": 1.25}, "f00", "host:1", "done")
+        ledger.record({**ROW, "seconds": 1.25}, "f00", "host:1", "done", output_hash="0f0")
         ledger.record({**ROW, "scan": "b", "error": "ValueError: x"}, "", "", "quarantined", 1)
-    columns = "scan, state, attempts, input_hash, settings_hash, seconds, worker, error"
+    columns = "scan, state, attempts, input_hash, settings_hash, output_hash, seconds, worker, error"
     assert facts(table, columns) == [
-        ("a", "done", 1, "f00", "1", 1.25, "host:1", ""),
-        ("b", "quarantined", 2, "", "1", None, "", "ValueError: x"),
-        ("c", "open", 1, None, None, None, None, None),
+        ("a", "done", 1, "f00", "1", "0f0", 1.25, "host:1", ""),
+        ("b", "quarantined", 2, "", "1", "", None, "", "ValueError: x"),
+        ("c", "open", 1, None, None, None, None, None, None),
     ]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monai_pylon.workflows.cohort.resume import is_finished, settings_hash
+from monai_pylon.workflows.cohort.resume import is_finished, output_hash, settings_hash
 
 
 def test_hash_is_stable_and_ignores_the_order_of_keys() -> None:
@@ -49,6 +49,16 @@ def test_hash_depends_on_the_files_of_a_folder(tmp_path: Path) -> None:
         os.utime(tmp_path / name, ns=(time, time))
         hashes.append(settings_hash(item, {}))
     assert len(set(hashes)) == 5
+
+
+def test_outputs_are_hashed_by_name_and_content(tmp_path: Path) -> None:
+    for name, content in (("a", "1"), ("b", "1"), ("c", "2")):
+        (tmp_path / name).write_text(content)
+    hashes = [output_hash(files, tmp_path) for files in ("", "a", "b", "c", "a; b")]
+    assert len(set(hashes)) == 5
+    assert hashes[0] == ""
+    (tmp_path / "a").write_text("2")
+    assert output_hash("a", tmp_path) != hashes[1]
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,20 @@ def test_the_list_of_scans_stays_at_home(tmp_path: Path) -> None:
     assert there.input_hash == local.input_hash != ""
 
 
+def test_the_files_of_a_scan_are_hashed(tmp_path: Path) -> None:
+    (tmp_path / "x").write_text("7")
+    found = []
+    for content in ("one", "other", "one"):
+        for name in "ab":
+            (tmp_path / name).write_text(content)
+        item = {"image": str(tmp_path / "x"), "scan": "x"}
+        arguments = (Dataset([], read), dict, SimpleInferer(), Write(), {}, torch.device("cpu"), tmp_path)
+        found.append(ScanJob(*arguments)(item).output_hash)
+    assert found[0] == found[2] != found[1]
+    assert len(found[0]) == 12
+    assert job([])(item).output_hash == "", "the folder is not known"
+
+
 def test_a_scan_without_result_has_all_columns() -> None:
     item = {"image": "/x/a", "scan": "a"}
     failure = job([]).failure(item, "KilledWorker: x", "quarantined", 1)
