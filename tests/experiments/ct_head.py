@@ -58,13 +58,15 @@ class Scan(NamedTuple):
     organs: np.ndarray
 
 
-def encoded(file: Path, image: MetaTensor, organs: np.ndarray, encoder: nn.Module) -> Scan:
+def encoded(file: Path, image: MetaTensor | None, organs: np.ndarray | None, encoder: nn.Module) -> Scan:
     """Encode a scan (1, X, Y, Z) in HU with organ labels (X, Y, Z), or read the features from a file."""
     if not file.is_file():
+        assert image is not None
+        assert organs is not None
         prepared = PREPARE(image)
         with torch.inference_mode():
             features = encoder(prepared.as_tensor()[None].float())[-1][0].numpy()
-        cells = organs_in_cells(image, organs, prepared, features.shape[1:])
+        cells = organs_in_cells(image, np.asarray(organs), prepared, features.shape[1:])
         part = file.with_suffix(".part.npz")
         np.savez(part, features=features.astype(np.float16), organs=cells)
         part.rename(file)
@@ -238,9 +240,10 @@ def main() -> None:
     encoder = make_encoder("ct_resnet152", 3, 1, weights="chest_ct").eval()
     scans = []
     for name, patient in PATIENTS.items():
-        image = read_volume(DATA / patient.scan)
-        organs = np.asarray(partition_organs(image[0].numpy(), np.asarray(image.affine)).labels)
-        scans.append(encoded(args.output / f"{name}.npz", image, organs, encoder))
+        file = args.output / f"{name}.npz"
+        image = None if file.is_file() else read_volume(DATA / patient.scan)
+        organs = None if image is None else partition_organs(image[0].numpy(), np.asarray(image.affine)).labels
+        scans.append(encoded(file, image, organs, encoder))
     parts: dict[str, dict[str, torch.Tensor]] = {}
     for part in (TEST, "training"):
         rows, first = [], SECTIONS[part][0]

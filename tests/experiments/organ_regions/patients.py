@@ -16,7 +16,7 @@ TEST = "test, plain"
 #: Number of patients by section for each cohort; "earlier" are the patients on whom the encoder is trained.
 COHORTS = {
     "small": {"training": 80, "validation": 24, TEST: 60, "earlier": 24},
-    "large": {"training": 160, "validation": 24, TEST: 60, "earlier": 24},
+    "more": {"training": 120, "validation": 24, TEST: 60, "earlier": 24},
 }
 #: Organs in which each label may lie (M, 3), from the taxonomy.
 ORGANS = possible_locations()[[CHEST_CT_LABELS.index(label) for label in LABELS.values()]]
