@@ -58,11 +58,12 @@ class Scan(NamedTuple):
     organs: np.ndarray
 
 
-def encoded(file: Path, image: MetaTensor | None, organs: np.ndarray | None, encoder: nn.Module) -> Scan:
+def encoded(file: Path, image: MetaTensor | None, organs: np.ndarray | None, encoder: nn.Module | None) -> Scan:
     """Encode a scan (1, X, Y, Z) in HU with organ labels (X, Y, Z), or read the features from a file."""
     if not file.is_file():
         assert image is not None
         assert organs is not None
+        assert encoder is not None
         prepared = PREPARE(image)
         with torch.inference_mode():
             features = encoder(prepared.as_tensor()[None].float())[-1][0].numpy()
@@ -237,7 +238,9 @@ def main() -> None:
     torch.set_num_threads(1)
     args.output.mkdir(parents=True, exist_ok=True)
     make_patients(args.phantoms, "small")
-    encoder = make_encoder("ct_resnet152", 3, 1, weights="chest_ct").eval()
+    files = [args.output / f"{SECTIONS[part][0] + n:05d}.npz" for part in counts for n in range(counts[part])]
+    known = all(file.is_file() for file in (*files, *(args.output / f"{name}.npz" for name in PATIENTS)))
+    encoder = None if known else make_encoder("ct_resnet152", 3, 1, weights="chest_ct").eval()
     scans = []
     for name, patient in PATIENTS.items():
         file = args.output / f"{name}.npz"

@@ -38,7 +38,7 @@ def kept(path: Path, make: Callable[[], Any]) -> Any:
         part = path.with_suffix(".part")
         torch.save(make(), part)
         part.rename(path)
-    return torch.load(path, weights_only=True)
+    return torch.load(path, weights_only=True, mmap=True)
 
 
 def of_sections(parts: dict[str, Patients], make: Callable[..., Any], *options: Any) -> dict[str, Any]:

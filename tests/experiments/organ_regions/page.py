@@ -82,6 +82,16 @@ def baselines(cohort: Found) -> str:
     return table(["map", "OrganIoU", ", ".join(LABELS.values())], rows)
 
 
+def by_patients(found: Found, keys: dict[str, str]) -> str:
+    """Write the figures of the variant of all cohorts by the number of patients for training."""
+    rows = [
+        [str(COHORTS[cohort]["training"]), str(len(own["seeds"])), *(value(own.get(key)) for key in keys)]
+        for cohort, part in found.items()
+        if (own := part["variants"].get(SHOWN[-1]))
+    ]
+    return table(["patients for training", "seeds", *keys.values()], rows)
+
+
 def labels(cohort: Found) -> str:
     """Write each label's figures: a value for each of the variants shown."""
     known = [own for name in SHOWN if (own := cohort["variants"].get(name))]
@@ -99,7 +109,7 @@ def tables(found: Found) -> dict[str, str]:
     fat = {FAT: "absolute correlation of score and fat, nodule and mass"}
     both = {"OrganIoU, even": "OrganIoU, even stretch", "OrganIoU, true": "OrganIoU, true positions"}
     own = {"OrganIoU, even": "OrganIoU, nearest", "OrganIoU, own": "OrganIoU, its own region"}
-    written = {}
+    written = {"patients": by_patients(found, even | fat)}
     for cohort, part in found.items():
         names = list(part["variants"])
         small = [name for name in names if name.startswith("6 x 6")]
