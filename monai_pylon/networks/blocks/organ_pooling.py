@@ -1,4 +1,4 @@
-"""Pooling inside organs: each grid cell counts by the share of its voxels that lie in the label's organs."""
+"""Pooling inside organs: each grid cell counts by its voxels that lie in the label's organs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from monai_pylon.networks.tracing import is_eager
 from monai_pylon.utils import check
 from monai_pylon.utils.arrays import as_array
 
-__all__ = ["OrganPooling", "organ_shares"]
+__all__ = ["OrganPooling", "organ_shares", "organs_at_cells"]
 
 #: Values of right lung, mediastinum and left lung in a label map.
 _VALUES = (1, 2, 3)
@@ -56,6 +56,37 @@ def organ_shares(
     return (sums / counts.clamp_min(1e-6)).unflatten(0, groups.shape[:2])
 
 
+def organs_at_cells(
+    organs: torch.Tensor, slices_per_group: int, stride: int, first: int, cells: Sequence[int]
+) -> torch.Tensor:
+    """Find the organ of each grid cell: that of the voxel at which the cell looks, in the middle slice of its group.
+
+    This is the rule of :func:`monai_pylon.transforms.allowed_regions` with "nearest" and the geometry of the map.
+
+    Args:
+        organs: Organ labels (N, X, Y, Z): 0 background, 1 right lung, 2 mediastinum, 3 left lung.
+        slices_per_group: Slices in a group; copies of the last slice fill an incomplete last group.
+        stride: Voxels from one cell to the next.
+        first: Voxel at which the first cell looks, along x and along y.
+        cells: Number of cells (rows, columns).
+
+    Returns:
+        1 in the cells of an organ and 0 elsewhere (N, G, 3, rows, columns), float32. 0 for a cell that looks outside
+        the slice.
+
+    Example:
+        >>> organs = torch.tensor([1.0, 1, 1, 2, 2, 0]).reshape(1, 6, 1, 1)  # along x; the cells look at 0, 2 and 4
+        >>> organs_at_cells(organs, 1, stride=2, first=0, cells=(1, 3))[0, 0, :, 0]
+        tensor([[1., 1., 0.],
+                [0., 0., 1.],
+                [0., 0., 0.]])
+    """
+    middle = group_slices(organs[:, None], slices_per_group)[:, :, slices_per_group // 2]  # (N, G, rows, columns)
+    pad = [max(stride * (n - 1) + first + 1 - size, 0) for n, size in zip(cells, middle.shape[2:], strict=True)]
+    seen = F.pad(middle, (0, pad[1], 0, pad[0]))[..., first::stride, first::stride][..., : cells[0], : cells[1]]
+    return torch.stack([(seen == value).float() for value in _VALUES], 2)
+
+
 class OrganPooling(nn.Module):
     """Weights of grid cells, from the organs in which each label may lie.
 
@@ -63,8 +94,9 @@ class OrganPooling(nn.Module):
         label_organs: Whether each label may lie in right lung, mediastinum and left lung (M, 3), bool.
         num_classes: Number of labels M.
 
-    The module turns the shares (N, G, 3, rows, columns) of :func:`organ_shares` into weights (N, G, M, rows, columns)
-    from 0 to 1. It has no parameters and adds nothing to the state of a network.
+    The module turns the shares (N, G, 3, rows, columns) of :func:`organ_shares`, or the cells of
+    :func:`organs_at_cells`, into weights (N, G, M, rows, columns) from 0 to 1. It has no parameters and adds nothing to
+    the state of a network.
 
     Raises:
         ValueError: If label_organs has another shape or other values, or a label has no organ.

@@ -11,7 +11,7 @@ from monai.data import MetaTensor
 from torch import nn
 
 from monai_pylon.networks.blocks.multi_instance_pool import mean_probability_logit
-from monai_pylon.networks.blocks.organ_pooling import OrganPooling, organ_shares
+from monai_pylon.networks.blocks.organ_pooling import OrganPooling, organ_shares, organs_at_cells
 from monai_pylon.networks.blocks.slice_head import MappedLinear
 from monai_pylon.networks.explanation import Explanation
 from monai_pylon.networks.nets.slice_network import ReducedSliceNetwork, check_volume
@@ -27,6 +27,10 @@ _POOLINGS: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
     "max": lambda scores: scores.max(-1).values,  # a tie sends its gradient to a single slice
     "sigmoid_mean": mean_probability_logit,
 }
+
+
+#: Functions from organ labels to the part of each cell that counts as each organ.
+_ORGAN_WEIGHTS: dict[str, Callable[..., torch.Tensor]] = {"share": organ_shares, "nearest": organs_at_cells}
 
 
 class AxialNet(ReducedSliceNetwork):
@@ -61,6 +65,9 @@ class AxialNet(ReducedSliceNetwork):
             bool, such as ``taxonomy.organs.possible_locations()``. None, as in the paper, pools everywhere. Volumes
             then have a second channel, (N, 2, X, Y, Z), with the organ labels of PARTITION. A cell's attention is
             multiplied by the share of its voxels in the label's organs: outside them it is exactly 0.
+        organ_weights: With ``label_organs``, "share" as above, or "nearest": a cell counts fully if the voxel at which
+            it looks is in the label's organs, else not at all. Then no evidence lies in border cells that OrganIoU
+            calls forbidden by ``allowed_regions(mode="nearest")``.
         mask_input: With ``label_organs``, also set the voxels outside all three organs to 0 before the encoder, so that
             they cannot change any score. Pooling alone leaves them in the field of view of cells at the organs' border.
 
@@ -94,9 +101,11 @@ class AxialNet(ReducedSliceNetwork):
         weights: str | Path | None = None,
         label_organs: Any = None,
         mask_input: bool = False,
+        organ_weights: str = "share",
     ) -> None:
         check_positive(num_classes=num_classes)
         check_choice(slice_pooling, _POOLINGS, "slice_pooling")
+        check_choice(organ_weights, _ORGAN_WEIGHTS, "organ_weights")
         super().__init__(encoder, slices_per_group, chunk_size, reduction_channels, reduction_padding)
         self.in_plane_size, self.slice_pooling = size_along("XY", in_plane_size, "in_plane_size"), slice_pooling
         x, y = head_cells(self.in_plane_size, self.plane_cells(), "in_plane_size", self.remedy)
@@ -107,7 +116,7 @@ class AxialNet(ReducedSliceNetwork):
         check(
             self.organ_pooling is not None or not mask_input, "mask_input", "False without label_organs", True, remedy
         )
-        self.mask_input = mask_input
+        self.mask_input, self.organ_weights = mask_input, organ_weights
         self._fitting = {self.in_plane_size}
         self.load(weights)
 
@@ -166,7 +175,8 @@ class AxialNet(ReducedSliceNetwork):
         stride, lost = self.encoder.strides[-1], self.cells_lost // 2
         first = getattr(self.encoder, "first_cell", 0) + lost * stride
         organs = organs.as_tensor() if isinstance(organs, MetaTensor) else organs
-        shares = organ_shares(organs, self.slices_per_group, stride, first, self.head.shape[1:])
+        compute = _ORGAN_WEIGHTS[self.organ_weights]
+        shares = compute(organs, self.slices_per_group, stride, first, self.head.shape[1:])
         return self.organ_pooling(shares)  # type: ignore[misc]
 
     def _slice_scores(self, z: torch.Tensor) -> torch.Tensor:

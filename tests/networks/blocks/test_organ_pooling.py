@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from monai_pylon.networks.blocks.organ_pooling import OrganPooling, organ_shares
+from monai_pylon.networks.blocks.organ_pooling import OrganPooling, organ_shares, organs_at_cells
 from monai_pylon.networks.nets import AxialNet
 from monai_pylon.taxonomy.organs import possible_locations
-from monai_pylon.visualize import map_geometry
+from monai_pylon.transforms import allowed_regions
+from monai_pylon.visualize import MapGeometry, map_geometry
 
 
 def counted_shares(organs, slices, stride, first, cells):
@@ -44,6 +45,24 @@ def test_shares_equal_counted_voxels(slices, stride, first, cells):
     organs = np.random.default_rng(0).integers(0, 4, (2, 27, 21, 7))
     found = organ_shares(torch.from_numpy(organs).float(), slices, stride, first, cells)
     np.testing.assert_allclose(found.numpy(), counted_shares(organs, slices, stride, first, cells), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("slices", "stride", "first", "cells"),
+    [(3, 8, 0, (3, 4)), (3, 8, 12, (1, 2)), (1, 4, 3, (5, 7)), (2, 2, 0, (10, 14))],
+)
+def test_organs_at_cells_are_those_of_nearest_at_true_positions(slices, stride, first, cells):
+    organs = np.random.default_rng(0).integers(0, 4, (2, 27, 21, 6))
+    found = organs_at_cells(torch.from_numpy(organs).float(), slices, stride, first, cells)
+    grid = (cells[1], cells[0], 6 // slices)
+    geometry = MapGeometry((first, first, (slices - 1) / 2), (stride, stride, slices))
+    expected = np.stack([allowed_regions(each, np.eye(3), grid, geometry=geometry) for each in organs])
+    np.testing.assert_array_equal(found.permute(0, 2, 4, 3, 1).numpy(), expected)
+
+
+def test_cell_outside_the_slice_has_no_organ():
+    found = organs_at_cells(torch.ones(1, 6, 4, 3), 3, 4, 2, (2, 3))
+    assert found[0, 0, 0].tolist() == [[1, 0, 0], [0, 0, 0]]
 
 
 SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in ("densenet121", "efficientnet_b0", "efficientnet_lite0")]

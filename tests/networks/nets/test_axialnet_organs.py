@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from monai.data import MetaTensor
 
 from monai_pylon.networks import optimize_for_inference
-from monai_pylon.visualize import HiResCAM, audit_explanation
+from monai_pylon.transforms import allowed_regions
+from monai_pylon.visualize import HiResCAM, audit_explanation, map_geometry
 from tests.networks.nets.test_axialnet import ABLATIONS, tiny_axialnet
 
 LUNGS, MEDIASTINUM = [True, False, True], [False, True, False]
@@ -63,6 +65,23 @@ def test_weights_are_shares_of_voxels():
     weights = pooled()._weights(volume()[:, 1])[0, 0, :, 1]  # (M, columns)
     expected = torch.tensor([[0, 0.5, 0.5], [0, 0.5, 0], [0, 1, 0.5], [0, 0.5, 0], [0, 0.5, 0.5]])
     torch.testing.assert_close(weights, expected)
+
+
+def test_whole_cells_are_those_in_which_nearest_allows_the_label():
+    """Cells look at the voxels 0, 32 and 64 along x: air, mediastinum and air; the shares are halves there."""
+    net, x = pooled(organ_weights="nearest").double(), volume()
+    weights = net._weights(x[:, 1])[0, 0, :, 1]  # (M, columns)
+    assert weights.tolist() == [[0, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 0], [0, 0, 0]]
+    geometry = map_geometry(tiny_axialnet(), None, x.shape[2:])
+    for weight, organs in zip(net._weights(x[:, 1]), x[:, 1].numpy(), strict=True):
+        expected = allowed_regions(organs.astype(int), np.array(TABLE), (3, 4, 2), geometry=geometry)
+        np.testing.assert_array_equal(weight[:2].permute(1, 3, 2, 0).numpy(), expected)
+    _, attention, slice_scores = net.explain(x)
+    torch.testing.assert_close(attention.sum((2, 3)) + net.head.bias[:, None], slice_scores)
+    assert attention[:, 1, 1].abs().max() > 0
+    assert attention[:, 0].abs().max() == 0
+    with pytest.raises(ValueError, match="organ_weights must be"):
+        pooled(organ_weights="area")
 
 
 def test_voxels_outside_the_organs_change_nothing_if_the_input_is_masked():
