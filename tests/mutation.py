@@ -226,18 +226,18 @@ class _ForkForEachMutant:
 
     def __init__(self, module: str, chosen: list[Mutant]) -> None:
         self.module, self.chosen = importlib.import_module(module), chosen
+        self.works = False  # whether the tests pass with functions exchanged for themselves
         self.alive: list[Mutant] = []
         self.timed_out: list[Mutant] = []
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Replace pytest's own loop over the tests."""
-        calls = self._fork(None, 600, self._trace, session)
-        seconds = [taken for taken, _ in calls] if calls else []
-        limit = 60 + 10 * sum(seconds)
-        for mutant in self.chosen:
-            order = list(range(len(session.items)))
-            if len(seconds) == len(order):
-                order.sort(key=lambda i: (mutant.function not in calls[i][1], seconds[i]))
+        calls = self._fork([], 1200, self._trace, session)
+        self.works = bool(calls)
+        seconds = [taken for taken, _ in calls or []]
+        limit = 120 + 20 * sum(seconds)
+        for mutant in self.chosen if calls else []:
+            order = sorted(range(len(seconds)), key=lambda i: (mutant.function not in calls[i][1], seconds[i]))
             code = self._fork(1, limit, self._run, [session.items[i] for i in order], session, mutant.source)
             if code == 0:
                 self.alive.append(mutant)
@@ -269,7 +269,12 @@ class _ForkForEachMutant:
             receiver.close()
 
     def _trace(self, session: pytest.Session) -> list[tuple[float, set[tuple[str, int]]]]:
-        """Run the tests without a mutant; return the seconds that each takes, and the functions that it calls."""
+        """Run the tests without a mutant; return the seconds that each takes, and the functions that it calls.
+
+        Returns:
+            A pair for each test; empty if one fails.
+        """
+        _apply(self.module, Path(str(self.module.__file__)).read_text(encoding="utf-8"))
         file, found = str(self.module.__file__), []
         called: set[tuple[str, int]] = set()
 
@@ -288,7 +293,7 @@ class _ForkForEachMutant:
             finally:
                 sys.settrace(None)
             found.append((time.process_time() - begin, set(called)))
-        return found
+        return [] if session.testsfailed else found
 
     def _run(self, items: list[pytest.Item], session: pytest.Session, mutated: str) -> int:
         """Run the tests with a mutant; return 0 if all pass, else 1."""
@@ -301,8 +306,12 @@ class _ForkForEachMutant:
         return 0
 
 
-def fast_survivors(module: Path, files: list[str], chosen: list[Mutant]) -> tuple[list[Mutant], list[Mutant]]:
-    """Return the mutants that survive, and those that run out of time, in forked processes of one collection."""
+def fast_survivors(module: Path, files: list[str], chosen: list[Mutant]) -> tuple[list[Mutant], list[Mutant]] | None:
+    """Return the mutants that survive, and those that run out of time, in forked processes of one collection.
+
+    Returns:
+        None if the tests fail there without a mutant.
+    """
     receiver, sender = multiprocessing.Pipe(duplex=False)
     process = multiprocessing.get_context("fork").Process(target=_send_survivors, args=(sender, module, files, chosen))
     process.start()
@@ -310,7 +319,7 @@ def fast_survivors(module: Path, files: list[str], chosen: list[Mutant]) -> tupl
     try:
         return receiver.recv()
     except EOFError:  # the process ended without an answer
-        return chosen, []
+        return None
     finally:
         process.join()
 
@@ -323,7 +332,7 @@ def _send_survivors(sender: Connection, module: Path, files: list[str], chosen: 
     arguments = ["-x", "-q", "--benchmark-disable", "-p", "no:cacheprovider", *files, str(module)]
     with open(os.devnull, "w") as out, contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
         pytest.main(arguments, plugins=[plugin])
-    sender.send((plugin.alive, plugin.timed_out))
+    sender.send((plugin.alive, plugin.timed_out) if plugin.works else None)
 
 
 def _lines_at_import(source: str) -> set[int]:
@@ -343,14 +352,13 @@ def survivors_of(folder: str, module: Path, tests: list[Path], count: int, seed:
     chosen = mutants(source)
     if count and len(chosen) > count:
         chosen = random.Random(seed).sample(chosen, count)
-    unchanged = Mutant(0, "unchanged", ast.unparse(ast.parse(source)))
-    left, late = fast_survivors(module, files, [unchanged, *chosen])
-    if left[:1] == [unchanged] and len(left) <= len(chosen):
+    found = fast_survivors(module, files, chosen)
+    if found is not None:
         at_import = _lines_at_import(source)
-        again = [mutant for mutant in left[1:] if mutant.line in at_import]
-        left = [mutant for mutant in left[1:] if mutant.line not in at_import]
-    elif passes(folder, arguments, 600):  # the forked process says nothing: all survive there, or all are killed
-        again, left, late = chosen, [], []
+        again = [mutant for mutant in found[0] if mutant.line in at_import]
+        left = [mutant for mutant in found[0] if mutant.line not in at_import]
+    elif passes(folder, arguments, 600):
+        again, left = chosen, []
     else:
         sys.exit(f"The tests of {module} fail without a mutant:\n{Path(folder, 'log.txt').read_text()[-2000:]}")
     for mutant in again:
@@ -358,7 +366,7 @@ def survivors_of(folder: str, module: Path, tests: list[Path], count: int, seed:
         left += [mutant] if passes(folder, arguments, 120) else []
     Path(folder, module).write_text(source, encoding="utf-8")
     lines = [f"  {module}:{mutant.line}  {mutant.text}" for mutant in sorted(left)]
-    lines += [f"  {module}:{mutant.line}  {mutant.text} (out of time, killed)" for mutant in sorted(late)]
+    lines += [f"  {module}:{mutant.line}  {mutant.text} (out of time, killed)" for mutant in (found or ([], []))[1]]
     return len(chosen), len(chosen) - len(left), lines
 
 
