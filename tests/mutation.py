@@ -9,6 +9,7 @@ the others. What survives there outside of functions (such a mutant acts only wh
 again slowly: in a copy of the checkout with the mutant in the file. The command prints each mutant that survives, and
 each that ran out of time (it counts as killed), with its line.
 
+Mutants that provably give the same results are listed with the reason in tests/equivalent_mutants.csv and left out.
 Texts are never changed, nor are annotations, decorators, types in `isinstance`, and what stands in a `raise`, a warning
 or a log: no test should have to repeat a message.
 """
@@ -19,6 +20,8 @@ import argparse
 import ast
 import contextlib
 import copy
+import csv
+import gc
 import importlib
 import multiprocessing
 import os
@@ -130,6 +133,12 @@ def _mutate(node: ast.AST, kind: str, position: int) -> None:
         node.value = not node.value if isinstance(node.value, bool) else node.value + 1
 
 
+def equivalent(module: Path) -> set[tuple[str, str]]:
+    """Return the code line and the change of the mutants of a module that are listed as equivalent."""
+    with open(CHECKOUT / "tests" / "equivalent_mutants.csv", encoding="utf-8", newline="") as file:
+        return {(row["line"], row["change"]) for row in csv.DictReader(file) if row["module"] == module.as_posix()}
+
+
 def _functions(tree: ast.AST) -> dict[ast.AST, tuple[str, int]]:
     """Map each node inside functions to the name and first line, decorators included, of the innermost function."""
     around: dict[ast.AST, tuple[str, int]] = {}
@@ -232,6 +241,8 @@ class _ForkForEachMutant:
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Replace pytest's own loop over the tests."""
+        gc.collect()
+        gc.freeze()  # so that no forked process touches, and thereby copies, the objects made so far
         calls = self._fork([], 1200, self._trace, session)
         self.works = bool(calls)
         seconds = [taken for taken, _ in calls or []]
@@ -344,12 +355,16 @@ def _lines_at_import(source: str) -> set[int]:
     return lines
 
 
-def survivors_of(folder: str, module: Path, tests: list[Path], count: int, seed: int) -> tuple[int, int, list[str]]:
+def survivors_of(
+    folder: str, module: Path, tests: list[Path], count: int, seed: int, at: list[int]
+) -> tuple[int, int, list[str]]:
     """Count the mutants of a module that are tried and killed, and describe the survivors and those out of time."""
     files = [str(file) for file in (mirrored_test(module), *tests) if Path(folder, file).is_file()]
     arguments = ["-x", "-q", "--benchmark-disable", "-p", "no:cacheprovider", *files, str(module)]
     source = (CHECKOUT / module).read_text(encoding="utf-8")
-    chosen = mutants(source)
+    lines, left_out = source.splitlines(), equivalent(module)
+    chosen = [each for each in mutants(source) if (lines[each.line - 1].strip(), each.text) not in left_out]
+    chosen = [each for each in chosen if not at or each.line in at]
     if count and len(chosen) > count:
         chosen = random.Random(seed).sample(chosen, count)
     found = fast_survivors(module, files, chosen)
@@ -376,6 +391,7 @@ def main() -> None:
     parser.add_argument("modules", nargs="+", type=Path, help="files of the package")
     parser.add_argument("--tests", nargs="*", type=Path, default=[], help="test files to run besides the mirrored ones")
     parser.add_argument("--count", type=int, default=12, help="mutants of each module, sampled; 0 takes all")
+    parser.add_argument("--lines", nargs="*", type=int, default=[], help="take only mutants of these lines")
     parser.add_argument("--seed", type=int, default=0, help="of the sample")
     args = parser.parse_args()
     total = killed = 0
@@ -387,7 +403,7 @@ def main() -> None:
         for name in ("setup.cfg", "pyproject.toml"):
             shutil.copy(CHECKOUT / name, folder)
         for module in (file for file in args.modules if not file.name.startswith("__")):
-            tried, dead, lines = survivors_of(folder, module, args.tests, args.count, args.seed)
+            tried, dead, lines = survivors_of(folder, module, args.tests, args.count, args.seed, args.lines)
             print(f"{module}: {dead} of {tried} mutants killed", *lines, sep="\n", flush=True)
             total, killed = total + tried, killed + dead
     print(f"{killed} of {total} mutants killed")

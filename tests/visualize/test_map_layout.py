@@ -17,7 +17,7 @@ from monai_pylon.visualize import (
     explain_by_methods,
 )
 from monai_pylon.visualize.axis_factors import Factor
-from monai_pylon.visualize.map_layout import Layout, check_arrangement, layout_of
+from monai_pylon.visualize.map_layout import Layout, _from_roles, check_arrangement, layout_of
 from tests.visualize.nets import Call
 
 C, LABELS, GRID = 8, 3, (4, 6)
@@ -303,3 +303,20 @@ def test_layers_of_pytorch_need_no_roles() -> None:
         layout_of(nn.ReLU(), torch.zeros(1, 2, 3, 3), None, None, None)
     with pytest.raises(ValueError, match="feature axis is known"):
         layout_of(nn.Conv1d(1, 1, 1), torch.zeros(1, 2, 3, 3), None, None, None)
+
+
+SAMPLES, COLORS = Factor(2, "batch"), Factor(3, "feature")
+
+
+def test_a_single_feature_may_have_an_axis_without_role() -> None:
+    """Two axes of 1 without a role: the first is the feature, the second a grid axis."""
+    output = torch.rand(2, 1, 1)
+    torch.testing.assert_close(_from_roles(((SAMPLES,), (), ()), output)(output), output)
+    moved = _from_roles((((), (SAMPLES,), ())), output.movedim(0, 1))
+    torch.testing.assert_close(moved(output.movedim(0, 1)), output)
+
+
+@pytest.mark.parametrize("axes", [((Factor(4, "0"),), (COLORS,), (Factor(5, "1"),)), ((SAMPLES,), (COLORS,))])
+def test_a_layer_without_batch_or_grid_has_no_layout(axes: Any) -> None:
+    with pytest.raises(ValueError, match="whose batch, feature and grid axes are known"):
+        _from_roles(axes, torch.rand([factors[0].size for factors in axes]))
