@@ -26,7 +26,9 @@ import importlib
 import multiprocessing
 import os
 import random
+import resource
 import shutil
+import signal
 import sys
 import tempfile
 import threading
@@ -61,14 +63,21 @@ class Mutant(NamedTuple):
     Attributes:
         line: Line of the change.
         text: Description of the change.
-        source: Source of the module with the change.
         function: Name and first line of the function around it; empty at the top level.
+        place: Node among those of `_children`, and kind and position of the change of `_changes`.
     """
 
     line: int
     text: str
-    source: str
-    function: tuple[str, int] | tuple[()] = ()
+    function: tuple[str, int] | tuple[()]
+    place: tuple[int, str, int]
+
+    def apply(self, source: str) -> str:
+        """Return the source of the module with the change."""
+        tree = ast.parse(source)
+        index, kind, position = self.place
+        _mutate(list(_children(tree))[index], kind, position)
+        return ast.unparse(ast.fix_missing_locations(tree))
 
 
 def _only_tells(node: ast.AST) -> bool:
@@ -156,13 +165,10 @@ def mutants(source: str) -> list[Mutant]:
     around = _functions(tree)
     for index, node in enumerate(_children(tree)):
         for kind, position in _changes(node):
-            mutant = copy.deepcopy(tree)
-            changed = list(_children(mutant))[index]
-            before = ast.unparse(changed)
+            changed = copy.deepcopy(node)
             _mutate(changed, kind, position)
-            text = f"{before} -> {ast.unparse(changed)}"
-            mutated = ast.unparse(ast.fix_missing_locations(mutant))
-            found.append(Mutant(getattr(node, "lineno", 0), text, mutated, around.get(node, ())))
+            text = f"{ast.unparse(node)} -> {ast.unparse(changed)}"
+            found.append(Mutant(getattr(node, "lineno", 0), text, around.get(node, ()), (index, kind, position)))
     return found
 
 
@@ -235,6 +241,7 @@ class _ForkForEachMutant:
 
     def __init__(self, module: str, chosen: list[Mutant]) -> None:
         self.module, self.chosen = importlib.import_module(module), chosen
+        self.source = Path(str(self.module.__file__)).read_text(encoding="utf-8")
         self.works = False  # whether the tests pass with functions exchanged for themselves
         self.alive: list[Mutant] = []
         self.timed_out: list[Mutant] = []
@@ -243,13 +250,13 @@ class _ForkForEachMutant:
         """Replace pytest's own loop over the tests."""
         gc.collect()
         gc.freeze()  # so that no forked process touches, and thereby copies, the objects made so far
-        calls = self._fork([], 1200, self._trace, session)
+        calls = self._fork([], 600, self._trace, session)
         self.works = bool(calls)
         seconds = [taken for taken, _ in calls or []]
-        limit = 120 + 20 * sum(seconds)
+        limit = 30 + 5 * sum(seconds)
         for mutant in self.chosen if calls else []:
             order = sorted(range(len(seconds)), key=lambda i: (mutant.function not in calls[i][1], seconds[i]))
-            code = self._fork(1, limit, self._run, [session.items[i] for i in order], session, mutant.source)
+            code = self._fork(1, limit, self._run, [session.items[i] for i in order], session, mutant)
             if code == 0:
                 self.alive.append(mutant)
             elif code is None:
@@ -258,9 +265,15 @@ class _ForkForEachMutant:
 
     @staticmethod
     def _fork(otherwise: Any, seconds: float, function: Any, *args: Any) -> Any:
-        """Call a function in a forked process; None if it takes longer, `otherwise` if it ends without a result."""
+        """Call a function in a forked process.
+
+        Returns:
+            The result; None if the function takes more seconds of CPU time, which do not depend on what else runs on the
+            machine, or waits far longer; `otherwise` if the process ends without a result.
+        """
 
         def send() -> None:
+            resource.setrlimit(resource.RLIMIT_CPU, (int(seconds), int(seconds) + 5))
             try:
                 sender.send(function(*args))
             finally:
@@ -271,9 +284,10 @@ class _ForkForEachMutant:
         process.start()
         sender.close()
         try:
-            return receiver.recv() if receiver.poll(seconds) else None
+            return receiver.recv() if receiver.poll(60 * seconds) else None
         except EOFError:
-            return otherwise
+            process.join()
+            return None if process.exitcode in (-signal.SIGXCPU, -signal.SIGKILL) else otherwise
         finally:
             process.kill()
             process.join()
@@ -285,7 +299,7 @@ class _ForkForEachMutant:
         Returns:
             A pair for each test; empty if one fails.
         """
-        _apply(self.module, Path(str(self.module.__file__)).read_text(encoding="utf-8"))
+        _apply(self.module, self.source)
         file, found = str(self.module.__file__), []
         called: set[tuple[str, int]] = set()
 
@@ -306,9 +320,9 @@ class _ForkForEachMutant:
             found.append((time.process_time() - begin, set(called)))
         return [] if session.testsfailed else found
 
-    def _run(self, items: list[pytest.Item], session: pytest.Session, mutated: str) -> int:
+    def _run(self, items: list[pytest.Item], session: pytest.Session, mutant: Mutant) -> int:
         """Run the tests with a mutant; return 0 if all pass, else 1."""
-        _apply(self.module, mutated)
+        _apply(self.module, mutant.apply(self.source))
         session.config.option.maxfail = 1
         for item, following in zip(items, [*items[1:], None], strict=True):
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
@@ -377,7 +391,7 @@ def survivors_of(
     else:
         sys.exit(f"The tests of {module} fail without a mutant:\n{Path(folder, 'log.txt').read_text()[-2000:]}")
     for mutant in again:
-        Path(folder, module).write_text(mutant.source, encoding="utf-8")
+        Path(folder, module).write_text(mutant.apply(source), encoding="utf-8")
         left += [mutant] if passes(folder, arguments, 120) else []
     Path(folder, module).write_text(source, encoding="utf-8")
     lines = [f"  {module}:{mutant.line}  {mutant.text}" for mutant in sorted(left)]
