@@ -161,7 +161,7 @@ def _slice(file: Path, dataset: Any, frame: int, shared: Any, own: Any) -> CTSli
 def _expected_bytes(dataset: Any) -> int:
     """Return the bytes of uncompressed pixel data."""
     bits = int(read_field("BitsAllocated", dataset)) * int(getattr(dataset, "SamplesPerPixel", 1))
-    frames = int(getattr(dataset, "NumberOfFrames", 1) or 1)
+    frames = int(getattr(dataset, "NumberOfFrames", None) or 1)
     return int(read_field("Rows", dataset)) * int(read_field("Columns", dataset)) * frames * bits // 8
 
 

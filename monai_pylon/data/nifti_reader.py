@@ -131,7 +131,7 @@ def nifti_affine(header: Any, path: str | PathLike[str] = "header") -> np.ndarra
 def _shape(header: Any, name: str) -> list[int]:
     """Return the shape (X, Y, Z) that a header states."""
     dim = [int(n) for n in header["dim"]]
-    shape = dim[1 : 1 + max(0, min(dim[0], 7))]
+    shape = dim[1 : 1 + max(0, dim[0])]
     while len(shape) > 3 and shape[-1] == 1:
         shape.pop()
     if len(shape) != 3 or min(shape) < 1:

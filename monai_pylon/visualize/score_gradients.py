@@ -18,7 +18,7 @@ from monai_pylon.visualize.pass_conditions import readable_errors
 __all__: list[str] = []
 
 #: Powers of two by which float16 gradients are scaled, from the first that does not overflow.
-_SCALES = tuple(2.0**k for k in (12, 8, 4, 0, -4, -8))
+_SCALES = tuple(2.0**k for k in range(12, -9, -4))
 #: Largest relative difference between gradients that counts as rounding.
 _ROUNDING = {torch.float64: 1e-9, torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 5e-2}
 

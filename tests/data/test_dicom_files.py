@@ -16,7 +16,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 
 from monai_pylon.data import read_radiograph, read_volume
-from monai_pylon.data.dicom_files import codestream_size, read_dicom
+from monai_pylon.data.dicom_files import BoundedFile, codestream_size, read_dicom
 from tests.data.dicom_files import write_dicom
 from tests.data.radiographs.test_reader import write_dicom as write_radiograph
 
@@ -126,3 +126,22 @@ def test_sizes_of_codestreams() -> None:
     assert codestream_size(encoded("JPEG")) == codestream_size(encoded("JPEG2000")) == (16, 16)
     for other in (b"", b"\xff\xd8", b"\xff\xd8\xff\xd9", bytes(100), b"\xff\x4f\xff\x51"):
         assert codestream_size(other) in (None, (0, 0))
+
+
+def test_reads_of_more_than_64_kib_take_no_more_than_is_left(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"four")
+    with BoundedFile(tmp_path / "a") as file:
+        for asked in (2**16 + 1, 2**40):
+            file.seek(0)
+            tracemalloc.start()
+            try:
+                assert file.read(asked) == b"four"
+                peak = tracemalloc.get_traced_memory()[1]
+            finally:
+                tracemalloc.stop()
+            assert peak < 2**14
+        assert file.read(2**17) == b""
+        file.seek(100)
+        assert file.read(2**17) == b""
+        file.seek(1)
+        assert file.read() == b"our"

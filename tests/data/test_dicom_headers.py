@@ -118,3 +118,18 @@ def test_slices_are_grouped_by_size_spacing_and_orientation(tmp_path: Path) -> N
     assert [len(group) for group in groups] == [5, 2]
     with pytest.raises(ValueError, match=r"5 slices of 6 x 7 pixels, PixelSpacing 0\.9 x 0\.8.*2 slices.*2\.5 x 2\.5"):
         read_volume(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "tags", [{"SOPClassUID": "1.2.840.10008.1.3.10"}, {"DirectoryRecordSequence": [pydicom.Dataset()]}]
+)
+def test_the_class_or_the_records_tell_a_dicomdir(tags: dict[str, object], tmp_path: Path) -> None:
+    write_dicom(tmp_path, HU[:, :, :1], **tags)
+    assert list(read_dicom_headers(tmp_path).skipped.values()) == ["DICOMDIR"]
+
+
+@pytest.mark.parametrize(("frames", "problem"), [(None, False), (1, False), (0, False), (2, True)])
+def test_an_empty_number_of_frames_is_one_frame(frames: int | None, problem: bool, tmp_path: Path) -> None:
+    write_dicom(tmp_path, HU[:, :, :1], NumberOfFrames=frames)
+    content = read_dicom_headers(tmp_path)
+    assert [len(found) for found in (content.slices, content.problems)] == [not problem, problem]

@@ -91,3 +91,22 @@ def test_missing_values_inside_the_body_are_refused() -> None:
     ct[30, 10, 5] = np.nan
     with pytest.raises(ValueError, match="ct must be finite inside the body"):
         find_padding(ct)
+
+
+@pytest.mark.parametrize(
+    ("value", "measured"), [(-1500.0, True), (-1500.5, False), (20_000.0, True), (20_000.5, False)]
+)
+def test_hu_that_no_scanner_measures(value: float, measured: bool) -> None:
+    """A voxel inside the body: it and its neighbors in the slice are padding if no scanner measures its value."""
+    ct = noisy_chest()
+    ct[30, 20, 3] = value
+    found = find_padding(ct)
+    assert (found is None) == measured
+    assert measured or np.argwhere(found).tolist() == [[29, 20, 3], [30, 19, 3], [30, 20, 3], [30, 21, 3], [31, 20, 3]]
+
+
+@pytest.mark.parametrize("value", [-1500.0, -1100.5, -899.5, 20_000.0])
+def test_constant_corners_beside_the_limits_of_air_are_padding(value: float) -> None:
+    ct = noisy_chest()
+    ct[CORNERS] = value
+    assert find_padding(ct)[CORNERS].all()

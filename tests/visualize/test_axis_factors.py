@@ -232,6 +232,8 @@ def test_products_with_weights_make_features() -> None:
     queries, keys = tokens, ((Factor(2, "batch"),), (Factor(8, "feature"),), GRID)
     assert roles(product(queries, keys, (2, 24, 24))) == ["b", "01", "01"]
     assert roles(product(tokens, None, (48, 5))) == ["o", "o"]
+    pooled = ((Factor(2, "batch"),), (Factor(8, "feature"),))
+    assert product(pooled, None, (2, 5)) == ((Factor(2, "batch"),), (Factor(5, "feature"),))
 
 
 def test_places() -> None:

@@ -40,3 +40,28 @@ def test_weights_of_the_scores() -> None:
     weights = score_weights(torch.tensor([[2, 0], [1, 1]]), LOGITS)
     assert weights.tolist() == [[[0, 0, 1], [0, 1, 0]], [[1, 0, 0], [0, 1, 0]]]
     assert weights.dtype == LOGITS.dtype
+
+
+@pytest.mark.parametrize(
+    "class_idx",
+    [
+        [],
+        np.zeros((2, 0), dtype=int),
+        torch.tensor([1.0]),
+        np.array([1.0, 2.0]),
+        torch.tensor([True, False]),
+        torch.tensor([1 + 0j]),
+        torch.ones(1, 1, 1, dtype=torch.int64),
+        [[0], [0, 1]],
+        ["0"],
+    ],
+)
+def test_what_is_no_list_of_labels(class_idx: Any) -> None:
+    with pytest.raises(ValueError, match="class_idx must be one or more integers"):
+        checked_labels(class_idx)
+
+
+@pytest.mark.parametrize("class_idx", [1.0, True, object()])
+def test_other_types_than_integers(class_idx: Any) -> None:
+    with pytest.raises(TypeError, match="class_idx"):
+        checked_labels(class_idx)

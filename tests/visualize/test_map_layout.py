@@ -11,7 +11,7 @@ from torch import nn
 
 from monai_pylon.visualize import ActivationMapInferer, HiResCAM, LayerGradCAM, audit_explanation
 from monai_pylon.visualize.axis_factors import Factor
-from monai_pylon.visualize.map_layout import Layout, check_arrangement, layout_of
+from monai_pylon.visualize.map_layout import Layout, _from_roles, check_arrangement, layout_of
 from monai_pylon.visualize.visualizers import explain_by_methods
 from tests.visualize.nets import Call
 
@@ -298,3 +298,20 @@ def test_layers_of_pytorch_need_no_roles() -> None:
         layout_of(nn.ReLU(), torch.zeros(1, 2, 3, 3), None, None, None)
     with pytest.raises(ValueError, match="feature axis is known"):
         layout_of(nn.Conv1d(1, 1, 1), torch.zeros(1, 2, 3, 3), None, None, None)
+
+
+SAMPLES, COLORS = Factor(2, "batch"), Factor(3, "feature")
+
+
+def test_a_single_feature_may_have_an_axis_without_role() -> None:
+    """Two axes of 1 without a role: the first is the feature, the second a grid axis."""
+    output = torch.rand(2, 1, 1)
+    torch.testing.assert_close(_from_roles(((SAMPLES,), (), ()), output)(output), output)
+    moved = _from_roles((((), (SAMPLES,), ())), output.movedim(0, 1))
+    torch.testing.assert_close(moved(output.movedim(0, 1)), output)
+
+
+@pytest.mark.parametrize("axes", [((Factor(4, "0"),), (COLORS,), (Factor(5, "1"),)), ((SAMPLES,), (COLORS,))])
+def test_a_layer_without_batch_or_grid_has_no_layout(axes: Any) -> None:
+    with pytest.raises(ValueError, match="whose batch, feature and grid axes are known"):
+        _from_roles(axes, torch.rand([factors[0].size for factors in axes]))

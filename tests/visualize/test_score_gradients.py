@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 
 import pytest
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 
 from monai_pylon.visualize import HiResCAM, LayerGradCAM
-from monai_pylon.visualize.score_gradients import own_gradients, score_gradients
+from monai_pylon.visualize.score_gradients import _weights, is_half, own_gradients, score_gradients
 from tests.visualize.nets import FEATURES, LABELS, Call, Net, image
 
 
@@ -165,3 +166,83 @@ def test_float16_gradients_that_are_large_are_scaled_down() -> None:
     found = score_gradients(logits, x, torch.ones(1, 1, 1, dtype=torch.float16), half=True)
     assert found.dtype == torch.float32
     assert found.tolist() == [[[1000] * 4]]
+
+
+def half_gradient(*factors: float) -> torch.Tensor:
+    """Compute the gradient of a float16 value multiplied by factors one after the other: their product."""
+    x = torch.ones(1, 1, dtype=torch.float16, requires_grad=True)
+    logits = x
+    for factor in factors:
+        logits = logits * factor
+    return score_gradients(logits, x, torch.ones(1, 1, 1, dtype=torch.float16), half=True).flatten()
+
+
+@pytest.mark.parametrize(
+    "factors",
+    [
+        (2.0**-13, 2.0**-13),  # the smallest that is a normal number after scaling by the largest scale, 2^12
+        ((1 + 2.0**-9) * 2.0**-10, 2.0**-10),  # no float16 without the scale, which is a power of 2 and leaves no trace
+        (2.0**12, 2.0**11),  # the largest that the smallest scale, 2^-8, brings below 2^16
+        (0.0,),
+        (-3.0, 2.0),
+    ],
+)
+def test_scaled_float16_gradients_are_exact(factors: tuple[float, ...]) -> None:
+    assert half_gradient(*factors).tolist() == [math.prod(factors)]
+
+
+@pytest.mark.parametrize("factors", [(2.0**-13, 2.0**-14), (2.0**12, 2.0**12), (2.0**15, 2.0**15)])
+def test_float16_gradients_beyond_all_scales_are_refused(factors: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="whose gradients float16 can represent"):
+        half_gradient(*factors)
+
+
+@pytest.mark.parametrize("sums", [2, 3])
+def test_all_sums_take_one_backward_pass(sums: int) -> None:
+    passes = []
+    x = torch.rand(2, 3, requires_grad=True)
+    hidden = x * 2
+    hidden.register_hook(lambda gradient: passes.append(len(gradient)))
+    cotangents = torch.rand(sums, 2, 3)
+    torch.testing.assert_close(score_gradients(hidden.square(), x, cotangents), 8 * x * cotangents)
+    assert len(passes) == 1
+
+
+@pytest.mark.parametrize(
+    ("dtype", "link"),
+    [(torch.float64, 1e-7), (torch.float32, 1e-3), (torch.float16, 0.1), (torch.bfloat16, 0.25)],
+)
+def test_weak_links_between_samples_are_found(dtype: torch.dtype, link: float) -> None:
+    """The first sample's activations have an effect on the second one's scores: it is no part of the gradient."""
+    mixing = torch.tensor([[1.0, link], [0.0, 1.0]], dtype=dtype)
+
+    def gradients_of(cotangents: torch.Tensor) -> torch.Tensor:
+        return mixing @ cotangents
+
+    assert own_gradients(gradients_of, torch.ones(1, 2, 1, dtype=dtype)).flatten().tolist() == [1, 1]
+
+
+def test_scores_without_effect_take_one_gradient() -> None:
+    calls = []
+
+    def gradients_of(cotangents: torch.Tensor) -> torch.Tensor:
+        calls.append(len(cotangents))
+        return cotangents * 0
+
+    assert not own_gradients(gradients_of, torch.ones(2, 3, LABELS)).any()
+    assert calls == [3]
+
+
+def test_weights_of_samples_differ() -> None:
+    weights = _weights(500)
+    assert weights.min() == 1
+    assert 1.99 < weights.max() < 2
+    assert weights.sort().values.diff().min() > 1e-4
+
+
+def test_one_float16_operation_makes_a_head_half() -> None:
+    x = torch.ones(2, requires_grad=True)
+    half = x.half() * 2
+    assert is_half(half, [])
+    assert is_half(half.float(), [half.float().grad_fn, half.grad_fn])
+    assert not is_half(x * 2, [(x * 2).grad_fn, None])

@@ -56,7 +56,7 @@ def _is_hu(values: torch.Tensor) -> bool:
     """Return whether values have the air and the soft tissue of a chest CT in HU."""
 
     def share(low: float, high: float) -> float:
-        return float(((values >= low) & (values <= high)).float().mean())
+        return int(((values >= low) & (values <= high)).sum()) / max(values.numel(), 1)
 
     return share(*_AIR) >= _LEAST_AIR and share(*_TISSUE) >= _LEAST_TISSUE
 

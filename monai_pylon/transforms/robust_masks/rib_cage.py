@@ -60,7 +60,8 @@ def outside_ribs(ct: np.ndarray, lungs: np.ndarray, spacing: tuple[float, float,
     outside[:, :, top + 1 :] = True
     slab = slice(levels[0], top + 1)
     hull = convex_hulls(lungs[:, :, slab])
-    hull[:, :, levels[-1] + 1 - levels[0] :] = hull[:, :, levels[-1] - levels[0] - _BELOW_TIP, None]
+    height = levels[-1] - levels[0]
+    hull[:, :, height + 1 :] = hull[:, :, max(0, height - _BELOW_TIP), None]
     x, y = (np.nonzero(lungs.any(axis=axes))[0] for axes in ((1, 2), (0, 2)))
     right = (np.arange(ct.shape[0])[:, None] - (x[0] + x[-1]) / 2) * spacing[0]
     front = (np.arange(ct.shape[1]) - (y[0] + y[-1]) / 2) * spacing[1]
@@ -76,7 +77,7 @@ def outside_ribs(ct: np.ndarray, lungs: np.ndarray, spacing: tuple[float, float,
     ribs = ndimage.minimum_filter(ribs, (3, length), mode=("wrap", "nearest"))
     # Cartilage is no brighter than muscle, and beside the apex the next bone may be the shoulder. Further down, the
     # hull may lack the recesses of the lungs.
-    near = np.isfinite(edge) & (np.arange(hull.shape[2]) > (levels[-1] - levels[0]) / 2)
+    near = np.isfinite(edge) & (np.arange(hull.shape[2]) > height / 2)
     ribs = np.where(near, np.minimum(ribs, edge + _MOST_BEYOND_MM), ribs)
     outside[:, :, slab] = (radius[:, :, None] > ribs[sector] + _RIB_MM) & ~hull
     return outside

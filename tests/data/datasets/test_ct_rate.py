@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from monai_pylon.data import read_volume
-from monai_pylon.data.datasets.ct_rate import RescaleOnced, ct_rate_datalist, is_ct_rate, rescale_once
+from monai_pylon.data.datasets.ct_rate import RescaleOnced, _is_hu, ct_rate_datalist, is_ct_rate, rescale_once
 from monai_pylon.data.datasets.labels import public_labels
 from tests.data.datasets.files import chest_values, write_ct_rate
 
@@ -133,3 +133,35 @@ def test_missing_files(root: Path, caplog: pytest.LogCaptureFixture) -> None:
 def test_the_volumes_in_hu_are_preferred(root: Path) -> None:
     shutil.copytree(root / "valid_fixed", root / "aaa_valid")
     assert all("valid_fixed" in item["image"] for item in ct_rate_datalist(root, "test"))
+
+
+@pytest.mark.parametrize(
+    ("air", "tissue", "expected"),
+    [
+        ([-1100.0] * 2, [150.0] * 5, True),
+        ([-600.0] * 2, [-150.0] * 5, True),
+        ([-1100.0, -1101.0], [0.0] * 5, False),
+        ([-600.0, -599.0], [0.0] * 5, False),
+        ([-1000.0] * 2, [0.0] * 4 + [151.0], False),
+        ([-1000.0] * 2, [0.0] * 4 + [-151.0], False),
+    ],
+)
+def test_2_percent_of_air_and_5_of_soft_tissue_are_hu(air: list[float], tissue: list[float], expected: bool) -> None:
+    values = torch.full((100,), 1000.0)
+    values[: len(air)], values[-len(tissue) :] = torch.tensor(air), torch.tensor(tissue)
+    assert _is_hu(values) == expected
+
+
+def test_a_tenth_of_the_training_images_is_for_validation(root: Path) -> None:
+    """Patients of one volume each, of which the table of metadata knows none."""
+    table = next(root.rglob("train_predicted_labels.csv"))
+    header = table.read_text().splitlines()[0]
+    names = [f"train_{k}_a_1.nii.gz" for k in range(1, 41)]
+    table.write_text("\n".join([header, *(f"{name}{',0' * header.count(',')}" for name in names)]))
+    for number, name in enumerate(names, 1):
+        file = root / f"train_fixed/train_{number}/train_{number}_a/{name}"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    for metadata in root.rglob("train_metadata.csv"):
+        metadata.unlink()
+    assert [len(ct_rate_datalist(root, section)) for section in ("training", "validation")] == [36, 4]

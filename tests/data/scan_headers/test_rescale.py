@@ -55,3 +55,30 @@ def test_noise_and_steps_of_anatomy_are_no_wrong_rescale() -> None:
     hu = np.random.default_rng(0).normal(0, 120, (6, 64, 64))
     hu[3:] += 900  # for example the bottom of the lungs in one thick slice
     assert wrong_rescale(hu, [(1, -1024), (1, -1000)] * 3) == ""
+
+
+@pytest.mark.parametrize(
+    ("second", "rescale", "found"),
+    [
+        (41.0, (1, 41), "differ by 41 HU, but by 0 HU"),
+        (40.0, (1, 40), ""),  # no larger step than 40 HU
+        (90.0, (1, 61), "differ by 90 HU, but by 29 HU"),
+        (90.0, (1, 60), ""),  # the same rescale leaves a third of it
+        (90.0, (1, 119), "differ by 90 HU, but by 29 HU"),
+        (-90.0, (1, -61), "differ by 90 HU, but by 29 HU"),
+        (110.0, (2, 100), "differ by 110 HU, but by 5 HU"),  # stored values of 5
+        (190.0, (2, 100), "differ by 190 HU, but by 45 HU"),
+        (90.0, (1, 0), ""),
+    ],
+)
+def test_a_step_of_the_rescale_that_no_anatomy_explains(
+    second: float, rescale: tuple[float, float], found: str
+) -> None:
+    """The first slice has 0 HU and the rescale (1, 0); the numbers are computed by hand."""
+    hu = np.zeros((2, 8, 8))
+    hu[1] = second
+    sentence = wrong_rescale(hu, [(1, 0), rescale])
+    assert found in sentence
+    assert bool(sentence) == bool(found)
+    if found:
+        assert sentence.startswith(f"slices 1 and 2 have RescaleSlope 1 and {rescale[0]}, RescaleIntercept 0 and ")

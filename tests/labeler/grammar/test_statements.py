@@ -144,6 +144,10 @@ def test_words_that_stand_for_an_earlier_finding() -> None:
         ("the right resolved", (0, 3), False),
         ("the liver resolved", (0, 2), False),
         ("one resolved", (0, 1), False),
+        ("on the right it resolved", (0, 4), True),
+        ("the right it resolved", (0, 3), False),  # no preposition
+        ("in the liver it resolved", (0, 4), False),  # no side
+        ("on the right resolved", (0, 3), False),  # no "it"
     ]
     for text, (first, end), expected in cases:
         assert statements(text).refers_back(first, end) is expected, text

@@ -22,6 +22,8 @@ def test_labels_and_free_text() -> None:
     labeler = ReportLabeler()
     cases = [
         ("lung nodule", ["left lung"], [False, False, True]),
+        ("lung nodule", ["right lung", "left lung"], [True, False, True]),
+        ("lung nodule", ["lingula"], [False, False, True]),  # no organ, so free text
         ("lung nodule", [], [True, False, True]),
         ("nodules", ["both lungs"], [True, False, True]),
         ("enlarged", ["heart"], [False, True, False]),

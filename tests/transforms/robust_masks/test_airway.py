@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_pylon.transforms.robust_masks.airway import trace_airway
+from monai_pylon.transforms.robust_masks.airway import _follow_down, trace_airway
 
 SHAPE, EDGE = (50, 40, 24), (4.0, 4.0, 4.0)
 
@@ -213,3 +213,24 @@ def test_three_tenths_of_a_bronchus_are_below_minus_850(dark: int, hu: float, fo
     ct[23:25, 17:22, 7] = -700.0
     ct[23, 17 : 17 + dark, 7] = hu
     assert trace(ct)[:, :, 7].sum() == 10 * follows
+
+
+def test_bronchi_are_followed_within_40_mm_of_the_air_above() -> None:
+    """Two crossing lines of air are one thin piece: 40 voxels of 1 mm on each side of the trachea belong to it."""
+    airway = np.zeros((120, 110, 2), dtype=bool)
+    airway[50:60, 60:66, 1] = True
+    numbered = np.zeros(airway.shape, dtype=int)
+    numbered[:, 60, 0] = numbered[50, :, 0] = 7
+    _follow_down(airway, np.full(airway.shape, -1000.0), numbered, 1, (1.0, 1.0, 1.0))
+    assert np.flatnonzero(airway[:, 60, 0]).tolist() == list(range(10, 100))
+    assert np.flatnonzero(airway[50, :, 0]).tolist() == list(range(20, 106))
+    assert airway[:, :, 0].sum() == 90 + 86 - 1
+
+
+def test_bronchi_are_followed_at_the_first_rows_and_columns() -> None:
+    airway = np.zeros((20, 20, 2), dtype=bool)
+    airway[:5, :5, 1] = True
+    numbered = np.zeros(airway.shape, dtype=int)
+    numbered[:5, :5, 0] = 1
+    _follow_down(airway, np.full(airway.shape, -1000.0), numbered, 1, (1.0, 1.0, 1.0))
+    np.testing.assert_array_equal(airway[:, :, 0], airway[:, :, 1])

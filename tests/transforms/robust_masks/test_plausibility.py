@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from monai_pylon.data import phantom_chest_ct
 from monai_pylon.transforms import partition_organs
-from monai_pylon.transforms.robust_masks.plausibility import doubt_lungs, doubt_mediastinum
+from monai_pylon.transforms.robust_masks.plausibility import _beyond, doubt_lungs, doubt_mediastinum
+from monai_pylon.transforms.robust_masks.spine import Spine
 
 
 def test_a_mediastinum_larger_than_both_lungs_is_doubted() -> None:
@@ -40,3 +44,93 @@ def test_gas_without_tissue_in_the_lower_half_of_a_lung(hu: float, size: int, lo
     lungs = np.ones(ct.shape, dtype=bool)
     assert doubt_lungs(ct, lungs, (4.0, 4.0, 4.0)) == (("gas_in_lung",) if found else ())
     assert doubt_lungs(ct, ~lungs, (4.0, 4.0, 4.0)) == ()
+
+
+TEN_MM = (10.0, 10.0, 10.0)  # a voxel is 1 mL
+
+
+@pytest.mark.parametrize(
+    ("voxels", "hu", "found"), [(20, -1000.0, False), (21, -1000.0, True), (21, -976.0, True), (21, -975.0, False)]
+)
+def test_more_than_20_ml_of_gas_below_minus_975_hu(voxels: int, hu: float, found: bool) -> None:
+    ct = np.full((30, 4, 10), -850.0)
+    ct[2 : 2 + voxels, 1, 2] = hu
+    assert doubt_lungs(ct, np.ones(ct.shape, dtype=bool), TEN_MM) == (("gas_in_lung",) if found else ())
+
+
+def test_gas_up_to_the_middle_of_the_lungs_is_low() -> None:
+    """The lungs lie on slices 2 to 11, whose lower half ends with slice 6."""
+    lungs = np.zeros((30, 6, 14), dtype=bool)
+    lungs[3:28, 1:5, 2:12] = True
+    for top, found in ((6, True), (7, False)):
+        ct = np.full(lungs.shape, -850.0)
+        ct[4:10, 2, 3 : top + 1] = -1000.0
+        assert doubt_lungs(ct, lungs, TEN_MM) == (("gas_in_lung",) if found else ())
+
+
+def test_each_connected_part_of_gas_counts_alone() -> None:
+    ct = np.full((30, 8, 10), -850.0)
+    ct[2:17, 1, 1] = ct[2:17, 3, 1] = ct[2:17, 5, 2:9] = -1000.0  # 15 mL, 15 mL, and 105 mL that reach high
+    lungs = np.ones(ct.shape, dtype=bool)
+    assert doubt_lungs(ct, lungs, TEN_MM) == ()
+    ct[2:23, 3, 1] = -1000.0
+    assert doubt_lungs(ct, lungs, TEN_MM) == ("gas_in_lung",)
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.4, math.pi / 2])
+@pytest.mark.parametrize("side", [1, -1])
+def test_volume_farther_than_60_mm_from_the_spine(side: int, angle: float) -> None:
+    edges, low = (2.0, 3.0, 4.0), 2
+    spine = Spine(np.arange(1, 6), np.array([[40.0, 20.0]] * 4 + [[43.0, 22.0]]), np.full(5, 30.0))
+    mediastinum = np.random.default_rng(0).random((81, 50, 6)) < 0.5
+    expected = 0
+    for x, y, z in np.argwhere(mediastinum):
+        if z > low:
+            canal = spine.canal[z - 1]
+            aside = (2 * x - 2 * canal[0]) * math.cos(angle) + (3 * y - 3 * canal[1]) * math.sin(angle)
+            expected += side * aside > 60
+    assert expected > 100
+    assert _beyond(mediastinum, spine, side, low, angle, edges) == pytest.approx(expected * 0.024)
+
+
+def test_exactly_60_mm_from_the_spine_are_not_far() -> None:
+    spine = Spine(np.arange(6), np.array([[40.0, 5.0]] * 6), np.full(6, 30.0))
+    mediastinum = np.ones((81, 10, 6), dtype=bool)
+    for side in (1, -1):  # 10 columns of 10 voxels on 3 slices, 0.024 mL each
+        assert _beyond(mediastinum, spine, side, 2, 0.0, (2.0, 3.0, 4.0)) == pytest.approx(7.2)
+
+
+@pytest.mark.parametrize(
+    ("column", "voxels", "lowest", "angle", "wide"),
+    [
+        (27, 40, 5, None, True),  # right of the spine at 20 by 70 mm
+        (27, 39, 5, None, False),
+        (26, 40, 5, None, False),  # by 60 mm
+        (13, 40, 5, None, True),
+        (14, 40, 5, None, False),
+        (27, 40, 4, None, False),  # a fifth of it in the lower half
+        (27, 40, 5, 0.0, True),
+        (27, 40, 5, math.pi / 2, False),  # the patient lies on the side
+    ],
+)
+def test_40_ml_aside_in_the_upper_half_are_wide(
+    column: int, voxels: int, lowest: int, angle: float | None, wide: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plane = None if angle is None else SimpleNamespace(angle=angle)
+    monkeypatch.setattr(f"{doubt_mediastinum.__module__}.find_symmetry_plane", lambda *args: plane)
+    right, left, middle = np.zeros((3, 40, 20, 11), dtype=bool)
+    right[30:, :, :10], left[:10, :, :10] = True, True
+    middle[column, 6:14, lowest : lowest + 5] = True
+    middle[column, 6 : 6 + 40 - voxels, lowest] = False
+    spine = Spine(np.arange(10), np.array([[20.0, 10.0]] * 10), np.full(10, 30.0))
+    found = doubt_mediastinum(right, middle, left, np.zeros(right.shape), TEN_MM, spine)
+    assert found == (("mediastinum_wide",) if wide else ())
+
+
+def test_a_mediastinum_as_large_as_both_lungs_is_accepted() -> None:
+    right, left, middle = np.zeros((3, 20, 4, 4), dtype=bool)
+    right[15:], left[:5], middle[5:15] = True, True, True
+    ct = np.zeros(right.shape)
+    assert doubt_mediastinum(right, middle, left, ct, (5.0, 5.0, 5.0)) == ()
+    right[15, 0, 0] = False
+    assert doubt_mediastinum(right, middle, left, ct, (5.0, 5.0, 5.0)) == ("mediastinum_large",)

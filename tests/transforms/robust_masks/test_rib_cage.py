@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from monai_pylon.transforms.robust_masks.rib_cage import outside_ribs
 
@@ -43,3 +44,59 @@ def test_without_bone_the_upper_half_ends_near_the_lungs() -> None:
 def test_without_lungs_nothing_is_outside() -> None:
     ct, lungs = chest()
     assert not outside_ribs(ct, np.zeros_like(lungs), EDGE).any()
+
+
+#: Voxels of 1 x 1 x 4.1 mm; distances from the middle of the slice are in mm, and whole along the axes.
+FINE, MIDDLE = (1.0, 1.0, 4.1), 80
+DISTANCE = np.hypot(*np.ogrid[-80:81, -80:81])
+
+
+def round_lungs(radii: dict[int, float], slices: int = 32) -> tuple[np.ndarray, np.ndarray]:
+    """Make a volume of muscle, and lungs that are a disc with a radius in mm on each slice."""
+    lungs = np.zeros((161, 161, slices), dtype=bool)
+    for z, radius in radii.items():
+        lungs[:, :, z] = DISTANCE <= radius
+    return np.full(lungs.shape, 40.0), lungs
+
+
+def first_outside(outside: np.ndarray, z: int) -> list[int | None]:
+    """Return the least distance in mm outside on a slice in front of, behind, right and left of the middle."""
+    plane = outside[:, :, z]
+    arms = (plane[MIDDLE, MIDDLE:], plane[MIDDLE, MIDDLE::-1], plane[MIDDLE:, MIDDLE], plane[MIDDLE::-1, MIDDLE])
+    return [int(arm.argmax()) if arm.any() else None for arm in arms]
+
+
+def test_ribs_count_for_10_mm_and_are_10_mm_thick() -> None:
+    """Ribs 60 mm from the middle on one slice in the lower half: two slices of 4.1 mm on each side have them, too."""
+    ct, lungs = round_lungs(dict.fromkeys(range(2, 22), 48.0))
+    ct[(DISTANCE >= 60) & (DISTANCE < 66), 6] = 500.0
+    outside = outside_ribs(ct, lungs, FINE)
+    assert [z for z in range(2, 12) if outside[:, :, z].any()] == [4, 5, 6, 7, 8]
+    for z in (4, 6, 8):
+        assert first_outside(outside, z) == [71] * 4
+    assert not outside[:, :, :2].any()
+
+
+def test_without_ribs_the_upper_half_ends_25_mm_beyond_the_lungs() -> None:
+    """Lungs on slices 2 to 21: the middle is 11.5; above them the hull is that of slice 18, up to 30 mm, 7 slices."""
+    radii = {**dict.fromkeys(range(2, 18), 40.0), 18: 48.0, **dict.fromkeys(range(19, 22), 30.0)}
+    ct, lungs = round_lungs(radii)
+    outside = outside_ribs(ct, lungs, FINE)
+    assert not outside[:, :, :12].any()
+    for z, radius in ((12, 40), (18, 48), (21, 30), (22, 48), (28, 48)):
+        assert first_outside(outside, z) == [radius + 26] * 4
+    assert outside[:, :, 29:].all()
+
+
+def test_above_lungs_of_two_slices_their_lowest_counts() -> None:
+    ct, lungs = round_lungs({2: 48.0, 3: 40.0})
+    assert first_outside(outside_ribs(ct, lungs, FINE), 5) == [74] * 4
+
+
+@pytest.mark.parametrize(("place", "expected"), [(49, None), (50, 61), (51, 62)])
+def test_bone_up_to_50_mm_from_the_middle_is_no_rib(place: int, expected: int | None) -> None:
+    """A bone of 13 mm in front of flat lungs; at 50 mm only the voxels beside the axis are farther than that."""
+    ct, lungs = round_lungs({})
+    lungs[MIDDLE - 70 : MIDDLE + 71, MIDDLE - 20 : MIDDLE + 21, 2:12] = True
+    ct[MIDDLE - 6 : MIDDLE + 7, MIDDLE + place, 4] = 500.0
+    assert first_outside(outside_ribs(ct, lungs, FINE), 4) == [expected, None, None, None]

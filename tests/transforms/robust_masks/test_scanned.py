@@ -27,6 +27,16 @@ def test_constant_columns_at_a_corner_are_padding() -> None:
     assert unscanned_columns(ct).sum() == 5
 
 
+@pytest.mark.parametrize("shape", [(12, 10, 6), (2, 2, 6), (1, 3, 6)])
+def test_a_single_column_at_each_corner_is_padding(shape: tuple[int, int, int]) -> None:
+    ct = np.random.default_rng(0).normal(-1000, 10, shape)
+    corners = np.ix_(sorted({0, shape[0] - 1}), sorted({0, shape[1] - 1}))
+    ct[corners] = -1024.0
+    expected = np.zeros(shape[:2], dtype=bool)
+    expected[corners] = True
+    np.testing.assert_array_equal(unscanned_columns(ct), expected)
+
+
 def test_blocks_with_any_padding() -> None:
     columns = np.zeros((5, 4), dtype=bool)
     columns[4, 0] = columns[0, 3] = True
@@ -41,6 +51,16 @@ def test_a_lung_next_to_padding_is_cut() -> None:
     assert cut_by_padding(organs, columns, (4.0, 4.0, 4.0)) == ("left_lung_cut",)
     assert cut_by_padding(organs, columns, (2.0, 4.0, 4.0)) == ("right_lung_cut", "left_lung_cut")
     assert cut_by_padding(organs, columns & False, (4.0, 4.0, 4.0)) == ()
+
+
+@pytest.mark.parametrize(("rows", "expected"), [(10, ()), (11, ("right_lung_cut",))])
+def test_a_lung_is_cut_along_more_than_5_cm2(rows: int, expected: tuple[str, ...]) -> None:
+    """Voxels of 2 x 2 x 2.5 mm: 10 rows on 10 slices are 20 mm x 25 mm."""
+    columns = np.zeros((20, 20), dtype=bool)
+    columns[:4] = True
+    organs = np.zeros((20, 20, 10), dtype=np.uint8)
+    organs[4:, :rows] = 1
+    assert cut_by_padding(organs, columns, (2.0, 2.0, 2.5)) == expected
 
 
 @pytest.mark.parametrize("padding", [-1000.0, -1024.0, -2000.0, 0.0])

@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import monai_pylon
 from monai_pylon.workflows.cohort import FindingsWriter
 
@@ -37,3 +39,21 @@ def test_puts_the_row_and_the_files_of_a_case_into_its_folder(tmp_path: Path) ->
         "software": {"name": "monai_pylon", "version": monai_pylon.__version__},
         "note": "For research. Not a medical device.",
     }
+
+
+def no_files(row: dict[str, Any]) -> Any:
+    """Make a writer that writes nothing, so that no folder exists yet."""
+    return lambda item: {**item, "row": row, "files": []}
+
+
+def test_a_case_may_be_written_again(tmp_path: Path) -> None:
+    for volume in (1.0, 2.0):
+        item = FindingsWriter(no_files({"left_lung_ml": volume}), tmp_path / "a" / "b")({"scan": "s"})
+        assert item["files"] == ["s/s_findings.json"]
+        found = json.loads((tmp_path / "a" / "b" / "s" / "s_findings.json").read_text())
+        assert found["findings"] == {"left_lung_ml": volume}
+
+
+def test_numbers_that_json_does_not_have_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="JSON"):
+        FindingsWriter(no_files({"volumes": [float("nan")]}), tmp_path)({"scan": "s"})
