@@ -27,8 +27,8 @@ def read_class_map(file: str | PathLike[str]) -> np.ndarray:
         file: Path of the file, ending in ``.png`` or ``.mat``.
 
     Returns:
-        Classes (H, W) uint8: 0 background, then the place in PASCAL_VOC_LABELS plus one; 255 at uncertain borders, which
-        SBD does not have.
+        Classes (H, W) uint8: 0 background, then the place in PASCAL_VOC_LABELS plus one; 255 at uncertain borders,
+        which SBD does not have.
 
     Raises:
         ValueError: If the MAT file has no `GTcls` with a `Segmentation`, or a value is no class.
@@ -47,7 +47,9 @@ def read_class_map(file: str | PathLike[str]) -> np.ndarray:
         try:
             pixels = loadmat(path)["GTcls"][0]["Segmentation"][0]
         except (KeyError, IndexError, ValueError, TypeError, NotImplementedError) as error:
-            raise ValueError(f"{path}: must be a MAT file of SBD with GTcls.Segmentation, but is not ({error}).") from error
+            raise ValueError(
+                f"{path}: must be a MAT file of SBD with GTcls.Segmentation, but is not ({error})."
+            ) from error
     known = pixels.ndim == 2 and bool(((pixels <= len(PASCAL_VOC_LABELS)) | (pixels == 255)).all())
     if not known:
         raise ValueError(f"{path}: must hold classes (H, W) from 0 to {len(PASCAL_VOC_LABELS)} or 255, but does not.")
@@ -57,8 +59,8 @@ def read_class_map(file: str | PathLike[str]) -> np.ndarray:
 def sbd_datalist(root: str | PathLike[str], section: str) -> list[dict[str, Any]]:
     """List the images of SBD with their labels, in the layout of its release.
 
-    The sections are those of SBD. They overlap with those of PASCAL VOC: leave out the images of the VOC section on which
-    you test, by "name".
+    The sections are those of SBD. They overlap with those of PASCAL VOC: leave out the images of the VOC section on
+    which you test, by "name".
 
     Args:
         root: The folder with `img`, `cls`, `train.txt` and `val.txt`, or one that contains it as `dataset` or

@@ -22,9 +22,7 @@ _EXPLANATION = (
 _MOST_ROWS = 100
 
 
-def error_section(
-    rows: Sequence[Mapping[str, Any]], pictures: Mapping[tuple[str, str], str] | None = None
-) -> Section:
+def error_section(rows: Sequence[Mapping[str, Any]], pictures: Mapping[tuple[str, str], str] | None = None) -> Section:
     """Arrange false positives as part of a page: their number, a table of at most 100, and pictures.
 
     Args:

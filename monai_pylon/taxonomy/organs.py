@@ -51,8 +51,8 @@ def organs_of_labels(labels: Sequence[str]) -> np.ndarray:
         labels: Names of the M labels.
 
     Returns:
-        New bool array (M, 3), columns right lung, mediastinum, left lung: those of Table 5 for its labels, all three for
-        other names.
+        New bool array (M, 3), columns right lung, mediastinum, left lung: those of Table 5 for its labels, all three
+        for other names.
 
     Example:
         >>> organs_of_labels(["cardiomegaly", "a label of your own"]).tolist()

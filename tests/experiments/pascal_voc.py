@@ -4,8 +4,8 @@ A VGG-like classifier with three linear layers is trained on labels of whole ima
 2012 (``--root``, with ``--sbd`` also of SBD) or of generated images in that layout. After each epoch it prints the
 overlap (IoU) of the maps of the last convolution with the outlines of their objects, by the number of labels in the
 image (Figure 10). Beside it stand the overlap of the whole image and of the middle of the image, which know nothing.
-``--single_linear`` trains the head of footnote 3, with exact maps. In the end ``--figure`` draws Figures 6 and 12: pairs
-of HiResCAM and Grad-CAM for image-label pairs of the validation, drawn at random, ordered by the number of labels.
+``--single_linear`` trains the head of footnote 3, with exact maps. In the end ``--figure`` draws Figures 6 and 12:
+pairs of HiResCAM and Grad-CAM for image-label pairs of the validation, chosen at random, fewer labels first.
 """
 
 from __future__ import annotations
@@ -235,7 +235,9 @@ def main() -> None:
                 optimizer.step()
             with torch.no_grad():
                 right = ((network.eval()(x_test) > 0) == (y_test > 0)).float().mean().item()
-            epochs.append({"epoch": epoch + 1, "labels_right": round(right, 4), **figures(network, validation, x_test, layer)})
+            epochs.append(
+                {"epoch": epoch + 1, "labels_right": round(right, 4), **figures(network, validation, x_test, layer)}
+            )
             print(json.dumps(epochs[-1]), flush=True)
         if args.figure:
             save_figure(args.figure, draw_pairs(network, validation, x_test, layer, args.pairs, args.seed))

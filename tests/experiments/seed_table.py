@@ -1,8 +1,8 @@
 """Trainings with several seeds as one table, mean ± standard deviation: ``python -m tests.experiments.seed_table BUNDLE``.
 
 It trains and evaluates networks of a bundle with each seed, as Table 2 of the PYLON paper has five, and writes the table
-as CSV and Markdown. Finished runs are kept in the folder: a new start resumes. Settings of the bundle follow as
-``--set KEY=VALUE``, such as ``--set dataset_dir=ChestX-ray14 max_epochs=5``.
+as CSV and Markdown. Finished runs are kept in the folder: a new start resumes. Settings of the bundle are given as
+KEY=VALUE: ``--set dataset_dir=ChestX-ray14`` for both, ``--train max_epochs=5`` and ``--evaluate num_resamples=200``.
 """  # noqa: E501
 
 from __future__ import annotations
@@ -17,26 +17,28 @@ from monai_pylon.utils import write_rows
 from monai_pylon.workflows.bundle.seeds import seed_rows
 from tests.workflows.bundle_runs import BundleRuns
 
-#: Settings of trainings that evaluations do not have.
-_TRAINING = ("max_epochs", "learning_rate", "tensorboard", "weights", "training_pool", "patience", "prior_bias")
+
+def parsed(pairs: Sequence[str]) -> dict[str, Any]:
+    """Read texts KEY=VALUE; a value is JSON, or else a text."""
+    found = {}
+    for key, text in (pair.split("=", 1) for pair in pairs):
+        try:
+            found[key] = json.loads(text)
+        except json.JSONDecodeError:
+            found[key] = text
+    return found
 
 
-def parsed(text: str) -> Any:
-    """Read a value as JSON, or keep it as text."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        return text
-
-
-def run(bundle: str, network: str, seed: int, folder: Path, settings: dict[str, Any]) -> Path:
+def run(
+    bundle: str, network: str, seed: int, folder: Path, training: dict[str, Any], evaluation: dict[str, Any]
+) -> Path:
     """Train and evaluate with a seed unless that is done, and return the file of the evaluation."""
     place = folder / network / f"seed{seed}"
     file = place / "evaluation" / "evaluation.json"
     if not file.is_file():
-        runs = BundleRuns(bundle, network_name=network, bundle_root=str(place), seed=seed, progress=False)
-        runs.run("train", **settings)
-        runs.run("evaluate", **{key: value for key, value in settings.items() if key not in _TRAINING})
+        runs = BundleRuns(bundle, network_name=network, bundle_root=str(place), progress=False)
+        runs.run("train", seed=seed, **training)
+        runs.run("evaluate", output=str(file.parent), **evaluation)
     return file
 
 
@@ -63,12 +65,14 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", required=True, help="names in networks.json of the bundle")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
     parser.add_argument("--folder", type=Path, default=Path("seeds"), help="folder for runs and table")
-    parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings of the bundle")
+    for name in ("set", "train", "evaluate"):
+        parser.add_argument(f"--{name}", nargs="*", default=[], metavar="KEY=VALUE", help="settings of the bundle")
     args = parser.parse_args()
-    settings = {key: parsed(value) for key, value in (pair.split("=", 1) for pair in args.set)}
+    both, training, evaluation = (parsed(pairs) for pairs in (args.set, args.train, args.evaluate))
     table, rows = {}, []
     for network in args.networks:
-        files = [run(args.bundle, network, seed, args.folder, settings) for seed in args.seeds]
+        settings = ({**both, **training}, {**both, **evaluation})
+        files = [run(args.bundle, network, seed, args.folder, *settings) for seed in args.seeds]
         table[network] = seed_rows(files)
         rows += [{"network": network, **row} for row in table[network]]
         write_rows(args.folder / "seeds.csv", [{k: "" if v is None else v for k, v in row.items()} for row in rows])

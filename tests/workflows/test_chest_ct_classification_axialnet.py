@@ -318,7 +318,9 @@ def test_evaluation_writes_numbers_with_intervals(trained: Path, evaluated: Path
     assert 0 <= found["organ_iou_gradcam"]["weighted"]["estimate"] <= 1
     assert len(read_rows(evaluated / "evaluation.csv")) == 8 * 82 + 3 * 81 + 1
     assert len(read_rows(evaluated / "scans.csv")) == 4 * 80
-    assert {"evidence.html", "slice_scores.csv", "slice_scores.png", "lungs.png"} < {f.name for f in evaluated.iterdir()}
+    assert {"evidence.html", "slice_scores.csv", "slice_scores.png", "lungs.png"} < {
+        f.name for f in evaluated.iterdir()
+    }
     kept = json.loads((trained / "models" / "thresholds.json").read_text())
     assert set(kept["thresholds"]) == {"hirescam", "gradcam"}
     named = kept["thresholds"]["hirescam"]

@@ -28,12 +28,19 @@ from monai_pylon.workflows.chest_ct.two_models import OtherModel
 
 __all__ = ["EvidenceReport"]
 
-_SLICES = "Scores of the groups of slices, from head to feet. A network that looks at the right place scores scans with and "
-_SLICES += "without a finding differently where the organ lies. A difference elsewhere needs an explanation."
-_LUNGS = "Lungs as the organ masks have them, on the network's grid. Look for a lung that is missing, cut, or has holes: the "
-_LUNGS += "shares of evidence outside the organs are only as good as these masks."
-_ORDER = "Compare the share of exposed errors with that of right predictions, and with that of a map that is equal "
-_ORDER += "everywhere: evaluation.json has the three with their intervals. Only a difference between them says something."
+_SLICES = (
+    "Scores of the groups of slices, from head to feet. A network that looks at the right place scores scans with and "
+    "without a finding differently where the organ lies. A difference elsewhere needs an explanation."
+)
+_LUNGS = (
+    "Lungs as the organ masks have them, on the network's grid. Look for a lung that is missing, cut, or has holes: "
+    "the shares of evidence outside the organs are only as good as these masks."
+)
+_ORDER = (
+    "Predictions are those at the operating point of evaluation.json, so a false positive may have a low probability. "
+    "Compare the share of exposed errors with that of right predictions, and with that of a map that is equal "
+    "everywhere: evaluation.json has the three with their intervals. Only a difference between them says something."
+)
 
 
 class EvidenceReport:
@@ -115,8 +122,10 @@ class EvidenceReport:
         sections = []
         if np.isfinite(cohort.outside).any():
             write_rows(place / "errors.csv", errors) if errors else None
-            section = error_section(errors, self._draw_errors(place, errors, expit(scores)))
+            section = error_section(errors)
             sections.append(section._replace(heading="Errors and their maps", paragraphs=[*section.paragraphs, _ORDER]))
+            drawn = self._draw_errors(place, errors, expit(scores))
+            sections += [Section(pictures=[(file, ", ".join(case))]) for case, file in drawn.items()]
         curves = cohort.curves(truth, patients, num_resamples)
         if curves is not None and (curves.counts[:, 0] > 0).any():
             write_rows(place / "slice_scores.csv", _curve_rows(curves, self.labels))

@@ -29,12 +29,12 @@ class ExplainedScan(NamedTuple):
         geometry: Where the cells of the maps look.
 
     Example:
-        >>> geometry = MapGeometry((0.0,) * 3, (1.0, 1.0, 3.0))
-        >>> maps = torch.zeros(1, 2, 2, 2)
-        >>> scan = ExplainedScan(np.zeros((2, 2, 6)), np.diag([-2.0, -2, -2, 1]), np.ones(1), maps, maps, None, geometry)
+        >>> geometry, maps = MapGeometry((0.0,) * 3, (1.0, 1.0, 3.0)), torch.zeros(1, 2, 2, 2)
+        >>> hu, affine = np.zeros((2, 2, 6)), np.diag([-2.0, -2, -2, 1])
+        >>> scan = ExplainedScan(hu, affine, np.ones(1), maps, maps, None, geometry)
         >>> scan.heights(2).tolist()
         [10.0, 4.0]
-    """  # fmt: skip
+    """
 
     hu: np.ndarray
     affine: np.ndarray

@@ -157,7 +157,7 @@ class OtherModel:
             geometry = GeometryCache(network, self.about["layer"])(here.hu.shape)
             panels.append(_panels(row, self.labels.index(row["label"]), here, there._replace(geometry=geometry)))
         save_figure(place / "models.png", map_grid_figure(panels, _COLUMNS, "Two models side by side", inches=2.6))
-        return [section._replace(pictures=[("models.png", "both models")], rows=chosen)]
+        return [section._replace(pictures=[("models.png", "both models")], rows=[_shown(row) for row in chosen])]
 
 
 def other_model(
@@ -186,6 +186,19 @@ def other_model(
     return None if folder is None else OtherModel(folder, inputs, cases, examples, device)
 
 
+def _above(row: Mapping[str, Any], prefix: str) -> str:
+    """Say how far a probability is above or below the cohort's mean."""
+    above = row[prefix + "above_mean"]
+    return f"{abs(above):.0%} {'above' if above >= 0 else 'below'} the mean {row[prefix + 'cohort_mean']:.2f}"
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return the row of a case for the page."""
+    models = {"this model": "", "the other": "other_"}
+    numbers = {name: f"{row[prefix + 'probability']:.2f}, {_above(row, prefix)}" for name, prefix in models.items()}
+    return {"scan": row["scan"], "label": row["label"], **numbers}
+
+
 def _panels(row: Mapping[str, Any], label: int, here: ExplainedScan, there: ExplainedScan) -> list[MapPanel]:
     """Return the panels of a case: HiResCAM and Grad-CAM of both models, on the same axial slice."""
     size = here.hu.shape
@@ -196,11 +209,8 @@ def _panels(row: Mapping[str, Any], label: int, here: ExplainedScan, there: Expl
     ]
     level = int(np.clip(found[0], 0, None).sum(axis=(0, 1)).argmax())
     gray = window_to_gray(here.hu[:, :, level].T, -300.0, 1400.0)
-    above = "{:+.0%} of mean {:.2f}"
     titles = [
-        f"{row['label']}: p {row[prefix + 'probability']:.2f}\n"
-        + above.format(row[prefix + "above_mean"], row[prefix + "cohort_mean"])
-        for prefix in ("", "other_")
+        f"{row['label']}: p {row[prefix + 'probability']:.2f}\n{_above(row, prefix)}" for prefix in ("", "other_")
     ]
     return [
         MapPanel(gray, volume[:, :, level].T, title)

@@ -183,7 +183,8 @@ def test_a_truncated_file_among_others(tmp_path: Path) -> None:
 def test_phantoms_with_some_of_the_labels() -> None:
     names = ["pneumothorax", "pleural effusion"]
     some, every = (
-        chest_ct_data("phantom", "training", labels, phantoms=3, spacing=(9, 9, 30)) for labels in (names, CHEST_CT_LABELS)
+        chest_ct_data("phantom", "training", labels, phantoms=3, spacing=(9, 9, 30))
+        for labels in (names, CHEST_CT_LABELS)
     )
     rows = [CHEST_CT_LABELS.index(name) for name in names]
     for index in range(3):

@@ -41,11 +41,18 @@ def test_tables_figures_and_page(tmp_path: Path) -> None:
     metrics = found.write(tmp_path, scores, TRUTH, np.array([0.0, 0.0]), np.arange(3), 5)
     chances = 1 / (1 + np.exp(-scores))
     rows = read_rows(tmp_path / "scans.csv")
-    assert [(row["scan"], row["label"], row["present"]) for row in rows[:2]] == [("a", "lung mass", "0"), ("a", "cardiomegaly", "1")]
+    assert [(row["scan"], row["label"], row["present"]) for row in rows[:2]] == [
+        ("a", "lung mass", "0"),
+        ("a", "cardiomegaly", "1"),
+    ]
     assert rows[5]["present"] == ""
     assert float(rows[0]["above_mean"]) == pytest.approx(chances[0, 0] / chances[:, 0].mean() - 1, abs=1e-4)
     errors = read_rows(tmp_path / "errors.csv")
-    assert {(row["name"], row["label"]) for row in errors} <= {("a", "lung mass"), ("b", "cardiomegaly"), ("c", "lung mass")}
+    assert {(row["name"], row["label"]) for row in errors} <= {
+        ("a", "lung mass"),
+        ("b", "cardiomegaly"),
+        ("c", "lung mass"),
+    }
     defined = [row for row in errors if row["outside"]]
     assert metrics["exposed, false positives"]["weighted"]["n"] == len(defined)
     slices = read_rows(tmp_path / "slice_scores.csv")

@@ -56,8 +56,9 @@ def write(folder: Path, **options):
 def test_present_findings_that_differ_most_are_drawn(folder: Path) -> None:
     (section,) = write(folder, examples=2)
     assert [(row["scan"], row["label"]) for row in section.rows] == [("s1", "pneumonia"), ("s2", "lung mass")]
-    first = section.rows[0]
-    assert (first["above_mean"], first["other_above_mean"]) == (1.0, 0.0)
+    assert section.rows[0]["this model"] == "0.80, 100% above the mean 0.40"
+    assert section.rows[1]["the other"] == "0.40, 0% above the mean 0.40"
+    assert section.rows[1]["this model"] == "0.30, 40% below the mean 0.50"
     assert (folder / "out" / "models.png").stat().st_size > 1000
     table = read_rows(folder / "out" / "models.csv")
     assert len(table) == 6
@@ -74,7 +75,9 @@ def test_cases_can_be_chosen(folder: Path) -> None:
 
 
 def test_other_scans_and_other_labels_are_refused(folder: Path) -> None:
-    write_rows(folder / "scans.csv", [{"scan": "x", "label": name, "probability": 0.5, "cohort_mean": 0.5} for name in LABELS])
+    write_rows(
+        folder / "scans.csv", [{"scan": "x", "label": name, "probability": 0.5, "cohort_mean": 0.5} for name in LABELS]
+    )
     with pytest.raises(ValueError, match="against must be an evaluation of the same scans"):
         write(folder)
     write_rows(folder / "scans.csv", [{"scan": "s0", "label": "lung mass", "probability": 0.5, "cohort_mean": 0.5}])
