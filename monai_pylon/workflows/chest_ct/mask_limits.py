@@ -58,7 +58,10 @@ def mask_measures(labels: np.ndarray, affine: np.ndarray) -> dict[str, float]:
     view = ras_view(np.asarray(labels), affine)
     spacing, milliliters = voxel_spacing(view.affine), float(np.prod(voxel_spacing(view.affine))) / 1000
     right, left = (view.array == ORGAN_VALUES[organ] for organ in ("right lung", "left lung"))
-    found = {"right_lung_ml": float(right.sum()) * milliliters, "left_lung_ml": float(left.sum()) * milliliters}
+    found = {
+        f"{name}_lung_ml": round(float(mask.sum()) * milliliters, 3)
+        for name, mask in (("right", right), ("left", left))
+    }
     lungs = right | left
     if not lungs.any():
         return {**found, **dict.fromkeys(list(MASK_MEASURES)[2:], float("nan"))}
@@ -66,7 +69,8 @@ def mask_measures(labels: np.ndarray, affine: np.ndarray) -> dict[str, float]:
     sizes = [float(high - low + 1) * mm for (low, high), mm in zip(ends, spacing, strict=True)]
     middle = lungs.shape[0] / 2
     sides = [(ends[0][1] + 1 - middle) * spacing[0], (middle - ends[0][0]) * spacing[0]]
-    return {**found, **dict(zip(list(MASK_MEASURES)[2:], [*sizes, *map(float, sides)], strict=True))}
+    lengths = [round(float(mm), 3) for mm in (*sizes, *sides)]
+    return {**found, **dict(zip(list(MASK_MEASURES)[2:], lengths, strict=True))}
 
 
 def measures_of_folder(folder: str | PathLike[str]) -> list[dict[str, Any]]:
