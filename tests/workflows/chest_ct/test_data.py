@@ -193,8 +193,8 @@ def test_phantoms_with_some_of_the_labels() -> None:
 
 
 def test_items_have_their_index() -> None:
-    data = SkipUnreadableDataset([{"a": 1}, {"a": 0}], lambda item: {"a": 1 / item["a"]}, {"a": 0})
-    assert [item["index"] for item in (data[0], data[1])] == [0, 1]
+    data = SkipUnreadableDataset([{"a": 1}, {"a": 2}, {"a": 0}], lambda item: {"a": 1 / item["a"]}, {"a": 0})
+    assert [data[k]["index"] for k in range(3)] == [0, 1, 2]
 
 
 def test_labels_have_the_order_of_table_5() -> None:
