@@ -1,4 +1,4 @@
-"""What the maps and slice scores of an evaluated cohort show, collected batch by batch."""
+"""Evidence and slice scores of an evaluated cohort, collected batch by batch."""
 
 from __future__ import annotations
 

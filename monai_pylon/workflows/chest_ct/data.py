@@ -96,7 +96,7 @@ def chest_ct_data(
         count, first_seed = phantoms_of_section(section, phantoms)
         _LOGGER.warning("No dataset is given (--dataset_dir PATH): using %d phantom CTs for %s.", count, section)
         rendered = PhantomChestCTs(count, [max(_FINEST_PHANTOM_MM, mm) for mm in spacing], first_seed)
-        return rendered if tuple(labels) == CHEST_CT_LABELS else MonaiDataset(rendered, _ChosenLabels(labels))
+        return rendered if tuple(labels) == CHEST_CT_LABELS else MonaiDataset(rendered, _ChosenLabels(labels))  # type: ignore[arg-type]
     folder = dataset_folder(dataset_dir)
     public = None if (folder / "labels.csv").is_file() else find_dataset(folder, "ct")
     if public is None:
