@@ -75,8 +75,8 @@ print("HiResCAM is exact:", audit.provable["HiResCAM"], f"(difference {audit.res
 # -------------------------
 # The overlap (IoU) of the maps with the outlines of their objects after ten epochs on 600 larger images, as
 # ``docs/researchers/results/pascal_voc_generated.json`` has it. Marking the middle of the image is a baseline that
-# knows nothing. A network this small, trained for seconds, is hardly better: this shows that the script runs, not
-# how the methods compare on photographs.
+# knows nothing. The maps of a network this small, trained for seconds, are no better than that: this shows that the
+# script runs, not how the methods compare on photographs.
 result = json.loads((Path("..") / "researchers" / "results" / "pascal_voc_generated.json").read_text())
 last = result["epochs"][-1]
 figure, ax = plt.subplots(figsize=(6, 3), layout="constrained")
