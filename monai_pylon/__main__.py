@@ -16,6 +16,7 @@ from monai_pylon.workflows.commands.bundle import bundle
 from monai_pylon.workflows.commands.compare import compare
 from monai_pylon.workflows.commands.ct import ct
 from monai_pylon.workflows.commands.labels import labels
+from monai_pylon.workflows.commands.limits import limits
 from monai_pylon.workflows.commands.lung_boxes import compare_boxes
 from monai_pylon.workflows.commands.organs import organs
 from monai_pylon.workflows.commands.run import CONTEXT
@@ -33,7 +34,7 @@ def _group() -> None:
     """
 
 
-for _command in (organs, xray, ct, compare, labels, compare_boxes, bundle):
+for _command in (organs, xray, ct, compare, labels, compare_boxes, limits, bundle):
     _group.add_command(_command)
 
 

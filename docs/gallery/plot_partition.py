@@ -6,6 +6,8 @@ PARTITION finds the right lung, the left lung and the mediastinum in a CT. Here 
 organs are known.
 """
 
+import io
+
 import matplotlib.pyplot as plt
 import nibabel
 import numpy as np
@@ -13,7 +15,7 @@ from matplotlib.colors import ListedColormap
 from skimage.segmentation import clear_border
 
 from monai_pylon.data import phantom_chest_ct
-from monai_pylon.reports import ORGAN_COLORS
+from monai_pylon.reports.rendering import lung_rendering, lungs_figure, render_mask
 from monai_pylon.transforms import partition_organs
 
 # %%
@@ -74,30 +76,17 @@ for organ, name in ((1, "right lung"), (2, "mediastinum"), (3, "left lung")):
 # ----------------------
 # As in Figure 8 of the paper, seen from the front: all that is brighter than -300 HU; of the rest, what does not touch
 # the border of its axial slice (with trachea, stomach and bowel); and the lungs in the end. A rendering shows how far
-# the first voxel of each ray is turned away from the viewer.
-
-
-def render(mask, affine, steps=1.0):
-    """Render a mask (X, Y, Z) from the front: gray values (Z, X) in radiological display, NaN where nothing is."""
-    solid = to_ras(mask, affine).get_fdata()[:, ::-1] > 0  # from the front to the back
-    depth = np.where(solid.any(1), solid.argmax(1), np.nan)
-    across, along = np.gradient(depth / steps)
-    return (1 / np.sqrt(1 + across**2 + along**2))[::-1, ::-1].T
-
-
+# the surface is turned away from the viewer.
 air = ct.image < -300
 inner = np.stack([clear_border(air[:, :, k]) for k in range(air.shape[2])], axis=2)
 fig, axes = plt.subplots(1, 3, figsize=(10, 3.4), facecolor="black")
 for ax, (name, mask) in zip(
     axes, {"brighter than -300 HU": ~air, "darker, off the border": inner}.items(), strict=False
 ):
-    ax.imshow(render(mask, ct.affine), cmap="gray", vmin=0, vmax=1, aspect=superior / right)
+    ax.imshow(render_mask(mask, ct.affine), cmap="gray", vmin=0, vmax=1, aspect=superior / right)
     ax.set_title(name, color="white")
-for value, color in enumerate(ORGAN_COLORS.values(), start=1):
-    if value != 2:
-        shade = ListedColormap(np.linspace(0, 1, 64)[:, None] * np.array(color))
-        gray = render(organs.labels == value, ct.affine)
-        axes[2].imshow(gray, cmap=shade, vmin=0, vmax=1, aspect=superior / right)
+lungs = lung_rendering("", organs.labels, ct.affine)
+axes[2].imshow(np.nan_to_num(lungs.image), aspect=lungs.aspect)
 axes[2].set_title("right lung, left lung", color="white")
 for ax in axes:
     ax.axis("off")
@@ -106,17 +95,20 @@ fig.tight_layout()
 # %%
 # Many patients at once
 # ---------------------
-# As in Figure 9 of the paper: the lungs of several patients, to find the odd one. The title is the verdict. For your
-# own scans ``monai-pylon organs`` draws each, and its table lists the verdicts.
-fig, axes = plt.subplots(1, 5, figsize=(10, 2.6), facecolor="black")
-for seed, ax in enumerate(axes):
+# As in Figure 9 of the paper: the lungs of several patients, to find the odd one. The evaluation of the CT bundle draws
+# this figure as ``lungs.png``. For your own scans ``monai-pylon organs`` draws each, and its table lists the verdicts.
+renderings = []
+for seed in range(6):
     findings = {"effusion": "left"} if seed == 3 else {}
     other = phantom_chest_ct(seed, shape=(90, 75, 80), spacing=(4, 4, 4), severity=0.9, **findings)
     masks = partition_organs(other.image, other.affine)
-    for value, color in enumerate(ORGAN_COLORS.values(), start=1):
-        if value != 2:
-            shade = ListedColormap(np.linspace(0, 1, 64)[:, None] * np.array(color))
-            ax.imshow(render(masks.labels == value, other.affine), cmap=shade, vmin=0, vmax=1)
-    ax.set_title("ok" if masks.quality.ok else "\n".join(masks.quality.reasons), color="white", fontsize=8)
-    ax.axis("off")
+    verdict = "ok" if masks.quality.ok else ", ".join(masks.quality.reasons)
+    renderings.append(lung_rendering(f"phantom {seed}: {verdict}", masks.labels, other.affine))
+figure = lungs_figure(renderings)
+picture = io.BytesIO()
+figure.savefig(picture, facecolor=figure.get_facecolor())
+picture.seek(0)
+fig, ax = plt.subplots(figsize=(10, 2.6), facecolor="black")
+ax.imshow(plt.imread(picture))
+ax.axis("off")
 fig.tight_layout()

@@ -8,7 +8,7 @@ from typing import Any
 
 from monai_pylon.reports.html import Section, save_html
 
-__all__ = ["save_error_review"]
+__all__ = ["error_section", "save_error_review"]
 
 _EXPLANATION = (
     "A false positive is a label that the network predicts and the report does not name. Each row says which share of "
@@ -18,10 +18,52 @@ _EXPLANATION = (
 )
 
 
+#: Rows of the table; a cohort of thousands has too many to read.
+_MOST_ROWS = 100
+
+
+def error_section(rows: Sequence[Mapping[str, Any]], pictures: Mapping[tuple[str, str], str] | None = None) -> Section:
+    """Arrange false positives as part of a page: their number, a table of at most 100, and pictures.
+
+    Args:
+        rows: Rows of :func:`~monai_pylon.metrics.error_review.error_review`.
+        pictures: Files with maps, relative to the page, by (name, label).
+
+    Returns:
+        The part of the page.
+
+    Example:
+        >>> row = {"name": "a", "label": "nodule", "probability": 0.8, "outside": 0.6, "exposed": True}
+        >>> error_section([row]).rows[0]["outside"]
+        '0.60'
+    """
+    judged = [row for row in rows if row["exposed"] is not None]
+    exposed = sum(row["exposed"] for row in judged)
+    count = f"{len(rows)} false positives; {exposed} of {len(judged)} exposed by their map."
+    count += f" The table lists the first {_MOST_ROWS}." if len(rows) > _MOST_ROWS else ""
+    table = [
+        {
+            "name": row["name"],
+            "label": row["label"],
+            "probability": f"{row['probability']:.2f}",
+            "outside": "undefined" if row["outside"] is None else f"{row['outside']:.2f}",
+            "": row["outside"] or 0.0,
+        }
+        for row in rows[:_MOST_ROWS]
+    ]
+    shown = [
+        (file, f"{name}, {label}")
+        for row in rows
+        for name, label in [(row["name"], row["label"])]
+        if (file := (pictures or {}).get((name, label))) is not None
+    ]
+    return Section("", [_EXPLANATION, count], table, bar="", pictures=shown)
+
+
 def save_error_review(
     path: str | PathLike[str], rows: Sequence[Mapping[str, Any]], pictures: Mapping[tuple[str, str], str] | None = None
 ) -> None:
-    """Write the page.
+    """Write a page of false positives.
 
     Args:
         path: Path of the page, ending in ``.html``.
@@ -39,21 +81,4 @@ def save_error_review(
     judged = [row for row in rows if row["exposed"] is not None]
     exposed = sum(row["exposed"] for row in judged)
     numbers = {"false positives": len(rows), "exposed by their map": f"{exposed} of {len(judged)}"}
-    table = [
-        {
-            "name": row["name"],
-            "label": row["label"],
-            "probability": f"{row['probability']:.2f}",
-            "outside": "undefined" if row["outside"] is None else f"{row['outside']:.2f}",
-            "": row["outside"] or 0.0,
-        }
-        for row in rows
-    ]
-    shown = [
-        (file, f"{name}, {label}")
-        for row in rows
-        for name, label in [(row["name"], row["label"])]
-        if (file := (pictures or {}).get((name, label))) is not None
-    ]
-    section = Section("", [_EXPLANATION], table, bar="", pictures=shown)
-    save_html(path, "Errors and their maps", [section], numbers)
+    save_html(path, "Errors and their maps", [error_section(rows, pictures)], numbers)

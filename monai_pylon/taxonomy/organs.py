@@ -6,11 +6,13 @@ A lung label names no side: the report tells whether it lies in the right lung, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from monai_pylon.taxonomy.labels import read_table
+from monai_pylon.taxonomy.labels import CHEST_CT_LABELS, read_table
 
-__all__ = ["CHEST_CT_ORGANS", "OK_MEANING", "ORGANS", "ORGAN_VALUES", "possible_locations"]
+__all__ = ["CHEST_CT_ORGANS", "OK_MEANING", "ORGANS", "ORGAN_VALUES", "organs_of_labels", "possible_locations"]
 
 #: Organs in the order of the last axis of location arrays (M, 3).
 ORGANS: tuple[str, ...] = ("right lung", "mediastinum", "left lung")
@@ -40,3 +42,21 @@ def possible_locations() -> np.ndarray:
     """
     columns = {row["organ"]: [row[organ] == "1" for organ in ORGANS] for row in read_table("organs")}
     return np.array([columns[organ] for organ in CHEST_CT_ORGANS], dtype=bool)
+
+
+def organs_of_labels(labels: Sequence[str]) -> np.ndarray:
+    """Return the organs that labels of any name may occupy.
+
+    Args:
+        labels: Names of the M labels.
+
+    Returns:
+        New bool array (M, 3), columns right lung, mediastinum, left lung: those of Table 5 for its labels, all three
+        for other names.
+
+    Example:
+        >>> organs_of_labels(["cardiomegaly", "a label of your own"]).tolist()
+        [[False, True, False], [True, True, True]]
+    """
+    known = dict(zip(CHEST_CT_LABELS, possible_locations(), strict=True))
+    return np.array([known.get(name, np.ones(len(ORGANS), dtype=bool)) for name in labels], dtype=bool)

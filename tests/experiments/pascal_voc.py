@@ -1,14 +1,17 @@
 """HiResCAM and Grad-CAM on PASCAL VOC (HiResCAM paper, section 13): ``python -m tests.experiments.pascal_voc``.
 
 A VGG-like classifier with three linear layers is trained on labels of whole images, of a folder in the layout of VOC
-2012 (``--root``) or of generated images in that layout. After each epoch it prints the overlap (IoU) of the maps of the
-last convolution with the outlines of their objects, for images with one label and with several. Beside it stands the
-overlap of the whole image, which knows nothing. ``--single_linear`` trains the head of footnote 3, with exact maps.
+2012 (``--root``, with ``--sbd`` also of SBD) or of generated images in that layout. After each epoch it prints the
+overlap (IoU) of the maps of the last convolution with the outlines of their objects, by the number of labels in the
+image (Figure 10). Beside it stand the overlap of the whole image and of the middle of the image, which know nothing.
+``--single_linear`` trains the head of footnote 3, with exact maps. In the end ``--figure`` draws Figures 6 and 12:
+pairs of HiResCAM and Grad-CAM for image-label pairs of the validation, chosen at random, fewer labels first.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from monai_pylon.data import pascal_voc_datalist
+from monai_pylon.data.sbd import read_class_map, sbd_datalist
 from monai_pylon.networks.single_linear_head import single_linear_head
+from monai_pylon.reports.figure_style import save_figure
+from monai_pylon.reports.map_grid import MapPanel, map_grid_figure
 from monai_pylon.taxonomy.labels import PASCAL_VOC_LABELS
 from monai_pylon.visualize import HiResCAM, LayerGradCAM, audit_explanation
 
@@ -110,30 +116,86 @@ def overlap(map: Tensor, outline: np.ndarray, label: int) -> float:
     return float((marked & truth & known).sum() / max(either.sum(), 1))
 
 
-def figures(network: VGGLike, items: list[dict[str, Any]], x: Tensor, layer: str) -> dict[tuple[str, str], float]:
-    """Return the mean IoU by method, for images with one label and with several."""
+def center(size: int = 8) -> Tensor:
+    """Return a map whose middle is marked: half of the rows and columns."""
+    map = torch.zeros(size, size)
+    map[size // 4 : -(size // 4), size // 4 : -(size // 4)] = 1
+    return map
+
+
+def group_of(item: dict[str, Any]) -> str:
+    """Return the number of labels of an image, as Figure 10 groups them."""
+    count = int(item["label"].sum())
+    return "1 label" if count == 1 else f"{count} labels" if count < 4 else "4 or more labels"
+
+
+def figures(network: VGGLike, items: list[dict[str, Any]], x: Tensor, layer: str) -> dict[str, dict[str, float]]:
+    """Return the mean IoU by method and number of labels in the image, and the number of image-label pairs."""
     found: dict[tuple[str, str], list[float]] = {}
     cams = {"HiResCAM": HiResCAM(network.eval(), layer), "Grad-CAM": LayerGradCAM(network, layer)}
     for item, image in zip(items, x, strict=True):
         if "segmentation" not in item:
             continue
-        outline = np.asarray(Image.open(item["segmentation"]))
+        outline = read_class_map(item["segmentation"])
         labels = np.flatnonzero(item["label"]).tolist()
-        group = "one label" if len(labels) == 1 else "several"
         maps = {name: cam(image[None], labels)[0].cpu().float() for name, cam in cams.items()}
         for number, label in enumerate(labels):
             if not (outline == label + 1).any():
                 continue
-            for name in maps:
-                found.setdefault((name, group), []).append(overlap(maps[name][number], outline, label))
-            found.setdefault(("whole image", group), []).append(overlap(torch.ones(2, 2), outline, label))
-    return {key: float(np.mean(values)) for key, values in found.items()}
+            compared = {name: maps[name][number] for name in maps}
+            compared |= {"whole image": torch.ones(2, 2), "middle": center()}
+            for name, map in compared.items():
+                found.setdefault((name, group_of(item)), []).append(overlap(map, outline, label))
+    table: dict[str, dict[str, float]] = {}
+    for (name, group), values in sorted(found.items()):
+        table.setdefault(name, {})[group] = round(float(np.mean(values)), 4)
+        table.setdefault("pairs", {})[group] = len(values)
+    return table
+
+
+def draw_pairs(
+    network: VGGLike, items: list[dict[str, Any]], x: Tensor, layer: str, count: int = 72, seed: int = 0
+) -> Any:
+    """Draw Figure 12: for image-label pairs at random HiResCAM beside Grad-CAM, images with fewer labels first.
+
+    The title has the label, the score, and the number of labels in the image. Six pairs make a row.
+    """
+    pairs = [(k, int(label)) for k, item in enumerate(items) for label in np.flatnonzero(item["label"])]
+    chosen = np.random.default_rng(seed).permutation(len(pairs))[:count]
+    order = sorted((pairs[k] for k in chosen), key=lambda pair: (int(items[pair[0]]["label"].sum()), *pair))
+    network.eval()
+    panels = []
+    for k, label in order:
+        image = (x[k].permute(1, 2, 0).numpy() + 1) / 2
+        with torch.no_grad():
+            chance = float(network(x[k : k + 1])[0, label].sigmoid())
+        text = f"{PASCAL_VOC_LABELS[label]} {chance:.2f}, {int(items[k]['label'].sum())} in image"
+        maps = (cam(network, layer)(x[k : k + 1], label)[0, 0].cpu().float() for cam in (HiResCAM, LayerGradCAM))
+        panels += [MapPanel(image, map, title) for map, title in zip(maps, (text, ""), strict=True)]
+    width = min(12, len(panels))
+    panels += [MapPanel(np.full((2, 2), 0.07), None)] * (-len(panels) % width)
+    rows = [panels[k : k + width] for k in range(0, len(panels), width)]
+    columns = ("HiResCAM", "Grad-CAM") * (width // 2)
+    return map_grid_figure(rows, columns, "HiResCAM and Grad-CAM, images with fewer labels first", inches=1.3)
+
+
+def load_vgg(network: VGGLike, file: Path) -> None:
+    """Load the convolutions of a state dict of torchvision's VGG-16; the linear layers stay as they are."""
+    state = torch.load(file, map_location="cpu", weights_only=True)
+    network.features.load_state_dict(
+        {name.removeprefix("features."): value for name, value in state.items() if name.startswith("features.")}
+    )
 
 
 def main() -> None:
     """Train, and print a row after each epoch."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--root", type=Path, help="folder of VOC 2012; default: generated images")
+    parser.add_argument("--sbd", type=Path, help="folder of SBD; its images that VOC does not validate on train too")
+    parser.add_argument("--weights", type=Path, help="state dict of torchvision's VGG-16, for --width 64")
+    parser.add_argument("--figure", type=Path, help="PNG file for Figures 6 and 12")
+    parser.add_argument("--pairs", type=int, default=72, help="image-label pairs of the figure")
+    parser.add_argument("--output", type=Path, help="JSON file for the numbers")
     parser.add_argument(
         "--images", type=int, nargs=2, default=(400, 100), help="generated images to train and validate"
     )
@@ -141,6 +203,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=8, help="64 for VGG-16")
     parser.add_argument("--hidden", type=int, default=64, help="4096 for VGG-16")
     parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--single_linear", action="store_true")
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()
@@ -149,15 +212,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = args.root or generate(Path(folder), tuple(args.images), args.size)
         training, validation = (pascal_voc_datalist(root, section) for section in ("training", "validation"))
+        if args.sbd:
+            tested, known = {item["name"] for item in validation}, {item["name"] for item in training}
+            training += [item for item in sbd_datalist(args.sbd, "all") if item["name"] not in tested | known]
         (x, y), (x_test, y_test) = load(training, args.size), load(validation, args.size)
         network = VGGLike(args.width, args.hidden)
+        if args.weights:
+            load_vgg(network, args.weights)
         layer = f"features.{len(network.features) - 1}"
         if args.single_linear:
             network.classifier = single_linear_head(network.classifier, 8 * args.width, (GRID, GRID))
             layer = f"classifier.{len(network.classifier) - 4}"  # the last activation, before dropout
         audit = audit_explanation(network, layer, x_test[:1])
         print(f"Layer {layer}: {audit.architecture}. HiResCAM exact: {audit.provable['HiResCAM']}")
-        optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
+        optimizer, epochs = torch.optim.Adam(network.parameters(), lr=args.rate), []
         for epoch in range(args.epochs):
             network.train()
             for chosen in torch.randperm(len(x)).split(16):
@@ -167,10 +235,25 @@ def main() -> None:
                 optimizer.step()
             with torch.no_grad():
                 right = ((network.eval()(x_test) > 0) == (y_test > 0)).float().mean().item()
-            row = ", ".join(
-                f"{m}, {g}: {v:.3f}" for (m, g), v in sorted(figures(network, validation, x_test, layer).items())
+            epochs.append(
+                {"epoch": epoch + 1, "labels_right": round(right, 4), **figures(network, validation, x_test, layer)}
             )
-            print(f"epoch {epoch + 1}: labels right {right:.3f}; IoU {row}", flush=True)
+            print(json.dumps(epochs[-1]), flush=True)
+        if args.figure:
+            save_figure(args.figure, draw_pairs(network, validation, x_test, layer, args.pairs, args.seed))
+        never = float((y_test == 0).float().mean())
+        settings = {name: str(value) if isinstance(value, Path) else value for name, value in vars(args).items()}
+        result = {
+            "command": "python -m tests.experiments.pascal_voc",
+            "settings": {name: value for name, value in settings.items() if name not in ("figure", "output")},
+            "data": "VOC 2012" if args.root else "generated images",
+            "images": [len(training), len(validation)],
+            "labels_right_if_none_is_predicted": round(never, 4),
+            "hirescam_exact": audit.provable["HiResCAM"],
+            "epochs": epochs,
+        }
+        if args.output:
+            args.output.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
-from monai_pylon.taxonomy.organs import CHEST_CT_ORGANS, ORGAN_VALUES, possible_locations
+from monai_pylon.taxonomy.organs import CHEST_CT_ORGANS, ORGAN_VALUES, organs_of_labels, possible_locations
 
 
 def test_51_lung_and_29_mediastinum_labels():
@@ -48,3 +48,8 @@ def test_organ_of(label, organ):
 def test_possible_locations_returns_a_new_array():
     possible_locations()[:] = False
     assert possible_locations().any()
+
+
+def test_organs_of_labels_of_any_name():
+    found = organs_of_labels(["pneumonia", "my finding", "cardiomegaly"])
+    assert found.tolist() == [[True, False, True], [True, True, True], [False, True, False]]

@@ -304,17 +304,23 @@ CLASSIFICATION = {
     *("brier", "calibration_error", "probability_minus_frequency"),
 }
 
+EXPOSED = {f"exposed, {what}" for what in ("false positives", "true positives", "false positives with an even map")}
+
 
 def test_evaluation_writes_numbers_with_intervals(trained: Path, evaluated: Path) -> None:
     report = json.loads((evaluated / "evaluation.json").read_text())
     assert report["scans"] == report["patients"] == 4
     assert report["layer"] == "reduction"
     found = report["metrics"]
-    assert set(found) == {"organ_iou_hirescam", "organ_iou_gradcam", *CLASSIFICATION}
+    assert set(found) == {"organ_iou_hirescam", "organ_iou_gradcam", *CLASSIFICATION, *EXPOSED}
     assert set(found["auroc"]) == {"macro", "weighted", "median", *CHEST_CT_LABELS}
     assert found["organ_iou_hirescam"]["air trapping"] == {"estimate": None, "low": None, "high": None, "n": 0}
     assert 0 <= found["organ_iou_gradcam"]["weighted"]["estimate"] <= 1
-    assert len(read_rows(evaluated / "evaluation.csv")) == 5 * 82 + 3 * 81 + 1
+    assert len(read_rows(evaluated / "evaluation.csv")) == 8 * 82 + 3 * 81 + 1
+    assert len(read_rows(evaluated / "scans.csv")) == 4 * 80
+    assert {"evidence.html", "slice_scores.csv", "slice_scores.png", "lungs.png"} < {
+        f.name for f in evaluated.iterdir()
+    }
     kept = json.loads((trained / "models" / "thresholds.json").read_text())
     assert set(kept["thresholds"]) == {"hirescam", "gradcam"}
     named = kept["thresholds"]["hirescam"]
@@ -331,6 +337,18 @@ def test_thresholds_are_tuned_once_and_for_this_checkpoint(
     assert "tuned on the validation section before" in caplog.text
     assert file.read_text() == before
     assert (tmp_path / "evaluation.csv").read_text() == (evaluated / "evaluation.csv").read_text()
+
+
+def test_two_models_stand_side_by_side(trained: Path, evaluated: Path, tmp_path: Path) -> None:
+    given = {"bundle_root": str(trained), "output": str(tmp_path), "against": str(evaluated), "examples": 1}
+    BUNDLE.run("evaluate", **EVALUATE, **given)
+    rows = read_rows(tmp_path / "models.csv")
+    assert len(rows) == 4 * 80
+    here, there = ([float(row[name]) for row in rows] for name in ("above_mean", "other_above_mean"))
+    np.testing.assert_allclose(here, there, atol=5e-4, err_msg="the same model; files have six digits")
+    assert (tmp_path / "models.png").is_file()
+    BUNDLE.run("evaluate", **EVALUATE, bundle_root=str(trained), output=str(tmp_path / "plain"), evidence=False)
+    assert {file.name for file in (tmp_path / "plain").iterdir()} == {"evaluation.json", "evaluation.csv"}
 
 
 def test_a_broken_scan_is_left_out_of_an_evaluation(folder: Path, trained: Path, tmp_path: Path) -> None:
@@ -356,6 +374,7 @@ def test_ctnet_has_no_organ_iou(tmp_path: Path) -> None:
     BUNDLE.run("evaluate", **{**EVALUATE, **size, **given, "phantoms": 1})
     report = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert set(report["metrics"]) == CLASSIFICATION
+    assert (tmp_path / "out" / "scans.csv").is_file()
     assert not (tmp_path / "cache").exists()
 
 
@@ -604,6 +623,10 @@ def test_two_processes_train_and_evaluate_as_one(tmp_path: Path) -> None:
     small.succeeds("evaluate", *phantoms, "--output", tmp_path / "one")
     assert json.loads((tmp_path / "models" / "thresholds.json").read_text()) == thresholds
     assert (tmp_path / "two" / "evaluation.csv").read_text() == (tmp_path / "one" / "evaluation.csv").read_text()
+    two, one = (
+        {(row["scan"], row["label"]): row for row in read_rows(tmp_path / f / "scans.csv")} for f in ("two", "one")
+    )
+    assert two == one
     assert json.loads((tmp_path / "two" / "evaluation.json").read_text())["scans"] == 5
 
 

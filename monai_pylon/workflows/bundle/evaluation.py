@@ -247,6 +247,8 @@ class EvaluationReport:
         decisions, point = operating_point(
             scores, truth, self.labels, read_thresholds(self.thresholds, self.labels), self.thresholds
         )
+        limits = point["thresholds"].values()
+        self._limits = np.array([np.nan if limit is None else limit for limit in limits], dtype=np.float64)
         for name, part in decisions.items():
             found[name] = localization_intervals(part, groups, self.labels, self.num_resamples)
         further = self._further(EvaluatedCases(values, scores, truth, groups, sound), found)

@@ -30,7 +30,7 @@ class SkipUnreadableDataset(MonaiDataset):
         stand_in: Item that replaces an unreadable scan: "image" (1, X, Y, Z), "label" (M,) and all other entries. None
             takes the next readable scan.
 
-    Items are those of the transform, and "error": the reason if it is a stand-in, otherwise empty.
+    Items are those of the transform, "error": the reason if it is a stand-in, otherwise empty, and "index".
 
     Raises:
         ValueError: Without a stand-in, if no scan can be read.
@@ -73,12 +73,12 @@ class SkipUnreadableDataset(MonaiDataset):
     def __getitem__(self, index: Any) -> dict[str, Any]:
         item, error = self._read(index)
         if item is None and self.stand_in is not None:
-            return {**self.stand_in, **self._facts(index), "error": error}
+            return {**self.stand_in, **self._facts(index), "error": error, "index": index}
         others = range(index + 1, index + len(self)) if item is None else ()
         found = next((other for other in (self._read(k % len(self))[0] for k in others) if other is not None), item)
         if found is None:
             raise ValueError(f"None of the {len(self)} scans can be read. The last error was: {error}")
-        return found
+        return {**found, "index": index}
 
     def check_first(self) -> None:
         """Raise the first scan's error if none of the first three can be read: then the settings are wrong."""

@@ -21,7 +21,7 @@ from monai_pylon.data.datasets.labels import relabel
 from monai_pylon.data.datasets.public_datasets import find_dataset
 from monai_pylon.data.phantoms.datasets import PhantomChestCTs
 from monai_pylon.taxonomy import CHEST_CT_LABELS
-from monai_pylon.taxonomy.organs import possible_locations
+from monai_pylon.taxonomy.organs import organs_of_labels
 from monai_pylon.transforms import PartitionOrgansd
 from monai_pylon.utils import check, check_choice, check_type
 from monai_pylon.utils.arrays import as_array
@@ -38,10 +38,18 @@ def _with_locations(item: Mapping[str, Any], labels: Sequence[str]) -> dict[str,
     """Return an item with locations. If its table names none, a present label may lie in each organ of Table 5."""
     if "locations" in item:
         return dict(item)
-    known = dict(zip(CHEST_CT_LABELS, possible_locations(), strict=True))
-    anywhere = np.ones(3, dtype=bool)
-    rows = np.array([known.get(name, anywhere) for name in labels])
-    return {**item, "locations": rows & (as_array(item["label"]) == 1)[:, None]}
+    present = as_array(item["label"]) == 1
+    return {**item, "locations": organs_of_labels(labels) & present[:, None]}
+
+
+class _ChosenLabels:
+    """Function that keeps some of the 80 labels of an item, with their locations."""
+
+    def __init__(self, labels: Sequence[str]) -> None:
+        self.rows = [CHEST_CT_LABELS.index(name) for name in labels]
+
+    def __call__(self, item: Mapping[str, Any]) -> dict[str, Any]:
+        return {**item, "label": item["label"][self.rows], "locations": item["locations"][self.rows]}
 
 
 def chest_ct_data(
@@ -59,7 +67,7 @@ def chest_ct_data(
         dataset_dir: RAD-ChestCT, or a folder with `labels.csv` (see :func:`rad_chestct_datalist`), CT-RATE or LUNA16
             (see :mod:`monai_pylon.data.datasets`), or "phantom" for phantoms rendered on demand.
         section: "training", "validation" or "test".
-        labels: Names of the M labels; for phantoms those of Table 5. For CT-RATE and LUNA16 a label with the same
+        labels: Names of the M labels; for phantoms some of Table 5. For CT-RATE and LUNA16 a label with the same
             meaning is taken; others are unknown.
         missing: "error" or "skip" for scans of the table without a file.
         missing_side: "drop" or "both" for lung abnormalities whose location has no side.
@@ -82,10 +90,11 @@ def chest_ct_data(
     check_type(dataset_dir, (str, PathLike), "dataset_dir", "Name it: --dataset_dir PATH")
     if str(dataset_dir) == "phantom":
         remedy = "Phantoms have these; name a folder for others: --dataset_dir PATH"
-        check(tuple(labels) == CHEST_CT_LABELS, "labels", "the 80 of RAD-ChestCT", tuple(labels), remedy)
+        check(set(labels) <= set(CHEST_CT_LABELS), "labels", "some of the 80 of RAD-ChestCT", tuple(labels), remedy)
         count, first_seed = phantoms_of_section(section, phantoms)
         _LOGGER.warning("No dataset is given (--dataset_dir PATH): using %d phantom CTs for %s.", count, section)
-        return PhantomChestCTs(count, [max(_FINEST_PHANTOM_MM, mm) for mm in spacing], first_seed)
+        rendered = PhantomChestCTs(count, [max(_FINEST_PHANTOM_MM, mm) for mm in spacing], first_seed)
+        return rendered if tuple(labels) == CHEST_CT_LABELS else MonaiDataset(rendered, _ChosenLabels(labels))  # type: ignore[arg-type]
     folder = dataset_folder(dataset_dir)
     public = None if (folder / "labels.csv").is_file() else find_dataset(folder, "ct")
     if public is None:

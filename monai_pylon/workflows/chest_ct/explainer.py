@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -32,6 +32,7 @@ class ScanMaps(NamedTuple):
         logits: Logits (N, M).
         hirescam: Signed maps (N, M, x, y, groups); None for a network without maps.
         gradcam: The same of Grad-CAM.
+        slice_scores: Scores (N, M, S) of the groups of slices; None for a network without.
 
     Example:
         >>> ScanMaps(torch.zeros(1, 80), None, None).hirescam is None
@@ -41,6 +42,7 @@ class ScanMaps(NamedTuple):
     logits: torch.Tensor
     hirescam: torch.Tensor | None
     gradcam: torch.Tensor | None
+    slice_scores: torch.Tensor | None = None
 
 
 def maps_on_axes(maps: torch.Tensor, layer: str) -> torch.Tensor:
@@ -84,9 +86,27 @@ class ScanMapsInferer(Inferer):
         """Compute scores (N, M) and maps (N, M, x, y, groups) of volumes (N, 1, X, Y, Z)."""
         if self.layer is None:
             return ScanMaps(network(inputs), None, None)
-        found = explain_by_methods(network, self.layer, inputs)
+        with _head_outputs(network) as scores:
+            found = explain_by_methods(network, self.layer, inputs)
         hirescam, gradcam = (maps_on_axes(found[name].maps, self.layer) for name in ("hirescam", "gradcam"))
-        return ScanMaps(found["hirescam"].logits, hirescam, gradcam)
+        by_slice = scores[-1].unflatten(0, (len(inputs), -1)).transpose(1, 2) if scores else None
+        return ScanMaps(found["hirescam"].logits, hirescam, gradcam, by_slice)
+
+
+@contextlib.contextmanager
+def _head_outputs(network: nn.Module) -> Iterator[list[torch.Tensor]]:
+    """Record what AxialNet's head computes for each slice group; nothing of other networks."""
+    kept: list[torch.Tensor] = []
+
+    def keep(module: nn.Module, inputs: Any, output: torch.Tensor) -> None:
+        kept.append(output.detach())
+
+    handles = [network.head.register_forward_hook(keep)] if isinstance(network, AxialNet) else []
+    try:
+        yield kept
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def maps_and_regions(method: str) -> Callable[[Mapping[str, Any]], tuple[list[torch.Tensor], list[Any]]]:

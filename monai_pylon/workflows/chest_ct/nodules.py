@@ -1,4 +1,4 @@
-"""Nodules on the grid of a network's maps, and the evaluation of the peaks of the maps against them."""
+"""Nodules on the grid of a network's maps."""
 
 from __future__ import annotations
 
@@ -9,16 +9,12 @@ import numpy as np
 import torch
 from monai.transforms import Transform
 from monai.utils import TransformBackends, convert_to_numpy
-from torch import nn
 
 from monai_pylon.data.datasets.luna16 import nodule_voxels
 from monai_pylon.utils import check
 from monai_pylon.visualize import MapGeometry
-from monai_pylon.visualize.cell_positions import GeometryCache
-from monai_pylon.workflows.bundle.evaluation import EvaluatedCases, EvaluationReport
-from monai_pylon.workflows.bundle.peak_hits import PeakHits
 
-__all__ = ["MOST_NODULES", "NodulesOnScand", "ScanEvaluationReport", "nodule_cells"]
+__all__ = ["MOST_NODULES", "NodulesOnScand", "nodule_cells"]
 
 #: Nodules of a scan, at most; batches hold as many rows for each scan.
 MOST_NODULES = 64
@@ -102,69 +98,3 @@ def nodule_cells(
             distance = distance + (beyond / row[3 + axis]).square()
         found[int(row[6])] |= distance <= 1
     return found
-
-
-class ScanEvaluationReport(EvaluationReport):
-    """Evaluation report that also says which share of the peaks of HiResCAM lies in a nodule.
-
-    The batches have "nodules" of :class:`NodulesOnScand`; without any nodule the report is that of
-    :class:`EvaluationReport`. A nodule that no cell of the map covers is left out and counted.
-
-    Args:
-        output: Folder to write to.
-        metrics: See :class:`EvaluationReport`.
-        labels: Names of the M classes.
-        network: The network, for the positions of its cells.
-        layer: Layer at which it is explained; None for a network without maps.
-        arguments: Further arguments of :class:`EvaluationReport`.
-
-    Example:
-        >>> ScanEvaluationReport("results", {}, ["lung nodule"], nn.Identity(), None).unit
-        'images'
-    """
-
-    def __init__(
-        self,
-        output: Any,
-        metrics: Mapping[str, Any],
-        labels: Sequence[str],
-        network: nn.Module,
-        layer: str | None,
-        **arguments: Any,
-    ) -> None:
-        super().__init__(output, metrics, labels, **arguments)
-        self._geometry_of = None if layer is None else GeometryCache(network, layer)
-        self._hits = PeakHits("peak_in_nodule")
-
-    def start(self, engine: Any) -> None:
-        """Forget an earlier evaluation; called when the evaluator starts."""
-        super().start(engine)
-        self._hits.reset()
-
-    def collect(self, engine: Any) -> None:
-        """Collect scores, labels and hits; called after each batch."""
-        super().collect(engine)
-        maps = engine.state.output["pred"].hirescam
-        if self._geometry_of is None or maps is None or "nodules" not in engine.state.batch:
-            return
-        size, grid = tuple(engine.state.output["image"].shape[2:]), tuple(maps.shape[2:])
-        geometry = self._geometry_of(size)
-        nodules = engine.state.batch["nodules"].cpu()
-        cells = [nodule_cells(rows, geometry, grid, maps.shape[1], size) for rows in nodules]
-        given = torch.zeros(maps.shape[:2])
-        for number, rows in enumerate(nodules):
-            given[number, rows[~rows.isnan().any(dim=1), 6].long()] = 1
-        self._hits.collect(maps, torch.stack(cells), given)
-
-    def write(self, engine: Any) -> None:
-        """Write the report; called after the last batch."""
-        self._hits.gather()
-        super().write(engine)
-
-    def _further(self, cases: EvaluatedCases, found: dict[str, Any]) -> dict[str, Any]:
-        """Add the shares of peaks in nodules, if there are any."""
-        if not self._hits.gathered or not (given := self._hits.gathered[-1]).any():
-            return {}
-        found |= self._hits.intervals(cases.sound, cases.groups, self.labels, self.num_resamples)
-        unseen = np.isnan(self._hits.gathered[0]) & (given == 1)
-        return {"nodules_outside_of_the_map": int(unseen[cases.sound].sum())}

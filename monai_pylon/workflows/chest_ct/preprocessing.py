@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 from monai.transforms import (
+    CastToTyped,
     Compose,
+    CopyItemsd,
     Orientationd,
     ResizeWithPadOrCropd,
     ScaleIntensityRanged,
@@ -25,10 +27,10 @@ from monai_pylon.visualize import MapGeometry
 from monai_pylon.workflows.chest_ct.data import OrgansOfScand
 from monai_pylon.workflows.chest_ct.nodules import MOST_NODULES
 
-__all__ = ["cached_regions", "rotation_probability", "scan_transforms", "unknown_scan"]
+__all__ = ["cached_organs", "cached_regions", "rotation_probability", "scan_transforms", "unknown_scan"]
 
 #: Mean of ImageNet's gray values, which the authors subtract.
-_MEAN = 0.449
+INPUT_MEAN = 0.449
 
 
 def _to_grid(
@@ -78,8 +80,8 @@ def scan_transforms(
         torch.Size([1, 8, 8, 6])
     """
     low, high = hu_range
-    scale = ScaleIntensityRanged(keys, a_min=low, a_max=high, b_min=-_MEAN, b_max=1 - _MEAN, clip=True)
-    return _to_grid(keys, image_size, spacing, "bilinear", -_MEAN, [scale])
+    scale = ScaleIntensityRanged(keys, a_min=low, a_max=high, b_min=-INPUT_MEAN, b_max=1 - INPUT_MEAN, clip=True)
+    return _to_grid(keys, image_size, spacing, "bilinear", -INPUT_MEAN, [scale])
 
 
 def cached_regions(
@@ -131,6 +133,43 @@ def cached_regions(
     return CacheToDiskd("allowed", ["image", "organs", "locations"], Compose(steps), cache_dir, settings)
 
 
+def cached_organs(
+    cache_dir: str | PathLike[str] | None,
+    image_size: Sequence[int],
+    spacing: Sequence[float],
+    partition: str = "robust",
+    needed: bool = True,
+) -> Transform:
+    """Make the transform that adds a scan's organ masks on the network's grid, computed once and cached on disk.
+
+    Args:
+        cache_dir: Folder of the cache.
+        image_size: Voxels of the network's input along x, y and z.
+        spacing: Voxel spacing in mm.
+        partition: Method of PARTITION for scans without organ masks.
+        needed: Whether masks are needed.
+
+    Returns:
+        A transform of items with "image", MetaTensor (1, X, Y, Z) in HU, and perhaps "organs" that adds "organ_labels"
+        (1, X', Y', Z') of 0 background, 1 right lung, 2 mediastinum, 3 left lung. If none are needed, it changes
+        nothing.
+
+    Example:
+        >>> cached_organs("cache", [64, 64, 48], [5.6, 5.6, 6.7]).keys
+        ('organ_labels',)
+    """
+    if not needed:
+        return Compose([])
+    steps = [
+        OrgansOfScand(method=partition),
+        _to_grid("organs", image_size, spacing, "nearest", 0),
+        CopyItemsd("organs", names="organ_labels"),
+        CastToTyped("organ_labels", dtype=torch.uint8),
+    ]
+    settings = {"image_size": image_size, "spacing": spacing, "partition": partition}
+    return CacheToDiskd("organ_labels", ["image", "organs"], Compose(steps), cache_dir, settings)
+
+
 def rotation_probability(image_size: Sequence[int], prob: float = 0.5) -> float:
     """Return the probability of rotating axial slices by 90 degrees: 0 for slices that are not square.
 
@@ -154,6 +193,7 @@ def unknown_scan(
     grid: Sequence[int],
     with_regions: bool = True,
     with_nodules: bool = False,
+    with_organs: bool = False,
 ) -> dict[str, Any]:
     """Make the item that replaces an unreadable scan in validation and evaluation: air without any known label.
 
@@ -163,15 +203,18 @@ def unknown_scan(
         grid: Grid (x, y, groups) of the regions.
         with_regions: Whether items have "allowed".
         with_nodules: Whether items have "nodules", see :class:`~monai_pylon.workflows.chest_ct.NodulesOnScand`.
+        with_organs: Whether items have "organ_labels", see :func:`cached_organs`.
 
     Returns:
-        "image" (1, X, Y, Z), "label" (M,) of NaN, "allowed" (M, x, y, groups), and "nodules" (64, 7) of NaN.
+        "image" (1, X, Y, Z), "label" (M,) of NaN, "allowed" (M, x, y, groups), "nodules" (64, 7) of NaN, and
+        "organ_labels" (1, X, Y, Z) of 0.
 
     Example:
         >>> unknown_scan([8, 8, 6], ["lung mass"], [2, 2, 2])["allowed"].shape
         torch.Size([1, 2, 2, 2])
     """
-    item = {"image": torch.full((1, *image_size), -_MEAN), "label": torch.full((len(labels),), math.nan)}
+    item = {"image": torch.full((1, *image_size), -INPUT_MEAN), "label": torch.full((len(labels),), math.nan)}
     allowed = {"allowed": torch.ones(len(labels), *grid, dtype=torch.bool)} if with_regions else {}
     nodules = {"nodules": torch.full((MOST_NODULES, 7), math.nan)} if with_nodules else {}
-    return {**item, **allowed, **nodules}
+    organs = {"organ_labels": torch.zeros((1, *image_size), dtype=torch.uint8)} if with_organs else {}
+    return {**item, **allowed, **nodules, **organs}

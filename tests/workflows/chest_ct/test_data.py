@@ -51,8 +51,8 @@ def test_a_label_without_location_may_lie_in_each_of_its_organs(tmp_path: Path) 
 def test_names_missing_data(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="Did you mean 'phantom'"):
         chest_ct_data("phantoms", "test")
-    with pytest.raises(ValueError, match="labels must be the 80 of RAD-ChestCT"):
-        chest_ct_data("phantom", "test", labels=["pneumonia"])
+    with pytest.raises(ValueError, match="labels must be some of the 80 of RAD-ChestCT"):
+        chest_ct_data("phantom", "test", labels=["pneumonia", "my own"])
     with pytest.raises(ValueError, match="section must be one of"):
         chest_ct_data("phantom", "all")
 
@@ -113,6 +113,23 @@ def test_a_truncated_file_among_others(tmp_path: Path) -> None:
     assert first["name"] == "a"
     assert second["error"] == ""
     assert second["label"].tolist() == [1]
+
+
+def test_phantoms_with_some_of_the_labels() -> None:
+    names = ["pneumothorax", "pleural effusion"]
+    some, every = (
+        chest_ct_data("phantom", "training", labels, phantoms=3, spacing=(9, 9, 30))
+        for labels in (names, CHEST_CT_LABELS)
+    )
+    rows = [CHEST_CT_LABELS.index(name) for name in names]
+    for index in range(3):
+        np.testing.assert_array_equal(some[index]["label"], every[index]["label"][rows])
+        np.testing.assert_array_equal(some[index]["locations"], every[index]["locations"][rows])
+
+
+def test_items_have_their_index() -> None:
+    data = SkipUnreadableDataset([{"a": 1}, {"a": 2}, {"a": 0}], lambda item: {"a": 1 / item["a"]}, {"a": 0})
+    assert [data[k]["index"] for k in range(3)] == [0, 1, 2]
 
 
 def test_labels_have_the_order_of_table_5() -> None:

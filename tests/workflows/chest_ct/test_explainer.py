@@ -147,3 +147,17 @@ def test_maps_of_bodyconv() -> None:
     found = ScanMapsInferer("convolutions")(torch.randn(1, 1, 193, 161, 27), net)
     assert found.hirescam.shape == found.gradcam.shape == (1, 4, 1, 1, 1)
     assert found.hirescam.isfinite().all()
+
+
+@pytest.mark.parametrize("pooling", ["mean", "max"])
+def test_slice_scores_come_with_the_maps(pooling: str) -> None:
+    torch.manual_seed(0)
+    options = {"in_plane_size": (64, 64), "reduction_channels": (4,), "reduction_padding": 1}
+    network = AxialNet(2, slice_pooling=pooling, **options).eval()
+    x = torch.rand(2, 1, 64, 64, 9)
+    found = ScanMapsInferer("reduction")(x, network)
+    with torch.no_grad():
+        torch.testing.assert_close(found.slice_scores, network.explain(x).slice_scores, rtol=1e-4, atol=1e-6)
+    assert not network.head._forward_hooks
+    assert ScanMapsInferer(None)(x, network).slice_scores is None
+    assert ScanMapsInferer("reduction")(x, BodyCAM(num_classes=2, reduction_padding=1)).slice_scores is None

@@ -10,7 +10,13 @@ from monai.transforms import Compose
 
 from monai_pylon.data import phantom_chest_ct
 from monai_pylon.transforms.disk_cache import CacheToDiskd
-from monai_pylon.workflows.chest_ct import cached_regions, rotation_probability, scan_transforms, unknown_scan
+from monai_pylon.workflows.chest_ct import (
+    cached_organs,
+    cached_regions,
+    rotation_probability,
+    scan_transforms,
+    unknown_scan,
+)
 
 
 def test_values_and_axes_by_hand() -> None:
@@ -50,6 +56,28 @@ def test_without_regions_nothing_changes() -> None:
     assert isinstance(transform, Compose)
     assert transform({"image": 1}) == {"image": 1}
     assert "allowed" not in unknown_scan([4, 4, 3], ["a"], [1, 1, 1], with_regions=False)
+    assert cached_organs("cache", [32, 32, 12], [1, 1, 1], needed=False)({"image": 1}) == {"image": 1}
+
+
+def test_organs_lie_on_the_grid_of_the_network(tmp_path: Path) -> None:
+    made = phantom_chest_ct(0, shape=(32, 28, 16), spacing=(11.2, 11.2, 20))
+    affine = torch.from_numpy(made.affine)
+    item = {
+        "image": MetaTensor(torch.from_numpy(made.image)[None], affine=affine),
+        "organs": MetaTensor(torch.from_numpy(made.organs)[None], affine=affine),
+    }
+    size, spacing = [32, 32, 12], [11.2, 11.2, 27.0]
+    for _ in range(2):
+        found = cached_organs(tmp_path, size, spacing)(dict(item))
+        labels = found["organ_labels"]
+        assert labels.shape == (1, *size)
+        assert labels.dtype == torch.uint8
+        assert len(list(tmp_path.iterdir())) == 1
+        assert found["image"] is item["image"]
+    image = scan_transforms(size, spacing)(dict(item))["image"]
+    lungs, chest = (labels == 1) | (labels == 3), labels == 2
+    assert image[lungs].mean() < image[chest].mean() - 0.2, "air is in the lungs"
+    assert unknown_scan(size, ["a"], [1, 1, 1], with_organs=True)["organ_labels"].shape == labels.shape
 
 
 def test_an_unknown_scan_is_air_without_labels() -> None:
