@@ -5,6 +5,7 @@ from __future__ import annotations
 from operator import itemgetter
 from os import PathLike
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 from monai.handlers import MLFlowHandler, TensorBoardStatsHandler
@@ -58,7 +59,12 @@ def tensorboard_handler(enabled: bool | None, log_dir: str | PathLike[str], trai
 
 
 def mlflow_handler(
-    enabled: bool, output_dir: str | PathLike[str], experiment: str, name: str, uri: str | None = None
+    enabled: bool,
+    output_dir: str | PathLike[str],
+    experiment: str,
+    name: str,
+    uri: str | None = None,
+    validator: Any = None,
 ) -> Any:
     """Make MONAI's MLflow handler for a trainer.
 
@@ -68,6 +74,7 @@ def mlflow_handler(
         experiment: First part of the experiment's name.
         name: Second part, such as the network's name.
         uri: MLflow's tracking URI; None for the default database.
+        validator: Evaluator whose metrics are recorded too, after each epoch; None records those of the trainer only.
 
     Returns:
         The handler; None if it is off.
@@ -79,8 +86,17 @@ def mlflow_handler(
     if not enabled or not is_first_process():
         return None
     database = f"sqlite:///{Path(output_dir).expanduser().absolute() / 'mlflow.db'}"
-    return MLFlowHandler(
+    handler: Any = MLFlowHandler(
         tracking_uri=database if uri is None else uri,
         experiment_name=f"{experiment}_{name}",
         output_transform=_LOSS,
     )
+    if validator is not None:
+
+        def log_epoch(engine: Any) -> None:
+            metrics = {**engine.state.metrics, **validator.state.metrics}
+            state = SimpleNamespace(metrics=metrics, epoch=engine.state.epoch)
+            handler._default_epoch_log(SimpleNamespace(state=state))
+
+        handler.epoch_logger = log_epoch
+    return handler

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -46,3 +47,13 @@ def test_mlflow_has_a_database_in_the_output_folder(monkeypatch: pytest.MonkeyPa
     assert handler["experiment_name"] == "chest_xray_pylon"
     assert handler["output_transform"]({"loss": 0.5}) == 0.5
     assert mlflow_handler(True, tmp_path, "a", "b", "http://server")["tracking_uri"] == "http://server"  # type: ignore[index]
+
+
+def test_mlflow_gets_the_metrics_of_the_validation(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen: list[Any] = []
+    made = SimpleNamespace(_default_epoch_log=lambda engine: seen.append((engine.state.epoch, engine.state.metrics)))
+    monkeypatch.setattr(tracking, "MLFlowHandler", lambda **given: made)
+    validator = SimpleNamespace(state=SimpleNamespace(metrics={"val_loss": 0.25}))
+    handler: Any = mlflow_handler(True, tmp_path, "chest_xray", "pylon", validator=validator)
+    handler.epoch_logger(SimpleNamespace(state=SimpleNamespace(epoch=3, metrics={"train_loss": 0.5})))
+    assert seen == [(3, {"train_loss": 0.5, "val_loss": 0.25})]
