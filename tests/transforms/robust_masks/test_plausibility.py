@@ -10,6 +10,7 @@ import pytest
 
 from monai_pylon.data import phantom_chest_ct
 from monai_pylon.transforms import partition_organs
+from monai_pylon.transforms.robust_masks import plausibility
 from monai_pylon.transforms.robust_masks.plausibility import _beyond, doubt_lungs, doubt_mediastinum
 from monai_pylon.transforms.robust_masks.spine import Spine
 
@@ -77,7 +78,7 @@ def test_each_connected_part_of_gas_counts_alone() -> None:
     assert doubt_lungs(ct, lungs, TEN_MM) == ("gas_in_lung",)
 
 
-@pytest.mark.parametrize("angle", [0.0, 0.4, math.pi / 2])
+@pytest.mark.parametrize("angle", [0.0, 0.4, -1.2])
 @pytest.mark.parametrize("side", [1, -1])
 def test_volume_farther_than_60_mm_from_the_spine(side: int, angle: float) -> None:
     edges, low = (2.0, 3.0, 4.0), 2
@@ -117,7 +118,7 @@ def test_40_ml_aside_in_the_upper_half_are_wide(
     column: int, voxels: int, lowest: int, angle: float | None, wide: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plane = None if angle is None else SimpleNamespace(angle=angle)
-    monkeypatch.setattr(f"{doubt_mediastinum.__module__}.find_symmetry_plane", lambda *args: plane)
+    monkeypatch.setattr(plausibility, "find_symmetry_plane", lambda *args: plane)
     right, left, middle = np.zeros((3, 40, 20, 11), dtype=bool)
     right[30:, :, :10], left[:10, :, :10] = True, True
     middle[column, 6:14, lowest : lowest + 5] = True
