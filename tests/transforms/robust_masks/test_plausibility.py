@@ -59,13 +59,14 @@ def test_more_than_20_ml_of_gas_below_minus_975_hu(voxels: int, hu: float, found
     assert doubt_lungs(ct, np.ones(ct.shape, dtype=bool), TEN_MM) == (("gas_in_lung",) if found else ())
 
 
-def test_gas_up_to_the_middle_of_the_lungs_is_low() -> None:
-    """The lungs lie on slices 2 to 11, whose lower half ends with slice 6."""
-    lungs = np.zeros((30, 6, 14), dtype=bool)
-    lungs[3:28, 1:5, 2:12] = True
-    for top, found in ((6, True), (7, False)):
+@pytest.mark.parametrize(("stop", "middle"), [(12, 6), (13, 7)])
+def test_gas_up_to_the_middle_of_the_lungs_is_low(stop: int, middle: int) -> None:
+    """The lungs lie on slices 2 to 11, or 2 to 12 with slice 7 in their middle."""
+    lungs = np.zeros((30, 6, 15), dtype=bool)
+    lungs[3:28, 1:5, 2:stop] = True
+    for top, found in ((middle, True), (middle + 1, False)):
         ct = np.full(lungs.shape, -850.0)
-        ct[4:10, 2, 3 : top + 1] = -1000.0
+        ct[4:12, 2, 3 : top + 1] = -1000.0
         assert doubt_lungs(ct, lungs, TEN_MM) == (("gas_in_lung",) if found else ())
 
 
