@@ -268,7 +268,7 @@ class _ForkForEachMutant:
         """Call a function in a forked process.
 
         Returns:
-            The result; None if the function takes more seconds of CPU time, which do not depend on what else runs on the
+            The result; None if the function takes more seconds of CPU time, which do not depend on the load of the
             machine, or waits far longer; `otherwise` if the process ends without a result.
         """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from monai_pylon.labeler import ReportLabeler
-from monai_pylon.labeler.report_checks import report_problems
+from monai_pylon.labeler.report_checks import _is_junk, report_problems
 
 LABELER = ReportLabeler()
 
@@ -36,3 +36,22 @@ def test_problems() -> None:
     ]
     for text, problems in cases:
         assert report_problems(text, LABELER) == problems, text
+
+
+def test_texts_of_other_characters_than_words() -> None:
+    """At least 70 % must be letters, digits, spaces or punctuation; of 60 characters, 3 may be broken, but always 1."""
+    cases = [
+        ("a" * 7 + "@" * 3, False),
+        ("a" * 6 + "@" * 4, True),
+        ("", False),
+        ("mass\ufffd", False),
+        ("mass.\ufffd\ufffd", True),
+        ("a" * 57 + "\ufffd" * 3, False),
+        ("a" * 56 + "\ufffd" * 4, True),
+        ("a" * 57 + "\ud800\udfff\ufffd", False),
+        ("a" * 56 + "\ud800\udfff" * 2, True),
+        ("a" * 20_000 + "@" * 99_999, False),  # only the first 20,000 characters are checked
+        ("@" * 6_001 + "a" * 20_000, True),
+    ]
+    for text, junk in cases:
+        assert _is_junk(text) == junk, text[-10:]

@@ -51,6 +51,16 @@ def test_short_english(text: str) -> None:
     assert foreign_language(text, rules.languages, rules.lexicon) == ""
 
 
-def test_many_unknown_words_are_another_language() -> None:
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("aa bb cc dd ee ff gg", ""),  # too few words to judge
+        ("aa bb cc dd ee ff gg hh", "another language"),
+        ("aa bb cc dd ee ff gg hh mass effusion", ""),  # a fifth is known
+        ("aa bb cc dd ee ff gg hh jj mass", "another language"),
+        ("There is a small nodule in the right upper lobe, and no effusion.", ""),
+    ],
+)
+def test_the_share_of_known_words_in_eight_words_or_more(text: str, language: str) -> None:
     rules = default_rules()
-    assert foreign_language("aa bb cc dd ee ff gg hh", rules.languages, rules.lexicon) == "another language"
+    assert foreign_language(text, rules.languages, rules.lexicon) == language

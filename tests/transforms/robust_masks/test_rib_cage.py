@@ -55,7 +55,7 @@ def round_lungs(radii: dict[int, float], slices: int = 32) -> tuple[np.ndarray, 
     """Make a volume of muscle, and lungs that are a disc with a radius in mm on each slice."""
     lungs = np.zeros((161, 161, slices), dtype=bool)
     for z, radius in radii.items():
-        lungs[:, :, z] = DISTANCE <= radius
+        lungs[:, :, z] = radius >= DISTANCE
     return np.full(lungs.shape, 40.0), lungs
 
 
@@ -93,10 +93,15 @@ def test_above_lungs_of_two_slices_their_lowest_counts() -> None:
     assert first_outside(outside_ribs(ct, lungs, FINE), 5) == [74] * 4
 
 
+@pytest.mark.parametrize("turned", [False, True])
 @pytest.mark.parametrize(("place", "expected"), [(49, None), (50, 61), (51, 62)])
-def test_bone_up_to_50_mm_from_the_middle_is_no_rib(place: int, expected: int | None) -> None:
-    """A bone of 13 mm in front of flat lungs; at 50 mm only the voxels beside the axis are farther than that."""
+def test_bone_up_to_50_mm_from_the_middle_is_no_rib(place: int, expected: int | None, turned: bool) -> None:
+    """A bone of 13 mm beside flat lungs; at 50 mm only the voxels beside the axis are farther than that."""
     ct, lungs = round_lungs({})
     lungs[MIDDLE - 70 : MIDDLE + 71, MIDDLE - 20 : MIDDLE + 21, 2:12] = True
     ct[MIDDLE - 6 : MIDDLE + 7, MIDDLE + place, 4] = 500.0
-    assert first_outside(outside_ribs(ct, lungs, FINE), 4) == [expected, None, None, None]
+    if turned:
+        ct, lungs = ct.swapaxes(0, 1), lungs.swapaxes(0, 1)
+    arms = first_outside(outside_ribs(ct, lungs, FINE), 4)
+    assert arms.pop(2 if turned else 0) == expected
+    assert arms == [None] * 3
