@@ -87,7 +87,7 @@ class OpenVINOModule(nn.Module):
         check(dtype in (None, torch.float32, torch.bfloat16), "dtype", "None, float32 or bfloat16 with OpenVINO", dtype)
         check(not module.training, "net", "in eval mode", "in training mode", "Call net.eval() first.")
         check_weights(module)
-        self.module, self.half = module, dtype is torch.bfloat16
+        self.module, self.in_bfloat16 = module, dtype is torch.bfloat16
         self._program: tuple[Any, Any] | None = None
         self.eval()
 
@@ -99,7 +99,7 @@ class OpenVINOModule(nn.Module):
 
     def forward(self, x: torch.Tensor) -> Any:
         """Compute the map (N, D, *grid) of images (N, C, *spatial)."""
-        if self.half:
+        if self.in_bfloat16:
             x = x.float()
         found = self._run(x) if self._applies(x) else None
         return self.module(x) if found is None else found
@@ -135,7 +135,7 @@ class OpenVINOModule(nn.Module):
             program = openvino.convert_model(self.module, example_input=torch.from_numpy(image))
         settings = {
             "INFERENCE_NUM_THREADS": torch.get_num_threads(),
-            "INFERENCE_PRECISION_HINT": "bf16" if self.half else "f32",
+            "INFERENCE_PRECISION_HINT": "bf16" if self.in_bfloat16 else "f32",
             "PERFORMANCE_HINT": "LATENCY",
         }
         try:
