@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-__all__ = ["is_eager", "is_traced_or_exported"]
+__all__ = ["is_eager", "is_observed", "is_traced_or_exported"]
 
 
 def is_eager() -> bool:
@@ -17,6 +17,18 @@ def is_eager() -> bool:
         True
     """
     return not (torch.compiler.is_compiling() or torch.jit.is_tracing())
+
+
+def is_observed() -> bool:
+    """Return whether a mode of PyTorch sees each operation, as the search for the axes of a map does.
+
+    Tensors that are filled part by part tell such a mode less than tensors that are joined.
+
+    Example:
+        >>> is_observed()
+        False
+    """
+    return bool(torch._C._len_torch_dispatch_stack())
 
 
 def is_traced_or_exported() -> bool:

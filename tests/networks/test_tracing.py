@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from monai_pylon.networks.tracing import is_eager, is_traced_or_exported
+from monai_pylon.networks.tracing import is_eager, is_observed, is_traced_or_exported
 
 
 class Modes(nn.Module):
@@ -44,3 +45,10 @@ def test_a_compiled_network_is_neither_eager_nor_exported(monkeypatch):
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
     monkeypatch.setattr(torch.compiler, "is_exporting", lambda: False, raising=False)
     assert (is_eager(), is_traced_or_exported()) == (False, False)
+
+
+def test_a_mode_that_sees_each_operation_observes():
+    assert not is_observed()
+    with FlopCounterMode(display=False):
+        assert is_observed()
+    assert not is_observed()

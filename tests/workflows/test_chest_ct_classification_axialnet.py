@@ -504,7 +504,7 @@ def test_rejects_other_inputs_than_in_training(
             "no explanation",
         ),
         ({"network_settings": {}}, "reduction_padding=1"),
-        ({"labels": ["mass"]}, "labels must be the 80 of RAD-ChestCT"),
+        ({"labels": ["mass"]}, "labels must be some of the 80 of RAD-ChestCT"),
     ],
 )
 def test_wrong_values_are_errors_that_help(overrides: dict[str, Any], message: str, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.checkpoint import checkpoint
 
-from monai_pylon.networks.tracing import is_eager, is_traced_or_exported
+from monai_pylon.networks.tracing import is_eager, is_observed, is_traced_or_exported
 
 __all__ = ["encode_slices", "group_slices", "map_cells", "without_weights"]
 
@@ -92,7 +92,7 @@ def encode_slices(encoder: nn.Module, images: torch.Tensor, chunk_size: int | No
     run = checkpointed if needs_gradients and not torch.compiler.is_compiling() else deepest
     if not encoder.training:
         parts = images.tensor_split(chunks)
-        if needs_gradients or not is_eager():
+        if needs_gradients or not is_eager() or is_observed():
             return torch.cat([run(chunk) for chunk in parts])
         return _joined(map(deepest, parts), len(images))
     maps = torch.cat([run(images[i::chunks]) for i in range(chunks)])

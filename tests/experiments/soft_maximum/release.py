@@ -23,14 +23,15 @@ from monai_pylon.utils.files import atomic_write, file_hash
 from monai_pylon.workflows.bundle import make_network
 from monai_pylon.workflows.bundle.folders import bundle_folder
 from tests.experiments.pylon_evidence.radiographs import DEVIATION, Radiographs, normalize, real_radiographs
+from tests.experiments.soft_maximum.__main__ import key_of
 from tests.experiments.soft_maximum.summary import FIXED, baselines
-from tests.experiments.soft_maximum.training import ENCODER_DEVIATION
+from tests.experiments.soft_maximum.training import ENCODER_DEVIATION, Recipe
 
 BUNDLE = bundle_folder("chest_xray_classification_pylon")
 FILE, MODEL_CARD = BUNDLE / "models" / "research.pt", BUNDLE / "docs" / "research_model.md"
 NOTICE = "Research model, trained on 1,172 public radiographs. Not for clinical use."
 SPEC = {"name": "pylon", "encoder": "efficientnet_lite0"}
-FOLD, SEED, SIZE = 3, 0, 192
+FOLD, SEED, SIZE, EPOCHS = 3, 0, 192, 8
 #: Findings with boxes; places of the others were never measured, and each has fewer than 60 radiographs.
 LABELS = CHEST_XRAY14_LABELS[:8]
 
@@ -140,7 +141,8 @@ def main() -> None:
     runs = parser.parse_args().runs
     torch.set_num_threads(1)
     kept = ("fold", "seed", "recipe", "losses", "point", "auroc", "hits", "peaks", "cpu_seconds", "versions")
-    files = [runs / f"pylon-soft-fold{fold}-seed{SEED}-{SIZE}px.json" for fold in range(4)]
+    recipe = Recipe("pylon", "soft", size=SIZE, epochs=EPOCHS)
+    files = [runs / f"{key_of(recipe, fold, SEED)}.json" for fold in range(4)]
     records = [{key: json.loads(file.read_text(encoding="utf-8"))[key] for key in kept} for file in files]
     radiographs = real_radiographs(SIZE)
     held = radiographs.folds == FOLD
