@@ -27,11 +27,12 @@ def _lower_hull(slices: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.nd
         slices, x, y = slices[kept], x[kept], y[kept]
 
 
-def _lower_rows(first: np.ndarray) -> np.ndarray:
+def _lower_rows(first: np.ndarray, some: np.ndarray) -> np.ndarray:
     """Compute the first row of the convex hull in each column of each slice.
 
     Args:
-        first: (X, Z) int, the first row of the mask; a negative number for columns without mask.
+        first: (X, Z) int, the first row of the mask.
+        some: (X, Z) bool, columns that have one.
 
     Returns:
         (X, Z) int; a number larger than any row outside the hull.
@@ -39,7 +40,7 @@ def _lower_rows(first: np.ndarray) -> np.ndarray:
     columns, count = first.shape
     # The corners of the hull are the middles of the edges of pixels, which have whole coordinates in half pixels.
     none = np.iinfo(np.int32).max
-    own = np.where(first < 0, none, 2 * first.astype(np.int64)).T
+    own = np.where(some, 2 * first.astype(np.int64), none).T
     heights = np.full((count, 2 * columns + 1), none)
     heights[:, 1::2] = np.where(own < none, own - 1, none)
     heights[:, :-1:2] = own
@@ -79,7 +80,7 @@ def convex_hulls(mask: np.ndarray) -> np.ndarray:
     if not mask.any():
         return np.zeros_like(mask)
     some, last_row = mask.any(axis=1), mask.shape[1] - 1
-    first = np.where(some, mask.argmax(axis=1), -1)
-    last = np.where(some, mask[:, ::-1].argmax(axis=1), -1)
+    first = _lower_rows(mask.argmax(axis=1), some)
+    last = _lower_rows(mask[:, ::-1].argmax(axis=1), some)
     rows = np.arange(last_row + 1)[:, None]
-    return np.asarray((rows >= _lower_rows(first)[:, None]) & (last_row - rows >= _lower_rows(last)[:, None]))
+    return np.asarray((rows >= first[:, None]) & (last_row - rows >= last[:, None]))

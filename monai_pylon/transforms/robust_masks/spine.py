@@ -84,7 +84,7 @@ def _sides_with_bone(ct: np.ndarray, spacing: tuple[float, float, float]) -> np.
         near, far = (max(1, round(distance / spacing[axis])) for distance in _WALL_MM)
         for sign in (1, -1):
             found = np.zeros_like(bone)
-            for step in range(near, min(far, ct.shape[axis] - 1) + 1):
+            for step in range(near, far + 1):
                 first, last = (
                     tuple(part if a == axis else slice(None) for a in range(3))
                     for part in (slice(None, -step), slice(step, None))
@@ -115,7 +115,7 @@ def _canal(
 
 def _drops(ct: np.ndarray, canal: np.ndarray, levels: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     """Return (K, 64): by how many HU (0 to 150) brightness drops at each whole mm in front of the canal."""
-    depth, aside = np.arange(70.0), np.arange(-9.0, 9.1, 3.0)[:, None]
+    depth, aside = np.arange(69.0), 3.0 * np.arange(-3, 4)[:, None]
     x, y = np.broadcast_arrays(aside / spacing[0], depth / spacing[1])
     rays = np.stack(
         [
@@ -126,7 +126,7 @@ def _drops(ct: np.ndarray, canal: np.ndarray, levels: np.ndarray, spacing: tuple
     profiles = np.percentile(np.clip(rays, -100, 400), 30, axis=1)
     means = ndimage.uniform_filter1d(profiles, 6, axis=1, mode="nearest")  # of the 3 mm on each side
     drops = np.zeros((len(levels), 64))
-    drops[:, 6:] = np.clip(means[:, 3:61] - means[:, 9:67], 0, 150)
+    drops[:, 6:] = np.clip(means[:, 3:-8] - means[:, 9:-2], 0, 150)
     return drops
 
 

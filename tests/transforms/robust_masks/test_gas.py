@@ -59,3 +59,74 @@ def test_gas_of_thick_slices_lies_in_the_lower_half() -> None:
     core[5] = False
     ct[6:] = -1000.0
     assert gas_of_slices(ct, core).any(axis=(0, 1)).tolist() == [True, True, False, False]
+
+
+TWO_MM = (2.0, 2.0, 5.0)  # 100 voxels have 2 mL
+
+
+def midline_gas(
+    size: tuple[int, int], place: tuple[float, float] = (0, 20), hu: float = -1000.0, level: int = 5, missing: int = 0
+) -> bool:
+    """Tell whether a cross-section is gas near the midline.
+
+    The spine has levels 3 to 7, with its canal at 50, 70, 90, 110 and 130, at row 10 and on the last at 5.
+
+    Args:
+        size: Of the cross-section, in voxels.
+        place: Center of the cross-section, from the canal.
+        hu: Of the cross-section.
+        level: Slice.
+        missing: Voxels of the cross-section that have -850 HU.
+    """
+    canal = np.stack([50 + 20.0 * np.arange(5), [10.0, 10.0, 10.0, 10.0, 5.0]], axis=1)
+    spine = Spine(np.arange(3, 8), canal, np.full(5, 35.0))
+    ct = np.full((220, 60, 10), 40.0)
+    center = canal[min(max(level, 3), 7) - 3] + place
+    x, y = (int(middle - (n - 1) / 2) for middle, n in zip(center, size, strict=True))
+    section = np.full(size, hu)
+    section.flat[:missing] = -850.0
+    ct[x : x + size[0], y : y + size[1], level] = section
+    gas = gas_near_midline(ct, ct < -500, spine, TWO_MM)
+    assert not gas.any() or np.array_equal(gas, ct < -500)
+    return bool(gas.any())
+
+
+@pytest.mark.parametrize("level", [0, 3, 4, 5, 6, 7, 9])
+def test_the_midline_is_that_of_each_level_and_goes_on_above_and_below(level: int) -> None:
+    """30 mm are 15 voxels."""
+    for aside, found in ((0, True), (14, True), (-14, True), (15, False), (-15, False)):
+        assert midline_gas((11, 11), (aside, 20), level=level) == found
+
+
+@pytest.mark.parametrize(
+    ("size", "missing", "found"),
+    [
+        ((9, 11), 0, False),  # 99 voxels, 1.98 mL
+        ((5, 20), 0, True),  # 2 mL
+        ((25, 20), 0, True),  # 2000 mm2
+        ((27, 19), 0, False),  # 2052 mm2
+        ((15, 20), 150, True),  # half of it is dark
+        ((15, 20), 151, False),
+    ],
+)
+def test_a_cross_section_has_2_ml_to_2000_mm2_half_of_it_dark(size, missing: int, found: bool) -> None:
+    assert midline_gas(size, (0, 20.5) if size[1] % 2 == 0 else (0, 20), missing=missing) == found
+
+
+@pytest.mark.parametrize(("hu", "found"), [(-901.0, True), (-900.0, False)])
+def test_half_of_a_cross_section_is_darker_than_minus_900_hu(hu: float, found: bool) -> None:
+    assert midline_gas((11, 11), hu=hu) == found
+
+
+@pytest.mark.parametrize(("ahead", "found"), [(1, True), (0, False)])
+def test_gas_near_the_midline_lies_in_front_of_the_canal(ahead: int, found: bool) -> None:
+    assert midline_gas((51, 3), (0, ahead)) == found
+
+
+def test_parts_of_a_tube_count_together_across_corners() -> None:
+    spine = Spine(np.arange(4), np.full((4, 2), (30.0, 5.0)), np.full(4, 35.0))
+    ct = np.full((60, 60, 4), 40.0)
+    ct[24:29, 20:30, 1] = ct[29:34, 30:40, 2] = -1000.0  # 50 voxels each
+    assert gas_near_midline(ct, ct < -500, spine, TWO_MM).sum() == 100
+    ct[24, 20, 1] = 40.0
+    assert not gas_near_midline(ct, ct < -500, spine, TWO_MM).any()

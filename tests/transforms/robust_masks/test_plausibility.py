@@ -136,3 +136,35 @@ def test_a_mediastinum_as_large_as_both_lungs_is_accepted() -> None:
     assert doubt_mediastinum(right, middle, left, ct, (5.0, 5.0, 5.0)) == ()
     right[15, 0, 0] = False
     assert doubt_mediastinum(right, middle, left, ct, (5.0, 5.0, 5.0)) == ("mediastinum_large",)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_gas_at_the_ends_of_the_volume_counts(axis: int) -> None:
+    """21 mL along an axis, of which each slice at an end has 1 mL; along z in the lower half, 7 mL."""
+    ct = np.full([21 if a == axis and a < 2 else 7 for a in range(3)], -850.0)
+    moved = np.moveaxis(ct, axis, 0)
+    moved[: 3 if axis == 2 else 21, : 7 if axis == 2 else 1, 0] = -1000.0
+    lungs = np.ones(ct.shape, dtype=bool)
+    assert doubt_lungs(ct, lungs, TEN_MM) == ("gas_in_lung",)
+    moved[0, 0, 0] = -850.0
+    assert doubt_lungs(ct, lungs, TEN_MM) == ()
+
+
+def test_the_mean_of_hu_takes_in_8_mm_and_what_is_beside_the_lungs() -> None:
+    """Two voxels of 4 mm: with muscle below and behind, the first voxels of the gas are no gas."""
+    ct = np.full((30, 30, 30), -850.0)
+    lungs = np.zeros(ct.shape, dtype=bool)
+    lungs[4:26, 4:26, 4:26] = True
+    gas = np.zeros_like(lungs)
+    gas[4:12, 4:12, 4:10] = True  # 8 x 8 x 6 voxels of 0.064 mL: 24.6 mL, and 7 x 7 x 5, 15.7 mL, beside muscle
+    assert doubt_lungs(np.where(gas, -1000.0, np.where(lungs, ct, -1000.0)), lungs, (4.0, 4.0, 4.0)) == ("gas_in_lung",)
+    assert doubt_lungs(np.where(gas, -1000.0, np.where(lungs, ct, 40.0)), lungs, (4.0, 4.0, 4.0)) == ()
+
+
+def test_gas_through_all_slices_of_low_lungs_reaches_high() -> None:
+    lungs = np.zeros((30, 30, 12), dtype=bool)
+    lungs[4:26, 4:26, 4:7] = True
+    ct = np.full(lungs.shape, -1000.0)
+    assert doubt_lungs(ct, lungs, (4.0, 4.0, 4.0)) == ()
+    ct[:, :, 6:] = 40.0  # the lowest two of three slices: 62 mL
+    assert doubt_lungs(ct, lungs, (4.0, 4.0, 4.0)) == ("gas_in_lung",)

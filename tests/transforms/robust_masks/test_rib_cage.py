@@ -105,3 +105,28 @@ def test_bone_up_to_50_mm_from_the_middle_is_no_rib(place: int, expected: int | 
     arms = first_outside(outside_ribs(ct, lungs, FINE), 4)
     assert arms.pop(2 if turned else 0) == expected
     assert arms == [None] * 3
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(("place", "expected"), [(24, None), (25, 31), (-24, None), (-25, 31)])
+def test_the_middle_is_that_of_the_lungs_wherever_they_lie(place: int, expected: int | None, turned: bool) -> None:
+    """Bone 48 or 50 mm from the middle of the lungs, along an axis with voxels of 2 mm; 62 mm from it chest wall."""
+    ct, lungs = round_lungs({})
+    lungs[83 - 70 : 83 + 71, 70 - 10 : 70 + 11, 2:12] = True
+    ct[83 - 6 : 83 + 7, 70 + place, 4] = 500.0
+    edges = (1.0, 2.0, 4.1)
+    if turned:
+        ct, lungs, edges = ct.swapaxes(0, 1), lungs.swapaxes(0, 1), (2.0, 1.0, 4.1)
+    plane = outside_ribs(ct, lungs, edges)[:, :, 4]
+    line = plane[:, 83] if turned else plane[83]
+    arm = line[70:] if place > 0 else line[70::-1]
+    assert (int(arm.argmax()) if arm.any() else None) == expected
+
+
+def test_bone_counts_in_its_direction_of_5_degrees_and_the_next_ones() -> None:
+    """Bone at 1 degree: from -5 to 10 degrees, which are 6.6 mm to the back and 13.2 mm to the front at 75 mm."""
+    ct, lungs = round_lungs({})
+    lungs[MIDDLE - 20 : MIDDLE + 21, MIDDLE - 70 : MIDDLE + 71, 2:12] = True
+    ct[MIDDLE + 51 : MIDDLE + 57, MIDDLE + 1, 3:6] = 500.0
+    outside = outside_ribs(ct, lungs, FINE)[MIDDLE + 75, :, 4]
+    assert np.flatnonzero(outside).tolist() == list(range(MIDDLE - 6, MIDDLE + 14))
