@@ -35,6 +35,7 @@ def test_the_higher_status_wins() -> None:
 
 def test_statuses_are_left_out_without_a_finding() -> None:
     assert {status.name for status in parse_sentence("no xx", always=False).statuses} == {S}
+    assert {status.name for status in parse_sentence("no xx").statuses} == {A}
     assert {status.name for status in parse_sentence("no mass", always=False).statuses} == {A}
     assert {status.name for status in parse_sentence("no heart", always=False).statuses} == {A}  # "heart ... enlarged"
 
