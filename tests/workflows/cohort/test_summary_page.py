@@ -102,9 +102,10 @@ def page(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 def test_numbers_at_the_top(page: list[Any]) -> None:
     lines = [line("matched", source=""), line("matched"), line("no scan"), line("duplicate")]
     rows = [quality("a"), quality("b", "no", "no_lung"), quality("c", "no", error="broken")]
+    rows.append(quality("d", "no", "no_trachea"))
     save_cohort_page("summary.html", CohortFacts(lines, rows, [], {"a": np.zeros((80, 3))}, [], 5))
     assert page[:2] == ["summary.html", "Scans and reports"]
-    assert list(page[3].values()) == [3, 3, 1, 5, 1, 2]
+    assert list(page[3].values()) == [4, 3, 1, 5, 2, 2]
 
 
 def test_labels_that_no_scan_has_are_counted(page: list[Any]) -> None:
