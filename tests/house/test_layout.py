@@ -27,7 +27,6 @@ MOST_LINES_OF_CODE = 60
 #: Modules without a mirrored test file, with the reason.
 WITHOUT_TESTS = {
     "utils/version.py": "a constant",
-    "labeler/findings.py": "two named tuples, each with an executed example",
     "labeler/rule_entries.py": "named tuples that tests/labeler/test_rules.py reads",
 }
 

@@ -47,3 +47,28 @@ def test_sentences_in_any_case(text: str, expected: list[str]) -> None:
 def test_a_heading_begins_a_sentence() -> None:
     text = "the lungs\nare clear\nheart normal"
     assert sentence_ends(text, default_rules(), lambda start: start == 10) == {10, 20}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mass ? effusion", []),  # the mark asks for what follows it
+        ("? effusion", []),
+        ("mass? effusion", [5]),
+        ("mass ?", [6]),
+        ("mass . effusion", [6]),
+        ("mass ! effusion", [6]),
+        ("1. mass", []),
+        ("mass 1. nodule", [7]),
+        ("mass\n1. nodule", [5]),
+        ("nodule on the l.mass", []),  # no space after a single letter
+        ("nodule.mass", [7]),
+        ("no mass e.g. nodule", []),
+        ("effusion on the r. lung", [18]),
+        ("effusion on the r. and l. lung", []),
+        ("on the r. lung", []),
+        ("a nodule of the lung 3 mm. mass", [26]),
+    ],
+)
+def test_stops_that_end_a_sentence(text: str, expected: list[int]) -> None:
+    assert sorted(sentence_ends(text, default_rules(), lambda start: False)) == expected

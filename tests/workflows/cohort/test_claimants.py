@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -45,3 +46,23 @@ def test_without_proc_psutil_answers(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert me.start
     assert is_running(me) is True
     assert is_running(me._replace(pid=2**22 + 1)) is False
+
+
+def test_proc_tells_the_start_of_a_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(claimants, "_PROC", tmp_path)
+    found = []
+    for pid, state in (("self", "S"), ("5", "S"), ("6", "Z"), ("7", "X")):
+        (tmp_path / pid).mkdir()
+        numbers = " ".join(map(str, range(1, 45)))
+        (tmp_path / pid / "stat").write_text(f"{pid} (a b) c) {state} {numbers}\n")
+        found += [claimants._start_of(int(pid))] if pid != "self" else []
+    assert found == ["19", "", ""]
+    assert claimants._start_of(8) == ""
+
+
+def test_the_start_is_unknown_without_proc_and_psutil(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(claimants, "_PROC", tmp_path)
+    monkeypatch.setattr(claimants, "optional_import", lambda _: (None, False))
+    assert this_process().start == ""
+    assert is_running(this_process()) is None
+    assert is_running(this_process()._replace(start="1")) is None

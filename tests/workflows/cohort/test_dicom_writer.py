@@ -47,7 +47,8 @@ def test_adds_picture_and_report(tmp_path: Path, item: dict[str, Any]) -> None:
     assert writer.columns == ("ok",)
     found = writer(item)
     assert found["files"] == ["a_overlay.png", "a_overlay.dcm", "a_findings_sr.dcm"]
-    assert pydicom.dcmread(tmp_path / "a_overlay.dcm").StudyInstanceUID == "1.2.3"
+    picture = pydicom.dcmread(tmp_path / "a_overlay.dcm")
+    assert (picture.StudyInstanceUID, picture.BurnedInAnnotation) == ("1.2.3", "YES")
     assert "error" not in found["row"]
 
 
@@ -66,6 +67,8 @@ def test_pseudonyms_are_those_of_the_run(tmp_path: Path, item: dict[str, Any]) -
         found = writer(item)
         assert found["row"]["title"] == "", "the picture shows no name"
         studies.append(pydicom.dcmread(tmp_path / "a_findings_sr.dcm").StudyInstanceUID)
+        picture = pydicom.dcmread(tmp_path / "a_overlay.dcm")
+        assert (picture.BurnedInAnnotation, picture.PatientIdentityRemoved) == ("NO", "YES")
     assert studies[0] == studies[1] != studies[2]
     assert "1.2.3" not in studies
 

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from monai_pylon.workflows.cohort import memory
 from tests.workflows.cohort.alone import WITHOUT_MONAI
 
 SCRIPT = """
@@ -47,3 +50,27 @@ def test_reset_lowers_the_peak(peaks: tuple[bool, float, float, float]) -> None:
     if not restarted:
         pytest.skip("this system cannot reset the peak")
     assert again < after - 150
+
+
+def test_kib_become_a_million_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_PROC", tmp_path)
+    (tmp_path / "status").write_text("Name:\ta:b\nno colon\nVmHWM:\t 1000000 kB\n")
+    assert memory.peak_memory_mb() == 1024
+    (tmp_path / "status").unlink()
+    usage = SimpleNamespace(RUSAGE_SELF=0, getrusage=lambda _: SimpleNamespace(ru_maxrss=1_000_000))
+    monkeypatch.setattr(memory, "optional_import", lambda _: (usage, True))
+    found = []
+    for platform in ("linux", "darwin"):
+        monkeypatch.setattr(memory, "sys", SimpleNamespace(platform=platform))
+        found.append(memory.peak_memory_mb())
+    assert found == [1024, 1]
+    monkeypatch.setattr(memory, "optional_import", lambda _: (None, False))
+    assert str(memory.peak_memory_mb()) == "nan"
+
+
+def test_a_system_without_reset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "_PROC", tmp_path / "absent")
+    assert memory.restart_peak_memory() is False
+    monkeypatch.setattr(memory, "_PROC", tmp_path)
+    assert memory.restart_peak_memory() is True
+    assert (tmp_path / "clear_refs").read_text() == "5"

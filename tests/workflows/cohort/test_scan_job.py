@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
 import torch
 from monai.data import Dataset
 from monai.inferers import SimpleInferer
 
+from monai_pylon.workflows.cohort import scan_job
 from monai_pylon.workflows.cohort.scan_job import ScanJob
 
 
@@ -60,3 +63,22 @@ def test_a_scan_without_result_has_all_columns() -> None:
     failure = job([]).failure(item, "KilledWorker: x", "quarantined", 1)
     assert list(failure.row) == list(job([])(item).row)
     assert (failure.row["error"], failure.row["source"], failure.state) == ("KilledWorker: x", "/x/a", "quarantined")
+
+
+def test_tells_the_stages_and_measures_a_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x").write_text("7")
+    times, stages = iter([10.0, 11.2345]), []
+    monkeypatch.setattr(scan_job, "time", SimpleNamespace(perf_counter=lambda: next(times)))
+    monkeypatch.setattr(scan_job, "peak_memory_mb", lambda: 123.64)
+    here = job([])
+    here.stage = lambda number, name: stages.append((number, name))
+    row = here({"image": str(tmp_path / "x"), "scan": "x"}).row
+    assert stages == [(0, "reading"), (1, "computing"), (2, "writing")]
+    assert (row["seconds"], row["peak_memory_mb"], row["error"]) == (1.23, 124, "")
+
+
+def test_a_scan_that_cannot_be_read_fails() -> None:
+    found = job([])({"image": "/absent/x", "scan": "x"})
+    assert (found.state, found.attempts, found.output_hash) == ("failed", 0, "")
+    assert "FileNotFoundError" in found.row["error"]
+    assert found.row["files"] == ""
