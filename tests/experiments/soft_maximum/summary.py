@@ -62,6 +62,9 @@ PAIRS = (
     ("PYLON, soft − Li2018", PYLON, Kind("li2018", "own")),
     ("PYLON − Backbone, soft, ResNet-18", PYLON._replace(encoder="resnet18"), BACKBONE._replace(encoder="resnet18")),
     ("Lite0 − ResNet-18, PYLON, soft", PYLON, PYLON._replace(encoder="resnet18")),
+    ("PYLON − Backbone, soft, 8 epochs", PYLON._replace(epochs=8), BACKBONE._replace(epochs=8)),
+    ("8 − 4 epochs, Backbone, soft", BACKBONE._replace(epochs=8), BACKBONE),
+    ("16 − 8 epochs, PYLON, soft", PYLON._replace(epochs=16), PYLON._replace(epochs=8)),
     ("8 − 4 epochs, PYLON, soft", PYLON._replace(epochs=8), PYLON),
     ("256 − 192 pixels, PYLON, soft", PYLON._replace(size=256), PYLON),
 )
