@@ -79,7 +79,7 @@ def convex_hulls(mask: np.ndarray) -> np.ndarray:
     """
     if not mask.any():
         return np.zeros_like(mask)
-    some, last_row = mask.any(axis=1), mask.shape[1] - 1
+    some, last_row = np.asarray(mask.any(axis=1)), mask.shape[1] - 1
     first = _lower_rows(mask.argmax(axis=1), some)
     last = _lower_rows(mask[:, ::-1].argmax(axis=1), some)
     rows = np.arange(last_row + 1)[:, None]
