@@ -14,12 +14,11 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import torch
-from torch.nn import functional
 
 from monai_pylon.data import pascal_voc_datalist
 from monai_pylon.networks.single_linear_head import single_linear_head
 from monai_pylon.visualize import audit_explanation
-from tests.experiments.pascal_voc import GRID, VGGLike, draw_pairs, generate, load
+from tests.experiments.pascal_voc import GRID, VGGLike, draw_pairs, generate, labels_right, load, train_epoch
 
 # %%
 # Images and a network
@@ -35,14 +34,10 @@ torch.manual_seed(0)
 network = VGGLike(width=8, hidden=64)
 optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
 for _ in range(4):
-    for chosen in torch.randperm(len(x)).split(16):
-        loss = functional.binary_cross_entropy_with_logits(network(x[chosen]), y[chosen])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-with torch.no_grad():
-    right = ((network.eval()(x_test) > 0) == (y_test > 0)).float().mean()
-print(f"{right:.1%} of the labels are right; {(y_test == 0).float().mean():.1%} if none is predicted")
+    train_epoch(network, optimizer, x, y)
+print(
+    f"{labels_right(network, x_test, y_test):.1%} of the labels are right; {(y_test == 0).float().mean():.1%} if none is predicted"
+)
 
 # %%
 # Pairs of maps

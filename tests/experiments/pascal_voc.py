@@ -187,6 +187,22 @@ def load_vgg(network: VGGLike, file: Path) -> None:
     )
 
 
+def train_epoch(network: nn.Module, optimizer: torch.optim.Optimizer, x: Tensor, y: Tensor) -> None:
+    """Train for an epoch on images (N, 3, H, W) with labels (N, 20), 16 a step."""
+    network.train()
+    for chosen in torch.randperm(len(x)).split(16):
+        loss = functional.binary_cross_entropy_with_logits(network(x[chosen]), y[chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+@torch.no_grad()
+def labels_right(network: nn.Module, x: Tensor, y: Tensor) -> float:
+    """Set evaluation mode and return the share of the labels (N, 20) of images (N, 3, H, W) that are right."""
+    return ((network.eval()(x) > 0) == (y > 0)).float().mean().item()
+
+
 def main() -> None:
     """Train, and print a row after each epoch."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -227,14 +243,8 @@ def main() -> None:
         print(f"Layer {layer}: {audit.architecture}. HiResCAM exact: {audit.provable['HiResCAM']}")
         optimizer, epochs = torch.optim.Adam(network.parameters(), lr=args.rate), []
         for epoch in range(args.epochs):
-            network.train()
-            for chosen in torch.randperm(len(x)).split(16):
-                loss = functional.binary_cross_entropy_with_logits(network(x[chosen]), y[chosen])
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-            with torch.no_grad():
-                right = ((network.eval()(x_test) > 0) == (y_test > 0)).float().mean().item()
+            train_epoch(network, optimizer, x, y)
+            right = labels_right(network, x_test, y_test)
             epochs.append(
                 {"epoch": epoch + 1, "labels_right": round(right, 4), **figures(network, validation, x_test, layer)}
             )
