@@ -35,9 +35,8 @@ network = VGGLike(width=8, hidden=64)
 optimizer = torch.optim.Adam(network.parameters(), lr=1e-3)
 for _ in range(4):
     train_epoch(network, optimizer, x, y)
-print(
-    f"{labels_right(network, x_test, y_test):.1%} of the labels are right; {(y_test == 0).float().mean():.1%} if none is predicted"
-)
+right = labels_right(network, x_test, y_test)
+print(f"{right:.1%} of the labels are right; {(y_test == 0).float().mean():.1%} if none is predicted")
 
 # %%
 # Pairs of maps
