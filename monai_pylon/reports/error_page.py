@@ -22,6 +22,12 @@ _EXPLANATION = (
 _MOST_ROWS = 100
 
 
+def _exposed(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return how many of the errors with a defined share of evidence outside are exposed."""
+    judged = [row["exposed"] for row in rows if row["exposed"] is not None]
+    return f"{sum(judged)} of {len(judged)}"
+
+
 def error_section(rows: Sequence[Mapping[str, Any]], pictures: Mapping[tuple[str, str], str] | None = None) -> Section:
     """Arrange false positives as part of a page: their number, a table of at most 100, and pictures.
 
@@ -37,9 +43,7 @@ def error_section(rows: Sequence[Mapping[str, Any]], pictures: Mapping[tuple[str
         >>> error_section([row]).rows[0]["outside"]
         '0.60'
     """
-    judged = [row for row in rows if row["exposed"] is not None]
-    exposed = sum(row["exposed"] for row in judged)
-    count = f"{len(rows)} false positives; {exposed} of {len(judged)} exposed by their map."
+    count = f"{len(rows)} false positives; {_exposed(rows)} exposed by their map."
     count += f" The table lists the first {_MOST_ROWS}." if len(rows) > _MOST_ROWS else ""
     table = [
         {
@@ -78,7 +82,5 @@ def save_error_review(
         ...     "<b>1 of 1</b>" in pathlib.Path(folder, "errors.html").read_text()
         True
     """
-    judged = [row for row in rows if row["exposed"] is not None]
-    exposed = sum(row["exposed"] for row in judged)
-    numbers = {"false positives": len(rows), "exposed by their map": f"{exposed} of {len(judged)}"}
+    numbers = {"false positives": len(rows), "exposed by their map": _exposed(rows)}
     save_html(path, "Errors and their maps", [error_section(rows, pictures)], numbers)

@@ -117,11 +117,13 @@ class EvidenceReport:
             num_resamples: Bootstrap samples.
         """
         place, cohort = Path(folder), self.cohort
-        write_rows(place / "scans.csv", self._rows(expit(scores), truth))
+        rows = self._rows(expit(scores), truth)
+        write_rows(place / "scans.csv", rows)
         errors = cohort.errors(scores, truth, thresholds)
         sections = []
         if np.isfinite(cohort.outside).any():
-            write_rows(place / "errors.csv", errors) if errors else None
+            if errors:
+                write_rows(place / "errors.csv", errors)
             section = error_section(errors)
             sections.append(section._replace(heading="Errors and their maps", paragraphs=[*section.paragraphs, _ORDER]))
             drawn = self._draw_errors(place, errors, expit(scores))
@@ -132,7 +134,7 @@ class EvidenceReport:
             save_figure(place / "slice_scores.png", slice_curves_figure(curves, self.labels))
             sections.append(Section("Slice scores", [_SLICES], pictures=[("slice_scores.png", "slice scores")]))
         if self.other is not None:
-            sections += self.other.write(place, cohort.names, cohort.index, expit(scores), truth, self.pictures)
+            sections += self.other.write(place, rows, cohort.names, cohort.index, self.pictures)
         if cohort.lungs:
             save_figure(place / "lungs.png", lungs_figure(cohort.lungs))
             sections.append(Section("Lungs", [_LUNGS], pictures=[("lungs.png", "lungs from the front")]))
@@ -163,9 +165,11 @@ class EvidenceReport:
     ) -> dict[tuple[str, str], str]:
         """Draw the first errors, one for each scan if there are enough, and return the files."""
         defined = [row for row in errors if row["outside"] is not None]
-        scans: set[str] = set()
-        fresh = [row for row in defined if not (row["name"] in scans or scans.add(row["name"]))]  # type: ignore[func-returns-value]
-        chosen = (fresh + [row for row in defined if row not in fresh])[: self.examples]
+        firsts: dict[str, Mapping[str, Any]] = {}
+        for row in defined:
+            firsts.setdefault(row["name"], row)
+        others = [row for row in defined if row is not firsts[row["name"]]]
+        chosen = [*firsts.values(), *others][: self.examples]
         files = {}
         for number, row in enumerate(chosen, start=1):
             scan, label = self.cohort.names.index(row["name"]), self.labels.index(row["label"])

@@ -77,28 +77,17 @@ class OtherModel:
         self.rows = {(row["scan"], row["label"]): row for row in read_rows(self.folder / "scans.csv")}
         self.labels = list(dict.fromkeys(label for _, label in self.rows))
 
-    def _compare(self, names: Sequence[str], chances: np.ndarray, truth: np.ndarray) -> list[dict[str, Any]]:
+    def _compare(self, own: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         """Return a row for each scan and label that both evaluations have."""
-        mean, rows = chances.mean(axis=0), []
-        for scan, label in np.ndindex(chances.shape):
-            other = self.rows.get((names[scan], self.labels[label]))
+        rows = []
+        for row in own:
+            other = self.rows.get((row["scan"], row["label"]))
             if other is None:
                 continue
-            here, known = float(chances[scan, label]), truth[scan, label]
             there, average = float(other["probability"]), float(other["cohort_mean"])
-            rows.append(
-                {
-                    "scan": names[scan],
-                    "label": self.labels[label],
-                    "present": "" if np.isnan(known) else int(known),
-                    "probability": float(f"{here:.6g}"),
-                    "cohort_mean": float(f"{mean[label]:.6g}"),
-                    "above_mean": round(here / float(mean[label]) - 1, 4),
-                    "other_probability": there,
-                    "other_cohort_mean": average,
-                    "other_above_mean": round(there / average - 1, 4),
-                }
-            )
+            numbers = {"probability": there, "cohort_mean": average, "above_mean": round(there / average - 1, 4)}
+            numbers = {f"other_{name}": value for name, value in numbers.items()}
+            rows.append({**{name: value for name, value in row.items() if name != "outside"}, **numbers})
         remedy = "Evaluate both models on the same section of the same data, with the same labels."
         check(len(rows) > 0, "against", "an evaluation of the same scans", str(self.folder), remedy)
         return rows
@@ -125,24 +114,23 @@ class OtherModel:
     def write(
         self,
         place: Path,
+        own: Sequence[Mapping[str, Any]],
         names: Sequence[str],
         index: np.ndarray,
-        chances: np.ndarray,
-        truth: np.ndarray,
         pictures: ScanPictures,
     ) -> list[Section]:
         """Write `models.csv` and `models.png`, and return their part of the page.
 
         Args:
             place: Folder to write to.
+            own: Rows of this model's `scans.csv`, for each scan and label.
             names: Names of the N scans.
             index: Their places in the dataset (N,).
-            chances: Probabilities (N, M) of this model.
-            truth: Labels (N, M) of 1, 0 and NaN.
             pictures: Function that explains a scan by this model.
         """
-        check(chances.shape[1] == len(self.labels), "against", f"of {chances.shape[1]} labels", self.labels)
-        rows = self._compare(names, chances, truth)
+        labels = list(dict.fromkeys(row["label"] for row in own))
+        check(labels == self.labels, "against", f"of {len(labels)} labels, the same in the same order", self.labels)
+        rows = self._compare(own)
         write_rows(place / "models.csv", rows)
         chosen = self._chosen(rows)
         section = Section("Two models side by side", [_TEXT, f"The other model: {self.about['checkpoint']}"])

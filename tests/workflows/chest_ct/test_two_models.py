@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,15 @@ from monai_pylon.workflows.chest_ct.explained_scans import ScanPictures
 NAMES, LABELS = ["s0", "s1", "s2"], ["lung mass", "pneumonia"]
 CHANCES = np.array([[0.9, 0.2], [0.3, 0.8], [0.3, 0.2]])  # means .5 and .4
 TRUTH = np.array([[1.0, 0], [0, 1], [1, np.nan]])
+MEANS = (0.5, 0.4)
+OWN = [
+    {
+        **{"scan": scan, "label": name, "present": "" if np.isnan(known) else int(known), "probability": chance},
+        **{"cohort_mean": mean, "above_mean": round(chance / mean - 1, 4), "outside": ""},
+    }
+    for scan, values, truths in zip(NAMES, CHANCES.tolist(), TRUTH.tolist(), strict=True)
+    for name, chance, known, mean in zip(LABELS, values, truths, MEANS, strict=True)
+]
 SPEC = {"name": "axialnet", "encoder": "conv5", "image_size": [64, 64, 9]}
 SETTINGS = {"reduction_channels": [4], "reduction_padding": 1}
 
@@ -50,7 +60,7 @@ def pictures() -> ScanPictures:
 def write(folder: Path, **options):
     (folder / "out").mkdir(exist_ok=True)
     model = other_model(folder, {"spacing": [4.0] * 3}, **options)
-    return model.write(folder / "out", NAMES, np.arange(3), CHANCES, TRUTH, pictures())
+    return model.write(folder / "out", OWN, NAMES, np.arange(3), pictures())
 
 
 def test_present_findings_that_differ_most_are_drawn(folder: Path) -> None:
@@ -75,6 +85,7 @@ def test_cases_can_be_chosen(folder: Path) -> None:
 
 
 def test_other_scans_and_other_labels_are_refused(folder: Path) -> None:
+    saved = shutil.copy(folder / "scans.csv", folder / "saved.csv")
     write_rows(
         folder / "scans.csv", [{"scan": "x", "label": name, "probability": 0.5, "cohort_mean": 0.5} for name in LABELS]
     )
@@ -82,6 +93,10 @@ def test_other_scans_and_other_labels_are_refused(folder: Path) -> None:
         write(folder)
     write_rows(folder / "scans.csv", [{"scan": "s0", "label": "lung mass", "probability": 0.5, "cohort_mean": 0.5}])
     with pytest.raises(ValueError, match="against must be of 2 labels"):
+        write(folder)
+    rows = read_rows(saved)
+    write_rows(folder / "scans.csv", [row | {"label": LABELS[row["label"] == LABELS[0]]} for row in rows])
+    with pytest.raises(ValueError, match="against must be of 2 labels, the same in the same order"):
         write(folder)
     (folder / "scans.csv").unlink()
     with pytest.raises(FileNotFoundError, match=r"scans\.csv does not exist"):
