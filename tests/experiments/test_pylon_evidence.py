@@ -26,6 +26,9 @@ from tests.experiments.pylon_evidence.radiographs import (
     augment,
     normalize,
     phantom_radiographs,
+    random_views,
+    view,
+    viewed_boxes,
 )
 from tests.experiments.pylon_evidence.training import (
     TrainingSettings,
@@ -86,6 +89,25 @@ def test_augmentation_crops_and_changes_brightness_and_contrast():
     own = math.pi * 0.1**2
     assert own * 1.2 < np.quantile(share[unchanged], 0.9) < own / 0.7 * 1.05
     assert share[unchanged].max() < own / 0.7 * 1.05
+
+
+def test_boxes_follow_random_views():
+    """A bright square and its box: they still cover each other after rotation, crop and flip."""
+    size, generator = 128, torch.Generator().manual_seed(0)
+    image = torch.zeros(1, 1, size, size, dtype=torch.uint8)
+    image[..., 30:60, 70:110] = 200
+    box, moved = torch.tensor([[70.0, 30.0, 110.0, 60.0, 3.0]]), 0
+    for _ in range(40):
+        views = random_views(1, 0, generator)
+        seen = view(image, size, views, generator)[0, 0]
+        bright = (seen > seen.min() + (seen.max() - seen.min()) / 2).nonzero()
+        (table,) = viewed_boxes([box], size, views)
+        if len(table):
+            (left, top, right, bottom, label), moved = table[0].tolist(), moved + 1
+            assert label == 3
+            found = [*bright.min(0).values.tolist(), *(bright.max(0).values + 1).tolist()]
+            assert np.allclose([top, left, bottom, right], found, atol=1.01)
+    assert moved > 30
 
 
 def test_test_radiographs_are_only_normalized():

@@ -56,7 +56,19 @@ def test_names_of_runs_are_distinct() -> None:
     soft = Recipe("pylon", "soft")
     assert command.key_of(soft, 3, 1) == "pylon-soft-fold3-seed1-192px"
     kinds = [soft, replace(soft, epochs=8), replace(soft, encoder="resnet18"), replace(soft, size=256)]
-    assert len({command.key_of(recipe, 0, 0) for recipe in kinds}) == 4
+    kinds += [replace(soft, mask_loss=0.3333)]
+    assert len({command.key_of(recipe, 0, 0) for recipe in kinds}) == 5
+
+
+def test_the_mask_loss_adds_to_the_loss_of_a_training_with_boxes() -> None:
+    radiographs = phantom_radiographs(16, 64, num_folds=2)
+    held = radiographs.folds == 1
+    losses = []
+    for weight in (0.0, 1.0):
+        recipe = Recipe("pylon", "soft", encoder="resnet18", size=64, epochs=1, frozen_stages=1, mask_loss=weight)
+        figures, _ = run(recipe, radiographs.of(~held), radiographs.of(held), 0, None, lambda text: None)
+        losses += figures["losses"]
+    assert losses[1] > losses[0] + 0.01
 
 
 def test_tables_by_hand() -> None:

@@ -200,6 +200,16 @@ def test_wrong_values_of_the_recipe_are_errors(tmp_path: Path, key: str, value: 
 # --- evaluation
 
 
+def test_the_mask_loss_reaches_evidence_outside_the_boxes(tmp_path: Path) -> None:
+    """In the only step the map's logits are around 0, where the penalty of a forbidden grid cell is log(2)."""
+    one_step = {"phantoms": 8, "batch_size": 8}
+    losses = []
+    for weight in (0, 0.5):
+        train(tmp_path / str(weight), mask_loss=weight, **one_step)
+        losses.append(float(read_rows(tmp_path / str(weight) / "logs" / "history.csv")[0]["train_loss"]))
+    assert 0.3 < (losses[1] - losses[0]) / 0.5 < 2
+
+
 def test_evaluation_writes_numbers_with_intervals_and_a_page(trained: Path, tmp_path: Path) -> None:
     workflow = BUNDLE.run("evaluate", **{**EVALUATE, "bundle_root": str(trained), "output": str(tmp_path)})
     report = json.loads((tmp_path / "evaluation.json").read_text())

@@ -1,5 +1,6 @@
 """Components shared by all bundles: networks by name, loaders, handlers with a switch, override checks, reports."""
 
+from monai_pylon.workflows.bundle.batches import prepare_training
 from monai_pylon.workflows.bundle.errors import install_excepthook
 from monai_pylon.workflows.bundle.loaders import join_transforms, make_dataloader
 from monai_pylon.workflows.bundle.networks import default_weights, explained_layer, make_network, network_specification
@@ -15,7 +16,13 @@ from monai_pylon.workflows.bundle.processes import (
 from monai_pylon.workflows.bundle.sections import absolute_dataset_dir
 from monai_pylon.workflows.bundle.skip_unreadable import SkipUnreadableDataset
 from monai_pylon.workflows.bundle.tracking import mlflow_handler, progress_handler, tensorboard_handler
-from monai_pylon.workflows.bundle.training import make_scheduler, make_trainer, parameter_groups, positive_weights
+from monai_pylon.workflows.bundle.training import (
+    explained_network,
+    make_scheduler,
+    make_trainer,
+    parameter_groups,
+    positive_weights,
+)
 
 __all__ = [
     "CheckedWorkflow",
@@ -25,6 +32,7 @@ __all__ = [
     "default_weights",
     "distributed_network",
     "explained_layer",
+    "explained_network",
     "install_excepthook",
     "join_transforms",
     "logits_and_labels",
@@ -36,6 +44,7 @@ __all__ = [
     "network_specification",
     "parameter_groups",
     "positive_weights",
+    "prepare_training",
     "process_device",
     "progress_handler",
     "share_of_batch",

@@ -16,7 +16,7 @@ def logits_and_labels(output: Mapping[str, Any]) -> tuple[torch.Tensor, torch.Te
     Args:
         output: "pred", the logits or an `Explanation`, and "label", of
             :func:`~monai_pylon.workflows.radiographs.prepare_radiographs` or
-            :func:`~monai_pylon.workflows.chest_ct.prepare_scans`.
+            :func:`~monai_pylon.workflows.bundle.prepare_training`.
 
     Returns:
         Logits (N, M) and labels (N, M), float32.

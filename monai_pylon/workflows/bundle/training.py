@@ -13,11 +13,30 @@ from monai.handlers import MLFlowHandler
 from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 
+from monai_pylon.networks import Explained
 from monai_pylon.utils import check, check_choice, check_type
 
-__all__ = ["make_scheduler", "make_trainer", "parameter_groups", "positive_weights"]
+__all__ = ["explained_network", "make_scheduler", "make_trainer", "parameter_groups", "positive_weights"]
 
 _SCHEDULES = ("plateau", "one_cycle")
+
+
+def explained_network(network: nn.Module, explained: bool, device: torch.device | str = "cpu") -> nn.Module:
+    """Move a network to a device, and let it return explanations if the loss or a metric needs them.
+
+    Args:
+        network: Network of images (N, C, *spatial), with ``explain`` if explanations are needed.
+        explained: Whether to return an `Explanation` instead of the logits (N, M).
+        device: The device.
+
+    Returns:
+        The network, or the network in `Explained`.
+
+    Example:
+        >>> type(explained_network(nn.Linear(1, 1), explained=False)).__name__
+        'Linear'
+    """
+    return (Explained(network) if explained else network).to(device)
 
 
 def _take_losses_out_of_tuples(handlers: Any) -> None:

@@ -1,6 +1,5 @@
 """Data, batches, explanations and result files of the chest CT bundles."""
 
-from monai_pylon.workflows.chest_ct.batches import prepare_scans
 from monai_pylon.workflows.chest_ct.copy_scan import CopyScan, scans_of_cohort
 from monai_pylon.workflows.chest_ct.data import chest_ct_data
 from monai_pylon.workflows.chest_ct.dicom_case import OrganDicom, ScanDicom
@@ -21,7 +20,6 @@ from monai_pylon.workflows.chest_ct.regions import regions_of_training, training
 from monai_pylon.workflows.chest_ct.scan_report import ScanEvaluationReport
 from monai_pylon.workflows.chest_ct.training import (
     default_mask_loss,
-    explained_network,
     organ_iou_handler,
     organ_iou_handlers,
     organ_iou_metrics,
@@ -50,12 +48,10 @@ __all__ = [
     "chest_ct_data",
     "default_mask_loss",
     "evaluation_grid",
-    "explained_network",
     "organ_iou_handler",
     "organ_iou_handlers",
     "organ_iou_metrics",
     "other_model",
-    "prepare_scans",
     "regions_of_training",
     "rotation_probability",
     "scan_loss",

@@ -119,8 +119,9 @@ def maps_and_regions(method: str) -> Callable[[Mapping[str, Any]], tuple[list[to
         method: "hirescam" or "gradcam" of :class:`ScanMaps`, or "attention" of an `Explanation`.
 
     Returns:
-        Function from an output with "pred", one of these, and "label", the pair of :func:`prepare_scans`, to lists of
-        maps (M, *grid) and of pairs (labels (M,), regions (M, *grid)).
+        Function from an output with "pred", one of these, and "label", the pair of
+        :func:`~monai_pylon.workflows.bundle.prepare_training`, to lists of maps (M, *grid) and of pairs (labels (M,),
+        regions (M, *grid)).
 
     Example:
         >>> pred = ScanMaps(torch.zeros(1, 2), torch.ones(1, 2, 4, 4, 2), None)

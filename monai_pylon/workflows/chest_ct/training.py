@@ -5,19 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import torch
 from monai.utils import optional_import
-from torch import nn
 
 from monai_pylon.handlers import PerClassMetricHandler
 from monai_pylon.metrics import OrganIoUMetric
-from monai_pylon.networks import Explained
-from monai_pylon.workflows.chest_ct.batches import known_samples
+from monai_pylon.workflows.bundle.batches import known_samples
 from monai_pylon.workflows.chest_ct.explainer import maps_and_regions
 
 __all__ = [
     "default_mask_loss",
-    "explained_network",
     "organ_iou_handler",
     "organ_iou_handlers",
     "organ_iou_metrics",
@@ -42,24 +38,6 @@ def default_mask_loss(network_name: str, without_attention: Sequence[str] = ()) 
     return 0.0 if network_name in without_attention else 1 / 3
 
 
-def explained_network(network: nn.Module, explained: bool, device: torch.device | str = "cpu") -> nn.Module:
-    """Move a network to a device, and let it return explanations if the loss or a metric needs them.
-
-    Args:
-        network: Network of volumes (N, 1, X, Y, Z).
-        explained: Whether to return an `Explanation` instead of the logits (N, M).
-        device: The device.
-
-    Returns:
-        The network, or the network in `Explained`.
-
-    Example:
-        >>> type(explained_network(nn.Linear(1, 1), explained=False)).__name__
-        'Linear'
-    """
-    return (Explained(network) if explained else network).to(device)
-
-
 def _pred_and_label(output: Mapping[str, Any]) -> tuple[Any, Any]:
     return output["pred"], output["label"]
 
@@ -72,7 +50,7 @@ def scan_loss(loss: Callable) -> Any:
 
     Returns:
         The metric, for a trainer or evaluator whose batches come from
-        :func:`~monai_pylon.workflows.chest_ct.prepare_scans`.
+        :func:`~monai_pylon.workflows.bundle.prepare_training`.
 
     Example:
         >>> type(scan_loss(nn.BCEWithLogitsLoss())).__name__

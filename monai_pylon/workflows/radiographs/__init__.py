@@ -1,6 +1,7 @@
 """Data, batches, evaluation and result files of the chest X-ray bundle."""
 
 from monai_pylon.workflows.radiographs.batches import maps_and_boxes, prepare_radiographs
+from monai_pylon.workflows.radiographs.box_regions import training_regions
 from monai_pylon.workflows.radiographs.data import radiograph_data
 from monai_pylon.workflows.radiographs.dicom_case import RadiographDicom
 from monai_pylon.workflows.radiographs.evaluation import (
@@ -29,5 +30,6 @@ __all__ = [
     "prepare_radiographs",
     "radiograph_data",
     "training_patients",
+    "training_regions",
     "unknown_radiograph",
 ]

@@ -7,11 +7,13 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from monai_pylon.data import ReadRadiographd, chest_xray14_datalist, phantom_radiograph
+from monai_pylon.transforms.boxes import map_boxes
 from monai_pylon.workflows.radiographs.data import read_folds
 
 DATA = Path(os.environ.get("MONAI_PYLON_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))
@@ -88,32 +90,58 @@ def normalize(images: Tensor, size: int) -> Tensor:
     return (small - MEAN) / DEVIATION
 
 
+def _uniform(low: float, high: float, number: int, generator: torch.Generator) -> Tensor:
+    return low + (high - low) * torch.rand(number, generator=generator)
+
+
+def _sometimes(number: int, generator: torch.Generator) -> Tensor:
+    return (torch.rand(number, generator=generator) < 0.5).float()
+
+
+def random_views(number: int, max_rotation: float, generator: torch.Generator) -> Tensor:
+    """Draw rotations, crops and flips (N, 2, 3): they map places of the result, from -1 to 1, to those in the image."""
+    angle = _uniform(-1, 1, number, generator) * math.radians(max_rotation) * _sometimes(number, generator)
+    area = _uniform(0.7, 1.0, number, generator)
+    ratio = torch.exp(_uniform(math.log(3 / 4), math.log(4 / 3), number, generator))
+    wide, high = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
+    left = _uniform(-1, 1, number, generator) * (1 - wide)
+    top = _uniform(-1, 1, number, generator) * (1 - high)
+    mirror = 1 - 2 * _sometimes(number, generator)
+    cos, sin = angle.cos(), angle.sin()
+    # Map a pixel of the result through flip and crop to the rotated radiograph, and from there to the radiograph.
+    crop = torch.stack([wide * mirror, torch.zeros(number), left, torch.zeros(number), high, top], 1).view(-1, 2, 3)
+    turn = torch.stack([cos, -sin, sin, cos], 1).view(-1, 2, 2)
+    return turn @ crop
+
+
+def view(images: Tensor, size: int, views: Tensor, generator: torch.Generator) -> Tensor:
+    """Resample uint8 (N, 1, H, W) once by random views, and change brightness and contrast at random."""
+    number = len(images)
+    grid = functional.affine_grid(views, [number, 1, size, size], align_corners=False)
+    result = functional.grid_sample(images.float() / 255, grid, align_corners=False)
+    chance = _sometimes(number, generator).view(-1, 1, 1, 1)
+    contrast = 1 + 0.5 * _uniform(-1, 1, number, generator).view(-1, 1, 1, 1) * chance
+    brightness = 0.5 * _uniform(-1, 1, number, generator).view(-1, 1, 1, 1) * chance
+    return ((result * contrast + brightness).clamp(0, 1) - MEAN) / DEVIATION
+
+
 def augment(images: Tensor, size: int, max_rotation: float, generator: torch.Generator) -> Tensor:
     """Apply the paper's random transforms in its order and with its strengths, in one resampling.
 
     These are rotation up to `max_rotation` degrees (p .5, black outside), a crop of 0.7 to 1.0 of the area with aspect
     3/4 to 4/3, a horizontal flip (p .5), brightness and contrast up to 0.5 (p .5), and normalization.
     """
-    number = len(images)
+    return view(images, size, random_views(len(images), max_rotation, generator), generator)
 
-    def uniform(low: float, high: float) -> Tensor:
-        return low + (high - low) * torch.rand(number, generator=generator)
 
-    def sometimes() -> Tensor:
-        return (torch.rand(number, generator=generator) < 0.5).float()
-
-    angle = uniform(-1, 1) * math.radians(max_rotation) * sometimes()
-    area, ratio = uniform(0.7, 1.0), torch.exp(uniform(math.log(3 / 4), math.log(4 / 3)))
-    wide, high = (area * ratio).sqrt().clamp(max=1), (area / ratio).sqrt().clamp(max=1)
-    left, top = uniform(-1, 1) * (1 - wide), uniform(-1, 1) * (1 - high)
-    mirror = 1 - 2 * sometimes()
-    cos, sin = angle.cos(), angle.sin()
-    # Map a pixel of the result through flip and crop to the rotated radiograph, and from there to the radiograph.
-    crop = torch.stack([wide * mirror, torch.zeros(number), left, torch.zeros(number), high, top], 1).view(-1, 2, 3)
-    turn = torch.stack([cos, -sin, sin, cos], 1).view(-1, 2, 2)
-    grid = functional.affine_grid(turn @ crop, [number, 1, size, size], align_corners=False)
-    result = functional.grid_sample(images.float() / 255, grid, align_corners=False)
-    chance = sometimes().view(-1, 1, 1, 1)
-    contrast = 1 + 0.5 * uniform(-1, 1).view(-1, 1, 1, 1) * chance
-    brightness = 0.5 * uniform(-1, 1).view(-1, 1, 1, 1) * chance
-    return ((result * contrast + brightness).clamp(0, 1) - MEAN) / DEVIATION
+def viewed_boxes(boxes: list[Tensor], size: int, views: Tensor) -> list[Tensor]:
+    """Move N tables of boxes (K, 5) as the pixels of the input move in random views; half hidden boxes are dropped."""
+    scale = 2 / size
+    place = np.array(
+        [[0, scale, scale / 2 - 1], [scale, 0, scale / 2 - 1], [0, 0, 1]]
+    )  # of (row, column, 1) as (x, y, 1)
+    moved = []
+    for table, back in zip(boxes, views.double().numpy(), strict=True):
+        move = np.linalg.inv(place) @ np.linalg.inv(np.vstack([back, [0, 0, 1]])) @ place
+        moved.append(torch.from_numpy(map_boxes(table.numpy(), move, (size, size))))
+    return moved

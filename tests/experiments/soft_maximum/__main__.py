@@ -25,7 +25,8 @@ def key_of(recipe: Recipe, fold: int, seed: int) -> str:
     usual = Recipe(recipe.network, recipe.pooling)
     encoder = "" if recipe.encoder == usual.encoder else f"-{recipe.encoder}"
     epochs = "" if recipe.epochs == usual.epochs else f"-{recipe.epochs}epochs"
-    return f"{recipe.network}-{recipe.pooling}-fold{fold}-seed{seed}-{recipe.size}px{encoder}{epochs}"
+    boxes = f"-mask{recipe.mask_loss:g}" if recipe.mask_loss else ""
+    return f"{recipe.network}-{recipe.pooling}-fold{fold}-seed{seed}-{recipe.size}px{encoder}{epochs}{boxes}"
 
 
 def main() -> None:
@@ -41,6 +42,7 @@ def main() -> None:
     parser.add_argument(
         "--weights", default="imagenet", help="of the encoder; a file .npz has the norms of a ResNet folded into it"
     )
+    parser.add_argument("--mask_loss", type=float, default=0.0, help="weight; it needs the boxes of the training folds")
     parser.add_argument("--runs", type=Path, default=Path("soft_maximum_runs"))
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -50,7 +52,8 @@ def main() -> None:
     radiographs = radiographs._replace(**plain, boxes=[box.as_subclass(torch.Tensor) for box in radiographs.boxes])
     places = [(seed, fold) for seed in args.seeds for fold in args.folds]
     for seed, fold, name, pooling in [(*p, n, o) for p in places for n in args.networks for o in args.poolings]:
-        recipe = Recipe(name, pooling, args.encoder, size=args.size, epochs=args.epochs)
+        given = {"size": args.size, "epochs": args.epochs, "mask_loss": args.mask_loss}
+        recipe = Recipe(name, pooling, args.encoder, **given)
         key = key_of(recipe, fold, seed)
         file = args.runs / f"{key}.json"
         if file.is_file():

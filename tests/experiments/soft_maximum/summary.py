@@ -48,11 +48,14 @@ class Kind(NamedTuple):
     encoder: str = "efficientnet_lite0"
     size: int = 192
     epochs: int = 4
+    mask_loss: float = 0.0
 
 
 PYLON, BACKBONE = Kind("pylon", "soft"), Kind("backbone", "soft")
-#: Compared kinds of runs.
-PAIRS = (
+#: The weight of the HiResCAM paper.
+BOXED = PYLON._replace(mask_loss=0.3333)
+#: Compared kinds of runs; the second may be a point that looks at no image.
+PAIRS: tuple[tuple[str, Kind, Kind | str], ...] = (
     ("PYLON − Backbone, soft", PYLON, BACKBONE),
     ("PYLON − Backbone, maximum", PYLON._replace(pooling="maximum"), BACKBONE._replace(pooling="maximum")),
     ("soft − maximum, PYLON", PYLON, PYLON._replace(pooling="maximum")),
@@ -67,6 +70,12 @@ PAIRS = (
     ("16 − 8 epochs, PYLON, soft", PYLON._replace(epochs=16), PYLON._replace(epochs=8)),
     ("8 − 4 epochs, PYLON, soft", PYLON._replace(epochs=8), PYLON),
     ("256 − 192 pixels, PYLON, soft", PYLON._replace(size=256), PYLON),
+    ("PYLON − Backbone, soft, 256 pixels", PYLON._replace(size=256), BACKBONE._replace(size=256)),
+    ("with − without training boxes, PYLON, soft", BOXED, PYLON),
+    ("with − without training boxes, PYLON, soft, 8 epochs", BOXED._replace(epochs=8), PYLON._replace(epochs=8)),
+    ("PYLON, soft, 8 epochs − one point per class", PYLON._replace(epochs=8), "class_point"),
+    ("PYLON with training boxes − one point per class", BOXED, "class_point"),
+    ("PYLON with training boxes, 8 epochs − one point per class", BOXED._replace(epochs=8), "class_point"),
 )
 #: The boxes of phantoms hardly depend on their size, and small ones are rendered faster.
 PHANTOM_SIZE = 96
@@ -126,7 +135,8 @@ def _joined(runs: list[dict[str, Any]], folds: dict[int, dict[str, Any]], name: 
 
 
 def _kind(run: dict[str, Any]) -> Kind:
-    return Kind(**{name: run["recipe"][name] for name in Kind._fields})
+    usual = Kind("", "")._asdict()
+    return Kind(**{name: run["recipe"].get(name, usual[name]) for name in Kind._fields})
 
 
 def _text(interval: Any, sign: bool = False) -> str:
@@ -152,7 +162,7 @@ def table(result: dict[str, Any]) -> str:
         rest = _joined(runs, folds, "classes") != CARDIOMEGALY
         cells = [
             TITLES[kind.network],
-            POOLINGS[kind.pooling],
+            POOLINGS[kind.pooling] + (f"; mask loss × {kind.mask_loss:g} by training boxes" if kind.mask_loss else ""),
             f"{ENCODERS[kind.encoder]}, {kind.size}, {kind.epochs}",
             str(len(runs)),
         ]
@@ -203,11 +213,14 @@ def differences(result: dict[str, Any]) -> str:
     runs = {(_kind(run), run["fold"], run["seed"]): run for run in result["runs"]}
     lines = ["| difference of point localization | runs | (95 %) |", "|---|---|---|"]
     for title, one, other in PAIRS:
-        places = [key[1:] for key in runs if key[0] == one and (other, *key[1:]) in runs]
+        fixed = isinstance(other, str)
+        places = [key[1:] for key in runs if key[0] == one and (fixed or (other, *key[1:]) in runs)]
         if places:
-            ours, theirs = ([runs[(kind, *place)] for place in places] for kind in (one, other))
+            ours = [runs[(one, *place)] for place in places]
+            theirs = ours if fixed else [runs[(other, *place)] for place in places]
             owners = _joined(ours, folds, "patients").astype(int)
-            found = bootstrap_interval(_joined(ours, folds, "hits"), _joined(theirs, folds, "hits"), groups=owners)
+            reference = _joined(theirs, folds, other if fixed else "hits")
+            found = bootstrap_interval(_joined(ours, folds, "hits"), reference, groups=owners)
             lines.append(f"| {title} | {len(places)} | {_text(found, sign=True)} |")
     return "\n".join(lines)
 

@@ -14,12 +14,21 @@ from torch import Tensor
 from torch.nn import functional
 
 from monai_pylon.handlers.soft_maximum import soft_maximum_sharpness
+from monai_pylon.losses import mask_loss
 from monai_pylon.metrics import PerClassAUROCMetric, PointLocalizationMetric
 from monai_pylon.metrics.baselines import highest_pixels
 from monai_pylon.networks.blocks.soft_maximum import SoftMaximumPool
 from monai_pylon.networks.prior_bias import set_prior_bias
 from monai_pylon.workflows.bundle import make_network
-from tests.experiments.pylon_evidence.radiographs import DEVIATION, Radiographs, augment, normalize
+from monai_pylon.workflows.radiographs.box_regions import box_regions
+from tests.experiments.pylon_evidence.radiographs import (
+    DEVIATION,
+    Radiographs,
+    normalize,
+    random_views,
+    view,
+    viewed_boxes,
+)
 from tests.experiments.pylon_evidence.training import start_from_folded
 
 #: Standard deviation of the EfficientNets' training images on the scale from 0 to 1: (x - 127) / 128 of 0..255.
@@ -47,6 +56,7 @@ class Recipe:
         frozen_stages: Frozen first stages of the encoder.
         sharpest: Last sharpness of the soft maximum, reached after `share` of the steps; then the maximum follows.
         share: Share of the steps with the soft maximum.
+        mask_loss: Weight of the mask loss, which needs the boxes of the training's radiographs.
     """
 
     network: str
@@ -61,6 +71,7 @@ class Recipe:
     frozen_stages: int = 3
     sharpest: float = 16.0
     share: float = 0.8
+    mask_loss: float = 0.0
 
 
 def sharpness_at(progress: float, recipe: Recipe) -> float:
@@ -99,9 +110,15 @@ def train(network: Any, radiographs: Radiographs, recipe: Recipe, seed: int, say
             if recipe.pooling != "own":
                 network.pool.sharpness = sharpness_at((epoch * steps + step) / total, recipe)
             chosen = order[step * recipe.batch : (step + 1) * recipe.batch]
-            x = scaled(augment(radiographs.images[chosen], recipe.size, recipe.rotation, generator), recipe.encoder)
-            logits = network(x.contiguous(memory_format=torch.channels_last))
-            loss = functional.binary_cross_entropy_with_logits(logits, radiographs.labels[chosen])
+            views = random_views(len(chosen), recipe.rotation, generator)
+            x = scaled(view(radiographs.images[chosen], recipe.size, views, generator), recipe.encoder)
+            explanation = network.explain(x.contiguous(memory_format=torch.channels_last))
+            loss = functional.binary_cross_entropy_with_logits(explanation[0], radiographs.labels[chosen])
+            if recipe.mask_loss:
+                boxes = viewed_boxes([radiographs.boxes[k] for k in chosen.tolist()], recipe.size, views)
+                grid, classes = explanation[1].shape[2:], radiographs.labels.shape[1]
+                allowed = torch.stack([box_regions(table, classes, recipe.size, grid) for table in boxes])
+                loss = loss + recipe.mask_loss * mask_loss(explanation[1], allowed)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()

@@ -9,13 +9,26 @@ from monai.data import Dataset
 from monai.engines import SupervisedTrainer
 from monai.handlers import from_engine
 
+from monai_pylon.networks import Explained
 from monai_pylon.networks.nets import PYLON
 from monai_pylon.workflows.bundle import training
-from monai_pylon.workflows.bundle.training import make_scheduler, make_trainer, parameter_groups, positive_weights
+from monai_pylon.workflows.bundle.training import (
+    explained_network,
+    make_scheduler,
+    make_trainer,
+    parameter_groups,
+    positive_weights,
+)
 from tests.networks.tiny import TinyEncoder
 
 LABELS = ["mass", "nodule", "hernia"]
 ITEMS = [{"label": torch.tensor(row)} for row in ([1.0, 0, 0], [0, torch.nan, 0], [0, 1, 0], [0, 1, 0])]
+
+
+def test_a_network_is_explained_if_it_is_needed() -> None:
+    network = PYLON(num_classes=2, encoder="resnet18")
+    assert explained_network(network, explained=False) is network
+    assert isinstance(explained_network(network, explained=True), Explained)
 
 
 def test_mlflow_gets_the_loss_as_a_number(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,11 +7,8 @@ import torch
 from ignite.engine import Engine
 
 from monai_pylon.losses import KnownLabelsLoss
-from monai_pylon.networks import Explained
-from monai_pylon.networks.nets import BodyCAM
 from monai_pylon.workflows.chest_ct import (
     default_mask_loss,
-    explained_network,
     organ_iou_handler,
     organ_iou_handlers,
     organ_iou_metrics,
@@ -22,12 +19,6 @@ from monai_pylon.workflows.chest_ct import (
 def test_the_mask_loss_of_the_paper_where_there_is_attention() -> None:
     assert default_mask_loss("axialnet", ["ctnet", "conv3d"]) == 1 / 3
     assert default_mask_loss("conv3d", ["ctnet", "conv3d"]) == 0
-
-
-def test_a_network_is_explained_if_it_is_needed() -> None:
-    network = BodyCAM(reduction_padding=1)
-    assert explained_network(network, explained=False) is network
-    assert isinstance(explained_network(network, explained=True), Explained)
 
 
 def test_the_loss_is_the_mean_over_scans_with_a_known_label() -> None:

@@ -1,4 +1,4 @@
-"""Batches of chest CTs for MONAI's engines."""
+"""Batches for MONAI's engines, with the regions of the mask loss if there are any."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 import torch
 
-__all__ = ["known_samples", "prepare_scans"]
+__all__ = ["known_samples", "prepare_training"]
 
 
-def prepare_scans(
+def prepare_training(
     batch: Mapping[str, Any], device: torch.device | str | None = None, non_blocking: bool = False, **kwargs: Any
 ) -> tuple[torch.Tensor, Any]:
-    """Split a batch of CTs into image and targets, for an engine's ``prepare_batch``.
+    """Split a batch of images and labels into image and targets, for an engine's ``prepare_batch``.
 
     Args:
-        batch: "image" (N, 1, X, Y, Z), "label" (N, M), and optionally "allowed" (N, M, *grid).
+        batch: "image" (N, C, *spatial), "label" (N, M), and optionally "allowed" (N, M, *grid).
         device: Device for all of them.
         non_blocking: See ``torch.Tensor.to``.
         kwargs: Further arguments of ``torch.Tensor.to``.
@@ -26,7 +26,7 @@ def prepare_scans(
 
     Example:
         >>> batch = {"image": torch.zeros(1, 1, 8, 8, 3), "label": torch.zeros(1, 80)}
-        >>> prepare_scans(batch)[1].shape
+        >>> prepare_training(batch)[1].shape
         torch.Size([1, 80])
     """
     keys = [key for key in ("image", "label", "allowed") if key in batch]
@@ -35,7 +35,7 @@ def prepare_scans(
 
 
 def known_samples(targets: Any) -> int:
-    """Count the scans of a batch with at least one known label, for a mean over scans.
+    """Count the images of a batch with at least one known label, for a mean over images.
 
     Args:
         targets: Labels (N, M), NaN for unknown, or the pair (labels, allowed).

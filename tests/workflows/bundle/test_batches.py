@@ -1,24 +1,23 @@
-"""What a batch of CTs is to a trainer: pairs where regions are known; scans of which nothing is known do not count."""
+"""What a batch is to a trainer: pairs where regions are known; images of which nothing is known do not count."""
 
 import torch
 
-from monai_pylon.workflows.bundle import logits_and_labels
-from monai_pylon.workflows.chest_ct import prepare_scans
-from monai_pylon.workflows.chest_ct.batches import known_samples
+from monai_pylon.workflows.bundle import logits_and_labels, prepare_training
+from monai_pylon.workflows.bundle.batches import known_samples
 
 LABEL = torch.tensor([[1.0, 0.0], [torch.nan, torch.nan]])
 
 
 def test_a_batch_with_and_without_regions() -> None:
     batch = {"image": torch.zeros(2, 1, 4, 4, 3), "label": LABEL, "name": ["a", "b"]}
-    image, target = prepare_scans(batch, dtype=torch.float64)
+    image, target = prepare_training(batch, dtype=torch.float64)
     assert image.dtype == target.dtype == torch.float64
-    image, target = prepare_scans({**batch, "allowed": torch.ones(2, 2, 1, 1, 1)})
+    image, target = prepare_training({**batch, "allowed": torch.ones(2, 2, 1, 1, 1)})
     assert isinstance(target, tuple)
     assert target[1].shape == (2, 2, 1, 1, 1)
 
 
-def test_counts_scans_with_a_known_label_only() -> None:
+def test_counts_images_with_a_known_label_only() -> None:
     assert known_samples(LABEL) == known_samples((LABEL, None)) == 1
 
 
