@@ -309,6 +309,7 @@ EXPOSED = {f"exposed, {what}" for what in ("false positives", "true positives", 
 
 def test_evaluation_writes_numbers_with_intervals(trained: Path, evaluated: Path) -> None:
     report = json.loads((evaluated / "evaluation.json").read_text())
+    assert report["patients_also_in_training"] == 0
     assert report["scans"] == report["patients"] == 4
     assert report["layer"] == "reduction"
     found = report["metrics"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
@@ -24,9 +23,10 @@ from monai_pylon.metrics.thresholds import ORGAN_IOU_THRESHOLDS, values_at
 from monai_pylon.utils import atomic_write, check, write_rows
 from monai_pylon.utils.outputs import check_binary_labels
 from monai_pylon.workflows.bundle.outputs import logits_and_labels
+from monai_pylon.workflows.bundle.patients import TrainingPatients, patient_number
 from monai_pylon.workflows.bundle.reliability import calibration_intervals, operating_point, read_thresholds
 
-__all__ = ["EvaluationReport", "auroc_intervals", "localization_intervals", "patient_number", "report_rows"]
+__all__ = ["EvaluationReport", "auroc_intervals", "localization_intervals", "report_rows"]
 
 _LOGGER = logging.getLogger(__name__)
 _MEANS = ("macro", "weighted")
@@ -138,24 +138,6 @@ def report_rows(report: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> list[d
     ]
 
 
-def patient_number(patient: Any) -> int:
-    """Return a patient as a number of at most 48 bits: a number itself, a name by its hash.
-
-    Args:
-        patient: Number, or name.
-
-    Returns:
-        The number.
-
-    Example:
-        >>> patient_number(12), patient_number("A12") == patient_number("A13")
-        (12, False)
-    """
-    if isinstance(patient, str):
-        return int(hashlib.sha256(patient.encode()).hexdigest()[:12], 16)
-    return int(patient)
-
-
 class EvaluationReport:
     """Ignite handler of an evaluator that writes AUROC and other metrics to `evaluation.json` and `evaluation.csv`.
 
@@ -172,6 +154,7 @@ class EvaluationReport:
         unit: Name of the items, "images" or "scans".
         thresholds: The `evaluation.json` of the validation section, whose thresholds give sensitivity and specificity.
             None chooses thresholds on the evaluated items.
+        training: Patients of the training, none of whom should be evaluated; None for unknown.
 
     Example:
         >>> EvaluationReport("results", metrics={}, labels=["Mass"]).report is None
@@ -187,11 +170,13 @@ class EvaluationReport:
         num_resamples: int = 1000,
         unit: str = "images",
         thresholds: str | PathLike[str] | None = None,
+        training: TrainingPatients | None = None,
     ) -> None:
         self.output, self.labels = Path(output).expanduser(), tuple(labels)
         self.metrics = {name: getattr(metric, "metric_fn", metric) for name, metric in metrics.items()}
         self.about, self.num_resamples, self.unit = dict(about or {}), num_resamples, unit
         self.thresholds = thresholds
+        self.training = TrainingPatients() if training is None else training
         self._scores = Cumulative()  # type: ignore[abstract]
         #: The report, once the evaluation is over.
         self.report: dict[str, Any] | None = None
@@ -259,6 +244,7 @@ class EvaluationReport:
         self.report = {**self.about, **counts, **method, "versions": versions, "metrics": found}
         self.report |= {"thresholds": thresholds} if thresholds else {}
         self.report |= {"operating_point": point, **further}
+        self.report["patients_also_in_training"] = self.training.shared(groups)
         with atomic_write(self.output / "evaluation.json") as part_file:
             part_file.write_text(json.dumps(self.report, indent=2, default=str) + "\n", encoding="utf-8")
         write_rows(self.output / "evaluation.csv", report_rows(found))

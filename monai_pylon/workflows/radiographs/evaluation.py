@@ -22,8 +22,8 @@ from monai_pylon.workflows.bundle.evaluation import (
     EvaluatedCases,
     EvaluationReport,
     localization_intervals,
-    patient_number,
 )
+from monai_pylon.workflows.bundle.patients import patient_number
 from monai_pylon.workflows.bundle.peak_hits import PeakHits
 from monai_pylon.workflows.radiographs.batches import maps_and_boxes
 from monai_pylon.workflows.radiographs.other_patients import OtherPatients
@@ -121,8 +121,8 @@ class RadiographEvaluationReport(EvaluationReport):
         thresholds: str | PathLike[str] | None = None,
         others: OtherPatients | None = None,
     ) -> None:
-        super().__init__(output, metrics, labels, about, num_resamples, thresholds=thresholds)
         self.others = OtherPatients() if others is None else others
+        super().__init__(output, metrics, labels, about, num_resamples, thresholds=thresholds, training=self.others)
         self._facts = Cumulative()  # type: ignore[abstract]
         self._hits = PeakHits("peak_in_mask")
         points = self.metrics.get("point_localization")
@@ -181,7 +181,7 @@ class RadiographEvaluationReport(EvaluationReport):
         super().write(engine)
 
     def _further(self, cases: EvaluatedCases, found: dict[str, Any]) -> dict[str, Any]:
-        """Add the baselines of point localization, and return subgroups and the check of patients."""
+        """Add the baselines of point localization, and return the subgroups."""
         if self._found is not None:
             each, classes, patients = self._found
             for name in BASELINES:
@@ -195,7 +195,7 @@ class RadiographEvaluationReport(EvaluationReport):
         hits, facts = None if points is None else points[0][cases.sound], self._gathered[cases.sound]
         known = (cases.scores, cases.truth, hits, cases.groups)
         subgroups = subgroup_metrics(facts, *known, self.labels, self.num_resamples)
-        return {"subgroups": subgroups, "patients_also_in_training": self.others.shared(cases.groups)}
+        return {"subgroups": subgroups}
 
     def _draw(self) -> None:
         chosen = self._drawn or self._present

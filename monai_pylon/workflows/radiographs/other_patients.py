@@ -15,7 +15,7 @@ from monai_pylon.data.labeled_radiographs.images import readable_size
 from monai_pylon.data.phantoms.datasets import PhantomRadiographs
 from monai_pylon.metrics import class_points
 from monai_pylon.metrics.instances import size_pair
-from monai_pylon.workflows.bundle.evaluation import patient_number
+from monai_pylon.workflows.bundle.patients import TrainingPatients
 from monai_pylon.workflows.radiographs.data import radiograph_data
 
 __all__ = ["OtherPatients", "training_patients"]
@@ -26,7 +26,7 @@ _LOGGER = logging.getLogger(__name__)
 _MOST_PHANTOMS = 256
 
 
-class OtherPatients:
+class OtherPatients(TrainingPatients):
     """Patients of a training, and their boxes.
 
     Args:
@@ -39,7 +39,7 @@ class OtherPatients:
     """
 
     def __init__(self, patients: Sequence[Any] | None = None, boxes: torch.Tensor | None = None) -> None:
-        self.patients = None if patients is None else {patient_number(patient) for patient in patients}
+        super().__init__(patients)
         self.boxes = torch.zeros(0, 5) if boxes is None else boxes
 
     def class_points(self, num_classes: int, image_size: int | Sequence[int]) -> torch.Tensor | None:
@@ -48,17 +48,6 @@ class OtherPatients:
             return None
         rows, columns = size_pair(image_size)
         return class_points(self.boxes * torch.tensor([columns, rows, columns, rows, 1]), num_classes, image_size)
-
-    def shared(self, patients: Sequence[int] | np.ndarray) -> int | None:
-        """Count the patients of a test, as numbers, that are in the training too; None if that is unknown."""
-        if self.patients is None:
-            return None
-        both = self.patients & {int(patient) for patient in patients}
-        if both:
-            _LOGGER.warning(
-                "%d of the evaluated patients are in the training too. The figures are too high.", len(both)
-            )
-        return len(both)
 
 
 def _table(boxes: Any, size: Sequence[int]) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""Patients and boxes of the training: folds, phantoms, a patient on both sides, and data without a training section."""
+"""Patients and boxes of the training: folds, phantoms, and data without a training section."""
 
 from __future__ import annotations
 
@@ -46,11 +46,3 @@ def test_unreadable_training_data_are_no_error(tmp_path: Path, caplog: pytest.Lo
     assert found.shared([1]) is None
     assert "The training section is not known" in caplog.text
     assert training_patients(tmp_path, "training").patients is None
-
-
-def test_a_patient_on_both_sides_is_counted(caplog: pytest.LogCaptureFixture) -> None:
-    others = OtherPatients([3, 4, 5])
-    assert others.shared([1, 2]) == 0
-    assert not caplog.text
-    assert others.shared(np.array([4, 5, 6])) == 2
-    assert "2 of the evaluated patients are in the training too" in caplog.text
