@@ -25,6 +25,20 @@ __all__ = ["CohortEvidence"]
 _EXPOSED = 0.5
 
 
+def _told_apart(names: Sequence[str], index: np.ndarray) -> list[str]:
+    """Number the scans of one name in the order of the dataset, from the second on: "a", "a (2)"."""
+    found, taken = list(names), set(names)
+    seen: set[str] = set()
+    for place in np.argsort(index):
+        name, number = names[place], 1
+        while name in seen or (number > 1 and name in taken):
+            number += 1
+            name = f"{names[place]} ({number})"
+        seen.add(name)
+        found[place] = name
+    return found
+
+
 class CohortEvidence:
     """Evidence outside the organs and slice scores of a cohort.
 
@@ -34,7 +48,7 @@ class CohortEvidence:
         renderings: Scans whose lungs are rendered, the first ones of each process.
 
     Attributes:
-        names: After :meth:`gather` the names of the N scans.
+        names: After :meth:`gather` the names of the N scans; those of one name are numbered.
         index: Their places in the dataset (N,).
         outside: Share of the positive evidence outside the organs of each label (N, M); NaN if undefined.
         even: The same of a map that is equal everywhere.
@@ -97,7 +111,7 @@ class CohortEvidence:
         """Gather what was collected by all processes; each of them has to call this."""
         outside, even, index = (part.cpu().numpy() for part in self._kept.get_buffer())
         self.outside, self.even, self.index = outside.astype(np.float64), even.astype(np.float64), index[:, 0]
-        self.names = string_list_all_gather(self._names)
+        self.names = _told_apart(string_list_all_gather(self._names), self.index)
         slices = self._slices.get_buffer()
         self.slice_scores = None if slices is None else slices.cpu().numpy()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from os import PathLike
 from typing import Any
 
@@ -84,6 +84,19 @@ def scan_transforms(
     return _to_grid(keys, image_size, spacing, "bilinear", -INPUT_MEAN, [scale])
 
 
+class _OrgansOnGridd(Transform):
+    """Transform that brings a scan's organ masks to the network's grid, unless "organ_labels" lie there already."""
+
+    def __init__(self, image_size: Sequence[int], spacing: Sequence[float], partition: str) -> None:
+        grid = _to_grid("organs", image_size, spacing, "nearest", 0)
+        self.compute = Compose([OrgansOfScand(method=partition), grid])
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        if "organ_labels" in data:
+            return {**data, "organs": data["organ_labels"]}
+        return self.compute(data)
+
+
 def cached_regions(
     cache_dir: str | PathLike[str] | None,
     image_size: Sequence[int],
@@ -109,8 +122,9 @@ def cached_regions(
         needed: Whether regions are needed.
 
     Returns:
-        A transform of items with "image", MetaTensor (1, X, Y, Z) in HU, "locations" (M, 3), and perhaps "organs" that
-        adds "allowed" (M, x, y, groups). If no regions are needed, it changes nothing.
+        A transform of items with "image", MetaTensor (1, X, Y, Z) in HU, "locations" (M, 3), and perhaps "organs", or
+        "organ_labels" of :func:`cached_organs`, that adds "allowed" (M, x, y, groups). If no regions are needed, it
+        changes nothing.
 
     Example:
         >>> cached_regions("cache", [64, 64, 48], [5.6, 5.6, 6.7], [2, 2, 16]).keys
@@ -120,7 +134,7 @@ def cached_regions(
         return Compose([])
     options: dict[str, Any] = {"mode": downsampling, "dilation": dilation, "geometry": geometry}
     regions = AllowedRegionsd("organs", grid=grid, share_key=None, **options)
-    steps = [OrgansOfScand(method=partition), _to_grid("organs", image_size, spacing, "nearest", 0), regions]
+    steps = [_OrgansOnGridd(image_size, spacing, partition), regions]
     settings = {
         "image_size": image_size,
         "spacing": spacing,
@@ -161,8 +175,7 @@ def cached_organs(
     if not needed:
         return Compose([])
     steps = [
-        OrgansOfScand(method=partition),
-        _to_grid("organs", image_size, spacing, "nearest", 0),
+        _OrgansOnGridd(image_size, spacing, partition),
         CopyItemsd("organs", names="organ_labels"),
         CastToTyped("organ_labels", dtype=torch.uint8),
     ]

@@ -37,7 +37,7 @@ def training_patients(dataset_dir: str | PathLike[str], section: str = "test", *
     except (FileNotFoundError, ValueError) as error:
         _LOGGER.info("The training section is not known (%s): no check of patients.", error)
         return TrainingPatients()
-    items = getattr(scans, "data", scans)
+    items: Any = getattr(scans, "data", scans)
     if isinstance(items, PhantomChestCTs):
         return TrainingPatients(map(str, range(items.first_seed, items.first_seed + items.count)))
     return TrainingPatients(item["patient_id"] for item in items)

@@ -117,7 +117,7 @@ def training_regions(mask_loss: float, network: nn.Module, image_size: int, data
     """
     if mask_loss == 0:
         return Identity()
-    items = getattr(data, "data", data)
+    items: Any = getattr(data, "data", data)
     if not isinstance(data, PhantomRadiographs):
         outlined = sum(len(item["boxes"]) > 0 for item in items)
         remedy = "Use a dataset with boxes, or --mask_loss 0. The boxes of ChestX-ray14 are all in its official test."

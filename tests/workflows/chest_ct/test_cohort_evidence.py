@@ -48,6 +48,15 @@ def test_shares_are_those_of_the_organs_of_each_label() -> None:
     assert cohort.lungs[0].volumes_ml == {"right lung": 12 * 0.02, "left lung": 0}
 
 
+def test_scans_of_one_name_are_told_apart_in_the_order_of_the_dataset() -> None:
+    cohort = CohortEvidence(LABELS, [2.0, 2.0, 5.0], renderings=0)
+    maps = torch.zeros(2, 3, 2, 1, 1)
+    for first, names in ((2, ["a", "b"]), (0, ["a", "a (2)"])):
+        cohort.collect({"pred": ScanMaps(torch.zeros(2, 3), maps, maps)}, batch(first, name=names), GEOMETRY)
+    cohort.gather()
+    assert dict(zip(cohort.index.tolist(), cohort.names, strict=True)) == {0: "a", 1: "a (2)", 2: "a (3)", 3: "b"}
+
+
 def test_errors_and_right_predictions_are_compared() -> None:
     cohort = filled()
     scores = np.array([[2.0, 2, 2], [2, 2, -2], [2, -2, 2], [-2, -2, -2]])

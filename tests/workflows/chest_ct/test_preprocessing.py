@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 from monai.data import MetaTensor
 from monai.transforms import Compose
@@ -17,6 +19,7 @@ from monai_pylon.workflows.chest_ct import (
     scan_transforms,
     unknown_scan,
 )
+from monai_pylon.workflows.chest_ct.data import OrgansOfScand
 
 
 def test_values_and_axes_by_hand() -> None:
@@ -57,6 +60,32 @@ def test_without_regions_nothing_changes() -> None:
     assert transform({"image": 1}) == {"image": 1}
     assert "allowed" not in unknown_scan([4, 4, 3], ["a"], [1, 1, 1], with_regions=False)
     assert cached_organs("cache", [32, 32, 12], [1, 1, 1], needed=False)({"image": 1}) == {"image": 1}
+
+
+def test_regions_of_an_evaluation_use_the_organs_on_the_grid(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """PARTITION runs once for a scan without masks, and the regions are those of a training."""
+    made, calls = phantom_chest_ct(0, shape=(90, 80, 40), spacing=(4, 4, 8)), []
+    item = {
+        "image": MetaTensor(torch.from_numpy(made.image)[None], affine=torch.from_numpy(made.affine)),
+        "locations": torch.eye(3, dtype=torch.bool).numpy(),
+    }
+    partition = OrgansOfScand.__call__
+
+    def counted(self: OrgansOfScand, data: dict[str, Any]) -> Any:
+        calls.append(1)
+        return partition(self, data)
+
+    monkeypatch.setattr(OrgansOfScand, "__call__", counted)
+    settings = {"image_size": [64, 64, 24], "spacing": [5.0, 5, 13]}
+    regions = cached_regions(tmp_path / "a", grid=[8, 8, 8], **settings)
+    organs, after = cached_organs(tmp_path / "b", **settings), cached_regions(tmp_path / "b", grid=[8, 8, 8], **settings)
+        [cached_organs(tmp_path / "b", **settings), cached_regions(tmp_path / "b", grid=[8, 8, 8], **settings)]
+    )
+    expected = regions(dict(item))["allowed"]
+    assert len(calls) == 1
+    assert torch.equal(after(organs(dict(item)))["allowed"], expected)
+    assert len(calls) == 2
+    assert 0 < expected[0].float().mean() < 0.5
 
 
 def test_organs_lie_on_the_grid_of_the_network(tmp_path: Path) -> None:
