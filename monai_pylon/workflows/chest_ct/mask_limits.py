@@ -45,7 +45,7 @@ def mask_measures(labels: np.ndarray, affine: np.ndarray) -> dict[str, float]:
         The values of :data:`MASK_MEASURES`: volumes in mL, lengths in mm. Without lungs the lengths are NaN.
 
     Raises:
-        ValueError: If the labels are not 3D.
+        ValueError: If the labels are not 3D, or have other values.
 
     Example:
         >>> labels = np.zeros((4, 2, 2), np.uint8)
@@ -55,6 +55,9 @@ def mask_measures(labels: np.ndarray, affine: np.ndarray) -> dict[str, float]:
         (4.0, 10.0, 20.0, -10.0)
     """
     check(np.ndim(labels) == 3, "labels", "of shape (X, Y, Z)", labels)
+    values = np.unique(labels)
+    remedy = "Convert masks of other programs by organs_from_label_map."
+    check(np.isin(values, (0, *ORGAN_VALUES.values())).all(), "labels", "0, 1, 2 or 3", values[:9].tolist(), remedy)
     view = ras_view(np.asarray(labels), affine)
     spacing, milliliters = voxel_spacing(view.affine), float(np.prod(voxel_spacing(view.affine))) / 1000
     right, left = (view.array == ORGAN_VALUES[organ] for organ in ("right lung", "left lung"))
@@ -121,7 +124,8 @@ def mask_limits(rows: Sequence[Mapping[str, Any]], fence: float = 3.0) -> dict[s
         Lowest and highest plausible value of each measure.
 
     Raises:
-        ValueError: If there are fewer than eight masks with lungs, or the fence is negative.
+        ValueError: If there are fewer than eight masks with lungs, most have no right or no left lung, or the fence is
+            negative.
 
     Example:
         >>> rows = [dict.fromkeys(MASK_MEASURES, float(value)) for value in range(9)]
@@ -131,6 +135,12 @@ def mask_limits(rows: Sequence[Mapping[str, Any]], fence: float = 3.0) -> dict[s
     check(fence >= 0, "fence", "0 or more", fence)
     sound = [row for row in rows if not row.get("error") and not np.isnan(row["width_mm"])]
     check(len(sound) >= 8, "rows", "at least eight masks with lungs", len(sound), "Use the limits of another cohort.")
+    for side in ("right", "left"):
+        middle = float(np.median([row[f"{side}_lung_ml"] for row in sound]))
+        remedy = (
+            "Masks need the values 1 right lung, 2 mediastinum, 3 left lung: convert them by organs_from_label_map."
+        )
+        check(middle > 0, "rows", f"masks with a {side} lung", f"a median of {middle:g} mL", remedy)
     limits = {}
     for name in MASK_MEASURES:
         low, high = np.percentile([row[name] for row in sound], [25, 75])

@@ -47,6 +47,22 @@ def test_a_mask_without_a_lung() -> None:
     assert np.isnan([none[name] for name in list(MASK_MEASURES)[2:]]).all()
 
 
+@pytest.mark.parametrize("value", [4, -1, 0.5])
+def test_other_values_are_refused(value: float) -> None:
+    labels = lungs().astype(float)
+    labels[0, 0, 0] = value
+    with pytest.raises(ValueError, match=r"labels must be 0, 1, 2 or 3.* organs_from_label_map"):
+        mask_measures(labels, AFFINE)
+
+
+def test_masks_of_a_program_with_two_lung_values_are_refused() -> None:
+    """Right lung 1 and left lung 2, as lungmask writes them: 2 is the mediastinum here."""
+    other = np.where(lungs() == 3, 2, np.where(lungs() == 1, 1, 0))
+    rows = [{"scan": str(k), **mask_measures(other, AFFINE), "error": ""} for k in range(9)]
+    with pytest.raises(ValueError, match=r"rows must be masks with a left lung"):
+        mask_limits(rows)
+
+
 def test_limits_find_the_odd_mask_only() -> None:
     rows = [{"scan": str(k), **mask_measures(lungs(right=4 + k % 4), AFFINE), "error": ""} for k in range(20)]
     rows += [{"scan": "odd", **mask_measures(lungs(right=0), AFFINE), "error": ""}, {"scan": "bad", "error": "no"}]

@@ -78,9 +78,8 @@ def test_regions_of_an_evaluation_use_the_organs_on_the_grid(monkeypatch: pytest
     monkeypatch.setattr(OrgansOfScand, "__call__", counted)
     settings = {"image_size": [64, 64, 24], "spacing": [5.0, 5, 13]}
     regions = cached_regions(tmp_path / "a", grid=[8, 8, 8], **settings)
-    organs, after = cached_organs(tmp_path / "b", **settings), cached_regions(tmp_path / "b", grid=[8, 8, 8], **settings)
-        [cached_organs(tmp_path / "b", **settings), cached_regions(tmp_path / "b", grid=[8, 8, 8], **settings)]
-    )
+    organs = cached_organs(tmp_path / "b", **settings)
+    after = cached_regions(tmp_path / "b", grid=[8, 8, 8], **settings)
     expected = regions(dict(item))["allowed"]
     assert len(calls) == 1
     assert torch.equal(after(organs(dict(item)))["allowed"], expected)
