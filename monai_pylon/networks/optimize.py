@@ -26,8 +26,8 @@ from monai_pylon.utils import check, check_choice, check_type
 __all__ = ["check_backend", "fold_batch_norms", "optimize_for_inference"]
 
 _CHANNELS_LAST = {4: torch.channels_last, 5: torch.channels_last_3d}
-#: Slice groups in a chunk: few enough that the next layer finds a layer's output in the processor's cache.
-_GROUPS_AT_A_TIME = 4
+#: Pixels of a chunk of slice groups: one group of 420 x 420, which takes 70 MB less than four, or 85 of 64 x 64.
+_CHUNK_PIXELS = 350_000
 
 
 @torch.no_grad()
@@ -160,7 +160,7 @@ def _optimize_slices(net: Any, dtype: torch.dtype | None, example: torch.Tensor 
     if dtype is not None:
         net.encoder = ConvertedSlices(net.encoder.to(dtype), dtype, weight.dtype)
     pack_convolutions(net)
-    net.chunk_size = _GROUPS_AT_A_TIME
+    net.chunk_size, net.chunk_pixels = 1, _CHUNK_PIXELS
     convolutions: list[Any] = [module for module in net.modules() if isinstance(module, nn.Conv2d)]
     for convolution in convolutions:  # not Conv3d, which has another memory format
         convolution.to(memory_format=torch.channels_last)

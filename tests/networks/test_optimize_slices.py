@@ -1,4 +1,4 @@
-"""Optimized copies of the networks for chest CT: the same numbers, a few slice groups at a time."""
+"""Optimized copies of the networks for chest CT: the same numbers, some slice groups at a time."""
 
 from __future__ import annotations
 
@@ -55,12 +55,22 @@ def test_a_network_without_batch_norms_stays_the_same():
     torch.testing.assert_close(optimize_for_inference(net)(x), net(x))
 
 
+@pytest.mark.parametrize(("pixels", "sizes"), [(1, [1] * 12), (96 * 70 * 5, [4, 4, 4]), (96 * 70 * 12, [12])])
 @torch.no_grad()
-def test_four_groups_pass_the_encoder_at_a_time():
-    fast, seen = optimize_for_inference(NETS["AxialNet"]()), []
-    fast.encoder.register_forward_hook(lambda module, args, output: seen.append(len(args[0])))
-    fast(volume(torch.float32))
-    assert seen == [4, 4, 4]
+def test_groups_of_so_many_pixels_pass_the_encoder_at_a_time(pixels, sizes):
+    """Two volumes of 17 slices have twelve groups."""
+    net, x, seen = NETS["AxialNet"]().double().eval(), volume(), []
+    fast = optimize_for_inference(net)
+    fast.chunk_pixels = pixels
+    fast.encoder.register_forward_pre_hook(lambda module, given: seen.append(len(given[0])))
+    torch.testing.assert_close(fast.explain(x).attention, net.explain(x).attention)
+    assert seen == sizes
+
+
+def test_one_group_of_the_papers_size_or_many_small_ones():
+    """One of 420 x 420, to save memory; 85 of 64 x 64, to save time."""
+    fast = optimize_for_inference(NETS["AxialNet"]())
+    assert (fast.chunk_size, fast.chunk_pixels // 420**2, fast.chunk_pixels // 64**2) == (1, 1, 85)
 
 
 @torch.no_grad()

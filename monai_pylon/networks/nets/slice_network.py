@@ -100,6 +100,9 @@ class SliceNetwork(nn.Module):
         torch.Size([1, 3, 512, 3, 2])
     """
 
+    #: Pixels of a chunk, if these are more than the groups of chunk_size; optimized copies set it.
+    chunk_pixels = 0
+
     def __init__(self, encoder: str | nn.Module, slices_per_group: int = 3, chunk_size: int | None = None) -> None:
         super().__init__()
         check_positive(slices_per_group=slices_per_group)
@@ -117,7 +120,10 @@ class SliceNetwork(nn.Module):
         images = group_slices(x, self.slices_per_group)
         groups = images.flatten(0, 1)
         check_cells(self.encoder, groups, factor=self.encoder.strides[-1])
-        return encode_slices(self.encoder, groups, self.chunk_size).unflatten(0, images.shape[:2])
+        chunk = self.chunk_size
+        if chunk is not None and self.chunk_pixels:
+            chunk = max(chunk, self.chunk_pixels // groups[0, 0].numel())
+        return encode_slices(self.encoder, groups, chunk).unflatten(0, images.shape[:2])
 
     def plane_cells(self) -> list[Callable[[int], int]]:
         """Return the functions from voxels to grid cells of the encoder's deepest map along x and y."""
