@@ -223,11 +223,11 @@ def optimize_for_inference(
     """Copy a network and optimize the copy for faster inference; use the original for training and checkpoints.
 
     The copy has its batch norms folded into convolutions and its channels last in memory. On a CPU, its convolutions in
-    float32 keep a second copy of their weights in the processor's own order, made at the first run. PYLON's 1x1 head is
-    applied before each upsampling, and the slices of a volume pass the encoder in small chunks. Logits and maps differ
-    from those of the network by rounding only: by 1e-12 of the largest value in float64, and by some millionths in
-    float32, as the network itself differs with another number of threads. In float32 the copy's error was up to three
-    times the network's.
+    float32 and bfloat16 keep a second copy of their weights in the processor's own order, made at the first run.
+    PYLON's 1x1 head is applied before each upsampling, and the slices of a volume pass the encoder in small chunks.
+    Logits and maps differ from those of the network by rounding only: by 1e-12 of the largest value in float64, and by
+    some millionths in float32, as the network itself differs with another number of threads. In float32 the copy's
+    error was up to three times the network's.
 
     Args:
         net: Network of this package, or :class:`Explained` around one. Any other module needs an example.

@@ -6,6 +6,7 @@ its own. At a batch of one, this takes an eighth of the time of a ResNet-50.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -19,6 +20,13 @@ __all__ = ["pack_convolutions"]
 #: PyTorch's own names for oneDNN's fused convolution and for the reordering of its weights; not public.
 _CONVOLVE: Any = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
 _REORDER: Any = getattr(torch._C._nn, "mkldnn_reorder_conv2d_weight", None)
+
+
+@cache
+def _has_bfloat16() -> bool:
+    """Return whether oneDNN computes in bfloat16 on this processor."""
+    supported: Any = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    return supported is not None and bool(supported())
 
 
 class PackedConvolution(nn.Conv2d):
@@ -43,7 +51,8 @@ class PackedConvolution(nn.Conv2d):
     def _applies(self, input: torch.Tensor) -> bool:
         return bool(
             is_eager()
-            and input.dtype == self.weight.dtype == torch.float32
+            and input.dtype == self.weight.dtype
+            and (input.dtype == torch.float32 or (input.dtype == torch.bfloat16 and _has_bfloat16()))
             and input.device.type == self.weight.device.type == "cpu"
             and input.ndim == 4
             and not (torch.is_grad_enabled() and (input.requires_grad or self.weight.requires_grad))

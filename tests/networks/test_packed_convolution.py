@@ -12,7 +12,7 @@ from torch import nn
 
 from monai_pylon.networks import make_encoder
 from monai_pylon.networks.optimize import fold_batch_norms
-from monai_pylon.networks.packed_convolution import PackedConvolution, pack_convolutions
+from monai_pylon.networks.packed_convolution import PackedConvolution, _has_bfloat16, pack_convolutions
 from tests.networks.tiny import shake_
 
 CASES = ["float32", "float64", "bfloat16", "autocast", "batch of 32", "gradient", "inference mode"]
@@ -38,7 +38,8 @@ def test_packed_convolutions_compute_the_same(case: str, settings: tuple[int, in
     torch.testing.assert_close(given, expected)
     if case == "gradient":
         torch.testing.assert_close(*(torch.autograd.grad(out.square().sum(), x)[0] for out in (given, expected)))
-    assert (fast._packed is not None) == (case in ("float32", "batch of 32", "inference mode"))
+    is_packed = case in ("float32", "batch of 32", "inference mode") or (case == "bfloat16" and _has_bfloat16())
+    assert (fast._packed is not None) == is_packed
 
 
 def test_sum_and_relu_belong_to_the_pass_and_the_inputs_stay() -> None:
@@ -50,6 +51,17 @@ def test_sum_and_relu_belong_to_the_pass_and_the_inputs_stay() -> None:
         given = fast(x.clone().requires_grad_(gradient), residual)
         torch.testing.assert_close(given, torch.relu(plain(x) + residual))
     torch.testing.assert_close(residual, before, rtol=0, atol=0)
+
+
+@pytest.mark.skipif(not _has_bfloat16(), reason="the processor has no bfloat16")
+def test_a_sum_in_bfloat16_is_rounded_once() -> None:
+    plain, fast = packed(64, 6, 3, padding=1)
+    plain, fast = plain.bfloat16(), fast.bfloat16()
+    x, residual = torch.randn(2, 64, 8, 8).bfloat16(), torch.randn(2, 6, 8, 8).bfloat16()
+    exact = copy.deepcopy(plain).double()(x.double()) + residual.double()
+    errors = [(out.double() - exact).abs().mean() for out in (fast(x, residual), plain(x) + residual)]
+    assert errors[0] < errors[1]
+    assert bool(fast(x * float("nan")).isnan().all())
 
 
 def test_new_weights_sizes_and_copies_are_packed_again() -> None:
