@@ -182,14 +182,13 @@ class RadiographEvaluationReport(EvaluationReport):
 
     def _further(self, cases: EvaluatedCases, found: dict[str, Any]) -> dict[str, Any]:
         """Add the baselines of point localization, and return the subgroups."""
-        if self._found is not None:
+        if self._found is not None and len(self._found[1]):
             each, classes, patients = self._found
             for name in BASELINES:
                 table = np.full((len(classes), len(self.labels)), np.nan)
                 table[np.arange(len(classes)), classes] = each[name]
-                if np.isfinite(table).any():
-                    shares = localization_intervals(table, patients, self.labels, self.num_resamples)
-                    found[f"point_localization, {name}"] = shares
+                shares = localization_intervals(table, patients, self.labels, self.num_resamples)
+                found[f"point_localization, {name}"] = shares
         found |= self._hits.intervals(cases.sound, cases.groups, self.labels, self.num_resamples)
         points = cases.values.get("point_localization")
         hits, facts = None if points is None else points[0][cases.sound], self._gathered[cases.sound]

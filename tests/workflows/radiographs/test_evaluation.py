@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import torch
 
 from monai_pylon.metrics import PointLocalizationMetric
+from monai_pylon.metrics.baselines import BASELINES
 from monai_pylon.networks import Explanation
 from monai_pylon.workflows.radiographs.evaluation import (
     RadiographEvaluationReport,
@@ -101,3 +102,21 @@ def test_report_has_baselines_of_point_localization_and_subgroups(tmp_path: Path
         "view PA": 0.0,
         "view AP": 1.0,
     }
+
+
+def test_undefined_baselines_are_null_and_not_left_out(tmp_path: Path) -> None:
+    """One patient with a class has no other patient's map, and without training boxes there is no fixed point."""
+    metric, boxes = PointLocalizationMetric(8), [torch.tensor([[0.0, 0, 3, 3, 1]]), torch.zeros(0, 5)]
+    maps = torch.rand(2, 2, 4, 4)
+    metric(maps, boxes)
+    report = RadiographEvaluationReport(tmp_path, {"point_localization": metric}, ["Mass", "Nodule"], num_resamples=10)
+    label = {"label": torch.tensor([[1.0, 1], [0, 0]]), "boxes": boxes}
+    output = {"pred": Explanation(torch.randn(2, 2), maps), "label": label, "image": torch.rand(2, 1, 8, 8)}
+    batch = {"name": ["a", "b"], "patient_id": [9, "x"]}
+    report.start(engine := SimpleNamespace(state=SimpleNamespace(output=output, batch=batch, rank=0)))
+    report.collect(engine)
+    report.write(engine)
+    found = {name: report.report["metrics"][f"point_localization, {name}"]["Nodule"]["estimate"] for name in BASELINES}
+    assert found.pop("random_point") == 0.25
+    assert found.pop("image_center") == 0
+    assert found == {"class_point": None, "other_patients": None, "image_specific_gain": None}
