@@ -28,6 +28,8 @@ __all__ = ["MapGeometry", "map_geometry", "map_on_image"]
 
 #: Errors of a network that needs values and not only shapes.
 _NEEDS_VALUES = (DataDependentOutputException, DynamicOutputShapeException, UnsupportedOperatorException)
+#: Pixels, beside one cell, by which a layer may look beyond the image, as a wide padding makes it.
+_SLACK = 3
 
 
 class MapGeometry(NamedTuple):
@@ -92,7 +94,8 @@ def map_geometry(
     Raises:
         TypeError: If an argument has the wrong type.
         ValueError: If the network has no such layer, does not accept the image, or the layer has no cells along one of
-            the image's axes (after global pooling, for example) or has them in another order (transposed).
+            the image's axes (after global pooling, for example), has them in another order (transposed), or has cells
+            that look beyond the image by more than a cell and 3 pixels (rolled, or padded).
 
     Example:
         >>> from monai_pylon.networks.nets import AxialNet
@@ -122,6 +125,13 @@ def map_geometry(
     order = _order(axes)
     remedy = "Transpose the image before the network and not in it."
     check(order == sorted(order), "target_layer", "a layer with the axes of the image in its order", order, remedy)
+    for axis, (found, pixels) in enumerate(zip([factor for factor in factors if factor], size, strict=True)):
+        ends = sorted((found.at(0), found.at(found.size - 1)))
+        slack = abs(found.spacing) + _SLACK
+        inside = ends[0] >= -slack and ends[1] <= pixels - 1 + slack
+        requirement = f"a layer whose cells look at the image along axis {axis}, from 0 to {pixels - 1}"
+        remedy = "Do not roll the image in the network, nor pad it by more than a few pixels."
+        check(inside, "target_layer", requirement, f"cells from {ends[0]:g} to {ends[1]:g}", remedy)
     return MapGeometry(tuple(f.origin for f in factors if f), tuple(f.spacing for f in factors if f))
 
 

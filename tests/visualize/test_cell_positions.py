@@ -149,6 +149,25 @@ def test_refuses_a_layer_whose_axes_are_exchanged(move: Callable[[torch.Tensor],
         map_geometry(net, "0", (16, 32))
 
 
+@pytest.mark.parametrize("shift", [8, -8])
+def test_refuses_cells_that_wrap_around_the_image(shift: int) -> None:
+    """Half of the cells of a rolled image look at its other end, which no origin and spacing can say."""
+
+    class Rolled(nn.Sequential):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(x.roll(shift, 2))
+
+    net = Rolled(nn.Conv2d(1, 2, 1), nn.ReLU())
+    with pytest.raises(ValueError, match=r"look at the image along axis 0, from 0 to 15, .* Do not roll"):
+        map_geometry(net, "1", (16, 32))
+
+
+def test_a_padding_may_look_a_little_beyond_the_image() -> None:
+    assert map_geometry(nn.Sequential(nn.Conv1d(1, 1, 3, padding=5)), "0", (9,)) == MapGeometry((-4.0,), (1.0,))
+    with pytest.raises(ValueError, match="cells from -5 to 13"):
+        map_geometry(nn.Sequential(nn.Conv1d(1, 1, 3, padding=6)), "0", (9,))
+
+
 def test_a_map_of_one_cell_needs_a_larger_image() -> None:
     with pytest.raises(ValueError, match=r"one cell, because 257 pixels or voxels are too few. Enlarge the image"):
         map_geometry(AxialNet(num_classes=1, encoder="resnet18", in_plane_size=(257, 257)), None, (257, 257, 6))
