@@ -352,5 +352,5 @@ def test_removes_what_a_killed_job_left(job: Job) -> None:
     (job.root / "out").mkdir()
     (job.root / "out" / ".part-99999-0a-quality.csv").write_text("half")
     job.runner().run()
-    names = ["a.out", "b.out", "c.out", "cohort.sqlite", "quality.csv"]
+    names = ["a.out", "b.out", "c.out", "cohort.sqlite", "manifest.csv", "quality.csv"]
     assert sorted(file.name for file in (job.root / "out").iterdir()) == names

@@ -77,6 +77,13 @@ def test_nothing_identifies_the_patient(
     results = [file for folder in "ox" for file in (tmp_path / folder).rglob("*") if file.is_file()]
     for file in sorted(results):
         texts[file.name] = file.name + file.read_bytes().decode("latin-1") + file.read_bytes().decode("utf-8", "ignore")
-    assert {"cohort.sqlite", "quality.csv", "a_page.html", "a_findings.json", "c_page.html"} <= texts.keys()
+    assert {
+        "cohort.sqlite",
+        "quality.csv",
+        "manifest.csv",
+        "a_page.html",
+        "a_findings.json",
+        "c_page.html",
+    } <= texts.keys()
     found = {(name, word) for name, text in texts.items() for word in WORDS if word in text.casefold()}
     assert not found
