@@ -31,7 +31,7 @@ CLAIMED, TAKEN, SETTLED = "claimed", "taken", "settled"
 #: Seconds between two heartbeats of a job, and without one until a job of another host counts as ended.
 _BEAT, _TIMEOUT = 15.0, 120.0
 #: Seconds between two exports, at least, and as a multiple of the seconds that the last one took.
-_INTERVAL, _EXPORT_SHARE = 30.0, 50.0
+_INTERVAL, _EXPORT_SHARE = 30.0, 200.0
 _UPDATE = (
     "UPDATE items SET state = :state, attempts = attempts + :more, job = :job, input_hash = :input_hash, "
     "settings_hash = :settings_hash, output_hash = :output_hash, seconds = :seconds, worker = :worker, error = :error, "
@@ -173,6 +173,17 @@ class CohortLedger:
             ).fetchone()
         return json.loads(found[0]) if found and found[0] else None
 
+    def _is_simultaneous(self, job: int | None) -> bool:
+        """Return whether the job of a scan is another one that ran at the same time as this one."""
+        return job is not None and (job > self._job or job in self._others)
+
+    def is_earlier(self, scan: str) -> bool:
+        """Return whether a scan with a row was recorded before this job began, and not by a job at the same time."""
+        with self._database.reading() as run:
+            sql = "SELECT job FROM items WHERE export = ? AND scan = ?"
+            (job,) = run(sql, (self.table.name, cell_text(scan))).fetchone()
+        return not self._is_simultaneous(job)
+
     def claim(self, scan: str) -> str:
         """Claim a scan for this job.
 
@@ -188,7 +199,7 @@ class CohortLedger:
                 self._remove_ended_jobs(run)
                 if run("SELECT 1 FROM jobs WHERE id = ?", (job,)).fetchone():
                     return TAKEN
-            elif state != "open" and job is not None and (job > self._job or job in self._others):
+            elif state != "open" and self._is_simultaneous(job):
                 return SETTLED
             sql = "UPDATE items SET state = 'claimed', job = ?, attempts = attempts + 1 WHERE export = ? AND scan = ?"
             run(sql, (self._job, *key))

@@ -247,6 +247,19 @@ def test_settled_by_a_job_at_the_same_time_but_not_before(table: Path) -> None:
         assert second.claim("a") == CLAIMED, "a later job tries it again"
 
 
+def test_rows_of_earlier_jobs_and_of_jobs_at_the_same_time(table: Path) -> None:
+    first, second = CohortLedger(table), CohortLedger(table)
+    with first.open(["a"]):
+        first.record(ROW)
+    with first.open(["a", "b", "c"]), second.open(["a", "b", "c"]):
+        second.claim("b")
+        second.record({**ROW, "scan": "b"})
+        first.claim("c")
+        first.record({**ROW, "scan": "c"})
+        assert [first.is_earlier(scan) for scan in "ab"] == [True, False]
+        assert [second.is_earlier(scan) for scan in "ac"] == [True, False]
+
+
 def test_other_settings_wait(table: Path) -> None:
     first, second = CohortLedger(table), CohortLedger(table)
     with first.open(["a"], "1"):
