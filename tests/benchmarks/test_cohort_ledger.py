@@ -1,10 +1,12 @@
 """Cost of a row in a cohort's ledger: constant up to 200,000 rows.
 
-Run as a script, ``python -m tests.benchmarks.test_cohort_ledger 1000 10000 100000``, it prints the cost at other sizes.
+Run as a script, ``python -m tests.benchmarks.test_cohort_ledger results.json 1000 10000 100000 200000``, it writes the
+cost at other sizes.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import sys
 import tempfile
@@ -15,7 +17,8 @@ from pathlib import Path
 import pytest
 
 from monai_pylon.utils import write_rows
-from monai_pylon.workflows.cohort.ledger import CohortLedger
+from monai_pylon.workflows.cohort.ledger import _EXPORT_SHARE, _INTERVAL, CohortLedger
+from tests.experiments.machine import machine
 
 #: Columns of a row with the probabilities of 80 labels.
 LABELS = tuple(f"label_{number}" for number in range(80))
@@ -57,6 +60,16 @@ def costs(rows: int, folder: Path) -> tuple[float, float, float]:
     return each, export, before
 
 
+def share_of_exports(export: float) -> float:
+    """CPU seconds of exports for each second of a job, with a table of which one export takes these seconds."""
+    return export / max(_INTERVAL, _EXPORT_SHARE * export)
+
+
+def test_exports_take_a_small_share_of_any_job() -> None:
+    assert share_of_exports(0.05) < 0.002
+    assert share_of_exports(0.3) == pytest.approx(share_of_exports(30)) == 1 / 200, "constant for large tables"
+
+
 def test_a_row_costs_as_much_in_a_large_ledger(tmp_path: Path) -> None:
     small, _, _ = costs(100, tmp_path / "small")
     large, export, rewriting = costs(5000, tmp_path / "large")
@@ -72,10 +85,19 @@ def test_a_row_costs_as_much_in_a_ledger_of_100000(tmp_path: Path) -> None:
     assert large < 3 * small
 
 
+def measured(rows: int) -> dict[str, float]:
+    """Costs in milliseconds a case and seconds an export."""
+    with tempfile.TemporaryDirectory() as temporary:
+        each, export, before = costs(rows, Path(temporary))
+    return {
+        "rows": rows,
+        "ms_of_claim_and_record": 1e3 * each,
+        "seconds_of_an_export": export,
+        "ms_of_exports_a_case_of_one_second": 1e3 * share_of_exports(export),
+        "seconds_of_rewriting_the_table": before,
+    }
+
+
 if __name__ == "__main__":
-    for size in map(int, sys.argv[1:]):
-        with tempfile.TemporaryDirectory() as temporary:
-            each, export, before = costs(size, Path(temporary))
-        print(
-            f"{size:>7} rows: {1e3 * each:.2f} ms a row, {export:.2f} s an export; rewriting the table {before:.2f} s"
-        )
+    found = [measured(size) for size in map(int, sys.argv[2:])]
+    Path(sys.argv[1]).write_text(json.dumps({"rows": found, "machine": machine()}, indent=1) + "\n", encoding="utf-8")

@@ -63,9 +63,9 @@ def test_a_step_with_channels_last(step_seconds: dict[str, list[float]], capsys:
         print(f"channels last over plain: median {statistics.median(ratios):.2f} ({spread}), goal 0.80")
 
 
-def chest_xray14(folder: Path) -> Path:
+def chest_xray14(folder: Path, patients: int = 12) -> Path:
     """Write a folder like ChestX-ray14 with noisy radiographs of 1024 pixels, which decode as slowly as real ones."""
-    root = write_root(folder, patients=12)
+    root = write_root(folder, patients)
     random = np.random.default_rng(0)
     radiograph = Image.fromarray((phantom_radiograph(1, size=256).image[0] * 255).astype(np.uint8)).resize((1024, 1024))
     for file in root.rglob("*.png"):

@@ -392,9 +392,15 @@ def _cached(move: Move) -> Any:
 
 
 def _partition(move: Move) -> Any:
-    dictionary = PartitionOrgansd()({"image": move(_scan())})
+    """Make organ masks, and use them with the scan: they must be where it is."""
+    item = PartitionOrgansd()({"image": move(_scan()), "locations": move(_LOCATIONS)})
+    regions = AllowedRegionsd(mode="area")(item)
+    paper = PartitionOrgans("paper", fallback="center_half")(move(_scan()))
     plain = partition_organs(move(_scan())[0], move(torch.as_tensor(_ct().affine).float()))
-    return [PartitionOrgans("paper", fallback="center_half")(move(_scan())), dictionary["organs"], plain.labels]
+    in_lungs = [
+        torch.where(organs == 1, item["image"], item["image"].new_zeros(())) for organs in (item["organs"], paper)
+    ]
+    return [paper, item["organs"], plain.labels, in_lungs, regions["allowed"], item["quality"]["volumes_ml"]]
 
 
 JOBS_OF_TRANSFORMS: dict[str, Job] = {

@@ -78,7 +78,13 @@ def test_only_whole_files_are_left(first_run) -> None:
         for scan in ("good", "p2__flipped")
         for kind in ("organs.nii.gz", "overlay.png", "findings.json")
     }
-    assert {path.name for path in output.iterdir()} == {"good", "p2__flipped", "quality.csv", "cohort.sqlite"}
+    assert {path.name for path in output.iterdir()} == {
+        "good",
+        "p2__flipped",
+        "quality.csv",
+        "manifest.csv",
+        "cohort.sqlite",
+    }
     assert {str(path.relative_to(output)) for path in output.glob("*/*")} == files
     for name in files:
         if name.endswith("png"):
@@ -127,7 +133,7 @@ def test_another_method_is_another_result(first_run, cohort: Path, tmp_path: Pat
 def test_a_data_list_and_no_pictures(cohort: Path, tmp_path: Path) -> None:
     (cohort / "part1.json").write_text(json.dumps({"testing": [{"image": "p2/flipped.mha"}]}))
     assert run_here(input=str(cohort / "part1.json"), output=str(tmp_path), overlay=False).done == 1
-    assert {path.name for path in tmp_path.iterdir()} == {"p2__flipped", "quality.csv", "cohort.sqlite"}
+    assert {path.name for path in tmp_path.iterdir()} == {"p2__flipped", "quality.csv", "manifest.csv", "cohort.sqlite"}
     names = {f"p2__flipped_{kind}" for kind in ("organs.nii.gz", "findings.json")}
     assert {path.name for path in (tmp_path / "p2__flipped").iterdir()} == names
 

@@ -325,7 +325,12 @@ def test_reads_boxes_of_a_data_list(trained: Path, radiographs: Path, tmp_path: 
     listed.write_text(json.dumps([{"image": "a.png", "boxes": [[10, 10, 30, 40, 4]]}]))
     workflow = explain(trained, listed, tmp_path / "out", nifti=False)
     assert workflow.evaluator.summary.done == 1
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a", "probabilities.csv", "cohort.sqlite"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "a",
+        "probabilities.csv",
+        "manifest.csv",
+        "cohort.sqlite",
+    }
     assert {path.name for path in (tmp_path / "out" / "a").iterdir()} == {"a_overlay.png", "a_findings.json"}
     listed.write_text(json.dumps([{"image": "a.png", "boxes": [[10, 10, 30, 40, 14]]}]))
     assert explain(trained, listed, tmp_path / "out").evaluator.summary.failed == 1

@@ -14,17 +14,21 @@ import pytest
 import torch
 from PIL import Image
 
-from monai_pylon.data import phantom_radiograph
+from monai_pylon.data import phantom_chest_ct, phantom_radiograph
 from monai_pylon.reports.nifti import save_map_nifti
 from monai_pylon.utils import read_rows
 from tests.references.pretend_device import PretendDevice
 from tests.workflows import test_chest_ct_classification_axialnet as ct
 from tests.workflows import test_chest_xray_classification_pylon as xray
+from tests.workflows.bundle_runs import BundleRuns
+from tests.workflows.commands.results import content
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::UserWarning"),  # PyTorch says that this machine has no such device
     pytest.mark.filterwarnings("ignore::RuntimeWarning"),
 ]
+
+PARTITION = BundleRuns("chest_ct_partition")
 
 
 def run_all(module: Any, inputs: Path, root: Path, device: torch.device) -> Path:
@@ -60,6 +64,22 @@ def test_the_bundle_of_chest_cts_runs_on_a_device(tmp_path: Path) -> None:
     with PretendDevice("mps") as device:
         output = run_all(ct, tmp_path / "in", tmp_path / "run", device)
     assert list(output.rglob("*.nii.gz"))
+
+
+def test_the_bundle_of_organ_masks_runs_on_a_device(tmp_path: Path) -> None:
+    """Masks, picture and table are those of the CPU."""
+    made = phantom_chest_ct(3, shape=(48, 40, 40), spacing=(8.0, 8.0, 8.0))
+    (tmp_path / "in").mkdir()
+    save_map_nifti(tmp_path / "in" / "a.nii.gz", made.image, made.affine)
+    how = {"input": str(tmp_path / "in"), "progress": False}
+    PARTITION.run("inference", **how, output=str(tmp_path / "cpu"))
+    with PretendDevice("mps") as device:
+        summary = PARTITION.run("inference", **how, output=str(tmp_path / "out"), device=device).evaluator.summary
+    assert (summary.done, summary.failed) == (1, 0), read_rows(tmp_path / "out" / "quality.csv")
+    (files, rows), (files_of_cpu, rows_of_cpu) = content(tmp_path / "out"), content(tmp_path / "cpu")
+    assert files == files_of_cpu
+    assert [row["error"] for row in rows] == [""]
+    assert [row["right_lung_ml"] for row in rows] == [row["right_lung_ml"] for row in rows_of_cpu]
 
 
 class Autocast(torch.autocast):

@@ -1,6 +1,6 @@
 """Ledger of a cohort: a database with the state of each scan, which several jobs may share.
 
-:class:`CohortLedger` is the storage of :class:`CohortRunner`. The table, a CSV file, is an export of it.
+:class:`CohortLedger` is the storage of :class:`CohortRunner`. Table and manifest, CSV files, are exports of it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from monai_pylon.utils.files import remove_leftovers
 from monai_pylon.utils.folder_lock import FolderInUseError
-from monai_pylon.utils.tables import cell_text
+from monai_pylon.utils.tables import cell_text, csv_writers
 from monai_pylon.workflows.cohort.claimants import Claimant, is_running, this_process
 from monai_pylon.workflows.cohort.database import Database
 from monai_pylon.workflows.cohort.table import read_cohort_table, wait_after, write_cohort_table
@@ -25,30 +25,34 @@ from monai_pylon.workflows.cohort.table import read_cohort_table, wait_after, wr
 __all__ = ["CohortLedger"]
 
 _LOGGER = logging.getLogger(__name__)
-LEDGER = "cohort.sqlite"
+LEDGER, MANIFEST = "cohort.sqlite", "manifest.csv"
 #: Results of `claim`.
 CLAIMED, TAKEN, SETTLED = "claimed", "taken", "settled"
 #: Seconds between two heartbeats of a job, and without one until a job of another host counts as ended.
 _BEAT, _TIMEOUT = 15.0, 120.0
 #: Seconds between two exports, at least, and as a multiple of the seconds that the last one took.
-_INTERVAL, _EXPORT_SHARE = 30.0, 50.0
+_INTERVAL, _EXPORT_SHARE = 30.0, 200.0
 _UPDATE = (
     "UPDATE items SET state = :state, attempts = attempts + :more, job = :job, input_hash = :input_hash, "
     "settings_hash = :settings_hash, output_hash = :output_hash, seconds = :seconds, worker = :worker, error = :error, "
     "cells = :cells "
     "WHERE export = :export AND scan = :scan"
 )
+_MANIFEST = (
+    'SELECT export AS "table", scan, state, attempts, input_hash, settings_hash, output_hash, seconds, worker, error '
+    "FROM items ORDER BY number"
+)
 
 
 class CohortLedger:
-    """States and rows of a cohort's scans, in ``cohort.sqlite``, with a table as export.
+    """States and rows of a cohort's scans, in ``cohort.sqlite``, with a table and ``manifest.csv`` as exports.
 
     Several jobs may open the ledger at once: each scan is claimed by one of them. The claims of a process that has
     ended are free at once if it ran on this host; those of another host after two minutes without a heartbeat.
 
     Args:
         table: The CSV file to export to; the ledger is beside it and holds the rows of all tables of its folder. If
-            the ledger has no row of it, its rows are imported.
+            the ledger has no row of it, its rows are imported. The manifest beside it lists the scans of all tables.
 
     Example:
         >>> import tempfile
@@ -66,7 +70,7 @@ class CohortLedger:
 
     def __init__(self, table: str | PathLike[str]) -> None:
         self.table = Path(table)
-        self.file = self.table.with_name(LEDGER)
+        self.file, self.manifest = self.table.with_name(LEDGER), self.table.with_name(MANIFEST)
         self._database = Database(self.file)
         self._job, self._others = 0, frozenset[int]()
         self._beats: dict[int, tuple[int, float]] = {}  # of jobs on other hosts: heartbeats, and since when
@@ -74,7 +78,7 @@ class CohortLedger:
 
     @contextlib.contextmanager
     def open(self, scans: Sequence[str] = (), settings: str = "") -> Iterator[None]:
-        """Join the jobs of the ledger; at the end release the claims and export the table, also after an error.
+        """Join the jobs of the ledger; at the end release the claims and write the exports, also after an error.
 
         Args:
             scans: Scans of this job, which appear in the table in this order.
@@ -100,6 +104,7 @@ class CohortLedger:
 
     def _join(self, scans: Sequence[str], settings: str) -> None:
         me, name = this_process(), self.table.name
+        self._changed = not (self.table.is_file() and self.manifest.is_file())
         with self._database.writing() as run:
             self._remove_ended_jobs(run)
             jobs = run("SELECT id, settings, pid, host, since FROM jobs WHERE export = ?", (name,)).fetchall()
@@ -121,7 +126,6 @@ class CohortLedger:
             self._job = run(sql, values).lastrowid or 0
             self._others = frozenset(job[0] for job in jobs)
             run.many("INSERT OR IGNORE INTO items (export, scan) VALUES (?, ?)", [(name, cell_text(s)) for s in scans])
-        self._changed = not self.table.is_file()
         self._next_export = time.monotonic() + _INTERVAL
 
     def _leave(self) -> None:
@@ -159,6 +163,7 @@ class CohortLedger:
             if self._has_ended(job, beats, Claimant(*claimant)):
                 run("DELETE FROM jobs WHERE id = ?", (job,))
                 run("UPDATE items SET state = 'open' WHERE job = ? AND state = 'claimed'", (job,))
+                self._changed = True  # it may have ended before its last export
 
     def get(self, scan: str) -> dict[str, str] | None:
         """Return the row of a scan, as text by column; None if it has none."""
@@ -167,6 +172,17 @@ class CohortLedger:
                 "SELECT cells FROM items WHERE export = ? AND scan = ?", (self.table.name, cell_text(scan))
             ).fetchone()
         return json.loads(found[0]) if found and found[0] else None
+
+    def _is_simultaneous(self, job: int | None) -> bool:
+        """Return whether the job of a scan is another one that ran at the same time as this one."""
+        return job is not None and (job > self._job or job in self._others)
+
+    def is_earlier(self, scan: str) -> bool:
+        """Return whether a scan with a row was recorded before this job began, and not by a job at the same time."""
+        with self._database.reading() as run:
+            sql = "SELECT job FROM items WHERE export = ? AND scan = ?"
+            (job,) = run(sql, (self.table.name, cell_text(scan))).fetchone()
+        return not self._is_simultaneous(job)
 
     def claim(self, scan: str) -> str:
         """Claim a scan for this job.
@@ -183,10 +199,11 @@ class CohortLedger:
                 self._remove_ended_jobs(run)
                 if run("SELECT 1 FROM jobs WHERE id = ?", (job,)).fetchone():
                     return TAKEN
-            elif state != "open" and job is not None and (job > self._job or job in self._others):
+            elif state != "open" and self._is_simultaneous(job):
                 return SETTLED
             sql = "UPDATE items SET state = 'claimed', job = ?, attempts = attempts + 1 WHERE export = ? AND scan = ?"
             run(sql, (self._job, *key))
+        self._changed = True
         return CLAIMED
 
     def record(
@@ -198,7 +215,7 @@ class CohortLedger:
         attempts: int = 0,
         output_hash: str = "",
     ) -> None:
-        """Replace or append the row of a scan, and export the table from time to time.
+        """Replace or append the row of a scan, and write the exports from time to time.
 
         Args:
             row: Values by column, with "scan", "error", "files" and "settings_hash".
@@ -255,13 +272,17 @@ class CohortLedger:
         run(_UPDATE, values)
 
     def _export(self) -> None:
-        """Write the table. No job records meanwhile, so that no older table replaces a newer one."""
+        """Write table and manifest. No job records meanwhile, so that no older table replaces a newer one."""
         start, name = time.monotonic(), self.table.name
         with self._database.writing() as run:
             columns = [one for (one,) in run("SELECT name FROM columns WHERE export = ? ORDER BY number", (name,))]
             sql = "SELECT cells FROM items WHERE export = ? AND cells IS NOT NULL ORDER BY number"
             if columns:
                 write_cohort_table(self.table, columns, (json.loads(cells) for (cells,) in run(sql, (name,))))
+            with csv_writers(self.manifest) as [writer]:
+                facts = run(_MANIFEST)
+                writer.writerow(column for column, *_ in facts.description)
+                writer.writerows(facts)
         end = time.monotonic()
         self._changed, self._next_export = False, end + max(_INTERVAL, _EXPORT_SHARE * (end - start))
 

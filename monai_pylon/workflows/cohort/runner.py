@@ -101,8 +101,10 @@ class _Progress:
         self.done += not row["error"]
         self._step(row)
 
-    def skip(self, row: Mapping[str, str]) -> None:
-        """Count a scan that an earlier run finished, or another job."""
+    def skip(self, row: Mapping[str, str], earlier: bool) -> None:
+        """Count a scan that an earlier run finished, or another job. Those of earlier runs took none of this time."""
+        if self._bar is not None:
+            self._bar.initial += earlier
         self.failed += bool(row.get("error"))
         self.skipped += not row.get("error")
         self._step(row)
@@ -201,7 +203,7 @@ class CohortRunner:
                         left.append(item)
                         continue
                     row = self.store.get(item["scan"]) or {}
-                progress.skip(row)
+                progress.skip(row, self.store.is_earlier(item["scan"]))
             items = left
             if items:
                 yield None

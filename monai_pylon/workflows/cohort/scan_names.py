@@ -15,7 +15,10 @@ __all__ = ["ending_of", "safe_name", "unique_names"]
 _MOST_BYTES = 180
 _HASH_DIGITS = 12
 #: Files of a cohort beside the folders of its scans.
-_TAKEN = ("quality.csv", "probabilities.csv", "cohort.sqlite", "matches.csv", "regions.csv", "labels.csv")
+_TAKEN = (
+    *("quality.csv", "probabilities.csv", "cohort.sqlite", "manifest.csv"),
+    *("matches.csv", "regions.csv", "labels.csv"),
+)
 
 
 def ending_of(path: Path, suffixes: Sequence[str]) -> str:

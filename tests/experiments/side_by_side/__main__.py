@@ -2,7 +2,7 @@
 
 Whatever is installed takes part: pytorch-grad-cam (``grad-cam``), torch-cam (``torchcam``), captum and MONAI for maps;
 onnxruntime and OpenVINO for inference. All run on one thread and in turn, so that other programs slow all of them.
-Memory is measured in a new process for each row. ``--full`` adds AxialNet at the size of 420 x 420 x 405, also a
+Memory is a section of its own, a new process for each row. ``--full`` adds AxialNet at 420 x 420 x 405, also a
 process for each row. ``--sections`` measures some parts and leaves the others in the file as they are. The page
 docs/researchers/side_by_side.md shows a run.
 """
@@ -22,7 +22,7 @@ from tests.experiments.machine import machine
 from tests.experiments.side_by_side import axialnet, inference, maps
 
 OTHERS = ("grad-cam", "torchcam", "captum", "onnxruntime", "openvino")
-SECTIONS = ("maps", "inference", "axialnet_8_groups")
+SECTIONS = ("maps", "inference", "axialnet_8_groups", "memory")
 
 
 def main() -> None:
@@ -52,6 +52,9 @@ def main() -> None:
         keep("inference", inference.compare(given.rounds, given.batches, openvino))
     if "axialnet_8_groups" in given.sections:
         keep("axialnet_8_groups", axialnet.compare(8, given.rounds, openvino))
+    if "memory" in given.sections:
+        rows = {"maps": maps.memory_of_rows()}
+        keep("memory", {**rows, **inference.memory_of_rows(given.batches, openvino)})
     if given.full:
         keep("axialnet_420_420_405", axialnet.compare(axialnet.ALL, given.full_rounds, openvino))
     print(json.dumps(results, indent=2))

@@ -15,7 +15,7 @@ from torch import nn
 from monai_pylon.networks import Explained, make_encoder
 from monai_pylon.networks.nets import PYLON
 from tests.experiments.side_by_side.axialnet import networks
-from tests.experiments.side_by_side.measurement import Call, add_memory, explained, measured, quiet
+from tests.experiments.side_by_side.measurement import Call, explained, measured, memories, quiet
 
 EDGE = 256
 BASELINE = "plain ResNet-50"
@@ -94,6 +94,12 @@ def compare(rounds: int, batches: list[int], openvino: bool) -> dict[str, Any]:
                     table[name]["error"] = float(np.abs(maps - exact).max() / np.abs(exact).max())
             found[f"batch_{batch}"] = table
             del calls
-        for batch in batches:
-            add_memory(found[f"batch_{batch}"], "inference", batch=batch, openvino=openvino, file=file)
     return found
+
+
+def memory_of_rows(batches: list[int], openvino: bool) -> dict[str, dict[str, Any]]:
+    """Measure the memory of all rows for each size of batch."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = export(folder)
+        settings = [{"batch": batch, "openvino": openvino, "file": file} for batch in batches]
+        return {f"batch_{one['batch']}": memories("inference", rows(**one), **one) for one in settings}

@@ -14,7 +14,7 @@ from torch import nn
 
 from monai_pylon.networks import make_encoder
 from monai_pylon.visualize import HiResCAM, LayerGradCAM
-from tests.experiments.side_by_side.measurement import Call, in_a_child, measured, quiet
+from tests.experiments.side_by_side.measurement import Call, measured, memories, quiet
 
 LABELS, EDGE = 14, 256
 FORWARD = "forward pass"
@@ -139,18 +139,23 @@ def rows() -> dict[str, Callable[[], Call]]:
     return {FORWARD: _forward, **{name: build for name, (_, _, build) in MAPS.items()}}
 
 
+def installed() -> list[str]:
+    """Return the names of the rows whose library is installed."""
+    return [FORWARD, *(name for name, (_, module, _) in MAPS.items() if optional_import(module)[1])]
+
+
 def compare(rounds: int) -> dict[str, Any]:
     """Compare the maps of all labels of one image by what is installed."""
     exact = definitions()
-    names = [FORWARD, *(name for name, (_, module, _) in MAPS.items() if optional_import(module)[1])]
-    calls = {name: rows()[name]() for name in names}
+    calls = {name: rows()[name]() for name in installed()}
     found: dict[str, Any] = measured(calls, rounds)
     for name, row in found.items():
         row["forward_passes"] = row["cpu_seconds"] / found[FORWARD]["cpu_seconds"]
         if name != FORWARD:
             row |= {"kind": MAPS[name][0], **map_errors(calls[name](), exact[MAPS[name][0]])}
-    del calls
-    for name, row in found.items():
-        child = in_a_child("maps", name)
-        row |= {key: child[key] for key in ("memory_mb", "process_mb")}
     return found
+
+
+def memory_of_rows() -> dict[str, dict[str, Any]]:
+    """Measure the memory of each row that is installed."""
+    return memories("maps", installed())

@@ -11,8 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -82,12 +81,10 @@ def in_a_child(section: str, name: str, rounds: int = 1, **settings: Any) -> dic
     return found
 
 
-def add_memory(found: dict[str, dict[str, Any]], section: str, **settings: Any) -> None:
-    """Add the memory of each row of a section, of which three are measured at once: memory does not depend on load."""
-    with ThreadPoolExecutor(3) as pool:
-        children = pool.map(lambda name: in_a_child(section, name, **settings), found)
-        for row, child in zip(found.values(), children, strict=True):
-            row |= {key: child[key] for key in ("memory_mb", "process_mb", "first_cpu_seconds")}
+def memories(section: str, names: Iterable[str], **settings: Any) -> dict[str, dict[str, Any]]:
+    """Return the memory of the named rows of a section. Unlike times it does not depend on the load of the machine."""
+    found = {name: in_a_child(section, name, **settings) for name in names}
+    return {name: {key: row[key] for key in ("memory_mb", "process_mb")} for name, row in found.items()}
 
 
 def quiet(network: torch.nn.Module, x: torch.Tensor) -> Any:

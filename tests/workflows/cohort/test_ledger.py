@@ -20,7 +20,7 @@ from tests.workflows.cohort.alone import WITHOUT_MONAI
 
 ROW = {"scan": "a", "error": "", "files": "", "settings_hash": "1"}
 
-#: Claims all scans that it can, and records those that it claimed; or keeps the first one and is killed.
+#: Claims all scans that it can, and records those that it claimed; or keeps or records the first one and is killed.
 CLAIMER = """
 import os, sys, time
 from pathlib import Path
@@ -34,7 +34,9 @@ with ledger.open(scans, "same"):
         time.sleep(0.001)
     for scan in scans:
         if ledger.claim(scan) == "claimed":
-            if fate == "dies":
+            if fate == "records":
+                ledger.record({"scan": scan, "error": "late", "files": "", "settings_hash": "1"})
+            if fate != "lives":
                 os.kill(os.getpid(), 9)
             time.sleep(0.002)
             ledger.record({"scan": scan, "error": "", "files": "", "settings_hash": "1", "by": name})
@@ -101,6 +103,63 @@ def test_two_tables_of_a_folder_do_not_mix(table: Path) -> None:
         assert masks.claim("a") == regions.claim("a") == CLAIMED
         masks.record(ROW)
         assert regions.get("a") is None
+
+
+def test_the_manifest_lists_the_scans_of_all_tables(table: Path) -> None:
+    masks, regions = CohortLedger(table), CohortLedger(table.with_name("regions.csv"))
+    with masks.open(["b", "a, x", "c"], "1"):
+        for scan in ("b", "a, x"):
+            masks.claim(scan)
+        masks.record({**ROW, "scan": "b", "seconds": 1.25}, "f00", "host:1", "done", output_hash="0f0")
+        masks.record({**ROW, "scan": "a, x", "error": "ValueError: y"}, "f01", "host:2", "quarantined", 1)
+    with regions.open(["b"], "2"):
+        regions.claim("b")
+        regions.record({**ROW, "scan": "b", "settings_hash": "2"})
+    assert table.with_name("manifest.csv").read_text() == (
+        "table,scan,state,attempts,input_hash,settings_hash,output_hash,seconds,worker,error\n"
+        "quality.csv,b,done,1,f00,1,0f0,1.25,host:1,\n"
+        'quality.csv,"a, x",quarantined,2,f01,1,,,host:2,ValueError: y\n'
+        "quality.csv,c,open,0,,,,,,\n"
+        "regions.csv,b,done,1,,2,,,,\n"
+    )
+
+
+def test_the_manifest_of_an_interrupted_job_counts_its_attempts(table: Path) -> None:
+    ledger = CohortLedger(table)
+    with ledger.open(["a"]):
+        ledger.record(ROW)
+    for attempts in (1, 2):
+        with ledger.open(["a"]):
+            ledger.claim("a")
+        (row,) = read_rows(table.with_name("manifest.csv"))
+        assert (row["state"], row["attempts"]) == ("open", str(attempts))
+
+
+def test_the_manifest_is_written_again_if_it_was_removed(table: Path) -> None:
+    ledger = CohortLedger(table)
+    with ledger.open(["a"]):
+        ledger.record(ROW)
+    before, manifest = table.stat().st_mtime_ns, table.with_name("manifest.csv")
+    with ledger.open(["a"]):
+        pass
+    assert table.stat().st_mtime_ns == before, "a job without news writes nothing"
+    manifest.unlink()
+    with ledger.open(["a"]):
+        pass
+    assert [row["scan"] for row in read_rows(manifest)] == ["a"]
+
+
+def test_exports_what_a_killed_job_recorded_last(table: Path) -> None:
+    ledger = CohortLedger(table)
+    with ledger.open(["s0"], "same"):
+        ledger.record({**ROW, "scan": "s0"})
+    recorder = claimer(table, "dead", "records")
+    assert recorder.wait(timeout=120) == -9
+    assert [row["error"] for row in read_rows(table)] == [""]
+    with ledger.open(["s0"], "same"):
+        pass
+    assert [row["error"] for row in read_rows(table)] == ["late"]
+    assert [row["error"] for row in read_rows(table.with_name("manifest.csv"))][:1] == ["late"]
 
 
 def test_processes_claim_each_scan_once(table: Path) -> None:
@@ -186,6 +245,19 @@ def test_settled_by_a_job_at_the_same_time_but_not_before(table: Path) -> None:
             assert first.claim("b") == SETTLED
     with second.open(["a", "b"]):
         assert second.claim("a") == CLAIMED, "a later job tries it again"
+
+
+def test_rows_of_earlier_jobs_and_of_jobs_at_the_same_time(table: Path) -> None:
+    first, second = CohortLedger(table), CohortLedger(table)
+    with first.open(["a"]):
+        first.record(ROW)
+    with first.open(["a", "b", "c"]), second.open(["a", "b", "c"]):
+        second.claim("b")
+        second.record({**ROW, "scan": "b"})
+        first.claim("c")
+        first.record({**ROW, "scan": "c"})
+        assert [first.is_earlier(scan) for scan in "ab"] == [True, False]
+        assert [second.is_earlier(scan) for scan in "ac"] == [True, False]
 
 
 def test_other_settings_wait(table: Path) -> None:

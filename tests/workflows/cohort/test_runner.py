@@ -235,6 +235,47 @@ def test_progress_bar_names_the_scan(job: Job, capsys: pytest.CaptureFixture[str
     assert "4/4" in shown
 
 
+@pytest.fixture
+def ten_seconds_each(job: Job, monkeypatch: pytest.MonkeyPatch) -> Job:
+    """A job with four scans, each of which takes ten seconds in its second stage, by the clock of the bar."""
+    clock, work = [1000.0], job.double
+    monkeypatch.setattr("tqdm.std.time", lambda: clock[0])
+
+    def double(item: dict[str, Any]) -> dict[str, Any]:
+        clock[0] += 10
+        return work(item)
+
+    job.double = double  # type: ignore[method-assign]
+    del job.options["progress"]
+    (job.root / "d").write_text("4")
+    return job
+
+
+def test_time_left(ten_seconds_each: Job, capsys: pytest.CaptureFixture[str]) -> None:
+    """After n of 4 scans in 10 n seconds, (4 - n) 10 seconds are left; a third of a scan more after it was read."""
+    ten_seconds_each.runner().run()
+    shown = capsys.readouterr().err
+    for ended in ("1/4 ", "25%", "00:10<00:30", "2/4 ", "50%", "00:20<00:20", "3/4 ", "75%", "00:30<00:10"):
+        assert ended in shown
+    assert "00:10<00:20, computing" in shown, "1 1/3 scans in 10 s: 7.5 s a scan, so 2 2/3 scans take 20 s"
+    assert "100%" in shown
+    assert "00:40<00:00" in shown
+
+
+def test_time_left_of_a_resumed_job(ten_seconds_each: Job, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two scans were finished before and take no time: after one of the other two, ten seconds are left, not three."""
+    job = ten_seconds_each
+    for name in "cd":
+        (job.root / name).unlink()
+    assert job.runner(progress=False).run().done == 2
+    for name in "cd":
+        (job.root / name).write_text("60")
+    assert job.runner().run() == CohortSummary(done=2, skipped=2, flagged=2, failed=0)
+    shown = capsys.readouterr().err
+    assert "00:10<00:10" in shown
+    assert "00:10<00:03" not in shown
+
+
 def test_a_scan_that_cannot_be_looked_at_is_a_row(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its files may vanish, or lose their permissions, between listing and processing."""
     job.runner().run()
@@ -352,5 +393,5 @@ def test_removes_what_a_killed_job_left(job: Job) -> None:
     (job.root / "out").mkdir()
     (job.root / "out" / ".part-99999-0a-quality.csv").write_text("half")
     job.runner().run()
-    names = ["a.out", "b.out", "c.out", "cohort.sqlite", "quality.csv"]
+    names = ["a.out", "b.out", "c.out", "cohort.sqlite", "manifest.csv", "quality.csv"]
     assert sorted(file.name for file in (job.root / "out").iterdir()) == names

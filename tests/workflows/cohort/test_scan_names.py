@@ -53,8 +53,8 @@ def test_the_same_stem_in_two_folders_gives_two_names() -> None:
 
 def test_no_scan_is_named_like_a_table_of_the_cohort() -> None:
     """Its folder would take the place of the table."""
-    paths = [Path("in/quality.csv.nii"), Path("in/Cohort.SQLite.nii"), Path("in/a.nii")]
-    assert unique_names(paths, Path("in"), ENDINGS) == ["quality.csv_2", "Cohort.SQLite_2", "a"]
+    paths = [Path("in", f"{name}.nii") for name in ("quality.csv", "Cohort.SQLite", "manifest.csv", "a")]
+    assert unique_names(paths, Path("in"), ENDINGS) == ["quality.csv_2", "Cohort.SQLite_2", "manifest.csv_2", "a"]
 
 
 def test_identifiers_of_long_paths_match() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from monai_pylon.utils import read_rows
 
 #: Files that differ from run to run, and columns that do.
-OWN_FILES = ("cohort.sqlite", "cohort.sqlite-wal", "cohort.sqlite-shm")
+OWN_FILES = ("cohort.sqlite", "cohort.sqlite-wal", "cohort.sqlite-shm", "manifest.csv")
 TABLES = ("quality.csv", "regions.csv")
 OWN_COLUMNS = ("seconds", "peak_memory_mb")
 

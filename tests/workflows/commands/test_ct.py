@@ -39,5 +39,5 @@ def test_writes_a_reading_page(scan: Path, ct_model: Path, tmp_path: Path) -> No
 def test_no_maps_and_no_pictures(scan: Path, ct_model: Path, tmp_path: Path) -> None:
     options = ["--model", str(ct_model), "--no-maps", "--no-pictures", "--device", "cpu", "--no-progress"]
     assert main(["ct", str(scan), "-o", str(tmp_path), *options]) == 0
-    assert {path.name for path in tmp_path.iterdir()} == {"a", "quality.csv", "cohort.sqlite"}
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "quality.csv", "manifest.csv", "cohort.sqlite"}
     assert {path.name for path in (tmp_path / "a").iterdir()} == {"a_slice_scores.csv", "a_findings.json"}

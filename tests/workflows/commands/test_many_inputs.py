@@ -82,3 +82,6 @@ def test_every_input_is_accounted_for(tmp_path: Path, monkeypatch: pytest.Monkey
         states = dict(ledger.execute("SELECT state, count(*) FROM items GROUP BY state"))
     assert states == {"done": COUNT - len(failed), "failed": len(failed)}
     assert all(row["error"] == "" for row in read_rows(output / "quality.csv") if row["scan"] in masks)
+    manifest = {row["scan"]: row for row in read_rows(output / "manifest.csv")}
+    assert {scan: row["error"] for scan, row in manifest.items()} == {s: row["error"] for s, row in by_scan.items()}
+    assert {scan for scan, row in manifest.items() if row["output_hash"]} == masks

@@ -23,7 +23,7 @@ def test_writes_masks_picture_findings_and_table(
 ) -> None:
     arguments = ["organs", str(scan), "--output", str(tmp_path / "out"), "--no-progress"]
     assert main(arguments) == 0
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a", "quality.csv", "cohort.sqlite"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a", "quality.csv", "manifest.csv", "cohort.sqlite"}
     names = {path.name for path in (tmp_path / "out" / "a").iterdir()}
     assert names == {"a_organs.nii.gz", "a_overlay.png", "a_findings.json"}
     assert set(nibabel.load(tmp_path / "out" / "a" / "a_organs.nii.gz").get_fdata().ravel()) == {0, 1, 2, 3}

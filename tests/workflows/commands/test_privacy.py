@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 import shutil
-import socket
 from pathlib import Path
-from typing import NoReturn
 
 import pydicom
 import pytest
 
 from monai_pylon.__main__ import main
 from tests.workflows.commands.dicom_inputs import SECRETS, write_chest, write_series
+from tests.workflows.offline import refuse_connections
 
 #: Texts to look for: parts of the secrets too, and in any case.
 WORDS = [word.casefold() for word in (*SECRETS, "Änne", "Marcus")]
@@ -20,18 +19,7 @@ WORDS = [word.casefold() for word in (*SECRETS, "Änne", "Marcus")]
 
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> list[object]:
-    """Refuse every connection and every look-up of a name, and record the addresses."""
-    tried: list[object] = []
-
-    def refuse(*address: object, **_: object) -> NoReturn:
-        tried.append(address)
-        raise OSError(101, "Network is unreachable")
-
-    for name in ("connect", "connect_ex", "sendto", "bind"):
-        monkeypatch.setattr(socket.socket, name, refuse)
-    for name in ("getaddrinfo", "gethostbyname", "create_connection"):
-        monkeypatch.setattr(socket, name, refuse)
-    return tried
+    return refuse_connections(monkeypatch)
 
 
 def test_no_command_opens_a_connection(
@@ -77,6 +65,13 @@ def test_nothing_identifies_the_patient(
     results = [file for folder in "ox" for file in (tmp_path / folder).rglob("*") if file.is_file()]
     for file in sorted(results):
         texts[file.name] = file.name + file.read_bytes().decode("latin-1") + file.read_bytes().decode("utf-8", "ignore")
-    assert {"cohort.sqlite", "quality.csv", "a_page.html", "a_findings.json", "c_page.html"} <= texts.keys()
+    assert {
+        "cohort.sqlite",
+        "quality.csv",
+        "manifest.csv",
+        "a_page.html",
+        "a_findings.json",
+        "c_page.html",
+    } <= texts.keys()
     found = {(name, word) for name, text in texts.items() for word in WORDS if word in text.casefold()}
     assert not found
