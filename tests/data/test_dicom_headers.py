@@ -133,3 +133,16 @@ def test_an_empty_number_of_frames_is_one_frame(frames: int | None, problem: boo
     write_dicom(tmp_path, HU[:, :, :1], NumberOfFrames=frames)
     content = read_dicom_headers(tmp_path)
     assert [len(found) for found in (content.slices, content.problems)] == [not problem, problem]
+
+
+@pytest.mark.parametrize(("mark", "listed"), [(b"DICM", "problems"), (b"DICX", "skipped")])
+def test_a_file_without_ending_is_dicom_by_its_mark(mark: bytes, listed: str, tmp_path: Path) -> None:
+    (tmp_path / "I0").write_bytes(bytes(128) + mark)
+    assert list(getattr(read_dicom_headers(tmp_path), listed)) == [tmp_path / "I0"]
+
+
+@pytest.mark.parametrize(("stated", "burned_in"), [(None, False), ("YES", True), ("NO", False)])
+def test_burned_in_text_is_known_where_stated(stated: str | None, burned_in: bool, tmp_path: Path) -> None:
+    write_dicom(tmp_path, HU[:, :, :1], **({} if stated is None else {"BurnedInAnnotation": stated}))
+    ((one,),) = read_dicom_headers(tmp_path).slices.values()
+    assert one.burned_in is burned_in

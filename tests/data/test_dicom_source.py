@@ -87,6 +87,6 @@ def test_a_single_file_is_its_own_source(tmp_path: Path) -> None:
     (file,) = tmp_path.iterdir()
     source = read_dicom_source(file)
     assert source is not None
-    assert len(source.headers) == 1
+    assert (len(source.headers), source.slices) == (1, [0])
     (tmp_path / "a.png").write_bytes(b"PNG")
     assert read_dicom_source(tmp_path / "a.png") is None

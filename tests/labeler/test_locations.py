@@ -87,6 +87,8 @@ def test_the_places_of_each_mention() -> None:
         ("nodule in the same lobe; left mass", [[], ["left"]]),
         # clauses with "on the", and a clause without a finding
         ("effusion on the left, on the right no effusion", [["left"], ["right"]]),
+        ("no effusion on the right, the left lung shows opacities", [["right"], ["left lung"]]),
+        ("left: no effusion, right: nodule", [["left"], ["right"]]),
         ("effusion left, on the right in the apex no nodule", [["left"], ["right", "apex"]]),
         ("effusion on the left, on the right, in the apex no nodule", [["left", "right"], ["apex"]]),
         ("the patient is rotated to the right, and there is a left effusion", [["left"]]),

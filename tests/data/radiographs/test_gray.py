@@ -105,10 +105,20 @@ def test_table_clips_at_its_ends_and_takes_signed_and_packed_data() -> None:
     assert signed(np.array([-2, -1, 0])).tolist() == [3, 5, 9]
     words = dataset(LUTDescriptor=[2, 0, 16], LUTData=np.array([1, 300], "<u2").tobytes())
     assert LookupTable(words)(np.array([0, 1])).tolist() == [1, 300]
+    for packed in (bytes([3, 5, 9]), bytes([3, 5, 9, 0])):  # an odd number of bytes is padded
+        assert LookupTable(dataset(LUTDescriptor=[3, 0, 8], LUTData=packed)).table.tolist() == [3, 5, 9]
     whole = dataset(LUTDescriptor=[0, 0, 16], LUTData=list(range(65536)))  # 0 stands for 65536 entries
     assert LookupTable(whole)(np.array([65535])).tolist() == [65535]
     with pytest.raises(ValueError, match="LUTData must be 4 values, as LUTDescriptor says, but is 2"):
         LookupTable(dataset(LUTDescriptor=[4, 0, 8], LUTData=[1, 2]))
+
+
+@pytest.mark.parametrize(
+    ("largest", "bits", "scale"),
+    [(15, 4, 15), (255, 8, 255), (16384, 16, 65535), (16383, 16, 16383), (65535, 16, 65535), (300, 8, 511)],
+)
+def test_a_table_has_its_stated_depth_unless_it_uses_a_quarter(largest: int, bits: int, scale: int) -> None:
+    assert LookupTable(table([0, largest, 1], bits=bits)).scale == scale
 
 
 def test_depth_is_the_smallest_that_holds_the_value() -> None:

@@ -67,6 +67,13 @@ def test_what_cannot_be_read_is_refused(text: str) -> None:
     assert labeler.problems(text)[0].startswith("not a readable text")
 
 
+def test_observations_and_notes_of_hl7() -> None:
+    message = (
+        "MSH|^~\\&|RIS\rNTE|1||Left mass.\rNTE|2|\rOBX|1|TX|a||Right nodule.\rOBX|2|NM|a||12\rOBX|3|TX|a\rZZ1|x|y\rmore"
+    )
+    assert unwrap(message)[0].split("\n") == ["Left mass.", "Right nodule.", "more"]
+
+
 def test_markup_is_removed() -> None:
     cases = [
         ("<b>Nodule</b> &lt; 5 mm", "Nodule < 5 mm"),
