@@ -19,7 +19,7 @@ from monai.inferers import SimpleInferer
 
 from monai_pylon.utils import read_rows
 from monai_pylon.workflows.cohort import CohortRunner, resume
-from monai_pylon.workflows.cohort.runner import CohortSummary
+from monai_pylon.workflows.cohort.runner import CohortSummary, _Progress
 
 
 class Job:
@@ -233,6 +233,19 @@ def test_progress_bar_names_the_scan(job: Job, capsys: pytest.CaptureFixture[str
     assert "100%" in shown
     assert shown.index("reading") < shown.index("computing") < shown.index("writing"), "the stages of a scan"
     assert "4/4" in shown
+
+
+def test_the_progress_bar_moves_by_thirds_of_a_scan() -> None:
+    shown: list[float | str] = []
+    bar = SimpleNamespace(n=0.0, total=3, set_postfix_str=lambda text, refresh: None, set_description=shown.append)
+    bar.refresh = lambda: shown.append(bar.n)
+    progress = _Progress(bar)
+    progress.add({"scan": "a", "error": "", "ok": "no"})
+    progress.skip({"scan": "b", "error": "broken"})
+    progress.show("c")
+    progress.stage(1, "computing")
+    assert shown == ["1/3", "2/3", "3/3 c", 2 + 1 / 3]
+    assert (progress.done, progress.skipped, progress.flagged, progress.failed) == (1, 0, 1, 1)
 
 
 def test_a_scan_that_cannot_be_looked_at_is_a_row(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
