@@ -96,6 +96,19 @@ def test_the_places_of_each_mention() -> None:
         ("xx is to the right, a left effusion", [["left"]]),
         # places that are negated
         ("nodule, left has resolved", [[], ["left"]]),
+        # an organ elsewhere right before its finding is its only place
+        ("thyroid nodule in the left lobe", [["thyroid"]]),
+        ("right thyroid nodule in the left lobe", [["right thyroid"]]),
+        ("lingula thyroid nodule in the left lobe", [["lingula", "thyroid"]]),
+        ("left lung and thyroid nodule", [["left lung", "thyroid"]]),
+        ("liver and thyroid nodule in the left lobe", [["liver", "thyroid", "left", "lobe"]]),
+        # after its finding it is the only one up to a comma, unless a list goes on behind it
+        ("opacity in the liver, left lung clear", [["liver"]]),
+        ("infection of the foot, left lung is clear", [["foot"]]),
+        ("infection of the skin of the right foot, left lung clear", [["skin", "right", "foot"]]),
+        ("infection of the foot and left lung", [["foot", "left lung"]]),
+        ("infection of the foot, left lung and apex", [["foot", "left lung", "apex"]]),
+        ("mass in the breast, the left lung and the right lung", [["breast", "left lung", "right lung"]]),
         # the sentence says what a lesion is
         ("The lesion of the liver is a cyst", [["liver"], ["liver"]]),
         ("Lesion of the liver and cyst", [["liver"], []]),
