@@ -102,6 +102,7 @@ def test_the_places_of_each_mention() -> None:
         ("lingula thyroid nodule in the left lobe", [["lingula", "thyroid"]]),
         ("left lung and thyroid nodule", [["left lung", "thyroid"]]),
         ("liver and thyroid nodule in the left lobe", [["liver", "thyroid", "left", "lobe"]]),
+        ("liver, thyroid nodule in the left lobe", [["liver", "thyroid", "left", "lobe"]]),
         # after its finding it is the only one up to a comma, unless a list goes on behind it
         ("opacity in the liver, left lung clear", [["liver"]]),
         ("infection of the foot, left lung is clear", [["foot"]]),
