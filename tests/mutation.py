@@ -191,14 +191,15 @@ def _run(folder: str, arguments: list[str], log: str) -> None:
     os._exit(int(code))
 
 
-def passes(folder: str, arguments: list[str], seconds: float) -> bool:
-    """Whether the tests pass within a time."""
+def passes(folder: str, arguments: list[str], seconds: float) -> bool | None:
+    """Whether the tests pass; None if they do not end within a time, which depends on the load of the machine."""
     process = multiprocessing.get_context("fork").Process(target=_run, args=(folder, arguments, f"{folder}/log.txt"))
     process.start()
     process.join(seconds)
     if process.is_alive():
         process.kill()
         process.join()
+        return None
     return process.exitcode == 0
 
 
@@ -390,12 +391,15 @@ def survivors_of(
         again, left = chosen, []
     else:
         sys.exit(f"The tests of {module} fail without a mutant:\n{Path(folder, 'log.txt').read_text()[-2000:]}")
+    late = found[1] if found else []
     for mutant in again:
         Path(folder, module).write_text(mutant.apply(source), encoding="utf-8")
-        left += [mutant] if passes(folder, arguments, 120) else []
+        passed = passes(folder, arguments, 600)
+        left += [mutant] if passed else []
+        late += [mutant] if passed is None else []
     Path(folder, module).write_text(source, encoding="utf-8")
     lines = [f"  {module}:{mutant.line}  {mutant.text}" for mutant in sorted(left)]
-    lines += [f"  {module}:{mutant.line}  {mutant.text} (out of time, killed)" for mutant in (found or ([], []))[1]]
+    lines += [f"  {module}:{mutant.line}  {mutant.text} (out of time, killed)" for mutant in sorted(late)]
     return len(chosen), len(chosen) - len(left), lines
 
 

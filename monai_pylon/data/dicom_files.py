@@ -19,7 +19,7 @@ __all__ = ["BoundedFile", "codestream_size", "fragments_problem", "pixels_proble
 
 #: Reads up to this many bytes are not checked.
 _SMALL = 2**16
-_UNDEFINED = 2**32 - 1
+_UNDEFINED = 0xFFFFFFFF
 _ITEM = b"\xfe\xff\x00\xe0"
 #: Markers of a frame's size in JPEG and JPEG-LS (all but the tables DHT, JPG and DAC), and in JPEG 2000.
 _JPEG_FRAMES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}

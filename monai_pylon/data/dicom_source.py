@@ -57,7 +57,7 @@ def read_dicom_source(path: str | PathLike[str], series_uid: str | int | None = 
     slices, _ = find_volume_slices(file, series_uid)
     files = list(dict.fromkeys(one.file for one in slices))
     headers = [_read_header(name) for name in files]
-    if len(files) == len(slices) and not any("PerFrameFunctionalGroupsSequence" in header for header in headers):
+    if not any("PerFrameFunctionalGroupsSequence" in header for header in headers):
         return DicomSource(headers, list(range(len(slices))))
     frames = [len(getattr(header, "PerFrameFunctionalGroupsSequence", ()) or ()) for header in headers]
     requirement = "a series of single slices, or one multi-frame file, all of whose frames are slices, for DICOM output"

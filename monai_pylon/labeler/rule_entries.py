@@ -28,8 +28,8 @@ class FindingRule(NamedTuple):
     unplaced: str
     in_history: bool
     outside: bool
-    elsewhere: bool = True
-    denies: bool = False
+    elsewhere: bool
+    denies: bool
 
 
 class TermEntry(NamedTuple):

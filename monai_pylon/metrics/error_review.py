@@ -42,7 +42,7 @@ def evidence_outside(attention: Tensor, regions: Tensor) -> NDArray[Any]:
     total = positive.sum(axes)
     known = (total > 0) & inside.any(axes)
     outside = np.where(inside, 0, positive).sum(axes)
-    return np.where(known, outside / np.where(total > 0, total, 1), np.nan)
+    return np.divide(outside, total, out=np.full(total.shape, np.nan), where=known)
 
 
 def error_review(

@@ -52,7 +52,7 @@ def other_passes(network: nn.Module, place: RecordedLayer, x: torch.Tensor, firs
     noise = torch.randn(own.shape, generator=generator).to(own)
     scale = own.abs().amax().clamp(min=1e-3)
     flipped = -own.flip(tuple(range(1, own.ndim)))
-    features = first.layout(noise).flatten(2).shape[1]
+    features = first.layout(noise).shape[1]
     even = torch.randn(features, generator=generator).to(own)
     constant = scale * _on_features(first, even)
     negative = -scale * (0.5 + noise.abs())

@@ -6,6 +6,7 @@ import contextlib
 import io
 import tracemalloc
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, RLELossless
 
 from monai_pylon.data import read_radiograph, read_volume
-from monai_pylon.data.dicom_files import BoundedFile, codestream_size, read_dicom
+from monai_pylon.data.dicom_files import BoundedFile, codestream_size, fragments_problem, pixels_problem, read_dicom
 from tests.data.dicom_files import write_dicom
 from tests.data.radiographs.test_reader import write_dicom as write_radiograph
 
@@ -143,5 +144,87 @@ def test_reads_of_more_than_64_kib_take_no_more_than_is_left(tmp_path: Path) -> 
         assert file.read(2**17) == b""
         file.seek(100)
         assert file.read(2**17) == b""
-        file.seek(1)
-        assert file.read() == b"our"
+        for asked_all in (None, -1):
+            file.seek(1)
+            assert file.read(asked_all) == b"our"
+
+
+def test_a_read_near_the_end_of_a_large_file_takes_what_is_left(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(bytes(2**20))
+    with BoundedFile(tmp_path / "a") as file:
+        file.seek(2**20 - 4)
+        tracemalloc.start()
+        try:
+            assert file.read(2**40) == bytes(4)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak < 2**16
+
+
+def test_the_preamble_may_be_missing(tmp_path: Path) -> None:
+    write_dicom(tmp_path, HU[:, :, :1])
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[132:])
+    assert read_dicom(file).Modality == "CT"
+
+
+def test_jpeg_2000_states_the_area_from_its_corners() -> None:
+    """1000 - 258 columns and 700 - 3 rows."""
+    stated = bytes.fromhex("ff4fff51 0029 0000 000003e8 000002bc 00000102 00000003 0003")
+    assert codestream_size(stated) == codestream_size(bytes(508) + stated) == (697, 742)
+    assert codestream_size(bytes(509) + stated) is None
+
+
+def test_jpeg_states_its_size_behind_tables_in_any_kind_of_frame() -> None:
+    size = bytes.fromhex("0011 08 0040 0030")
+    table = bytes.fromhex("ffc4 0104") + bytes(258)
+    found = {kind for kind in range(256) if codestream_size(bytes([255, 0xD8, 255, kind]) + size) == (64, 48)}
+    assert found == {0xC0, 0xC1, 0xC2, 0xC3, 0xC5, 0xC6, 0xC7, 0xC9, 0xCA, 0xCB, 0xCD, 0xCE, 0xCF, 0xF7}
+    assert codestream_size(b"\xff\xd8" + table + b"\xff\xc0" + size) == (64, 48)
+    assert codestream_size(b"\xff\xd8\xff\xc0" + size[:-1]) is None
+
+
+def test_each_fragment_must_be_whole_and_of_the_stated_size() -> None:
+    image = bytes.fromhex("ffd8 ffc0 0011 08 0040 0030 03")
+    first, second = (b"\xfe\xff\x00\xe0" + len(part).to_bytes(4, "little") + part for part in (bytes(70000), image))
+    whole = first + second
+    assert fragments_problem(io.BytesIO(whole), len(whole), (64, 48)) == ""
+    assert fragments_problem(io.BytesIO(whole), len(whole), (64, 49)).endswith("pixels state (64, 48)")
+    short = fragments_problem(io.BytesIO(whole[:-1]), len(whole) - 1, (64, 48))
+    assert short == "the file is truncated: 1 bytes of pixel data are missing"
+
+
+@pytest.mark.parametrize(("implicit", "order"), [(True, "little"), (False, "little"), (False, "big")])
+@pytest.mark.parametrize(
+    ("length", "present", "expected", "missing"),
+    [
+        (10, 10, 10, 0),
+        (12, 10, 10, 2),
+        (9, 8, 8, 0),  # an odd length counts its last byte, which pads
+        (10, 9, 10, 1),
+        (0xFFFFFFFF, 8, 8, 0),
+        (0xFFFFFFFF, 0, 0, 0),
+        (0xFFFFFFFE, 8, 8, 0xFFFFFFF6),
+        (4, 4, 10, 6),
+    ],
+)
+def test_uncompressed_pixels_must_be_whole(
+    implicit: bool, order: Any, length: int, present: int, expected: int, missing: int, tmp_path: Path
+) -> None:
+    tag = b"\xe0\x7f\x10\x00" + (b"" if implicit else b"OW\x00\x00")
+    (tmp_path / "a").write_bytes(b"header" + tag + length.to_bytes(4, order) + bytes(present))
+    header = SimpleNamespace(file_meta=None, original_encoding=(implicit, order == "little"))
+    found = pixels_problem(tmp_path / "a", header, 6, expected)
+    assert found == (f"the file is truncated: {missing} bytes of pixel data are missing" if missing else "")
+
+
+def test_compressed_pixels_may_become_1032_times_as_many(tmp_path: Path) -> None:
+    """The 8 bytes before their element count too, of which they are 10; its header takes 12."""
+    (tmp_path / "a").write_bytes(bytes(30))
+    syntax = SimpleNamespace(is_deflated=False, is_compressed=True)
+    header = SimpleNamespace(file_meta=SimpleNamespace(TransferSyntaxUID=syntax), original_encoding=(False, True))
+    header.Rows, header.Columns = 4, 4
+    assert pixels_problem(tmp_path / "a", header, 8, 18 * 1032) == ""
+    with pytest.raises(ValueError, match=r"declares 18,577 bytes .* at most 18,576"):
+        pixels_problem(tmp_path / "a", header, 8, 18 * 1032 + 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pydicom
@@ -10,7 +11,7 @@ import pytest
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from monai_pylon.data import read_volume
-from monai_pylon.data.dicom_headers import geometry_groups, read_dicom_headers
+from monai_pylon.data.dicom_headers import _expected_bytes, geometry_groups, read_dicom_headers
 from tests.data.dicom_files import write_dicom
 
 HU = np.random.default_rng(7).integers(-900, 1500, (7, 6, 5)).astype(np.int16)
@@ -133,3 +134,54 @@ def test_an_empty_number_of_frames_is_one_frame(frames: int | None, problem: boo
     write_dicom(tmp_path, HU[:, :, :1], NumberOfFrames=frames)
     content = read_dicom_headers(tmp_path)
     assert [len(found) for found in (content.slices, content.problems)] == [not problem, problem]
+
+
+@pytest.mark.parametrize(("mark", "listed"), [(b"DICM", "problems"), (b"DICX", "skipped")])
+def test_a_file_without_ending_is_dicom_by_its_mark(mark: bytes, listed: str, tmp_path: Path) -> None:
+    (tmp_path / "I0").write_bytes(bytes(128) + mark)
+    assert list(getattr(read_dicom_headers(tmp_path), listed)) == [tmp_path / "I0"]
+
+
+@pytest.mark.parametrize(("stated", "burned_in"), [(None, False), ("YES", True), ("NO", False)])
+def test_burned_in_text_is_known_where_stated(stated: str | None, burned_in: bool, tmp_path: Path) -> None:
+    write_dicom(tmp_path, HU[:, :, :1], **({} if stated is None else {"BurnedInAnnotation": stated}))
+    ((one,),) = read_dicom_headers(tmp_path).slices.values()
+    assert one.burned_in is burned_in
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "padding"),
+    [
+        (None, None, None),
+        (10, None, (-1004, -1004)),
+        (10, 30, (-1004, -964)),
+        (30, 10, (-1004, -964)),
+        (None, 30, None),
+    ],
+)
+def test_padding_is_a_range_in_hu(value: int | None, limit: int | None, padding: tuple | None, tmp_path: Path) -> None:
+    """Slope 2 and intercept -1024."""
+    tags = {"PixelPaddingValue": value, "PixelPaddingRangeLimit": limit}
+    write_dicom(tmp_path, HU[:, :, :1], **{name: number for name, number in tags.items() if number is not None})
+    ((one,),) = read_dicom_headers(tmp_path).slices.values()
+    assert one.padding == padding
+
+
+def test_a_kernel_of_several_parts_and_a_series_without_a_number(tmp_path: Path) -> None:
+    write_dicom(tmp_path, HU[:, :, :1], ConvolutionKernel=["B60f", "3"])
+    ((one,),) = read_dicom_headers(tmp_path).slices.values()
+    assert (one.kernel, one.number, one.rescale, one.frame) == ("B60f 3", "", (2.0, -1024.0), 0)
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ({}, 3 * 5 * 2),
+        ({"BitsAllocated": 12}, 22),  # 22.5
+        ({"SamplesPerPixel": 3, "BitsAllocated": 8}, 45),
+        ({"NumberOfFrames": 4}, 120),
+        ({"NumberOfFrames": None}, 30),
+    ],
+)
+def test_bytes_of_uncompressed_pixels(tags: dict, expected: int) -> None:
+    assert _expected_bytes(SimpleNamespace(**{"Rows": 3, "Columns": 5, "BitsAllocated": 16, **tags})) == expected

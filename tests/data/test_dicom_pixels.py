@@ -59,6 +59,7 @@ def test_frames_have_their_own_rescale(tmp_path: Path) -> None:
         ((-901.0, 40.0), [-1024, -1000, -1024, 3100, 3102]),
         ((40.0, 3102.0), [-1024, -1000, -1024, -1024, -1024]),
         ((3102.0, 3102.0), [-1024, -1000, 40, 3100, -1024]),
+        ((3101.0, 3102.0), [-1024, -1000, 40, 3100, -1024]),
     ],
 )
 def test_padding_that_no_tissue_has_becomes_air(padding: tuple[float, float], air: list[int], tmp_path: Path) -> None:

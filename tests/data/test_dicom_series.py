@@ -9,7 +9,8 @@ import pydicom
 import pytest
 
 from monai_pylon.data import read_volume
-from monai_pylon.data.dicom_series import is_dicom_file, read_dicom_series
+from monai_pylon.data.dicom_headers import CTSlice, geometry_groups
+from monai_pylon.data.dicom_series import _without_copies, _without_scouts, is_dicom_file, read_dicom_series
 from tests.data.dicom_files import SPACING, write_dicom
 
 
@@ -180,3 +181,47 @@ def test_error_names_the_folder_below_that_holds_the_slices(tmp_path: Path, hu: 
     write_dicom(tmp_path / "PAT" / "SER", hu)
     with pytest.raises(ValueError, match=r"No CT slices were found in it\. Its folder 'PAT/SER' holds DICOM files"):
         read_volume(tmp_path)
+
+
+AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
+
+def slice_of(position: str = "0", orientation: tuple[float, ...] = AXIAL, spacing: float = 1.0) -> CTSlice:
+    """Return the geometry of a slice without a file."""
+    position_of = ("0", "0", position)
+    return CTSlice(Path("a"), 0, "1", "", "", position_of, orientation, (spacing, spacing), (8, 8), (1, 0))
+
+
+@pytest.mark.parametrize(
+    ("count", "tilt", "left"),
+    [(3, 90, 5), (4, 90, None), (3, 46, 5), (3, 44, None)],
+)
+def test_three_slices_turned_by_45_degrees_or_more_are_scouts(count: int, tilt: float, left: int | None) -> None:
+    turned = (1.0, 0.0, 0.0, 0.0, np.cos(np.deg2rad(tilt)), np.sin(np.deg2rad(tilt)))
+    slices = [slice_of(str(n)) for n in range(5)] + [slice_of(orientation=turned)] * count
+    if left is None:
+        with pytest.raises(ValueError, match="whose slices have one geometry, but 'x' has 2"):
+            _without_scouts(slices, "x")
+    else:
+        assert len(_without_scouts(slices, "x")) == left
+
+
+def test_geometries_may_differ_by_rounding() -> None:
+    for other, groups in (
+        (slice_of(spacing=1.0019), 1),
+        (slice_of(spacing=1.0031), 2),
+        (slice_of(orientation=(1.0, 0.009, 0.0, 0.0, 1.0, 0.0)), 1),
+        (slice_of(orientation=(1.0, 0.011, 0.0, 0.0, 1.0, 0.0)), 2),
+        (slice_of()._replace(size=(8, 9)), 2),
+    ):
+        assert len(geometry_groups([slice_of(), other])) == groups
+
+
+def test_positions_within_a_thousandth_are_one_place(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("monai_pylon.data.dicom_series.stored_bytes", lambda one: b"same")
+    slices = [slice_of("1.0001"), slice_of("1.0004"), slice_of("1.0006"), slice_of("1.0004")]
+    kept = _without_copies(slices, "x")
+    assert [one.position[2] for one in kept] == ["1.0001", "1.0006"]
+    assert "skipped 2 exact copies" in caplog.text

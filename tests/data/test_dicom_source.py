@@ -9,7 +9,7 @@ import pydicom
 import pytest
 from pydicom.uid import EnhancedCTImageStorage, ExplicitVRLittleEndian, generate_uid
 
-from monai_pylon.data import read_volume
+from monai_pylon.data import dicom_source, read_volume
 from monai_pylon.data.dicom_source import read_dicom_source
 from tests.data.dicom_files import DIRECTION_LPS, ORIGIN_LPS, SPACING, write_dicom
 
@@ -82,11 +82,23 @@ def test_frames_of_one_file_name_their_slice(tmp_path: Path) -> None:
     assert source.slices == order
 
 
+def test_frames_that_are_no_slices_and_several_files_of_frames_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_enhanced(tmp_path / "a.dcm", [0, 1, 2, 3])
+    slices = dicom_source.find_volume_slices(tmp_path, None)[0]
+    for found in (slices[:3], [*slices[:2], *(one._replace(file=tmp_path / "b.dcm") for one in slices[2:])]):
+        (tmp_path / "b.dcm").write_bytes((tmp_path / "a.dcm").read_bytes())
+        monkeypatch.setattr(dicom_source, "find_volume_slices", lambda *_, found=found: (found, None))
+        with pytest.raises(ValueError, match="or one multi-frame file, all of whose frames are slices"):
+            read_dicom_source(tmp_path)
+
+
 def test_a_single_file_is_its_own_source(tmp_path: Path) -> None:
     write_dicom(tmp_path, HU[:, :, :1])
     (file,) = tmp_path.iterdir()
     source = read_dicom_source(file)
     assert source is not None
-    assert len(source.headers) == 1
+    assert (len(source.headers), source.slices) == (1, [0])
     (tmp_path / "a.png").write_bytes(b"PNG")
     assert read_dicom_source(tmp_path / "a.png") is None

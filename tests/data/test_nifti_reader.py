@@ -11,7 +11,7 @@ import nibabel
 import numpy as np
 import pytest
 
-from monai_pylon.data import read_volume
+from monai_pylon.data import nifti_reader, read_volume
 from monai_pylon.data.nifti_reader import _shape, read_nifti
 
 AFFINE = np.diag([-2.8, -2.8, 3.1, 1.0])
@@ -115,3 +115,43 @@ def test_a_file_cut_within_its_header_is_an_error(tmp_path: Path, kept: int) -> 
     (tmp_path / "a.nii").write_bytes((tmp_path / "a.nii").read_bytes()[:kept])
     with pytest.raises(ValueError, match=r"cannot be read|cannot be used"):
         read_volume(tmp_path / "a.nii")
+
+
+@pytest.mark.parametrize(("pixdim", "fits"), [(2.828, True), (2.8295, False), (2.772, True), (2.7705, False)])
+def test_pixdim_may_differ_by_one_percent_and_a_thousandth(pixdim: float, fits: bool, tmp_path: Path) -> None:
+    path = save(tmp_path / "a.nii", qform=0, b80=struct.pack("<f", pixdim))
+    if fits:
+        np.testing.assert_allclose(read_nifti(path)[1], AFFINE, atol=1e-6)
+    else:
+        with pytest.raises(ValueError, match="but the sform of"):
+            read_nifti(path)
+
+
+@pytest.mark.parametrize(("slope", "intercept", "factor"), [(0.0, np.nan, 1), (np.nan, np.nan, 1), (2.0, 5.0, 2)])
+def test_a_slope_of_0_leaves_the_values(slope: float, intercept: float, factor: int, tmp_path: Path) -> None:
+    path = save(tmp_path / "a.nii", b112=struct.pack("<2f", slope, intercept))
+    np.testing.assert_array_equal(read_nifti(path)[0], HU * factor + (5 if factor == 2 else 0))
+
+
+@pytest.mark.parametrize("offset", [-1.0, 2.0**26 + 16])
+def test_voxels_begin_within_64_mib(offset: float, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="vox_offset must be 0 to 67,108,864"):
+        read_nifti(save(tmp_path / "a.nii", b108=struct.pack("<f", offset)))
+
+
+def test_the_header_of_an_uncompressed_file_holds_no_voxels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple] = []
+    monkeypatch.setattr(nifti_reader, "check_stored_size", lambda path, *sizes: given.append(sizes))
+    for name in ("a.nii", "a.nii.gz"):
+        read_nifti(save(tmp_path / name))
+    assert given == [(120, 120, False), (120, (tmp_path / "a.nii.gz").stat().st_size, True)]
+    header = {"vox_offset": 1000.0}
+    nifti_reader._check_size(header, str(tmp_path / "a.nii"), [3, 4, 5], 2)
+    assert given[2] == (120, 0, False), "the file ends before its voxels"
+
+
+@pytest.mark.parametrize("dim", [[3, 4, 0, 6, 1], [-1, 4, 5, 6, 1], [2, 4, 5, 6, 1], [4, 4, 5, 6, 2]])
+def test_other_than_three_axes_are_an_error(dim: list[int]) -> None:
+    with pytest.raises(ValueError, match="dim must state a 3D volume"):
+        _shape({"dim": dim}, "a.nii")
+    assert _shape({"dim": [3, 1, 1, 1]}, "a.nii") == [1, 1, 1]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import pytest
 from monai.data import MetaTensor
 from monai.transforms import LoadImage, LoadImaged, Orientation
 
-from monai_pylon.data import ReadVolumed, phantom_chest_ct, read_volume
+from monai_pylon.data import ReadVolumed, npz_reader, phantom_chest_ct, read_volume
 from monai_pylon.data.npz_reader import NpzVolumeReader
 from monai_pylon.utils import axis_codes
 
@@ -96,6 +98,27 @@ def test_damaged_file_is_an_error(volume: Path) -> None:
     volume.write_bytes(bytes(content))
     with pytest.raises(ValueError, match=r"trn00001.npz' cannot be read"):
         read_volume(volume)
+
+
+@pytest.mark.parametrize("kind", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_an_entry_with_less_than_its_array_is_refused(kind: int, tmp_path: Path) -> None:
+    head, content = io.BytesIO(), np.random.default_rng(0).bytes(1000)
+    np.lib.format.write_array_header_1_0(head, {"descr": "<i2", "fortran_order": False, "shape": (8, 8, 8)})
+    with zipfile.ZipFile(tmp_path / "a.npz", "w", kind) as archive:
+        archive.writestr("ct.npy", head.getvalue() + content)
+    with pytest.raises(ValueError, match="declares 1,024 bytes of voxels, but the file holds at most 1,000"):
+        read_volume(tmp_path / "a.npz")
+
+
+def test_compressed_bytes_are_compared_as_they_are_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[tuple] = []
+    monkeypatch.setattr(npz_reader, "check_stored_size", lambda path, *sizes: given.append(sizes))
+    for save_as in (np.savez, np.savez_compressed):
+        save_as(tmp_path / "a.npz", ct=np.zeros((3, 3, 3), np.int16))
+        read_volume(tmp_path / "a.npz")
+    with zipfile.ZipFile(tmp_path / "a.npz") as archive:
+        packed = archive.getinfo("ct.npy").compress_size
+    assert given == [(54, 54, False), (54, packed, True)]
 
 
 @pytest.mark.parametrize("ct", [np.zeros((4, 4)), np.zeros((1, 4, 4, 4)), np.full((2, 2, 2), "x")])

@@ -92,3 +92,33 @@ def test_rounding_step_is_that_of_the_most_decimals() -> None:
     assert rounding_step(["1.5", "-2.25", "3"]) == pytest.approx(0.01)
     assert rounding_step(["1.25e+1"]) == pytest.approx(0.1)
     assert rounding_step(["1.5e-1"]) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(
+    ("gaps", "problem"),
+    [
+        ([50, 52, 50, 48, 50], ""),  # at 50 mm the tolerance is 1 mm, and a gap may differ by twice as much
+        ([50, 52.5, 50, 47.5, 50], "mm apart"),
+        ([52, 52, 51, 48, 49, 48, 49, 51], ""),  # exactly three times the tolerance from the fitted line
+        ([52, 52, 52, 48, 48, 48, 50, 50], "changes along the series"),
+    ],
+)
+def test_limits_of_the_heights(gaps: list[float], problem: str) -> None:
+    found = fit_slice_grid(positions(np.concatenate([[0.0], np.cumsum(gaps)])), UP).problem
+    assert problem in found
+    assert bool(found) == bool(problem)
+
+
+@pytest.mark.parametrize(("sideways", "shifted"), [(2.0, False), (2.125, True)])
+def test_limit_of_a_shift_to_the_side(sideways: float, shifted: bool) -> None:
+    """The four slices at the ends lie 2 mm from the line, twice the tolerance of 1 mm."""
+    moved = positions(np.arange(8) * 50.0)
+    moved[[0, 1, 6, 7], 1] = 2 * sideways
+    assert ("shifted sideways" in fit_slice_grid(moved, UP).problem) is shifted
+
+
+def test_at_most_five_places_are_named() -> None:
+    problem = fit_slice_grid(
+        positions([0, 5, 10, 12, 17, 19, 24, 26, 31, 33, 38, 40, 45, 47, 52, 57, 62, 67]), UP
+    ).problem
+    assert problem.endswith("duplicates after 10.0 mm, 17.0 mm, 24.0 mm, 31.0 mm, 38.0 mm.")

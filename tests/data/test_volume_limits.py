@@ -19,7 +19,13 @@ import tifffile
 from PIL import Image
 
 from monai_pylon.data import read_radiograph, read_volume, volume_limits
-from monai_pylon.data.volume_limits import check_stored_size, check_tiff_size, check_voxel_count
+from monai_pylon.data.volume_limits import (
+    check_pixel_count,
+    check_stored_size,
+    check_tiff_size,
+    check_voxel_count,
+    data_files,
+)
 from monai_pylon.workflows.cohort.memory import peak_memory_mb, restart_peak_memory
 from tests.data.dicom_files import write_dicom
 
@@ -171,6 +177,10 @@ def test_a_deflated_file_is_counted_up_to_a_limit(tmp_path: Path) -> None:
     assert volume_limits._inflated_size(file, 4, most=10**6) == 3000
     assert volume_limits._inflated_start(file, 4) == bytes(3000)
     assert volume_limits._inflated_size(file, 4, most=10) > 10
+    deflate = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
+    file.write_bytes(deflate.compress(bytes(9 * 2**20)) + deflate.flush())
+    assert len(volume_limits._inflated_start(file, 0)) == 4 * 2**20
+    assert volume_limits._inflated_size(file, 0, most=2**20) == 2 * 2**20, "it stops at the first piece beyond"
     assert volume_limits._declared_bytes(pydicom.Dataset()) == 0
 
 
@@ -185,6 +195,51 @@ def test_the_largest_scans_are_accepted() -> None:
     check_stored_size("a", 2**30, 2**30 // 999, compressed=True)  # a mask compresses well
     with pytest.raises(ValueError, match="decompression bomb"):
         check_stored_size("a", 2**30, 2**30 // 1001, compressed=True)
+    check_stored_size("a", 70_000_000, 70_000, compressed=True)
+    with pytest.raises(ValueError, match="70,000 bytes would expand to 70,000,001"):
+        check_stored_size("a", 70_000_001, 70_000, compressed=True)
+    check_stored_size("a", 2**26, 67_000, compressed=True)
+    with pytest.raises(ValueError, match="67,000 bytes would expand to 67,108,865"):
+        check_stored_size("a", 2**26 + 1, 67_000, compressed=True)
+    check_pixel_count("a", (8192, 8192))
+    with pytest.raises(ValueError, match="8192 x 8193 pixels, more than"):
+        check_pixel_count("a", (8192, 8193))
+
+
+@pytest.mark.parametrize(
+    ("lines", "names"),
+    [
+        (["NDims = 3", "ElementDataFile = LOCAL"], []),
+        (["NDims = 3", "ElementDataFile = a.raw"], ["a.raw"]),
+        (["NDims = 3", "ElementDataFile = LIST", "a.raw", "b.raw"], ["a.raw", "b.raw"]),
+        (["NDims = 3", "ElementDataFile = slice%d.raw 1 3 1"], ["slice%d.raw 1 3 1"]),
+        (["NRRD0004", "type: short", "data file: a.raw"], ["a.raw"]),
+        (["NRRD0004", "datafile:= a.raw", "type: short"], ["a.raw"]),
+        (["NRRD0004", "data file: LIST", "b.raw"], ["b.raw"]),
+        (["NRRD0004", "type: short"], []),
+    ],
+)
+def test_data_files_of_detached_headers(lines: list[str], names: list[str], tmp_path: Path) -> None:
+    for name in ("a.raw", "b.raw"):
+        (tmp_path / name).touch()
+    header = tmp_path / ("a.nhdr" if lines[0].startswith("NRRD") else "a.mhd")
+    header.write_text("\n".join(lines) + "\n")
+    assert data_files(header) == [tmp_path / name for name in names]
+
+
+@pytest.mark.parametrize("name", ["/etc/hosts", "../a.raw", "b/../../a.raw", "C:\\a.raw", "..\\a.raw"])
+def test_a_data_file_elsewhere_is_refused(name: str, tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "a.raw").touch()
+    (tmp_path / "d" / "a.mhd").write_text(f"ElementDataFile = {name}\n")
+    with pytest.raises(ValueError, match=r"is not in its folder\. Move the data file"):
+        data_files(tmp_path / "d" / "a.mhd")
+
+
+def test_a_missing_data_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.mhd").write_text("ElementDataFile = a.raw\n")
+    with pytest.raises(ValueError, match=r"its data file 'a\.raw' does not exist"):
+        data_files(tmp_path / "a.mhd")
 
 
 def test_masks_and_blank_images_of_usual_size_are_read(tmp_path: Path) -> None:

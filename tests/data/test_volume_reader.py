@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import nibabel
 import nrrd
@@ -12,8 +13,8 @@ import pytest
 import SimpleITK as sitk  # noqa: N813 (as in its documentation)
 from monai.transforms import LoadImage
 
-from monai_pylon.data import ReadVolume, ReadVolumed, read_volume
-from monai_pylon.data.volume_reader import SimpleITKReader, volume_name
+from monai_pylon.data import ReadVolume, ReadVolumed, read_volume, volume_reader
+from monai_pylon.data.volume_reader import SimpleITKReader, _check_numbers, _check_size, _check_voxel_size, volume_name
 from tests.data.dicom_files import DIRECTION_LPS, ORIGIN_LPS, SPACING, write_dicom
 
 
@@ -231,3 +232,79 @@ def test_a_direction_that_is_no_number_is_an_error(tmp_path: Path, value: str) -
         (tmp_path / name).write_bytes(content.replace(old, new.encode()))
         with pytest.raises(ValueError, match=r"plausible number|cannot be read|voxels of|must be three"):
             read_volume(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    ("edges", "fits"),
+    [((0.05, 20, 1), True), ((0.049, 1, 1), False), ((1, 20.1, 1), False), ((1, 1, float("nan")), False)],
+)
+def test_limits_of_voxels(edges: tuple[float, ...], fits: bool) -> None:
+    """The limits themselves are accepted. Turned axes have the same lengths."""
+    affine = np.diag([*edges, 1.0])[[1, 2, 0, 3]]
+    if fits:
+        _check_voxel_size("a", affine)
+    else:
+        with pytest.raises(ValueError, match=r"must have 0\.05 to 20 mm"):
+            _check_voxel_size("a", affine)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "fits"),
+    [
+        ("direction", -2.0, True),
+        ("direction", 2.1, False),
+        ("spacing", 1e6, True),
+        ("spacing", 1.1e6, False),
+        ("origin", -1e9, True),
+        ("origin", 1.1e9, False),
+        ("origin", float("nan"), False),
+    ],
+)
+def test_limits_of_plausible_numbers(field: str, value: float, fits: bool) -> None:
+    given = {"direction": [1.0], "spacing": [1.0], "origin": [0.0], field: [value]}
+    information = SimpleNamespace(
+        GetDirection=lambda: given["direction"], GetSpacing=lambda: given["spacing"], GetOrigin=lambda: given["origin"]
+    )
+    if fits:
+        _check_numbers("a", information, {})
+    else:
+        with pytest.raises(ValueError, match="no plausible number"):
+            _check_numbers("a", information, {})
+
+
+@pytest.mark.parametrize(("length", "fits"), [(2.0, True), (2.001, True), (2.003, False)])
+def test_space_directions_are_as_long_as_the_spacing(length: float, fits: bool) -> None:
+    information = SimpleNamespace(GetDirection=lambda: [1.0], GetSpacing=lambda: [2.0], GetOrigin=lambda: [0.0])
+    fields = {"space directions": f"(0,{length},0)"}
+    if fits:
+        _check_numbers("a", information, fields)
+    else:
+        with pytest.raises(ValueError, match="no plausible number"):
+            _check_numbers("a", information, fields)
+
+
+@pytest.mark.parametrize(
+    ("fields", "packed"),
+    [
+        ({}, False),
+        ({"encoding": "raw"}, False),
+        ({"encoding": "gzip"}, True),
+        ({"compresseddata": "True"}, True),
+        ({"compresseddata": "False"}, False),
+    ],
+)
+@pytest.mark.parametrize("names", [[], ["b", "b"], ["slice%d.raw"]])
+def test_the_bytes_of_all_files_count(
+    fields: dict[str, str], packed: bool, names: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two values of two bytes in each of 5 x 4 x 3 voxels; the header has 7 bytes, a data file 9."""
+    (tmp_path / "a").write_bytes(bytes(7))
+    (tmp_path / "b").write_bytes(bytes(9))
+    given: list[tuple] = []
+    monkeypatch.setattr(volume_reader, "data_files", lambda path: [tmp_path / name for name in names])
+    monkeypatch.setattr(volume_reader, "check_stored_size", lambda path, *sizes: given.append(sizes))
+    image = SimpleNamespace(
+        GetSize=lambda: (5, 4, 3), GetPixelID=lambda: sitk.sitkVectorInt16, GetNumberOfComponents=lambda: 2
+    )
+    _check_size(str(tmp_path / "a"), image, fields)
+    assert given == {0: [(240, 7, packed)], 2: [(240, 18, packed)], 1: []}[len(names)]

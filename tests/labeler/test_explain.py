@@ -31,6 +31,18 @@ def test_the_evidence_is_highlighted() -> None:
     assert re.search(r"<tr class=\"yes\"><td>lung nodule</td><td>right lung</td>", page)
 
 
+def test_every_state_has_a_word() -> None:
+    page = ReportLabeler().explain("Possible effusion. No mass. Left nodule. HISTORY: pneumonia.")
+    for label, state in (
+        ("pleural effusion", "uncertain"),
+        ("lung mass", "absent"),
+        ("lung nodule", "present"),
+        ("pneumonia", "not mentioned"),
+    ):
+        (row,) = (row for row in page.split("<tr ") if f"<td>{label}</td>" in row)
+        assert f"<td>{state}</td>" in row
+
+
 def test_markup_in_a_report_is_escaped() -> None:
     markup = "<script>alert('x')</script> Left <b onclick=\"y\">effusion</b> & 'mass' \" </td></style> in the lingula"
     page = ReportLabeler().explain(markup, "<i>title</i>")

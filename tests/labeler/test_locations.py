@@ -87,6 +87,8 @@ def test_the_places_of_each_mention() -> None:
         ("nodule in the same lobe; left mass", [[], ["left"]]),
         # clauses with "on the", and a clause without a finding
         ("effusion on the left, on the right no effusion", [["left"], ["right"]]),
+        ("no effusion on the right, the left lung shows opacities", [["right"], ["left lung"]]),
+        ("left: no effusion, right: nodule", [["left"], ["right"]]),
         ("effusion left, on the right in the apex no nodule", [["left"], ["right", "apex"]]),
         ("effusion on the left, on the right, in the apex no nodule", [["left", "right"], ["apex"]]),
         ("the patient is rotated to the right, and there is a left effusion", [["left"]]),
@@ -94,6 +96,20 @@ def test_the_places_of_each_mention() -> None:
         ("xx is to the right, a left effusion", [["left"]]),
         # places that are negated
         ("nodule, left has resolved", [[], ["left"]]),
+        # an organ elsewhere right before its finding is its only place
+        ("thyroid nodule in the left lobe", [["thyroid"]]),
+        ("right thyroid nodule in the left lobe", [["right thyroid"]]),
+        ("lingula thyroid nodule in the left lobe", [["lingula", "thyroid"]]),
+        ("left lung and thyroid nodule", [["left lung", "thyroid"]]),
+        ("liver and thyroid nodule in the left lobe", [["liver", "thyroid", "left", "lobe"]]),
+        ("liver, thyroid nodule in the left lobe", [["liver", "thyroid", "left", "lobe"]]),
+        # after its finding it is the only one up to a comma, unless a list goes on behind it
+        ("opacity in the liver, left lung clear", [["liver"]]),
+        ("infection of the foot, left lung is clear", [["foot"]]),
+        ("infection of the skin of the right foot, left lung clear", [["skin", "right", "foot"]]),
+        ("infection of the foot and left lung", [["foot", "left lung"]]),
+        ("infection of the foot, left lung and apex", [["foot", "left lung", "apex"]]),
+        ("mass in the breast, the left lung and the right lung", [["breast", "left lung", "right lung"]]),
         # the sentence says what a lesion is
         ("The lesion of the liver is a cyst", [["liver"], ["liver"]]),
         ("Lesion of the liver and cyst", [["liver"], []]),

@@ -27,6 +27,8 @@ def test_coverage() -> None:
         ("No effusion but left opacity.", ""),
         ("Right effusion with left mass and nodule.", "several findings and several sides"),
         ("Bilateral effusions and atelectasis.", ""),
+        ("Bilateral effusion and right nodule.", "several findings and several sides"),
+        ("Right effusion and right nodule.", ""),
         ("No edema except in the lingula.", "an exception"),
         ("Frobnicated qwertish wibbly nodule wobbling.", "few known words"),
         ("HISTORY: No effusion, left opacity.", ""),

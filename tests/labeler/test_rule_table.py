@@ -47,6 +47,18 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         RuleTable(tmp_path, "sizes")
 
 
+def test_a_key_occurs_once(tmp_path: Path) -> None:
+    rules = table(tmp_path, HEADER)
+    rules.once(3, "spot", "nodule")
+    rules.once(4, "blob", "nodule")
+    with pytest.raises(ValueError, match=r"^sizes.csv line 5 repeats 'spot' of line 3\. Remove one"):
+        rules.once(5, "spot", "nodule")
+    with pytest.raises(
+        ValueError, match=r"line 6 contradicts line 3: it has 'mass' for 'spot', but line 3 has 'nodule'"
+    ):
+        rules.once(6, "spot", "mass")
+
+
 def test_a_choice_is_checked(tmp_path: Path) -> None:
     rules = table(tmp_path, HEADER)
     assert rules.choice(3, "left", ["left", "right"], "a side") == "left"

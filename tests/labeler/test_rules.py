@@ -64,6 +64,15 @@ def test_an_error_names_the_line(folder: Path, name: str, line: str, message: st
         read_rules(folder)
 
 
+def test_a_phrase_occurs_once_but_for_other_findings(folder: Path) -> None:
+    number = append(folder, "places.csv", "left foot,elsewhere,left\nleft foot,lung,left")
+    meanings = (
+        f"line {number + 1} contradicts line {number}: it has 'lung left' for 'left foot', but .* 'elsewhere left'"
+    )
+    with pytest.raises(ValueError, match=meanings):
+        read_rules(folder)
+
+
 def test_an_edited_vocabulary_is_used(folder: Path) -> None:
     assert ReportLabeler(folder).label("A left-sided blob.") == []
     number = append(folder, "terms.csv", "nodule,blob|dot of lung,")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 
 from monai_pylon.labeler import ReportLabeler
+from monai_pylon.labeler.candidates import find_candidates
+from monai_pylon.labeler.rules import default_rules
+from monai_pylon.labeler.sides import resolve_sides
 from tests.labeler.sentences import labels_and_locations
 
 R, L = "right lung", "left lung"
@@ -42,6 +45,15 @@ LABELER = ReportLabeler()
 )
 def test_sides(text: str, label: str, where: set[str]) -> None:
     assert labels_and_locations(LABELER, text).get(label) == where
+
+
+def test_where_a_finding_is_only_worse_tells_nothing_of_others() -> None:
+    rules = default_rules()
+    first, second = find_candidates("Right emphysema. Emphysema.", rules)
+    for hints, sides in ((frozenset(), ("right",)), (frozenset({"narrows"}), ())):
+        found = resolve_sides([first._replace(hints=hints), second], [True, True], rules)
+        assert [one.names for one in found] == [("right",), sides]
+    assert [one.names for one in resolve_sides([first, second], [False, True], rules)] == [("right",), ()], "dropped"
 
 
 @pytest.mark.parametrize(

@@ -131,6 +131,13 @@ def test_highest_pixels_are_those_of_point_localization() -> None:
         assert np.unravel_index(large.argmax(), large.shape) == tuple(point.tolist())
 
 
+@pytest.mark.parametrize(("row", "column", "hits"), [(4.0, 5.5, 1), (4.5, 5.5, 0), (3.5, 5.5, 0), (4, 6, 0), (4, 5, 0)])
+def test_the_center_lies_between_the_outermost_pixels(row: float, column: float, hits: int) -> None:
+    box = torch.tensor([[column, row, column, row]], dtype=torch.float64)
+    found = localization_baselines(torch.zeros(1, 2), torch.zeros(1), [1], box, torch.zeros(1), (9, 12))
+    assert found["image_center"].tolist() == [hits]
+
+
 def test_names_are_those_of_the_results() -> None:
     found = localization_baselines(torch.zeros(1, 2), torch.zeros(1), [1], torch.zeros(1, 4), torch.zeros(1), 8)
     assert set(found) == {"network", *BASELINES}

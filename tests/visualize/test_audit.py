@@ -222,6 +222,32 @@ def test_max_pooled_map_as_the_target_layer() -> None:
     assert audit.residual == 0
 
 
+@pytest.mark.parametrize(
+    ("used", "architecture", "words"),
+    [
+        (slice(None), OTHER, "the share of the class token is missing in it"),
+        (slice(0, 1), OTHER, "computed from the class token alone"),
+        (slice(1, None), CAM, "an average over all positions of this layer"),
+        (slice(0, 0), CAM, "an average over all positions of this layer"),  # the score is a constant
+    ],
+)
+def test_tokens_within_and_outside_of_the_grid(used: slice, architecture: str, words: str) -> None:
+    class Tokens(nn.Module):
+        """Sum of some tokens; the first one, a class token, lies at no place."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer, self.last = nn.Linear(4, 4), nn.Linear(4, 2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            tokens = torch.cat([x.new_ones(len(x), 1, 4), x.flatten(2).transpose(1, 2)], 1)
+            return self.last(self.layer(tokens)[:, used].sum(1))
+
+    audit = audit_explanation(Tokens(), "layer", torch.rand(2, 4, 3, 3))
+    assert audit.architecture == architecture
+    assert words in audit.reason
+
+
 def test_restores_the_network() -> None:
     net, x = half_trained(), image()
     before = state(net)

@@ -100,6 +100,7 @@ def test_any_layer_of_a_network_without_changing_it() -> None:
         ({"shift": (6, 0)}, "shift must be a multiple of the map's stride"),
         ({"shift": 8, "margin": -1}, "margin must be 0 or more"),
         ({"shift": 8, "margin": 99}, "margin must be so small"),
+        ({"shift": (16, 0), "margin": 8}, "margin must be so small"),  # 80 rows are 20 cells, of which 4 + 2 * 8
     ],
 )
 def test_shifts_that_do_not_fit_are_refused(how: dict[str, object], message: str) -> None:

@@ -36,6 +36,9 @@ def test_other_passes_replace_the_activations() -> None:
     assert noise.activations.abs().max() > own.abs().max()
     torch.testing.assert_close(large.activations, -10 * noise.activations.roll(1, 1))
     assert negative.activations.max() < 0
+    normal = torch.randn(own.shape, generator=torch.Generator().manual_seed(0)).double()
+    torch.testing.assert_close(noise.activations, own.abs().max() * normal)
+    torch.testing.assert_close(negative.activations, -own.abs().max() / 2 - noise.activations.abs())
     assert even.activations.any()
     torch.testing.assert_close(even.activations, even.activations[:1, :, :1, :1].expand(own.shape))
     torch.testing.assert_close(opposite.activations, -even.activations)

@@ -102,7 +102,7 @@ def full_range(values: np.ndarray) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
     if low == high:
         return low, high
-    bins = np.bincount(((values.reshape(-1) - low) * (_BINS / (high - low))).astype(np.int64))
+    bins = np.bincount(((values.ravel() - low) * (_BINS / (high - low))).astype(np.int64))
     used = np.flatnonzero(bins)
     gaps = np.diff(used)
     widest = int(gaps.argmax())

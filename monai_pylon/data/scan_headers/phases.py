@@ -42,9 +42,6 @@ def _phases_in_turn(values: Sequence[str]) -> int:
         numbers = np.array([float(value) for value in values])
     except ValueError:
         return 0
-    steps = np.diff(numbers)
-    if (steps >= 0).all() or (steps <= 0).all():
-        return 0
     for count in range(2, min(_MOST_PHASES, len(numbers) // _LEAST_SLICES) + 1):
         parts = [numbers[start::count] for start in range(count)]
         rising = all((np.diff(part) >= 0).all() for part in parts)

@@ -50,9 +50,9 @@ def organ_shares(
     each = torch.stack([(groups == value).float().mean(2) for value in _VALUES], 2).flatten(0, 1)
     inside = torch.ones_like(each[:1, :1])
     before = stride // 2 - first  # negative: the first cells of the map look further in
-    after = [max(stride * n + first - stride // 2 - size, 0) for n, size in zip(cells, each.shape[2:], strict=True)]
+    after = [stride * n - before - size for n, size in zip(cells, each.shape[2:], strict=True)]
     pad = (before, after[1], before, after[0])
-    sums, counts = (F.avg_pool2d(F.pad(part, pad), stride)[..., : cells[0], : cells[1]] for part in (each, inside))
+    sums, counts = (F.avg_pool2d(F.pad(part, pad), stride) for part in (each, inside))
     return (sums / counts.clamp_min(1e-6)).unflatten(0, groups.shape[:2])
 
 

@@ -61,12 +61,12 @@ def gas_of_slices(ct: np.ndarray, core: np.ndarray) -> np.ndarray:
     if box is not None:
         height = box[2]
         low = slice(height.start, (height.start + height.stop) // 2)
-        numbered, count = label_slices(core[:, :, low])
-        half = np.bincount(numbered.ravel(), minlength=count + 1) / 2
+        numbered, _ = label_slices(core[:, :, low])
+        half = np.bincount(numbered.ravel()) / 2
         half[0] = np.inf
-        dark = np.bincount(numbered[ct[:, :, low] < GAS_HU], minlength=count + 1) >= half
+        dark = np.bincount(numbered[ct[:, :, low] < GAS_HU], minlength=len(half)) >= half
         on_dark = np.pad(dark[numbered], ((0, 0), (0, 0), (1, 0)))[:, :, :-1]
-        tips = np.bincount(numbered[on_dark], minlength=count + 1) >= half
+        tips = np.bincount(numbered[on_dark], minlength=len(half)) >= half
         gas[:, :, low] = (dark | tips)[numbered]
     return gas
 
@@ -132,10 +132,9 @@ def gas_of_parts(ct: np.ndarray, dark: np.ndarray, spacing: tuple[float, float, 
     if box is None:
         return gas
     parts, count = _parts(dark[box], spacing)
-    volume = np.bincount(parts.ravel(), minlength=count + 1) * math.prod(spacing) / 1000
-    share = (
-        np.bincount(parts[ct[box] < GAS_HU], minlength=count + 1) * math.prod(spacing) / 1000 / np.maximum(volume, 1e-9)
-    )
+    sizes = np.bincount(parts.ravel())
+    volume = sizes * math.prod(spacing) / 1000
+    share = np.bincount(parts[ct[box] < GAS_HU], minlength=len(sizes)) / np.maximum(sizes, 1)
     centres = component_centres(parts, count)
     largest = np.flatnonzero(volume[1:] >= _LUNG_ML) + 1
     if not len(largest):
@@ -179,16 +178,16 @@ def gas_near_midline(ct: np.ndarray, dark: np.ndarray, spine: Spine, spacing: tu
     ct, dark = ct[window], dark[window]
     canal = spine.canal - (start, window[1].start)
     numbered, count = label_slices(dark & (ct < _LUMEN_HU))
-    area = np.bincount(numbered.ravel(), minlength=count + 1) * spacing[0] * spacing[1]
-    darkest = np.bincount(numbered[ct < _OF_LUMEN_HU], minlength=count + 1) * spacing[0] * spacing[1]
+    area = np.bincount(numbered.ravel()) * spacing[0] * spacing[1]
+    darkest = np.bincount(numbered[ct < _OF_LUMEN_HU], minlength=len(area)) * spacing[0] * spacing[1]
     centres = component_centres(numbered, count)
     level = np.clip(np.nan_to_num(centres[:, 2]), spine.levels[0], spine.levels[-1]).astype(int) - spine.levels[0]
     aside = np.abs(centres[:, 0] - canal[level, 0]) * spacing[0]
     ahead = (centres[:, 1] - canal[level, 1]) * spacing[1]
     lumen = (area <= _LUMEN_MM2) & (darkest >= area / 2) & (aside < _MIDLINE_MM) & (ahead > 0)
     lumen[0] = False
-    tubes, count = ndimage.label(lumen[numbered], np.ones((3, 3, 3)))
-    large = np.bincount(tubes.ravel(), minlength=count + 1) * math.prod(spacing) / 1000 >= _PART_ML
+    tubes, _ = ndimage.label(lumen[numbered], np.ones((3, 3, 3)))
+    large = np.bincount(tubes.ravel()) * math.prod(spacing) / 1000 >= _PART_ML
     large[0] = False
     gas[window] = dilate_box(large[tubes], (1, 1, 0)) & dark
     return gas

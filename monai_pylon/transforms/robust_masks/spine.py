@@ -82,14 +82,14 @@ def _sides_with_bone(ct: np.ndarray, spacing: tuple[float, float, float]) -> np.
     sides = np.zeros(ct.shape, dtype=np.float32)
     for axis in (0, 1):
         near, far = (max(1, round(distance / spacing[axis])) for distance in _WALL_MM)
-        for sign in (1, -1):
+        for ahead in (True, False):
             found = np.zeros_like(bone)
             for step in range(near, far + 1):
                 first, last = (
                     tuple(part if a == axis else slice(None) for a in range(3))
                     for part in (slice(None, -step), slice(step, None))
                 )
-                here, there = (first, last) if sign > 0 else (last, first)
+                here, there = (first, last) if ahead else (last, first)
                 found[here] |= bone[there]
             sides += found
     canal = np.clip((_CANCELLOUS_HU - ct) / (_CANCELLOUS_HU - _CORD_HU), 0, 1) * (ct > _FAT_HU)

@@ -105,10 +105,20 @@ def test_table_clips_at_its_ends_and_takes_signed_and_packed_data() -> None:
     assert signed(np.array([-2, -1, 0])).tolist() == [3, 5, 9]
     words = dataset(LUTDescriptor=[2, 0, 16], LUTData=np.array([1, 300], "<u2").tobytes())
     assert LookupTable(words)(np.array([0, 1])).tolist() == [1, 300]
+    for packed in (bytes([3, 5, 9]), bytes([3, 5, 9, 0])):  # an odd number of bytes is padded
+        assert LookupTable(dataset(LUTDescriptor=[3, 0, 8], LUTData=packed)).table.tolist() == [3, 5, 9]
     whole = dataset(LUTDescriptor=[0, 0, 16], LUTData=list(range(65536)))  # 0 stands for 65536 entries
     assert LookupTable(whole)(np.array([65535])).tolist() == [65535]
     with pytest.raises(ValueError, match="LUTData must be 4 values, as LUTDescriptor says, but is 2"):
         LookupTable(dataset(LUTDescriptor=[4, 0, 8], LUTData=[1, 2]))
+
+
+@pytest.mark.parametrize(
+    ("largest", "bits", "scale"),
+    [(15, 4, 15), (255, 8, 255), (16384, 16, 65535), (16383, 16, 16383), (65535, 16, 65535), (300, 8, 511)],
+)
+def test_a_table_has_its_stated_depth_unless_it_uses_a_quarter(largest: int, bits: int, scale: int) -> None:
+    assert LookupTable(table([0, largest, 1], bits=bits)).scale == scale
 
 
 def test_depth_is_the_smallest_that_holds_the_value() -> None:
@@ -157,3 +167,38 @@ def test_a_table_is_unsigned_unless_a_value_is_negative() -> None:
     data = dataset(VOILUTSequence=[table([0, 128, 255], first=40000)])
     found = voi_gray(np.array([[0, 40001, 40002]]), data, np.zeros((1, 3), bool))
     np.testing.assert_allclose(found, [[0, 128 / 255, 1]])
+
+
+@pytest.mark.parametrize(
+    ("values", "high"),
+    [
+        ([*range(128), 256], 127),  # 129 of 256 steps are empty
+        ([*range(129), 256], 256),  # half of them
+        ([*range(16), 256], 15),
+        ([*range(15), 256], 256),  # a drawing has fewer than 16 values
+        ([*range(16), *range(300, 330)], 329),  # the side with more different values counts
+    ],
+)
+def test_limits_of_a_range_without_markers(values: list[int], high: int) -> None:
+    assert full_range(np.array(values))[1] == high
+
+
+@pytest.mark.parametrize(("width", "darkest"), [(64.0, 0.5 - 1 / 128), (64.5, 0.0)])
+def test_a_window_shows_something_from_one_64th_of_its_width_on(width: float, darkest: float) -> None:
+    data = dataset(WindowCenter=0.5, WindowWidth=width, VOILUTFunction="LINEAR_EXACT")
+    assert voi_gray(np.array([[0.0, 1.0]]), data, np.zeros((1, 2), bool)).min() == darkest
+
+
+@pytest.mark.parametrize(
+    ("function", "width", "lightest"), [("SIGMOID", 1.0, 1 / (1 + math.exp(-2))), ("LINEAR", 1.5, 1.0)]
+)
+def test_narrow_windows(function: str, width: float, lightest: float) -> None:
+    data = dataset(WindowCenter=0.5, WindowWidth=width, VOILUTFunction=function)
+    assert voi_gray(np.array([[0.0, 1.0]]), data, np.zeros((1, 2), bool))[0, 1] == pytest.approx(lightest)
+
+
+@pytest.mark.parametrize(
+    ("first", "signed", "found"), [(32767, True, 32767), (32768, True, -32768), (40000, False, 40000)]
+)
+def test_the_first_value_of_a_table_may_be_negative(first: int, signed: bool, found: int) -> None:
+    assert LookupTable(table([1, 2], first=first), signed).first == found

@@ -54,6 +54,19 @@ def test_tinted_radiographs_and_colored_markers_are_accepted(tmp_path: Path) -> 
         check_gray(np.where(np.arange(40)[:, None] < 10, (255, 0, 0), 90)[None], 255, "quarter.png")
 
 
+@pytest.mark.parametrize(("chroma", "pixels", "colored"), [(51, 11, True), (50, 11, False), (51, 10, False)])
+def test_limits_of_color(chroma: int, pixels: int, colored: bool) -> None:
+    """More than a fifth of the range in more than a tenth of 100 pixels; alpha has no color."""
+    image = np.full((10, 10, 4), 20)
+    image[..., 3] = 250
+    image.reshape(100, 4)[:pixels, 1] += chroma
+    if colored:
+        with pytest.raises(ValueError, match="but 11 % of the pixels"):
+            check_gray(image, 250, "a.png")
+    else:
+        check_gray(image, 250, "a.png")
+
+
 @pytest.mark.parametrize(
     ("shape", "values", "message"), [((64, 64), 1, "fewer than 8"), ((64, 64), 8, ""), ((63, 80), 200, "63 x 80 pix")]
 )

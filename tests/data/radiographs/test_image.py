@@ -11,7 +11,15 @@ import pytest
 import tifffile
 from PIL import Image
 
-from monai_pylon.data.radiographs.image import image_orientation, open_image, radiograph_size, read_image_radiograph
+from monai_pylon.data.radiographs.image import (
+    _float_gray,
+    _integer_gray,
+    _significant_bits,
+    image_orientation,
+    open_image,
+    radiograph_size,
+    read_image_radiograph,
+)
 from monai_pylon.utils.image_orientation import turn_image
 
 #: Shares from .01 to .94 of a scene without symmetry.
@@ -205,3 +213,58 @@ def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "c.tif", inks, photometric="separated")
     with pytest.raises(ValueError, match=r"path must be a TIFF in gray or RGB, but is .*c.tif \(SEPARATED\)"):
         read_image_radiograph(tmp_path / "c.tif")
+
+
+@pytest.mark.parametrize(
+    ("values", "scale"),
+    [
+        ([0, 3855], 4095),  # 15 times 257
+        ([0, 4112], 65535),  # 16 times 257: scaled from 8 bits
+        ([0, 4095], 4095),
+        ([0, 4096], 65535),  # moved to the upper 12 bits
+        ([0, 4097], 8191),
+        ([4096, 5140], 8191),  # neither all times 16 nor all times 257
+        ([0, 65535], 65535),
+    ],
+)
+def test_values_that_use_the_whole_container(values: list[int], scale: int, tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    assert _integer_gray(np.array(values), tmp_path / "a").tolist() == [value / scale for value in values]
+
+
+@pytest.mark.parametrize(("high", "gray"), [(1.0, 1), (1.001, 1), (1.002, None), (31.9, None), (32.0, 32 / 255)])
+def test_numbers_up_to_1_or_of_8_bits(high: float, gray: float | None, tmp_path: Path) -> None:
+    (tmp_path / "a").touch()
+    if gray is None:
+        with pytest.raises(ValueError, match="numbers from 0 to 1, or of 8 to 16 bits, but is"):
+            _float_gray(np.array([0.0, high]), tmp_path / "a")
+    else:
+        assert _float_gray(np.array([0.0, high]), tmp_path / "a").tolist() == [0, gray]
+    with pytest.raises(ValueError, match="of 8 or 16 bits"):
+        _float_gray(np.array([-0.1, 1.0]), tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("chunks", "bits"),
+    [
+        ([(b"sBIT", bytes([12]))], 12),
+        ([(b"gAMA", bytes(4)), (b"sBIT", bytes([5, 10, 9]))], 10),
+        ([(b"PLTE", bytes(3)), (b"sBIT", bytes([12]))], 0),
+        ([(b"IDAT", bytes(3)), (b"sBIT", bytes([12]))], 0),
+        ([(b"sBIT", b"")], 0),
+        ([(b"gAMA", bytes(4))], 0),
+        ([], 0),
+    ],
+)
+def test_significant_bits_stand_before_the_pixels(chunks: list[tuple[bytes, bytes]], bits: int, tmp_path: Path) -> None:
+    content = b"".join(struct.pack(">I", len(data)) + name + data + bytes([9] * 4) for name, data in chunks)
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + content)
+    assert _significant_bits(tmp_path / "a.png") == bits
+    (tmp_path / "a.png").write_bytes(b"\x89PNX\r\n\x1a\n" + content)
+    assert _significant_bits(tmp_path / "a.png") == 0
+
+
+@pytest.mark.parametrize(("stated", "high", "scale"), [(12, 4095, 4095), (12, 4096, 65535), (10, 700, 1023)])
+def test_values_above_the_stated_depth_use_the_container(stated: int, high: int, scale: int, tmp_path: Path) -> None:
+    write_png16(tmp_path / "a.png", np.array([[0, high]]), significant=stated)
+    np.testing.assert_allclose(read_image_radiograph(tmp_path / "a.png")[0], [[0, high / scale]])

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pydicom
 import pytest
 
 from monai_pylon.data import read_volume
-from monai_pylon.data.scan_headers.dicom_fields import FieldError, phase_fields, read_field, read_numbers
+from monai_pylon.data.scan_headers.dicom_fields import (
+    FieldError,
+    phase_fields,
+    read_field,
+    read_numbers,
+    read_orientation,
+)
 from tests.data.dicom_files import write_dicom
 
 HU = np.random.default_rng(7).integers(-900, 1500, (7, 6, 5)).astype(np.int16)
@@ -59,6 +66,39 @@ def test_the_first_dataset_with_a_value_counts() -> None:
     assert read_numbers("RescaleSlope", 1, None, empty, full) == (3.0,)
     with pytest.raises(FieldError, match="Rows is missing"):
         read_field("Rows", empty, full)
+
+
+@pytest.mark.parametrize(
+    ("keyword", "value", "count", "message"),
+    [
+        ("RescaleSlope", float("inf"), 1, "RescaleSlope must be a finite number, but is inf"),
+        ("PixelSpacing", [1.0], 2, "PixelSpacing must be 2 numbers, but is"),
+        ("PixelSpacing", [1.0, float("nan")], 2, "PixelSpacing must be 2 numbers, but is"),
+        ("Rows", 3, 2, "Rows must be 2 numbers, but is 3"),
+    ],
+)
+def test_numbers_that_do_not_fit_are_named(keyword: str, value: object, count: int, message: str) -> None:
+    with pytest.raises(FieldError, match=message):
+        read_numbers(keyword, count, SimpleNamespace(**{keyword: value}))
+
+
+@pytest.mark.parametrize(
+    ("columns", "fits"),
+    [
+        ([0.02, 1, 0], True),
+        ([0.021, 1, 0], False),
+        ([0, 1.019, 0], True),
+        ([0, 1.021, 0], False),
+        ([0, 0.979, 0], False),
+    ],
+)
+def test_directions_may_deviate_by_a_fiftieth(columns: list[float], fits: bool) -> None:
+    header = SimpleNamespace(ImageOrientationPatient=[1, 0, 0, *columns])
+    if fits:
+        assert read_orientation(header) == (1, 0, 0, *columns)
+    else:
+        with pytest.raises(FieldError, match="two perpendicular directions"):
+            read_orientation(header)
 
 
 def test_phase_fields_of_a_frame_come_first() -> None:

@@ -69,6 +69,12 @@ def test_free_text_and_times_of_the_headers_are_not_repeated() -> None:
         ("InstanceNumber", "987654321"),
         ("InstanceNumber", "518342967"),  # in the order in which an archive sent them
         ("InstanceNumber", "1324"),  # too few to tell
+        ("InstanceNumber", "11223344"),  # in one direction, with copies
+        ("InstanceNumber", "44332211"),
+        ("InstanceNumber", "15263"),  # two slices of the second
+        ("InstanceNumber", ["1", "11", "2", "11", "1", "11"]),  # neither up nor down
+        ("InstanceNumber", "132435"),  # 1, 2, 3 and 3, 4, 5 meet
+        ("InstanceNumber", [f"{10 * phase + step}" for step in range(3) for phase in range(7)]),  # more than six phases
         ("AcquisitionTime", ["11.1", "11.0", "11.2", "11.1", "11.3", "11.2"]),  # the clock of a spiral scan
         ("AcquisitionTime", ["", "10", "", "11", "", "12"]),
     ],
@@ -77,6 +83,25 @@ def test_scans_of_one_phase_are_accepted(keyword: str, values: list) -> None:
     assert mixed_phases([{keyword: value} for value in values]) == ""
 
 
-@pytest.mark.parametrize("numbers", [[1, 5, 2, 6, 3, 7, 4, 8], [9, 6, 3, 8, 5, 2, 7, 4, 1]])
+@pytest.mark.parametrize(
+    "numbers",
+    [
+        [1, 5, 2, 6, 3, 7, 4, 8],
+        [9, 6, 3, 8, 5, 2, 7, 4, 1],
+        [1, 4, 2, 5, 3, 6],  # three slices of each
+        [1, 4, 1, 5, 2, 5],  # some numbers twice
+        [6, 3, 5, 3, 5, 2],
+        [10 * phase + step for step in range(3) for phase in range(6)],
+    ],
+)
 def test_instance_numbers_show_phases_that_take_turns(numbers: list) -> None:
     assert "InstanceNumber runs from" in mixed_phases([{"InstanceNumber": str(number)} for number in numbers])
+
+
+def test_an_error_lists_six_values() -> None:
+    def message(count: int) -> str:
+        return mixed_phases([{"KVP": str(kvp)} for kvp in [*range(count), *range(count)]])
+
+    assert message(6).endswith("3 (2 slices), 4 (2 slices), 5 (2 slices)")
+    assert message(7).endswith("4 (2 slices), 5 (2 slices) and 1 more")
+    assert message(8).endswith("4 (2 slices), 5 (2 slices) and 2 more")

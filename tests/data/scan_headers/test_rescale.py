@@ -82,3 +82,9 @@ def test_a_step_of_the_rescale_that_no_anatomy_explains(
     assert bool(sentence) == bool(found)
     if found:
         assert sentence.startswith(f"slices 1 and 2 have RescaleSlope 1 and {rescale[0]}, RescaleIntercept 0 and ")
+
+
+def test_every_fourth_pixel_is_compared() -> None:
+    hu = np.zeros((2, 8, 8))
+    hu[1, ::4, ::4] = 100
+    assert "differ by 100 HU" in wrong_rescale(hu, [(1, 0), (1, 100)])

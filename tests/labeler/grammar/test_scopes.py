@@ -106,6 +106,8 @@ def test_statuses_of_findings() -> None:
         ("No possible mass", {"mass": A}),
         ("Mass is unlikely to be infectious and is probably scarring", {"mass": S, "infection": A, "scarring": P}),
         ("Consolidation ?pneumonia", {"consolidation": S, "pneumonia": M}),
+        ("Pneumonia?", {"pneumonia": M}),
+        ("Opacity with mass ?", {"opacity": S, "mass": M}),
         ("Consolidation? Pneumonia", {"consolidation": M, "pneumonia": S}),
         ("The mass could not be identified", {"mass": A}),
         ("No effusion, left lung has a mass", {"pleural effusion": A, "mass": S}),

@@ -91,3 +91,19 @@ def test_json_lines_of_radgraph_xl(tmp_path: Path) -> None:
     path.write_text("\n".join(map(json.dumps, lines)))
     with pytest.raises(ValueError, match="report 'r1' has spans that do not fit"):
         radgraph_labels(path)
+
+
+def test_reports_by_their_keys_or_numbers(tmp_path: Path) -> None:
+    """Entities need a text and a kind only."""
+    mass, node = ({"entities": {"1": {"tokens": word, "label": "OBS-DP"}}} for word in ("mass", "nodule"))
+    path = tmp_path / "list.json"
+    path.write_text(json.dumps([mass, {**node, "doc_key": "x", "id": "y"}, {**node, "id": "z"}]))
+    table = radgraph_labels(path)
+    assert table.reports == ["0", "x", "z"]
+    lungs = [[("lung mass", RIGHT), ("lung mass", LEFT)], *[[("lung nodule", RIGHT), ("lung nodule", LEFT)]] * 2]
+    assert [sorted(cell_names(one)) for one in table.present] == [sorted(names) for names in lungs]
+    path.write_text(json.dumps(mass))
+    assert radgraph_labels(path).reports == ["0"]
+    path.write_text(json.dumps([{**mass, "id": "a"}, {**mass, "id": "a"}]))
+    with pytest.raises(ValueError, match="reports of different names"):
+        radgraph_labels(path)

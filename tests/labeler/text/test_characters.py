@@ -18,6 +18,12 @@ from monai_pylon.labeler.text.characters import unify_characters
         ("\uff4dass", "mass"),
         ("l\u0435ft effusi\u043en", "left effusion"),  # Cyrillic letters
         ("3\u20134 mm, 2\u00d73", "3-4 mm, 2x3"),
+        ("a\u2028b\u2029c\u0085d\u000be\u000cf", "a\nb\nc\nd\ne\nf"),
+        ("1\u20102\u20113\u20124\u20135\u20146\u20157\u22128\ufe639\uff0d0", "1-2-3-4-5-6-7-8-9-0"),
+        ("a\u2018b\u2019c\u201bd\u2032e\u02bcf\u00b4g", "a'b'c'd'e'f'g"),
+        ("a\u201cb\u201dc\u2033d\u00abe\u00bbf", 'a"b"c"d"e"f'),
+        ("a\u2022b\u25cfc\u25aad\u2023e\u2043f\u00b7g", "a\u2022b\u2022c\u2022d\u2022e\u2022f\u2022g"),
+        ("\u2264 5, \u2265 6, a\u2192b, 1\u20442, 1\u22152", "< 5, > 6, a b, 1/2, 1/2"),
         ("**Heart**: `normal`", "Heart: normal"),
         ("## Findings", "Findings"),
         ("[**2180-3-4**] mass", "  mass"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from monai_pylon.labeler.rule_entries import CueEntry, PlaceEntry
 from monai_pylon.labeler.rules import default_rules
 from monai_pylon.labeler.text import lexicon as module
 from monai_pylon.labeler.text.lexicon import Lexicon, read_words
@@ -158,3 +159,84 @@ def test_an_adverb_without_a_meaning_may_stand_within_a_phrase() -> None:
 def test_contractions_are_two_words() -> None:
     words = read_words("It isn't there and can't be.", default_rules().lexicon)
     assert [word.text for word in words] == ["it", "is", "not", "there", "and", "cannot", "be"]
+
+
+def test_an_adverb_may_stand_within_a_phrase() -> None:
+    lexicon = lexicon_of("not seen", "not", "barely", "no change at all")
+    cases = [
+        ("not seen", [(0, 2)]),
+        ("not convincingly seen", [(0, 3)]),
+        ("not convincingly clearly seen", [(0, 4)]),
+        ("not barely seen", [(0, 1), (1, 2)]),  # a phrase of its own
+        ("not well seen", [(0, 1)]),
+        ("not clearly", [(0, 1)]),
+        ("no change", []),
+        ("no change at all not", [(0, 4), (4, 5)]),
+    ]
+    for text, spans in cases:
+        assert [(match.first, match.last) for match in lexicon.find(text.split())] == spans, text
+
+
+def test_regular_plurals_and_endings() -> None:
+    lexicon = lexicon_of("nodule", "opacity", "mass", "calcif*", "ga", "abc")
+    for word, known in {
+        "nodules": True,
+        "opacities": True,
+        "opacitys": True,
+        "masses": True,
+        "massess": False,
+        "calcif": True,
+        "calcified": True,
+        "calci": False,
+        "gas": False,  # three letters
+        "abcs": True,
+        "nodul": False,
+    }.items():
+        assert lexicon.knows(word) is known, word
+
+
+def test_a_connecting_word_may_touch_a_known_one() -> None:
+    lexicon = lexicon_of("effusion", "fibrosis", "nodule")
+    lexicon.set_spellings({}, (), ("and", "with"))
+    cases = {
+        "effusionand": (("effusion", 8), ("and", 3)),
+        "andeffusion": (("and", 3), ("effusion", 8)),
+        "withfibrosis": (("with", 4), ("fibrosis", 8)),
+        "noduleand": None,  # six letters
+        "effusionor": None,
+    }
+    assert {word: lexicon.meant(word) for word in cases} == cases
+    assert [tuple(word) for word in read_words("An effusionand", lexicon)] == [
+        ("an", 0, 2),
+        ("effusion", 3, 11),
+        ("and", 11, 14),
+    ]
+
+
+def test_a_side_letter_beside_a_digit_is_no_side() -> None:
+    lexicon = lexicon_of("left")
+    lexicon.set_spellings({"l": ("left",)}, ())
+    for text, words in {
+        "L lung": ["left", "lung"],
+        "L1 lung": ["l", "1", "lung"],
+        "2 L lung": ["2", "l", "lung"],
+        "2L lung": ["2", "l", "lung"],
+        "the L": ["the", "left"],
+    }.items():
+        assert [word.text for word in read_words(text, lexicon)] == words, text
+
+
+def test_phrases_by_kind() -> None:
+    lexicon = Lexicon()
+    for phrase, entry in (
+        ("one", PlaceEntry("lung", "")),
+        ("two", CueEntry("verb", "", 0)),
+        ("three", CueEntry("list", "", 0)),
+    ):
+        lexicon.add(phrase, entry)
+    lexicon.add("four*", CueEntry("verb", "", 0))
+    lexicon.add("<be> five", CueEntry("verb", "", 0))
+    assert lexicon.phrases(CueEntry) == ["two", "three"]
+    assert lexicon.phrases(CueEntry, "verb") == ["two"]
+    assert lexicon.phrases(CueEntry, "list", "unit") == ["three"]
+    assert lexicon.phrases(PlaceEntry) == ["one"]

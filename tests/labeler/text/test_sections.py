@@ -27,6 +27,8 @@ def test_sentences_and_whether_they_are_read() -> None:
         ("of the\nlungs\nis seen", [("of the\nlungs\nis seen", True)]),
         ("HISTORY mass", [("HISTORY mass", True)]),
         ("HISTORY. Mass", [("HISTORY", True), ("Mass", True)]),
+        ("Mass.\nHISTORY\nOld", [("Mass", True), ("Old", False)]),
+        ("Mass. HISTORY\nOld", [("Mass", True), ("HISTORY\nOld", True)]),  # not on a line of its own
         ("FINDINGS:New", [("New", True)]),
         ("HISTORY", [("HISTORY", True)]),
         ("HISTORY ", [("HISTORY", True)]),

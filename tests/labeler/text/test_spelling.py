@@ -13,6 +13,10 @@ def test_one_edit_is_corrected() -> None:
         ("effuzion", "effusion"),  # wrong
         ("nodlue", "nodule"),  # exchanged
         ("effusion", "effusion"),
+        ("cnsolidation", "consolidation"),  # the second letter
+        ("comsolidation", "consolidation"),
+        ("cosnolidation", "consolidation"),
+        ("consolidatiom", "consolidation"),  # the last letter
         ("infusion", ""),  # another first letter
         ("effsuino", ""),  # two edits
         ("nodle", ""),  # five letters

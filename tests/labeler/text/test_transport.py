@@ -67,6 +67,70 @@ def test_what_cannot_be_read_is_refused(text: str) -> None:
     assert labeler.problems(text)[0].startswith("not a readable text")
 
 
+def test_observations_and_notes_of_hl7() -> None:
+    message = (
+        "MSH|^~\\&|RIS\rNTE|1||Left mass.\rNTE|2|\rOBX|1|TX|a||Right nodule.\rOBX|2|NM|a||12\rOBX|3|TX|a\rZZ1|x|y\rmore"
+    )
+    assert unwrap(message)[0].split("\n") == ["Left mass.", "Right nodule.", "more"]
+
+
+def test_escapes_of_hl7() -> None:
+    cases = {
+        r"a\T\b\F\c\S\d\R\e\E\f": "a&b|c^d~e\\f",
+        r"\H\a\N\b": "ab",
+        r"a\.sp\b\.sp+2\c\.in+4\d": "a\nb\nc d",
+        r"a\X41\b\X4142\c\X414\d": "aAbABcd",
+        "a~b": "a\nb",
+    }
+    for written, text in cases.items():
+        assert unwrap(f"OBX|1|FT|a||{written}")[0] == text, written
+
+
+def test_words_of_rtf() -> None:
+    cases = {
+        r"a\'e9b": "a\u00e9b",
+        r"a\u181 ?b\u-10179 ?c": "a\u00b5b\ud83dc",
+        r"a\par b\line c\tab d\cell e\b f": "a\nb\nc\td\te f".replace("e f", "ef"),
+        r"a\~b\{c\}d\\e\-f": "a b{c}d\\ef",
+        r"{\fonttbl{\f0 Arial;}x}a{\*\mass b}c": "ac",
+        r"a}b": "ab",
+        "a\r\nb": "ab",
+    }
+    for written, text in cases.items():
+        assert unwrap(r"{\rtf1" + f" {written}")[0] == text, written
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("a=\nb", "ab"),  # a soft line break
+        ("a=20b=20c", "a=20b=20c"),  # two escapes may be something else
+        ("a=20b=20c=20", "a b c "),
+        ("a%20b%20c", "a%20b%20c"),
+        ("a%20b%20c%20", "a b c "),
+        ("a+b%20c%20d%20", "a b c d "),
+        (r"one\ntwo", r"one\ntwo"),  # one: a path, perhaps
+        (r"one\nTwo", "one\nTwo"),
+        (r"one\ntwo\nthree", "one\ntwo\nthree"),
+        (r"one\r\ntwo", "one\ntwo"),
+        (r"one\X0D\X0A\two", "one\ntwo"),
+        ('"one two"', "one two"),
+        ('"one" two', '"one" two'),
+        ('{"lung_base": "a", "heart": "b"}', "lung base: a\n\nheart: b"),
+        ("Mass | left\nNode | right", "Mass | left\nNode | right"),  # no segments
+        ("OBX|1|TX|a||One\nTwo", "One\nTwo"),
+        ("A<x>b</x>", "A\n\nb\n\n"),
+        ("a <x>b", "a <x>b"),
+        ("a<br/>b", "a\n\nb"),
+        ("a<new/>b", "a\n\nb"),
+        ("<script>x</script>a", "\na"),
+        ("&amp;lt;b&amp;gt;", "&lt;b&gt;"),
+    ],
+)
+def test_what_is_taken_for_an_escape(text: str, plain: str) -> None:
+    assert unwrap(text)[0] == plain
+
+
 def test_markup_is_removed() -> None:
     cases = [
         ("<b>Nodule</b> &lt; 5 mm", "Nodule < 5 mm"),

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from monai_pylon.transforms.robust_masks.hemithorax import complete_lungs
+from monai_pylon.transforms.robust_masks.hemithorax import _beside_mediastinum, complete_lungs
+from monai_pylon.transforms.robust_masks.symmetry import SymmetryPlane
 from tests.references.morphology import dice
 from tests.transforms.drawn_chest import drawn_chest
 
@@ -55,6 +56,19 @@ def test_beside_the_heart_the_left_lung_begins_75_mm_from_the_plane(chest) -> No
     new_left = complete_lungs(right, left, ct, (3.68, 3.68, 3.68))[1]
     aside = np.abs(np.arange(90) - 44.5) * 3.68
     assert aside[new_left[:, 36:].any(axis=(1, 2))].min() == pytest.approx(20.5 * 3.68)  # 75.4 mm
+
+
+@pytest.mark.parametrize(
+    ("side", "rear", "front"), [("right", range(26, 40), range(30, 40)), ("left", range(13), range(5))]
+)
+def test_the_mediastinum_is_25_to_75_mm_wide_on_a_side(side: str, rear: range, front: range) -> None:
+    """Columns of 5 mm, the plane in column 20; the lung lies from row 2 to 12, so the front begins behind row 6."""
+    lung = np.zeros((40, 15, 2), dtype=bool)
+    lung[:, 2:13] = True
+    beside = _beside_mediastinum(lung, side, SymmetryPlane(0.0, 100.0), (5.0, 5.0, 3.0))
+    assert beside.shape == (40, 15, 1)
+    for row in range(15):
+        assert np.flatnonzero(beside[:, row, 0]).tolist() == list(rear if row <= 6 else front)
 
 
 def test_intact_lungs_are_returned_unchanged(chest) -> None:

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 
+from monai_pylon.transforms.robust_masks import lung_masks
 from monai_pylon.transforms.robust_masks.body import body_hull
 from monai_pylon.transforms.robust_masks.lung_masks import (
+    _outside_chest,
     _upper_ml,
     aerated_lungs,
     lung_air,
@@ -274,3 +276,36 @@ def test_masks_are_empty_without_a_lung() -> None:
         assert not lungs.any()
         assert not core.any()
         assert airway is None
+
+
+@pytest.mark.parametrize(
+    ("spacing", "shape", "pixel"),
+    [
+        ((9.0, 9.0, 5.0), (8, 8), (9.0, 9.0, 5.0)),
+        ((2.0, 1.4, 5.0), (4, 3), (4.0, 4.2, 5.0)),  # two and three voxels are about 4 mm
+    ],
+)
+def test_ribs_are_searched_in_pixels_of_4_mm(
+    spacing: tuple, shape: tuple, pixel: tuple, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple] = []
+
+    def outside(ct: np.ndarray, lungs: np.ndarray, edges: tuple[float, float, float]) -> np.ndarray:
+        given.append((ct.shape[:2], lungs.shape[:2], edges))
+        return np.ones(ct.shape, dtype=bool)
+
+    monkeypatch.setattr(lung_masks, "outside_ribs", outside)
+    nothing = np.zeros((8, 8, 4), dtype=bool)
+    found = _outside_chest(np.zeros(nothing.shape), nothing, nothing, nothing, spacing)
+    assert not found.any()
+    assert given == [(shape, shape, pytest.approx(pixel))]
+
+
+@pytest.mark.parametrize(("voxels", "found"), [(40, True), (39, False)])
+def test_air_outside_the_ribs_has_5_ml_or_more(voxels: int, found: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Voxels of 5 mm have 0.125 mL."""
+    monkeypatch.setattr(lung_masks, "outside_ribs", lambda ct, *_: np.ones(ct.shape, dtype=bool))
+    dark, nothing = np.zeros((50, 8, 4), dtype=bool), np.zeros((50, 8, 4), dtype=bool)
+    dark[:voxels, 2, 1] = True
+    outside = _outside_chest(np.zeros(dark.shape), nothing, dark, nothing, (5.0, 5.0, 5.0))
+    np.testing.assert_array_equal(outside, dark if found else nothing)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from monai_pylon.data import phantom_chest_ct
 from monai_pylon.transforms import partition_organs
-from monai_pylon.transforms.robust_masks.orientation import doubt_orientation, leans_right
+from monai_pylon.transforms.robust_masks.orientation import _asymmetry, doubt_orientation, leans_right
 from monai_pylon.transforms.robust_masks.spine import Spine
 
 GRID = {"shape": (80, 72, 66), "spacing": (4.4, 4.4, 4.4)}
@@ -61,3 +63,28 @@ def test_heart_and_aorta_must_both_lie_right() -> None:
 def test_without_trachea_and_bones_nothing_is_doubted() -> None:
     lungs = np.ones((20, 12, 30), dtype=bool)
     assert doubt_orientation(np.zeros(lungs.shape), lungs, None, None, (5.0, 5.0, 5.0)) == ()
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.5])
+def test_the_heart_is_measured_across_the_patient(angle: float) -> None:
+    """Voxels of 5 x 4 x 10 mm; the heart is one voxel 6 columns right of the canal and 7 rows in front of it."""
+    lungs = np.ones((20, 12, 11), dtype=bool)
+    spine = Spine(np.arange(11), np.full((11, 2), (8.0, 2.0)), np.full(11, 20.0))
+    mediastinum = np.zeros_like(lungs)
+    mediastinum[14, 9, 2:5] = True  # at 0.2 to 0.4 of the height: heart, and 28 mm in front of the canal no aorta
+    offset, beside = _asymmetry(mediastinum, lungs, spine, angle, (5.0, 4.0, 10.0))
+    assert offset == pytest.approx(30 * math.cos(angle) + 28 * math.sin(angle))
+    ahead = 28 * math.cos(angle) - 30 * math.sin(angle)
+    assert beside == pytest.approx(0.0 if ahead > 25 else 2 * 0.2)  # slices at 0.3 and 0.4 count for the aorta
+
+
+def test_the_aorta_counts_by_its_side() -> None:
+    lungs = np.ones((40, 12, 11), dtype=bool)
+    spine = Spine(np.arange(11), np.full((11, 2), (20.0, 2.0)), np.full(11, 20.0))
+    mediastinum = np.zeros_like(lungs)
+    mediastinum[24, 3, 5], mediastinum[25, 3, 5], mediastinum[17, 3, 6] = True, True, True  # two right, one left
+    mediastinum[31, 3, 6] = True  # 55 mm aside
+    mediastinum[32, 3, 6] = mediastinum[20, 3, 6] = True  # 60 mm aside, and in the middle
+    mediastinum[24, 3, [2, 7]] = True  # below 0.25, and at 0.7
+    mediastinum[24, 9, 6] = True  # 28 mm in front of the canal, more than 20 + 5
+    assert _asymmetry(mediastinum, lungs, spine, 0.0, (5.0, 4.0, 10.0))[1] == pytest.approx(2 * 0.2)

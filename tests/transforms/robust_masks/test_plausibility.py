@@ -59,6 +59,20 @@ def test_more_than_20_ml_of_gas_below_minus_975_hu(voxels: int, hu: float, found
     assert doubt_lungs(ct, np.ones(ct.shape, dtype=bool), TEN_MM) == (("gas_in_lung",) if found else ())
 
 
+def test_at_6_mm_each_voxel_counts_alone() -> None:
+    """8 mm are nearer to one voxel than to two, whose mean would have tissue in it."""
+    ct = np.full((110, 4, 10), -850.0)
+    ct[2:102, 1, 2] = -1000.0  # 100 voxels of 0.216 mL
+    assert doubt_lungs(ct, np.ones(ct.shape, dtype=bool), (6.0, 6.0, 6.0)) == ("gas_in_lung",)
+
+
+@pytest.mark.parametrize(("edge", "found"), [(10.005, True), (10.0, False)])
+def test_20_voxels_of_a_little_more_than_1_ml_are_more_than_20_ml(edge: float, found: bool) -> None:
+    ct = np.full((30, 4, 10), -850.0)
+    ct[2:22, 1, 2] = -1000.0
+    assert doubt_lungs(ct, np.ones(ct.shape, dtype=bool), (10.0, 10.0, edge)) == (("gas_in_lung",) if found else ())
+
+
 @pytest.mark.parametrize(("stop", "middle"), [(12, 6), (13, 7)])
 def test_gas_up_to_the_middle_of_the_lungs_is_low(stop: int, middle: int) -> None:
     """The lungs lie on slices 2 to 11, or 2 to 12 with slice 7 in their middle."""
@@ -68,6 +82,16 @@ def test_gas_up_to_the_middle_of_the_lungs_is_low(stop: int, middle: int) -> Non
         ct = np.full(lungs.shape, -850.0)
         ct[4:12, 2, 3 : top + 1] = -1000.0
         assert doubt_lungs(ct, lungs, TEN_MM) == (("gas_in_lung",) if found else ())
+
+
+@pytest.mark.parametrize(("lungs", "middle"), [(slice(0, 12), 5), (slice(3, 15), 8)])
+def test_the_middle_of_lungs_at_an_end_of_the_volume(lungs: slice, middle: int) -> None:
+    inside = np.zeros((30, 6, 15), dtype=bool)
+    inside[3:28, 1:5, lungs] = True
+    for top, found in ((middle, True), (middle + 1, False)):
+        ct = np.full(inside.shape, -850.0)
+        ct[4:12, 1:4, lungs.start + 1 : top + 1] = -1000.0
+        assert doubt_lungs(ct, inside, TEN_MM) == (("gas_in_lung",) if found else ())
 
 
 def test_each_connected_part_of_gas_counts_alone() -> None:

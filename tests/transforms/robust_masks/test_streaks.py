@@ -32,6 +32,15 @@ def test_streaks_lie_in_the_slices_of_dense_parts_and_near_them() -> None:
     assert not found[:, 0].any()  # as dark as lung
 
 
+@pytest.mark.parametrize(("edge", "found"), [(2.5, True), (2.4999, False)])
+def test_parts_of_2_5_ml_cause_streaks(edge: float, found: bool) -> None:
+    """40 voxels of 5 x 5 mm; a part of 125 mL at 1100 HU is not dense enough."""
+    ct = np.full((60, 30, 5), -400.0)
+    ct[2:42, 2, 1] = 1300.0
+    ct[20:40, 10:30, 3] = 1100.0
+    assert (dark_streaks(ct, (5.0, 5.0, edge)) is not None) is found
+
+
 @pytest.mark.parametrize(("hu", "size"), [(1800.0, 4), (1150.0, 6)])
 def test_small_or_less_dense_parts_cause_none(hu: float, size: int) -> None:
     ct = np.full((20, 20, 4), -400.0)

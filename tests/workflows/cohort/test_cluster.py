@@ -339,3 +339,15 @@ def test_memory_of_a_worker_is_limited(tmp_path: Path, monkeypatch: pytest.Monke
     job.network = grow
     assert job.run().failed == 1
     assert {row["scan"] for row in results(tmp_path, "out")[0] if row["error"].startswith("KilledWorker")} == {"big"}
+
+
+@pytest.mark.parametrize(("present", "warned"), [(False, True), (True, False)])
+def test_a_worker_that_has_gone_while_it_was_asked_is_not_available(
+    present: bool, warned: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = types.SimpleNamespace(nthreads=lambda: {"a": 1} if present else {})
+    pool = cluster._Pool(client, None, tmp_path, False)
+    pool._sent["a"] = types.SimpleNamespace(done=lambda: False)
+    pool._seen -= cluster._PATIENCE + 1
+    pool.look()
+    assert ("No worker is available" in caplog.text) is warned

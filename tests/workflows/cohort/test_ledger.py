@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -230,6 +231,14 @@ def test_gives_signs_of_life(table: Path, monkeypatch: pytest.MonkeyPatch) -> No
             with ledger._database.reading() as run:
                 (beats,) = run("SELECT beats FROM jobs").fetchone()
         assert beats >= 2
+
+
+def test_signs_of_life_keep_no_process_running(table: Path) -> None:
+    before = set(threading.enumerate())
+    with CohortLedger(table).open(["a"]):
+        (beat,) = set(threading.enumerate()) - before
+        assert beat.daemon
+    assert not beat.is_alive()
 
 
 def test_settled_by_a_job_at_the_same_time_but_not_before(table: Path) -> None:

@@ -20,6 +20,17 @@ def test_each_setting_exists_in_dask() -> None:
         assert dask.config.get(f"distributed.{name}", "absent") != "absent", name
 
 
+def test_workers_share_nine_tenths_of_the_memory_and_end_before_they_have_more() -> None:
+    distributed = SimpleNamespace(system=SimpleNamespace(MEMORY_LIMIT=10 * 10**9), LocalCluster=dict)
+    made = local_workers._local_cluster(distributed, 3)
+    assert (made["memory_limit"], made["n_workers"], made["threads_per_worker"]) == (3 * 10**9, 3, 1)
+    assert made["processes"] is True
+    settings = local_workers._SETTINGS
+    assert 0.8 < settings["worker.memory.terminate"] < 1
+    assert [settings[f"worker.{name}"] for name in ("memory.target", "memory.spill", "memory.pause")] == [False] * 3
+    assert settings["scheduler.allowed-failures"] == 1, "a scan that ended two workers is not tried again"
+
+
 @pytest.mark.parametrize("found", [True, False])
 def test_the_dashboard_is_named_if_it_can_be_shown(
     found: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -10,7 +10,7 @@ import pytest
 
 from monai_pylon.data.phantoms.datasets import PhantomChestCTs
 from monai_pylon.utils import read_rows
-from monai_pylon.workflows.cohort.phantom_archive import write_phantom_archive
+from monai_pylon.workflows.cohort.phantom_archive import _section, write_phantom_archive
 
 SPACING = (9.0, 9.0, 12.0)
 
@@ -28,6 +28,10 @@ def test_each_patient_has_a_scan_and_a_report(tmp_path: Path) -> None:
         assert row["report"] == phantom.report
         assert phantoms[number]["label"].sum() == phantom.labels.sum()
     assert len({row["report"] for row in rows}) > 1
+
+
+def test_of_each_six_patients_four_are_for_training() -> None:
+    assert [_section(number) for number in range(12)] == ["training", *["training"] * 3, "validation", "test"] * 2
 
 
 def test_keeps_scans_of_the_same_shape_only(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monai_pylon.workflows.cohort.resume import is_finished, output_hash, settings_hash
+from monai_pylon.workflows.cohort.resume import _file_state, is_finished, output_hash, settings_hash
 
 
 def test_hash_is_stable_and_ignores_the_order_of_keys() -> None:
@@ -49,6 +49,16 @@ def test_hash_depends_on_the_files_of_a_folder(tmp_path: Path) -> None:
         os.utime(tmp_path / name, ns=(time, time))
         hashes.append(settings_hash(item, {}))
     assert len(set(hashes)) == 5
+
+
+def test_the_state_of_a_folder_is_that_of_its_files(tmp_path: Path) -> None:
+    """Number, bytes and the latest time in nanoseconds."""
+    assert _file_state(tmp_path) == [0, 0, 0]
+    for name, content, time in (("1", b"12", 7), ("2", b"345", 5)):
+        (tmp_path / name).write_bytes(content)
+        os.utime(tmp_path / name, ns=(time, time))
+    assert _file_state(tmp_path) == [2, 5, 7]
+    assert _file_state(tmp_path / "2") == [1, 3, 5]
 
 
 def test_outputs_are_hashed_by_name_and_content(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from monai.inferers import SimpleInferer
 
 from monai_pylon.utils import read_rows
 from monai_pylon.workflows.cohort import CohortRunner, resume
-from monai_pylon.workflows.cohort.runner import CohortSummary
+from monai_pylon.workflows.cohort.runner import CohortSummary, _Progress
 
 
 class Job:
@@ -274,6 +274,22 @@ def test_time_left_of_a_resumed_job(ten_seconds_each: Job, capsys: pytest.Captur
     shown = capsys.readouterr().err
     assert "00:10<00:10" in shown
     assert "00:10<00:03" not in shown
+
+
+def test_the_progress_bar_moves_by_thirds_of_a_scan() -> None:
+    shown: list[float | str] = []
+    bar = SimpleNamespace(
+        n=0.0, initial=0, total=3, set_postfix_str=lambda text, refresh: None, set_description=shown.append
+    )
+    bar.refresh = lambda: shown.append(bar.n)
+    progress = _Progress(bar)
+    progress.add({"scan": "a", "error": "", "ok": "no"})
+    progress.skip({"scan": "b", "error": "broken"}, earlier=True)
+    progress.show("c")
+    progress.stage(1, "computing")
+    assert shown == ["1/3", "2/3", "3/3 c", 2 + 1 / 3]
+    assert (progress.done, progress.skipped, progress.flagged, progress.failed) == (1, 0, 1, 1)
+    assert bar.initial == 1
 
 
 def test_a_scan_that_cannot_be_looked_at_is_a_row(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:

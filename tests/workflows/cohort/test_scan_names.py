@@ -37,6 +37,7 @@ def test_long_names_are_cut_but_stay_different(letter: str) -> None:
     assert one.startswith(safe_name(letter * 20))
     assert len(one.encode()) <= 180
     assert safe_name("x" * 180) == "x" * 180
+    assert safe_name("x" * 181).startswith("x" * 167 + "_"), "12 digits of a hash"
 
 
 def test_names_differ_where_case_and_accents_do_not_count() -> None:

@@ -33,3 +33,13 @@ def test_gives_up_after_some_tries(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         wait_after(error, tmp_path, tries)
     with pytest.raises(OSError, match=r"cannot be written \(No space left on device\)\. Run the same"):
         wait_after(error, tmp_path, 2)
+
+
+def test_waits_longer_each_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr(module.time, "sleep", waited.append)
+    for tries in range(3):
+        wait_after(OSError("busy"), tmp_path, tries)
+    with pytest.raises(OSError, match="busy"):
+        wait_after(OSError("busy"), tmp_path, 3)
+    assert waited == [0.5, 2, 5]
