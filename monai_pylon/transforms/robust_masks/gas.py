@@ -61,8 +61,8 @@ def gas_of_slices(ct: np.ndarray, core: np.ndarray) -> np.ndarray:
     if box is not None:
         height = box[2]
         low = slice(height.start, (height.start + height.stop) // 2)
-        numbered, _ = label_slices(core[:, :, low])
-        half = np.bincount(numbered.ravel()) / 2
+        numbered, count = label_slices(core[:, :, low])
+        half = np.bincount(numbered.ravel(), minlength=count + 1) / 2
         half[0] = np.inf
         dark = np.bincount(numbered[ct[:, :, low] < GAS_HU], minlength=len(half)) >= half
         on_dark = np.pad(dark[numbered], ((0, 0), (0, 0), (1, 0)))[:, :, :-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pydicom
@@ -18,7 +19,15 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from monai_pylon.data.radiographs.dicom import luminance, read_dicom_radiograph, stored_pixels
+from monai_pylon.data.radiographs.dicom import (
+    _check_pixels,
+    _color_gray,
+    _padding,
+    _pixel_spacing,
+    luminance,
+    read_dicom_radiograph,
+    stored_pixels,
+)
 from tests.data.radiographs.test_reader import write_dicom
 
 ROWS, COLUMNS = 30, 40
@@ -268,3 +277,81 @@ def test_a_file_without_preamble_and_file_meta_is_read(tmp_path: Path) -> None:
 def test_stored_pixels_are_those_that_were_written(tmp_path: Path) -> None:
     data = pydicom.dcmread(write_dicom(tmp_path / "a.dcm", TWELVE, RescaleSlope=3))
     np.testing.assert_array_equal(stored_pixels(data), TWELVE)
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "signed", "padded"),
+    [
+        (15, None, 0, [15]),
+        (15, 12, 0, [12, 13, 14, 15]),
+        (0, 2, 0, [0, 1, 2]),
+        (16, None, 0, [0]),  # the upper bits of 16 are not stored
+        (17, None, 0, [1]),
+        (-8, None, 1, [-8]),
+        (8, None, 1, [-8]),
+        (7, 5, 1, [5, 6, 7]),
+        (-9, None, 1, [7]),
+        ("", None, 0, []),
+        (None, 3, 0, []),
+    ],
+)
+def test_padding_in_four_stored_bits(value: object, limit: int | None, signed: int, padded: list[int]) -> None:
+    data = SimpleNamespace(
+        PixelPaddingValue=value, PixelPaddingRangeLimit=limit, BitsStored=4, PixelRepresentation=signed
+    )
+    stored = np.arange(-8, 8) if signed else np.arange(16)
+    assert stored[_padding(data, stored)].tolist() == padded
+    data.PixelPaddingValue, data.PixelPaddingRangeLimit, data.PixelRepresentation = 14, 17, 0
+    with pytest.raises(ValueError, match="PixelPaddingRangeLimit 17 does not fit BitsStored 4"):
+        _padding(data, stored)
+
+
+@pytest.mark.parametrize(
+    ("tags", "spacing"),
+    [
+        ({"PixelSpacing": [0.2, 0.1], "ImagerPixelSpacing": [1, 1]}, (0.2, 0.1)),
+        ({"PixelSpacing": [0, 1], "ImagerPixelSpacing": [0.3, 0.4]}, (0.3, 0.4)),
+        ({"PixelSpacing": [1, 0], "ImagerPixelSpacing": [0.3, 0.4]}, (0.3, 0.4)),
+        ({"PixelSpacing": [1], "NominalScannedPixelSpacing": [0.5, 0.5]}, (0.5, 0.5)),
+        ({"PixelSpacing": [float("inf"), 1]}, None),
+        ({"PixelSpacing": [1, float("inf")]}, None),
+        ({"PixelSpacing": ["a", "b"]}, None),
+        ({}, None),
+    ],
+)
+def test_the_first_usable_spacing_counts(tags: dict, spacing: tuple[float, float] | None) -> None:
+    assert _pixel_spacing(SimpleNamespace(**tags)) == spacing
+
+
+@pytest.mark.parametrize(
+    ("bits", "largest", "scale"), [(8, 255, 255), (16, 16384, 65535), (16, 16383, 16383), (8, 300, 511)]
+)
+def test_color_has_its_stated_depth_unless_it_uses_a_quarter(bits: int, largest: int, scale: int) -> None:
+    stored = np.zeros((1, 2, 3), int)
+    stored[0, 1] = largest
+    gray = _color_gray(SimpleNamespace(BitsStored=bits), stored, None)
+    np.testing.assert_allclose(gray, [[0, largest / scale]])
+
+
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        ({}, ""),
+        ({"Rows": 8192, "Columns": 8192}, ""),
+        ({"Rows": 8192, "Columns": 8193}, "Rows times Columns must be 1 to 67,108,864, but is 67,117,056"),
+        ({"Rows": 0}, "Rows times Columns must be 1 to 67,108,864, but is 0"),
+        ({"NumberOfFrames": 1}, ""),
+        ({"NumberOfFrames": 2}, "NumberOfFrames must be 1, one frame, but is 2"),
+        ({"PhotometricInterpretation": ""}, "PhotometricInterpretation is missing"),
+    ],
+)
+def test_pixels_are_checked_before_they_are_decoded(tags: dict, message: str) -> None:
+    data = pydicom.Dataset()
+    for name, value in {"Rows": 2, "Columns": 3, "PhotometricInterpretation": "MONOCHROME2", **tags}.items():
+        setattr(data, name, value)
+    data.PixelData = bytes(6)
+    if message:
+        with pytest.raises(ValueError, match=message):
+            _check_pixels(data)
+    else:
+        _check_pixels(data)

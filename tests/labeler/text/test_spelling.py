@@ -6,7 +6,7 @@ from monai_pylon.labeler.text.spelling import Spelling
 
 
 def test_one_edit_is_corrected() -> None:
-    spelling = Spelling(["consolidation", "effusion", "nodule"])
+    spelling = Spelling(["consolidation", "effusion", "massive", "nodule"])
     cases = [
         ("consolidaton", "consolidation"),  # missing
         ("efffusion", "effusion"),  # additional
@@ -17,6 +17,7 @@ def test_one_edit_is_corrected() -> None:
         ("comsolidation", "consolidation"),
         ("cosnolidation", "consolidation"),
         ("consolidatiom", "consolidation"),  # the last letter
+        ("mssaive", ""),  # a letter moved across two equal ones
         ("infusion", ""),  # another first letter
         ("effsuino", ""),  # two edits
         ("nodle", ""),  # five letters

@@ -130,3 +130,9 @@ def test_parts_of_a_tube_count_together_across_corners() -> None:
     assert gas_near_midline(ct, ct < -500, spine, TWO_MM).sum() == 100
     ct[24, 20, 1] = 40.0
     assert not gas_near_midline(ct, ct < -500, spine, TWO_MM).any()
+
+
+def test_a_core_of_a_single_slice_has_no_lower_half() -> None:
+    core = np.zeros((6, 5, 4), dtype=bool)
+    core[1:5, 1:4, 2] = True
+    assert not gas_of_slices(np.full(core.shape, -1000.0), core).any()

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
+from monai.data import MetaTensor
 from PIL import Image
 
 from monai_pylon.data import read_volume
@@ -49,6 +50,16 @@ def test_adds_picture_and_report(tmp_path: Path, item: dict[str, Any]) -> None:
     assert found["files"] == ["a_overlay.png", "a_overlay.dcm", "a_findings_sr.dcm"]
     picture = pydicom.dcmread(tmp_path / "a_overlay.dcm")
     assert (picture.StudyInstanceUID, picture.BurnedInAnnotation) == ("1.2.3", "YES")
+    assert "error" not in found["row"]
+
+
+@pytest.mark.parametrize("deidentify", [False, True])
+def test_the_study_is_that_of_the_first_image(deidentify: bool, tmp_path: Path) -> None:
+    """Here it is the only one."""
+    write_dicom(tmp_path / "series", np.zeros((4, 4, 1), int))
+    image = MetaTensor(np.zeros((1, 4, 4, 1)), meta={"filename_or_obj": str(tmp_path / "series")})
+    found = DicomWriter(Writer(tmp_path), make, tmp_path, deidentify=deidentify)({"scan": "a", "image": image})
+    assert found["files"] == ["a_overlay.png", "a_overlay.dcm", "a_findings_sr.dcm"]
     assert "error" not in found["row"]
 
 
