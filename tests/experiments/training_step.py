@@ -79,13 +79,11 @@ def main() -> None:
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         root = chest_xray14(Path(folder, "data"), given.patients)
-        how = {"batch": given.batch, "epochs": given.epochs}
-        found = {
-            "with the cache": measure(root, Path(folder, "a"), cache=Path(folder, "cache"), **how),
-            "without": measure(root, Path(folder, "b"), cache=None, **how),
-        }
-    results = {"rows": found, **how, "machine": machine()}
-    given.output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        how, found = {"batch": given.batch, "epochs": given.epochs}, {}
+        for name, cache in {"with the cache": Path(folder, "cache"), "without": None}.items():
+            found[name] = measure(root, Path(folder, name), cache=cache, **how)
+            results = {"rows": found, **how, "patients": given.patients, "machine": machine()}
+            given.output.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Mapping, Sequence, Sized
 from typing import Any
 
@@ -19,6 +20,8 @@ from monai_pylon.utils import check, check_choice, check_type
 __all__ = ["explained_network", "make_scheduler", "make_trainer", "parameter_groups", "positive_weights"]
 
 _SCHEDULES = ("plateau", "one_cycle")
+#: Characters that MLflow refuses in names of metrics.
+_NOT_IN_MLFLOW = re.compile(r"[^\w ./-]")
 
 
 def explained_network(network: nn.Module, explained: bool, device: torch.device | str = "cpu") -> nn.Module:
@@ -39,8 +42,11 @@ def explained_network(network: nn.Module, explained: bool, device: torch.device 
     return (Explained(network) if explained else network).to(device)
 
 
-def _take_losses_out_of_tuples(handlers: Any) -> None:
-    """Let MLflow handlers log the loss; that of ``--tracking mlflow`` gets it in a tuple."""
+def _adapt_mlflow(handlers: Any) -> None:
+    """Let MLflow handlers log the loss, which ``--tracking mlflow`` gets in a tuple, and metrics of any name.
+
+    MLflow refuses names such as "val_auroc_fibrosis (lung)"; the characters that it does not take become "_".
+    """
 
     def alone(transform: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def loss(output: Any) -> Any:
@@ -49,17 +55,27 @@ def _take_losses_out_of_tuples(handlers: Any) -> None:
 
         return loss
 
+    def renamed(log: Callable[..., None]) -> Callable[..., None]:
+        def log_metrics(metrics: Mapping[str, Any], step: int | None = None) -> None:
+            log({_NOT_IN_MLFLOW.sub("_", name): value for name, value in metrics.items()}, step)
+
+        return log_metrics
+
     for handler in handlers or ():
         if isinstance(handler, MLFlowHandler):
             handler.output_transform = alone(handler.output_transform)
+            handler._log_metrics = renamed(handler._log_metrics)  # type: ignore[method-assign]
 
 
-def make_trainer(accumulation_steps: int = 1, **arguments: Any) -> SupervisedTrainer:
+def make_trainer(
+    accumulation_steps: int = 1, validation_handlers: Sequence[Any] = (), **arguments: Any
+) -> SupervisedTrainer:
     """Make MONAI's trainer, with gradient accumulation if it is wanted.
 
     Args:
         accumulation_steps: Batches whose gradients are averaged for one step of the optimizer. The last batches of an
             epoch make a step too, even if they are fewer.
+        validation_handlers: Handlers of the evaluator. Those for MLflow are changed to accept its metrics.
         arguments: Arguments of MONAI's SupervisedTrainer.
 
     Returns:
@@ -81,7 +97,7 @@ def make_trainer(accumulation_steps: int = 1, **arguments: Any) -> SupervisedTra
         able = "accumulation_steps" in inspect.signature(SupervisedTrainer.__init__).parameters
         check(able, "accumulation_steps", "1 with this version of MONAI", accumulation_steps, "Install MONAI 1.6.")
         arguments["accumulation_steps"] = accumulation_steps
-    _take_losses_out_of_tuples(arguments.get("train_handlers"))
+    _adapt_mlflow([*(arguments.get("train_handlers") or ()), *validation_handlers])
     return SupervisedTrainer(**arguments)
 
 

@@ -44,9 +44,13 @@ def test_mlflow_gets_the_loss_as_a_number(monkeypatch: pytest.MonkeyPatch) -> No
         optimizer=torch.optim.SGD(net.parameters(), 0.01),
         loss_function=torch.nn.L1Loss(),
         train_handlers=[handler],
+        validation_handlers=[validation := Recorder()],
     )
     assert handler.output_transform({"loss": 0.5}) == 0.5
     assert handler.output_transform([{"loss": 0.25}]) == 0.25
+    for one in (handler, validation):
+        one._log_metrics({"val_loss": 0.5, "val_auroc_fibrosis (lung)": 1.0, "a/b-c.d é": 0.0}, step=3)
+        assert one.logged == [({"val_loss": 0.5, "val_auroc_fibrosis _lung_": 1.0, "a/b-c.d é": 0.0}, 3)]
 
 
 class Recorder:
@@ -54,6 +58,10 @@ class Recorder:
 
     def __init__(self) -> None:
         self.output_transform = from_engine(["loss"], first=True)
+        self.logged: list[tuple[dict[str, float], int]] = []
+
+    def _log_metrics(self, metrics: dict[str, float], step: int) -> None:
+        self.logged.append((metrics, step))
 
     def attach(self, engine: object) -> None:
         pass
