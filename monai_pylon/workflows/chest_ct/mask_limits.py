@@ -57,7 +57,9 @@ def mask_measures(labels: np.ndarray, affine: np.ndarray) -> dict[str, float]:
     check(np.ndim(labels) == 3, "labels", "of shape (X, Y, Z)", labels)
     values = np.unique(labels)
     remedy = "Convert masks of other programs by organs_from_label_map."
-    check(np.isin(values, (0, *ORGAN_VALUES.values())).all(), "labels", "0, 1, 2 or 3", values[:9].tolist(), remedy)
+    check(
+        bool(np.isin(values, (0, *ORGAN_VALUES.values())).all()), "labels", "0, 1, 2 or 3", values[:9].tolist(), remedy
+    )
     view = ras_view(np.asarray(labels), affine)
     spacing, milliliters = voxel_spacing(view.affine), float(np.prod(voxel_spacing(view.affine))) / 1000
     right, left = (view.array == ORGAN_VALUES[organ] for organ in ("right lung", "left lung"))
