@@ -20,7 +20,7 @@ from monai_pylon.utils.folder_lock import FolderInUseError
 from monai_pylon.utils.tables import cell_text, csv_writers
 from monai_pylon.workflows.cohort.claimants import Claimant, is_running, this_process
 from monai_pylon.workflows.cohort.database import Database
-from monai_pylon.workflows.cohort.table import read_cohort_table, wait_after, write_cohort_table
+from monai_pylon.workflows.cohort.table import check_manifest, read_cohort_table, wait_after, write_cohort_table
 
 __all__ = ["CohortLedger"]
 
@@ -104,6 +104,7 @@ class CohortLedger:
 
     def _join(self, scans: Sequence[str], settings: str) -> None:
         me, name = this_process(), self.table.name
+        check_manifest(self.manifest)
         self._changed = not (self.table.is_file() and self.manifest.is_file())
         with self._database.writing() as run:
             self._remove_ended_jobs(run)

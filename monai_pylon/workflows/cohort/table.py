@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
 
+from monai_pylon.utils.checks import check
 from monai_pylon.utils.tables import csv_writers, open_table
 
-__all__ = ["read_cohort_table", "write_cohort_table"]
+__all__ = ["check_manifest", "read_cohort_table", "write_cohort_table"]
 
 _LOGGER = logging.getLogger(__name__)
 #: Columns that decide whether a scan is finished; see `is_finished`.
@@ -37,6 +38,25 @@ def read_cohort_table(file: str | PathLike[str]) -> Iterator[dict[str, str]]:
     """
     rows = open_table(file, required=_REQUIRED)[1] if Path(file).is_file() else iter(())
     return (row for _, row in rows)
+
+
+def check_manifest(file: Path) -> None:
+    """Raise an error if a file is there and is no manifest of a cohort, which would be replaced.
+
+    Args:
+        file: The CSV file; it need not exist.
+
+    Raises:
+        ValueError: If it is another file.
+
+    Example:
+        >>> check_manifest(Path("there_is_no_such_manifest.csv"))
+    """
+    if file.is_file():
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            first = lines.readline(1000)
+        remedy = "It would be replaced: move it, or give another folder (--output)."
+        check("settings_hash" in first, file.name, "a manifest of this package", str(file), remedy)
 
 
 def write_cohort_table(file: str | PathLike[str], columns: Sequence[str], rows: Iterable[Mapping[str, str]]) -> None:

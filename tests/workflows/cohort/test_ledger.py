@@ -125,6 +125,21 @@ def test_the_manifest_lists_the_scans_of_all_tables(table: Path) -> None:
     )
 
 
+def test_another_file_of_that_name_is_not_replaced(table: Path) -> None:
+    own = table.with_name("manifest.csv")
+    own.parent.mkdir()
+    own.write_text("my,own,list\n")
+    ledger = CohortLedger(table)
+    with pytest.raises(ValueError, match=r"manifest\.csv must be a manifest .* move it"), ledger.open(["a"], "1"):
+        pass
+    assert own.read_text() == "my,own,list\n"
+    own.unlink()
+    for _ in range(2):
+        with ledger.open(["a"], "1"):
+            pass
+    assert own.read_text().startswith("table,scan,")
+
+
 def test_the_manifest_of_an_interrupted_job_counts_its_attempts(table: Path) -> None:
     ledger = CohortLedger(table)
     with ledger.open(["a"]):
