@@ -217,7 +217,7 @@ def test_evaluation_writes_numbers_with_intervals_and_a_page(trained: Path, tmp_
     assert report["images"] == report["patients"] == 4
     found = report["metrics"]
     calibration = {"brier", "calibration_error", "probability_minus_frequency"}
-    baselines = {f"point_localization, {name}" for name in BASELINES[:3]}  # for the others no class has two patients
+    baselines = {f"point_localization, {name}" for name in BASELINES}
     boxes = {f"box_localization_{t}" for t in (0.1, 0.25, 0.5)}
     localization = {"point_localization", *boxes, *baselines}
     assert set(found) == {"auroc", "sensitivity", "specificity", *calibration, *localization}
@@ -229,10 +229,12 @@ def test_evaluation_writes_numbers_with_intervals_and_a_page(trained: Path, tmp_
     assert found["point_localization"]["weighted"]["n"] == instances > 0
     assert found["point_localization"]["Hernia"] == {"estimate": None, "low": None, "high": None, "n": 0}
     rows = read_rows(tmp_path / "evaluation.csv")
-    assert len(rows) == 10 * 16 + 3 * 15 + 1
+    assert len(rows) == 12 * 16 + 3 * 15 + 1
     points = found["point_localization, random_point"]["weighted"]
     assert points["n"] == found["point_localization"]["weighted"]["n"]
     assert 0 < points["low"] < points["high"] < 1
+    alone = found["point_localization, other_patients"]["weighted"]
+    assert alone == {"estimate": None, "low": None, "high": None, "n": 0}, "no class has two patients"
     assert found["brier"]["macro"]["n"] == 4 * 14
     assert report["operating_point"]["chosen_on"] == "these images"
     assert report["patients_also_in_training"] == 0

@@ -25,7 +25,7 @@ from monai_pylon.workflows.chest_ct.training import (
     organ_iou_metrics,
     scan_loss,
 )
-from monai_pylon.workflows.chest_ct.training_scans import training_patients
+from monai_pylon.workflows.chest_ct.training_scans import patients_of_training_scans
 from monai_pylon.workflows.chest_ct.two_models import other_model
 from monai_pylon.workflows.chest_ct.writer import ScanWriter
 
@@ -59,6 +59,6 @@ __all__ = [
     "scan_transforms",
     "scans_of_cohort",
     "training_command",
-    "training_patients",
+    "patients_of_training_scans",
     "unknown_scan",
 ]

@@ -53,6 +53,7 @@ def scan_loss(loss: Callable) -> Any:
         :func:`~monai_pylon.workflows.bundle.prepare_training`.
 
     Example:
+        >>> from torch import nn
         >>> type(scan_loss(nn.BCEWithLogitsLoss())).__name__
         'Loss'
     """

@@ -10,12 +10,14 @@ from monai_pylon.data.phantoms.datasets import PhantomChestCTs
 from monai_pylon.workflows.bundle.patients import TrainingPatients
 from monai_pylon.workflows.chest_ct.data import chest_ct_data
 
-__all__ = ["training_patients"]
+__all__ = ["patients_of_training_scans"]
 
 _LOGGER = logging.getLogger(__name__)
 
 
-def training_patients(dataset_dir: str | PathLike[str], section: str = "test", **arguments: Any) -> TrainingPatients:
+def patients_of_training_scans(
+    dataset_dir: str | PathLike[str], section: str = "test", **arguments: Any
+) -> TrainingPatients:
     """Read the patients of the training section of a dataset, without reading a scan.
 
     Args:
@@ -27,7 +29,7 @@ def training_patients(dataset_dir: str | PathLike[str], section: str = "test", *
         The patients. If the training section cannot be read, they are unknown, and the log says why.
 
     Example:
-        >>> len(training_patients("phantom", phantoms=4).patients)
+        >>> len(patients_of_training_scans("phantom", phantoms=4).patients)
         4
     """
     if section == "training":

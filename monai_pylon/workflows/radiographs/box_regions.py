@@ -1,4 +1,4 @@
-"""Where the mask loss allows evidence in a radiograph: in the boxes of a finding, if it has any."""
+"""Allowed regions of the mask loss in a radiograph: the boxes of a finding, if it has any."""
 
 from __future__ import annotations
 
