@@ -7,7 +7,7 @@ import torch
 from monai.data import MetaTensor
 
 from monai_pylon.metrics import PointLocalizationMetric, point_localization
-from monai_pylon.metrics.instances import class_averages, join_boxes, localize, size_pair
+from monai_pylon.metrics.instances import class_averages, in_boxes, join_boxes, localize, size_pair
 from tests.metrics.cases import random_cases
 
 NAN = float("nan")
@@ -192,3 +192,10 @@ def test_rejects_nan_in_a_map_with_boxes_only() -> None:
     with pytest.raises(ValueError, match="heatmaps must be without NaN"):
         localize(maps, [torch.tensor([[0, 0, 1, 1, 0]])], 32, all_hit)
     assert localize(maps, [torch.tensor([[0, 0, 1, 1, 1]])], 32, all_hit)[0, 1] == 1
+
+
+def test_points_in_a_box_and_on_its_borders() -> None:
+    """The box has rows 2 to 4 and columns 5 to 8, borders included."""
+    rows, columns = torch.meshgrid(torch.arange(1, 6), torch.tensor([4, 5, 8, 9]), indexing="ij")
+    expected = [[0, 0, 0, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0], [0, 0, 0, 0]]
+    assert in_boxes(rows, columns, torch.tensor([5, 2, 8, 4])).int().tolist() == expected
