@@ -16,6 +16,7 @@ from monai_pylon.data.phantoms.datasets import PhantomRadiographs
 from monai_pylon.metrics.instances import size_pair
 from monai_pylon.utils import check
 from monai_pylon.utils.outputs import attention_of
+from monai_pylon.visualize.pass_conditions import evaluating
 
 __all__ = ["box_regions", "training_regions"]
 
@@ -82,11 +83,8 @@ class _BoxRegionsd(Transform):
 def _map_grid(network: nn.Module, image_size: int) -> tuple[int, ...]:
     """Return the rows and columns of a network's map."""
     parameter = next(network.parameters())
-    was_training = network.training
-    network.eval()
-    with torch.no_grad():
+    with torch.no_grad(), evaluating(network):
         explanation = network.explain(parameter.new_zeros(1, 1, image_size, image_size))  # type: ignore[operator]
-    network.train(was_training)
     return tuple(attention_of(explanation, "explanation").shape[2:])
 
 
@@ -119,7 +117,7 @@ def training_regions(mask_loss: float, network: nn.Module, image_size: int, data
         return Identity()
     items: Any = getattr(data, "data", data)
     if not isinstance(data, PhantomRadiographs):
-        outlined = sum(len(item["boxes"]) > 0 for item in items)
+        outlined = any(len(item["boxes"]) for item in items)
         remedy = "Use a dataset with boxes, or --mask_loss 0. The boxes of ChestX-ray14 are all in its official test."
-        check(outlined > 0, "mask_loss", "0 where no radiograph of the training has a box", mask_loss, remedy)
+        check(outlined, "mask_loss", "0 where no radiograph of the training has a box", mask_loss, remedy)
     return _BoxRegionsd(_map_grid(network, image_size))

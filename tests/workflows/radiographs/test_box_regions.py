@@ -69,12 +69,14 @@ def items(boxes: list[list[float]]) -> list[dict[str, Any]]:
 
 def test_the_transform_has_the_grid_of_the_map_and_leaves_the_network_as_it_was() -> None:
     network = PYLON(num_classes=14, encoder="resnet18").train()
+    network.encoder.eval()  # as a user may keep it
     before = {key: value.clone() for key, value in network.state_dict().items()}
     data = items([[0, 0, 64, 4, 3]])
     result = training_regions(0.5, network, 64, Dataset(data))(data[0])
     assert result["allowed"].shape == (14, 16, 16)
     assert result["allowed"][3].sum() == 16
     assert network.training
+    assert not any(part.training for part in network.encoder.modules())
     for key, value in network.state_dict().items():
         torch.testing.assert_close(value, before[key])
     assert "allowed" not in data[0]
