@@ -7,12 +7,21 @@ A lung label names no side: the report tells whether it lies in the right lung, 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from monai_pylon.taxonomy.labels import CHEST_CT_LABELS, read_table
 
-__all__ = ["CHEST_CT_ORGANS", "OK_MEANING", "ORGANS", "ORGAN_VALUES", "organs_of_labels", "possible_locations"]
+__all__ = [
+    "CHEST_CT_ORGANS",
+    "OK_MEANING",
+    "ORGANS",
+    "ORGAN_VALUES",
+    "are_organ_labels",
+    "organs_of_labels",
+    "possible_locations",
+]
 
 #: Organs in the order of the last axis of location arrays (M, 3).
 ORGANS: tuple[str, ...] = ("right lung", "mediastinum", "left lung")
@@ -25,6 +34,19 @@ OK_MEANING = "plausible shape; dense lung and masses not judged"
 
 #: Organ of each of the 80 labels: "lung", "heart", "great vessel" or "mediastinum".
 CHEST_CT_ORGANS: tuple[str, ...] = tuple(row["organ"] for row in read_table("chest_ct"))
+
+
+def are_organ_labels(labels: Any) -> bool:
+    """Return whether a label map has no other values than those of organs and background; NaN is another value.
+
+    Args:
+        labels: Array or tensor (X, Y, Z), or of any other shape.
+
+    Example:
+        >>> are_organ_labels(np.array([0.0, 3.0])), are_organ_labels(np.array([1.0, np.nan]))
+        (True, False)
+    """
+    return bool(((labels >= 0) & (labels <= len(ORGANS)) & (labels == labels.round())).all())
 
 
 def possible_locations() -> np.ndarray:

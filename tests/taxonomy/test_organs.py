@@ -4,9 +4,16 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import torch
 
 from monai_pylon.taxonomy import CHEST_CT_LABELS, ORGANS
-from monai_pylon.taxonomy.organs import CHEST_CT_ORGANS, ORGAN_VALUES, organs_of_labels, possible_locations
+from monai_pylon.taxonomy.organs import (
+    CHEST_CT_ORGANS,
+    ORGAN_VALUES,
+    are_organ_labels,
+    organs_of_labels,
+    possible_locations,
+)
 
 
 def test_51_lung_and_29_mediastinum_labels():
@@ -17,6 +24,12 @@ def test_51_lung_and_29_mediastinum_labels():
 def test_values_of_the_organs():
     assert ORGANS == ("right lung", "mediastinum", "left lung")
     assert ORGAN_VALUES == {"right lung": 1, "mediastinum": 2, "left lung": 3}
+
+
+def test_other_values_than_those_of_organs_are_found_in_arrays_and_tensors():
+    for value, sound in ((0, True), (3, True), (4, False), (-1, False), (0.5, False), (float("nan"), False)):
+        values = np.array([0, 1, 2, 3, value])
+        assert are_organ_labels(values) is are_organ_labels(torch.from_numpy(values)) is sound
 
 
 def test_locations_are_both_lungs_or_the_mediastinum():

@@ -12,6 +12,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from monai_pylon.networks.blocks.slice_encoder import group_slices
 from monai_pylon.networks.tracing import is_eager
+from monai_pylon.taxonomy.organs import are_organ_labels
 from monai_pylon.utils import check
 from monai_pylon.utils.arrays import as_array
 
@@ -128,6 +129,5 @@ class OrganPooling(nn.Module):
     def check_labels(organs: torch.Tensor, argument: str = "volume") -> None:
         """Raise an error if organ labels (N, X, Y, Z) are not 0, 1, 2 or 3; nothing is checked while tracing."""
         if is_eager():
-            known = bool(((organs >= 0) & (organs <= 3) & (organs == organs.round())).all())
             remedy = "Use the labels of partition_organs; resample and turn them by nearest neighbor."
-            check(known, argument, "with organ labels 0, 1, 2, 3 as second channel", organs, remedy)
+            check(are_organ_labels(organs), argument, "with organ labels 0, 1, 2, 3 as second channel", organs, remedy)

@@ -21,7 +21,7 @@ from monai_pylon.data.datasets.labels import relabel
 from monai_pylon.data.datasets.public_datasets import find_dataset
 from monai_pylon.data.phantoms.datasets import PhantomChestCTs
 from monai_pylon.taxonomy import CHEST_CT_LABELS
-from monai_pylon.taxonomy.organs import organs_of_labels
+from monai_pylon.taxonomy.organs import are_organ_labels, organs_of_labels
 from monai_pylon.transforms import PartitionOrgansd
 from monai_pylon.utils import check, check_choice, check_type
 from monai_pylon.utils.arrays import as_array
@@ -162,8 +162,8 @@ class OrgansOfScand(Transform):
         if isinstance(organs, MetaTensor) and isinstance(image, MetaTensor):
             same = torch.allclose(organs.affine.double(), image.affine.double(), atol=0.05)
             check(same, "organs", "of the scan's affine", organs.affine.tolist(), remedy)
-        inside = bool(((organs >= 0) & (organs <= 3) & (organs == organs.round())).all())
-        check(inside, "organs", "of the values 0, 1, 2 and 3", organs, "See OrgansFromLabelMap for other label maps.")
+        remedy = "See OrgansFromLabelMap for other label maps."
+        check(are_organ_labels(organs), "organs", "of the values 0, 1, 2 and 3", organs, remedy)
         labels = convert_to_tensor(organs, dtype=torch.uint8, track_meta=False)
         located = isinstance(image, MetaTensor) and get_track_meta()
         item[self.organs_key] = MetaTensor(labels, affine=image.affine) if located else labels

@@ -14,7 +14,7 @@ from monai.utils import optional_import
 from monai_pylon.data import read_volume
 from monai_pylon.data.rad_chestct import ORGANS_ENDING
 from monai_pylon.reports.figure_style import BACKGROUND, FAINT, TEXT
-from monai_pylon.taxonomy.organs import ORGAN_VALUES
+from monai_pylon.taxonomy.organs import ORGAN_VALUES, are_organ_labels
 from monai_pylon.utils import check, ras_view, voxel_spacing
 
 __all__ = ["MASK_MEASURES", "mask_limits", "mask_measures", "measures_figure", "measures_of_folder", "outside_limits"]
@@ -55,9 +55,9 @@ def mask_measures(labels: np.ndarray, affine: np.ndarray) -> dict[str, float]:
         (4.0, 10.0, 20.0, -10.0)
     """
     check(np.ndim(labels) == 3, "labels", "of shape (X, Y, Z)", labels)
-    other = (labels < 0) | (labels > max(ORGAN_VALUES.values())) | (labels != np.round(labels))
+    sound = are_organ_labels(labels)
     remedy = "Convert masks of other programs by organs_from_label_map."
-    check(not other.any(), "labels", "0, 1, 2 or 3", np.unique(labels[other])[:9].tolist(), remedy)
+    check(sound, "labels", "0, 1, 2 or 3", [] if sound else np.unique(labels)[:9].tolist(), remedy)
     view = ras_view(np.asarray(labels), affine)
     spacing, milliliters = voxel_spacing(view.affine), float(np.prod(voxel_spacing(view.affine))) / 1000
     right, left = (view.array == ORGAN_VALUES[organ] for organ in ("right lung", "left lung"))
