@@ -125,14 +125,15 @@ def map_geometry(
     order = _order(axes)
     remedy = "Transpose the image before the network and not in it."
     check(order == sorted(order), "target_layer", "a layer with the axes of the image in its order", order, remedy)
-    for axis, (found, pixels) in enumerate(zip([factor for factor in factors if factor], size, strict=True)):
-        ends = sorted((found.at(0), found.at(found.size - 1)))
-        slack = abs(found.spacing) + _SLACK
+    places = [factor for factor in factors if factor]
+    for axis, (place, pixels) in enumerate(zip(places, size, strict=True)):
+        ends = sorted((place.at(0), place.at(place.size - 1)))
+        slack = abs(place.spacing) + _SLACK
         inside = ends[0] >= -slack and ends[1] <= pixels - 1 + slack
         requirement = f"a layer whose cells look at the image along axis {axis}, from 0 to {pixels - 1}"
         remedy = "Do not roll the image in the network, nor pad it by more than a few pixels."
         check(inside, "target_layer", requirement, f"cells from {ends[0]:g} to {ends[1]:g}", remedy)
-    return MapGeometry(tuple(f.origin for f in factors if f), tuple(f.spacing for f in factors if f))
+    return MapGeometry(tuple(place.origin for place in places), tuple(place.spacing for place in places))
 
 
 class GeometryCache:

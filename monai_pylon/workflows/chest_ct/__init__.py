@@ -53,12 +53,12 @@ __all__ = [
     "organ_iou_handlers",
     "organ_iou_metrics",
     "other_model",
+    "patients_of_training_scans",
     "regions_of_training",
     "rotation_probability",
     "scan_loss",
     "scan_transforms",
     "scans_of_cohort",
     "training_command",
-    "patients_of_training_scans",
     "unknown_scan",
 ]
