@@ -10,8 +10,8 @@ again slowly: in a copy of the checkout with the mutant in the file. The command
 each that ran out of time (it counts as killed), with its line.
 
 Mutants that provably give the same results are listed with the reason in tests/equivalent_mutants.csv and left out.
-Texts are never changed, nor are annotations, decorators, types in `isinstance`, and what stands in a `raise`, a warning
-or a log: no test should have to repeat a message.
+Numbers below 10 are raised by 1, others doubled. Texts are never changed, nor are annotations, decorators, types in
+`isinstance`, and what stands in a `raise`, a warning or a log: no test should have to repeat a message.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ _COMPARISONS = {
 }
 _COMPARISONS |= {ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In}
 _ARITHMETIC = {ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult, ast.FloorDiv: ast.Div}
+#: Numbers from here on are doubled, smaller ones raised by 1: no test should pin a limit of 5000 bytes against 5001.
+_DOUBLED_FROM = 10
 _LOGIC = {ast.And: ast.Or, ast.Or: ast.And, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd}
 
 
@@ -139,7 +141,8 @@ def _mutate(node: ast.AST, kind: str, position: int) -> None:
         if isinstance(node.op, ast.Not):
             node.operand = ast.UnaryOp(ast.Not(), node.operand)
     elif isinstance(node, ast.Constant):
-        node.value = not node.value if isinstance(node.value, bool) else node.value + 1
+        value = node.value
+        node.value = not value if isinstance(value, bool) else value * 2 if value >= _DOUBLED_FROM else value + 1
 
 
 def equivalent(module: Path) -> set[tuple[str, str]]:

@@ -18,6 +18,7 @@ from monai_pylon.workflows.bundle.skip_unreadable import SkipUnreadableDataset
 from monai_pylon.workflows.bundle.tracking import mlflow_handler, progress_handler, tensorboard_handler
 from monai_pylon.workflows.bundle.training import (
     explained_network,
+    make_evaluator,
     make_scheduler,
     make_trainer,
     parameter_groups,
@@ -37,6 +38,7 @@ __all__ = [
     "join_transforms",
     "logits_and_labels",
     "make_dataloader",
+    "make_evaluator",
     "make_network",
     "make_scheduler",
     "make_trainer",

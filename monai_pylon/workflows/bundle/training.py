@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from monai.engines import SupervisedTrainer
+from monai.engines import SupervisedEvaluator, SupervisedTrainer
 from monai.handlers import MLFlowHandler
 from torch import nn
 from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
@@ -17,7 +17,14 @@ from torch.optim.lr_scheduler import OneCycleLR, ReduceLROnPlateau
 from monai_pylon.networks import Explained
 from monai_pylon.utils import check, check_choice, check_type
 
-__all__ = ["explained_network", "make_scheduler", "make_trainer", "parameter_groups", "positive_weights"]
+__all__ = [
+    "explained_network",
+    "make_evaluator",
+    "make_scheduler",
+    "make_trainer",
+    "parameter_groups",
+    "positive_weights",
+]
 
 _SCHEDULES = ("plateau", "one_cycle")
 #: Characters that MLflow refuses in names of metrics.
@@ -67,15 +74,29 @@ def _adapt_mlflow(handlers: Any) -> None:
             handler._log_metrics = renamed(handler._log_metrics)  # type: ignore[method-assign]
 
 
-def make_trainer(
-    accumulation_steps: int = 1, validation_handlers: Sequence[Any] = (), **arguments: Any
-) -> SupervisedTrainer:
+def make_evaluator(**arguments: Any) -> SupervisedEvaluator:
+    """Make MONAI's evaluator, whose handlers for MLflow accept metrics of any name.
+
+    Args:
+        arguments: Arguments of MONAI's SupervisedEvaluator.
+
+    Returns:
+        The evaluator.
+
+    Example:
+        >>> make_evaluator(device="cpu", val_data_loader=[], network=nn.Identity()).state.epoch
+        0
+    """
+    _adapt_mlflow(arguments.get("val_handlers"))
+    return SupervisedEvaluator(**arguments)
+
+
+def make_trainer(accumulation_steps: int = 1, **arguments: Any) -> SupervisedTrainer:
     """Make MONAI's trainer, with gradient accumulation if it is wanted.
 
     Args:
         accumulation_steps: Batches whose gradients are averaged for one step of the optimizer. The last batches of an
             epoch make a step too, even if they are fewer.
-        validation_handlers: Handlers of the evaluator. Those for MLflow are changed to accept its metrics.
         arguments: Arguments of MONAI's SupervisedTrainer.
 
     Returns:
@@ -97,7 +118,7 @@ def make_trainer(
         able = "accumulation_steps" in inspect.signature(SupervisedTrainer.__init__).parameters
         check(able, "accumulation_steps", "1 with this version of MONAI", accumulation_steps, "Install MONAI 1.6.")
         arguments["accumulation_steps"] = accumulation_steps
-    _adapt_mlflow([*(arguments.get("train_handlers") or ()), *validation_handlers])
+    _adapt_mlflow(arguments.get("train_handlers"))
     return SupervisedTrainer(**arguments)
 
 

@@ -14,6 +14,7 @@ from monai_pylon.networks.nets import PYLON
 from monai_pylon.workflows.bundle import training
 from monai_pylon.workflows.bundle.training import (
     explained_network,
+    make_evaluator,
     make_scheduler,
     make_trainer,
     parameter_groups,
@@ -44,10 +45,10 @@ def test_mlflow_gets_the_loss_as_a_number(monkeypatch: pytest.MonkeyPatch) -> No
         optimizer=torch.optim.SGD(net.parameters(), 0.01),
         loss_function=torch.nn.L1Loss(),
         train_handlers=[handler],
-        validation_handlers=[validation := Recorder()],
     )
     assert handler.output_transform({"loss": 0.5}) == 0.5
     assert handler.output_transform([{"loss": 0.25}]) == 0.25
+    make_evaluator(device="cpu", val_data_loader=[], network=net, val_handlers=[validation := Recorder()])
     for one in (handler, validation):
         one._log_metrics({"val_loss": 0.5, "val_auroc_fibrosis (lung)": 1.0, "a/b-c.d é": 0.0}, step=3)
         assert one.logged == [({"val_loss": 0.5, "val_auroc_fibrosis _lung_": 1.0, "a/b-c.d é": 0.0}, 3)]
