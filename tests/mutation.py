@@ -4,10 +4,10 @@
 
 The tests are the mirrored test file and the examples in the module's docstrings. They are collected once, and run once
 without a mutant to see which of them call which function. For each mutant the process forks, exchanges the code of the
-module's functions, and runs them until one fails: first those that call the function changed, the fastest first, then
-the others. What survives there outside of functions (such a mutant acts only while the module is imported) is tried
-again slowly: in a copy of the checkout with the mutant in the file. The command prints each mutant that survives, and
-each that ran out of time (it counts as killed), with its line.
+module's functions, and runs the tests that call the function changed, the fastest first, until one fails. What survives
+there outside of functions (such a mutant acts only while the module is imported) is tried again slowly: in a copy of
+the checkout with the mutant in the file. The command prints each mutant that survives, and each that ran out of time
+(it counts as killed), with its line.
 
 Mutants that provably give the same results are listed with the reason in tests/equivalent_mutants.csv and left out.
 Numbers below 10 are raised by 1, others doubled. Texts are never changed, nor are annotations, decorators, types in
@@ -259,7 +259,8 @@ class _ForkForEachMutant:
         seconds = [taken for taken, _ in calls or []]
         limit = 30 + 5 * sum(seconds)
         for mutant in self.chosen if calls else []:
-            order = sorted(range(len(seconds)), key=lambda i: (mutant.function not in calls[i][1], seconds[i]))
+            calling = [i for i, (_, called) in enumerate(calls) if mutant.function in called]
+            order = sorted(calling or range(len(seconds)), key=seconds.__getitem__)
             code = self._fork(1, limit, self._run, [session.items[i] for i in order], session, mutant)
             if code == 0:
                 self.alive.append(mutant)
