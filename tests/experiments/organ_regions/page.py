@@ -1,7 +1,8 @@
 """Results and tables of docs/researchers/organ_pooling.md: ``python -m tests.experiments.organ_regions.page OUTPUT``.
 
-It summarizes the finished runs of an output folder in docs/researchers/results/organ_regions.json and fills the tables
-of the page from that file. Without OUTPUT only the tables are written.
+It summarizes the finished runs of an output folder in docs/researchers/results/organ_regions.json, in the place of
+earlier ones of the same cohort, and fills the tables of the page from that file. Without OUTPUT only the tables are
+written.
 """
 
 from __future__ import annotations
@@ -145,7 +146,9 @@ def main() -> None:
     args = parser.parse_args()
     if args.output:
         finished = [cohort for cohort in COHORTS if any((args.output / "runs" / cohort).glob("*.json"))]
-        write_json(RESULTS, {cohort: cohort_summary(args.output, cohort) for cohort in finished})
+        earlier = json.loads(RESULTS.read_text(encoding="utf-8"))
+        known = earlier | {cohort: cohort_summary(args.output, cohort) for cohort in finished}
+        write_json(RESULTS, {cohort: known[cohort] for cohort in COHORTS if cohort in known})
     found = json.loads(RESULTS.read_text(encoding="utf-8"))
     PAGE.write_text(filled(PAGE.read_text(encoding="utf-8"), found), encoding="utf-8")
 

@@ -17,6 +17,7 @@ TEST = "test, plain"
 COHORTS = {
     "small": {"training": 80, "validation": 24, TEST: 60, "earlier": 24},
     "more": {"training": 120, "validation": 24, TEST: 60, "earlier": 24},
+    "full": {"training": 300, "validation": 80, TEST: 100, "earlier": 120},
 }
 #: Organs in which each label may lie (M, 3), from the taxonomy.
 ORGANS = possible_locations()[[CHEST_CT_LABELS.index(label) for label in LABELS.values()]]
