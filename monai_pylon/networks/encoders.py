@@ -1,8 +1,8 @@
 """Encoders: MONAI's ResNet, DenseNet and EfficientNet with a feature map at every stride, and small plain ones.
 
 An encoder is any module that turns an image into a list of feature maps, shallow to deep, and has the attributes
-``channels`` and ``strides`` with one number per map. Cell 0 of the deepest map looks at pixel 0, or at pixel
-``first_cell`` if there is this attribute. With the attribute ``stages``, the modules of each map, its first
+``channels`` and ``strides`` with one number per map. ``first_cell`` is the pixel at which cell 0 of the deepest map
+looks; pooling inside organs needs it. With the attribute ``stages``, the modules of each map, its first
 stages can be frozen. The classes here keep the parameter names of MONAI's networks. For ResNets these are torchvision's
 names too.
 """
@@ -53,7 +53,7 @@ class ResNetPyramid(ResNet):
             feed_forward=False,
         )
         expansion = 4 if block == "bottleneck" else 1
-        self.name, self.strides = name, STRIDES
+        self.name, self.strides, self.first_cell = name, STRIDES, 0
         self.channels = (64, *(expansion * width for width in widths))
 
     @property

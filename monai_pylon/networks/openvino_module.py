@@ -12,6 +12,7 @@ from monai.data import MetaTensor
 from monai.utils import optional_import
 from torch import nn
 
+from monai_pylon.networks.strides import copy_grid
 from monai_pylon.networks.tracing import is_eager
 from monai_pylon.utils import check
 
@@ -176,9 +177,7 @@ class OpenVINOEncoder(OpenVINOModule):
 
     def __init__(self, encoder: nn.Module, dtype: torch.dtype | None = None) -> None:
         super().__init__(_Deepest(encoder).eval(), dtype)
-        for name in ("channels", "strides", "first_cell"):
-            if hasattr(encoder, name):
-                setattr(self, name, getattr(encoder, name))
+        copy_grid(encoder, self)
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         """Compute the deepest map (G, C, rows, columns) of images (G, S, H, W), in a list."""

@@ -21,6 +21,7 @@ from monai_pylon.networks.nets.heatmap import LEAST_SIZE, HeatmapNetwork
 from monai_pylon.networks.nets.slice_network import SliceNetwork
 from monai_pylon.networks.openvino_module import OpenVINOEncoder, OpenVINOModule, check_weights, import_openvino
 from monai_pylon.networks.packed_convolution import pack_convolutions
+from monai_pylon.networks.strides import copy_grid
 from monai_pylon.utils import check, check_choice, check_type
 
 __all__ = ["check_backend", "fold_batch_norms", "optimize_for_inference"]
@@ -142,7 +143,7 @@ class ConvertedSlices(nn.Module):
     def __init__(self, encoder: nn.Module, dtype: torch.dtype, rest: torch.dtype) -> None:
         super().__init__()
         self.encoder, self.dtype, self.rest = encoder, dtype, rest
-        self.channels, self.strides = encoder.channels, encoder.strides
+        copy_grid(encoder, self)
 
     def forward(self, x: torch.Tensor) -> list[torch.Tensor]:
         """Compute the deepest map of images (G, S, H, W), in a list."""

@@ -32,6 +32,7 @@ class PlainPyramid(nn.Module):
 
     def __init__(self, name: str, spatial_dims: int, in_channels: int, channels: Sequence[int] | None = None) -> None:
         super().__init__()
+        self.first_cell = 0
         self.name, self.channels = name, tuple(PLAIN_CHANNELS[name] if channels is None else channels)
         self.strides = tuple(2 ** (i + 1) for i in range(len(self.channels)))
 

@@ -16,7 +16,7 @@ class TinyEncoder(nn.Module):
 
     def __init__(self, spatial_dims: int = 2, in_channels: int = 1, strides: tuple[int, ...] = strides) -> None:
         super().__init__()
-        self.channels, self.strides = (4, 6, 8, 10, 12), strides
+        self.channels, self.strides, self.first_cell = (4, 6, 8, 10, 12), strides, 0
         widths = (in_channels, *self.channels)
         steps = [b // a for a, b in zip((1, *strides), strides, strict=False)]
         self.stages = nn.ModuleList(

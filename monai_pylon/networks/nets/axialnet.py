@@ -64,7 +64,8 @@ class AxialNet(ReducedSliceNetwork):
         label_organs: Pool inside organs: whether each label may lie in right lung, mediastinum and left lung, (M, 3)
             bool, such as ``taxonomy.organs.possible_locations()``. None, as in the paper, pools everywhere. Volumes
             then have a second channel, (N, 2, X, Y, Z), with the organ labels of PARTITION. A cell's attention is
-            multiplied by the share of its voxels in the label's organs: outside them it is exactly 0.
+            multiplied by the share of its voxels in the label's organs: outside them it is exactly 0. An encoder of
+            your own needs ``first_cell`` for this.
         organ_weights: With ``label_organs``, "share" as above, or "nearest": a cell counts fully if the voxel at which
             it looks is in the label's organs, else not at all. Then no evidence lies in border cells that OrganIoU
             calls forbidden by ``allowed_regions(mode="nearest")``.
@@ -111,6 +112,10 @@ class AxialNet(ReducedSliceNetwork):
         x, y = head_cells(self.in_plane_size, self.plane_cells(), "in_plane_size", self.remedy)
         self.head = MappedLinear(self.reduced_channels, (y, x), num_classes)
         self.organ_pooling = None if label_organs is None else OrganPooling(label_organs, num_classes)
+        told = self.organ_pooling is None or hasattr(self.encoder, "first_cell")
+        remedy = "map_geometry of a network without label_organs gives it; most encoders with padding have 0."
+        needed = "an encoder with first_cell, the pixel at which its first cell looks"
+        check(told, "encoder", needed, type(self.encoder).__name__, remedy)
         check_type(mask_input, bool, "mask_input")
         remedy = "Give label_organs too, for example possible_locations() of the 80 labels."
         check(
@@ -173,7 +178,7 @@ class AxialNet(ReducedSliceNetwork):
     def _weights(self, organs: torch.Tensor) -> torch.Tensor:
         """Compute the weights (N, G, M, rows, columns) of cells from organ labels (N, X, Y, Z)."""
         stride, lost = self.encoder.strides[-1], self.cells_lost // 2
-        first = getattr(self.encoder, "first_cell", 0) + lost * stride
+        first = self.encoder.first_cell + lost * stride
         organs = organs.as_tensor() if isinstance(organs, MetaTensor) else organs
         compute = _ORGAN_WEIGHTS[self.organ_weights]
         shares = compute(organs, self.slices_per_group, stride, first, self.head.shape[1:])

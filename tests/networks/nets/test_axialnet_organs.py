@@ -11,6 +11,7 @@ from monai_pylon.networks import optimize_for_inference
 from monai_pylon.transforms import allowed_regions
 from monai_pylon.visualize import HiResCAM, audit_explanation, map_geometry
 from tests.networks.nets.test_axialnet import ABLATIONS, tiny_axialnet
+from tests.networks.tiny import TinyEncoder
 
 LUNGS, MEDIASTINUM = [True, False, True], [False, True, False]
 TABLE = [LUNGS, MEDIASTINUM, [True, True, True], [True, False, False], LUNGS]
@@ -101,6 +102,23 @@ def test_hirescam_is_the_attention_and_the_audit_confirms_it(mask_input):
     audit = audit_explanation(net, "reduction", x[:1])
     assert audit.provable
     assert audit.architecture == "affine head"
+
+
+def test_encoder_that_does_not_say_where_it_looks_is_refused():
+    encoder = TinyEncoder(in_channels=3)
+    del encoder.first_cell
+    tiny_axialnet(encoder=encoder)
+    with pytest.raises(ValueError, match=r"encoder must be an encoder with first_cell.*map_geometry"):
+        pooled(encoder=encoder)
+
+
+def test_optimized_copy_in_half_precision_takes_the_same_cells():
+    net, x = pooled(), volume(dtype=torch.float32)
+    net.encoder.first_cell = 40  # as of an encoder without padding: more than a cell of 32 pixels further in
+    fast = optimize_for_inference(net, torch.bfloat16)
+    found = net.explain(x).attention == 0
+    assert found.any()
+    assert torch.equal(fast.explain(x).attention == 0, found)
 
 
 def test_training_features_and_optimized_copy_agree():
