@@ -8,6 +8,7 @@ is a matrix product.
 
 from __future__ import annotations
 
+import ctypes
 import math
 from collections.abc import Iterator
 from functools import cached_property
@@ -157,7 +158,7 @@ def _only_consumer(root: Any, node: Any) -> tuple[Any, int]:
 def _averages_grid(step: Any, ndim: int) -> bool:
     """Return whether a mean runs over the axes 2, 3, ... of an array, all of them and no others."""
     # The node stores a negative axis as an unsigned 64-bit integer.
-    axes = {(axis if axis < 2**63 else axis - 2**64) % ndim for axis in getattr(step, "_saved_dim", None) or ()}
+    axes = {ctypes.c_int64(axis).value % ndim for axis in getattr(step, "_saved_dim", None) or ()}
     return axes == set(range(2, ndim))
 
 
