@@ -142,6 +142,6 @@ def _compared(moved: torch.Tensor, maps: torch.Tensor, cells: tuple[int, ...]) -
     a, b = moved - moved.mean(2, keepdim=True), maps - maps.mean(2, keepdim=True)
     spread = b.square().mean(2).sqrt()
     product = a.square().sum(2).sqrt() * b.square().sum(2).sqrt()
-    correlation = torch.where(product > 0, (a * b).sum(2) / product, torch.nan)
+    correlation = (a * b).sum(2) / product  # 0 / 0, NaN, if one of the two is constant
     difference = (moved - maps).square().mean(2).sqrt()
     return ShiftEquivariance(correlation, torch.where(spread > 0, difference / spread, torch.nan), cells)

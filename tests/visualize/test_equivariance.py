@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -81,18 +83,20 @@ def test_the_strength_of_a_map_does_not_matter() -> None:
         torch.testing.assert_close(found[:2], strong[:2])
 
 
-def test_one_constant_map_has_no_correlation() -> None:
-    """The map of the second window is constant, that of the first is not."""
+@pytest.mark.parametrize("constant", [1, 2])
+def test_one_constant_map_has_no_correlation(constant: int) -> None:
+    """The map of the first or of the second window is constant, the other one is not."""
     calls = []
 
     def explain(x: torch.Tensor, network: nn.Module) -> torch.Tensor:
         calls.append(x)
-        return x if len(calls) == 1 else torch.zeros_like(x)
+        return torch.zeros_like(x) if len(calls) == constant else x
 
     found = shift_equivariance(nn.Identity(), explain, torch.arange(6.0).view(1, 1, 6), 2)
     assert found.correlation.isnan().all()
-    difference, spread = ((2**2 + 3**2) / 2) ** 0.5, 0.5  # both windows show the pixels 2 and 3
-    assert found.relative_difference.item() == pytest.approx(difference / spread)
+    # Both windows show the pixels 2 and 3, of standard deviation 0.5. The difference is relative to the first map.
+    expected = math.nan if constant == 1 else ((2**2 + 3**2) / 2) ** 0.5 / 0.5
+    assert found.relative_difference.item() == pytest.approx(expected, nan_ok=True)
 
 
 def test_shift_and_margin_may_leave_a_single_cell() -> None:
