@@ -68,4 +68,4 @@ def _is_affine(node: Any, dependent: set[Any]) -> bool:
 
 def plain_name(node: Any) -> str:
     """Return the name of a node's operation: Relu for ReluBackward0."""
-    return re.sub(r"Backward\d*$", "", node.name().rsplit("::", 1)[-1])
+    return re.sub(r"Backward\d*$", "", node.name().rpartition("::")[2])

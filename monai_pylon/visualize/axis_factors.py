@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import chain, count
 from typing import Any, NamedTuple
 
 __all__: list[str] = []
@@ -101,7 +102,7 @@ Axes = tuple[Axis, ...]
 
 def input_axes(shape: Sequence[int]) -> Axes:
     """Return the axes of an image (N, C, *spatial)."""
-    roles = [BATCH, CHANNEL, *(str(i) for i in range(len(shape) - 2))]
+    roles = chain((BATCH, CHANNEL), map(str, count()))
     return tuple((Factor(int(size), role),) for size, role in zip(shape, roles, strict=False))
 
 
@@ -229,7 +230,7 @@ def concatenated(axes: Sequence[Axis | None], sizes: Sequence[int]) -> Axis:
         if len(axis) == 1 and axis[0].parts:
             return (axis[0]._replace(size=total, before=before + axis[0].before),)
         return unknown(total) if any(f.parts for f in axis) else (Factor(total, TOKENS, parts=axis, before=before),)
-    if len(spatial) == len(axes) > 1:
+    if spatial and len(spatial) == len(axes):
         longest = max(spatial, key=lambda i: sizes[i])
         return resampled(axes[longest] or (), total, -sum(sizes[:longest]), 1)
     return unknown(total) if known is None else resized(known, total)
@@ -238,9 +239,7 @@ def concatenated(axes: Sequence[Axis | None], sizes: Sequence[int]) -> Axis:
 def product(first: Axes | None, second: Axes | None, shape: Sequence[int]) -> Axes:
     """Return the axes of a matrix product. A factor without roles is a weight, whose axis becomes features."""
     lead = first or second or ()
-    rows = first[-2] if first is not None and len(first) > 1 else (Factor(shape[-2], FEATURE),)
-    columns = second[-1] if second is not None else (Factor(shape[-1], FEATURE),)
-    joined = (*lead[:-2], rows, columns)
+    joined = (*lead[:-2], () if first is None else first[-2], () if second is None else second[-1])
     if len(joined) != len(shape):
         return tuple(unknown(n) for n in shape)
     if second is None:

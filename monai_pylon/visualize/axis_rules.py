@@ -60,9 +60,9 @@ class Call(NamedTuple):
             raise ValueError("the first argument has no known axes")
         return axes
 
-    def dim(self, default: int = 0) -> int:
-        """Return the axis that the operation names, from 0."""
-        return int(self.named.get("dim", default)) % len(self.axes)
+    def dim(self) -> int:
+        """Return the axis that the operation names, from 0; 0 if it names none."""
+        return int(self.named.get("dim", 0)) % len(self.axes)
 
 
 Rule = Callable[[Call], Axes | None]
@@ -114,8 +114,8 @@ def _slice(call: Call) -> Axes:
 
 
 def _split(call: Call) -> Axes:
-    dim, sizes = call.dim(), call.named.get("split_sizes", call.named.get("split_size"))
-    start = sum(sizes[: call.number]) if isinstance(sizes, list | tuple) else call.number * int(sizes or 0)
+    dim, sizes = call.dim(), call.named["split_sizes" if "split_sizes" in call.named else "split_size"]
+    start = sum(sizes[: call.number]) if isinstance(sizes, list | tuple) else call.number * int(sizes)
     return _with(call.axes, dim, sliced(call.axes[dim], start, call.shape[dim]))
 
 
@@ -149,7 +149,8 @@ def _stack(call: Call) -> Axes:
 
 def _roll(call: Call) -> Axes:
     axes = call.axes
-    for shift, dim in zip(call.named["shifts"], call.named.get("dims") or [0], strict=False):
+    # Without dims PyTorch rolls the flattened tensor: an error here, so that the result is unknown.
+    for shift, dim in zip(call.named["shifts"], call.named["dims"], strict=True):
         axes = _with(axes, dim % len(axes), resampled(axes[dim], call.shape[dim], -shift, 1))
     return axes
 
@@ -171,7 +172,7 @@ def _reordered(call: Call) -> Axes | None:
 
 def _convolution(call: Call) -> Axes:
     named, kernel, shape = call.named, list(call.named["weight"].shape[2:]), call.shape[2:]
-    spatial = tuple(axis if is_spatial(axis) else unknown(0) for axis in call.axes[2:])
+    spatial = tuple(axis if is_spatial(axis) else unknown(n) for axis, n in zip(call.axes[2:], shape, strict=True))
     stride, padding, dilation = named["stride"], named["padding"], named["dilation"]
     if not named.get("transposed", False):
         return (

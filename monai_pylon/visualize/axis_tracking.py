@@ -71,7 +71,7 @@ class AxisTracker(TorchDispatchMode):
         # Before the call, because operations in place change their argument.
         known = [(tuple(t.shape), self.axes_of(t)) for t in _tensors((*args, *kwargs.values()))]
         result = func(*args, **kwargs)
-        name = func._schema.name.rsplit("::", 1)[-1]
+        name = func._schema.name.rpartition("::")[2]
         named = {argument.name: value for argument, value in zip(func._schema.arguments, args, strict=False)} | kwargs
         for number, output in enumerate(_tensors([result])):
             self._set(output, derived(name, Call(named, known, tuple(output.shape), number)))

@@ -92,7 +92,7 @@ def shift_equivariance(
 
     Raises:
         TypeError: If x is not a tensor.
-        ValueError: If the shift is negative, zero along all axes, larger than half of the image or no multiple of the
+        ValueError: If the shift is negative, zero along all axes, half of the image or more, or no multiple of the
             stride, or nothing is left to compare.
 
     Example:
@@ -109,8 +109,8 @@ def shift_equivariance(
     check(len(steps) == axes and min(steps) >= 0 and max(steps) > 0, "shift", f"{axes} numbers from 0", shift)
     check(margin >= 0, "margin", "0 or more", margin)
     sizes = tuple(x.shape[2:])
-    room = all(2 * step <= size for step, size in zip(steps, sizes, strict=True))
-    check(room, "shift", f"at most half of the image {sizes}", shift)
+    room = all(2 * step < size for step, size in zip(steps, sizes, strict=True))
+    check(room, "shift", f"less than half of the image {sizes}", shift)
     window = tuple(size - step for size, step in zip(sizes, steps, strict=True))
     first = _part(x, [slice(0, size) for size in window])
     second = _part(x, [slice(step, step + size) for step, size in zip(steps, window, strict=True)])
@@ -142,6 +142,6 @@ def _compared(moved: torch.Tensor, maps: torch.Tensor, cells: tuple[int, ...]) -
     a, b = moved - moved.mean(2, keepdim=True), maps - maps.mean(2, keepdim=True)
     spread = b.square().mean(2).sqrt()
     product = a.square().sum(2).sqrt() * b.square().sum(2).sqrt()
-    correlation = torch.where(product > 0, (a * b).sum(2) / product, torch.nan)
+    correlation = (a * b).sum(2) / product  # 0 / 0, NaN, if one of the two is constant
     difference = (moved - maps).square().mean(2).sqrt()
     return ShiftEquivariance(correlation, torch.where(spread > 0, difference / spread, torch.nan), cells)

@@ -8,6 +8,7 @@ is a matrix product.
 
 from __future__ import annotations
 
+import ctypes
 import math
 from collections.abc import Iterator
 from functools import cached_property
@@ -146,22 +147,22 @@ def graph_nodes(root: Any) -> Iterator[Any]:
         waiting += unseen
 
 
-def _only_consumer(root: Any, node: Any) -> tuple[Any, int]:
-    """Return the only node that uses a node's result, and the operand's number; (None, 0) for none or several."""
+def _only_consumer(root: Any, node: Any) -> tuple[Any, int | None]:
+    """Return the only node that uses a node's result, and the operand's number; (None, None) for none or several."""
     uses = [
         (user, i) for user in graph_nodes(root) for i, (child, _) in enumerate(user.next_functions) if child is node
     ]
-    return uses[0] if len(uses) == 1 else (None, 0)
+    return uses[0] if len(uses) == 1 else (None, None)
 
 
 def _averages_grid(step: Any, ndim: int) -> bool:
     """Return whether a mean runs over the axes 2, 3, ... of an array, all of them and no others."""
     # The node stores a negative axis as an unsigned 64-bit integer.
-    axes = {(axis if axis < 2**63 else axis - 2**64) % ndim for axis in getattr(step, "_saved_dim", None) or ()}
+    axes = {ctypes.c_int64(axis).value % ndim for axis in getattr(step, "_saved_dim", None) or ()}
     return axes == set(range(2, ndim))
 
 
-def _weight_of_linear(step: Any, operand: int) -> torch.Tensor | None:
+def _weight_of_linear(step: Any, operand: int | None) -> torch.Tensor | None:
     """Return the weight (H, K) of a matrix product with rows (R, K) on its left, or None for other nodes."""
     if step.name() == "AddmmBackward0" and operand == 1 and step._saved_alpha == 1:
         return step._saved_mat2.T

@@ -62,7 +62,13 @@ def check_arrangement(feature_axis: int | None, to_grid: Any) -> None:
         check(feature_axis != 0, "feature_axis", "another axis than the batch axis", feature_axis)
     if to_grid is None or callable(to_grid):
         remedy = "A function already returns the features on axis 1."
-        check(to_grid is None or feature_axis is None, "feature_axis", "None if to_grid is a function", 0, remedy)
+        check(
+            to_grid is None or feature_axis is None,
+            "feature_axis",
+            "None if to_grid is a function",
+            feature_axis,
+            remedy,
+        )
         return
     check_type(to_grid, (list, tuple, torch.Size), "to_grid", "Pass the numbers of rows and columns, or a function.")
     valid = len(to_grid) > 0 and all(isinstance(size, int) and size > 0 for size in to_grid)
@@ -80,7 +86,7 @@ def layout_of(
     if callable(to_grid):
         return _custom(to_grid, output)
     if feature_axis is not None:
-        inside = -output.ndim <= feature_axis < output.ndim and feature_axis % output.ndim > 0
+        inside = 0 < abs(feature_axis) < output.ndim
         requirement = f"an axis of the layer's output {tuple(output.shape)}, not its first"
         check(inside, "feature_axis", requirement, feature_axis)
     if to_grid is not None:
@@ -130,21 +136,21 @@ def _tokens(output: torch.Tensor, grid: tuple[int, ...], feature_axis: int | Non
 def _from_roles(axes: Axes, output: torch.Tensor) -> Layout:
     """Return the layout that the roles of the axes give."""
     found = [{f.role for f in axis if f.size > 1} or {f.role for f in axis} for axis in axes]
-    batch = next((i for i, axis in enumerate(axes) if any(f.role == BATCH for f in axis)), -1)
-    rest = [i for i in range(len(axes)) if i != batch]
+    batch = [i for i, axis in enumerate(axes) if any(f.role == BATCH for f in axis)][:1]
+    rest = [i for i in range(len(axes)) if i not in batch]
     features = [i for i in rest if found[i] and found[i] <= {FEATURE}]
     features = features or [i for i in rest if found[i] and found[i] <= {CHANNEL}]
     features = features or [i for i in rest if not found[i]][:1]  # a single feature, whose axis was reshaped
     grid = [i for i in rest if i not in features]
     mixed = any(found[i] & {FEATURE, CHANNEL, BATCH} for i in grid)
     shown = f"of the axes {', '.join('x'.join(sorted(roles)) or '1' for roles in found)}"
-    clear = batch >= 0 and bool(features) and bool(grid) and not mixed
+    clear = bool(batch) and bool(features) and bool(grid) and not mixed
     check(clear, "target_layer", "a layer whose batch, feature and grid axes are known", shown, REMEDY)
-    rows = [f for f in axes[batch] if f.size > 1]
+    rows = [f for f in axes[batch[0]] if f.size > 1]
     windows = len({f.role for f in rows} - {BATCH}) > 1
     remedy = "Choose a layer outside of the windows, or pass to_grid as a function."
     check(not windows, "target_layer", "a layer whose rows are samples or slices", "of rows for windows", remedy)
-    order = [batch, *features, *grid]
+    order = [*batch, *features, *grid]
     if (
         order == list(range(len(axes)))
         and len(features) == 1
@@ -158,10 +164,10 @@ def _from_roles(axes: Axes, output: torch.Tensor) -> Layout:
 
 
 def _places(axis: Axis) -> Sequence[Factor]:
-    """Return the factors of an axis that are grid axes. An axis of unknown role is one grid axis."""
+    """Return the factors of an axis that are grid axes; none for an axis of unknown role, which is one grid axis."""
     if len(axis) == 1 and axis[0].parts:
         return axis[0].parts
-    return axis if axis and all(f.spatial for f in axis) else (Factor(1, "other"),)
+    return axis if all(f.spatial for f in axis) else ()
 
 
 def _arranged(order: list[int], grid: Sequence[Axis], features: int) -> Layout:

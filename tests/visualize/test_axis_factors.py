@@ -60,7 +60,31 @@ def test_axes_of_an_image() -> None:
     ],
 )
 def test_reshaping_joins_and_splits_factors(shape: tuple[int, ...], expected: list[str]) -> None:
-    assert roles(reshaped(MAP, shape)) == expected
+    axes = reshaped(MAP, shape)
+    assert roles(axes) == expected
+    assert all(type(factor.size) is int for axis in axes for factor in axis)  # sizes are those of tensors
+
+
+def test_reshaping_keeps_what_has_one_entry() -> None:
+    """Axes of one entry that the new shape lacks stay with its last axis, if there is one."""
+    one = Factor(1, "1")
+    assert reshaped(((Factor(4, "0"),), (one,)), (4,)) == ((Factor(4, "0"), one),)
+    assert reshaped(((Factor(2, "batch"),), (Factor(4, "0"),), (one,)), (2, 4))[1] == (Factor(4, "0"), one)
+    assert reshaped(((one,), (one,)), ()) == ()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "shape"),
+    [
+        ((4, 2), (4,)),  # two entries are left
+        ((2, 8), (5, 4)),
+        ((0, 3), (3, 0)),  # no samples
+        ((2, 0), (0, 3)),
+    ],
+)
+def test_reshaping_to_other_numbers_of_values_leaves_no_role(sizes: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    axes = tuple((Factor(size, role),) for size, role in zip(sizes, "01", strict=True))
+    assert reshaped(axes, shape) == tuple(unknown(size) for size in shape)
 
 
 def test_reshaping_and_back_gives_the_same_axes() -> None:
@@ -134,6 +158,8 @@ def test_split_and_joined() -> None:
     assert cells.joined(blocks) is None
     assert blocks.joined(cells._replace(role="1")) is None
     assert blocks.joined(Factor(4, "other")) is None
+    assert blocks.joined(cells._replace(spacing=6.0)) is None
+    assert blocks.joined(cells._replace(part=False)) is None
 
 
 def test_factors_that_are_not_spatial() -> None:
@@ -158,6 +184,7 @@ def test_reshaped_cells(shape: tuple[int, ...], expected: list[str]) -> None:
     axes = reshaped(((CELLS,), (Factor(8, "1"),)), shape)
     assert roles(axes) == expected
     assert [math.prod(f.size for f in axis) for axis in axes] == list(shape)
+    assert all(type(factor.size) is int for axis in axes for factor in axis)
 
 
 def test_cells_joined_with_others() -> None:
@@ -169,11 +196,19 @@ def test_cells_joined_with_others() -> None:
     assert sliced(padded, 4, 5) == (CELLS._replace(size=5, origin=8.0),)
     both = concatenated([(CELLS._replace(size=2),), (CELLS,)], [2, 12])
     assert both == (CELLS._replace(size=14, origin=-4.0),)
+    assert concatenated([None, (CELLS,), (CELLS,)], [2, 12, 12]) == (Factor(26, "0", math.nan),)
+    assert concatenated([GRID], [24]) == GRID
 
 
 def test_slices_by_hand() -> None:
     assert sliced((CELLS,), 2, 4, 3) == (CELLS._replace(size=4, origin=8.0, spacing=9.0, detail=9.0),)
+    assert sliced((CELLS,), 0, 4, 3) == (CELLS._replace(size=4, spacing=9.0, detail=9.0),)
     assert sliced((CELLS,), 0, 12) == (CELLS,)
+    tokens = concatenated(
+        [None, GRID, None],
+        [1, 24, 75],
+    )
+    assert sliced(tokens, 0, 50, 2) == unknown(50)
     assert sliced((Factor(12, "feature"),), 1, 3) == (Factor(3, "feature"),)
 
 
@@ -196,6 +231,9 @@ def test_windowed_by_hand() -> None:
     assert (dilated.origin, dilated.spacing) == (11.0, 3.0)
     ((pooled,),) = windowed(((CELLS,),), (6,), [2], [], 0)  # the stride of pooling is its kernel
     assert (pooled.origin, pooled.spacing) == (3.5, 6.0)
+    rows, columns = windowed(((CELLS,), (CELLS,)), (6, 4), [2, 3], [], 0)
+    assert [(axis[0].origin, axis[0].spacing) for axis in (rows, columns)] == [(3.5, 6.0), (5.0, 9.0)]
+    assert windowed(((CELLS,), (CELLS,)), (6, 6), 2, [2], 0) == (rows, rows)  # one number for all axes
 
 
 def test_a_window_along_tokens_keeps_their_place_only_if_each_looks_at_one() -> None:
@@ -212,6 +250,10 @@ def test_scaled_by_hand() -> None:
     assert (fine.origin, fine.spacing, fine.detail) == (1.25, 1.5, 3.0)
     ((corners,),) = scaled(((CELLS,),), (24,), align_corners=True)
     assert (corners.origin, corners.spacing) == (2.0, pytest.approx(3.0 * 11 / 23))
+    ((ends,),) = scaled(((CELLS,),), (2,), align_corners=True)
+    assert [ends.at(0), ends.at(1)] == [2.0, 35.0]
+    ((first,),) = scaled(((CELLS,),), (1,), align_corners=True)
+    assert (first.size, first.origin) == (1, 2.0)
     assert scaled(((Factor(12, "feature"),), (CELLS,)), (12, 12), False) == ((Factor(12, "feature"),), (CELLS,))
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from monai_pylon.visualize.axis_factors import Factor
+from monai_pylon.visualize.axis_factors import Factor, input_axes
 from monai_pylon.visualize.axis_rules import Call, derived
 from monai_pylon.visualize.axis_tracking import AxisTracker
 
@@ -44,6 +44,7 @@ STEPS: dict[str, Step] = {
     "even kernel": _ones(nn.Conv1d(1, 2, 4, stride=3, padding=2)),
     "dilation": _ones(nn.Conv1d(1, 2, 3, dilation=3, padding=1)),
     "transposed": _ones(nn.ConvTranspose1d(1, 2, 3, stride=2, padding=1)),
+    "transposed with dilation": _ones(nn.ConvTranspose1d(1, 2, 3, stride=2, padding=1, dilation=2)),
     "average pooling": nn.AvgPool1d(4, stride=2, padding=1),
     "adaptive pooling": nn.AdaptiveAvgPool1d(12),
     "interpolation": nn.Sequential(nn.AvgPool1d(4), nn.Upsample(scale_factor=2, mode="linear")),
@@ -121,6 +122,54 @@ def test_transposed_convolution_by_hand() -> None:
     _, features, rows, columns = places(layer, 1, 1, 6, 6)
     assert features[0] == "feature"
     assert (rows, columns) == (("0", -0.5, 0.5), ("1", 0.0, pytest.approx(1 / 3)))
+
+
+def test_a_roll_without_axes_leaves_no_place() -> None:
+    """PyTorch rolls the values across the borders of all axes."""
+    assert [role for role, *_ in places(lambda x: x.roll(3), 1, 2, 4, 6)] == ["other"] * 4
+
+
+def test_the_first_axis_counts_where_an_operation_names_none() -> None:
+    batch, channel, rows = ("batch", 0.0, 1.0), ("channel", 0.0, 1.0), ("0", 0.0, 1.0)
+    assert places(lambda x: x.unbind()[1], 2, 3, 4) == [channel, rows]
+    assert places(lambda x: x.split(3)[1], 6, 3, 4) == [batch, channel, rows]
+    assert places(lambda x: torch.cat([x, x]), 2, 3, 4) == [batch, channel, rows]
+    assert places(lambda x: torch.stack([x, x]), 2, 3, 4) == [("other", 0.0, 1.0), batch, channel, rows]
+    assert places(lambda x: x[0].t(), 1, 3, 4) == [rows, channel]
+    assert places(lambda x: x[0, 0].t(), 1, 3, 4) == [rows]
+    assert places(lambda x: x[0, 0].split(3)[1], 1, 1, 6) == [("0", 3.0, 1.0)]
+
+
+def test_cells_selected_by_an_index_have_no_place() -> None:
+    assert [p[0] for p in places(lambda x: x[:, :, [2, 0, 1]], 2, 1, 4)] == ["batch", "channel", "other"]
+    assert [p[0] for p in places(lambda x: x[:, :, [[2, 0], [1, 1]]], 2, 1, 4)] == ["other"] * 4
+
+
+@pytest.mark.parametrize("layer", [nn.Conv1d(3, 5, 1), nn.ConvTranspose1d(3, 5, 1)])
+def test_convolutions_compute_features(layer: nn.Module) -> None:
+    image = torch.zeros(2, 3, 8)
+    with torch.no_grad(), AxisTracker(image) as tracker:
+        assert tracker.places_of(layer(image)) == ((Factor(2, "batch"),), (Factor(5, "feature"),), (Factor(8, "0"),))
+
+
+def test_a_convolution_is_not_transposed_unless_it_says_so() -> None:
+    """Those of some backends have no such argument. Kernel 3, stride 2: cells look at pixels 1, 3, ..."""
+    named = {"weight": torch.zeros(5, 1, 3), "stride": [2], "padding": [0], "dilation": [1]}
+    call = Call(named, [((2, 1, 9), input_axes((2, 1, 9))), ((5, 1, 3), None)], (2, 5, 4))
+    assert derived("cudnn_convolution", call)[2] == (Factor(4, "0", 1.0, 2.0, 2.0),)
+
+
+def test_linear_and_recurrent_layers_compute_features() -> None:
+    assert places(lambda x: nn.Linear(8, 5)(x[:, 0]), 2, 1, 8) == [("batch", 0.0, 1.0), ("feature", 0.0, 1.0)]
+    sequence = Call({}, [((2, 7, 6), input_axes((2, 7, 6))), ((5, 6), None)], (2, 7, 5))
+    assert derived("lstm", sequence) == ((Factor(2, "batch"),), (Factor(7, "other"),), (Factor(5, "feature"),))
+    assert derived("lstm", sequence._replace(shape=(14, 5))) is None
+
+
+def test_the_operand_of_the_same_shape_as_the_result_gives_the_roles() -> None:
+    """The mean over the rows has one number for each column, which is multiplied by cells of the same row."""
+    for product in (lambda x: x.mean(2) * x.mT, lambda x: x.mT * x.mean(2)):
+        assert [role for role, *_ in places(product, 1, 1, 4, 4)] == ["batch", "channel", "1", "0"]
 
 
 def test_stacked_and_inserted_axes() -> None:

@@ -119,6 +119,31 @@ def test_needs_values() -> None:
     assert map_geometry(net, "0", (9,)) == MapGeometry((1.0,), (3.0,))
 
 
+def test_an_axis_of_one_pixel_has_a_place() -> None:
+    net = nn.Sequential(nn.Conv2d(1, 1, (1, 3), stride=(1, 3)))
+    assert map_geometry(net, "0", (1, 9)) == MapGeometry((0.0, 1.0), (1.0, 3.0))
+
+
+def test_the_first_output_of_the_last_call_of_a_layer_counts() -> None:
+    """The second output has other cells."""
+
+    class Halved(nn.Module):
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return x[..., ::2], x
+
+    class Three(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.halved = Halved()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            for _ in range(3):
+                x = self.halved(x)[0]
+            return x.mean(2)
+
+    assert map_geometry(Three(), "halved", (32,)) == MapGeometry((0.0,), (8.0,))
+
+
 def test_refuses() -> None:
     net = densenet(2, 1, 2)
     with pytest.raises(ValueError, match="keeps no position there"):
@@ -129,8 +154,9 @@ def test_refuses() -> None:
         map_geometry(net, "features", (64, 64, 64))
     with pytest.raises(ValueError, match="axis 2"):
         map_geometry(CTNet(2, "resnet18"), "convolutions", (420, 420, 405))
-    with pytest.raises(ValueError, match="image_size must be positive"):
-        map_geometry(net, "features", (0, 64))
+    for size in ((0, 64), ()):
+        with pytest.raises(ValueError, match="image_size must be positive"):
+            map_geometry(net, "features", size)
     net.unused = nn.Conv2d(1, 1, 1)
     with pytest.raises(ValueError, match="a layer that the network calls"):
         map_geometry(net, "unused", (64, 64))
@@ -197,10 +223,21 @@ def test_map_on_image_puts_a_cell_where_it_looks() -> None:
     assert (geometry.affine @ [2, 5, 3, 1]).tolist() == [*place, 1]
 
 
+@pytest.mark.parametrize(
+    ("given", "result"),
+    [(torch.float16, torch.float32), (torch.float32, torch.float32), (torch.float64, torch.float64)],
+)
+def test_map_on_image_computes_in_single_precision_or_better(given: torch.dtype, result: torch.dtype) -> None:
+    drawn = map_on_image(torch.tensor([0.0, 1.0], dtype=given), MapGeometry((0.0,), (3.0,)), (3,))
+    torch.testing.assert_close(drawn, torch.tensor([0.0, 1 / 3, 2 / 3], dtype=result))
+
+
 def test_map_on_image_refuses() -> None:
     geometry = MapGeometry((0.0,), (1.0,))
     with pytest.raises(ValueError, match="image_size"):
         map_on_image(torch.zeros(3), geometry, (3, 3))
+    with pytest.raises(ValueError, match="maps must be of at least 2 axes"):
+        map_on_image(torch.zeros(3), MapGeometry((0.0, 0.0), (1.0, 1.0)), (3, 3))
     with pytest.raises(TypeError, match="maps"):
         map_on_image(np.zeros(3), geometry, (3,))  # type: ignore[arg-type]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -72,6 +74,39 @@ def test_values_by_hand() -> None:
     assert found.relative_difference.item() == pytest.approx(expected.item())
 
 
+def test_the_strength_of_a_map_does_not_matter() -> None:
+    torch.manual_seed(0)
+    network = strided(PlusPosition())
+    strong = shift_equivariance(network, own, X, (16, 8))
+    for factor in (1e-6, 1e6):
+        found = shift_equivariance(network, lambda x, net, factor=factor: factor * net(x), X, (16, 8))
+        torch.testing.assert_close(found[:2], strong[:2])
+
+
+@pytest.mark.parametrize("constant", [1, 2])
+def test_one_constant_map_has_no_correlation(constant: int) -> None:
+    """The map of the first or of the second window is constant, the other one is not."""
+    calls = []
+
+    def explain(x: torch.Tensor, network: nn.Module) -> torch.Tensor:
+        calls.append(x)
+        return torch.zeros_like(x) if len(calls) == constant else x
+
+    found = shift_equivariance(nn.Identity(), explain, torch.arange(6.0).view(1, 1, 6), 2)
+    assert found.correlation.isnan().all()
+    # Both windows show the pixels 2 and 3, of standard deviation 0.5. The difference is relative to the first map.
+    expected = math.nan if constant == 1 else ((2**2 + 3**2) / 2) ** 0.5 / 0.5
+    assert found.relative_difference.item() == pytest.approx(expected, nan_ok=True)
+
+
+def test_shift_and_margin_may_leave_a_single_cell() -> None:
+    """Of 5 pixels, two windows of 4 show 3 pixels both, of which a margin of 1 leaves one."""
+    assert shift_equivariance(nn.Identity(), own, torch.rand(1, 1, 5), 1, margin=1).cells == (1,)
+    assert shift_equivariance(nn.Identity(), own, torch.rand(1, 1, 9), 4).cells == (4,)
+    with pytest.raises(ValueError, match="margin must be so small"):
+        shift_equivariance(nn.Identity(), own, torch.rand(1, 1, 4), 1, margin=1)
+
+
 def test_constant_maps_have_no_value() -> None:
     found = shift_equivariance(nn.Identity(), lambda x, _: torch.ones_like(x), X, 8)
     assert bool(found.correlation.isnan().all())
@@ -96,7 +131,8 @@ def test_any_layer_of_a_network_without_changing_it() -> None:
     [
         ({"shift": 0}, "shift must be 2 numbers from 0"),
         ({"shift": (4,)}, "shift must be 2 numbers from 0"),
-        ({"shift": 60}, r"shift must be at most half of the image \(96, 80\)"),
+        ({"shift": 60}, r"shift must be less than half of the image \(96, 80\)"),
+        ({"shift": (0, 40)}, r"shift must be less than half of the image \(96, 80\)"),
         ({"shift": (6, 0)}, "shift must be a multiple of the map's stride"),
         ({"shift": 8, "margin": -1}, "margin must be 0 or more"),
         ({"shift": 8, "margin": 99}, "margin must be so small"),
@@ -106,6 +142,13 @@ def test_any_layer_of_a_network_without_changing_it() -> None:
 def test_shifts_that_do_not_fit_are_refused(how: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         shift_equivariance(strided(), own, X, **how)
+
+
+def test_images_and_maps_need_grid_axes() -> None:
+    with pytest.raises(ValueError, match=r"x must be of shape \(N, C, \*spatial\)"):
+        shift_equivariance(nn.Identity(), own, torch.rand(2, 3), 1)
+    with pytest.raises(ValueError, match=r"explain must be a function that returns \(N, M, \*grid\) with 2 axes"):
+        shift_equivariance(nn.Identity(), lambda x, net: x.flatten(2), X, 8)
 
 
 def test_a_layer_that_is_called_twice_is_refused() -> None:

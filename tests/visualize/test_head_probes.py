@@ -121,6 +121,13 @@ def test_affine_gradients_allow_rounding_errors(factor: float) -> None:
     assert affine_gradients([each.recording for each in passes_of(net, image())]) is not None
 
 
+def test_affine_gradients_do_not_depend_on_the_bias() -> None:
+    """Rounding errors grow with the score at zero activations."""
+    net = make_net("linear")
+    net.head[1].bias.data += 1e4
+    assert affine_gradients([each.recording for each in passes_of(net, image())]) is not None
+
+
 def test_even_gradients() -> None:
     even = torch.randn(2, 3, 1, 1).expand(2, 3, 4, 5).clone()
     assert is_even(even, 2)
@@ -178,6 +185,7 @@ def test_allows_rounding_errors_and_returns_the_largest_difference() -> None:
         Call(lambda x: x.amax((2, 3)).clamp(max=1e9)),  # no probe is as large
         nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, 4)),
         nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, LABELS)),  # another number of scores
+        nn.Sequential(nn.MaxPool2d(3), nn.Flatten()),  # without the last row and column
     ],
 )
 def test_finds_no_map_in_other_heads(head: nn.Module) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from monai_pylon.visualize import HiResCAM
-from monai_pylon.visualize.heads import GeneralHead, LinearHead, PooledHead, graph_nodes, head_of
+from monai_pylon.visualize.heads import ArrangedHead, GeneralHead, LinearHead, PooledHead, graph_nodes, head_of
 from monai_pylon.visualize.map_layout import Layout
 from monai_pylon.visualize.pass_conditions import evaluating
 from monai_pylon.visualize.recording import RecordedLayer, Recording, record
@@ -142,6 +142,30 @@ def test_general_form_by_hand() -> None:
     head = GeneralHead(recorded(activations))
     assert head.hires_maps(gradients).tolist() == [[[1, -4], [2, 4]]]
     assert head.mean_gradients(gradients).tolist() == [[[0.5, -0.5], [2, 0]]]
+
+
+#: Layout of tokens (N, 1 + T, C), of which the first is a class token.
+TOKENS = Layout(lambda t: t[:, 1:].transpose(1, 2), complete=False)
+
+
+def gradients_of_tokens(weight: torch.Tensor, layout: Layout = TOKENS) -> torch.Tensor:
+    """Compute the gradients (1, 1, C, T) of a sum of tokens (1, 3, 2) with weights."""
+    activations = torch.ones(1, 3, 2, requires_grad=True)
+    logits = (activations * weight).sum((1, 2))[:, None]
+    return ArrangedHead(Recording(activations, logits, None, 0, layout)).gradients(torch.ones(1, 1, 1))
+
+
+def test_gradients_of_tokens_are_arranged_without_the_class_token() -> None:
+    weight = torch.arange(6.0).view(3, 2)
+    assert gradients_of_tokens(weight).tolist() == [[[[2, 4], [3, 5]]]]
+    assert not gradients_of_tokens(torch.zeros(3, 2)).any()  # a constant score
+    every_token = Layout(lambda t: t.transpose(1, 2))
+    assert gradients_of_tokens(weight, every_token).tolist() == [[[[0, 2, 4], [1, 3, 5]]]]
+
+
+def test_a_score_of_the_class_token_alone_is_refused() -> None:
+    with pytest.raises(ValueError, match="whose grid cells affect the scores, but is 'one of which only the class"):
+        gradients_of_tokens(torch.tensor([[1.0], [0.0], [0.0]]))
 
 
 def test_autocast_does_not_reduce_precision() -> None:

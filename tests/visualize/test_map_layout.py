@@ -232,7 +232,7 @@ def test_a_network_with_another_layout_later_is_not_confused() -> None:
     [
         (0, None, ValueError, "feature_axis must be another axis than the batch axis, but is 0"),
         (1.0, None, TypeError, "feature_axis must be of type int"),
-        (1, lambda t: t, ValueError, "feature_axis must be None if to_grid is a function"),
+        (1, lambda t: t, ValueError, "feature_axis must be None if to_grid is a function, but is 1"),
         (None, (), ValueError, "to_grid must be one positive integer for each grid axis"),
         (None, (4, 0), ValueError, "to_grid must be one positive integer for each grid axis"),
         (None, (4.0, 4), ValueError, "to_grid must be one positive integer for each grid axis"),
@@ -261,6 +261,8 @@ def test_rejects_wrong_arguments_before_the_pass(feature_axis: Any, to_grid: Any
         (None, lambda t: t[:, :4].repeat(1, 2, 1), "to_grid must be a function that moves"),
         (None, lambda t: t[:, 0], r"to_grid must be a function that moves the values .*\(N, C, \*grid\)"),
         (None, lambda t: t.unflatten(1, (4, 6)), "to_grid must be a function that moves .* but raises"),
+        (None, lambda t: t + 1, "to_grid must be a function that moves the values .* without arithmetic"),
+        (None, lambda t: t[:, :0].mT, "to_grid must be a function that moves the values"),
     ],
 )
 def test_rejects_arguments_that_do_not_fit_the_layer(feature_axis: Any, to_grid: Any, message: str) -> None:
@@ -279,6 +281,28 @@ def test_a_grid_of_a_flat_map_with_its_features_first() -> None:
     torch.testing.assert_close(HiResCAM(net, "layer", to_grid=(4, 16))(x, "all"), found)
 
 
+@pytest.mark.parametrize("grid", [(24,), (1, 24), (2, 3, 4)])
+def test_a_grid_may_have_any_number_of_axes(grid: tuple[int, ...]) -> None:
+    net, x = Transformer(1).eval(), torch.rand(2, 1, 16, 24)
+    expected = terms(net, net.layer, x).sum(-1)[:, :, 1:].unflatten(-1, grid)
+    torch.testing.assert_close(HiResCAM(net, "layer", to_grid=grid)(x, "all"), expected)
+
+
+def test_a_grid_of_tokens_without_roles() -> None:
+    """The features are on the last axis, and the class tokens first, unless the user names another axis."""
+    output = torch.rand(2, 25, 25)
+    layout = layout_of(nn.Identity(), output, None, None, GRID)
+    torch.testing.assert_close(layout(output), output[:, 1:].mT.unflatten(2, GRID))
+    features_last = ((SAMPLES,), (Factor(25, "other"),), (Factor(25, "feature"),))
+    first = layout_of(nn.Identity(), output, features_last, 1, GRID)
+    torch.testing.assert_close(first(output), output[:, :, 1:].unflatten(2, GRID))
+
+
+def test_a_function_may_return_a_flat_grid_or_a_single_value() -> None:
+    for output in (torch.rand(2, 3, 4), torch.rand(1, 1, 1)):
+        assert torch.equal(layout_of(nn.Identity(), output, None, None, lambda t: t.mT)(output), output.mT)
+
+
 def test_a_flat_layer_with_a_function() -> None:
     net = nn.Sequential(nn.Conv2d(1, C, 2, 2), nn.Flatten(), nn.Linear(C * 64, LABELS))
     x = torch.rand(2, 1, 16, 16)
@@ -293,7 +317,12 @@ def test_an_axis_of_unknown_factors_is_one_grid_axis() -> None:
 
 
 def test_layers_of_pytorch_need_no_roles() -> None:
-    assert layout_of(nn.Conv2d(1, 1, 1), torch.zeros(1, 2, 3, 3), None, None, None) == Layout()
+    for layer, shape in ((nn.Conv1d(1, 1, 1), (1, 2, 3)), (nn.Conv2d(1, 1, 1), (1, 2, 3, 3))):
+        layout = layout_of(layer, torch.zeros(shape), None, None, None)
+        assert layout == Layout()
+        assert layout.complete
+    with pytest.raises(ValueError, match="feature_axis must be an axis of the layer's output"):
+        layout_of(nn.ReLU(), torch.zeros(1, 2, 3, 3), None, 0, None)
     with pytest.raises(ValueError, match="feature axis is known"):
         layout_of(nn.ReLU(), torch.zeros(1, 2, 3, 3), None, None, None)
     with pytest.raises(ValueError, match="feature axis is known"):
@@ -311,7 +340,41 @@ def test_a_single_feature_may_have_an_axis_without_role() -> None:
     torch.testing.assert_close(moved(output.movedim(0, 1)), output)
 
 
-@pytest.mark.parametrize("axes", [((Factor(4, "0"),), (COLORS,), (Factor(5, "1"),)), ((SAMPLES,), (COLORS,))])
+ROWS, COLUMNS = Factor(4, "0"), Factor(5, "1")
+UNCLEAR: dict[str, Any] = {
+    "no batch": ((ROWS,), (COLORS,), (COLUMNS,)),
+    "no batch, features last": ((ROWS,), (COLUMNS,), (COLORS,)),
+    "two batches": ((SAMPLES,), (SAMPLES,), (COLORS,), (ROWS,)),
+    "no grid": ((SAMPLES,), (COLORS,)),
+    "pairs of cells among the features": ((SAMPLES,), (Factor(2, "2"), COLORS), (ROWS,)),
+}
+
+
+@pytest.mark.parametrize("axes", UNCLEAR.values(), ids=UNCLEAR)
 def test_a_layer_without_batch_or_grid_has_no_layout(axes: Any) -> None:
     with pytest.raises(ValueError, match="whose batch, feature and grid axes are known"):
         _from_roles(axes, torch.rand([factors[0].size for factors in axes]))
+
+
+def test_factors_of_size_one_do_not_count() -> None:
+    """They are left over where an axis of size 1 is joined to another one."""
+    one = Factor(1, "other")
+    assert _from_roles(((SAMPLES,), (Factor(1, "2"), COLORS), (ROWS,)), torch.rand(2, 3, 4)) == Layout()
+    slices = ((SAMPLES, Factor(5, "2"), one), (COLORS,), (ROWS,), (COLUMNS,))
+    assert _from_roles(slices, torch.rand(10, 3, 4, 5)) == Layout()
+
+
+def test_channels_of_the_image_are_features_where_there_are_no_others() -> None:
+    axes = ((SAMPLES,), (ROWS,), (Factor(3, "channel"),))
+    output = torch.rand(2, 4, 3)
+    assert torch.equal(_from_roles(axes, output)(output), output.mT)
+
+
+def test_tokens_within_each_slice_of_a_volume() -> None:
+    """A class token and 5 x 4 cells in transposed order, on the last axis."""
+    tokens = Factor(21, "tokens", parts=(Factor(5, "2"), Factor(4, "1")), before=1)
+    axes = ((SAMPLES,), (COLORS,), (Factor(6, "0"),), (tokens,))
+    output = torch.rand(2, 3, 6, 21)
+    layout = _from_roles(axes, output)
+    assert not layout.complete
+    assert torch.equal(layout(output), output[..., 1:].unflatten(3, (5, 4)).transpose(3, 4))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -164,6 +165,14 @@ def test_compiled_networks_run_as_plain_python(compiled: nn.Module) -> None:
         torch.testing.assert_close(HiResCAM(compiled, inner)(x, "all"), HiResCAM(plain, name)(x, "all"))
     assert compiled._compiled_call_impl is implementation
     torch.testing.assert_close(compiled(x), scores)
+
+
+def test_pytorchs_compiler_is_not_imported_for_networks_that_are_not_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`set_stance` imports it, which takes seconds."""
+    monkeypatch.delitem(sys.modules, "torch._dynamo", raising=False)
+    monkeypatch.setattr(torch.compiler, "set_stance", lambda stance: pytest.fail("imported"), raising=False)
+    with differentiable(Checkpointed()):
+        pass
 
 
 def test_converted_weights_are_put_back_in_modules_with_two_names() -> None:

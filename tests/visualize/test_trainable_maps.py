@@ -117,6 +117,16 @@ def test_tokens_become_a_grid() -> None:
         torch.testing.assert_close(attention.detach(), expected)
 
 
+def test_the_layout_is_found_once_by_a_pass_of_one_sample() -> None:
+    """The network has a single label."""
+    bare, x = Net(2, nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(FEATURES, 1))), image(samples=3)
+    net, samples = HiResCAMNetwork(bare, "layer"), []
+    bare.register_forward_pre_hook(lambda module, args: samples.append(len(args[0])))
+    for _ in range(2):
+        assert net.explain(x)[1].shape == (3, 1, 4, 4)
+    assert samples == [1, 3, 3]
+
+
 def test_features_on_the_last_axis() -> None:
     head = nn.Sequential(Call(lambda t: t.movedim(-1, 1)), *HEADS["pooled"](2))
     bare = Net(2, nn.Identity())
