@@ -127,5 +127,5 @@ def values_at(curves: Tensor, thresholds: Sequence[float] | Tensor, chosen: Tens
     """
     wanted = as_float64(chosen)
     index = (wanted[:, None] - as_float64(thresholds)).abs().argmin(1).to(curves.device)
-    values = curves.gather(2, index[None, :, None].expand(len(curves), -1, -1))[..., 0]
+    values = torch.take_along_dim(curves, index[None, :, None], 2)[..., 0]
     return torch.where(wanted.isnan().to(values.device), torch.nan, values)
