@@ -141,7 +141,7 @@ def localization_baselines(
         "network": _inside(place, corners, number, count).astype(float),
         "random_point": np.array([_covered(corners[number == instance], size) for instance in range(count)]),
         "image_center": _inside(center, corners, number, count).astype(float),
-        "class_point": np.where(np.isnan(fixed[:, 0]), np.nan, _inside(fixed, corners, number, count)),
+        "class_point": np.where(np.isnan(fixed).any(1), np.nan, _inside(fixed, corners, number, count)),
         "other_patients": others,
     }
     return {**found, "image_specific_gain": found["network"] - others}
@@ -197,7 +197,6 @@ class LocalizationBaselinesMetric(Cumulative):
     def __init__(self, image_size: int | Sequence[int], fixed_points: Tensor | None = None) -> None:
         super().__init__()
         self.image_size, self.fixed_points = size_pair(image_size), fixed_points
-        self._seen = 0
 
     def reset(self) -> None:
         """Forget all images."""
@@ -212,7 +211,7 @@ class LocalizationBaselinesMetric(Cumulative):
         for attention, table, patient in zip(maps, boxes, patients, strict=True):
             table = as_float64(table).reshape(-1, 5)
             if not len(table):  # a row all the same: MONAI cannot gather from processes without any
-                rows.append(torch.tensor([rank, -1, 0, 0, -1, *[torch.nan] * 6]))
+                rows.append(torch.full((11,), torch.nan))
             for label in table[:, 4].unique().long().tolist():
                 point = highest_pixels(attention[label][None], self.image_size)[0].cpu().float()
                 mine = table[table[:, 4] == label, :4]
@@ -225,12 +224,12 @@ class LocalizationBaselinesMetric(Cumulative):
     def values(self) -> tuple[dict[str, NDArray[Any]], NDArray[Any], NDArray[Any]]:
         """Return each of the values (I,), and class and patient of each of the I instances (I,)."""
         table = self.get_buffer().cpu().numpy()
-        table = table[table[:, 4] >= 0]
+        table = table[~np.isnan(table).all(1)]
         _, first, owner = np.unique(table[:, :2], axis=0, return_index=True, return_inverse=True)
         unique = table[first]
         patients = unique[:, 2].astype(np.int64) * (1 << 24) + unique[:, 3].astype(np.int64)
         classes = unique[:, 4].astype(int)
-        parts = (unique[:, 5:7], classes, patients, table[:, 7:], owner.reshape(-1))
+        parts = (unique[:, 5:7], classes, patients, table[:, 7:], owner.ravel())
         points, kinds, who, boxes, owners = (torch.from_numpy(np.ascontiguousarray(part)) for part in parts)
         found = localization_baselines(points, kinds, who, boxes, owners, self.image_size, self.fixed_points)
         return found, classes, patients

@@ -6,6 +6,7 @@ an image typically has boxes for one or two of 14 classes.
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -143,7 +144,7 @@ def _find_instances(heatmaps: Tensor, boxes: Sequence[Tensor], size: tuple[int, 
     table = torch.cat(rows)
     _check_boxes(table, num_classes, size)
     key, owner = torch.unique((table[:, 0] * num_classes + table[:, 5]).long(), return_inverse=True)
-    order = owner.argsort(stable=True)
+    order = owner.argsort()
     return _Instances(key // num_classes, key % num_classes, table[order, 1:5], owner[order])
 
 
@@ -177,7 +178,7 @@ def localize(heatmaps: Tensor, boxes: Sequence[Tensor], image_size: int | Sequen
     found = _find_instances(heatmaps, boxes, size) if len(boxes) else None
     if found is None or len(found.owner) == 0:
         return hits
-    step = max(1, _PIXELS_AT_A_TIME // (size[0] * size[1]))
+    step = max(1, _PIXELS_AT_A_TIME // math.prod(size))
     for first in range(0, len(found.image), step):
         chosen = slice(first, first + step)
         image, label = found.image[chosen].to(heatmaps.device), found.label[chosen].to(heatmaps.device)

@@ -82,7 +82,7 @@ def _resampled_means(
         return first - second[0] if second else first
 
     rows = [difference(weights) for weights in _draws(num_groups, num_resamples, generator)]
-    return difference(np.ones((1, num_groups)))[0], np.concatenate(rows)
+    return difference(np.ones(num_groups)), np.concatenate(rows)
 
 
 def _resampled_statistic(

@@ -16,7 +16,7 @@ from monai_pylon.utils.arrays import as_float64
 __all__ = ["ORGAN_IOU_THRESHOLDS", "best_thresholds", "check_thresholds", "count_above", "values_at"]
 
 #: The 53 thresholds that the paper's authors try.
-ORGAN_IOU_THRESHOLDS = (0.004, 0.008, 0.012, 0.016, *(round(0.02 * step, 2) for step in range(1, 50)))
+ORGAN_IOU_THRESHOLDS = (0.004, 0.008, 0.012, 0.016, *(step / 50 for step in range(1, 50)))
 
 #: Largest number of bins of the lookup table in `count_above`. With more, a binary search is as fast.
 _MAX_BINS = 4096
@@ -126,6 +126,6 @@ def values_at(curves: Tensor, thresholds: Sequence[float] | Tensor, chosen: Tens
         tensor([[0.4000]])
     """
     wanted = as_float64(chosen)
-    index = (wanted[:, None] - as_float64(thresholds)).abs().nan_to_num(nan=0).argmin(1).to(curves.device)
-    values = curves.gather(2, index[None, :, None].expand(len(curves), -1, 1))[..., 0]
+    index = (wanted[:, None] - as_float64(thresholds)).abs().argmin(1).to(curves.device)
+    values = torch.take_along_dim(curves, index[None, :, None], 2)[..., 0]
     return torch.where(wanted.isnan().to(values.device), torch.nan, values)

@@ -61,6 +61,13 @@ def test_accepts_logits_alone_with_weight_zero() -> None:
     torch.testing.assert_close(KnownLabelsLoss(0)(logits.bfloat16(), labels), expected, atol=2e-2, rtol=0)
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64, torch.float32])
+def test_accepts_numeric_allowed_regions(dtype: torch.dtype) -> None:
+    explanation, labels, allowed = case()
+    expected = KnownLabelsLoss()(explanation, (labels, allowed))
+    torch.testing.assert_close(KnownLabelsLoss()(explanation, (labels, allowed.to(dtype))), expected)
+
+
 def test_rejects_a_pair_with_further_regions() -> None:
     explanation, labels, allowed = case()
     with pytest.raises(ValueError, match="labels must be labels, or a pair"):
@@ -87,6 +94,13 @@ def test_is_finite_without_positive_labels() -> None:
             (torch.zeros(1, 2), torch.zeros(1, 2, 4)),
             ValueError,
             "allowed must be of the attention's",
+        ),
+        (
+            1,
+            (torch.zeros(1, 2), torch.zeros(1, 2, 3)),
+            (torch.zeros(1, 2), torch.full((1, 2, 3), NAN)),
+            ValueError,
+            "allowed must be without NaN",
         ),
     ],
 )

@@ -111,9 +111,10 @@ def test_the_fixed_point_lies_in_most_boxes_of_other_patients() -> None:
 def test_large_patient_numbers_stay_apart_and_reset_forgets() -> None:
     metric = LocalizationBaselinesMetric(8)
     maps, box = torch.eye(4)[None, None].expand(2, -1, -1, -1), torch.tensor([[0, 0, 3, 3, 0]])
-    metric(maps, [box, box], [(1 << 47) + 1, (1 << 47) + 2])
+    numbers = [(1 << 47) + (1 << 24) + 1, (1 << 47) + (1 << 24) + 2]
+    metric(maps, [box, box], numbers)
     found, _, patients = metric.values()
-    assert patients.tolist() == [(1 << 47) + 1, (1 << 47) + 2]
+    assert patients.tolist() == numbers
     assert found["other_patients"].tolist() == [1, 1]
     metric.reset()
     metric(maps, [box, box], [7, 7])

@@ -15,6 +15,7 @@ def test_only_positive_evidence_counts() -> None:
     regions[0, :2, 0] = True
     found = evidence_outside(maps, regions)
     np.testing.assert_allclose(found, [[0.2, np.nan, np.nan]])
+    np.testing.assert_allclose(evidence_outside(maps / 1024, regions), found)
 
 
 def test_in_three_dimensions_against_loops() -> None:
@@ -42,6 +43,17 @@ def test_false_positives_with_most_evidence_outside_come_first() -> None:
     assert rows[3]["outside"] is None
     fewer = error_review(probabilities, truth, outside, ["a", "b", "c", "d"], ["x", "y"], [0.85, 0.3])
     assert {(row["name"], row["label"]) for row in fewer} == {("a", "x"), ("b", "y"), ("c", "y")}
+
+
+def test_equal_shares_are_ordered_by_probability_and_those_without_evidence_outside_come_last() -> None:
+    probabilities, outside = torch.tensor([[0.9], [0.65], [0.75], [0.5]]), np.array([[0.0], [0.25], [0.25], [0.25]])
+    rows = error_review(probabilities, torch.zeros(4, 1), outside, ["a", "b", "c", "at the threshold"], ["x"])
+    assert [(row["name"], row["outside"]) for row in rows] == [("c", 0.25), ("b", 0.25), ("a", 0.0)]
+
+
+def test_numbers_have_four_decimals() -> None:
+    (row,) = error_review(torch.tensor([[0.987654]]), torch.zeros(1, 1), np.array([[0.123456]]), ["a"], ["x"])
+    assert (row["probability"], row["outside"]) == (0.9877, 0.1235)
 
 
 @pytest.mark.parametrize(

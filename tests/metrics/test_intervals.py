@@ -148,8 +148,9 @@ def test_one_row_gives_an_interval_without_width() -> None:
 
 def test_function_gets_the_rows_of_each_drawn_group() -> None:
     assert bootstrap_interval(np.arange(4.0), statistic=len, num_resamples=50) == (4, 4, 4)
-    found = bootstrap_interval(np.arange(3.0), np.zeros(3), ["a", "a", "b"], statistic=np.sum, num_resamples=200)
-    assert found == (3, 2, 4)  # the sum of group a is 1, of group b 2
+    groups, halves = ["a", "a", "b"], np.full(3, 0.5)
+    found = bootstrap_interval(np.arange(3.0), halves, groups, statistic=np.sum, num_resamples=200)
+    assert found == (1.5, 0, 3)  # the difference of the sums is 1 - 1 for group a, 2 - 0.5 for group b
 
 
 def test_default_number_of_resamples(hits: np.ndarray) -> None:

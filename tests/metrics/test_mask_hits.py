@@ -48,6 +48,12 @@ def test_maps_along_one_axis() -> None:
     }
 
 
+def test_resampling_does_not_align_the_corners() -> None:
+    """Between cell centers the fifth of eight cells is highest; with aligned corners the sixth would be."""
+    maps, masks = torch.tensor([[[0.0, 0.25, 1.0, 0.0]]]), torch.arange(8).eq(4)[None, None]
+    assert mask_hits(maps, masks)["peak"].item() == 1
+
+
 def test_negative_maps_have_a_peak_too() -> None:
     maps, masks = -torch.ones(1, 1, 3, 3), torch.zeros(1, 1, 3, 3, dtype=torch.bool)
     maps[0, 0, 2, 2], masks[0, 0, 2, 2] = -0.5, True

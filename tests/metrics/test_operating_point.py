@@ -26,6 +26,18 @@ def test_calibration_by_hand() -> None:
     assert found["calibration_error"][0] == pytest.approx(0.5 * abs(0.15 - 0.5) + 0.5 * abs(0.75 - 1))
 
 
+def test_defaults_are_ten_bins_and_a_specificity_of_90_percent() -> None:
+    for name, value in calibration_per_class(P, Y).items():
+        np.testing.assert_array_equal(value, calibration_per_class(P, Y, bins=10)[name])
+    np.testing.assert_array_equal(operating_thresholds(P, Y), operating_thresholds(P, Y, 0.9))
+
+
+def test_a_probability_equal_to_the_threshold_is_negative() -> None:
+    found = sensitivity_and_specificity(np.array([[0.5], [0.5]]), np.array([[1], [0]]), np.array([0.5]))
+    np.testing.assert_array_equal(found["sensitivity"], [[0], [np.nan]])
+    np.testing.assert_array_equal(found["specificity"], [[np.nan], [1]])
+
+
 def test_true_probabilities_are_calibrated_and_shifted_ones_are_not() -> None:
     right, wrong = calibration_per_class(P, Y), calibration_per_class(np.sqrt(P), Y)
     assert (right["calibration_error"][:2] < 0.12).all()
@@ -63,6 +75,7 @@ def test_sensitivity_and_specificity_are_means_of_decisions() -> None:
         (lambda: calibration_per_class(P, Y[:, :2]), r"labels must be of the shape \(N, M\) of scores"),
         (lambda: calibration_per_class(np.full((1, 1), np.nan), np.ones((1, 1))), "probabilities must be without NaN"),
         (lambda: calibration_per_class(P, Y, bins=0), "bins must be positive"),
+        (lambda: operating_thresholds(P, Y, 0.0), "least_specificity must be between 0 and 1"),
         (lambda: operating_thresholds(P, Y, 1.0), "least_specificity must be between 0 and 1"),
         (lambda: sensitivity_and_specificity(P, Y, np.zeros(2)), r"thresholds must be of shape \(3,\)"),
     ],

@@ -162,6 +162,18 @@ def test_resampling_in_two_dimensions():
     assert resample_attention(attention, (2, 1)).flatten().tolist() == [0.5, 0]
 
 
+def test_resampled_attention_never_exceeds_one():
+    """Weights of the interpolation that are rounded up would."""
+    attention = torch.ones(1, 3, 3)
+    assert resample_attention(attention, (7, 7)).max().item() == 1
+    assert organ_iou(resample_attention(attention, (7, 7)), torch.ones(1, 7, 7), 0.5, relative=True).item() == 1
+
+
+def test_attention_may_have_any_finite_values():
+    attention = torch.tensor([[-3e38, 3e38, 1.5e38]])
+    assert relative_attention(attention).tolist() == [[0, 1, 0.5]]
+
+
 @pytest.mark.parametrize(("shape", "grid"), [((1, 4), (4, 4)), ((1, 4, 4), (4,)), ((1, 2, 2, 2, 2), (2, 2, 2, 2))])
 def test_resampling_rejects_another_number_of_axes(shape, grid):
     with pytest.raises(ValueError, match=f"grid must be {len(shape) - 1} numbers of grid cells, at most 3"):
@@ -181,6 +193,7 @@ def test_accepts_lists_of_labels_and_drops_metadata():
     values = organ_iou(attention, allowed, 0.2, [1, 0])
     torch.testing.assert_close(values, torch.tensor([1, NAN]), equal_nan=True)
     assert type(values) is torch.Tensor
+    assert type(organ_iou(attention / 2, allowed, 0.2, relative=True)) is torch.Tensor
 
 
 def test_does_not_divide_relative_attention_again():
@@ -195,6 +208,8 @@ def test_does_not_divide_relative_attention_again():
     [
         ((torch.tensor([[NAN, 1.0]]), torch.ones(1, 2), 0.5), "attention must be finite"),
         ((torch.tensor([[torch.inf, 1.0]]), torch.ones(1, 2), 0.5), "attention must be finite"),
+        ((torch.tensor([[-torch.inf, 1.0]]), torch.ones(1, 2), 0.5), "attention must be finite"),
+        ((torch.ones(1, 2), torch.tensor([[NAN, 1.0]]), 0.5), "allowed must be without NaN"),
         ((torch.ones(2), torch.ones(2), 0.5), r"attention must be of shape \(M, \*grid\)"),
         ((torch.ones(1, 2), torch.ones(2, 2), 0.5), "allowed must be of the attention's 1 labels"),
         ((torch.ones(1, 2), torch.ones(1, 2), 1.5), "threshold must be between 0 and 1"),

@@ -38,6 +38,12 @@ def test_scans_without_patients_are_drawn_one_by_one() -> None:
     assert not (together.high - together.low).any(), "one patient: every draw is the same"
 
 
+def test_by_default_a_thousand_samples_are_drawn() -> None:
+    few = SCORES[:, :1, :1], LABELS[:, :1]
+    assert slice_score_curves(*few).present == slice_score_curves(*few, num_resamples=1000).present
+    assert slice_score_curves(*few).present != slice_score_curves(*few, num_resamples=2000).present
+
+
 @pytest.mark.parametrize(
     ("scores", "labels", "patients", "message"),
     [

@@ -60,6 +60,13 @@ def test_counts_match_comparisons(dtype, gap):
         assert inside[:, column].tolist() == ((values > threshold) & chosen).sum(1).tolist()
 
 
+def test_thresholds_that_are_equal_in_the_values_precision_have_equal_counts():
+    values = torch.tensor([[0.05, 0.1 + 5e-10, 0.2]], dtype=torch.float64)
+    thresholds = torch.tensor([0.1, 0.1 + 1e-9, 0.15], dtype=torch.float64)
+    assert count_above(values, values > 0, thresholds)[1].tolist() == [[2, 1, 1]]
+    assert count_above(values.float(), values > 0, thresholds)[1].tolist() == [[1, 1, 1]]
+
+
 def test_best_threshold_has_the_highest_mean_without_nan():
     curves = torch.tensor([[[0.2, 0.4, 0.4], [0.1, 0.9, 0.3]], [[0.9, 0.4, 0.4], [NAN, NAN, NAN]]])
     assert best_thresholds(curves, [0.1, 0.5, 0.7]).tolist() == pytest.approx([0.1, 0.5])

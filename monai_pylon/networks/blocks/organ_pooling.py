@@ -83,8 +83,9 @@ def organs_at_cells(
                 [0., 0., 0.]])
     """
     middle = group_slices(organs[:, None], slices_per_group)[:, :, slices_per_group // 2]  # (N, G, rows, columns)
-    pad = [max(stride * (n - 1) + first + 1 - size, 0) for n, size in zip(cells, middle.shape[2:], strict=True)]
-    seen = F.pad(middle, (0, pad[1], 0, pad[0]))[..., first::stride, first::stride][..., : cells[0], : cells[1]]
+    # Voxels to add to the slice, or to remove if negative, so that each axis has as many steps as cells.
+    more = [first + stride * n - size for n, size in zip(cells, middle.shape[2:], strict=True)]
+    seen = F.pad(middle, (0, more[1], 0, more[0]))[..., first::stride, first::stride]
     return torch.stack([(seen == value).float() for value in _VALUES], 2)
 
 

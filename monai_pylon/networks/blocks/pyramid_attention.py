@@ -52,6 +52,6 @@ class PyramidAttention(nn.Module):
         for down in self.down:
             levels.append(down(self.pool(levels[-1])))
         attention = self.up[-1](levels[-1])
-        for up, level in zip(self.up[-2::-1], levels[-2:0:-1], strict=True):
+        for up, level in zip(self.up[-2::-1], reversed(levels[1:-1]), strict=True):
             attention = upsample_to(attention, level.shape[2:], self.align_corners) + up(level)
         return upsample_to(attention, x.shape[2:], self.align_corners)

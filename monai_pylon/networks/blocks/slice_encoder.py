@@ -102,7 +102,7 @@ def encode_slices(encoder: nn.Module, images: torch.Tensor, chunk_size: int | No
 
 def _joined(parts: Iterable[torch.Tensor], count: int) -> torch.Tensor:
     """Join parts (K, C, rows, columns) to ``count`` maps like `torch.cat`, without holding all parts beside them."""
-    maps, done = torch.empty(0), 0
+    maps, done = torch.empty(()), 0
     for part in parts:
         if done == 0:
             last = part.is_contiguous(memory_format=torch.channels_last)

@@ -49,7 +49,7 @@ def test_shares_equal_counted_voxels(slices, stride, first, cells):
 
 @pytest.mark.parametrize(
     ("slices", "stride", "first", "cells"),
-    [(3, 8, 0, (3, 4)), (3, 8, 12, (1, 2)), (1, 4, 3, (5, 7)), (2, 2, 0, (10, 14))],
+    [(3, 8, 0, (3, 4)), (3, 8, 12, (1, 2)), (1, 4, 3, (5, 7)), (2, 2, 0, (10, 14)), (3, 1, 0, (4, 3))],
 )
 def test_organs_at_cells_are_those_of_nearest_at_true_positions(slices, stride, first, cells):
     organs = np.random.default_rng(0).integers(0, 4, (2, 27, 21, 6))

@@ -87,6 +87,7 @@ def test_nothing_is_computed_again_without_gradients():
         assert encoder.seen == [3, 2, 2]
         with torch.no_grad():
             encode_slices(shake_(CountingEncoder()), images, 3)
+            encode_slices(CountingEncoder().train(), images, 3)
     (gradient,) = torch.autograd.grad(encode_slices(encoder, images.requires_grad_(), 3).sum(), images)
     assert gradient.abs().sum() > 0
     assert sum(encoder.seen) == 21

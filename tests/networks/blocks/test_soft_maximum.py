@@ -53,6 +53,12 @@ def test_pool_is_soft_in_training_and_the_maximum_in_evaluation(spatial_dims):
     torch.testing.assert_close(pool(x).flatten(1), soft_maximum(x, 2.0))
 
 
+def test_pool_is_two_dimensional_with_a_sharpness_of_one_by_default():
+    x = torch.randn(2, 3, 4, 5)
+    torch.testing.assert_close(SoftMaximumPool()(x), soft_maximum(x, 1.0)[..., None, None])
+    assert torch.equal(SoftMaximumPool().eval()(x), x.amax((2, 3), keepdim=True))
+
+
 def test_pool_leaves_checkpoints_alone_and_can_be_copied():
     pool = SoftMaximumPool(2, 5.0)
     assert not pool.state_dict()

@@ -27,13 +27,14 @@ def test_separable_convolution(dilation):
 
 
 @pytest.mark.parametrize("image_pooling", [None, True, False])
-@pytest.mark.parametrize("rates", [None, (2, 3)])
+@pytest.mark.parametrize("rates", [None, (2, 3), ()])
 def test_pyramid(image_pooling, rates):
     given = {"rates": rates, "image_pooling": image_pooling}
     block = AtrousSpatialPyramid(2, 3, 5, **{key: value for key, value in given.items() if value is not None})
     block, x = shake_(block).double(), torch.randn(2, 3, 40, 41, dtype=torch.float64)
+    expected_rates = (12, 24, 36) if rates is None else rates
     reference = segmentation_nets.spatial_pyramid(
-        dict(block.state_dict()), x, "", rates or (12, 24, 36), image_pooling is not False
+        dict(block.state_dict()), x, "", expected_rates, image_pooling is not False
     )
     torch.testing.assert_close(block(x), reference)
     assert block.branches[0].conv.bias is None
