@@ -115,7 +115,7 @@ def contact_area(
         pixel = float(np.prod(spacing)) / spacing[axis] / 100.0
         turned = np.moveaxis(labels, axis, 0)
         one, other = turned[1:], turned[:-1]
-        area += np.count_nonzero((one * other == 3) & (one != other)) * pixel  # 1 beside 3
+        area += np.count_nonzero(one * other == 3) * pixel  # 1 beside 3
     return float(area)
 
 
@@ -128,8 +128,6 @@ def _ends_abruptly(lung: np.ndarray, ct: np.ndarray, spacing: tuple[float, float
     """Tell whether a lung (X, Y, Z) bool disappears from one slice to the next although the CT goes on as lung."""
     sections = np.count_nonzero(lung, axis=(0, 1)) * (spacing[0] * spacing[1] / 100.0)
     step = _margin(spacing)
-    if len(sections) <= step:
-        return False
     larger = np.maximum(sections[step:], sections[:-step])
     loss, most, height = np.abs(sections[step:] - sections[:-step]), sections.max(), step * spacing[2]
     sudden = loss > max(_LOSS_SHARE * most, _LOSS_CM2_PER_MM * height)

@@ -169,7 +169,7 @@ def judge_masks(
     # One comparison for each organ, because counting all values at once would widen every voxel to eight bytes.
     volumes = {name: float(np.count_nonzero(organs == value) * voxel) for name, value in ORGAN_VALUES.items()}
     right, left = volumes["right lung"], volumes["left lung"]
-    found = [code for code in reasons if volumes.get(code.removesuffix("_completed").replace("_", " "), 1.0) > 0]
+    found = [code for code in reasons if volumes.get(code.removesuffix("_completed").replace("_", " ")) != 0]
     if right + left == 0:
         found += [] if "no_lung" in found else ["no_lung"]
     else:

@@ -89,6 +89,7 @@ def find_padding(ct: np.ndarray) -> np.ndarray | None:
     if low < _LEAST_HU or high > _MOST_HU:
         padding |= (ct < _LEAST_HU) | (ct > _MOST_HU)
     if finite is not None:
+        padding &= finite
         padding |= _border_regions(~finite)
         check(bool((finite | padding).all()), "ct", "finite inside the body", ct, remedy)
     for z in np.flatnonzero(odd):

@@ -80,7 +80,7 @@ class RandResizedCrop(RandomizableTransform, InvertibleTransform, LazyTransform)
         check(len(ratio) == 2 and 0 < ratio[0] <= ratio[1], "ratio", "(smallest, largest), positive", ratio)
         self.spatial_size = ensure_tuple_rep(spatial_size, 2)
         self.scale, self.ratio, self.mode = tuple(scale), tuple(ratio), mode
-        self._first, self._last = (0, 0), (1, 1)
+        self._first = self._last = (0, 0)  # nothing was drawn yet
 
     def randomize(self, data: Any = None) -> None:
         """Draw the part of an image (C, H, W)."""
@@ -96,9 +96,9 @@ class RandResizedCrop(RandomizableTransform, InvertibleTransform, LazyTransform)
                 return
 
     def __call__(self, image: torch.Tensor, randomize: bool = True, lazy: bool | None = None) -> torch.Tensor:
-        """Crop and resize one image (C, H, W); ``randomize=False`` repeats the last draw."""
+        """Crop and resize one image (C, H, W); ``randomize=False`` repeats the last draw, if there is one."""
         check(image.ndim == 3, "image", "of shape (C, H, W)", image)
-        if randomize:
+        if randomize or self._last == (0, 0):
             self.randomize(image)
         image = convert_to_tensor(image, track_meta=get_track_meta())
         rows, columns = _shape(image)

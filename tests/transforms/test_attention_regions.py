@@ -293,6 +293,8 @@ def test_errors_of_items_name_the_key() -> None:
     with pytest.raises(ValueError, match="keys must be one key"):
         AllowedRegionsd(["a", "b"])
     assert AllowedRegionsd(allow_missing_keys=True)({"other": 1}) == {"other": 1}
+    with pytest.raises(KeyError, match="organs"):
+        AllowedRegionsd()({"other": 1})
 
 
 def test_regions_where_the_cells_look() -> None:

@@ -204,6 +204,12 @@ def test_boxes_below_min_visibility_are_dropped() -> None:
     assert len(map_boxes(box, shift(0, -20), (100, 100), min_visibility=0)) == 0  # nothing is visible
 
 
+def test_a_box_may_be_smaller_than_a_pixel() -> None:
+    boxes = np.array([[3, 3, 3.25, 3.25, 1], [7.75, 7.75, 8.25, 8, 2]])
+    expected = [[3, 3, 3.25, 3.25, 1], [7.75, 7.75, 8, 8, 2]]
+    np.testing.assert_array_equal(map_boxes(boxes, IDENTITY, (8, 8)), expected)
+
+
 def test_min_visibility_may_be_0_or_1() -> None:
     boxes = np.array([[0, 0, 4, 4, 1], [6, 0, 10, 4, 2]])
     assert map_boxes(boxes, IDENTITY, (8, 8), 1)[:, 4].tolist() == [1]
@@ -231,9 +237,11 @@ def test_errors_name_the_argument() -> None:
         FollowBoxes()(boxes, torch.zeros(1, 8, 8))
     with pytest.raises(ValueError, match=r"image must be of shape \(C, H, W\)"):
         FollowBoxes()(boxes, MetaTensor(torch.zeros(1, 8, 8, 8)))
-    tilted = MetaTensor(torch.zeros(1, 8, 8), affine=np.eye(4)[[0, 2, 1, 3]])
-    with pytest.raises(ValueError, match="within its plane only"):
-        FollowBoxes()(boxes, tilted)
+    rows_to_slices, slices_to_rows = np.eye(4), np.eye(4)
+    rows_to_slices[2, 0] = slices_to_rows[0, 2] = 0.5
+    for tilted in (np.eye(4)[[0, 2, 1, 3]], rows_to_slices, slices_to_rows):
+        with pytest.raises(ValueError, match="within its plane only"):
+            FollowBoxes()(boxes, MetaTensor(torch.zeros(1, 8, 8), affine=tilted))
     for share in (-0.01, 1.01):
         with pytest.raises(ValueError, match="min_visibility must be a share from 0 to 1"):
             FollowBoxesd(min_visibility=share)
@@ -314,6 +322,8 @@ def test_the_inverse_moves_boxes_back(name: str) -> None:
 
 def test_the_inverse_keeps_the_visible_part_and_the_upright_box() -> None:
     follow = FollowBoxes(0.0)
+    two = [[10.0, 20, 30, 40, 1], [50, 60, 70, 90, 2]]
+    np.testing.assert_allclose(follow.inverse(follow(np.array(two), Flip(0)(bright_box([0, 0, 1, 1])))), two)
     part = SpatialCrop(roi_start=(70, 100), roi_end=(200, 260))(bright_box([0, 0, 1, 1]))
     cut = follow(np.array([[90.0, 60, 150, 110, 4]]), part)
     np.testing.assert_allclose(follow.inverse(cut), [[100, 70, 150, 110, 4]])

@@ -62,6 +62,12 @@ def test_all_keys_get_the_same_change() -> None:
     assert torch.equal(first["a"], again["a"])
 
 
+def test_a_missing_key_is_an_error_unless_it_is_allowed() -> None:
+    with pytest.raises(KeyError, match="image"):
+        RandBrightnessContrastd("image")({"other": 1})
+    assert RandBrightnessContrastd("image", allow_missing_keys=True)({"other": 1}) == {"other": 1}
+
+
 def test_ranges_and_probability_are_a_half_by_default() -> None:
     for change in (RandBrightnessContrast(), RandBrightnessContrastd("image").change):
         assert (change.brightness, change.contrast, change.prob) == (0.5, 0.5, 0.5)

@@ -94,8 +94,12 @@ def test_the_memory_order_does_not_change_the_hash() -> None:
     assert content_hash({"a": 1, "b": 2}) != content_hash({"a": 2, "b": 1})
 
 
-#: The last entry holds an object that only an unsafe unpickler would load.
-BROKEN = [b"", b"junk", "half", {"c": torch.zeros(1)}, [1], {"b": (torch.zeros(3), Fraction(0))}]
+#: The last but one has one result too many. The last holds an object that only an unsafe unpickler would load.
+BROKEN = [
+    *(b"", b"junk", "half", {"c": torch.zeros(1)}, [1]),
+    {"b": (torch.zeros(3), []), "c": (torch.zeros(3), [])},
+    {"b": (torch.zeros(3), Fraction(0))},
+]
 
 
 @pytest.mark.parametrize("broken", BROKEN)

@@ -73,6 +73,74 @@ def test_a_lung_is_cut_at_a_section_of_a_share_of_the_largest_one(end: int, slic
     assert ("lungs_cut_at_bottom" in reasons) == cut
 
 
+def stack(sections: list[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return labels and CT of a right lung with sections of so many voxels, from the first slice on; the CT is lung."""
+    labels = np.zeros((34, 34, len(sections) + 3), dtype=np.uint8)
+    for z, count in enumerate(sections):
+        plane = np.zeros((32, 32), dtype=np.uint8)
+        plane.flat[:count] = 1
+        labels[1:33, 1:33, z] = plane
+    return labels, np.full(labels.shape, -850.0)
+
+
+@pytest.mark.parametrize(("end", "cut"), [(15, False), (16, True)])
+def test_a_small_lung_is_cut_at_a_section_of_5_cm2_and_1_for_each_mm(end: int, cut: bool) -> None:
+    labels, ct = stack([end, 20, 20])
+    assert ("lungs_cut_at_bottom" in field_reasons(labels, ct, (10.0, 10.0, 10.0))) == cut
+
+
+@pytest.mark.parametrize(
+    ("sections", "slice_mm", "abrupt"),
+    [
+        # Voxels of 1 cm2. More than 8 cm2 for each mm are lost at once.
+        ([100, 20], 10.0, False),
+        ([100, 19], 10.0, True),
+        # And more than a fifth of the largest section.
+        ([1000, 800, 720, 640, 560, 480, 400, 320, 240, 160, 80, 20], 10.0, False),
+        ([1000, 799, 720, 640, 560, 480, 400, 320, 240, 160, 80, 20], 10.0, True),
+        # Slices of 1 mm are compared with the next but one.
+        ([80, 80, 72, 64, 56, 48, 40, 32, 24, 16, 8], 1.0, False),
+        ([80, 80, 72, 63, 56, 48, 40, 32, 24, 16, 8], 1.0, True),
+        # Or more than 85 % of a section is lost, if it has more than 2.5 cm2 for each mm,
+        ([25, 25], 10.0, False),
+        ([26, 26], 10.0, True),
+        ([60, 9], 10.0, False),
+        ([60, 8], 10.0, True),
+        # and more than a fifth of the largest section.
+        ([200, 120, 40], 10.0, False),
+        ([200, 120, 41], 10.0, True),
+    ],
+)
+@pytest.mark.parametrize("upside_down", [False, True])
+def test_the_limits_of_an_abrupt_end(sections, slice_mm: float, abrupt: bool, upside_down: bool) -> None:
+    labels, ct = stack(sections)
+    labels = labels[..., ::-1] if upside_down else labels
+    assert ("right_lung_ends_abruptly" in field_reasons(labels, ct, (10.0, 10.0, slice_mm))) == abrupt
+
+
+@pytest.mark.parametrize(("lowest", "highest", "lung"), [(-949.0, -501.0, True), (-950.0, -500.0, False)])
+@pytest.mark.parametrize(("share", "enough"), [(30, False), (31, True)])
+def test_the_ct_goes_on_as_lung_if_three_tenths_have_its_hu(lowest, highest, lung, share: int, enough: bool) -> None:
+    """All 100 voxels of the last section are lost. Some of those beyond have the HU of lung, the others of tissue."""
+    labels, ct = stack([100, 100])
+    beyond = np.full((32, 32), 40.0)
+    beyond.flat[:share], beyond.flat[: share // 2] = lowest, highest
+    ct[1:33, 1:33, 2] = beyond
+    found = field_reasons(labels, ct, (10.0, 10.0, 10.0))
+    assert ("right_lung_ends_abruptly" in found) == (lung and enough)
+
+
+@pytest.mark.parametrize(("faces", "joined"), [(80, False), (81, True)])
+def test_lungs_are_joined_by_more_than_80_cm2(faces: int, joined: bool) -> None:
+    labels = np.zeros((6, 9, 9), dtype=np.uint8)
+    labels[1:3] = 3
+    contact = np.zeros(81, dtype=np.uint8)
+    contact[:faces] = 1
+    labels[3] = contact.reshape(9, 9)
+    labels[4] = 1
+    assert ("lungs_joined" in field_reasons(labels, np.full(labels.shape, -850.0), (10.0, 10.0, 10.0))) == joined
+
+
 @pytest.mark.parametrize(("cells", "cut"), [(5, False), (6, True)])
 def test_a_lung_is_cut_at_a_side_by_more_than_5_cm2(cells: int, cut: bool) -> None:
     labels = np.zeros((14, 14, 6), dtype=np.uint8)

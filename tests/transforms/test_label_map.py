@@ -49,6 +49,7 @@ def test_label_values_reach_from_0_to_65535() -> None:
         with pytest.raises(ValueError, match="label_map must be between 0 and 65535"):
             organs_from_label_map(np.array([[[0, value]]]), names)
     assert organs_from_label_map(np.array([[[0]]]), {0: "lung_left", 1: "lung_right", 3: "lung_left"}).item() == 3
+    assert organs_from_label_map(np.array([[[0, 1]]]), {0: "lung_left", 1: "lung_right"}).ravel().tolist() == [3, 1]
 
 
 def test_the_first_five_values_without_a_name_are_listed() -> None:
@@ -185,7 +186,11 @@ def test_the_dictionary_transform_equals_the_function() -> None:
     assert done["quality"] == done["organs"].meta["quality"]
     expected = organs_from_label_map(lungs, "lungmask", RAS, True, ct)
     np.testing.assert_array_equal(done["organs"][0].numpy(), expected)
+    plain = OrgansFromLabelMapd("seg", "lungmask")(item)["organs"]
+    np.testing.assert_array_equal(plain[0].numpy(), organs_from_label_map(lungs, "lungmask"))
     assert OrgansFromLabelMapd("seg", "lungmask", allow_missing_keys=True)({"other": 1}) == {"other": 1}
+    with pytest.raises(KeyError, match="seg"):
+        OrgansFromLabelMapd("seg", "lungmask")({"other": 1})
     with pytest.raises(ValueError, match="keys must be one key"):
         OrgansFromLabelMapd(["a", "b"])
 
@@ -213,6 +218,7 @@ MAP = np.array([[[0, 10, 14]]])
         ({"label_map": MAP.astype(str)}, ValueError, "label_map must be numbers"),
         ({"label_map": MAP + 110}, ValueError, r"values without a name, such as \[120, 124\]"),
         ({"label_map": MAP, "names": "lungmask"}, ValueError, r"\[10, 14\].*Name them"),
+        ({"label_map": MAP % 4 + 1, "names": "lungmask"}, ValueError, r"\[3\].*Name them"),
         ({"names": "total"}, ValueError, "names must be one of 'totalsegmentator'"),
         ({"names": ["a"]}, TypeError, "names must be of type str or Mapping"),
         ({"names": {10: "lung_left", 14: "lung_rigth"}}, ValueError, "Did you mean 'lung_right'"),
@@ -222,6 +228,7 @@ MAP = np.array([[[0, 10, 14]]])
         ({"names": {}}, ValueError, "include both lungs"),
         ({"names": {10: "lung_left", 1.5: "lung_right"}}, ValueError, "names must be a mapping of label values"),
         ({"names": {10: "lung_left", -1: "lung_right"}}, ValueError, "names must be a mapping of label values"),
+        ({"names": {10: "lung_left", "right": "lung_right"}}, ValueError, "names must be a mapping of label values"),
         ({"names": {10: "lung_left", 14: 3}}, TypeError, "name must be of type str"),
         ({"fill_mediastinum": True}, TypeError, "affine must be of type"),
         (
@@ -246,6 +253,7 @@ def test_errors_of_the_transform_name_the_argument() -> None:
             OrgansFromLabelMap()(MetaTensor(torch.zeros(shape)))
     with pytest.raises(ValueError, match="min_lung_ml must be positive"):
         OrgansFromLabelMap(min_lung_ml=0)
+    assert OrgansFromLabelMap(min_lung_ml=0.5).min_lung_ml == 0.5
 
 
 @pytest.mark.real

@@ -56,6 +56,15 @@ def test_every_second_voxel_along_each_axis_is_searched_for_air(voxel) -> None:
     assert judge_volume(ct, np.eye(4)) == ()
 
 
+def test_padding_does_not_count_as_air() -> None:
+    ct = scan(air=-2000.0)
+    padding = ct == -2000
+    assert judge_volume(ct, np.eye(4), padding) == ("hu_range",)
+    ct[4, 4, 40] = -1000.0
+    assert judge_volume(ct, np.eye(4), padding) == ()
+    assert judge_volume(ct, np.eye(4), np.ones_like(padding)) == ("hu_range",)
+
+
 def organs(right: int, left: int, between: int = 1) -> np.ndarray:
     """Return labels with the given numbers of voxels of each organ."""
     values = np.repeat(np.array([1, 2, 3], dtype=np.uint8), (right, between, left))
@@ -125,10 +134,17 @@ def test_notes_do_not_fail_and_reasons_do() -> None:
         quality = judge_masks(organs(3, 2), LITRE, 512.0, (code,))
         assert quality.reasons == (code,)
         assert quality.ok == (code in NOTES)
+    assert judge_masks(organs(3, 2), LITRE, 512.0, NOTES).ok
     assert judge_masks(organs(0, 0), LITRE, 512.0, ("no_lung",)).reasons == ("no_lung",)
     mixed = judge_masks(organs(0, 2), LITRE, 512.0, ("left_lung_completed",))
     assert mixed.reasons == ("left_lung_completed", "right_lung_small")
     assert not mixed.ok
+
+
+def test_an_empty_lung_was_not_completed() -> None:
+    both = ("right_lung_completed", "left_lung_completed")
+    assert judge_masks(organs(0, 2), LITRE, 512.0, both).reasons == ("left_lung_completed", "right_lung_small")
+    assert judge_masks(organs(1, 2), LITRE, 512.0, both).reasons == both
 
 
 def test_every_code_has_an_explanation() -> None:

@@ -183,6 +183,26 @@ def test_cells_at_given_positions_by_hand(mode, expected) -> None:
         assert found.tolist() == [voxel in cell for cell in expected]
 
 
+@pytest.mark.parametrize(
+    ("mode", "expected"),
+    [
+        ("nearest", [[], [0], [3]]),
+        ("trilinear", [[], [0], [3]]),
+        ("area", [[], [0, 1], [2, 3, 4]]),
+    ],
+)
+def test_cells_before_the_volume_see_nothing(mode, expected) -> None:
+    """Cells of 3 voxels at -3, 0 and 3: the second looks outside in part."""
+    geometry = ((-3.0, 0.0, 0.0), (3.0, 1.0, 1.0))
+    for voxel in range(10):
+        bits = np.zeros((10, 1, 1), dtype=np.uint8)
+        bits[voxel] = 2
+        found = organ_cells(bits, (3, 1, 1), mode, geometry)[1, :, 0, 0]
+        assert found.tolist() == [voxel in cell for cell in expected]
+    counts = organ_voxel_counts(np.ones((10, 1, 1), dtype=np.uint8), (3, 1, 1), geometry)
+    assert counts[0, :, 0, 0].tolist() == [0, 2, 3]
+
+
 def test_an_even_stretch_as_positions_gives_the_same_cells() -> None:
     """Ten voxels per cell: centers at 4.5, 14.5, ...; trilinear and area agree with the even stretch."""
     bits = np.random.default_rng(0).integers(0, 8, (30, 20, 10)).astype(np.uint8) * (np.random.rand(30, 20, 10) < 0.01)

@@ -86,11 +86,61 @@ def test_a_drawn_body_at_the_corners_is_not_padding() -> None:
     assert find_padding(ct) is None
 
 
-def test_missing_values_inside_the_body_are_refused() -> None:
+def slice_with_body() -> np.ndarray:
+    """Return a slice of 400 voxels: air at -1000 HU, and tissue in its middle."""
+    ct = np.full((20, 20, 1), -1000.0)
+    ct[5:15, 5:15] = 40.0
+    return ct
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize(
+    ("values", "padded"),
+    [
+        ([30.0, 30.0], False),  # 0.5 % of the slice
+        ([30.0, 30.0, 30.0], True),
+        ([30.25, 29.75, 30.0], True),  # the same value, but for rounding
+        ([30.5, 29.5, 30.0], False),
+    ],
+)
+def test_the_least_size_of_a_region_and_the_largest_difference_within_it(values, padded: bool, turned: bool) -> None:
+    """The region ends at the last corner. Constant air at the limits of air is not padding, at other corners."""
+    ct = slice_with_body()
+    ct[0, :3, 0], ct[-1, :3, 0], ct[-1, -len(values) :, 0] = -1100.0, -900.0, values
+    found = find_padding(ct.swapaxes(0, 1) if turned else ct)
+    expected = np.zeros((20, 20), dtype=bool)
+    expected[-1, -4:] = expected[-2, -3:] = True  # and their neighbors
+    assert (found is not None) == padded
+    if padded:
+        np.testing.assert_array_equal(found[..., 0], expected.T if turned else expected)
+
+
+@pytest.mark.parametrize(("tissue", "hu", "padded"), [(8, -299.0, True), (7, -299.0, False), (8, -300.0, False)])
+def test_two_percent_of_tissue_must_remain(tissue: int, hu: float, padded: bool) -> None:
+    ct = np.full((20, 20, 1), -1000.0)
+    ct[10, 5 : 5 + tissue], ct[0, :10] = hu, 60.0
+    assert (find_padding(ct) is not None) == padded
+
+
+def test_a_slice_of_one_value_but_for_a_voxel_is_not_padding() -> None:
+    ct = np.full((20, 20, 1), 40.0)
+    ct[10, 10] = -850.0
+    assert find_padding(ct) is None
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("beside", [(29, 9, 5), (30, 10, 4)])
+def test_missing_values_inside_the_body_are_refused(value: float, beside: tuple[int, int, int]) -> None:
+    """Missing values connected with the border only by a corner, or through another slice, are inside."""
     ct = noisy_chest()
-    ct[30, 10, 5] = np.nan
+    ct[30, 10, 5] = value
     with pytest.raises(ValueError, match="ct must be finite inside the body"):
         find_padding(ct)
+    ct[beside[0], : beside[1] + 1, beside[2]] = value
+    with pytest.raises(ValueError, match="ct must be finite inside the body"):
+        find_padding(ct)
+    ct[30, :10, 5] = value
+    assert find_padding(ct)[30, 10, 5]
 
 
 @pytest.mark.parametrize(
@@ -103,6 +153,14 @@ def test_hu_that_no_scanner_measures(value: float, measured: bool) -> None:
     found = find_padding(ct)
     assert (found is None) == measured
     assert measured or np.argwhere(found).tolist() == [[29, 20, 3], [30, 19, 3], [30, 20, 3], [30, 21, 3], [31, 20, 3]]
+
+
+def test_measured_limits_beside_values_that_no_scanner_measures() -> None:
+    ct = noisy_chest()
+    ct[20, 20, 3], ct[30, 20, 3], ct[40, 20, 3] = -1500.0, 20_000.0, -1500.5
+    assert np.count_nonzero(find_padding(ct)) == 5
+    ct[50, 20, 3] = 20_000.5
+    assert np.count_nonzero(find_padding(ct)) == 10
 
 
 @pytest.mark.parametrize("value", [-1500.0, -1100.5, -899.5, 20_000.0])

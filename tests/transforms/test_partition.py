@@ -108,6 +108,16 @@ def test_the_least_volume_is_512_ml_by_default() -> None:
     assert not PartitionOrgansd(method="paper", min_lung_ml=513.0)({"image": image})["quality"]["ok"]
 
 
+@pytest.mark.parametrize("method", ["robust", "paper"])
+def test_padding_counts_as_air(method: str) -> None:
+    padded, inside = np.zeros(CHEST.shape), (slice(2, -2), slice(2, -2))
+    padded[inside] = CHEST[inside]
+    expected = partition_organs(CHEST, AFFINE, method)
+    found = partition_organs(padded, AFFINE, method)
+    np.testing.assert_array_equal(found.labels, expected.labels)
+    assert found.quality == expected.quality
+
+
 def test_the_transforms_equal_the_function() -> None:
     image = MetaTensor(torch.from_numpy(CHEST)[None], affine=torch.from_numpy(AFFINE))
     expected = partition_organs(CHEST, AFFINE)
@@ -153,6 +163,10 @@ def test_errors_of_settings_name_the_argument(settings, message) -> None:
 
 def test_min_lung_ml_may_be_any_positive_number() -> None:
     assert partition_organs(np.zeros((4, 4, 4)), np.eye(4), min_lung_ml=0.5).quality.reasons[0] == "hu_range"
+
+
+def test_a_volume_may_have_one_voxel() -> None:
+    assert partition_organs(np.zeros((1, 1, 1)), np.eye(4)).quality.reasons == ("hu_range", "too_short", "no_lung")
 
 
 @pytest.mark.parametrize(

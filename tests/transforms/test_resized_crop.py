@@ -80,6 +80,8 @@ def test_all_keys_get_the_same_part(pixels: MetaTensor) -> None:
     with pytest.raises(ValueError, match="item 'b' must be of the size of 'a'"):
         RandResizedCropd(["a", "b"], 64)({"a": pixels, "b": pixels[:, :50]})
     assert RandResizedCropd("x", 64, allow_missing_keys=True)(item) == item
+    with pytest.raises(KeyError, match="x"):
+        RandResizedCropd(["a", "x"], 64)(item)
 
 
 def test_the_seed_determines_the_part(pixels: MetaTensor) -> None:
@@ -100,6 +102,8 @@ def test_the_defaults_are_the_papers() -> None:
         assert crop.spatial_size == (256, 256)
         assert crop.scale == (0.7, 1.0)
         assert crop.ratio == (3 / 4, 4 / 3)
+    assert not RandResizedCrop().lazy
+    assert not RandResizedCropd("image").lazy
 
 
 def test_ranges_may_be_a_single_value(pixels: MetaTensor) -> None:
@@ -109,6 +113,19 @@ def test_ranges_may_be_a_single_value(pixels: MetaTensor) -> None:
     tops = {half(pixels)[0, 0, 0].item() for _ in range(400)}
     assert min(tops) == 0  # the first and the last position are drawn
     assert max(tops) == ROWS // 2
+    half = RandResizedCrop((ROWS, COLUMNS // 2), scale=(0.5, 0.5), ratio=(COLUMNS / 2 / ROWS,) * 2).set_random_state(0)
+    lefts = {half(pixels)[1, 0, 0].item() for _ in range(600)}
+    assert min(lefts) == 0
+    assert max(lefts) == COLUMNS // 2
+
+
+def test_a_part_may_be_one_row_or_one_column(pixels: MetaTensor) -> None:
+    row = RandResizedCrop((1, COLUMNS), scale=(1 / ROWS,) * 2, ratio=(COLUMNS,) * 2)(pixels)
+    assert row[0].unique().numel() == 1
+    torch.testing.assert_close(row[1:].as_tensor(), pixels[1:, :1].as_tensor())
+    column = RandResizedCrop((ROWS, 1), scale=(1 / COLUMNS,) * 2, ratio=(1 / ROWS,) * 2)(pixels)
+    assert column[1].unique().numel() == 1
+    torch.testing.assert_close(column[:1].as_tensor(), pixels[:1, :, :1].as_tensor())
 
 
 def test_at_most_ten_parts_are_drawn(pixels: MetaTensor) -> None:
@@ -120,6 +137,8 @@ def test_at_most_ten_parts_are_drawn(pixels: MetaTensor) -> None:
 def test_the_last_draw_can_be_repeated(pixels: MetaTensor) -> None:
     crop = RandResizedCrop(64).set_random_state(0)
     torch.testing.assert_close(crop(pixels), crop(pixels, randomize=False))
+    first = RandResizedCrop(64).set_random_state(0)(pixels, randomize=False)  # draws, because nothing was drawn yet
+    torch.testing.assert_close(first, RandResizedCrop(64).set_random_state(0)(pixels))
 
 
 def test_errors_name_the_argument() -> None:
@@ -178,6 +197,12 @@ def test_lazy_and_eager_execution_show_the_same_part(pixels: MetaTensor) -> None
     assert lazy.shape == eager.shape
     torch.testing.assert_close(lazy[:, 4:-4, 4:-4].as_tensor(), eager[:, 4:-4, 4:-4].as_tensor(), atol=0.6, rtol=0)
     assert [step["class"] for step in lazy.applied_operations] == ["RandResizedCrop", "Flip"]
+
+
+@pytest.mark.parametrize(("mode", "whole"), [("nearest", True), ("bilinear", False)])
+def test_lazy_execution_interpolates_as_its_mode_says(pixels: MetaTensor, mode: str, whole: bool) -> None:
+    image = Compose([RandResizedCropd("image", 90, mode=mode)], lazy=True)({"image": pixels})["image"].as_tensor()
+    assert torch.equal(image, image.round()) == whole
 
 
 def test_a_random_transform_that_is_not_applied_may_come_before_it(pixels: MetaTensor) -> None:
