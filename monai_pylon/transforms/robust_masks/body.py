@@ -166,8 +166,7 @@ def enclosed_air(
     least[np.intersect1d(one_side, numbered[:, [0, -1]])] = _LUNG_SHARE
     sizes = np.maximum(np.bincount(numbers, minlength=count + 1), 1)
     within = np.bincount(numbers[hull[air]], minlength=count + 1) >= least * sizes
-    cut = np.flatnonzero(within & ~enclosed)
-    cut = cut[cut > 0]
+    cut = np.flatnonzero(within & ~enclosed)  # not 0, of which nothing lies within
     if len(cut):
         chosen = np.isin(numbers, cut)  # the median sorts all values that it is given
         enclosed[cut] = np.asarray(ndimage.median(ct[air][chosen], numbers[chosen], cut)) > _LUNG_HU
