@@ -65,7 +65,12 @@ TWO_MM = (2.0, 2.0, 5.0)  # 100 voxels have 2 mL
 
 
 def midline_gas(
-    size: tuple[int, int], place: tuple[float, float] = (0, 20), hu: float = -1000.0, level: int = 5, missing: int = 0
+    size: tuple[int, int],
+    place: tuple[float, float] = (0, 20),
+    hu: float = -1000.0,
+    level: int = 5,
+    missing: int = 0,
+    spacing: tuple[float, float, float] = TWO_MM,
 ) -> bool:
     """Tell whether a cross-section is gas near the midline.
 
@@ -77,6 +82,7 @@ def midline_gas(
         hu: Of the cross-section.
         level: Slice.
         missing: Voxels of the cross-section that have -850 HU.
+        spacing: Voxel edges in mm.
     """
     canal = np.stack([50 + 20.0 * np.arange(5), [10.0, 10.0, 10.0, 10.0, 5.0]], axis=1)
     spine = Spine(np.arange(3, 8), canal, np.full(5, 35.0))
@@ -86,7 +92,7 @@ def midline_gas(
     section = np.full(size, hu)
     section.flat[:missing] = -850.0
     ct[x : x + size[0], y : y + size[1], level] = section
-    gas = gas_near_midline(ct, ct < -500, spine, TWO_MM)
+    gas = gas_near_midline(ct, ct < -500, spine, spacing)
     assert not gas.any() or np.array_equal(gas, ct < -500)
     return bool(gas.any())
 
@@ -98,6 +104,13 @@ def test_the_midline_is_that_of_each_level_and_goes_on_above_and_below(level: in
         assert midline_gas((11, 11), (aside, 20), level=level) == found
 
 
+def test_the_midline_is_in_mm() -> None:
+    """30 mm are 30 or 60 voxels."""
+    for edge, aside, found in ((1.0, 29, True), (1.0, 30, False), (0.5, 59, True), (0.5, 60, False)):
+        assert midline_gas((11, 11), (aside, 20), level=4, spacing=(edge, 4.0, 10.0)) == found
+
+
+@pytest.mark.parametrize("spacing", [TWO_MM, (1.0, 4.0, 5.0), (4.0, 1.0, 5.0)])
 @pytest.mark.parametrize(
     ("size", "missing", "found"),
     [
@@ -109,8 +122,10 @@ def test_the_midline_is_that_of_each_level_and_goes_on_above_and_below(level: in
         ((15, 20), 151, False),
     ],
 )
-def test_a_cross_section_has_2_ml_to_2000_mm2_half_of_it_dark(size, missing: int, found: bool) -> None:
-    assert midline_gas(size, (0, 20.5) if size[1] % 2 == 0 else (0, 20), missing=missing) == found
+def test_a_cross_section_has_2_ml_to_2000_mm2_half_of_it_dark(size, missing: int, found: bool, spacing) -> None:
+    """Pixels of 4 mm2."""
+    place = (0, 20.5) if size[1] % 2 == 0 else (0, 20)
+    assert midline_gas(size, place, missing=missing, spacing=spacing) == found
 
 
 @pytest.mark.parametrize(("hu", "found"), [(-901.0, True), (-900.0, False)])
@@ -121,6 +136,27 @@ def test_half_of_a_cross_section_is_darker_than_minus_900_hu(hu: float, found: b
 @pytest.mark.parametrize(("ahead", "found"), [(1, True), (0, False)])
 def test_gas_near_the_midline_lies_in_front_of_the_canal(ahead: int, found: bool) -> None:
     assert midline_gas((51, 3), (0, ahead)) == found
+
+
+@pytest.mark.parametrize("canal", [(20.0, 80.0), (100.0, 0.4), (5.0, 0.4)])
+def test_gas_near_the_midline_is_found_whole_wherever_the_canal_lies(canal: tuple[float, float]) -> None:
+    """Also at the first rows and columns of the volume."""
+    spine = Spine(np.arange(4), np.full((4, 2), canal), np.full(4, 35.0))
+    ct = np.full((120, 100, 4), 40.0)
+    ct[int(canal[0]) - 5 : int(canal[0]) + 6, int(canal[1]) : int(canal[1]) + 12, 2] = -1000.0
+    np.testing.assert_array_equal(gas_near_midline(ct, ct < -500, spine, TWO_MM), ct < 0)
+
+
+def test_gas_near_the_midline_has_a_rim_of_one_voxel_in_its_slice() -> None:
+    """Within the wall 2000 mm2 are darker than -700 HU. The wall, a partial volume, does not count."""
+    spine = Spine(np.arange(4), np.full((4, 2), (30.0, 5.0)), np.full(4, 35.0))
+    ct = np.full((70, 60, 4), 40.0)
+    ct[15:44, 10:34, 1:3] = -700.0
+    ct[17:42, 12:32, 1] = -1000.0
+    gas = gas_near_midline(ct, ct < -500, spine, TWO_MM)
+    expected = np.zeros_like(gas)
+    expected[16:43, 11:33, 1] = True
+    np.testing.assert_array_equal(gas, expected)
 
 
 def test_parts_of_a_tube_count_together_across_corners() -> None:
@@ -275,19 +311,19 @@ def test_necks_have_less_than_15_percent_of_the_surface_of_gas(necks: int, found
     np.testing.assert_array_equal(gas_of_parts(ct, ct < -500, TEN_MM), gas if found else gas & False)
 
 
-@pytest.mark.parametrize(("voxels", "found"), [(1547, True), (1548, False)])
+@pytest.mark.parametrize(("voxels", "found"), [(871, True), (872, False)])
 def test_gas_with_lung_in_half_of_its_surroundings_of_9_mm_is_a_bulla(voxels: int, found: bool) -> None:
-    """Gas of 10 x 10 x 10 voxels of 3 mm; three voxels around it are 3096 voxels. A wall of one voxel is between."""
+    """Gas of 10 x 10 x 10 voxels of 3.9 mm; two voxels around it are 1744 voxels. A wall of one voxel is between."""
     ct = np.full((70, 34, 40), 40.0)
-    ct[40:68, 4:30, 4:38] = -850.0  # 668 mL of lung elsewhere
+    ct[40:68, 4:30, 4:38] = -850.0  # 1.5 L of lung elsewhere
     around = np.zeros(ct.shape, dtype=bool)
-    around[10:26, 9:25, 2:18] = True
+    around[11:25, 10:24, 3:17] = True
     around[12:24, 11:23, 4:16] = False
     ct[tuple(index[:voxels] for index in np.nonzero(around))] = -850.0
     gas = np.zeros(ct.shape, dtype=bool)
     gas[13:23, 12:22, 5:15] = True
     ct[gas] = -1000.0
-    np.testing.assert_array_equal(gas_of_parts(ct, ct < -500, EDGE), gas if found else gas & False)
+    np.testing.assert_array_equal(gas_of_parts(ct, ct < -500, (3.9, 3.9, 3.9)), gas if found else gas & False)
 
 
 def test_lung_three_voxels_away_does_not_surround_gas() -> None:
