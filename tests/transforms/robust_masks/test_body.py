@@ -224,6 +224,11 @@ def test_air_in_a_hollow_is_enclosed() -> None:
     assert not enclosed(air, hull, EDGE).any()
 
 
+def test_without_air_none_is_enclosed() -> None:
+    air, hull = ring()
+    assert not enclosed(air & False, hull, EDGE).any()
+
+
 @pytest.mark.parametrize(("voxels", "inside"), [(3, True), (4, False)])  # 12 mm and 16 mm beyond the hull
 def test_a_lung_may_bulge_over_the_hull_by_15_mm(voxels: int, inside: bool) -> None:
     air, hull = ring()
