@@ -87,13 +87,13 @@ def _parts(dark: np.ndarray, spacing: tuple[float, float, float]) -> tuple[np.nd
 
 
 def _necks(parts: np.ndarray, count: int, dark: np.ndarray) -> np.ndarray:
-    """Return (count + 1,): the share of each part's surface beyond which there is other air."""
+    """Return (count + 1,): the share of each part's surface beyond which there is other air (0 means nothing)."""
     surface, open_ = np.zeros(count + 1), np.zeros(count + 1)
     for axis in range(3):
         turned, air = np.moveaxis(parts, axis, 0), np.moveaxis(dark, axis, 0)
         for here, there in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
             own = turned[here]
-            face = (own > 0) & (own != turned[there])
+            face = own != turned[there]
             surface += np.bincount(own[face], minlength=count + 1)
             open_ += np.bincount(own[face & air[there]], minlength=count + 1)
     return np.asarray(open_ / np.maximum(surface, 1))
@@ -174,7 +174,8 @@ def gas_near_midline(ct: np.ndarray, dark: np.ndarray, spine: Spine, spacing: tu
     # A window, wide enough that no cross-section near the midline reaches its sides.
     reach = (_MIDLINE_MM + _LUMEN_MM2**0.5) / spacing[0]
     start = max(0, int(spine.canal[:, 0].min() - reach))
-    window = (slice(start, int(spine.canal[:, 0].max() + reach) + 1), slice(max(0, int(spine.canal[:, 1].min())), None))
+    stop = math.ceil(spine.canal[:, 0].max() + reach)
+    window = (slice(start, stop), slice(max(0, int(spine.canal[:, 1].min())), None))
     ct, dark = ct[window], dark[window]
     canal = spine.canal - (start, window[1].start)
     numbered, count = label_slices(dark & (ct < _LUMEN_HU))
@@ -183,8 +184,8 @@ def gas_near_midline(ct: np.ndarray, dark: np.ndarray, spine: Spine, spacing: tu
     centres = component_centres(numbered, count)
     level = np.clip(np.nan_to_num(centres[:, 2]), spine.levels[0], spine.levels[-1]).astype(int) - spine.levels[0]
     aside = np.abs(centres[:, 0] - canal[level, 0]) * spacing[0]
-    ahead = (centres[:, 1] - canal[level, 1]) * spacing[1]
-    lumen = (area <= _LUMEN_MM2) & (darkest >= area / 2) & (aside < _MIDLINE_MM) & (ahead > 0)
+    in_front = centres[:, 1] > canal[level, 1]
+    lumen = (area <= _LUMEN_MM2) & (darkest >= area / 2) & (aside < _MIDLINE_MM) & in_front
     lumen[0] = False
     tubes, _ = ndimage.label(lumen[numbered], np.ones((3, 3, 3)))
     large = np.bincount(tubes.ravel()) * math.prod(spacing) / 1000 >= _PART_ML

@@ -108,6 +108,14 @@ AIR, WALL = -800, 40
             "111000",
         ),
         (
+            "of the left lung, too",
+            [AIR, AIR, AIR, WALL, WALL, WALL],
+            [3, 3, 0],
+            [1, 1, 0],
+            [0, 0, 0],
+            "333000",
+        ),
+        (
             "voxels of air next to a lung join it",
             [AIR, AIR, AIR, WALL, WALL, WALL],
             [3, 0, 0],
@@ -164,3 +172,15 @@ def test_the_labels_have_the_shape_of_a_volume_that_ends_within_a_block() -> Non
     organs = np.full((3, 4, 2), 3, dtype=np.uint8)
     labels = draw_edge(ct, organs, organs > 0, organs > 9, (2, 2, 3), -300)
     np.testing.assert_array_equal(labels, np.full((5, 7, 4), 3))
+
+
+@pytest.mark.parametrize("axes", list(itertools.permutations(range(3))))
+@pytest.mark.parametrize("flips", [(), (0,), (1, 2), (0, 1, 2)])
+def test_the_labels_lie_in_memory_as_the_volume_does(axes: tuple[int, ...], flips: tuple[int, ...]) -> None:
+    truth = ellipsoid((20, 18, 16), (7.0, 6.0, 5.0))
+    stored = np.flip(np.where(truth, -850, 40), flips).transpose(axes).copy()
+    ct = np.flip(stored.transpose(np.argsort(axes)), flips)
+    means = block_mean(ct, (2, 3, 2))
+    labels = draw_edge(ct, (means < -300).astype(np.uint8), means < -300, means > 9999, (2, 3, 2), -300)
+    np.testing.assert_array_equal(labels, truth)
+    assert labels.strides == tuple(stride // ct.itemsize for stride in ct.strides)

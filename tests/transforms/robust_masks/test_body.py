@@ -99,6 +99,9 @@ def test_the_hull_deviates_by_less_than_two_coarse_pixels(spacing) -> None:
     ct[disc] = 40.0
     hull = body_hull(ct, spacing)
     assert hull.shape == ct.shape
+    step = [round(4.0 / length) for length in spacing[:2]]
+    pixels = np.repeat(np.repeat(hull[:: step[0], :: step[1]], step[0], axis=0), step[1], axis=1)
+    np.testing.assert_array_equal(hull, pixels[:101, :95])  # drawn on pixels of 4 mm
     edge = disc ^ ndimage.binary_erosion(disc)
     away = ndimage.distance_transform_edt(~edge, sampling=spacing[:2])
     for z in range(3):
@@ -146,6 +149,53 @@ def test_a_lung_whose_corner_is_cut_is_enclosed() -> None:
     assert not enclosed_air(np.where(air, -1000.0, ct), air, hull, EDGE)[10:, 10:].any()
 
 
+def reaches_out(box: tuple[slice, ...], within: int, hu: float = -850.0) -> tuple[np.ndarray, ...]:
+    """Return CT, air and hull (40, 40, 1) with a box of air, of which the last ``within`` pixels lie in the hull."""
+    ct, hull = np.full((40, 40, 1), 40.0), np.zeros((40, 40, 1), dtype=bool)
+    ct[box] = hu
+    hull[tuple(np.argwhere(ct < 0)[::-1][:within].T)] = True
+    return ct, ct < 0, hull
+
+
+@pytest.mark.parametrize("flips", [(), (0,), (1,), (0, 1)])
+@pytest.mark.parametrize(
+    ("box", "within", "found"),
+    [
+        (np.s_[:20, :20], 80, True),
+        (np.s_[:20, :20], 79, False),
+        (np.s_[1:20, :20], 200, False),
+        (np.s_[:20, 1:20], 200, False),
+        (np.s_[:, :20], 400, False),  # foam under the body, from side to side
+        (np.s_[:20, :], 400, True),  # a lung without its wall in front and in the back
+    ],
+)
+def test_air_at_one_side_and_in_front_or_back_is_a_lung_if_a_fifth_is_within_the_hull(
+    box, within: int, found: bool, flips: tuple[int, ...]
+) -> None:
+    ct, air, hull = (np.flip(part, flips) for part in reaches_out(box, within))
+    np.testing.assert_array_equal(enclosed_air(ct, air, hull, EDGE), air if found else air & False)
+
+
+@pytest.mark.parametrize(("hu", "found"), [(-939.5, True), (-940.0, False)])
+def test_a_lung_without_its_wall_is_brighter_than_minus_940_hu(hu: float, found: bool) -> None:
+    assert enclosed_air(*reaches_out(np.s_[:20, :20], 80, hu), EDGE).any() == found
+
+
+def test_the_median_of_all_air_that_is_connected_on_a_slice_decides() -> None:
+    """Half of the first lung has -1000 HU, and one pixel more of the second: medians of -935 and -1000 HU."""
+    ct, air, hull = (np.repeat(part, 2, axis=2) for part in reaches_out(np.s_[:20, :20], 200, -870.0))
+    ct[:10, :20] = ct[10, 0, 1] = -1000.0
+    assert enclosed_air(ct, air, hull, EDGE).sum(axis=(0, 1)).tolist() == [400, 0]
+
+
+@pytest.mark.parametrize(("within", "found"), [(200, True), (199, False)])
+def test_half_of_a_lung_that_borders_on_padding_is_within_the_hull(within: int, found: bool) -> None:
+    ct, air, hull = reaches_out(np.s_[10:30, 10:30], within)
+    unscanned = np.zeros((40, 40), dtype=bool)
+    unscanned[:, 30:] = True
+    assert enclosed_air(ct, air, hull, EDGE, unscanned).any() == found
+
+
 def test_outside_air_that_is_too_bright_stays_outside() -> None:
     """Some scans have -900 HU beside the body; little of that air lies within the hull."""
     air, hull = ring()
@@ -172,6 +222,11 @@ def test_air_in_a_hollow_is_enclosed() -> None:
     assert found.sum() == 6 * 12
     air[20:40, 20] = True  # a way out through the wall
     assert not enclosed(air, hull, EDGE).any()
+
+
+def test_without_air_none_is_enclosed() -> None:
+    air, hull = ring()
+    assert not enclosed(air & False, hull, EDGE).any()
 
 
 @pytest.mark.parametrize(("voxels", "inside"), [(3, True), (4, False)])  # 12 mm and 16 mm beyond the hull

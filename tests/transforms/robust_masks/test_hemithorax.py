@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from monai_pylon.transforms.robust_masks.hemithorax import _beside_mediastinum, complete_lungs
+from monai_pylon.transforms.robust_masks import hemithorax
+from monai_pylon.transforms.robust_masks.hemithorax import _beside_mediastinum, _loss, complete_lungs
 from monai_pylon.transforms.robust_masks.symmetry import SymmetryPlane
 from tests.references.morphology import dice
 from tests.transforms.drawn_chest import drawn_chest
@@ -69,6 +70,28 @@ def test_the_mediastinum_is_25_to_75_mm_wide_on_a_side(side: str, rear: range, f
     assert beside.shape == (40, 15, 1)
     for row in range(15):
         assert np.flatnonzero(beside[:, row, 0]).tolist() == list(rear if row <= 6 else front)
+
+
+@pytest.mark.parametrize(("lost", "found"), [(15, True), (14, False)])
+def test_a_loss_of_15_percent_is_completed(lost: int, found: bool) -> None:
+    """Voxels of 10 mm, the plane in column 20; the left lung has 100 voxels."""
+    left, right = np.zeros((2, 41, 15, 2), dtype=bool)
+    left[2:7, 2:12], right[34:39, 2:12] = True, True
+    right[:, :, 1].flat[np.flatnonzero(right[:, :, 1])[:lost]] = False
+    loss = _loss(right, left, "right", np.full(left.shape, 10.0), SymmetryPlane(0.0, 200.0), (10.0, 10.0, 10.0))
+    assert (loss is not None) == found
+
+
+def test_the_plane_of_symmetry_is_that_of_the_slices_with_lungs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lungs lie on slices 3 to 5 and 7 of 12."""
+    given = []
+    monkeypatch.setattr(hemithorax, "find_symmetry_plane", lambda ct, spacing: given.append((ct, spacing)))
+    ct = np.random.default_rng(0).normal(size=(9, 8, 12))
+    right, left = np.zeros((2, *ct.shape), dtype=bool)
+    right[6:8, 2:5, 3:6], left[1:3, 2:5, 7] = True, True
+    assert complete_lungs(right, left, ct, EDGE)[2] == ()
+    np.testing.assert_array_equal(given[0][0], ct[:, :, 3:8])
+    assert given[0][1] == EDGE
 
 
 def test_intact_lungs_are_returned_unchanged(chest) -> None:

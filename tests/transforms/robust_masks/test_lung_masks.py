@@ -120,6 +120,44 @@ def test_loose_pieces_are_lung_within_the_bounds_of_the_lungs(why, box, hu, expe
     assert other[size].all() == other[size].any() == (expected == "other"), why
 
 
+@pytest.mark.parametrize(
+    ("box", "is_lung"),
+    [
+        (np.s_[4:7, 8:12, 8:11], True),  # with its center on slice 9, where the lower third ends
+        (np.s_[4:7, 8:12, 7:10], False),
+        (np.s_[4:7, 8:12, 14:17], True),  # on slice 15
+        (np.s_[4:7, 8:12, 15:18], False),
+        (np.s_[0:3, 8:12, 10:13], True),
+        (np.s_[0:2, 8:12, 10:13], False),
+        (np.s_[26:29, 8:12, 10:13], True),
+        (np.s_[27:30, 8:12, 10:13], False),
+    ],
+)
+def test_the_center_of_a_loose_piece_lies_within_the_bounds_or_on_them(box, is_lung: bool) -> None:
+    """Two lungs, 1:27 by 1:13 by 6:15, and a piece in a corner that both leave free."""
+    lungs = (np.s_[1:11, 1:7, 6:15], np.s_[13:27, 1:7, 6:15], np.s_[13:18, 7:13, 6:15])
+    ct = tissue_with(*((lung, -850.0) for lung in lungs))
+    ct[box] = -850.0
+    lung, other = lung_and_other(ct)
+    assert lung[box].all() == is_lung
+    assert other[box].all() != is_lung
+
+
+@pytest.mark.parametrize(
+    ("voxels", "low", "is_lung"),
+    [(300, 0, True), (299, 0, False), (299, 12, True)],
+)
+def test_a_lung_below_a_third_of_the_other_does_not_lie_low(voxels: int, low: int, is_lung: bool) -> None:
+    """A lung of 900 voxels of 2 mL on slices 6 to 14, whose lower third ends at slice 9, and one aside."""
+    ct = tissue_with((np.s_[1:11, 1:11, 6:15], -850.0))
+    small = np.full(300, -850.0)
+    small[voxels:] = 40.0
+    ct[15:20, 1:11, low : low + 6] = small.reshape(5, 10, 6)
+    lung, other = lung_air(ct, ct < -500, voxel_ml=2.0)
+    assert lung.sum() == 900 + voxels * is_lung
+    assert other.sum() == voxels * (not is_lung)
+
+
 def test_lungs_are_the_air_connected_with_the_core() -> None:
     line = np.zeros((12, 3, 3), dtype=bool)
     air_, core, other = line.copy(), line.copy(), line.copy()
@@ -309,3 +347,50 @@ def test_air_outside_the_ribs_has_5_ml_or_more(voxels: int, found: bool, monkeyp
     dark[:voxels, 2, 1] = True
     outside = _outside_chest(np.zeros(dark.shape), nothing, dark, nothing, (5.0, 5.0, 5.0))
     np.testing.assert_array_equal(outside, dark if found else nothing)
+
+
+def test_the_ribs_are_seen_from_the_lungs_without_what_hangs_on_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Voxels of 5 mm: a neck is up to two voxels wide."""
+    lung, nothing = np.zeros((30, 20, 20), dtype=bool), np.zeros((30, 20, 20), dtype=bool)
+    lung[5:15, 5:15, 5:15] = True
+    hanging, deep = nothing.copy(), nothing.copy()
+    hanging[15:17, 8:10, 8:10] = hanging[17:23, 6:12, 6:12] = deep[10, 10, 10] = True
+    given: list[np.ndarray] = []
+
+    def outside(ct: np.ndarray, lungs: np.ndarray, edges: tuple[float, float, float]) -> np.ndarray:
+        given.append(lungs)
+        return np.ones(ct.shape, dtype=bool)
+
+    monkeypatch.setattr(lung_masks, "outside_ribs", outside)
+    core = lung | hanging
+    found = _outside_chest(np.zeros(core.shape), core, core, deep, (5.0, 5.0, 5.0))
+    np.testing.assert_array_equal(given[0], lung)
+    beside = hanging.copy()
+    beside[15] = False  # the lung's own edge
+    np.testing.assert_array_equal(found, beside)
+
+
+@pytest.mark.parametrize(
+    ("thickness", "height", "gas", "kept"),
+    [(4, 30, True, False), (5, 30, True, True), (4, 30, False, True), (4, 28, True, True)],
+)
+def test_beside_gas_a_large_part_without_depth_is_no_lung(
+    thickness: int, height: int, gas: bool, kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A plate of 4 x 40 x 30 voxels of 4 mm between the lungs has 307 mL; of a height of 28, it is a loose piece."""
+    ct = np.full((60, 60, 40), -1000.0)
+    ct[3:57, 3:57] = 40.0
+    ct[6:24, 6:26, 4:36] = ct[36:54, 6:26, 4:36] = -850.0  # two lungs
+    plate = np.s_[28 : 28 + thickness, 6:46, 8 : 8 + height]
+    ct[plate] = -850.0
+    bubble = np.zeros(ct.shape, dtype=bool)
+    bubble[10:13, 40:43, 10:13] = gas
+    ct[10:13, 40:43, 10:13] = -1000.0
+    monkeypatch.setattr(lung_masks, "gas_of_parts", lambda ct, dark, spacing: bubble)
+    monkeypatch.setattr(lung_masks, "outside_ribs", lambda ct, *_: np.zeros(ct.shape, dtype=bool))
+    hull = np.zeros(ct.shape, dtype=bool)
+    hull[3:57, 3:57] = True
+    lungs, core, _, _ = segment_lungs(ct, hull, EDGE)
+    assert core[plate].all() == kept
+    assert lungs[plate].any() == kept
+    assert core[6:24, 6:26, 4:36].all()

@@ -9,9 +9,11 @@ import pytest
 
 from monai_pylon.data import PHANTOM_STRUCTURES, phantom_chest_ct
 from monai_pylon.transforms import partition_organs
+from monai_pylon.transforms.robust_masks import organ_labels
+from monai_pylon.transforms.robust_masks.lung_masks import segment_lungs
 from monai_pylon.transforms.robust_masks.organ_labels import robust_organ_labels
 from tests.references.morphology import dice
-from tests.transforms.drawn_chest import drawn_chest
+from tests.transforms.drawn_chest import box_chest, drawn_chest
 
 SIZE_MM = (360.0, 320.0, 320.0)
 
@@ -234,6 +236,45 @@ def test_the_wall_of_the_airway_is_excluded_on_fine_voxels() -> None:
     labels, _ = robust_organ_labels(np.repeat(ct, 2, axis=0), (1.0, 4.0, 4.0))
     assert lungs(labels)[:, :, 14:30].any()
     assert not lungs(labels)[58:76, 20:24, 14:48].any()
+
+
+@pytest.mark.parametrize(("ml", "found"), [(5.0, ()), (5.01, ("gas_outside_lung",))])
+def test_more_than_5_ml_of_gas_outside_the_ribs_are_reported(ml: float, found: tuple, monkeypatch) -> None:
+    monkeypatch.setattr(organ_labels, "segment_lungs", lambda *args: (*segment_lungs(*args)[:3], ml))
+    assert robust_organ_labels(box_chest(), EDGE)[1] == found
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "padding", "edge", "completed"),
+    [
+        (25, 0, False, 4.0, False),  # 10 x 25 voxels of 16 mm2 have 40 cm2
+        (24, 0, False, 4.0, True),
+        (0, 25, False, 4.0, False),
+        (25, 25, False, 4.0, True),
+        (20, 0, False, 5.0, False),  # 10 x 20 voxels of 20 mm2
+        (19, 0, False, 5.0, True),
+        (25, 0, True, 4.0, False),
+        (24, 0, True, 4.0, True),
+        (20, 0, True, 5.0, False),
+        (19, 0, True, 5.0, True),
+    ],
+)
+def test_a_lung_is_completed_if_the_field_of_view_cuts_both_alike(
+    left: int, right: int, padding: bool, edge: float, completed: bool, monkeypatch
+) -> None:
+    """Lungs that end at a side of the volume, or at padding, over so many slices."""
+    called = []
+    monkeypatch.setattr(
+        organ_labels, "complete_lungs", lambda right, left, *_: called.append(True) or (right, left, ())
+    )
+    ct = np.full((60, 40, 34), 40.0)
+    ct[8:26, 10:30, 3:31] = ct[34:52, 10:30, 3:31] = -850.0
+    ct[28:32, 18:22, 14:34] = -1000.0
+    ct[:8, 12:22, 4 : 4 + left] = ct[52:, 12:22, 4 : 4 + right] = -850.0
+    if padding:
+        ct[:4] = -1024.0
+    robust_organ_labels(ct, (4.0, 4.0, edge))
+    assert called == [True] * completed
 
 
 # --- scans without lungs ----------------------------------------------------------------------------------------------

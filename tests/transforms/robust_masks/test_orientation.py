@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from monai_pylon.data import phantom_chest_ct
 from monai_pylon.transforms import partition_organs
+from monai_pylon.transforms.robust_masks import orientation
 from monai_pylon.transforms.robust_masks.orientation import _asymmetry, doubt_orientation, leans_right
 from monai_pylon.transforms.robust_masks.spine import Spine
 
@@ -88,3 +90,67 @@ def test_the_aorta_counts_by_its_side() -> None:
     mediastinum[24, 3, [2, 7]] = True  # below 0.25, and at 0.7
     mediastinum[24, 9, 6] = True  # 28 mm in front of the canal, more than 20 + 5
     assert _asymmetry(mediastinum, lungs, spine, 0.0, (5.0, 4.0, 10.0))[1] == pytest.approx(2 * 0.2)
+
+
+def test_heart_and_aorta_lie_at_their_heights_of_the_lungs() -> None:
+    """Lungs on slices 2 to 22: the heart lies above slice 5 and below 12, the aorta above 7 and below 16."""
+    lungs = np.zeros((20, 12, 25), dtype=bool)
+    lungs[:, :, 2:23] = True
+    spine = Spine(np.arange(2, 23), np.full((21, 2), (8.0, 2.0)), np.full(21, 20.0))
+    for level in range(2, 23):
+        mediastinum = np.zeros_like(lungs)
+        mediastinum[10, 3, level] = True  # 10 mm right, and 5 mm in front of the canal
+        offset, beside = _asymmetry(mediastinum, lungs, spine, 0.0, (5.0, 5.0, 10.0))
+        assert offset == pytest.approx(10.0 * (5 < level < 12)), level
+        assert beside == pytest.approx(0.25 * (7 < level < 16)), level
+
+
+@pytest.mark.parametrize(("row", "found"), [(6, True), (7, False)])
+def test_the_aorta_lies_less_than_5_mm_in_front_of_the_vertebrae(row: int, found: bool) -> None:
+    """The front of the vertebrae lies 20 mm in front of the canal, and row 7 of 5 mm 25 mm."""
+    lungs, mediastinum = np.ones((20, 12, 11), dtype=bool), np.zeros((20, 12, 11), dtype=bool)
+    mediastinum[10, row, 5] = True
+    spine = Spine(np.arange(11), np.full((11, 2), (8.0, 2.0)), np.full(11, 20.0))
+    assert _asymmetry(mediastinum, lungs, spine, 0.0, (5.0, 5.0, 10.0))[1] == pytest.approx(0.25 * found)
+
+
+@pytest.mark.parametrize(
+    ("heart", "aorta", "angle", "right"),
+    [
+        ((9, 8), [(9, 3)], None, True),  # 2.5 mm right and 0.25 mL
+        ((8, 8), [(9, 3)], None, False),
+        ((9, 8), [], None, False),
+        ((8, 8), [(9, 3)], 0.5, False),  # right only after the rotation
+        ((9, 8), [], 0.5, False),
+        ((9, 8), [(9, 3)], 0.5, True),
+        ((9, 8), [(9, 3)], -0.5, False),  # left after the rotation
+        ((18, 8), [(9, 2), (12, 3), (9, 4)], -0.4, True),
+        ((18, 8), [(9, 2), (9, 4)], -0.6, False),  # one on each side after the rotation
+    ],
+)
+def test_heart_and_aorta_lie_right_also_after_the_rotation(heart, aorta, angle, right: bool, monkeypatch) -> None:
+    """Voxels of 2.5 x 5 x 20 mm. The canal lies in column 8 and row 2."""
+    plane = None if angle is None else SimpleNamespace(angle=angle)
+    monkeypatch.setattr(orientation, "find_symmetry_plane", lambda *args: plane)
+    lungs, mediastinum = np.ones((20, 12, 11), dtype=bool), np.zeros((20, 12, 11), dtype=bool)
+    mediastinum[(*heart, 2)] = True  # at a fifth of the height
+    for place in aorta:
+        mediastinum[(*place, 6)] = True  # at 0.6 of it
+    spine = Spine(np.arange(11), np.full((11, 2), (8.0, 2.0)), np.full(11, 20.0))
+    assert leans_right(np.zeros(lungs.shape), lungs, mediastinum, spine, (2.5, 5.0, 20.0)) is right
+
+
+def test_without_a_heart_in_its_place_nothing_leans_right() -> None:
+    lungs, mediastinum = np.ones((20, 12, 11), dtype=bool), np.zeros((20, 12, 11), dtype=bool)
+    mediastinum[10:14, 3, 6] = True
+    spine = Spine(np.arange(11), np.full((11, 2), (8.0, 2.0)), np.full(11, 20.0))
+    assert not leans_right(np.zeros(lungs.shape), lungs, mediastinum, spine, (5.0, 5.0, 20.0))
+
+
+@pytest.mark.parametrize(("top", "doubtful"), [(9, True), (10, False)])
+def test_a_trachea_ends_at_the_middle_of_the_lungs_or_above(top: int, doubtful: bool) -> None:
+    """The lungs have slices 4 to 16."""
+    lungs, airway = np.zeros((2, 20, 12, 20), dtype=bool)
+    lungs[:, :, 4:17] = airway[9:11, 5:7, : top + 1] = True
+    found = doubt_orientation(np.zeros(lungs.shape), lungs, airway, None, (5.0, 5.0, 5.0))
+    assert found == (("orientation_doubtful",) if doubtful else ())

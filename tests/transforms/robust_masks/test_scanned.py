@@ -23,8 +23,27 @@ def test_constant_columns_at_a_corner_are_padding() -> None:
     found = unscanned_columns(ct)
     assert found[:3, :2].all()
     assert found.sum() == 6
-    ct[1, 0, 4] += 1
+
+
+@pytest.mark.parametrize("z", [0, 1, 4, 5])
+def test_a_column_with_one_other_value_is_no_padding(z: int) -> None:
+    ct = noisy_air()
+    ct[:3, :2] = -1024.0
+    ct[1, 0, z] += 1
     assert unscanned_columns(ct).sum() == 5
+
+
+@pytest.mark.parametrize(("hu", "found"), [(-970.5, True), (-970.0, False)])
+def test_padding_is_darker_than_minus_970_hu(hu: float, found: bool) -> None:
+    ct = noisy_air()
+    ct[:3, :2] = hu
+    assert unscanned_columns(ct).any() == found
+
+
+def test_padding_at_the_last_corner_of_a_slice_of_four_columns() -> None:
+    ct = np.random.default_rng(0).normal(-1000, 10, (2, 2, 6))
+    ct[1, 1] = -1024.0
+    assert unscanned_columns(ct).tolist() == [[False, False], [False, True]]
 
 
 @pytest.mark.parametrize("shape", [(12, 10, 6), (2, 2, 6), (1, 3, 6)])

@@ -24,12 +24,12 @@ def test_the_oesophagus_stays_in_the_mediastinum_beside_streaks(seed: int) -> No
 
 def test_streaks_lie_in_the_slices_of_dense_parts_and_near_them() -> None:
     ct = np.full((40, 10, 4), -400.0)
-    ct[2:8, 2:8, 1], ct[:, 0, 1] = 1800.0, -800.0
+    ct[2:8, 2:8, 1], ct[:, 0, 1], ct[:, 1, 1] = 1800.0, -800.0, -600.0
     found = dark_streaks(ct, (5.0, 5.0, 5.0))
     assert found is not None
     assert found[:, :, [0, 2, 3]].sum() == 0
     assert np.flatnonzero(found[:, 5, 1]).tolist() == list(range(20))  # 12 voxels of 5 mm beyond the dense part
-    assert not found[:, 0].any()  # as dark as lung
+    assert not found[:, :2].any()  # as dark as lung
 
 
 @pytest.mark.parametrize(("edge", "found"), [(2.5, True), (2.4999, False)])
@@ -46,3 +46,23 @@ def test_small_or_less_dense_parts_cause_none(hu: float, size: int) -> None:
     ct = np.full((20, 20, 4), -400.0)
     ct[2 : 2 + size, 2 : 2 + size, 1] = hu
     assert dark_streaks(ct, (5.0, 5.0, 5.0)) is None
+
+
+@pytest.mark.parametrize(
+    ("last", "between", "found"),
+    [(1200.5, 1000.5, True), (1200.0, 1000.5, False), (1200.5, 1000.0, False)],
+)
+def test_a_part_is_above_1000_hu_and_2_5_ml_of_it_above_1200_hu(last: float, between: float, found: bool) -> None:
+    """Two rows of 10 voxels of 0.125 mL, and a voxel that joins them."""
+    ct = np.full((30, 10, 3), -400.0)
+    ct[2:12, 2, 1] = ct[13:23, 2, 1] = 1300.0
+    ct[22, 2, 1], ct[12, 2, 1] = last, between
+    assert (dark_streaks(ct, (5.0, 5.0, 5.0)) is not None) is found
+
+
+def test_only_the_parts_that_are_dense_enough_cause_streaks() -> None:
+    ct = np.full((30, 10, 5), -400.0)
+    ct[2:22, 2, 1] = ct[2:21, 2, 3] = 1300.0  # 2.5 mL, and 2.4 mL
+    found = dark_streaks(ct, (5.0, 5.0, 5.0))
+    assert found is not None
+    assert found.any(axis=(0, 1)).tolist() == [False, True, False, False, False]

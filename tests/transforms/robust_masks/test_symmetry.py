@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from monai_pylon.transforms.robust_masks.symmetry import SymmetryPlane, find_symmetry_plane, mirror_mask
+from monai_pylon.transforms.robust_masks.symmetry import (
+    SymmetryPlane,
+    bone_without_blood,
+    find_symmetry_plane,
+    mirror_mask,
+)
 
 
 def rib_ring(
@@ -44,6 +49,80 @@ def test_the_plane_of_a_drawn_rib_ring_is_found(angle: int, aside: float) -> Non
     assert abs(np.rad2deg(plane.angle) - angle) <= 1.001
     # The planes may differ by a degree, so compare their positions at the middle of the field and not at voxel 0.
     assert abs(plane.offset - middle_offset(np.rad2deg(plane.angle), aside)) <= 4.0
+
+
+@pytest.mark.parametrize("spacing", [(4.0, 4.0, 4.0), (2.0, 3.0, 5.0)])
+@pytest.mark.parametrize("aside", [-79.0, -40.0, -17.5, 0.0, 26.0, 55.0])
+def test_an_upright_plane_up_to_80_mm_aside_is_exact_to_1_mm(aside: float, spacing) -> None:
+    plane = find_symmetry_plane(rib_ring(0, middle_offset(0, aside), spacing), spacing)
+    assert plane.angle == 0.0
+    assert abs(plane.offset - middle_offset(0, aside)) <= 1.0
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "aside"), [(40, 60, 0), (60, 80, 80), (20, 40, -80), (70, 80, 80), (20, 30, -80)]
+)
+def test_the_plane_lies_at_most_80_mm_aside(first: int, second: int, aside: float) -> None:
+    """Two equal bones in a field whose middle is column 50; those of the last cases are symmetric about 100 mm."""
+    ct = np.zeros((101, 61, 4))
+    ct[first - 1 : first + 2, 28:33] = ct[second - 1 : second + 2, 28:33] = 900.0
+    plane = find_symmetry_plane(ct, (4.0, 4.0, 4.0))
+    assert plane.angle == 0.0
+    assert plane.offset == pytest.approx(200.0 + aside, abs=1e-3)
+
+
+@pytest.mark.parametrize(("angle", "most"), [(40, 40), (43, 43), (45, 43), (-45, 43), (60, 43), (-60, 43)])
+def test_the_plane_is_rotated_by_40_degrees_and_its_refinement_at_most(angle: int, most: int) -> None:
+    plane = find_symmetry_plane(rib_ring(angle, middle_offset(angle, 0.0)), (4.0, 4.0, 4.0))
+    assert abs(np.rad2deg(plane.angle)) <= most + 0.001
+
+
+def bright(*boxes: tuple[slice, ...], shape: tuple[int, int, int] = (40, 80, 40)) -> np.ndarray:
+    """Make a volume with boxes as bright as blood with contrast, and a bone in its first and its last row."""
+    ct = np.zeros(shape)
+    for box in boxes:
+        ct[box] = 300.0
+    ct[0, [0, -1], 0] = 700.0
+    return ct
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize(("spacing", "radii"), [((2.0, 2.0, 2.0), (4, 4, 4)), ((4.0, 1.6, 2.7), (2, 5, 3))])
+def test_bone_is_at_most_16_mm_wide(axis: int, spacing, radii: tuple[int, int, int]) -> None:
+    """A heart that is wider, by the voxel in its middle, is blood."""
+    widths = [2 * radius + 1 for radius in radii]
+    for less in (0, 1):
+        widths[axis] -= less
+        heart = tuple(slice(start, start + width) for start, width in zip((12, 50, 12), widths, strict=True))
+        ct = bright(heart)
+        np.testing.assert_array_equal(bone_without_blood(ct, spacing), ct > (300.0 if less == 0 else 0.0))
+
+
+def test_the_rim_of_blood_is_two_voxels_wide() -> None:
+    heart, calcified = np.s_[12:21, 50:59, 12:21], np.s_[21:25, 54, 16]
+    bone = bone_without_blood(bright(heart, calcified), (2.0, 2.0, 2.0))
+    assert bone[12:25, 54, 16].tolist() == [False] * 11 + [True] * 2
+
+
+@pytest.mark.parametrize(("start", "blood_from"), [(39, 39), (38, 39), (34, 39)])
+def test_in_the_rear_half_of_the_bones_everything_bright_is_bone(start: int, blood_from: int) -> None:
+    """The bones have rows 0 to 79, so the rear half ends with row 38."""
+    heart = np.s_[12:21, start : start + 9, 12:21]
+    bone = bone_without_blood(bright(heart), (2.0, 2.0, 2.0))
+    assert np.flatnonzero(bone[16, :, 16]).tolist() == list(range(start, blood_from))
+
+
+@pytest.mark.parametrize("place", ["first", "last"])
+def test_a_bone_that_the_field_of_view_cuts_is_no_blood(place: str) -> None:
+    """Only 8 voxels of 2 mm of a plate are in the field."""
+    ct = bright(np.s_[:8, 50:70, 12:30] if place == "first" else np.s_[-8:, 50:70, 12:30])
+    np.testing.assert_array_equal(bone_without_blood(ct, (2.0, 2.0, 2.0)), ct > 0)
+
+
+def test_the_middle_of_the_bones_does_not_depend_on_the_field() -> None:
+    ct = np.pad(bright(np.s_[12:21, 36:45, 12:21]), ((0, 0), (30, 0), (0, 0)))
+    bone = bone_without_blood(ct, (2.0, 2.0, 2.0))
+    assert np.flatnonzero(bone[16, :, 16]).tolist() == list(range(66, 69))
 
 
 @pytest.mark.parametrize("spacing", [(2.0, 3.0, 5.0), (4.5, 2.5, 8.0), (1.7, 1.7, 1.0)])
@@ -111,6 +190,12 @@ def test_a_mirror_image_by_hand(offset: float, index: int | None) -> None:
         assert where[0, 0] == 5
     else:
         assert where[0, 0] == 2 * index - 2
+
+
+def test_beyond_the_field_of_view_there_is_no_mirror_image() -> None:
+    mask = np.ones((9, 3, 2), dtype=bool)
+    mirrored = mirror_mask(mask, SymmetryPlane(0.0, 5.0), (5.0, 7.0, 9.0))
+    assert mirrored.any(axis=(1, 2)).tolist() == mirrored.all(axis=(1, 2)).tolist() == [True] * 3 + [False] * 6
 
 
 @pytest.mark.parametrize("spacing", [(4.0, 4.0, 4.0), (2.0, 5.0, 3.0)])
