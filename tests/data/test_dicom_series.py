@@ -9,9 +9,9 @@ import pydicom
 import pytest
 
 from monai_pylon.data import read_volume
-from monai_pylon.data.dicom_headers import CTSlice, geometry_groups
 from monai_pylon.data.dicom_series import _without_copies, _without_scouts, is_dicom_file, read_dicom_series
 from tests.data.dicom_files import SPACING, write_dicom
+from tests.data.test_dicom_headers import slice_of
 
 
 @pytest.fixture(scope="module")
@@ -183,15 +183,6 @@ def test_error_names_the_folder_below_that_holds_the_slices(tmp_path: Path, hu: 
         read_volume(tmp_path)
 
 
-AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
-
-
-def slice_of(position: str = "0", orientation: tuple[float, ...] = AXIAL, spacing: float = 1.0) -> CTSlice:
-    """Return the geometry of a slice without a file."""
-    position_of = ("0", "0", position)
-    return CTSlice(Path("a"), 0, "1", "", "", position_of, orientation, (spacing, spacing), (8, 8), (1, 0))
-
-
 @pytest.mark.parametrize(
     ("count", "tilt", "left"),
     [(3, 90, 5), (4, 90, None), (3, 46, 5), (3, 44, None)],
@@ -204,17 +195,6 @@ def test_three_slices_turned_by_45_degrees_or_more_are_scouts(count: int, tilt: 
             _without_scouts(slices, "x")
     else:
         assert len(_without_scouts(slices, "x")) == left
-
-
-def test_geometries_may_differ_by_rounding() -> None:
-    for other, groups in (
-        (slice_of(spacing=1.0019), 1),
-        (slice_of(spacing=1.0031), 2),
-        (slice_of(orientation=(1.0, 0.009, 0.0, 0.0, 1.0, 0.0)), 1),
-        (slice_of(orientation=(1.0, 0.011, 0.0, 0.0, 1.0, 0.0)), 2),
-        (slice_of()._replace(size=(8, 9)), 2),
-    ):
-        assert len(geometry_groups([slice_of(), other])) == groups
 
 
 def test_positions_within_a_thousandth_are_one_place(

@@ -171,7 +171,7 @@ def _volumes(folder: Path) -> dict[str, str]:
     for path, folders, names in os.walk(folder):
         folders.sort(key=lambda name: (not name.endswith("_fixed"), name))
         for name in names:
-            if _VOLUME.fullmatch(name.removesuffix(".nii.gz")) and name.endswith(".nii.gz"):
+            if name.endswith(".nii.gz"):
                 found.setdefault(name, os.path.join(path, name))
     return found
 
