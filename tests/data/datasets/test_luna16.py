@@ -93,8 +93,10 @@ def test_nodules_of_any_size_up_to_the_border_of_the_scan_are_read(root: Path, r
     assert luna16_datalist(root, "test")[0]["nodules"].shape == (1, 5)
 
 
-def test_a_repeated_row_is_logged(root: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (root / "annotations.csv").write_text(LUNA + 2 * "1.3.6.9,-42,36,-188,5\n")
+@pytest.mark.parametrize("diameter", [5, 6])
+def test_a_repeated_row_is_logged(diameter: int, root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Two nodules cannot have one center, whatever their sizes."""
+    (root / "annotations.csv").write_text(f"{LUNA}1.3.6.9,-42,36,-188,5\n1.3.6.9,-42,36,-188,{diameter}\n")
     luna16_datalist(root, "test")
     assert "line 3: the box is that of line 2 too" in caplog.text
 

@@ -136,6 +136,7 @@ def test_range_leaves_out_values_far_beyond_the_others() -> None:
     assert full_range(np.append(values, [65000, 65100, 65535])) == (100, 299), "a marker with soft edges"
     assert full_range(np.append(values, [-2000, 65535])) == (100, 299), "one at each end"
     assert full_range(np.append(values, [400])) == (100, 400), "nearer than the values are wide"
+    assert full_range(np.append(np.repeat(values, 100), [65535])) == (100, 299), "more values than are sampled"
     assert full_range(np.array([0, 1, 4095])) == (0, 4095), "a drawing of few values"
     assert full_range(np.array([7, 7])) == (7, 7)
 
