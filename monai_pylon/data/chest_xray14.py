@@ -57,9 +57,9 @@ def _scale(boxes: list[BoxRow], path: str) -> np.ndarray:
     if size is None:
         return np.zeros((0, 5), dtype=np.float32)
     rows, columns = size
-    table = [(b.x, b.y, b.x + b.width, b.y + b.height, b.label * _GRID) for b in boxes]
-    corners = np.clip(np.array(table) / _GRID, 0, [1, 1, 1, 1, np.inf])
-    return (corners * [columns, rows, columns, rows, 1]).astype(np.float32)
+    corners = np.array([(b.x, b.y, b.x + b.width, b.y + b.height) for b in boxes]) / _GRID
+    scaled = np.clip(corners, 0, 1) * [columns, rows, columns, rows]
+    return np.column_stack([scaled, [b.label for b in boxes]]).astype(np.float32)
 
 
 def chest_xray14_datalist(root: str | PathLike[str], section: str) -> list[dict[str, Any]]:

@@ -223,7 +223,7 @@ def find_volume_slices(
     slices = _without_copies(_without_scouts(slices, name), name)
     positions = np.array([[float(v) for v in one.position] for one in slices])
     rounding = max(rounding_step(one.position) for one in slices)
-    grid = fit_slice_grid(positions, _normal(slices[0]), min(rounding, 1.0) if len(slices) > 1 else 0.0)
+    grid = fit_slice_grid(positions, _normal(slices[0]), rounding)
     if grid.problem:
         raise ValueError(f"path must be a complete series with evenly spaced slices, but is {name!r}. {grid.problem}")
     ordered = [slices[index] for index in grid.order]

@@ -84,7 +84,7 @@ def table_header(file: Path) -> list[str]:
         ...
         FileNotFoundError: labels.csv must be a CSV file that exists.
     """
-    return next(read_cells(file), (1, []))[1]
+    return next((row for _, row in read_cells(file)), [])
 
 
 def _release_columns(header: Sequence[str], labels: Sequence[str], missing_side: str) -> tuple[list[_Column], bool]:

@@ -33,7 +33,7 @@ def _fail(path: str, text: str) -> None:
 
 def _header_sizes(start: bytes) -> set[int]:
     """Return the size of the header that the first four bytes of a NIfTI file state; empty if it is none."""
-    return {int.from_bytes(start[:4], order) for order in ("little", "big")} & {348, 540}
+    return {int.from_bytes(start, order) for order in ("little", "big")} & {348, 540}
 
 
 def _read_header(path: str) -> Any:
@@ -108,7 +108,7 @@ def nifti_affine(header: Any, path: str | PathLike[str] = "header") -> np.ndarra
         )
     qform = header.get_qform() if has_qform else None
     affine = np.asarray(header.get_sform() if has_sform else qform, dtype=np.float64)
-    sizes = np.linalg.norm(affine[:3, :3], axis=0)
+    sizes = np.linalg.norm(affine[:, :3], axis=0)  # the last row is 0
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-12:
         _fail(name, "the affine (srow_x, srow_y, srow_z) is singular or not finite. Convert it again from DICOM.")
     if has_sform and (np.abs(sizes - pixdim) > _ROUNDING * sizes + 1e-3).any():

@@ -90,7 +90,7 @@ def fit_slice_grid(positions: np.ndarray, normal: np.ndarray, rounding: float = 
     origin = positions.mean(axis=0) - (count - 1) / 2 * step
     gaps = np.diff(heights)
     typical = float(np.median(gaps))
-    tolerance = 0.5 * rounding + _SPACING_TOLERANCE * max(typical, 0.0)
+    tolerance = 0.5 * rounding + _SPACING_TOLERANCE * typical
     # Along the normal, a gap joins two rounded positions: its error is up to a whole rounding step.
     uneven = np.abs(gaps - typical) > 2 * tolerance
     if typical <= 0 or uneven.any():

@@ -34,6 +34,12 @@ def test_sections_have_different_patients(root: Path) -> None:
     assert sum(len(parts[s]) for s in ("training", "validation", "test")) == len(parts["all"]) == 24
 
 
+def test_validation_has_the_share_of_the_paper(tmp_path: Path) -> None:
+    """9.3 % of 60 images are 5.6: three patients of two images."""
+    root = write_root(tmp_path, patients=33, size=(2, 2))
+    assert [len(chest_xray14_datalist(root, section)) for section in ("training", "validation")] == [54, 6]
+
+
 def test_item_has_the_values_of_the_tables(root: Path) -> None:
     item = chest_xray14_datalist(root, "test")[-1]
     assert Path(item["image"]).read_bytes()

@@ -44,6 +44,18 @@ def test_wrong_row_is_an_error_with_its_line(root: Path, file: str, old: str, ne
         read_entries(root / file) if file.startswith("Data") else read_boxes(root / file)
 
 
+def test_columns_may_have_another_order_and_an_empty_table_is_an_error(tmp_path: Path) -> None:
+    header = "Number,Image Index,Finding Labels,Follow-up #,Patient ID,Patient Age,Patient Sex,View Position\n"
+    (tmp_path / "t.csv").write_text(f"{header}1,a.png,Mass,0,7,50,F,AP\n")
+    assert read_entries(tmp_path / "t.csv")["a.png"].patient_id == 7
+    (tmp_path / "t.csv").write_text(f"{header}1,a.png,Mass,0,7,50,F\n")
+    with pytest.raises(ValueError, match=r"line 2: must have 8 columns or more"):
+        read_entries(tmp_path / "t.csv")
+    (tmp_path / "t.csv").write_text("")
+    with pytest.raises(ValueError, match=r"line 1: must have a column 'Image Index'"):
+        read_entries(tmp_path / "t.csv")
+
+
 @pytest.mark.parametrize(
     ("text", "years"),
     [("58", 58), ("058Y", 58), ("018M", 1.5), ("026W", 0.5), ("073D", 0.2), ("120", 120), ("121", None), ("", None)],

@@ -147,6 +147,8 @@ def test_reads_of_more_than_64_kib_take_no_more_than_is_left(tmp_path: Path) -> 
         for asked_all in (None, -1):
             file.seek(1)
             assert file.read(asked_all) == b"our"
+        file.seek(1)
+        assert file.read() == b"our"
 
 
 def test_a_read_near_the_end_of_a_large_file_takes_what_is_left(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 from pydicom.uid import SecondaryCaptureImageStorage
 
 from monai_pylon.data import read_volume
-from monai_pylon.data.dicom_headers import _expected_bytes, geometry_groups, read_dicom_headers
-from tests.data.dicom_files import write_dicom
+from monai_pylon.data.dicom_headers import CTSlice, _expected_bytes, geometry_groups, read_dicom_headers
+from tests.data.dicom_files import DIRECTION_LPS, ORIGIN_LPS, SPACING, write_dicom, write_enhanced
 
 HU = np.random.default_rng(7).integers(-900, 1500, (7, 6, 5)).astype(np.int16)
 
@@ -65,10 +65,12 @@ def test_files_without_ending_or_preamble_are_read(tmp_path: Path) -> None:
     ],
 )
 def test_missing_field_is_named_with_its_file(tags: dict, message: str, tmp_path: Path) -> None:
-    write_dicom(tmp_path, HU)
+    uid = write_dicom(tmp_path, HU)
     file = sorted(tmp_path.iterdir())[2]
     change(file, **tags)
-    assert message in read_dicom_headers(tmp_path).problems[file]
+    content = read_dicom_headers(tmp_path)
+    assert message in content.problems[file]
+    assert content.problem_series == {file: uid}
     with pytest.raises(ValueError, match=f"{file.name}: {message}"):
         read_volume(tmp_path)
 
@@ -112,6 +114,48 @@ def test_truncated_files_are_named_not_dropped(kept: float, tmp_path: Path) -> N
         read_volume(tmp_path)
 
 
+def test_hidden_files_and_folders_are_left_out_and_empty_files_are_named(tmp_path: Path) -> None:
+    write_dicom(tmp_path, HU[:, :, :1])
+    (file,) = tmp_path.iterdir()
+    (tmp_path / ".hidden.dcm").write_bytes(file.read_bytes())
+    (tmp_path / "folder.dcm").mkdir()
+    (tmp_path / "empty.dcm").touch()
+    content = read_dicom_headers(tmp_path)
+    assert [one.file for slices in content.slices.values() for one in slices] == [file]
+    assert content.problems == {tmp_path / "empty.dcm": "the file is empty"}
+
+
+@pytest.mark.parametrize("lost", ["SOPClassUID", "file_meta"])
+def test_the_class_stands_in_the_file_or_before_it(lost: str, tmp_path: Path) -> None:
+    write_dicom(tmp_path, HU[:, :, :1])
+    (file,) = tmp_path.iterdir()
+    dataset = pydicom.dcmread(file)
+    if lost == "file_meta":
+        del dataset.file_meta.MediaStorageSOPClassUID
+    else:
+        del dataset.SOPClassUID
+    dataset.save_as(file)
+    assert len(read_dicom_headers(tmp_path).slices) == 1
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_frames_take_their_fields_from_their_own_or_shared_groups_or_the_file(shared: bool, tmp_path: Path) -> None:
+    file = tmp_path / "a.dcm"
+    write_enhanced(file, HU, [1, 0])
+    if not shared:
+        dataset = pydicom.dcmread(file)
+        for (group,) in (each.value for each in dataset.SharedFunctionalGroupsSequence[0]):
+            dataset.update(group)
+        del dataset.SharedFunctionalGroupsSequence
+        dataset.save_as(file)
+    (slices,) = read_dicom_headers(tmp_path).slices.values()
+    assert [(one.file, one.frame) for one in slices] == [(file, 0), (file, 1)]
+    assert [float(one.position[2]) for one in slices] == [ORIGIN_LPS[2] + SPACING[2], ORIGIN_LPS[2]]
+    for one in slices:
+        assert (one.spacing, one.rescale, one.burned_in) == ((SPACING[1], SPACING[0]), (1, 0), False)
+        assert one.orientation == pytest.approx(DIRECTION_LPS.T[:2].ravel())
+
+
 def test_slices_are_grouped_by_size_spacing_and_orientation(tmp_path: Path) -> None:
     uid = write_dicom(tmp_path, HU)
     write_dicom(tmp_path, HU[:, :, :2], heights=[40.0, 45.0], SeriesInstanceUID=uid, PixelSpacing=[2.5, 2.5])
@@ -136,7 +180,9 @@ def test_an_empty_number_of_frames_is_one_frame(frames: int | None, problem: boo
     assert [len(found) for found in (content.slices, content.problems)] == [not problem, problem]
 
 
-@pytest.mark.parametrize(("mark", "listed"), [(b"DICM", "problems"), (b"DICX", "skipped")])
+@pytest.mark.parametrize(
+    ("mark", "listed"), [(b"DICM", "problems"), (b"DICM" + bytes(200), "problems"), (b"DICX", "skipped")]
+)
 def test_a_file_without_ending_is_dicom_by_its_mark(mark: bytes, listed: str, tmp_path: Path) -> None:
     (tmp_path / "I0").write_bytes(bytes(128) + mark)
     assert list(getattr(read_dicom_headers(tmp_path), listed)) == [tmp_path / "I0"]
@@ -185,3 +231,28 @@ def test_a_kernel_of_several_parts_and_a_series_without_a_number(tmp_path: Path)
 )
 def test_bytes_of_uncompressed_pixels(tags: dict, expected: int) -> None:
     assert _expected_bytes(SimpleNamespace(**{"Rows": 3, "Columns": 5, "BitsAllocated": 16, **tags})) == expected
+
+
+AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
+
+
+def slice_of(position: str = "0", orientation: tuple[float, ...] = AXIAL, spacing: float = 1.0) -> CTSlice:
+    """Return the geometry of a slice without a file."""
+    position_of = ("0", "0", position)
+    return CTSlice(Path("a"), 0, "1", "", "", position_of, orientation, (spacing, spacing), (8, 8), (1, 0))
+
+
+def test_a_slice_needs_no_further_facts() -> None:
+    one = slice_of()
+    assert (one.padding, one.number, one.burned_in, one.phase) == (None, "", False, {})
+
+
+def test_geometries_may_differ_by_rounding() -> None:
+    for other, groups in (
+        (slice_of(spacing=1.0019), 1),
+        (slice_of(spacing=1.0031), 2),
+        (slice_of(orientation=(1.0, 0.009, 0.0, 0.0, 1.0, 0.0)), 1),
+        (slice_of(orientation=(1.0, 0.011, 0.0, 0.0, 1.0, 0.0)), 2),
+        (slice_of()._replace(size=(8, 9)), 2),
+    ):
+        assert len(geometry_groups([slice_of(), other])) == groups

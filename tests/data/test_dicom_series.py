@@ -9,9 +9,9 @@ import pydicom
 import pytest
 
 from monai_pylon.data import read_volume
-from monai_pylon.data.dicom_headers import CTSlice, geometry_groups
 from monai_pylon.data.dicom_series import _without_copies, _without_scouts, is_dicom_file, read_dicom_series
 from tests.data.dicom_files import SPACING, write_dicom
+from tests.data.test_dicom_headers import slice_of
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,16 @@ def test_voxels_have_the_spacing_of_rows_columns_and_slices(tmp_path: Path, hu: 
     write_dicom(tmp_path / "one", hu[:, :, :1])
     assert read_dicom_series(tmp_path / "all").GetSpacing() == pytest.approx(SPACING)
     assert read_dicom_series(tmp_path / "one").GetSpacing() == pytest.approx((*SPACING[:2], 1.0))
+    write_dicom(tmp_path / "two", hu[:, :, :2])
+    assert read_dicom_series(tmp_path / "two").GetSpacing() == pytest.approx(SPACING)
+
+
+def test_directions_have_length_1(tmp_path: Path, hu: np.ndarray) -> None:
+    """A header may round them; the spacing stays that of PixelSpacing."""
+    write_dicom(tmp_path, hu, ImageOrientationPatient=[1.01, 0, 0, 0, 0.99, 0])
+    image = read_dicom_series(tmp_path)
+    assert image.GetDirection() == pytest.approx(np.eye(3).ravel())
+    assert image.GetSpacing() == pytest.approx(SPACING)
 
 
 def test_several_series_need_a_choice(tmp_path: Path, hu: np.ndarray) -> None:
@@ -61,6 +71,26 @@ def test_a_series_is_chosen_by_its_number(tmp_path: Path, hu: np.ndarray) -> Non
             read_volume(tmp_path / "d", series)
 
 
+def test_series_of_one_slice_are_listed_and_chosen(tmp_path: Path, hu: np.ndarray) -> None:
+    write_dicom(tmp_path / "d", hu, SeriesNumber=2, ConvolutionKernel="soft")
+    write_dicom(tmp_path / "d", hu[:, :, :1], SeriesNumber=3)
+    with pytest.raises(
+        ValueError, match=r"\(SeriesNumber 2; ConvolutionKernel soft; 5 slices\).*\(SeriesNumber 3; 1 s"
+    ):
+        read_volume(tmp_path / "d")
+    assert read_volume(tmp_path / "d", 3).shape == (1, 7, 6, 1)
+
+
+def test_an_acquisition_is_chosen_by_its_number(tmp_path: Path, hu: np.ndarray) -> None:
+    uid = write_dicom(tmp_path / "d", hu, AcquisitionNumber=1)
+    write_dicom(tmp_path / "d", hu - 100, SeriesInstanceUID=uid, AcquisitionNumber=2)
+    write_dicom(tmp_path / "d", hu, SeriesInstanceUID=uid)
+    for series, value in ((":1", 0), (f"{uid}:2", -100)):
+        np.testing.assert_array_equal(read_volume(tmp_path / "d", series)[0].numpy(), (hu + value) // 2 * 2)
+    with pytest.raises(ValueError, match=r"must end in an AcquisitionNumber .* but is '3'\. .* has 1, 2, none\."):
+        read_volume(tmp_path / "d", ":3")
+
+
 def test_problems_of_another_series_do_not_count(tmp_path: Path, hu: np.ndarray) -> None:
     uid = write_dicom(tmp_path / "d", hu)
     other = write_dicom(tmp_path / "broken", hu)
@@ -73,7 +103,10 @@ def test_problems_of_another_series_do_not_count(tmp_path: Path, hu: np.ndarray)
         with pytest.raises(ValueError, match="PixelSpacing is missing"):
             read_volume(tmp_path / "d", series)
     next((tmp_path / "d").iterdir()).with_name("z.dcm").touch()
-    with pytest.raises(ValueError, match=r"z\.dcm: the file is empty"):
+    with pytest.raises(ValueError, match=r"z\.dcm: the file is empty\. Repair"):
+        read_volume(tmp_path / "d", uid)
+    (tmp_path / "d" / "zz.dcm").touch()
+    with pytest.raises(ValueError, match=r"z\.dcm: the file is empty\. 1 more files have problems\. Repair"):
         read_volume(tmp_path / "d", uid)
 
 
@@ -83,7 +116,7 @@ def test_scouts_and_other_modalities_are_skipped(tags: dict, tmp_path: Path, hu:
     write_dicom(tmp_path / "d", hu[:, :, :2], **tags)
     assert read_volume(tmp_path / "d").shape == (1, 7, 6, 5)
     write_dicom(tmp_path / "other", hu, **tags)
-    with pytest.raises(ValueError, match="No CT slices were found"):
+    with pytest.raises(ValueError, match=r"No CT slices were found in it \(skipped: 5 x [^()]*(\(.*\))?\)\.$"):
         read_volume(tmp_path / "other")
 
 
@@ -183,13 +216,17 @@ def test_error_names_the_folder_below_that_holds_the_slices(tmp_path: Path, hu: 
         read_volume(tmp_path)
 
 
-AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
-
-
-def slice_of(position: str = "0", orientation: tuple[float, ...] = AXIAL, spacing: float = 1.0) -> CTSlice:
-    """Return the geometry of a slice without a file."""
-    position_of = ("0", "0", position)
-    return CTSlice(Path("a"), 0, "1", "", "", position_of, orientation, (spacing, spacing), (8, 8), (1, 0))
+def test_a_thousand_files_are_searched_for_the_right_folder(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "1.dcm").touch()
+    for number in range(1000):
+        (tmp_path / "a" / f"{number}.txt").touch()
+    with pytest.raises(ValueError, match=r"No CT slices were found in it\.$"):
+        read_volume(tmp_path)
+    (tmp_path / "a" / "0.txt").unlink()
+    with pytest.raises(ValueError, match=r"Its folder 'b' holds DICOM files"):
+        read_volume(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -206,15 +243,14 @@ def test_three_slices_turned_by_45_degrees_or_more_are_scouts(count: int, tilt: 
         assert len(_without_scouts(slices, "x")) == left
 
 
-def test_geometries_may_differ_by_rounding() -> None:
-    for other, groups in (
-        (slice_of(spacing=1.0019), 1),
-        (slice_of(spacing=1.0031), 2),
-        (slice_of(orientation=(1.0, 0.009, 0.0, 0.0, 1.0, 0.0)), 1),
-        (slice_of(orientation=(1.0, 0.011, 0.0, 0.0, 1.0, 0.0)), 2),
-        (slice_of()._replace(size=(8, 9)), 2),
-    ):
-        assert len(geometry_groups([slice_of(), other])) == groups
+def test_one_slice_of_another_geometry_is_described() -> None:
+    turned = slice_of(orientation=(1.0, 0.0, 0.0, 0.0, 0.0, 1.0))
+    assert _without_scouts([slice_of(), turned], "x") == [slice_of()]
+    slices = [slice_of("0")._replace(acquisition="7"), slice_of("1"), slice_of("2", spacing=2.0)]
+    first = "2 slices of 8 x 8 pixels, PixelSpacing 1 x 1 mm, AcquisitionNumber 7, none"
+    second = r"1 slices of 8 x 8 pixels, PixelSpacing 2 x 2 mm, AcquisitionNumber none\. Name"
+    with pytest.raises(ValueError, match=f"has 2: {first}; {second}"):
+        _without_scouts(slices, "x")
 
 
 def test_positions_within_a_thousandth_are_one_place(

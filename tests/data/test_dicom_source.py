@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
-from pydicom.uid import EnhancedCTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from monai_pylon.data import dicom_source, read_volume
 from monai_pylon.data.dicom_source import read_dicom_source
-from tests.data.dicom_files import DIRECTION_LPS, ORIGIN_LPS, SPACING, write_dicom
+from tests.data.dicom_files import write_dicom, write_enhanced
 
 HU = np.random.default_rng(0).integers(-500, 500, (6, 5, 4)) * 2
 
@@ -43,38 +42,9 @@ def test_scouts_copies_and_other_series_are_left_out(tmp_path: Path) -> None:
     assert {header.SeriesInstanceUID for header in source.headers} == {uid}
 
 
-def write_enhanced(file: Path, order: list[int]) -> None:
-    """Write the slices as frames of one file, in any order."""
-    ds = pydicom.Dataset()
-    ds.file_meta = pydicom.dataset.FileMetaDataset()
-    ds.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    ds.file_meta.MediaStorageSOPClassUID = ds.SOPClassUID = EnhancedCTImageStorage
-    ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPInstanceUID = generate_uid()
-    ds.StudyInstanceUID, ds.SeriesInstanceUID, ds.FrameOfReferenceUID = (generate_uid() for _ in range(3))
-    ds.Modality, ds.ImageType, ds.NumberOfFrames = "CT", ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"], len(order)
-    ds.Rows, ds.Columns, ds.SamplesPerPixel, ds.PhotometricInterpretation = HU.shape[1], HU.shape[0], 1, "MONOCHROME2"
-    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 16, 16, 15, 1
-    shared, orientation, measures, values = (pydicom.Dataset() for _ in range(4))
-    orientation.ImageOrientationPatient = list(DIRECTION_LPS.T[:2].ravel())
-    measures.PixelSpacing, measures.SliceThickness = [SPACING[1], SPACING[0]], SPACING[2]
-    values.RescaleSlope, values.RescaleIntercept, values.RescaleType = 1, 0, "HU"
-    shared.PlaneOrientationSequence, shared.PixelMeasuresSequence = [orientation], [measures]
-    shared.PixelValueTransformationSequence = [values]
-    ds.SharedFunctionalGroupsSequence = [shared]
-    frames = []
-    for k in order:
-        position, frame = pydicom.Dataset(), pydicom.Dataset()
-        position.ImagePositionPatient = list(np.add(ORIGIN_LPS, k * SPACING[2] * DIRECTION_LPS[:, 2]))
-        frame.PlanePositionSequence = [position]
-        frames.append(frame)
-    ds.PerFrameFunctionalGroupsSequence = frames
-    ds.PixelData = np.stack([HU[:, :, k].T for k in order]).astype("<i2").tobytes()
-    ds.save_as(file, enforce_file_format=True)
-
-
 def test_frames_of_one_file_name_their_slice(tmp_path: Path) -> None:
     order = [2, 0, 3, 1]
-    write_enhanced(tmp_path / "a.dcm", order)
+    write_enhanced(tmp_path / "a.dcm", HU, order)
     np.testing.assert_array_equal(read_volume(tmp_path)[0].numpy(), HU)
     source = read_dicom_source(tmp_path)
     assert source is not None
@@ -85,7 +55,7 @@ def test_frames_of_one_file_name_their_slice(tmp_path: Path) -> None:
 def test_frames_that_are_no_slices_and_several_files_of_frames_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_enhanced(tmp_path / "a.dcm", [0, 1, 2, 3])
+    write_enhanced(tmp_path / "a.dcm", HU, [0, 1, 2, 3])
     slices = dicom_source.find_volume_slices(tmp_path, None)[0]
     for found in (slices[:3], [*slices[:2], *(one._replace(file=tmp_path / "b.dcm") for one in slices[2:])]):
         (tmp_path / "b.dcm").write_bytes((tmp_path / "a.dcm").read_bytes())

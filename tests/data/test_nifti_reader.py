@@ -75,6 +75,8 @@ def test_qform_counts_if_the_sform_is_unset(tmp_path: Path) -> None:
         ({"b70": struct.pack("<h", 999)}, "datatype 999 is unknown"),
         ({"b0": struct.pack("<i", 7)}, "does not start with a NIfTI header"),
         ({"b280": struct.pack("<f", 2.8)}, "the sform states the axes RPS, but the qform LPS"),
+        ({"b292": struct.pack("<f", float("inf"))}, "the affine .* is singular or not finite"),
+        ({"b280": struct.pack("<8f", 0, 0, 3.1, 0, 0, -2.8, 0, 0)}, "the affine .* is singular or not finite"),
     ],
 )
 def test_doubtful_field_is_named(fields: dict[str, bytes], message: str, tmp_path: Path) -> None:
@@ -87,6 +89,7 @@ def test_doubtful_field_is_named(fields: dict[str, bytes], message: str, tmp_pat
     [
         ("a.nii", gzip.compress, r"gzip-compressed\. Rename it so that it ends in \.nii\.gz"),
         ("a.nii.gz", bytes, r"not gzip-compressed\. Rename it so that it ends in \.nii\."),
+        ("a.nii.gz", lambda content: content[3::-1] + content[4:], r"not gzip-compressed\. Rename it"),  # big-endian
         ("a.nii.gz", lambda _: b"hello", "neither gzip-compressed nor NIfTI"),
         ("a.nii.gz", lambda _: b"", r"it is empty|is empty"),
     ],
@@ -96,6 +99,13 @@ def test_ending_must_fit_the_content(name: str, change: Callable, message: str, 
     (tmp_path / name).write_bytes(change(content))
     with pytest.raises(ValueError, match=message):
         read_nifti(tmp_path / name)
+
+
+def test_oblique_voxels_have_the_sizes_of_pixdim(tmp_path: Path) -> None:
+    cos, sin = np.cos(0.5), np.sin(0.5)
+    turn = np.array([[1, 0, 0, 7], [0, cos, -sin, 8], [0, sin, cos, 9], [0, 0, 0, 1]])
+    affine = turn @ np.diag([0.7, 0.8, 5.0, 1.0])
+    np.testing.assert_allclose(read_nifti(save(tmp_path / "a.nii", affine=affine))[1], affine, atol=1e-6)
 
 
 def test_nifti_2_and_big_endian_files_are_read(tmp_path: Path) -> None:
@@ -148,6 +158,8 @@ def test_the_header_of_an_uncompressed_file_holds_no_voxels(tmp_path: Path, monk
     header = {"vox_offset": 1000.0}
     nifti_reader._check_size(header, str(tmp_path / "a.nii"), [3, 4, 5], 2)
     assert given[2] == (120, 0, False), "the file ends before its voxels"
+    for offset in (0.0, 2.0**26):
+        nifti_reader._check_size({"vox_offset": offset}, str(tmp_path / "a.nii"), [3, 4, 5], 2)
 
 
 @pytest.mark.parametrize("dim", [[3, 4, 0, 6, 1], [-1, 4, 5, 6, 1], [2, 4, 5, 6, 1], [4, 4, 5, 6, 2]])

@@ -65,3 +65,14 @@ def test_missing_and_malformed_files_are_named(root: Path, tmp_path: Path) -> No
 def test_uncertain_borders_of_voc_are_kept(tmp_path: Path) -> None:
     Image.fromarray(np.uint8([[0, 255, 20]])).save(tmp_path / "a.png")
     assert read_class_map(tmp_path / "a.png").tolist() == [[0, 255, 20]]
+    for wrong in (np.uint8([[0, 254]]), np.zeros((2, 2, 3), np.uint8)):
+        Image.fromarray(wrong).save(tmp_path / "b.png")
+        with pytest.raises(ValueError, match="must hold classes"):
+            read_class_map(tmp_path / "b.png")
+
+
+def test_uncertain_pixels_have_no_label(root: Path) -> None:
+    folder = root / "benchmark_RELEASE" / "dataset"
+    savemat(folder / "cls" / "c.mat", {"GTcls": {"Segmentation": np.uint8([[0, 255, 20]])}})
+    (item,) = sbd_datalist(root, "validation")
+    assert np.flatnonzero(item["label"]).tolist() == [19]

@@ -123,6 +123,9 @@ def test_missing_and_other_files_are_errors(tmp_path: Path) -> None:
     (tmp_path / "report.txt").write_text("no scan")
     with pytest.raises(ValueError, match=r"a folder or a file ending in \.nii"):
         read_volume(tmp_path / "report.txt")
+    (tmp_path / "empty.mha").touch()
+    with pytest.raises(ValueError, match=r"empty\.mha' is empty\. Copy or download it again"):
+        read_volume(tmp_path / "empty.mha")
     with pytest.raises(TypeError, match="path must be of type str or PathLike"):
         read_volume(3)  # type: ignore[arg-type]
 
@@ -188,6 +191,14 @@ def test_metadata_name_file_and_channel(tmp_path: Path, hu: np.ndarray, affine: 
     image = read_volume(path)
     assert image.meta["filename_or_obj"] == str(path)
     assert image.meta["original_channel_dim"] == 0
+
+
+@pytest.mark.parametrize(("stated", "burned_in"), [("YES", True), ("NO", None)])
+def test_metadata_say_whether_text_is_burned_in(
+    stated: str, burned_in: bool | None, tmp_path: Path, hu: np.ndarray
+) -> None:
+    write_dicom(tmp_path, hu, BurnedInAnnotation=stated)
+    assert read_volume(tmp_path).meta.get("burned_in") is burned_in
 
 
 def test_reader_accepts_its_endings_and_folders(tmp_path: Path) -> None:

@@ -60,7 +60,8 @@ def decode_counts(counts: str | Sequence[int]) -> np.ndarray:
             runs.append(value + (runs[-2] if len(runs) > 2 else 0))
             value = shift = 0
         check(shift == 0, "counts", "whole text of COCO", f"...{counts[-8:]}", _REMEDY)
-    check(all(run >= 0 for run in runs), "counts", "without negative runs", runs[:8], _REMEDY)
+    negative = [run for run in runs if run < 0]
+    check(not negative, "counts", "without negative runs", negative, _REMEDY)
     return np.array(runs, dtype=np.int64)
 
 

@@ -40,8 +40,9 @@ class DicomRadiograph(NamedTuple):
         burned_in: Whether the pixels hold text that may name the patient (BurnedInAnnotation).
 
     Example:
-        >>> DicomRadiograph(np.zeros((4, 5), np.float32), (0.2, 0.2), 1, "RL").sides
-        'RL'
+        >>> radiograph = DicomRadiograph(np.zeros((4, 5), np.float32), (0.2, 0.2), 1, "RL")
+        >>> radiograph.sides, radiograph.burned_in
+        ('RL', False)
     """
 
     image: np.ndarray

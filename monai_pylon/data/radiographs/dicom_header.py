@@ -69,7 +69,7 @@ def _letters(data: Any) -> tuple[str, str] | None:
     """Return where the columns and where the rows of a file run to, as letters of the patient's sides.
 
     They are taken from PatientOrientation, or else from ImageOrientationPatient, unless that is the 1, 0, 0, 0, 1, 0
-    that programs write if they know no orientation.
+    that programs write if they know no orientation, or one of its directions is zero or not finite.
     """
     value = getattr(data, "PatientOrientation", None)
     parts = [str(part).strip().upper()[:1] for part in value] if value and not isinstance(value, str) else []
@@ -78,7 +78,8 @@ def _letters(data: Any) -> tuple[str, str] | None:
             cosines = np.array([float(v) for v in getattr(data, "ImageOrientationPatient", None) or ()]).reshape(2, 3)
         except (ValueError, TypeError):
             return None
-        if np.array_equal(cosines, np.eye(2, 3)):
+        known = np.isfinite(cosines).all() and cosines.any(axis=1).all()
+        if not known or np.array_equal(cosines, np.eye(2, 3)):
             return None
         axes = np.abs(cosines).argmax(axis=1)
         parts = ["LPH"[a] if row[a] > 0 else "RAF"[a] for a, row in zip(axes, cosines, strict=True)]

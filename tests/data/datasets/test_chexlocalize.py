@@ -84,6 +84,14 @@ def test_boxes_have_the_pixels_of_a_smaller_copy(root: Path) -> None:
         ({"Cardiomegaly": {"size": [64, 48]}}, "a mask with 'size' and 'counts'"),
         ({"Cardiomegaly": {"size": [64, 48], "counts": "!"}}, f"{STUDY}, class 1: counts must be text of COCO"),
         ({"Cardiomegaly": {"size": [48, 64], "counts": [0, 3072]}}, "size must be of the shape of the image, 64 rows"),
+        (
+            {"Cardiomegaly": {"size": [66, 48], "counts": [0, 3168]}},
+            "size must be of the shape of the image, 64 rows",
+        ),
+        (
+            {"Cardiomegaly": {"size": [62, 48], "counts": [0, 2976]}},
+            "size must be of the shape of the image, 64 rows",
+        ),
         ({"img_size": [64, 48], "Cardiomegaly": "abc"}, "must be a list of polygons, or a mask"),
         ([], f"{STUDY} must be a dictionary"),
     ],
@@ -92,6 +100,12 @@ def test_a_bad_outline_names_image_and_remedy(root: Path, entry: Any, message: s
     change(root, entry)
     with pytest.raises(ValueError, match=message):
         chexlocalize_datalist(root, "validation")
+
+
+def test_the_shape_of_a_mask_may_be_rounded(root: Path) -> None:
+    """65 / 48 is 1.6 % more than 64 / 48; 2 % are accepted."""
+    change(root, {"Cardiomegaly": {"size": [65, 48], "counts": [0, 65, 65 * 47]}})
+    np.testing.assert_allclose(chexlocalize_datalist(root, "validation")[0]["boxes"], [[0, 0, 1, 64, HEART]])
 
 
 def test_a_polygon_off_the_image_is_logged_and_left_out(root: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -63,6 +63,16 @@ def test_stored_values_are_rescaled_and_hu_are_left(slope: float, intercept: flo
     assert rescale_once(HU, slope, intercept) is HU
 
 
+def test_a_rescaling_that_changes_nothing_needs_no_chest() -> None:
+    blank = torch.zeros(1, 4, 4, 4)
+    assert rescale_once(blank, 1, 0) is blank
+    for slope, intercept in ((2, 0), (1, 1)):
+        with pytest.raises(ValueError, match="neither these nor"):
+            rescale_once(blank, slope, intercept)
+    with pytest.raises(ValueError, match="neither these nor"):
+        rescale_once(blank - 1, 2, 0)
+
+
 @pytest.mark.parametrize("image", [HU - 1024, HU - 2048, (HU + 1000) / 2000, torch.zeros(1, 4, 4, 4), HU * 0 - 1000])
 def test_values_that_were_rescaled_twice_are_refused(image: torch.Tensor) -> None:
     with pytest.raises(ValueError, match=r"neither these nor 1 times them plus -1024.*rescaled twice"):
@@ -87,6 +97,11 @@ def test_a_scan_with_another_spacing_than_its_table_is_refused(root: Path) -> No
     image.affine = torch.diag(torch.tensor([1.0, 1.0, 1.0, 1.0]))
     with pytest.raises(ValueError, match=r"voxels of \[1.0, 1.0, 1.0\] mm, but the table.*train_fixed"):
         RescaleOnced()({**item, "image": image})
+    oblique = read_volume(item["image"])
+    cos, sin = np.cos(0.2), np.sin(0.2)
+    turn = np.array([[1, 0, 0, 9], [0, cos, -sin, 8], [0, sin, cos, 7], [0, 0, 0, 1]])
+    oblique.affine = torch.as_tensor(turn @ np.diag([0.7, 0.7, 1.5, 1]))
+    assert RescaleOnced()({**item, "image": oblique})["image"].shape == oblique.shape
     turned = read_volume(item["image"]).permute(0, 3, 1, 2)
     turned.affine = torch.diag(torch.tensor([1.5, 0.7, 0.7, 1.0]))
     assert RescaleOnced()({**item, "image": turned})["image"].shape == turned.shape  # other axes, the same voxels
@@ -109,7 +124,7 @@ def test_a_scan_with_another_spacing_than_its_table_is_refused(root: Path) -> No
         ("gz,1,-1024", "gz,0,-1024", "validation_metadata.csv", "line 2: RescaleSlope must be positive"),
         ('"[0.7, 0.7]"', "0.7", "validation_metadata.csv", "line 2: XYSpacing must be a list of 2 numbers"),
         ('"[0.7, 0.7]"', "\"__import__('os')\"", "validation_metadata.csv", "line 2: XYSpacing must be a list"),
-        (",1.5,", ",-1.5,", "validation_metadata.csv", "line 2: ZSpacing must be positive"),
+        (",1.5,", ",0,", "validation_metadata.csv", "line 2: ZSpacing must be positive"),
         ("[1.0, 0.0, 0.0, 0.0", "[1.0, 0.0, 0.0, 0.9", "validation_metadata.csv", "two unit vectors at a right angle"),
         ("valid_1_a_2", "valid_1_a_1", "validation_metadata.csv", "line 3: VolumeName must be different"),
     ],

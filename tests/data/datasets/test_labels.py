@@ -60,8 +60,16 @@ def test_labels_boxes_nodules_and_masks_are_renumbered() -> None:
 def test_a_dataset_without_any_of_the_labels_is_refused() -> None:
     with pytest.raises(ValueError, match=r"labels must be some of MS-CXR.*It|MS-CXR has Atelectasis"):
         relabel([], "MS-CXR", ["fracture"])
+    with pytest.raises(ValueError, match=r"'fracture 5'\]\. LUNA16 has lung nodule"):
+        relabel([], "LUNA16", [f"fracture {k}" for k in range(7)])
 
 
 def test_missing_labels_are_logged(caplog: pytest.LogCaptureFixture) -> None:
     relabel([], "LUNA16", ["lung nodule", "lung mass"])
     assert "LUNA16 does not have lung mass" in caplog.text
+
+
+@pytest.mark.parametrize(("count", "more"), [(6, ""), (7, " and 1 more"), (8, " and 2 more")])
+def test_six_missing_labels_are_named(count: int, more: str, caplog: pytest.LogCaptureFixture) -> None:
+    relabel([], "LUNA16", ["lung nodule", *(f"fracture {k}" for k in range(count))])
+    assert f"fracture 5{more}: left out." in caplog.text

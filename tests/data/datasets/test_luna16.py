@@ -57,7 +57,8 @@ def test_sections_are_subsets(root: Path, caplog: pytest.LogCaptureFixture) -> N
 
 
 def test_a_scan_without_a_nodule_is_negative_unless_findings_are_excluded(root: Path) -> None:
-    assert luna16_datalist(root, "training")[0]["label"].tolist() == [0]
+    (item,) = luna16_datalist(root, "training")
+    assert (item["label"].tolist(), item["nodules"].shape, item["boxes"].shape) == ([0], (0, 5), (0, 7))
     (root / "annotations_excluded.csv").write_text(LUNA + "1.3.6.0,1,2,3,-1\n")
     assert np.isnan(luna16_datalist(root, "training")[0]["label"]).all()
     assert luna16_datalist(root, "test")[0]["label"].tolist() == [1]
@@ -69,6 +70,8 @@ def test_a_scan_without_a_nodule_is_negative_unless_findings_are_excluded(root: 
         (LUNA.replace("coordX", "x") + "1.3.6.9,1,1,1,1\n", "line 1 must be a header with a column 'coordX'"),
         (LUNA + "1.3.6.9,-42,36,one,5\n", "line 2: coordZ must be a number, but is 'one'"),
         (LUNA + "1.3.6.9,-42,36,-188,0\n", "line 2: diameter_mm must be from 0 to 200"),
+        (LUNA + "1.3.6.9,-42,36,-188,201\n", "line 2: diameter_mm must be from 0 to 200"),
+        *((LUNA + f"1.3.6.9,{point},5\n", "line 2: coordX must be") for point in ("-51.5,36,-188", "-42,36,-165")),
         (
             LUNA + "1.3.6.9,42,36,-188,5\n",
             r"line 2: coordX must be .*a point of 1.3.6.9.mhd.*voxel 46, 4, 4 of 12 x 12",
@@ -83,8 +86,17 @@ def test_a_bad_table_names_line_and_remedy(root: Path, text: str, message: str) 
         luna16_datalist(root, "test")
 
 
-def test_a_repeated_row_is_logged(root: Path, caplog: pytest.LogCaptureFixture) -> None:
-    (root / "annotations.csv").write_text(LUNA + 2 * "1.3.6.9,-42,36,-188,5\n")
+@pytest.mark.parametrize("row", ["-51,29,-202,0.5", "-27,53,-166,200"])
+def test_nodules_of_any_size_up_to_the_border_of_the_scan_are_read(root: Path, row: str) -> None:
+    """The voxels 2 x 2 x 4 mm around the centers of the first and the last one belong to the scan."""
+    (root / "annotations.csv").write_text(LUNA + f"1.3.6.9,{row}\n")
+    assert luna16_datalist(root, "test")[0]["nodules"].shape == (1, 5)
+
+
+@pytest.mark.parametrize("diameter", [5, 6])
+def test_a_repeated_row_is_logged(diameter: int, root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Two nodules cannot have one center, whatever their sizes."""
+    (root / "annotations.csv").write_text(f"{LUNA}1.3.6.9,-42,36,-188,5\n1.3.6.9,-42,36,-188,{diameter}\n")
     luna16_datalist(root, "test")
     assert "line 3: the box is that of line 2 too" in caplog.text
 
@@ -102,8 +114,28 @@ def test_small_nodules_have_the_voxel_of_their_center() -> None:
     mask = nodule_mask(np.array([[2.2, 2, 2, 0.1, 0], [99, 99, 99, 3, 0]]), np.eye(4), (5, 5, 5))
     assert np.argwhere(mask).tolist() == [[2, 2, 2]]
     assert nodule_boxes(np.zeros((0, 5)), np.eye(4)).shape == (0, 7)
+    assert nodule_mask(np.full((255, 5), 1.0), np.eye(4), (2, 2, 2))[1, 1, 1] == 255
     with pytest.raises(ValueError, match="at most 255"):
         nodule_mask(np.zeros((256, 5)), np.eye(4), (2, 2, 2))
+
+
+@pytest.mark.parametrize(
+    ("center", "filled"),
+    [
+        ((0, 0, 0), [[0, 0, 0]]),
+        ((4, 4, 4), [[4, 4, 4]]),
+        ((4.6, 2, 2), []),  # the scan ends at 4.5
+        ((-0.6, 2, 2), []),
+    ],
+)
+def test_a_small_nodule_is_drawn_inside_of_the_scan_only(center: tuple, filled: list) -> None:
+    assert np.argwhere(nodule_mask(np.array([[*center, 0.1, 0]]), np.eye(4), (5, 5, 5))).tolist() == filled
+
+
+def test_a_sphere_contains_its_border() -> None:
+    """A diameter of 2 mm reaches the centers of six neighbors; at a corner three of them are in the scan."""
+    nodules = np.array([[2.0, 2, 2, 2, 0], [0, 0, 0, 2, 0]])
+    assert np.bincount(nodule_mask(nodules, np.eye(4), (5, 5, 5)).ravel()).tolist() == [125 - 11, 7, 4]
 
 
 def test_values_are_those_of_the_file(root: Path) -> None:

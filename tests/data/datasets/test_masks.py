@@ -44,6 +44,11 @@ def test_masks_are_decoded(seed: int) -> None:
     np.testing.assert_array_equal(draw_mask({"size": size, "counts": runs}), mask)
 
 
+def test_a_mask_of_one_pixel() -> None:
+    assert draw_mask({"size": [1, 1], "counts": [0, 1]}).tolist() == [[True]]
+    assert draw_mask({"size": [1, 1], "counts": "1"}).tolist() == [[False]]
+
+
 def test_known_text_of_coco() -> None:
     """A mask of 3 x 5 pixels with rows 1, 2 and columns 1, 2 filled, as pycocotools encodes it."""
     expected = np.zeros((3, 5), bool)
@@ -58,7 +63,9 @@ def test_known_text_of_coco() -> None:
         ({"size": [2, 2], "counts": "1"}, "counts must be of 4 pixels"),
         ({"size": [2, 2], "counts": "P"}, "counts must be whole text of COCO"),
         ({"size": [2, 2], "counts": "4 "}, "characters from '0' to 'o', but is ' '"),
-        ({"size": [2, 2], "counts": [5, -1]}, "without negative runs"),
+        ({"size": [2, 2], "counts": "4p"}, "characters from '0' to 'o', but is 'p'"),
+        ({"size": [2, 2], "counts": [5, -1]}, r"without negative runs, but is \[-1\]"),
+        ({"size": [2, 2], "counts": [True, 3]}, "whole numbers, or the text"),
         ({"size": [2, 2], "counts": [2.0, 2.0]}, "whole numbers, or the text"),
         ({"size": [2], "counts": [4]}, r"size must be \[rows, columns\]"),
         ({"size": [0, 4], "counts": []}, r"size must be \[rows, columns\]"),

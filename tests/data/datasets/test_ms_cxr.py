@@ -74,10 +74,17 @@ def test_a_patient_in_two_sections_is_refused(root: Path) -> None:
         ("Pneumothorax", "Pneumotorax", "line 2: category_name must be one of .*Did you mean 'Pneumothorax'"),
         (",100,200,50,100,", ",100,2OO,50,100,", "line 2: y must be a number, but is '2OO'"),
         (",100,200,50,100,", ",100,200,0,100,", "line 2: w must be positive"),
-        (",100,200,50,100,", ",500,200,50,100,", "line 2: x must be of a box on the image of 480 x 640 pixels"),
+        (",100,200,50,100,", ",100,200,50,0,", "line 2: w must be positive"),
+        (",100,200,50,100,", ",480,200,50,100,", "line 2: x must be of a box on the image of 480 x 640 pixels"),
+        (",100,200,50,100,", ",100,640,50,100,", "line 2: x must be of a box on the image of 480 x 640 pixels"),
+        (",100,200,50,100,", ",-50,200,50,100,", "line 2: x must be of a box on the image of 480 x 640 pixels"),
+        (",100,200,50,100,", ",100,-100,50,100,", "line 2: x must be of a box on the image of 480 x 640 pixels"),
         (",100,200,50,100,", ",100,200,500,100,", "line 2: box must be on the image of 64 rows and 48 columns"),
         ("480,640,train", "640,480,train", "line 2: image_width must be of the shape of the file.*cropped or turned"),
+        ("480,640,train", "491,640,train", "line 2: image_width must be of the shape of the file.*cropped or turned"),
+        ("480,640,train", "480,654,train", "line 2: image_width must be of the shape of the file.*cropped or turned"),
         ("480,640,train", "0,640,train", "line 2: image_width must be positive"),
+        ("480,640,train", "480,0,train", "line 2: image_width must be positive"),
         ("files/p10/p10000000/s50000000/dicom0.jpg", "dicom0.jpg", "line 2: path must be a path with the patient"),
         ("480,640,train", "480,640,test", "line 2: split must be the same in all rows of an image"),
         ("480,640,train", "480,640,", "line 2: split must be filled"),
@@ -88,6 +95,19 @@ def test_a_bad_table_names_line_and_remedy(root: Path, old: str, new: str, messa
     edit(root, old, new)
     with pytest.raises(ValueError, match=message):
         ms_cxr_datalist(root, "all")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "box"),
+    [
+        (",100,200,50,100,480,640", ",0.2,0.3125,0.1,0.15,0.75,1", [12.8, 20, 19.2, 29.6]),  # shares of the height
+        (",100,200,50,100,480,640", ",100,200,50,100,488,640", [100 * 48 / 488, 20, 150 * 48 / 488, 30]),
+        (",100,200,50,100,", ",-9,-9,9.5,9.5,", [0, 0, 0.05, 0.05]),  # what is outside is cut off
+    ],
+)
+def test_boxes_of_other_sizes_and_at_the_border_are_read(root: Path, old: str, new: str, box: list[float]) -> None:
+    edit(root, old, new)
+    np.testing.assert_allclose(ms_cxr_datalist(root, "training")[0]["boxes"][0], [*box, AIR], rtol=1e-6)
 
 
 def test_a_repeated_row_is_logged(root: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -111,3 +131,4 @@ def test_an_empty_section_is_refused(root: Path) -> None:
     file.write_text(MS_CXR + file.read_text().splitlines()[1])
     with pytest.raises(ValueError, match=r"section must be one with radiographs.*are training"):
         ms_cxr_datalist(root, "test")
+    assert len(ms_cxr_datalist(root, "training")) == 1

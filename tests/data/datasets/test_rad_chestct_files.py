@@ -38,6 +38,7 @@ def test_boxes_have_the_axes_of_a_scan_that_was_read(tmp_path: Path) -> None:
     ("row", "message"),
     [
         ("trn00001,5,30,7,40,50,11", "line 2: lef_axis2max must be above 50, the other edge"),
+        ("trn00001,5,30,7,7,11,50", "line 2: pos_axis1max must be above 7, the other edge"),
         ("trn00001,5,41,7,40,11,50", "line 2: inf_axis0max must be at most 40, the scan's size"),
         ("trn00001,x,30,7,40,11,50", "line 2: sup_axis0min must be a number, but is 'x'"),
         ("trn00001,5.5,30,7,40,11,50", "line 2: sup_axis0min must be a whole number"),
@@ -48,6 +49,15 @@ def test_boxes_have_the_axes_of_a_scan_that_was_read(tmp_path: Path) -> None:
 def test_a_bad_row_names_line_and_column(tmp_path: Path, row: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         read_lung_boxes(write_extrema(tmp_path, [row]))
+
+
+def test_lungs_may_reach_the_border_and_the_table_need_not_tell_the_size(tmp_path: Path) -> None:
+    file = write_extrema(tmp_path, ["trn00001,0,40,0,50,0,60"]) / "Extrema_5747.csv"
+    np.testing.assert_array_equal(read_lung_boxes(file)["trn00001"].box, [0, 0, 0, 60, 50, 40])
+    file.write_text("\n".join(line.rsplit(",", 3)[0] for line in file.read_text().splitlines()))
+    found = read_lung_boxes(file)["trn00001"]
+    assert found.shape is None
+    np.testing.assert_array_equal(found.box, [0, 0, 0, 60, 50, 40])
 
 
 def test_repeated_scans_and_missing_columns(tmp_path: Path) -> None:

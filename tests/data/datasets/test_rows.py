@@ -25,6 +25,7 @@ def test_cells_are_converted(table: Path) -> None:
     first, last = row(table, 0), row(table, 2)
     assert (first.text("name"), first.number("x"), first.numbers("list", 2)) == ("a", 1.5, [0.7, 0.8])
     assert first.binary("flag") == 1
+    assert DatasetRow(table, 2, {"flag": "0"}).binary("flag") == 0
     assert math.isnan(last.binary("flag"))
     assert first.choice("kind", ["mass", "Nodule"]) == "mass"
 
@@ -75,4 +76,5 @@ def test_of_several_versions_the_newest_table_is_found(tmp_path: Path) -> None:
     for version in ("1.0.0", "1.1.0"):
         (tmp_path / f"v{version}.csv").touch()
     assert find_table(tmp_path, ("gone", "."), "v*.csv") == tmp_path / "v1.1.0.csv"
+    assert find_table(tmp_path, (".",), "v1.0.*.csv") == tmp_path / "v1.0.0.csv"
     assert find_table(tmp_path, (".",), "w*.csv") is None

@@ -61,6 +61,8 @@ def test_one_reader_is_enough_if_asked(written: Path) -> None:
     assert item["label"][NODULE] == 1
     assert item["boxes"].shape == (3, 5)
     assert np.isnan(first(written, least_readers=3)["label"][HEART])
+    with pytest.raises(ValueError, match="least_readers must be 1 or more, but is 0"):
+        first(written, least_readers=0)
 
 
 def test_the_consensus_of_the_test_part_counts_as_it_is(written: Path) -> None:
@@ -79,7 +81,8 @@ def test_the_consensus_of_the_test_part_counts_as_it_is(written: Path) -> None:
         ("class_name", "label", "line 1 must be a header with a column 'class_name'"),
         ("Cardiomegaly", "Cardiomegalie", "line 2: class_name must be one of .*Did you mean 'Cardiomegaly'"),
         ("10,20,30,40.5", "10,20,x,40.5", "line 2: x_max must be a number, but is 'x'"),
-        ("10,20,30,40.5", "10,20,5,40.5", "line 2: x_max must be a corner right of"),
+        ("10,20,30,40.5", "10,20,10,40.5", "line 2: x_max must be a corner right of"),
+        ("10,20,30,40.5", "10,20,30,20", "line 2: x_max must be a corner right of"),
         (
             "10,20,30,40.5",
             "10,20,300,40.5",

@@ -17,11 +17,11 @@ def table(folder: Path, *rows: str) -> Path:
 
 
 def test_boxes_are_read_as_corners_with_the_number_of_their_label(tmp_path: Path) -> None:
-    file = table(tmp_path, "a.png;Rib_fracture;1,5;2;10;20", "b.png;mass;0;0;4;4", "b.png;other;0;0;4;4")
+    file = table(tmp_path, "a.png;Rib_fracture;1,5;2;10;20", "b.png;mass;0;0;1;0,5", "b.png;other;0;0;4;4")
     found = read_radiograph_boxes(file, ["mass", "rib fracture"], others=["Other"])
     assert found == [
         RadiographBox("a.png", 1, (1.5, 2.0, 11.5, 22.0), 2),
-        RadiographBox("b.png", 0, (0.0, 0.0, 4.0, 4.0), 3),
+        RadiographBox("b.png", 0, (0.0, 0.0, 1.0, 0.5), 3),
     ]
 
 
@@ -55,3 +55,18 @@ def test_boxes_become_an_array_on_their_image() -> None:
     assert box_array([], (64, 48), Path("boxes.csv")).shape == (0, 5)
     with pytest.raises(ValueError, match=r"boxes\.csv, line 5: box must be on the image of 40 rows and 48 columns"):
         box_array(boxes, (40, 48), Path("boxes.csv"))
+
+
+@pytest.mark.parametrize(("tolerance", "most"), [(0.0, 1.0), (0.125, 9.0)])
+@pytest.mark.parametrize("side", range(4))
+def test_a_box_may_leave_its_image_by_a_pixel_and_a_share(tolerance: float, most: float, side: int) -> None:
+    """An eighth of 64 pixels is 8."""
+    inside = [0.0, 0.0, 64.0, 64.0]
+    for beyond, fits in ((most, True), (most + 0.5, False)):
+        corners = [*inside[:side], inside[side] + (beyond if side > 1 else -beyond), *inside[side + 1 :]]
+        boxes = [RadiographBox("a", 3, tuple(corners), 2)]  # type: ignore[arg-type]
+        if fits:
+            assert box_array(boxes, (64, 64), Path("boxes.csv"), tolerance).tolist() == [[*inside, 3]]
+        else:
+            with pytest.raises(ValueError, match="line 2: box must be on the image"):
+                box_array(boxes, (64, 64), Path("boxes.csv"), tolerance)

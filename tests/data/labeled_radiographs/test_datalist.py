@@ -89,6 +89,13 @@ def test_the_table_may_name_the_sections(tmp_path: Path) -> None:
         radiograph_datalist(tmp_path, "test")
 
 
+def test_a_table_may_have_one_row(tmp_path: Path) -> None:
+    images(tmp_path, "a.png")
+    (tmp_path / "labels.csv").write_text("image,patient,section,mass\na,p,train,1\n")
+    (item,) = radiograph_datalist(tmp_path, "training")
+    assert (item["patient_id"], item["label"].tolist()) == ("p", [1])
+
+
 @pytest.mark.parametrize(("policy", "value"), [("ignore", NAN), ("zeros", 0), ("ones", 1)])
 def test_uncertain_labels_follow_the_policy_in_training_only(tmp_path: Path, policy: str, value: float) -> None:
     images(tmp_path, "a.png", "b.png", "c.png")

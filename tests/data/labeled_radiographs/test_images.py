@@ -21,7 +21,7 @@ from tests.data.radiographs.test_reader import write_dicom
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     root = tmp_path / "root"
-    for name in ("a.png", "ward/b.PNG", "ward/c.v2.jpg", "other/b.png", ".hidden/d.png"):
+    for name in ("a.png", "ward/b.PNG", "ward/c.v2.jpg", "other/b.png", ".hidden/d.png", "other/root.png"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
     return root
@@ -36,6 +36,8 @@ def folder(tmp_path: Path) -> Path:
         ("ward\\b", "ward/b.PNG"),
         ("ward/b.png", "ward/b.PNG"),
         ("root/ward/c.v2.jpg", "ward/c.v2.jpg"),
+        ("root/a.png", "a.png"),
+        ("root", "other/root.png"),
         ("CheXpert-v1.0-small/ward/c.v2.jpg", "ward/c.v2.jpg"),
         ("elsewhere/ward/c.v2.jpg", None),
         ("elsewhere/a.png", None),  # not a.png of the folder itself
@@ -59,6 +61,11 @@ def test_a_name_of_several_images_is_an_error(folder: Path) -> None:
     with pytest.raises(ValueError, match=r"'b' is the name of several radiographs.*Name folder and ending too"):
         NamedImages(folder).find("b")
     assert NamedImages(folder).find("b.png") == folder / "other" / "b.png", "the ending decides"
+    for number in range(4):
+        (folder / str(number)).mkdir()
+        (folder / str(number) / "e.png").touch()
+    with pytest.raises(ValueError, match=r"several radiographs: [^,]*0/e\.png, [^,]*1/e\.png, [^,]*2/e\.png\. Name"):
+        NamedImages(folder).find("e")
 
 
 def test_names_of_results_have_no_folders() -> None:

@@ -29,6 +29,13 @@ def test_label_columns_are_those_with_zeros_and_ones(tmp_path: Path) -> None:
     assert found.lines == [2, 3]
 
 
+@pytest.mark.parametrize("cell", ["1", "0", "-1"])
+def test_a_column_with_one_of_these_numbers_is_a_label(tmp_path: Path, cell: str) -> None:
+    found = read_label_rows(table(tmp_path, f"image,mass,note\na,{cell},2\nb,,3\n"))
+    assert found.labels == ("mass",)
+    np.testing.assert_array_equal(found.values, [[float(cell)], [NAN]])
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_spreadsheets_of_all_countries_are_read(tmp_path: Path, delimiter: str, encoding: str) -> None:
@@ -92,6 +99,7 @@ def test_a_label_without_a_column_is_not_confused_with_an_empty_one(
         ("image,kvp,mass\na,110,1\nb,1,0\n", None, r"line 2: kvp must be .* name those that are: --labels"),
         ("image,mass,Mass\na,1,0\n", None, "columns must be of different names"),
         ("picture,mass\na,1\n", None, "columns must be with one named 'image'"),
+        ("a,b,c,d,e,f,g\n1,1,1,1,1,1,1\n", None, "'image' .*'e', 'f'\""),  # six columns are enough
         ("image,note\na,good\n", None, "columns must be with at least one label"),
         ("image,mass\n", None, "has no rows"),
         ("image,mass\n,1\n", None, "line 2: image must be the path of an image"),

@@ -87,6 +87,7 @@ def test_a_burnt_in_marker_does_not_change_the_brightness(tmp_path: Path) -> Non
         (4095 - TWELVE, {"RescaleSlope": -1, "RescaleIntercept": 4095}),
         (4095 - TWELVE, {"ModalityLUTSequence": table(np.arange(4095, -1, -1), bits=12)}),
         (4095 - TWELVE, {"PresentationLUTSequence": table(np.arange(255, -1, -1), bits=8)}),
+        (4095 - TWELVE, {"PresentationLUTSequence": table(np.arange(255, -1, -1), first=100, bits=8)}),
         (TWELVE, {"VOILUTSequence": table(np.arange(4096) * 16)}),
         (TWELVE, {"WindowCenter": 2048, "WindowWidth": 4096}),
         (4095 - TWELVE, {"RescaleSlope": -2, "RescaleIntercept": 9, "WindowCenter": -4085.5, "WindowWidth": 8191}),
@@ -94,6 +95,13 @@ def test_a_burnt_in_marker_does_not_change_the_brightness(tmp_path: Path) -> Non
 )
 def test_black_and_white_are_where_a_viewer_has_them(tmp_path: Path, stored: np.ndarray, tags: dict) -> None:
     check(write_dicom(tmp_path / "a.dcm", stored, **tags))
+
+
+@pytest.mark.parametrize("tags", [{}, {"RescaleSlope": 0, "RescaleIntercept": 0}])
+def test_without_a_rescale_stored_values_are_in_the_unit_of_the_window(tmp_path: Path, tags: dict) -> None:
+    window = {"WindowCenter": 101, "WindowWidth": 4, "VOILUTFunction": "LINEAR_EXACT"}
+    path = write_dicom(tmp_path / "a.dcm", np.array([[100, 101, 102]]), **window, **tags)
+    assert read(path).tolist() == [[0.25, 0.5, 0.75]]
 
 
 def test_window_equals_that_of_pydicom(tmp_path: Path) -> None:
@@ -200,7 +208,7 @@ def test_palettes_and_colors_become_luminance(tmp_path: Path) -> None:
     check(color(tmp_path / "e.dcm", np.stack([EIGHT] * 3, -1), "RGB"))
     gray = np.full_like(EIGHT, 128)
     check(color(tmp_path / "f.dcm", np.stack([EIGHT, gray, gray], -1), "YBR_FULL"), atol=6e-3)
-    np.testing.assert_allclose(luminance(np.eye(3)[None]), [[0.299, 0.587, 0.114]])
+    np.testing.assert_allclose(luminance(np.eye(4)[None]), [[0.299, 0.587, 0.114, 0]])  # alpha has no weight
 
 
 def test_a_palette_in_lossless_jpeg_is_applied_once(tmp_path: Path) -> None:
@@ -277,6 +285,8 @@ def test_a_file_without_preamble_and_file_meta_is_read(tmp_path: Path) -> None:
 def test_stored_pixels_are_those_that_were_written(tmp_path: Path) -> None:
     data = pydicom.dcmread(write_dicom(tmp_path / "a.dcm", TWELVE, RescaleSlope=3))
     np.testing.assert_array_equal(stored_pixels(data), TWELVE)
+    data = pydicom.dcmread(write_dicom(tmp_path / "b.dcm", TWELVE, HighBit=None))
+    np.testing.assert_array_equal(stored_pixels(data), TWELVE)
 
 
 @pytest.mark.parametrize(
@@ -301,6 +311,9 @@ def test_padding_in_four_stored_bits(value: object, limit: int | None, signed: i
     )
     stored = np.arange(-8, 8) if signed else np.arange(16)
     assert stored[_padding(data, stored)].tolist() == padded
+    if not signed:
+        data.PixelRepresentation = None  # missing: unsigned
+        assert stored[_padding(data, stored)].tolist() == padded
     data.PixelPaddingValue, data.PixelPaddingRangeLimit, data.PixelRepresentation = 14, 17, 0
     with pytest.raises(ValueError, match="PixelPaddingRangeLimit 17 does not fit BitsStored 4"):
         _padding(data, stored)
@@ -327,8 +340,9 @@ def test_the_first_usable_spacing_counts(tags: dict, spacing: tuple[float, float
     ("bits", "largest", "scale"), [(8, 255, 255), (16, 16384, 65535), (16, 16383, 16383), (8, 300, 511)]
 )
 def test_color_has_its_stated_depth_unless_it_uses_a_quarter(bits: int, largest: int, scale: int) -> None:
-    stored = np.zeros((1, 2, 3), int)
-    stored[0, 1] = largest
+    stored = np.full((1, 2, 4), 65535)  # the fourth channel has no color
+    stored[..., :3] = 0
+    stored[0, 1, :3] = largest
     gray = _color_gray(SimpleNamespace(BitsStored=bits), stored, None)
     np.testing.assert_allclose(gray, [[0, largest / scale]])
 
@@ -337,6 +351,7 @@ def test_color_has_its_stated_depth_unless_it_uses_a_quarter(bits: int, largest:
     ("tags", "message"),
     [
         ({}, ""),
+        ({"Rows": 1, "Columns": 1}, ""),
         ({"Rows": 8192, "Columns": 8192}, ""),
         ({"Rows": 8192, "Columns": 8193}, "Rows times Columns must be 1 to 67,108,864, but is 67,117,056"),
         ({"Rows": 0}, "Rows times Columns must be 1 to 67,108,864, but is 0"),

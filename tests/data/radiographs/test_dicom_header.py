@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pydicom
@@ -39,6 +40,9 @@ def coded(value: str, meaning: str) -> list[Dataset]:
             "ViewCodeSequence": coded("272479007", "PA projection"),
         },
         {"AnatomicRegionSequence": coded("1", "Chest"), "ViewCodeSequence": coded("1", "antero-posterior")},
+        {"AnatomicRegionSequence": coded("51185008", "Torse"), "ViewCodeSequence": coded("272479007", "Projektion")},
+        {"AnatomicRegionSequence": coded("1", ""), "ViewCodeSequence": coded("1", "")},
+        {"ImageLaterality": "L", "ViewCodeSequence": coded("272479007", "PA projection")},
         {"SOPClassUID": pydicom.uid.ComputedRadiographyImageStorage, "PatientPosition": "HFS"},
         {"SOPClassUID": pydicom.uid.DigitalXRayImageStorageForPresentation},
         {"SOPClassUID": pydicom.uid.SecondaryCaptureImageStorage},
@@ -64,6 +68,7 @@ def test_frontal_chest_radiographs_are_accepted(tags: dict) -> None:
         ({"BodyPartExamined": "TSPINE"}, "BodyPartExamined is TSPINE"),
         ({"BodyPartExamined": "THORACIC_SPINE"}, "BodyPartExamined is THORACIC SPINE"),
         ({"AnatomicRegionSequence": coded("85562004", "Hand")}, "AnatomicRegionSequence is HAND"),
+        ({"AnatomicRegionSequence": coded("1", "Thoracic spine")}, "AnatomicRegionSequence is THORACIC SPINE"),
         ({"ViewPosition": "LATERAL"}, "ViewPosition is LATERAL"),
         ({"ViewPosition": "LL"}, "ViewPosition is LL"),
         ({"ViewPosition": "RLD"}, "ViewPosition is RLD"),
@@ -132,8 +137,12 @@ def test_cosines_stand_in_for_a_missing_orientation() -> None:
         ([1, 0, 0, 0, 0, -1], (1, "RL")),
         ([-1, 0, 0, 0, 0, -1], (2, "RL")),
         ([1, 0, 0, 0, 1, 0], (1, "")),  # written by programs that know no orientation
+        ([0, 0, 0, 0, 0, -1], (1, "")),
+        ([1, 0, 0, 0, 0, 0], (1, "")),
     ):
         assert display_turn(dataset(ImageOrientationPatient=cosines)) == expected
+    damaged = SimpleNamespace(ImageOrientationPatient=[float("nan"), 0, 0, 0, 0, -1])
+    assert display_turn(damaged) == (1, "")
     both = dataset(PatientOrientation=["L", "F"], ImageOrientationPatient=[-1, 0, 0, 0, 0, -1])
     assert display_turn(both).orientation == 1
 

@@ -111,6 +111,8 @@ def test_table_clips_at_its_ends_and_takes_signed_and_packed_data() -> None:
     assert LookupTable(whole)(np.array([65535])).tolist() == [65535]
     with pytest.raises(ValueError, match="LUTData must be 4 values, as LUTDescriptor says, but is 2"):
         LookupTable(dataset(LUTDescriptor=[4, 0, 8], LUTData=[1, 2]))
+    with pytest.raises(ValueError, match="LUTData must be 1 values, as LUTDescriptor says, but is 0"):
+        LookupTable(dataset(LUTDescriptor=[1, 0, 8]))
 
 
 @pytest.mark.parametrize(
@@ -134,6 +136,7 @@ def test_range_leaves_out_values_far_beyond_the_others() -> None:
     assert full_range(np.append(values, [65000, 65100, 65535])) == (100, 299), "a marker with soft edges"
     assert full_range(np.append(values, [-2000, 65535])) == (100, 299), "one at each end"
     assert full_range(np.append(values, [400])) == (100, 400), "nearer than the values are wide"
+    assert full_range(np.append(np.repeat(values, 100), [65535])) == (100, 299), "more values than are sampled"
     assert full_range(np.array([0, 1, 4095])) == (0, 4095), "a drawing of few values"
     assert full_range(np.array([7, 7])) == (7, 7)
 
@@ -146,6 +149,13 @@ def test_padding_does_not_change_the_range_and_constant_images_are_black() -> No
     np.testing.assert_allclose(gray[0], np.arange(40) / 39)
     assert voi_gray(np.full((2, 2), 9), None, np.zeros((2, 2), bool)).max() == 0
     assert voi_gray(np.full((2, 2), 9), None, np.ones((2, 2), bool)).max() == 0, "padding only"
+
+
+def test_constant_images_are_as_bright_as_their_window_says() -> None:
+    data = dataset(WindowCenter=10, WindowWidth=20, VOILUTFunction="LINEAR_EXACT")
+    assert voi_gray(np.full((2, 2), 15), data, np.zeros((2, 2), bool)).tolist() == [[0.75, 0.75]] * 2
+    padded = np.array([[False, True]])
+    assert voi_gray(np.array([[9, 9.5]]), None, padded).tolist() == [[0, 0.5]]
 
 
 def test_padding_does_not_make_a_window_usable() -> None:

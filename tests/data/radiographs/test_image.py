@@ -158,6 +158,21 @@ def test_colors_alpha_and_single_bits(tmp_path: Path) -> None:
         check(tmp_path / f"b.{ending}", black.astype(float), atol=0)
 
 
+@pytest.mark.parametrize("name", ["a.png", "a.jpg", "deep.png", "deep.tif"])
+def test_colored_images_are_refused_if_asked_for(tmp_path: Path, name: str) -> None:
+    """Dark colors that differ by a quarter of 255, or, in 16 bits, by half of the largest; alpha is no color."""
+    tinted = np.stack([EIGHT // 8 + 64, EIGHT // 8, EIGHT // 8, np.full_like(EIGHT, 255)], -1)
+    if name == "deep.png":
+        write_png16(tmp_path / name, tinted.astype(np.uint16) * 64 | np.uint16([0, 0, 0, 65535]))
+    elif name == "deep.tif":
+        tifffile.imwrite(tmp_path / name, tinted[..., :3].astype(np.uint16) * 64, photometric="rgb")
+    else:
+        Image.fromarray(tinted[..., :3]).save(tmp_path / name, quality=98)
+    with pytest.raises(ValueError, match=r"100 % of the pixels of .* are colored"):
+        read_image_radiograph(tmp_path / name, gray_only=True)
+    assert read_image_radiograph(tmp_path / name)[0].shape == EIGHT.shape
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_exif_orientation_is_applied_in_every_format(tmp_path: Path, orientation: int) -> None:
     exif = Image.Exif()
@@ -186,6 +201,8 @@ def test_invalid_orientations_count_as_none(tmp_path: Path) -> None:
         with open_image(tmp_path / "a.png") as image:
             assert image_orientation(image) == 1
         check(tmp_path / "a.png")
+        tifffile.imwrite(tmp_path / "a.tif", SCENE, extratags=[(274, "H", 1, value, True)])
+        check(tmp_path / "a.tif")
     Image.fromarray(EIGHT).save(tmp_path / "a.jpg", exif=b"Exif\0\0broken", quality=98)
     check(tmp_path / "a.jpg", atol=1e-2)
 

@@ -76,7 +76,9 @@ def test_all_formats_give_the_same_radiograph(tmp_path: Path, grey: np.ndarray, 
     assert image.shape == (1, *grey.shape)
     np.testing.assert_allclose(image[0].numpy(), grey / 255, atol=2e-4)
     np.testing.assert_array_equal(image.affine, np.eye(4))
+    np.testing.assert_array_equal(image.meta["original_affine"], np.eye(4))
     assert (image.meta["filename_or_obj"], image.meta["original_channel_dim"]) == (str(tmp_path / name), 0)
+    assert "burned_in" not in image.meta
 
 
 def test_jpeg_is_nearly_the_same(tmp_path: Path) -> None:
@@ -211,6 +213,8 @@ def test_transforms_read_the_same(tmp_path: Path, grey: np.ndarray) -> None:
     assert found["label"] == 1
     assert item["image"] == str(tmp_path / "a.png")
     assert ReadRadiographd("missing", allow_missing_keys=True)(item) == item
+    with pytest.raises(KeyError, match="missing"):
+        ReadRadiographd("missing")(item)
 
 
 def test_depth_is_that_of_the_largest_value(tmp_path: Path) -> None:
@@ -327,6 +331,11 @@ def test_geometry_is_that_of_itk(tmp_path: Path, grey: np.ndarray) -> None:
     for name, options in (("d.png", {"dpi": (90, 90)}), ("e.jpg", {"dpi": (150, 75)}), ("f.tif", {"dpi": (150, 75)})):
         Image.fromarray(grey).save(tmp_path / name, **options)
         files.append(tmp_path / name)
+    for orientation in (4, 5):  # the stored image counts, not the turned one
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        Image.fromarray(grey).save(tmp_path / f"{orientation}.jpg", dpi=(150, 75), exif=exif)
+        files.append(tmp_path / f"{orientation}.jpg")
     for file in files:
         itk, affine = sitk.ReadImage(str(file)), read_radiograph(file).meta[FILE_AFFINE]
         for column, row in ((0, 0), (89, 0), (4, 69)):
@@ -335,6 +344,15 @@ def test_geometry_is_that_of_itk(tmp_path: Path, grey: np.ndarray) -> None:
             np.testing.assert_allclose(affine @ [column, row, 0, 1], [-x, -y, z, 1], atol=1e-9, err_msg=file.name)
     Image.fromarray(grey).save(tmp_path / "g.gif")  # ITK reads no GIF
     np.testing.assert_array_equal(read_radiograph(tmp_path / "g.gif").meta[FILE_AFFINE], np.diag([-1, -1, 1, 1]))
+
+
+@pytest.mark.parametrize(("method", "value"), [("GetSize", (90, 71)), ("GetSpacing", (0.0, 0.1, 1.0))])
+def test_a_geometry_of_another_size_or_without_area_is_not_used(
+    method: str, value: tuple, tmp_path: Path, grey: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_dicom(tmp_path / "a.dcm", grey, PixelSpacing=[0.2, 0.1])
+    monkeypatch.setattr(sitk.ImageFileReader, method, lambda _: value)
+    np.testing.assert_array_equal(read_radiograph(path).meta[FILE_AFFINE], np.diag([-1, -1, 1, 1]))
 
 
 def test_other_images_are_read_if_asked_for(tmp_path: Path, grey: np.ndarray) -> None:

@@ -135,6 +135,18 @@ def test_voxels_after_a_header_with_any_line_ends_are_no_fields(tmp_path: Path) 
     assert header_lines(file)[2:] == ["a.raw", "", "b.raw"]
 
 
+def test_headers_may_have_empty_lines_or_none(tmp_path: Path) -> None:
+    (tmp_path / "a.mha").write_bytes(b"NDims = 3\n\nElementDataFile = LOCAL\nDimSize = 9 9 9\n")  # voxels like a field
+    assert itk_fields(tmp_path / "a.mha") == {"ndims": "3", "elementdatafile": "LOCAL"}
+    (tmp_path / "a.nrrd").write_bytes(b"NRRD0004\nsizes: 4 4 4")
+    assert header_lines(tmp_path / "a.nrrd") == ["NRRD0004", "sizes: 4 4 4"]
+
+
+def test_oblique_directions_and_small_voxels_are_accepted(tmp_path: Path) -> None:
+    check_itk_header(write_meta_image(tmp_path / "a.mha", TransformMatrix="0.98 0.2 0 -0.2 0.98 0 0 0 1"))
+    check_itk_header(write_nrrd(tmp_path / "a.nrrd", space_directions="(0.05,0,0) (0,0.05,0) (0,0,0.05)"))
+
+
 def test_long_headers_are_read_to_their_end(tmp_path: Path) -> None:
     file = tmp_path / "a.nhdr"
     file.write_text("NRRD0004\n" + "# a comment\n" * 9000 + "space: LPS\n")
