@@ -96,9 +96,7 @@ def _referred(parsed: ParsedSentence, earlier: list[Mention], rules: LabelerRule
     cue = next((m for n, m in enumerate(parsed.matches) if parsed.has(n, "refers", "elided", "narrows")), None)
     present = [mention for mention in earlier if mention.status.name not in ("absent", "normal", "other")]
     stands = next(iter(pronouns(parsed)), None)
-    if (
-        stands is not None and stands <= _WORDS_TO_PRONOUN
-    ):  # "A small one is on the left" behind "No effusion on the right"
+    if stands is not None and stands <= _WORDS_TO_PRONOUN:  # "A small one is on the left", "None on the left"
         present = earlier
         cue = next(match for match in parsed.matches if match.first == stands)
     if not present:
