@@ -57,7 +57,7 @@ class Candidate(NamedTuple):
     parsed: ParsedSentence
     number: int
     hints: frozenset[str]
-    parent: int = -1
+    parent: int
 
 
 def _hints(parsed: ParsedSentence, mentions: list[Mention]) -> list[set[str]]:
@@ -71,7 +71,7 @@ def _hints(parsed: ParsedSentence, mentions: list[Mention]) -> list[set[str]]:
         if not kinds:
             continue
         after = bisect_left(starts, match.first)
-        inside = next((n for n in range(after - 1, -1, -1) if match.last <= mentions[n].last), None)
+        inside = next((n for n in range(after - 1, -1, -1) if match.first < mentions[n].last), None)
         follows = after < len(mentions) and not marks & set(range(match.last, mentions[after].first))
         precedes = after > 0 and not stops & set(range(mentions[after - 1].last, match.first))
         own = inside if inside is not None else after if follows else after - 1 if precedes else None
@@ -95,8 +95,8 @@ def _referred(parsed: ParsedSentence, earlier: list[Mention], rules: LabelerRule
     """Return a mention of an earlier finding in a sentence without any: "The larger one measures 14 mm."."""
     cue = next((m for n, m in enumerate(parsed.matches) if parsed.has(n, "refers", "elided", "narrows")), None)
     present = [mention for mention in earlier if mention.status.name not in ("absent", "normal", "other")]
-    stands = next(iter(pronouns(parsed)), -1)
-    if 0 <= stands <= _WORDS_TO_PRONOUN:  # "A small one is on the left" behind "No effusion on the right"
+    stands = next(iter(pronouns(parsed)), None)
+    if stands is not None and stands <= _WORDS_TO_PRONOUN:  # "A small one is on the left", "None on the left"
         present = earlier
         cue = next(match for match in parsed.matches if match.first == stands)
     if not present:

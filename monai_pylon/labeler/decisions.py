@@ -143,10 +143,10 @@ def _texts(sentence: ReportSentence, spans: tuple[tuple[int, int], ...]) -> tupl
 def _spans(sentence: ReportSentence, parsed: ParsedSentence, words: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
     """Return the characters (start, end) of the report that words cover, with adjacent words joined."""
     spans: list[tuple[int, int]] = []
-    last = -2
+    last: int | None = None
     for word in words:
         start, end = sentence.start + parsed.words[word].start, sentence.start + parsed.words[word].end
-        if word == last + 1:
+        if last == word - 1:
             spans[-1] = (spans[-1][0], end)
         else:
             spans.append((start, end))

@@ -28,8 +28,12 @@ def _sides(places: list[Place]) -> tuple[str, ...]:
     places = [place for place in places if not place.partial]
     named = {place.side for place in places if place.side and not (place.organ and place.side == "both")}
     named |= {place.side for place in places if place.side == "both"} if not named else set()
-    both = "both" in named
-    return tuple(side for side in ("right", "left") if both or side in named)
+    return _in_order(named)
+
+
+def _in_order(named: set[str]) -> tuple[str, ...]:
+    """Return the sides among some names; "both" names the right and the left one."""
+    return tuple(side for side in ("right", "left") if side in named or "both" in named)
 
 
 def _possible_organs(rule: FindingRule, places: list[Place]) -> list[str]:
@@ -54,7 +58,7 @@ def organs_of(rule: FindingRule, places: list[Place], heading: PlaceEntry) -> Pl
         >>> organs_of(default_rules().findings["nodule"], [], PlaceEntry("", "")).organs
         ('lung',)
     """
-    sides = _sides(places) or _sides([Place("", heading.side, 0, 0)])
+    sides = _sides(places) or _in_order({heading.side})
     possible = _possible_organs(rule, places)
     if possible:
         return Placed(tuple(possible), sides, "named")

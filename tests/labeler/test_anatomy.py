@@ -51,6 +51,33 @@ def test_a_place_within_six_words_after_a_beside_cue_is_touched(words: int, besi
     assert place.beside is beside
 
 
+@pytest.mark.parametrize(("words", "partial"), [(0, True), (4, True), (5, False)])
+def test_a_place_within_four_words_after_worst_in_is_not_the_only_one(words: int, partial: bool) -> None:
+    (place,) = find_places(parse_sentence("worst in " + "one " * words + "aorta"))
+    assert place.partial is partial
+
+
+def test_in_names_the_place_of_a_finding_that_touches_another() -> None:
+    cases = [
+        ("left mass abuts the aorta and the heart", [False, True, True]),
+        ("left mass abuts the aorta in the lingula", [False, True, False]),
+        ("mass in the lingula abuts the aorta", [False, True]),
+    ]
+    for text, beside in cases:
+        assert [place.beside for place in find_places(parse_sentence(text))] == beside, text
+
+
+def test_the_contralateral_side_is_the_other_one_than_before() -> None:
+    cases = [
+        ("left mass and contralateral effusion", ["left", "right"]),
+        ("right mass, heart enlarged, effusion on the opposite side", ["right", "", "left"]),
+        ("contralateral effusion", []),
+        ("bilateral masses and contralateral effusion", ["both"]),
+    ]
+    for text, sides in cases:
+        assert [side for _, side in places(text)] == sides, text
+
+
 @pytest.mark.parametrize("cue", ["is", "but", "with"])
 def test_a_verb_ends_a_beside_cue(cue: str) -> None:
     (place,) = find_places(parse_sentence(f"abutting {cue} aorta"))

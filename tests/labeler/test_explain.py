@@ -31,6 +31,12 @@ def test_the_evidence_is_highlighted() -> None:
     assert re.search(r"<tr class=\"yes\"><td>lung nodule</td><td>right lung</td>", page)
 
 
+def test_a_negation_that_does_not_begin_the_report_is_highlighted() -> None:
+    page = ReportLabeler().explain("Clear lungs without effusion or mass. Left nodule.")
+    assert '<mark class="cue">without</mark> <mark class="dropped">effusion</mark> or <mark' in page
+    assert '<mark class="place">Left</mark> <mark class="kept">nodule</mark>.</div>' in page
+
+
 def test_every_state_has_a_word() -> None:
     page = ReportLabeler().explain("Possible effusion. No mass. Left nodule. HISTORY: pneumonia.")
     for label, state in (

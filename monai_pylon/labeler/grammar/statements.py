@@ -11,7 +11,7 @@ __all__ = ["MARKS", "STOPS", "Statements", "any_within"]
 
 #: Marks that end every statement.
 STOPS = {";", "?"}
-_WORDS_TO_STATE = 3  # from "the" to an adjective of state, at most: "in the now partly collapsed lobe"
+_WORDS_TO_STATE = 4  # from "the" on to an adjective of state, at most: "in the now partly collapsed lobe"
 #: Marks that separate phrases.
 MARKS = {",", ";", "?", ":", "/", "(", ")"}
 _ASKS_FOR_NOUN = {
@@ -19,9 +19,8 @@ _ASKS_FOR_NOUN = {
     *("probable after", "asked after", "contrast", "verb", "predicate", "other after", "history after", "not there"),
     *("narrows", "distance", "earlier size", "definite", "differential", "lists"),
 }
-_WORDS_OF_CUE = 6  # at most
 _WORDS_OF_SUBJECT = 4  # from "the" to the verb of a clause, at most
-_WORDS_TO_KNOWN = 5  # from "the" to a finding that is taken as known: "within the left upper lobe consolidation"
+_WORDS_TO_KNOWN = 6  # from "the" on to a finding that is taken as known: "within the left upper lobe consolidation"
 
 
 def any_within(indices: list[int], first: int, last: int) -> bool:
@@ -73,6 +72,7 @@ class Statements:
         self.kinds_at: list[set[str]] = [_NO_KINDS] * len(words)
         for match, own in zip(matches, kinds, strict=True):
             self.kinds_at[match.first] = own
+        self._kinds_before = {match.last: own for match, own in zip(matches, kinds, strict=True)}
         self._opening: dict[int, bool] = {}
         self._followed_by_or: list[bool] = []
 
@@ -132,12 +132,12 @@ class Statements:
         start = self.match_at[index].last
         if start >= len(self.words) or "definite" not in self.kinds_at[start]:
             return False
-        near = range(start + 1, min(start + 1 + _WORDS_TO_STATE, len(self.words)))
+        near = range(start, min(start + _WORDS_TO_STATE, len(self.words)))
         if any("state" in self.kinds_at[other] for other in near):
             return True
         if self.words[index].text == "of" or not any_within(self.whole_terms, since, index):
             return False
-        for other in range(start + 1, min(start + 1 + _WORDS_TO_KNOWN, len(self.words))):
+        for other in range(start, min(start + _WORDS_TO_KNOWN, len(self.words))):
             if self.words[other].text in MARKS or self.kinds_at[other] & {"preposition", "joins", "verb", "list"}:
                 return False
             if any_within(self.whole_terms, other, other + 1):
@@ -152,9 +152,7 @@ class Statements:
         """
         if index == 0 or self.words[index - 1].text in MARKS:
             return False
-        near = range(index - 1, max(-1, index - 1 - _WORDS_OF_CUE), -1)
-        before = next((n for n in near if n in self.match_at), -1)
-        if before >= 0 and self.match_at[before].last == index and self.kinds_at[before] & _ASKS_FOR_NOUN:
+        if self._kinds_before.get(index, _NO_KINDS) & _ASKS_FOR_NOUN:
             return False
         if "expletive" in self.kinds_at[index]:
             return True

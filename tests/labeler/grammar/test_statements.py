@@ -84,6 +84,9 @@ def test_marks_that_open_a_statement() -> None:
         ("no mass , is yy", []),
         ("no mass , xx , yy is zz", [4]),
         ("no mass , lung ; xx is zz", []),
+        ("no mass , small", [2]),
+        ("no mass or , small cyst", [3]),  # no list goes on behind the comma
+        ("no mass , , lung is xx", [3]),
     ]
     for text, expected in cases:
         found = statements(text)
@@ -94,6 +97,7 @@ def test_prepositions_of_things_taken_as_known() -> None:
     cases = [
         ("no cavity in the collapsed lobe", True),
         ("no cavity in the xx yy collapsed lobe", True),  # a state is at most three words away
+        ("no xx in the xx yy collapsed lobe", True),  # whether or not another finding is named
         ("xx xx in the xx yy zz collapsed lobe", False),
         ("no cavity in a collapsed lobe", False),
         ("no cavity in the", False),
@@ -129,10 +133,29 @@ def test_words_that_begin_a_clause_without_a_mark() -> None:
         ("xx a heart is large", []),
         ("is the lung clear", []),
         ("mass or the lung is clear", []),
+        ("no effusion the left lung is collapsed", [2]),
+        ("mass its wall is xx", []),
+        ("mass in close contact with the lung is new", []),
     ]
     for text, expected in cases:
         found = statements(text)
         assert [word for word in range(len(found.words)) if found.begins_clause(word)] == expected, text
+
+
+def test_items_of_a_list() -> None:
+    cases = [
+        ("mass , cyst , effusion: none", [1, 3]),
+        ("mass , a large cyst here , effusion: none", [1, 6]),
+        ("mass , the liver , effusion: none", [1]),
+        ("the mass is new , cyst , effusion: none", [6]),
+        ("mass is , cyst not seen", []),
+        ("mass , cyst is seen", [1]),
+        ("xx ; mass , cyst : none", [3]),
+    ]
+    for text, expected in cases:
+        found = statements(text)
+        commas = [number for number, word in enumerate(found.words) if word.text == ","]
+        assert [comma for comma in commas if found.is_list_item(comma)] == expected, text
 
 
 def test_words_that_stand_for_an_earlier_finding() -> None:

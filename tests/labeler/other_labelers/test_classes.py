@@ -32,6 +32,9 @@ def test_chexbert_labels(tmp_path: Path) -> None:
     assert row(chexbert_labels(path, uncertain="present").values[0], "cardiomegaly") == [0, 1, 0]
     assert row(chexbert_labels(path, blank="absent").values[1], "atelectasis") == [0, 0, 0]
     assert chexbert_labels(path).reports == ["0", "1"]
+    path.write_text("id,Cardiomegaly\n" + "".join(f"s{value},{value}\n" for value in ("1.0", "0.0", "-1.0", "nan")))
+    found = [row(values, "cardiomegaly")[1] for values in chexbert_labels(path, "id").values]
+    np.testing.assert_array_equal(found, [1, 0, np.nan, np.nan])
 
 
 def test_malformed_tables_are_errors(tmp_path: Path) -> None:

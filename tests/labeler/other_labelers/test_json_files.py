@@ -18,6 +18,16 @@ def test_a_file_with_one_value_per_line_is_a_list(tmp_path: Path) -> None:
         read_json(tmp_path / "a.json")
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("A report", 1), ('{"a": 1,\n"b" 2}', 2), ('{"a": 1}\n{"b": 2}\n{"c": }', 3), ('{"a": 1}\n\n{"b": 2', 3)],
+)
+def test_an_error_names_the_line(tmp_path: Path, text: str, line: int) -> None:
+    (tmp_path / "a.json").write_text(text, encoding="utf-8")
+    with pytest.raises(ValueError, match=f"a.json line {line} is not JSON"):
+        read_json(tmp_path / "a.json")
+
+
 def test_labels_and_free_text() -> None:
     labeler = ReportLabeler()
     cases = [
@@ -28,6 +38,7 @@ def test_labels_and_free_text() -> None:
         ("nodules", ["both lungs"], [True, False, True]),
         ("enlarged", ["heart"], [False, True, False]),
         ("no effusion", ["left lung"], [False, False, False]),
+        ("no effusion but mass", ["lingula"], [False, False, True]),  # the place follows, as the words do in a report
     ]
     for name, places, organs in cases:
         assert labels_of_phrase(labeler, name, places).any(axis=0).tolist() == organs, name

@@ -69,7 +69,7 @@ def test_json_lines_of_radgraph_xl(tmp_path: Path) -> None:
     lines = [
         {
             "doc_key": "r1",
-            "sentences": [["No", "mass", "."], ["Small", "left", "effusion", "."]],
+            "sentences": [["No", "mass", "."], ["Small", "left", "effusion", "."], ["New", "metal", "widget", "."]],
             "ner": [
                 [[1, 1, "Observation::definitely absent"]],
                 [
@@ -77,6 +77,7 @@ def test_json_lines_of_radgraph_xl(tmp_path: Path) -> None:
                     [4, 4, "Anatomy::definitely present"],
                     [5, 5, "Observation::definitely present"],
                 ],
+                [[8, 9, "Observation::definitely present"]],
             ],
             "relations": [[], [[3, 3, 5, 5, "modify"], [5, 5, 4, 4, "located_at"]]],
         },
@@ -87,6 +88,7 @@ def test_json_lines_of_radgraph_xl(tmp_path: Path) -> None:
     assert table.reports == ["r1", "r2"]
     assert cell_names(table.present[0]) == {("pleural effusion", LEFT)}
     assert not table.present[1].any()
+    assert table.unmatched == {"metal widget": 1}
     lines[0]["relations"] = [[[9, 9, 5, 5, "modify"]]]
     path.write_text("\n".join(map(json.dumps, lines)))
     with pytest.raises(ValueError, match="report 'r1' has spans that do not fit"):
