@@ -48,6 +48,7 @@ def test_other_languages_are_not_labeled(text: str, language: str) -> None:
         "LUL nod 6mm.",
         "Left mass. Иванович",  # half of the letters
         "Left lung mass. Иванов",
+        "Left ɏɏɏɏɏ",  # Latin letters
     ],
 )
 def test_short_english(text: str) -> None:
