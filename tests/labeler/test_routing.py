@@ -16,6 +16,8 @@ TEXT = "The heart is enlarged. No effusion, left opacity, right nodule."
 def test_coverage() -> None:
     assert review_report(LABELER, "Left effusion.").coverage == 1
     assert review_report(LABELER, "Left xyzzy effusion qwert.").coverage == 0.5
+    without, adverb = "A left nodule cannot be excluded.", "A left nodule cannot convincingly be excluded."
+    assert review_report(LABELER, adverb).coverage == review_report(LABELER, without).coverage == 1
     assert math.isnan(review_report(LABELER, "Normal chest.").coverage)
     assert review_report(LABELER, "Geen pneumothorax.").problems == ["not English, it seems: Dutch"]
 
@@ -29,8 +31,11 @@ def test_coverage() -> None:
         ("Bilateral effusions and atelectasis.", ""),
         ("Bilateral effusion and right nodule.", "several findings and several sides"),
         ("Right effusion and right nodule.", ""),
+        ("Effusion and atelectasis in the right and in the left lung.", ""),
+        ("Nodules: RUL 4 mm, LLL 12 mm.", ""),  # one finding
         ("No edema except in the lingula.", "an exception"),
         ("Frobnicated qwertish wibbly nodule wobbling.", "few known words"),
+        ("Left xyzzy effusion qwert.", ""),  # half of the words are known
         ("HISTORY: No effusion, left opacity.", ""),
     ],
 )

@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from monai_pylon.labeler.rule_table import RuleTable
+from monai_pylon.labeler.rule_table import RuleTable, phrase_parts, read_classes
 
 HEADER = "finding,measure,above_mm,gives\n"
+
+
+def rows(folder: Path, content: str) -> list[int]:
+    """Return the lines of the rows of a table."""
+    return [line for line, _ in table(folder, content).rows]
 
 
 def table(folder: Path, content: str | bytes) -> RuleTable:
@@ -22,6 +27,11 @@ def test_rows_know_their_lines(tmp_path: Path) -> None:
         (5, {"finding": "nodule", "measure": "longest", "above_mm": "10", "gives": ""}),
         (7, {"finding": "b", "measure": "c", "above_mm": "1", "gives": "d"}),
     ]
+
+
+def test_a_comment_in_quotes_is_left_out(tmp_path: Path) -> None:
+    """As a spreadsheet program writes a comment with a comma."""
+    assert rows(tmp_path, HEADER + '"# nodules, sizes",,,\nnodule,#,1,#\n') == [3]
 
 
 def test_a_byte_order_mark_is_ignored(tmp_path: Path) -> None:
@@ -69,3 +79,44 @@ def test_a_choice_is_checked(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"'k', 'l', …, but has 'zz'\.$"):
         rules.choice(3, "zz", list("abcdefghijklm"), "a letter")
     assert rules.rule(3) == "sizes.csv line 3"
+
+
+def classes(folder: Path, rows: str) -> dict[str, tuple[str, ...]]:
+    (folder / "word_classes.csv").write_text("name,words\n" + rows)
+    return read_classes(RuleTable(folder, "word_classes"))
+
+
+def test_classes_of_words(tmp_path: Path) -> None:
+    assert classes(tmp_path, "be,is|Has  been\nseen, Seen\n") == {"be": ("is", "has been"), "seen": ("seen",)}
+    for wrong, name in (("be2,is", "be2"), ("be,is\nbe,are", "be"), ("be,is||are", "be"), ("be,", "be")):
+        message = f"must have a name of letters that no other line has, and words, but has '{name}'"
+        with pytest.raises(ValueError, match=message):
+            classes(tmp_path, wrong)
+
+
+@pytest.mark.parametrize(
+    ("phrase", "parts"),
+    [
+        ("nodule", [["nodule"]]),
+        ("heart|cardiac silhouette ... enlarged", [["heart", "cardiac silhouette"], ["enlarged"]]),
+        ("node ... <be> cal* 2", [["node"], ["<be> cal* 2"]]),
+    ],
+)
+def test_parts_of_a_phrase(tmp_path: Path, phrase: str, parts: list[list[str]]) -> None:
+    assert phrase_parts(table(tmp_path, HEADER), 2, phrase, {"be": ("is",)}) == parts
+
+
+@pytest.mark.parametrize(
+    ("phrase", "message"),
+    [
+        ("", "a phrase of words, but has ''"),
+        ("heart ... ", "a phrase of words, but has 'heart ... '"),
+        ("mass * left", "a phrase of words"),
+        ("mass (left)", "a phrase of words"),
+        ("ca*", r"at least three letters before \*, but has 'ca\*'"),
+        ("<sean> mass", "a class of word_classes.csv, but has 'sean'"),
+    ],
+)
+def test_wrong_phrases(tmp_path: Path, phrase: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^sizes.csv line 2 must have {message}"):
+        phrase_parts(table(tmp_path, HEADER), 2, phrase, {"be": ("is",)})

@@ -32,6 +32,7 @@ LABELER = ReportLabeler()
         ("Right effusion. The heart is normal. There is atelectasis.", "atelectasis", {R, L}),
         ("Resolution of the right consolidation with scarring there.", "lung scarring", {R}),
         ("Right nodule. There is scarring.", "lung scarring", {R, L}),
+        ("HISTORY: Right lung mass. FINDINGS: Adjacent atelectasis.", "atelectasis", {R, L}),
         # statements that leave out their finding
         ("Right effusion no longer seen; left persists.", "pleural effusion", {L}),
         ("None of the nodules has grown; all are in the right lung.", "lung nodule", {R}),
@@ -54,6 +55,14 @@ def test_where_a_finding_is_only_worse_tells_nothing_of_others() -> None:
         found = resolve_sides([first._replace(hints=hints), second], [True, True], rules)
         assert [one.names for one in found] == [("right",), sides]
     assert [one.names for one in resolve_sides([first, second], [False, True], rules)] == [("right",), ()], "dropped"
+
+
+def test_a_finding_in_both_lungs_is_not_confined_by_one_in_a_part() -> None:
+    found = find_candidates("Diffuse emphysema. Right emphysema. Emphysema.", default_rules())
+    sides = resolve_sides(found, [True] * 3, default_rules())
+    assert [one.names for one in sides] == [("right", "left"), ("right",), ()]
+    found = find_candidates("Diffuse right emphysema. Emphysema.", default_rules())
+    assert [one.names for one in resolve_sides(found, [True] * 2, default_rules())] == [("right",)] * 2
 
 
 @pytest.mark.parametrize(

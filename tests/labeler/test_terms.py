@@ -87,11 +87,30 @@ def test_an_exception_knows_its_words_and_rules() -> None:
     assert excepted.rule == negated.rule
 
 
+def test_the_name_of_a_field_is_no_finding_if_its_text_names_it() -> None:
+    cases = [
+        ("Mass: left mass", [3]),
+        ("Mass: none; left mass", [0, 5]),
+        ("Mass/nodule: no mass; left mass", [2, 5, 8]),
+        ("Mass: none", [0]),
+        ("mass and left mass", [0, 3]),
+    ]
+    for text, words in cases:
+        assert [mention.first for mention in mentions(text)] == words, text
+
+
 def test_statements_that_leave_out_their_finding() -> None:
     cases = [
         ("In the right lung, a nodule; in the left, one of 14 mm", ["nodule", "nodule"]),
         ("No nodule, however a calcified one lies in the right lung", ["nodule", "calcification", "nodule"]),
         ("No nodule, however calcified pleura lies in the right lung", ["nodule", "calcification"]),
+        ("Left effusion has resolved, right lower lobe persists", ["pleural effusion"] * 2),
+        ("Effusion, heart left persists", ["pleural effusion"] * 2),
+        ("Left effusion, left heart persists", ["pleural effusion"]),
+        ("Left effusion, liver persists", ["pleural effusion"]),
+        ("Right nodule, left lung is now clear", ["nodule"]),
+        ("Effusion, in the left lung, one is seen", ["pleural effusion"] * 2),
+        ("Effusion, in the left upper lobe, one of 14 mm", ["pleural effusion"]),  # five words of a place
     ]
     for text, expected in cases:
         assert [mention.finding for mention in mentions(text)] == expected, text

@@ -50,5 +50,5 @@ def foreign_language(text: str, languages: Mapping[str, tuple[str, ...]], lexico
     if found + accented > native:
         return best if found else "another language"
     if len(words) >= _FEWEST_WORDS and sum(map(lexicon.knows, words)) < _KNOWN_WORDS * len(words):
-        return best if found > native else "another language"
+        return "another language"
     return ""

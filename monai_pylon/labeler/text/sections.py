@@ -194,7 +194,8 @@ def split_report(text: str, rules: LabelerRules | None = None) -> list[ReportSen
     body, was_read = -1, False  # where findings without a heading begin; whether any section was read
     starts = [*_sentence_starts(text, rules), len(text)]
     for number, (start, end) in enumerate(pairwise(starts)):
-        blank_line = "\n\n" in re.sub(r"[ \t\r]", "", text[max(0, start - 6) : start])
+        before = starts[number - 1] if number else 0
+        blank_line = "\n\n" in re.sub(r"[ \t\r]", "", text[before:start])
         if (blank_line and not read and has_text) or start == body:
             section, read, place = "", True, _NO_PLACE
         mark = _LIST_MARK.match(text, start, end)

@@ -55,12 +55,12 @@ def is_network_folder(folder: Path, mounts: Path = _MOUNTS) -> bool:
         lines = mounts.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
         return False
-    best, kind = -1, "ext4"
+    best, kind = Path(), "ext4"
     for line in lines:
         before, _, after = line.partition(" - ")
         point = Path(before.split()[4].replace("\\040", " "))
-        if folder.resolve().is_relative_to(point) and len(point.parts) >= best:
-            best, kind = len(point.parts), after.split()[0]
+        if folder.resolve().is_relative_to(point) and len(point.parts) >= len(best.parts):
+            best, kind = point, after.split()[0]
     return kind not in _LOCAL
 
 

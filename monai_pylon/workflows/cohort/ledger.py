@@ -152,11 +152,11 @@ class CohortLedger:
         running = is_running(claimant)
         if running is not None:
             return not running
-        seen, since = self._beats.get(job, (-1, 0.0))
-        if seen != beats:
+        seen = self._beats.get(job)
+        if seen is None or seen[0] != beats:
             self._beats[job] = (beats, time.monotonic())  # the clocks of hosts differ: count by our own
             return False
-        return time.monotonic() - since > _TIMEOUT
+        return time.monotonic() - seen[1] > _TIMEOUT
 
     def _remove_ended_jobs(self, run: Any) -> None:
         sql = "SELECT id, beats, host, pid, start FROM jobs WHERE id <> ?"

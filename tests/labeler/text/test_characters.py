@@ -34,6 +34,31 @@ from monai_pylon.labeler.text.characters import unify_characters
         ("Mass: [ ] right [ ] left\nNodule", "\nNodule"),
         ("Mass ( ) in the lung", "Mass ( ) in the lung"),
         ("| Mass | left |\n|---|---|", "Mass: left\n"),
+        ("| Mass | left | 3 cm |\n|:- | - : |-- |", "Mass, left, 3 cm\n"),
+        ("| Mass | |", "Mass"),
+        # each kind of emphasis, title and leader alone
+        ("**Heart** normal", "Heart normal"),
+        ("__Heart__ normal", "Heart normal"),
+        ("`Heart` normal", "Heart normal"),
+        ("# Heart", "Heart"),
+        ("> Heart", "Heart"),
+        ("----\nHeart", "\nHeart"),
+        ("====\nHeart", "\nHeart"),
+        ("____\nHeart", "\nHeart"),
+        ("****\nHeart", "\nHeart"),
+        ("~~~~\nHeart", "\nHeart"),
+        ("Pneumonia? No", "Pneumonia: No"),
+        ("Pneumonia .... negative", "Pneumonia: negative"),
+        ("Pneumonia ____ negative", "Pneumonia: negative"),
+        ("Pneumonia . . . . negative", "Pneumonia: negative"),
+        # boxes: several chosen options, and what stands between them
+        ("Effusion: [x] right, [x] left [ ] none", "Effusion: right, left"),
+        ("Heart\nEffusion: \u2610 right\n  Mass", "Heart\n\n  Mass"),
+        ("a\tb\x01c\x7f", "a bc"),
+        # letters of another script in less than half of a text
+        ("m\u0430\u0455es", "mases"),
+        ("ma\u0430\u0455", "ma\u0430\u0455"),
+        ("\u024f\u0430m", "\u024fam"),
     ],
 )
 def test_one_form(text: str, unified: str) -> None:

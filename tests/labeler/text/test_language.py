@@ -24,6 +24,8 @@ LABELER = ReportLabeler()
         ("Derrame pleural izquierdo.", "Spanish"),
         ("Sem derrame.", "Portuguese"),
         ("Безпатологии.", "another language"),
+        ("The left lung: Безпатологических изменений.", "another language"),  # more than half of the letters
+        ("Úplavice.", "another language"),
     ],
 )
 def test_other_languages_are_not_labeled(text: str, language: str) -> None:
@@ -44,6 +46,9 @@ def test_other_languages_are_not_labeled(text: str, language: str) -> None:
         "Left effusion, 5 µm.",
         "Emphysema. Fibrosis.",
         "LUL nod 6mm.",
+        "Left mass. Иванович",  # half of the letters
+        "Left lung mass. Иванов",
+        "Left ɏɏɏɏɏ",  # Latin letters
     ],
 )
 def test_short_english(text: str) -> None:
@@ -65,3 +70,10 @@ def test_short_english(text: str) -> None:
 def test_the_share_of_known_words_in_eight_words_or_more(text: str, language: str) -> None:
     rules = default_rules()
     assert foreign_language(text, rules.languages, rules.lexicon) == language
+
+
+def test_the_beginning_of_a_long_report_tells_its_language() -> None:
+    rules = default_rules()
+    text = "nodule " * 720 + "geen " * 900
+    assert foreign_language(text, rules.languages, rules.lexicon) == ""
+    assert foreign_language(text[5000:], rules.languages, rules.lexicon) == "Dutch"

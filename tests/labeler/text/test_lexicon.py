@@ -145,6 +145,9 @@ def test_the_cache_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
     lexicon = lexicon_of("rib")
     assert [lexicon.knows(word) for word in ("a", "b", "ribs", "a")] == [False, False, True, False]
     assert set(lexicon._cache) == {"a", "b"}
+    for word in ("ribs", "c", "d", "ribs"):
+        assert (len(lexicon.find([word])), lexicon.meant(word)) == (word == "ribs", None)
+    assert max(len(lexicon._starting), len(lexicon._meant)) == 2
 
 
 def test_an_adverb_without_a_meaning_may_stand_within_a_phrase() -> None:

@@ -34,6 +34,7 @@ def test_sentences_and_whether_they_are_read() -> None:
         ("HISTORY ", [("HISTORY", True)]),
         # a section that is not read ends at a blank line after its text, also one with spaces; a read one goes on
         ("History: Old.\n \t\nNew", [("Old", False), ("New", True)]),
+        ("History: Old.\n        \nNew", [("Old", False), ("New", True)]),
         ("History: Old.\nOld too", [("Old", False), ("Old too", False)]),
         ("History: Old. Old too.\n\nNew", [("Old", False), ("Old too", False), ("New", True)]),
         # a known heading in capitals within a line begins a sentence, with the longest name that is known
@@ -73,6 +74,14 @@ def test_the_heading_of_an_organ_is_kept_and_locates_what_follows() -> None:
     assert [(s.place.organ, s.place.side) for s in (first, second)] == [("lung", "right")] * 2
     (other,) = split_report("FINDINGS: One")
     assert (other.text, other.start, other.skip) == ("One", 10, 0)
+
+
+def test_a_heading_of_several_parts_has_a_place_if_all_have_the_same() -> None:
+    for heading, organ, read in (("LUNGS AND PLEURA", "lung", True), ("HEART AND LUNGS", "", True)):
+        (sentence,) = split_report(f"{heading}: New")
+        assert (sentence.section, sentence.place.organ, sentence.read) == (heading.lower(), organ, read)
+    (sentence,) = split_report("LUNGS AND WARD: New")
+    assert (sentence.text, sentence.section) == ("LUNGS AND WARD: New", "")
 
 
 def test_of_several_headings_the_last_is_kept() -> None:
@@ -115,6 +124,14 @@ def test_where_a_long_sentence_is_cut() -> None:
         ),
         ("CHEST\nINDICATION: Cough.\nThe lungs are clear. Heart normal.", "The lungs are clear"),
         ("REASON FOR STUDY: Cough. The trachea is patent. There is a nodule. No mass.", "The trachea is patent"),
+        ("REASON FOR STUDY: Cough. Known of a lung disease. The heart is large. No mass.", "The heart is large"),
+        ("HISTORY: Cough. There is a nodule. No mass. No node.", "There is a nodule"),
+        ("HISTORY: Cough. There are nodules. No mass. No node.", "There are nodules"),
+        ("EXAM: CT CHEST. The lungs are clear.", "The lungs are clear"),
+        ("COMPARISON: 2019.\nNodule is stable. No effusion. No mass.\nIMPRESSION: Stable.", "Nodule is stable"),
+        # too few sentences behind the first line
+        ("COMPARISON: 2019.\nNodule is stable. No effusion.\nIMPRESSION: Stable.", "Stable"),
+        ("HISTORY: Cough. The lungs were clear. Fever.\nIMPRESSION: Clear.", "Clear"),
         # a heading follows, or the findings came before, or nothing looks like findings
         ("HISTORY: Cough.\nLung cancer. Chemotherapy. Fever.\nFINDINGS: Clear.", "Clear"),
         ("FINDINGS: Clear. HISTORY: Cough.\nThe heart was enlarged. No mass. No node.", "Clear"),

@@ -44,6 +44,26 @@ def test_sentences_in_any_case(text: str, expected: list[str]) -> None:
     assert sentences(text.upper()) == [one.upper() for one in expected]
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Left effusion,\nno mass", []),
+        ("Left effusion;\nno mass", []),
+        ("Left effusion-\nno mass", []),
+        ("left effusion\nno pneumothorax", [14]),
+        ("Left effusion\nand mass", []),
+        ("Left effusion of\nmass", []),
+        ("Left\neffusion", []),
+        ("pleural\neffusion left\nno mass", []),
+        ("Mass, node\neffusion or cyst", []),
+        ("Left mass. No node\nRight effusion is seen today in the upper lobe", [10, 19]),
+        ("x (left): no\ny (right): yes", [13]),
+    ],
+)
+def test_line_breaks_that_end_a_sentence(text: str, expected: list[int]) -> None:
+    assert sorted(sentence_ends(text, default_rules(), lambda start: False)) == expected
+
+
 def test_a_heading_begins_a_sentence() -> None:
     text = "the lungs\nare clear\nheart normal"
     assert sentence_ends(text, default_rules(), lambda start: start == 10) == {10, 20}
@@ -68,6 +88,19 @@ def test_a_heading_begins_a_sentence() -> None:
         ("effusion on the r. and l. lung", []),
         ("on the r. lung", []),
         ("a nodule of the lung 3 mm. mass", [26]),
+        # a sentence that begins with a size has up to two words before the unit
+        ("a 3 mm. nodule", []),
+        ("in a 3 mm. nodule", [10]),
+        ("mass 3 mm. nodule", [10]),
+        ("mass on right. nodule", [14]),
+        ("mass Rt. nodule", [8]),
+        ("mass\n   12. nodule", [5]),
+        ("Effusion on the l. The mass", [18]),
+        ("Effusion on the l. and mass", []),
+        ("e.g. l. lung mass. node", [18]),
+        ("mass...  node", [7]),
+        ("mass.)", [5]),
+        ("mass. \n\nnode", [5, 8]),
     ],
 )
 def test_stops_that_end_a_sentence(text: str, expected: list[int]) -> None:

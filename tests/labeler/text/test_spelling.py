@@ -20,6 +20,8 @@ def test_one_edit_is_corrected() -> None:
         ("mssaive", ""),  # a letter moved across two equal ones
         ("infusion", ""),  # another first letter
         ("effsuino", ""),  # two edits
+        ("effsuson", ""),
+        ("effxuion", ""),
         ("nodle", ""),  # five letters
     ]
     for written, meant in cases:

@@ -68,9 +68,7 @@ def test_what_cannot_be_read_is_refused(text: str) -> None:
 
 
 def test_observations_and_notes_of_hl7() -> None:
-    message = (
-        "MSH|^~\\&|RIS\rNTE|1||Left mass.\rNTE|2|\rOBX|1|TX|a||Right nodule.\rOBX|2|NM|a||12\rOBX|3|TX|a\rZZ1|x|y\rmore"
-    )
+    message = "MSH|^~\\&|RIS\rNTE|1||Left mass.\rNTE|2|\rOBX|1|TX|a||Right nodule.\rOBX|2|NM|a||12\rOBX|3|TX|a\rOBX|4|TX|a|\rZZ1|x|y\rmore"
     assert unwrap(message)[0].split("\n") == ["Left mass.", "Right nodule.", "more"]
 
 
@@ -119,6 +117,10 @@ def test_words_of_rtf() -> None:
         ('{"lung_base": "a", "heart": "b"}', "lung base: a\n\nheart: b"),
         ("Mass | left\nNode | right", "Mass | left\nNode | right"),  # no segments
         ("OBX|1|TX|a||One\nTwo", "One\nTwo"),
+        ("Left mass seen at noon.\nNTE|1||small", "Left mass seen at noon.\nNTE|1||small"),  # a single segment
+        ("Left mass seen at noon.\nNTE|1||small\nNTE|2||round", "Left mass seen at noon.\nsmall\nround"),
+        ("%20a+b c%20%20", "%20a+b c%20%20"),  # a space
+        ("a+b=50%", "a+b=50%"),
         ("A<x>b</x>", "A\n\nb\n\n"),
         ("a <x>b", "a <x>b"),
         ("a<br/>b", "a\n\nb"),
@@ -137,6 +139,7 @@ def test_markup_is_removed() -> None:
         ("Nodules < 5 mm & > 3 mm", "Nodules < 5 mm & > 3 mm"),
         ("Mass <left> seen", "Mass <left> seen"),  # no known tag, and not closed
         ("One<!-- a\nb -->Two", "OneTwo"),
+        ("&lt;p&gt;a &amp;lt; b &amp;amp;lt; c", "\n\na < b &lt; c"),  # escaped up to two times
     ]
     for text, plain in cases:
         assert without_markup(text) == plain, text

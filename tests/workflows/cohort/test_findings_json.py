@@ -32,7 +32,9 @@ def test_puts_the_row_and_the_files_of_a_case_into_its_folder(tmp_path: Path) ->
     assert (tmp_path / "new" / item["files"][0]).read_text() == "masks"
     assert item["row"]["ok"] is False
     assert writer.columns == Writer.columns
-    assert json.loads((tmp_path / "new" / "ward a" / "ward a_findings.json").read_text()) == {
+    text = (tmp_path / "new" / "ward a" / "ward a_findings.json").read_text()
+    assert text == json.dumps(json.loads(text), indent=2) + "\n", "people read it too"
+    assert json.loads(text) == {
         "case": "ward a",
         "findings": {"ok": False, "left_lung_ml": None},
         "files": ["ward a_organs.nii.gz"],

@@ -65,6 +65,7 @@ def facts(table: Path, columns: str) -> list[tuple]:
 
 
 def test_replaces_and_appends_rows(table: Path) -> None:
+    table = table.parent / "new" / "quality.csv"
     ledger = CohortLedger(table)
     with ledger.open(["a", "b"]):
         ledger.record({**ROW, "ok": True})
@@ -232,8 +233,10 @@ def test_claims_of_another_host_last_while_it_gives_signs_of_life(
         assert ledger.claim("a") == TAKEN
         clock[0] += 100
         assert ledger.claim("a") == TAKEN, "100 seconds after the last sign"
-        clock[0] += 100
-        assert ledger.claim("a") == CLAIMED
+        clock[0] += 20
+        assert ledger.claim("a") == TAKEN
+        clock[0] += 1
+        assert ledger.claim("a") == CLAIMED, "after more than two minutes"
 
 
 def test_gives_signs_of_life(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,6 +270,8 @@ def test_settled_by_a_job_at_the_same_time_but_not_before(table: Path) -> None:
             assert first.claim("b") == TAKEN
             second.record({**ROW, "scan": "b"})
             assert first.claim("b") == SETTLED
+            second.record({**ROW, "scan": "b", "error": "ValueError: y"}, state="failed")
+            assert second.claim("b") == CLAIMED, "a scan that it failed at itself"
     with second.open(["a", "b"]):
         assert second.claim("a") == CLAIMED, "a later job tries it again"
 
@@ -314,7 +319,7 @@ def test_imports_a_folder_that_has_only_a_table(table: Path) -> None:
         assert ledger.claim("a") == CLAIMED
         ledger.record({**ROW, "scan": "c"})
     assert [(row["scan"], row["ml"]) for row in read_rows(table)] == [("b", "2,5"), ("a", ""), ("c", "")]
-    assert facts(table, "scan, state")[:2] == [("b", "done"), ("a", "open")]
+    assert facts(table, "scan, state, attempts")[:2] == [("b", "done", 0), ("a", "open", 1)]
 
 
 def test_exports_again_if_the_table_was_removed(table: Path) -> None:
@@ -355,6 +360,51 @@ def test_exports_at_intervals_that_grow_with_the_table(table: Path, monkeypatch:
         ledger.record({**ROW, "scan": "c"})
         assert len(read_rows(table)) == 2, "the export before took more than nothing"
     assert len(read_rows(table)) == 3
+
+
+def test_the_table_is_at_most_half_a_minute_old(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a large cohort, writing it takes at most a two-hundredth of the time."""
+    clock, seconds, failing = [1000.0], [0.0], [False]
+    write = module.write_cohort_table
+
+    def slow(*arguments: Any) -> None:
+        clock[0] += seconds[0]
+        if failing[0]:
+            raise OSError(28, "No space left on device")
+        write(*arguments)
+
+    monkeypatch.setattr(module, "write_cohort_table", slow)
+    monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    names = iter("abcdefghij")
+    ledger = CohortLedger(table)
+
+    def rows_after(pause: float) -> int:
+        clock[0] += pause
+        ledger.record({**ROW, "scan": next(names)})
+        return len(read_rows(table)) if table.is_file() else 0
+
+    with ledger.open():
+        assert [rows_after(29), rows_after(1), rows_after(29)] == [0, 2, 2]
+        failing[0] = True
+        assert rows_after(1) == 2
+        failing[0], seconds[0] = False, 1.0
+        assert [rows_after(29), rows_after(1)] == [2, 6], "tried again half a minute after the failure"
+        assert [rows_after(199), rows_after(1)] == [6, 8]
+
+
+def test_the_last_export_is_tried_some_times(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures, write = iter([True, True, False]), module.write_cohort_table
+
+    def busy(*arguments: Any) -> None:
+        if next(failures):
+            raise OSError(5, "Input/output error")
+        write(*arguments)
+
+    monkeypatch.setattr(module, "write_cohort_table", busy)
+    ledger = CohortLedger(table)
+    with ledger.open(["a"]):
+        ledger.record(ROW)
+    assert len(read_rows(table)) == 1
 
 
 def test_an_interval_export_that_fails_is_tried_later(table: Path, monkeypatch: pytest.MonkeyPatch) -> None:

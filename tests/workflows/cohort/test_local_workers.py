@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import signal
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -29,6 +31,23 @@ def test_workers_share_nine_tenths_of_the_memory_and_end_before_they_have_more()
     assert 0.8 < settings["worker.memory.terminate"] < 1
     assert [settings[f"worker.{name}"] for name in ("memory.target", "memory.spill", "memory.pause")] == [False] * 3
     assert settings["scheduler.allowed-failures"] == 1, "a scan that ended two workers is not tried again"
+
+
+def test_processes_start_without_interrupts() -> None:
+    """Ctrl-C reaches all processes of the terminal; the workers end with the job."""
+    before, inside = signal.getsignal(signal.SIGINT), []
+
+    def start() -> None:
+        with local_workers._without_interrupts():
+            inside.append(signal.getsignal(signal.SIGINT))
+
+    start()
+    assert inside == [signal.SIG_IGN]
+    assert signal.getsignal(signal.SIGINT) is before
+    thread = threading.Thread(target=start)  # where Python allows no change
+    thread.start()
+    thread.join()
+    assert inside == [signal.SIG_IGN, before]
 
 
 @pytest.mark.parametrize("found", [True, False])

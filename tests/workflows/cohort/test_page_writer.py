@@ -9,6 +9,7 @@ import torch
 
 from monai_pylon.networks.nets import PYLON, AxialNet
 from monai_pylon.visualize import ExplanationAudit
+from monai_pylon.workflows.cohort import page_writer
 from monai_pylon.workflows.cohort.page_writer import LayerAudit, PageWriter, audit_sentences, provenance
 
 
@@ -17,9 +18,11 @@ def write(item: dict) -> dict:
 
 
 def test_a_page_is_written_beside_the_results(tmp_path: Path) -> None:
-    item = PageWriter(write, lambda found: f"<!DOCTYPE html>{found['row']['x']}é", tmp_path / "new")({"scan": "a"})
+    item = PageWriter(write, lambda found: f"<!DOCTYPE html>{found['row']['x']}é", tmp_path / "new" / "b")(
+        {"scan": "a"}
+    )
     assert item["files"] == ["a.png", "a_page.html"]
-    assert (tmp_path / "new" / "a_page.html").read_text(encoding="utf-8") == "<!DOCTYPE html>1é"
+    assert (tmp_path / "new" / "b" / "a_page.html").read_text(encoding="utf-8") == "<!DOCTYPE html>1é"
 
 
 def test_without_a_page_nothing_is_built(tmp_path: Path) -> None:
@@ -58,10 +61,18 @@ def test_the_audit_is_computed_once(
     assert audit(torch.zeros(1)) is first
 
 
+def test_two_groups_of_slices_suffice_for_the_audit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A whole scan would take minutes."""
+    monkeypatch.setattr(page_writer, "audit_explanation", lambda network, layer, example: example.shape)
+    for network, slices in ((torch.nn.Identity(), 40), (AxialNet(num_classes=3, slices_per_group=5), 10)):
+        assert LayerAudit(network, "reduction")(torch.zeros(1, 8, 8, 40)) == (1, 1, 8, 8, slices)
+
+
 def test_the_audit_in_words() -> None:
     proved = ExplanationAudit("affine head", {"HiResCAM": True, "map": False}, 0.0, "The score is a sum.")
     assert audit_sentences(proved)[0] == "Yes, as to what the network used: the score is a sum."
-    assert audit_sentences(proved, "map")[0] == "Not guaranteed: the score is a sum."
+    for name in ("map", "a map of another method"):
+        assert audit_sentences(proved, name)[0] == "Not guaranteed: the score is a sum."
     assert LayerAudit(PYLON(encoder="resnet18"), None)(torch.zeros(1, 64, 64)) is None
 
 

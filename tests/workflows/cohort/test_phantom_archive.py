@@ -10,6 +10,7 @@ import pytest
 
 from monai_pylon.data.phantoms.datasets import PhantomChestCTs
 from monai_pylon.utils import read_rows
+from monai_pylon.workflows.cohort import phantom_archive
 from monai_pylon.workflows.cohort.phantom_archive import _section, write_phantom_archive
 
 SPACING = (9.0, 9.0, 12.0)
@@ -42,6 +43,15 @@ def test_keeps_scans_of_the_same_shape_only(tmp_path: Path) -> None:
     write_phantom_archive(tmp_path, 2, SPACING)
     assert kept.stat().st_mtime_ns == times
     assert nibabel.load(other).shape == (40, 36, 27)
+
+
+def test_twelve_patients_with_voxels_of_3_mm_unless_stated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def made(*given: object) -> None:
+        raise RuntimeError(str(given))
+
+    monkeypatch.setattr(phantom_archive, "PhantomChestCTs", made)
+    with pytest.raises(RuntimeError, match=r"^\(12, \(3\.0, 3\.0, 3\.0\)\)$"):
+        write_phantom_archive(tmp_path)
 
 
 def test_rejects_an_archive_without_patients(tmp_path: Path) -> None:

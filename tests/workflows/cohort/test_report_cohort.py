@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from monai.data import Dataset
 from monai.inferers import SimpleInferer
 
+from monai_pylon.taxonomy import CHEST_CT_LABELS
 from monai_pylon.utils import read_rows, write_rows
-from monai_pylon.workflows.cohort import CohortRunner, ReportCohort
+from monai_pylon.workflows.cohort import CohortRunner, ReportCohort, report_cohort
 from monai_pylon.workflows.cohort.report_cohort import ReportCohortSummary
 
 
@@ -40,7 +42,7 @@ def cohort(root: Path, rows: list[tuple[str, str, str]], **options: Any) -> Repo
     write_rows(root / "reports.csv", [{"id": i, "report": text, "patient": patient} for i, text, patient in rows])
     output = root / "out"
     runner = CohortRunner(Dataset(items), dict, SimpleInferer(), WriteMasks(output), output, progress=False)
-    return ReportCohort(runner, options.pop("reports", root / "reports.csv"), progress=False, **options)
+    return ReportCohort(runner, options.pop("reports", root / "reports.csv"), **{"progress": False} | options)
 
 
 def test_labels_scans_with_masks_and_lists_the_others(tmp_path: Path) -> None:
@@ -82,3 +84,63 @@ def test_rejects_wrong_arguments(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="labels must be None if reports are given"):
         cohort(tmp_path, [], labels="labels.csv").run()
     cohort(tmp_path, []).finish()
+
+
+def test_regions_are_made_of_labeled_scans_with_masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scan whose regions fail has no labels in the end."""
+    given: dict[str, Any] = {}
+
+    class Regions:
+        def __init__(self, dataset: Dataset, *arguments: Any, **options: Any) -> None:
+            given.update({"items": dataset.data, "settings": arguments[-1], **options})
+            self.table = arguments[-2] / options["table"]
+
+        def run(self) -> None:
+            row = {"error": "", "labels": "1", "allowed_nowhere": "0"}
+            rows = [
+                {"scan": "good", **row},
+                {"scan": "extra", **row, "error": "ValueError: x"},
+                {"scan": "other", **row},
+            ]
+            write_rows(self.table, rows)
+
+    run = cohort(
+        tmp_path,
+        [("good", "Left pleural effusion.", "7"), ("extra", "Possible mass.", "7"), ("empty", "Mass.", "8")],
+        region_transform=dict,
+        settings={"resolution": 3},
+        not_mentioned="unknown",
+    )
+    run.masks.settings = {"method": "robust"}
+    monkeypatch.setattr(report_cohort, "CohortRunner", Regions)
+    assert run.run() == ReportCohortSummary(scans=4, reports=3, ready=1, left_out=3, failed=2)
+    first, second = given["items"]
+    out = tmp_path / "out"
+    assert (first["scan"], first["image"], first["organs"]) == (
+        "good",
+        str(out / "good.nii.gz"),
+        str(out / "good_organs.nii.gz"),
+    )
+    effusion = CHEST_CT_LABELS.index("pleural effusion")
+    assert first["locations"][effusion].tolist() == [False, False, True]
+    np.testing.assert_array_equal(first["locations"], first["labels"] == 1)
+    assert np.isnan(first["labels"]).any()
+    assert second["scan"] == "extra"
+    assert not second["locations"].any()
+    assert given["settings"] == {"method": "robust", "resolution": 3}
+    assert [row["scan"] for row in read_rows(out / "labels.csv")] == ["good"]
+    lines = {line["scan"]: (line["state"], line["remark"]) for line in read_rows(out / "matches.csv")}
+    assert lines["extra"] == ("no masks", "ValueError: x")
+
+
+def test_the_bar_of_the_reports_fits_the_window(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cohort(tmp_path, [("good", "Left pleural effusion.", "7")]).run()
+    assert "reports" not in capsys.readouterr().err, "switched off"
+    widths = iter([100, *[50] * 99])
+    monkeypatch.setattr("tqdm.std._screen_shape_wrapper", lambda: lambda file: (next(widths), 20))
+    cohort(tmp_path, [("good", "Left pleural effusion.", "7")], progress=True).run()
+    drawn = capsys.readouterr().err.strip().split("\r")
+    assert "reports: 100%" in drawn[-1]
+    assert len(drawn[-1].rstrip()) <= 50

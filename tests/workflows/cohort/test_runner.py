@@ -93,6 +93,7 @@ def test_table_has_seconds_and_memory(job: Job, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
+        ({}, None),
         ({"workers": 1}, None),
         ({"workers": 2}, (2, None)),
         ({"workers": 9}, (3, None)),  # no more than there are scans
@@ -147,6 +148,7 @@ def test_resumes_after_an_interruption(job: Job) -> None:
 def test_unreadable_scan_does_not_stop_the_others(job: Job, caplog: pytest.LogCaptureFixture) -> None:
     (job.root / "b").write_text("no number")
     runner = job.runner()
+    runner.finish()  # nothing has failed yet
     with caplog.at_level(logging.DEBUG):
         assert runner.run() == CohortSummary(done=2, skipped=0, flagged=1, failed=1)
     levels = [(record.levelname, bool(record.exc_info)) for record in caplog.records if record.levelname != "INFO"]
@@ -210,15 +212,20 @@ def test_rejects_an_empty_dataset(tmp_path: Path) -> None:
 def test_no_search_of_the_libraries_for_garbage(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     """It would take .2 s, also for a single scan."""
     frozen: list[int] = []
+    events: list[str] = []
+    freeze, unfreeze = gc.freeze, gc.unfreeze
 
     def collect(generation: int = 2) -> int:
         if generation == 2:
             frozen.append(gc.get_freeze_count())
+            events.append("search of all")
         return 0
 
     monkeypatch.setattr(gc, "collect", collect)
+    monkeypatch.setattr(gc, "freeze", lambda: (events.append("freeze"), freeze()))
+    monkeypatch.setattr(gc, "unfreeze", lambda: (events.append("unfreeze"), unfreeze()))
     job.runner().run()
-    assert len(frozen) >= 3, "after each scan"
+    assert events == ["freeze", *["search of all"] * 3, "unfreeze"], "after each scan"
     assert min(frozen) > 100_000
 
 
@@ -233,6 +240,24 @@ def test_progress_bar_names_the_scan(job: Job, capsys: pytest.CaptureFixture[str
     assert "100%" in shown
     assert shown.index("reading") < shown.index("computing") < shown.index("writing"), "the stages of a scan"
     assert "4/4" in shown
+
+
+def test_the_progress_bar_fits_a_window_that_becomes_narrower(
+    job: Job, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    width, work = [100], job.double
+    monkeypatch.setattr("tqdm.std._screen_shape_wrapper", lambda: lambda file: (width[0], 20))
+
+    def narrow(item: dict[str, Any]) -> dict[str, Any]:
+        width[0] = 50
+        return work(item)
+
+    job.double = narrow  # type: ignore[method-assign]
+    del job.options["progress"]
+    job.runner().run()
+    drawn = capsys.readouterr().err.strip().split("\r")
+    assert max(map(len, drawn)) > 90
+    assert len(drawn[-1].rstrip()) <= 50
 
 
 @pytest.fixture
@@ -277,10 +302,14 @@ def test_time_left_of_a_resumed_job(ten_seconds_each: Job, capsys: pytest.Captur
 
 
 def test_the_progress_bar_moves_by_thirds_of_a_scan() -> None:
+    """Each step draws it once, with the stage and the number that belong together."""
     shown: list[float | str] = []
-    bar = SimpleNamespace(
-        n=0.0, initial=0, total=3, set_postfix_str=lambda text, refresh: None, set_description=shown.append
-    )
+
+    def set_text_beside(text: str, refresh: bool) -> None:
+        if refresh:
+            shown.append(text)
+
+    bar = SimpleNamespace(n=0.0, initial=0, total=3, set_postfix_str=set_text_beside, set_description=shown.append)
     bar.refresh = lambda: shown.append(bar.n)
     progress = _Progress(bar)
     progress.add({"scan": "a", "error": "", "ok": "no"})

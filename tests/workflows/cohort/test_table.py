@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from monai_pylon.workflows.cohort import table as module
-from monai_pylon.workflows.cohort.table import read_cohort_table, wait_after, write_cohort_table
+from monai_pylon.workflows.cohort.table import check_manifest, read_cohort_table, wait_after, write_cohort_table
 
 
 def test_reads_what_it_wrote(tmp_path: Path) -> None:
@@ -24,6 +24,15 @@ def test_rejects_a_table_without_a_needed_column(tmp_path: Path) -> None:
     (tmp_path / "q.csv").write_text("scan,error,files\na,,\n")
     with pytest.raises(ValueError, match="must have a column 'settings_hash'"):
         read_cohort_table(tmp_path / "q.csv")
+
+
+def test_only_a_manifest_may_be_replaced(tmp_path: Path) -> None:
+    file = tmp_path / "manifest.csv"
+    file.write_text("table,scan,state,settings_hash\n")
+    check_manifest(file)
+    file.write_text("file,bytes\nsettings_hash,3\n")
+    with pytest.raises(ValueError, match=r"manifest\.csv must be a manifest of this package"):
+        check_manifest(file)
 
 
 def test_gives_up_after_some_tries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
