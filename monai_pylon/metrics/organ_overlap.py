@@ -47,10 +47,10 @@ def relative_attention(attention: Tensor) -> Tensor:
     attention = convert_to_tensor(attention, track_meta=False)
     check(attention.ndim >= 2, "attention", "of shape (M, *grid)", attention)
     attention = attention if attention.dtype == torch.float64 else attention.float()
-    extremes = torch.stack(attention.flatten(1).aminmax(dim=1))  # NaN if any value is NaN
+    lowest, highest = attention.flatten(1).aminmax(dim=1)  # NaN if any value is NaN
     remedy = "Check the training of the network."
-    check(bool(extremes.isfinite().all()), "attention", "finite", attention, remedy)
-    highest = torch.where(extremes[1] > 0, extremes[1], 1).reshape(-1, *[1] * (attention.ndim - 1))
+    check(bool((lowest.isfinite() & highest.isfinite()).all()), "attention", "finite", attention, remedy)
+    highest = torch.where(highest > 0, highest, torch.inf).reshape(-1, *[1] * (attention.ndim - 1))
     return attention.clamp_min(0).div_(highest)
 
 

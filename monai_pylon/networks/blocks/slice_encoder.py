@@ -167,7 +167,8 @@ def map_cells(shapes: nn.Module, in_channels: int, size: Sequence[int]) -> tuple
         (14, 14)
     """
     dtype = next((p.dtype for p in shapes.parameters() if p.is_floating_point()), torch.float32)
+    image = torch.empty(1, in_channels, *size, dtype=dtype, device="meta")
     with torch.no_grad():
-        deepest = shapes(torch.empty(1, in_channels, *size, dtype=dtype, device="meta"))[-1]
+        deepest = shapes(image)[-1]
     rows, columns = deepest.shape[2:]
     return rows, columns
