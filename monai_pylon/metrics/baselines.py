@@ -186,6 +186,9 @@ class LocalizationBaselinesMetric(Cumulative):
         fixed_points: One pixel for each class (M, 2), as :func:`class_points` makes them from boxes of *other*
             patients; None or NaN if there are none.
 
+    Raises:
+        ValueError: If it is asked for values before it was called.
+
     Example:
         >>> metric = LocalizationBaselinesMetric(image_size=8)
         >>> metric(torch.eye(4)[None, None], [torch.tensor([[0, 0, 3, 3, 0]])], [7])
@@ -223,7 +226,9 @@ class LocalizationBaselinesMetric(Cumulative):
 
     def values(self) -> tuple[dict[str, NDArray[Any]], NDArray[Any], NDArray[Any]]:
         """Return each of the values (I,), and class and patient of each of the I instances (I,)."""
-        table = self.get_buffer().cpu().numpy()
+        kept = self.get_buffer()
+        check(kept is not None, "the metric", "called with maps, boxes and patients before aggregate()", kept)
+        table = kept.cpu().numpy()
         table = table[~np.isnan(table).all(1)]
         _, first, owner = np.unique(table[:, :2], axis=0, return_index=True, return_inverse=True)
         unique = table[first]

@@ -144,7 +144,7 @@ def _find_instances(heatmaps: Tensor, boxes: Sequence[Tensor], size: tuple[int, 
     table = torch.cat(rows)
     _check_boxes(table, num_classes, size)
     key, owner = torch.unique((table[:, 0] * num_classes + table[:, 5]).long(), return_inverse=True)
-    order = owner.argsort()
+    order = owner.argsort(stable=True)
     return _Instances(key // num_classes, key % num_classes, table[order, 1:5], owner[order])
 
 

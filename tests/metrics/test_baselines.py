@@ -161,3 +161,9 @@ def test_shapes_that_do_not_fit_are_refused(change: dict[str, object], message: 
 def test_boxes_without_a_class_are_refused() -> None:
     with pytest.raises(ValueError, match=r"boxes must be of shape \(K, 5\)"):
         class_points(torch.zeros(2, 4), 1, 8)
+
+
+def test_values_before_any_call_are_refused() -> None:
+    for read in (LocalizationBaselinesMetric(8).values, LocalizationBaselinesMetric(8).aggregate):
+        with pytest.raises(ValueError, match="the metric must be called with maps, boxes and patients"):
+            read()
