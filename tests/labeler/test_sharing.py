@@ -101,6 +101,7 @@ def test_negated_and_normal_findings() -> None:
         ("Nodules left effusion", 0, 1, True),
         ("Nodules and left effusion", 0, 1, True),
         ("Nodules, and left effusion", 0, 1, True),
+        ("Nodules, one / left effusion", 0, 1, True),
         ("Nodules, left effusion", 0, 1, False),
         ("Nodules; left effusion", 0, 1, False),
         ("Nodules but left effusion", 0, 1, False),
@@ -199,6 +200,14 @@ def test_places_that_fit() -> None:
         found = sharing(text)
         rule = default_rules().findings[found.mentions[number].finding]
         assert found.fits(found.places[0], rule, number, other) is expected, text
+
+
+def test_a_place_with_a_second_organ() -> None:
+    """The hilum is one of the mediastinum, but also one of the lung for a finding without a label there."""
+    found, rules = sharing("Granuloma and cardiomegaly"), default_rules()
+    hilum = Place("mediastinum", "right", 0, 1, second="lung")
+    names = [mention.finding for mention in found.mentions]
+    assert [found.fits(hilum, rules.findings[name], 1, 0) for name in names] == [True, False]
 
 
 @pytest.mark.parametrize(
