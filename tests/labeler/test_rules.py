@@ -53,6 +53,17 @@ def append(folder: Path, name: str, line: str) -> int:
         ("findings.csv", "nodule,lung nodule,,,,,lung,no,no", "a finding that no other line has, but has 'nodule'"),
         ("findings.csv", "spot,lung nodule,,,,,head,no,no", "an organ in the column unplaced"),
         ("findings.csv", "spot,lung nodule,,,,,lung,maybe,no", "yes, no or absent as history"),
+        ("findings.csv", ",lung nodule,,,,,lung,no,no", "a finding that no other line has, but has ''"),
+        ("findings.csv", "spot,lung nodule,,,,,heart,no,no", "a label in the column 'heart' that unplaced names"),
+        ("findings.csv", "spot,lung nodule,,,,,lung,no,maybe", "yes, no or chest as outside"),
+        ("findings.csv", "spot,lung nodule,,,,,lung,no,no", "a finding with words in terms.csv, but has 'spot'"),
+        ("labels.csv", "lung nodule,lung", "a label that no other line has and that is none of the 80"),
+        ("labels.csv", "goiter,mediastinum", "a label that a finding of findings.csv has, but has 'goiter'"),
+        ("labels.csv", "pulmonary embolism,lung", "the organ 'great vessel' of findings.csv, but has 'lung'"),
+        ("terms.csv", "ignore,pneumonia,", "a phrase that is a finding or ignored, but has 'pneumonia'"),
+        ("spellings.csv", "pnax|left lung,pneumonia", "single words that no other line has"),
+        ("spellings.csv", "pnax||pnay,pneumonia", "single words that no other line has"),
+        ("spellings.csv", "pnax|lt,left", "single words that no other line has"),
         ("sections.csv", "story,perhaps,,", "a way of reading from .*'perhaps'"),
         ("sizes.csv", "nodule,widest,3,nodule over 1 cm", "a measure from 'longest', 'shortest'"),
         ("sizes.csv", "nodule,longest,ten,nodule over 1 cm", "a number as above_mm"),
@@ -83,13 +94,31 @@ def test_an_edited_vocabulary_is_used(folder: Path) -> None:
 
 def test_the_columns_history_and_outside() -> None:
     findings = default_rules().findings
-    flags = {name: findings[name][2:4] for name in ("nodule", "pneumonia", "postsurgical", "CABG")}
-    assert flags == {
-        "nodule": (False, False),
-        "pneumonia": (False, True),
-        "postsurgical": (True, False),
-        "CABG": (True, True),
+    names = ("nodule", "pneumonia", "postsurgical", "CABG", "edema", "normal heart")
+    assert {name: findings[name][2:] for name in names} == {  # in_history, outside, elsewhere, denies
+        "nodule": (False, False, True, False),
+        "pneumonia": (False, True, False, False),
+        "postsurgical": (True, False, True, False),
+        "CABG": (True, True, False, False),
+        "edema": (False, True, True, False),
+        "normal heart": (False, True, False, True),
     }
+
+
+def test_words_that_are_one_letter_off() -> None:
+    """Corrected are those of findings with seven letters or more, their plurals, and words that mean themselves."""
+    meant = {
+        "empyma": (("empyema", 0),),
+        "pneumotorax": (("pneumothorax", 0),),
+        "efusions": (("effusions", 0),),
+        "fibrossi": (("fibrosis", 0),),
+        "nodlue": (("nodule", 0),),
+        "lt": (("left", 0),),
+        "pleura": None,
+        "noeffusion": (("no", 2), ("effusion", 8)),
+        "effusionand": (("effusion", 8), ("and", 3)),
+    }
+    assert {word: default_rules().lexicon.meant(word) for word in meant} == meant
 
 
 def test_the_meaning_of_lines_in_the_other_files() -> None:

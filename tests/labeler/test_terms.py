@@ -109,6 +109,10 @@ def test_statements_that_leave_out_their_finding() -> None:
         ("Left effusion, left heart persists", ["pleural effusion"]),
         ("Left effusion, liver persists", ["pleural effusion"]),
         ("Right nodule, left lung is now clear", ["nodule"]),
+        ("Nodules; in the left one", ["nodule"] * 2),
+        ("None of the nodules has grown; all are in the right lung", ["nodule"] * 2),
+        ("Nodules, both in the left lung", ["nodule"] * 2),
+        ("Nodules, seen in the left lung", ["nodule"]),
         ("Effusion, in the left lung, one is seen", ["pleural effusion"] * 2),
         ("Effusion, in the left upper lobe, one of 14 mm", ["pleural effusion"]),  # five words of a place
     ]

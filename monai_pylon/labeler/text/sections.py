@@ -144,8 +144,8 @@ def _begins_body(sentence: str, rules: LabelerRules) -> bool:
     return place or words[:2] in (["there", "is"], ["there", "are"])
 
 
-def _body_start(text: str, starts: list[int], number: int, rules: LabelerRules) -> int:
-    """Return where the findings begin behind a section that is not read, or -1 if a heading says so or they are absent.
+def _body_start(text: str, starts: list[int], number: int, rules: LabelerRules) -> int | None:
+    """Return where the findings begin behind a section that is not read; None if a heading says so or they are absent.
 
     Without a heading for them before the impression, they begin in the line behind the section's first one, or
     without lines at the first sentence that begins as findings do.
@@ -160,14 +160,14 @@ def _body_start(text: str, starts: list[int], number: int, rules: LabelerRules) 
     while end < len(starts) - 1 and (found := _heading(text, starts[end], rules)) is None:
         end += 1
     if end < len(starts) - 1 and found is not None and found[0] not in rules.summaries:
-        return -1
+        return None
     sentences = {start: text[start:following] for start, following in pairwise(starts[number + 1 : end + 1])}
     body = [start for start in sentences if _begins_body(sentences[start], rules)]
     breaks = [start for start in sentences if "\n" in text[start - 1 : _after_space(text, start, len(text))]]
     if breaks:
         after = [start for start in sentences if start >= breaks[0]]
-        return breaks[0] if len(after) >= _FEWEST_OF_BODY or any(start >= breaks[0] for start in body) else -1
-    return body[0] if len(sentences) >= _FEWEST_OF_BODY and body else -1
+        return breaks[0] if len(after) >= _FEWEST_OF_BODY or any(start >= breaks[0] for start in body) else None
+    return body[0] if len(sentences) >= _FEWEST_OF_BODY and body else None
 
 
 def split_report(text: str, rules: LabelerRules | None = None) -> list[ReportSentence]:
@@ -191,7 +191,8 @@ def split_report(text: str, rules: LabelerRules | None = None) -> list[ReportSen
     sentences: list[ReportSentence] = []
     section, read, place = "", True, _NO_PLACE
     has_text = False  # whether the section has had a sentence
-    body, was_read = -1, False  # where findings without a heading begin; whether any section was read
+    body: int | None = None  # where findings without a heading begin
+    was_read = False  # whether any section was read
     starts = [*_sentence_starts(text, rules), len(text)]
     for number, (start, end) in enumerate(pairwise(starts)):
         before = starts[number - 1] if number else 0
@@ -208,7 +209,7 @@ def split_report(text: str, rules: LabelerRules | None = None) -> list[ReportSen
             read, place = _section_of(section, rules) or (True, _NO_PLACE)
             has_text = False
             begin = _after_space(text, begin, end)
-            body = -1 if read or was_read else _body_start(text, starts, number, rules)
+            body = None if read or was_read else _body_start(text, starts, number, rules)
         sentence = text[begin:end].rstrip(" \t\r\n.!]")
         title = not read and section in rules.exams and _is_title(sentence, rules)
         if sentence:

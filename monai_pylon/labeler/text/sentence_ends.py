@@ -145,8 +145,9 @@ def _line_ends(text: str, rules: LabelerRules, is_heading: Callable[[int], bool]
     lower = sum(map(str.islower, text[:5000]))
     mixed = 5 * lower > sum(map(str.isalpha, text[:5000])) and any(map(str.isupper, text[:5000]))
     ends: set[int] = set()
-    borders = [(0, 0), *(match.span() for match in _BLANK.finditer(text)), (len(text), len(text))]
-    for (_, start), (end, _) in pairwise(borders):
+    blank = list(_BLANK.finditer(text))
+    starts, stops = [0, *(match.end() for match in blank)], [*(match.start() for match in blank), len(text)]
+    for start, end in zip(starts, stops, strict=True):
         if "\n" not in text[start:end]:
             continue
         block = _Block(text, start, end, mixed)

@@ -253,7 +253,7 @@ def unwrap(text: str) -> tuple[str, str, str]:
         return "", "", "a binary file, not a text"
     steps: list[tuple[bool, Callable[[str], str | None], str]] = [
         (bool(_MAIL_HEADER.match(text)) and "\n" in text.strip(), _of_mail, "mail"),
-        (not start[:1].isspace() and " " not in text.strip() and bool(_BASE64.fullmatch(text)), _of_base64, "base64"),
+        (" " not in text.strip() and bool(_BASE64.fullmatch(text)), _of_base64, "base64"),
         (start.startswith("{\\rtf"), _of_rtf, "RTF"),
         (
             "|" in text and len(_SEGMENT.findall(text)) > ("MSH" not in start and "OBX" not in start),

@@ -28,6 +28,8 @@ def test_sentences_and_whether_they_are_read() -> None:
         ("HISTORY mass", [("HISTORY mass", True)]),
         ("HISTORY. Mass", [("HISTORY", True), ("Mass", True)]),
         ("Mass.\nHISTORY\nOld", [("Mass", True), ("Old", False)]),
+        ("A\nHISTORY\nOld", [("A\nHISTORY\nOld", True)]),  # not after a stop
+        ("HISTORY:", []),
         ("Mass. HISTORY\nOld", [("Mass", True), ("HISTORY\nOld", True)]),  # not on a line of its own
         ("FINDINGS:New", [("New", True)]),
         ("HISTORY", [("HISTORY", True)]),
@@ -129,11 +131,13 @@ def test_where_a_long_sentence_is_cut() -> None:
         ("HISTORY: Cough. There are nodules. No mass. No node.", "There are nodules"),
         ("EXAM: CT CHEST. The lungs are clear.", "The lungs are clear"),
         ("COMPARISON: 2019.\nNodule is stable. No effusion. No mass.\nIMPRESSION: Stable.", "Nodule is stable"),
+        ("COMPARISON: 2019.\nThe heart is large. No effusion.\nIMPRESSION: Stable.", "The heart is large"),
         # too few sentences behind the first line
         ("COMPARISON: 2019.\nNodule is stable. No effusion.\nIMPRESSION: Stable.", "Stable"),
         ("HISTORY: Cough. The lungs were clear. Fever.\nIMPRESSION: Clear.", "Clear"),
         # a heading follows, or the findings came before, or nothing looks like findings
         ("HISTORY: Cough.\nLung cancer. Chemotherapy. Fever.\nFINDINGS: Clear.", "Clear"),
+        ("HISTORY: Cough.\nLung cancer. Chemotherapy. Fever.\nFINDINGS: Clear", "Clear"),
         ("FINDINGS: Clear. HISTORY: Cough.\nThe heart was enlarged. No mass. No node.", "Clear"),
         ("HISTORY: Cough.\nLung cancer.\nIMPRESSION: Clear.", "Clear"),
     ],
@@ -141,3 +145,8 @@ def test_where_a_long_sentence_is_cut() -> None:
 def test_findings_behind_a_section_that_is_not_read(report: str, body: str) -> None:
     read = [sentence.text for sentence in split_report(report) if sentence.read and "CHEST" not in sentence.text]
     assert read[0] == body
+
+
+def test_a_history_behind_the_findings_is_not_read_to_its_end() -> None:
+    text = "FINDINGS: Clear. HISTORY: Cough.\nThe heart was enlarged. No mass. No node."
+    assert [sentence.text for sentence in split_report(text) if sentence.read] == ["Clear"]

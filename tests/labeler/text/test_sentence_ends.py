@@ -58,6 +58,11 @@ def test_sentences_in_any_case(text: str, expected: list[str]) -> None:
         ("Mass, node\neffusion or cyst", []),
         ("Left mass. No node\nRight effusion is seen today in the upper lobe", [10, 19]),
         ("x (left): no\ny (right): yes", [13]),
+        ("x: no\ny: yes", [6]),
+        ("left effusion\nno pneumothorax or mass", [14]),
+        ("lungs clear\nno effusion", [12]),
+        ("no effusion\nlungs clear", [12]),
+        ("Left mass\nSee CT\nAlso wide now", [10, 17]),  # the next word would just have had room
     ],
 )
 def test_line_breaks_that_end_a_sentence(text: str, expected: list[int]) -> None:
@@ -93,6 +98,7 @@ def test_a_heading_begins_a_sentence() -> None:
         ("in a 3 mm. nodule", [10]),
         ("mass 3 mm. nodule", [10]),
         ("mass on right. nodule", [14]),
+        ("seen by me. left nodule", [11]),
         ("mass Rt. nodule", [8]),
         ("mass\n   12. nodule", [5]),
         ("Effusion on the l. The mass", [18]),

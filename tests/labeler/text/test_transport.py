@@ -114,6 +114,7 @@ def test_words_of_rtf() -> None:
         (r"one\X0D\X0A\two", "one\ntwo"),
         ('"one two"', "one two"),
         ('"one" two', '"one" two'),
+        ('[Left] "ground glass" nodule', '[Left] "ground glass" nodule'),
         ('{"lung_base": "a", "heart": "b"}', "lung base: a\n\nheart: b"),
         ("Mass | left\nNode | right", "Mass | left\nNode | right"),  # no segments
         ("OBX|1|TX|a||One\nTwo", "One\nTwo"),

@@ -294,6 +294,7 @@ def test_a_scan_of_a_lost_worker_is_tried_again_and_quarantined_at_the_second(mo
     states = {result.row["scan"]: result.state for result in found}
     assert states == {"first": "done", "unlucky": "done", "killer": "quarantined", "good": "done"}
     assert len(found) == 4
+    assert {result.attempts for result in found if result.state == "quarantined"} == {1}, "beyond the first"
     assert [pool.tries.count(scan) for scan in ("first", "unlucky", "killer", "good")] == [1, 2, 2, 1]
     reason = next(result.row["error"] for result in found if result.row["error"])
     assert reason.startswith("KilledWorker: 2 workers ended while they processed this scan")
@@ -341,13 +342,72 @@ def test_memory_of_a_worker_is_limited(tmp_path: Path, monkeypatch: pytest.Monke
     assert {row["scan"] for row in results(tmp_path, "out")[0] if row["error"].startswith("KilledWorker")} == {"big"}
 
 
-@pytest.mark.parametrize(("present", "warned"), [(False, True), (True, False)])
+@pytest.mark.parametrize(("present", "seconds", "warnings"), [(False, 61, 2), (False, 60, 1), (True, 61, 0)])
 def test_a_worker_that_has_gone_while_it_was_asked_is_not_available(
-    present: bool, warned: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    present: bool,
+    seconds: float,
+    warnings: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
+    """After more than a minute without any worker, a warning says so; the next one comes after another."""
+    clock = [1000.0]
+    monkeypatch.setattr(cluster, "time", types.SimpleNamespace(monotonic=lambda: clock[0]))
     client = types.SimpleNamespace(nthreads=lambda: {"a": 1} if present else {})
     pool = cluster._Pool(client, None, tmp_path, False)
     pool._sent["a"] = types.SimpleNamespace(done=lambda: False)
-    pool._seen -= cluster._PATIENCE + 1
-    pool.look()
-    assert ("No worker is available" in caplog.text) is warned
+    for _ in range(2):
+        clock[0] += seconds
+        pool.look()
+    assert caplog.text.count("No worker is available") == warnings
+
+
+def test_looks_at_the_workers_at_most_once_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock, asked = [1000.0], []
+    monkeypatch.setattr(cluster, "time", types.SimpleNamespace(monotonic=lambda: clock[0]))
+    pool = cluster._Pool(types.SimpleNamespace(nthreads=lambda: asked.append(clock[0]) or {}), None, tmp_path, False)
+    for seconds in (0, 0.5, 0.5, 0.875):
+        clock[0] += seconds
+        pool.look()
+    assert asked == [1000, 1001]
+
+
+class Submitted:
+    """Client that notes what is submitted and cancelled."""
+
+    def __init__(self) -> None:
+        self.workers: list[Any] = []
+        self.cancelled: list[Any] = []
+
+    def submit(self, function: Any, *arguments: Any, **options: Any) -> Any:
+        assert "patient" not in options["key"]
+        self.workers.append((options["workers"], options["allow_other_workers"]))
+        return options["key"]
+
+    def cancel(self, futures: list[Any], force: bool = False) -> None:
+        self.cancelled.append((len(futures), force))
+
+
+def test_a_scan_stays_on_its_worker_and_is_given_back_if_that_ends(tmp_path: Path) -> None:
+    """Only so it is known which scan a worker held."""
+    client = Submitted()
+    pool = cluster._Pool(client, None, tmp_path, False)
+    pool._ready = {"a", "b"}
+    pool.start("a", {"scan": "patient 1"})
+    pool.start("b", {"scan": "patient 2"})
+    assert client.workers == [(["a"], False), (["b"], False)]
+    assert (pool.idle(), pool.lost(), client.cancelled) == ([], [], [])
+    pool._ready = {"b", "c"}
+    assert pool.lost() == [{"scan": "patient 1"}]
+    assert pool.idle() == ["c"]
+    pool.forget("future")
+    assert client.cancelled == [(1, True), (1, True)]
+
+
+def test_errors_that_mean_a_lost_worker() -> None:
+    class CommClosedError(Exception):
+        pass
+
+    assert all(map(cluster._is_lost, (CommClosedError(), TimeoutError(), ConnectionResetError(), OSError("no answer"))))
+    assert not any(map(cluster._is_lost, (FileNotFoundError(), ValueError(), PermissionError())))

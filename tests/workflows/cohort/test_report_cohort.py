@@ -144,3 +144,11 @@ def test_the_bar_of_the_reports_fits_the_window(
     drawn = capsys.readouterr().err.strip().split("\r")
     assert "reports: 100%" in drawn[-1]
     assert len(drawn[-1].rstrip()) <= 50
+
+
+@pytest.mark.parametrize(("patient", "patients"), [("7", 1), ("", 2)])
+def test_the_page_counts_patients(patient: str, patients: int, tmp_path: Path) -> None:
+    run = cohort(tmp_path, [("good", "Left pleural effusion.", patient), ("extra", "Right nodule.", patient)])
+    (tmp_path / "extra.nii").write_text("0.5")  # mL: little is not nothing
+    assert run.run().ready == 2
+    assert f"<b>{patients}</b> patients with such scans" in (tmp_path / "out" / "summary.html").read_text()
