@@ -181,7 +181,7 @@ class FollowBoxes(InvertibleTransform):
         """Move the boxes (K, 5) of an image (C, H, W)."""
         own = boxes.affine if isinstance(boxes, MetaTensor) and _has_place(boxes) else None
         move, new, old = _moves(image, own)
-        rows, columns = (int(size) for size in image.peek_pending_shape()[:2])
+        rows, columns = (int(size) for size in image.peek_pending_shape())
         moved = torch.from_numpy(map_boxes(convert_to_numpy(boxes), move, (rows, columns), self.min_visibility))
         if not get_track_meta():
             return moved

@@ -36,7 +36,7 @@ _ATTEMPTS = 10
 
 def _shape(image: torch.Tensor) -> tuple[int, int]:
     """Return rows and columns of an image (C, H, W), after its pending lazy transforms."""
-    rows, columns = image.peek_pending_shape()[:2] if isinstance(image, MetaTensor) else image.shape[-2:]
+    rows, columns = image.peek_pending_shape() if isinstance(image, MetaTensor) else image.shape[-2:]
     return int(rows), int(columns)
 
 

@@ -118,13 +118,22 @@ def test_the_limits_of_an_abrupt_end(sections, slice_mm: float, abrupt: bool, up
     assert ("right_lung_ends_abruptly" in field_reasons(labels, ct, (10.0, 10.0, slice_mm))) == abrupt
 
 
-@pytest.mark.parametrize(("lowest", "highest", "lung"), [(-949.0, -501.0, True), (-950.0, -500.0, False)])
+def test_sections_are_measured_in_cm2() -> None:
+    """Voxels of 2 cm2. The limits are 80 cm2 for the loss, and 16 cm2 at the first slice of a lung of 40 cm2."""
+    for end, abrupt in ((10, False), (9, True)):
+        found = field_reasons(*stack([50, end]), (20.0, 10.0, 10.0))
+        assert ("right_lung_ends_abruptly" in found) == abrupt
+    for end, cut in ((8, False), (9, True)):
+        assert ("lungs_cut_at_bottom" in field_reasons(*stack([end, 20, 20]), (20.0, 10.0, 10.0))) == cut
+
+
+@pytest.mark.parametrize(("hu", "lung"), [(-949.0, True), (-501.0, True), (-950.0, False), (-500.0, False)])
 @pytest.mark.parametrize(("share", "enough"), [(30, False), (31, True)])
-def test_the_ct_goes_on_as_lung_if_three_tenths_have_its_hu(lowest, highest, lung, share: int, enough: bool) -> None:
+def test_the_ct_goes_on_as_lung_if_three_tenths_have_its_hu(hu: float, lung: bool, share: int, enough: bool) -> None:
     """All 100 voxels of the last section are lost. Some of those beyond have the HU of lung, the others of tissue."""
     labels, ct = stack([100, 100])
     beyond = np.full((32, 32), 40.0)
-    beyond.flat[:share], beyond.flat[: share // 2] = lowest, highest
+    beyond.flat[:share] = hu
     ct[1:33, 1:33, 2] = beyond
     found = field_reasons(labels, ct, (10.0, 10.0, 10.0))
     assert ("right_lung_ends_abruptly" in found) == (lung and enough)

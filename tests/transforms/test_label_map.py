@@ -82,7 +82,8 @@ def test_filling_adds_the_unlabeled_voxels_between_the_lungs() -> None:
     added = (filled == 2) & (named != 2)
     np.testing.assert_array_equal(filled[named > 0], named[named > 0])
     assert added[30, 16, 15]  # between the lungs
-    assert added[23:37, 20, 40].all()  # over the heart, from lung to lung
+    assert np.flatnonzero(added[:, 20, 40]).tolist() == list(range(22, 38))  # over the heart, from lung to lung
+    assert np.flatnonzero(filled[30, 20] == 2).tolist() == list(range(5, 45))  # on the slices of the lungs
     assert not added[label_map > 0].any()  # no voxel of another label
     assert not added[:5].any()
     assert not added[55:].any()
@@ -103,6 +104,31 @@ def test_the_image_excludes_the_spine() -> None:
     assert without[spine].any()
     assert not with_image[spine].any()
     assert with_image[30, 20, 20]
+
+
+def test_what_lies_to_the_left_of_a_vertebra_is_mediastinum() -> None:
+    """The spine has a body, an arch and a canal. The aorta may lie to the left of the body."""
+    lungs = np.where(chest() == 10, 2, np.where(chest() == 14, 1, 0))
+    x, y = np.ogrid[:60, :40]
+    spine = ((np.hypot(x - 30, y - 14) < 5) | (np.hypot(x - 30, y - 6.5) < 5)) & (np.hypot(x - 30, y - 6.5) > 2.5)
+    ct = np.repeat(np.where(spine, 500.0, 40.0)[:, :, None], 50, axis=2)
+    filled = organs_from_label_map(lungs, "lungmask", 2 * RAS - np.diag([0, 0, 0, 1]), True, ct)[:, :, 20] == 2
+    assert filled[22:24, 12].all()
+    assert not filled[26:34, :17].any()  # the body, and what is behind it
+    assert not filled[22:38, :9].any()
+
+
+@pytest.mark.parametrize("finer", [(3, 2, 1), (1, 2, 3)])
+@pytest.mark.parametrize("image", [False, True])
+def test_finer_voxels_are_filled_alike(finer: tuple[int, int, int], image: bool) -> None:
+    def split(volume: np.ndarray) -> np.ndarray:
+        return volume.repeat(finer[0], 0).repeat(finer[1], 1).repeat(finer[2], 2)
+
+    ct = np.where(chest() == 36, 400.0, 40.0)
+    coarse = organs_from_label_map(chest(), "totalsegmentator", np.diag([2.1] * 3 + [1]), True, ct if image else None)
+    affine = np.diag([*(2.1 / np.array(finer)), 1])
+    fine = organs_from_label_map(split(chest()), "totalsegmentator", affine, True, split(ct) if image else None)
+    np.testing.assert_array_equal(fine, split(coarse))
 
 
 @pytest.mark.parametrize("spacing", [(2.0, 2.0, 2.0), (1.0, 1.0, 3.0), (0.7, 0.7, 0.7)])

@@ -74,6 +74,14 @@ def test_whole_slices_of_one_value_are_padding() -> None:
     assert not padding[:, :, 2:].any()
 
 
+def test_a_frame_of_padding_is_taken_as_air() -> None:
+    """As tissue it would enclose the air around the body, which would then be counted as lung."""
+    padded, inside, affine = np.zeros((60, 40, 30)), (slice(1, -1), slice(1, -1)), np.diag([4.0, 4.0, 4.0, 1.0])
+    padded[inside] = box_chest()[inside]
+    expected, found = (partition_organs(ct, affine, "paper").labels for ct in (box_chest(), padded))
+    np.testing.assert_array_equal(found, expected)
+
+
 def test_padding_does_not_hide_that_values_are_not_hu() -> None:
     ct = noisy_chest() + 1024
     ct[CORNERS] = -2000.0
@@ -161,6 +169,8 @@ def test_measured_limits_beside_values_that_no_scanner_measures() -> None:
     assert np.count_nonzero(find_padding(ct)) == 5
     ct[50, 20, 3] = 20_000.5
     assert np.count_nonzero(find_padding(ct)) == 10
+    ct[0, 20, 5] = np.nan  # and its three neighbors
+    assert np.count_nonzero(find_padding(ct)) == 14
 
 
 @pytest.mark.parametrize("value", [-1500.0, -1100.5, -899.5, 20_000.0])
