@@ -49,7 +49,7 @@ class _Pairing(Sharing):
         starts = [*(place.first for place in places), right_first]
         gaps = [set(range(end, start)) for end, start in zip(ends, starts, strict=True)]
         if not gaps[-1] & (self.separators - self.negations) and gaps[-1] & self.negations:
-            for number in range(len(places) - 1, -1, -1):  # "effusion on the left, on the right no effusion"
+            for number in reversed(range(len(places))):  # "effusion on the left, on the right no effusion"
                 if any(comma + 1 in self.prepositions for comma in gaps[number] & self.commas):
                     return number
         if not self.barriers & set().union(*gaps):
@@ -68,18 +68,20 @@ class _Pairing(Sharing):
     def is_of_unknown_term(self, between: set[int], place: Place) -> bool:
         """Return whether a place after the last finding belongs to an unknown term.
 
-        It does after "with" ("with mediastinal shift"), and between "and a" and an unknown word ("and a left rind").
+        It does after "with" ("with mediastinal shift"), and between "and a" and an unknown word ("and a left rind"). It
+        belongs to none if it is normal behind a comma.
         """
         following = self.parsed.words[place.last].text if place.last < len(self.parsed.words) else ""
         article = place.first - 1 in between & self.articles
         if article and between & self.conjunctions and following.isalpha() and not self.knows(following):
             return True
-        if between & self.commas and not between & self.lists:  # "consolidation on the right, left lung clear"
-            segment = set(range(place.last, min({*self.commas, len(self.parsed.words)} - set(range(place.last)))))
-            if segment & self.normals and not between & self.prepositions:
+        if between & self.commas:  # "consolidation on the right, left lung clear"
+            comma = max(between & self.commas)
+            end = min({*self.commas, len(self.parsed.words)} - set(range(place.last)))
+            if self.normals & set(range(comma, end)) and not self.prepositions & set(range(comma, place.first)):
                 return True
-        last_with = max(between & self.withs, default=-1)
-        return last_with >= 0 and not any(index > last_with for index in between & self.prepositions)
+        withs = between & self.withs
+        return bool(withs) and not self.prepositions & set(range(max(withs), place.first))
 
     def is_of_other_clause(self, place: Place, first: int, places: list[Place]) -> bool:
         """Return whether a clause ends between a place and the first finding, which has another place in its own.
@@ -150,7 +152,7 @@ class _Pairing(Sharing):
             other = other or self.parsed.statuses[place.first].name != "stated"  # "probably represents bone"
             if place.organ == "elsewhere" and before and not other and place.first - max(before) <= _WORDS_TO_EQUAL:
                 return [place]  # "the lucency at the base is a bowel loop"
-        if len(places) > 1 and places[0].organ == "elsewhere" and 0 < places[0].first - last < _WORDS_TO_EQUAL:
+        if places[0].organ == "elsewhere" and 0 < places[0].first - last < _WORDS_TO_EQUAL:
             comma = min((n for n in self.commas if n >= places[0].last), default=len(self.parsed.words))
             if not self.lists & set(range(comma, places[-1].first)):  # "infection of the foot, lungs clear"
                 places = [place for place in places if place.first < comma]
