@@ -88,12 +88,11 @@ class _Pairing(Sharing):
 
         In "the patient is rotated to the right, and there is a left effusion" the right is no place of the effusion.
         """
-        borders = self.commas | {index - 1 for index in self.openings}  # "and there is"
-        comma = max(borders & set(range(place.last, first)), default=-1)
-        if comma < 0 or not any(other.first > comma for other in places):
+        borders = (self.commas | self.openings) & set(range(place.last, first))  # "and there is"
+        if not borders or not any(other.first > max(borders) for other in places):
             return False
-        start = max(self.commas & set(range(place.first)), default=-1)
-        return bool(self.predicates & set(range(start + 1, comma)))
+        start = max(self.commas & set(range(place.first)), default=0)
+        return bool(self.predicates & set(range(start, max(borders))))
 
     def is_known_part(self, place: Place, left: list[int], right: list[int], high: int) -> bool:
         """Return whether a place belongs to a finding behind it that is known: "no cavity within the left mass"."""
@@ -117,17 +116,17 @@ class _Pairing(Sharing):
         for number in range(len(groups) + 1):  # the gap before each group, and the one after the last
             low = spans[number - 1][1] if number else 0
             high = spans[number][0] if number < len(groups) else len(self.parsed.words)
-            gap = [place for place in outside if low <= place.first < high]
+            gap = [place for place in outside if place.first in range(low, high)]
             if not gap:
                 continue
             left = 0 if number == 0 else len(gap) if number == len(groups) else self.count_left(low, gap, high)
             for position, place in enumerate(gap):
                 target = number - 1 if position < left else number
-                if target < number < len(groups) and self.is_known_part(place, groups[target], groups[number], high):
+                if number < len(groups) and self.is_known_part(place, groups[target], groups[number], high):
                     target = number
                 between = set(range(place.last, high) if target == number else range(low, place.first))
                 negated = self.in_negation_scope(place) and not any(self.is_negated(n) for n in groups[target])
-                unrelated = target < number == len(groups) and self.is_of_unknown_term(between, place)
+                unrelated = number == len(groups) and self.is_of_unknown_term(between, place)
                 apart = target == number == 0 and self.is_of_other_clause(place, high, gap)
                 if not between & self.barriers and not unrelated and not negated and not apart:
                     assigned[target].append(place)
@@ -147,7 +146,7 @@ class _Pairing(Sharing):
         """Return only the organ before a mention, if it is elsewhere: "thyroid nodule in the left lobe"."""
         last = self.mentions[number].last
         for place in places:
-            before = {cue for cue in self.equals if last <= cue < place.first}
+            before = self.equals & set(range(last, place.first))
             other = any(before and one.first > min(before) and one.first != place.last for one in self.mentions)
             other = other or self.parsed.statuses[place.first].name != "stated"  # "probably represents bone"
             if place.organ == "elsewhere" and before and not other and place.first - max(before) <= _WORDS_TO_EQUAL:
