@@ -145,6 +145,7 @@ def test_the_places_of_each_mention() -> None:
         ("the opacity at the right base is a bowel loop", [["bowel loop"]]),
         ("the opacity at the right base probably represents the liver", [["right base", "liver"]]),
         ("the opacity represents a bowel loop at the left base", [["bowel loop"]]),
+        ("opacity corresponding to rib fracture at the left base", [["rib"], ["rib"]]),
         ("the opacity at the right base likely corresponds to the liver", [["right base", "liver"]]),
         ("the opacity at the right base corresponds to the elevated liver", [["liver"]]),
         ("the opacity at the right base corresponds to the mildly elevated liver", [["right base", "liver"]]),
