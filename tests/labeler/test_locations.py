@@ -109,11 +109,13 @@ def test_the_places_of_each_mention() -> None:
         # an unknown term after "and a"
         ("effusion and a left xx", [[]]),
         ("effusion and left xx", [["left"]]),
-        ("effusion of a left xx, and cyst", [["left"], ["left"]]),
+        ("cyst and effusion of a left xx", [["left"], ["left"]]),
         # a known finding behind a negated one
         ("no cavity within the left mass", [[], ["left"]]),
         ("no cavity within the left mass with cyst", [[], ["left"], ["left"]]),
         ("no cavity within the left lung, small mass", [["left lung"], []]),
+        ("no nodule in the aerated left lung, small effusion", [["left lung"], []]),
+        ("the nodule in the left lung has no cavitation", [["left lung"], []]),
         # places that are negated
         ("nodule, left has resolved", [[], ["left"]]),
         # an organ elsewhere right before its finding is its only place
