@@ -49,7 +49,7 @@ class _Pairing(Sharing):
         starts = [*(place.first for place in places), right_first]
         gaps = [set(range(end, start)) for end, start in zip(ends, starts, strict=True)]
         if not gaps[-1] & (self.separators - self.negations) and gaps[-1] & self.negations:
-            for number in range(len(places) - 1, -1, -1):  # "effusion on the left, on the right no effusion"
+            for number in reversed(range(len(places))):  # "effusion on the left, on the right no effusion"
                 if any(comma + 1 in self.prepositions for comma in gaps[number] & self.commas):
                     return number
         if not self.barriers & set().union(*gaps):
@@ -68,30 +68,31 @@ class _Pairing(Sharing):
     def is_of_unknown_term(self, between: set[int], place: Place) -> bool:
         """Return whether a place after the last finding belongs to an unknown term.
 
-        It does after "with" ("with mediastinal shift"), and between "and a" and an unknown word ("and a left rind").
+        It does after "with" ("with mediastinal shift"), and between "and a" and an unknown word ("and a left rind"). It
+        belongs to none if it is normal behind a comma.
         """
         following = self.parsed.words[place.last].text if place.last < len(self.parsed.words) else ""
         article = place.first - 1 in between & self.articles
         if article and between & self.conjunctions and following.isalpha() and not self.knows(following):
             return True
-        if between & self.commas and not between & self.lists:  # "consolidation on the right, left lung clear"
-            segment = set(range(place.last, min({*self.commas, len(self.parsed.words)} - set(range(place.last)))))
-            if segment & self.normals and not between & self.prepositions:
+        if between & self.commas:  # "consolidation on the right, left lung clear"
+            comma = max(between & self.commas)
+            end = min({*self.commas, len(self.parsed.words)} - set(range(place.last)))
+            if self.normals & set(range(comma, end)) and not self.prepositions & set(range(comma, place.first)):
                 return True
-        last_with = max(between & self.withs, default=-1)
-        return last_with >= 0 and not any(index > last_with for index in between & self.prepositions)
+        withs = between & self.withs
+        return bool(withs) and not self.prepositions & set(range(max(withs), place.first))
 
     def is_of_other_clause(self, place: Place, first: int, places: list[Place]) -> bool:
         """Return whether a clause ends between a place and the first finding, which has another place in its own.
 
         In "the patient is rotated to the right, and there is a left effusion" the right is no place of the effusion.
         """
-        borders = self.commas | {index - 1 for index in self.openings}  # "and there is"
-        comma = max(borders & set(range(place.last, first)), default=-1)
-        if comma < 0 or not any(other.first > comma for other in places):
+        borders = (self.commas | self.openings) & set(range(place.last, first))  # "and there is"
+        if not borders or not any(other.first > max(borders) for other in places):
             return False
-        start = max(self.commas & set(range(place.first)), default=-1)
-        return bool(self.predicates & set(range(start + 1, comma)))
+        start = max(self.commas & set(range(place.first)), default=0)
+        return bool(self.predicates & set(range(start, max(borders))))
 
     def is_known_part(self, place: Place, left: list[int], right: list[int], high: int) -> bool:
         """Return whether a place belongs to a finding behind it that is known: "no cavity within the left mass"."""
@@ -115,17 +116,17 @@ class _Pairing(Sharing):
         for number in range(len(groups) + 1):  # the gap before each group, and the one after the last
             low = spans[number - 1][1] if number else 0
             high = spans[number][0] if number < len(groups) else len(self.parsed.words)
-            gap = [place for place in outside if low <= place.first < high]
+            gap = [place for place in outside if place.first in range(low, high)]
             if not gap:
                 continue
             left = 0 if number == 0 else len(gap) if number == len(groups) else self.count_left(low, gap, high)
             for position, place in enumerate(gap):
                 target = number - 1 if position < left else number
-                if target < number < len(groups) and self.is_known_part(place, groups[target], groups[number], high):
+                if number < len(groups) and self.is_known_part(place, groups[target], groups[number], high):
                     target = number
                 between = set(range(place.last, high) if target == number else range(low, place.first))
                 negated = self.in_negation_scope(place) and not any(self.is_negated(n) for n in groups[target])
-                unrelated = target < number == len(groups) and self.is_of_unknown_term(between, place)
+                unrelated = number == len(groups) and self.is_of_unknown_term(between, place)
                 apart = target == number == 0 and self.is_of_other_clause(place, high, gap)
                 if not between & self.barriers and not unrelated and not negated and not apart:
                     assigned[target].append(place)
@@ -145,12 +146,12 @@ class _Pairing(Sharing):
         """Return only the organ before a mention, if it is elsewhere: "thyroid nodule in the left lobe"."""
         last = self.mentions[number].last
         for place in places:
-            before = {cue for cue in self.equals if last <= cue < place.first}
+            before = self.equals & set(range(last, place.first))
             other = any(before and one.first > min(before) and one.first != place.last for one in self.mentions)
             other = other or self.parsed.statuses[place.first].name != "stated"  # "probably represents bone"
             if place.organ == "elsewhere" and before and not other and place.first - max(before) <= _WORDS_TO_EQUAL:
                 return [place]  # "the lucency at the base is a bowel loop"
-        if len(places) > 1 and places[0].organ == "elsewhere" and 0 < places[0].first - last < _WORDS_TO_EQUAL:
+        if places[0].organ == "elsewhere" and 0 < places[0].first - last < _WORDS_TO_EQUAL:
             comma = min((n for n in self.commas if n >= places[0].last), default=len(self.parsed.words))
             if not self.lists & set(range(comma, places[-1].first)):  # "infection of the foot, lungs clear"
                 places = [place for place in places if place.first < comma]

@@ -61,6 +61,7 @@ def test_in_names_the_place_of_a_finding_that_touches_another() -> None:
     cases = [
         ("left mass abuts the aorta and the heart", [False, True, True]),
         ("left mass abuts the aorta in the lingula", [False, True, False]),
+        ("mass abuts the aorta in the lingula", [True, False]),
         ("mass in the lingula abuts the aorta", [False, True]),
     ]
     for text, beside in cases:

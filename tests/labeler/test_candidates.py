@@ -69,8 +69,8 @@ def test_a_hint_within_the_words_of_a_finding_belongs_to_it() -> None:
         ("bronchiectasis", ["extent"]),
         ("lung nodule", []),
     ]
-    found = dict(hints("Bronchi of the atelectatic lobes are diffusely dilated"))
-    assert (found["bronchiectasis"], found["atelectasis"]) == (["extent"], [])
+    found = dict(hints("Bronchi of the fibrotic lobe are diffusely dilated"))
+    assert (found["bronchiectasis"], found["fibrosis (lung)"]) == (["extent"], [])
 
 
 def findings(text: str) -> list[tuple[str, str, str]]:
@@ -98,11 +98,12 @@ def test_a_sentence_about_an_earlier_finding() -> None:
             ("lung nodulegr1cm", "", "stated"),
         ],
         # a list of places with sizes
-        "Nodules:\n- Right upper lobe: 4 mm, solid.\n- The left lower lobe: 12 mm.": [
+        "Nodules:\n- Right upper lobe: 4 mm, solid.\n- Left lower lobe: 12 mm, part solid.\n- The lingula: 5 mm.": [
             ("lung nodule", "", "stated"),
             ("lung nodule", "right", "stated"),
             ("lung nodule", "left", "stated"),
             ("lung nodulegr1cm", "left", "stated"),
+            ("lung nodule", "left", "stated"),
         ],
         "Effusion.\n- Right lung: 12 mm.": [("pleural effusion", "", "stated")],
         "Nodules. Images of right lung, 12 mm slices.": [("lung nodule", "", "stated")],

@@ -109,6 +109,47 @@ def test_problems_are_named_and_no_report_is_lost(tmp_path: Path) -> None:
     assert (found["html"], found["twice#2"], found["line 16"]) == ("pleural effusion", "pneumonia", "cardiomegaly")
 
 
+def test_removed_markup_and_a_problem_are_both_named(tmp_path: Path) -> None:
+    source = write_csv(tmp_path / "r.csv", [("a", "<p>HISTORY: cough</p>")])
+    summary = label_reports(source, tmp_path / "out.csv", progress=False)
+    assert summary.problems == {"nothing to read": 1, "markup removed": 1}
+
+
+def test_states_of_a_label_set(tmp_path: Path) -> None:
+    """An unread report has no state; "rules" gives the labels of the labeler itself."""
+    reports = [("a", "Left effusion. Possible pneumonia. No pneumothorax."), ("b", "")]
+    source = write_csv(tmp_path / "r.csv", reports)
+    summary = label_reports(source, tmp_path / "out.csv", progress=False, states="CheXpert-14", name_column="image")
+    header, first, second = rows(tmp_path / "out.csv")
+    found = dict(zip(header, first, strict=True))
+    named = ("image", "Pleural Effusion", "Pneumonia", "Pneumothorax", "Fracture")
+    assert [found[name] for name in named] == ["a", "1", "-1", "0", ""]
+    assert second == ["b", *[""] * 14]
+    assert (summary.reports, summary.unread) == (2, 1)
+    assert summary.labels["Pleural Effusion"] == 1
+    summary = label_reports(source, tmp_path / "out.csv", progress=False, states="rules")
+    header, first, _ = rows(tmp_path / "out.csv")
+    assert tuple(header) == ("report", *CHEST_CT_LABELS)
+    assert first[header.index("pleural effusion")] == "1"
+    assert summary.labels == {"pleural effusion": 1}
+
+
+def test_a_summary_shows_ten_labels() -> None:
+    labels = {f"label {number}": 20 - number for number in range(1, 12)}
+    text = str(ReportSummary(30, 20, labels, {}))
+    assert text.endswith("label 10 10")
+    assert "Problems" not in text
+
+
+def test_a_progress_bar_is_shown_on_demand(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("tqdm", reason="tqdm is not installed")
+    source = write_csv(tmp_path / "r.csv", list(TEXTS.items()))
+    label_reports(source, tmp_path / "out.csv", progress=False)
+    assert capsys.readouterr().err == ""
+    label_reports(source, tmp_path / "out.csv")
+    assert "3/3" in capsys.readouterr().err
+
+
 def test_broken_characters_are_named_once(tmp_path: Path) -> None:
     (tmp_path / "reports").mkdir()
     (tmp_path / "reports" / "a.txt").write_bytes(b"Left effusion, gr\xf6sser.")
@@ -226,6 +267,59 @@ def test_a_report_that_ends_workers_is_a_problem_and_the_others_are_labeled(tmp_
     assert workers.tasks == 2 + 90, "each chunk, then each of its reports"
     problems = {row[2] for row in rows(tmp_path / "out_problems.csv")[1:] if row[0].startswith("b")}
     assert "the workers that labeled this report ended (killed, or out of memory)" in problems
+
+
+class SlowWorkers(Workers):
+    """Workers that count the jobs whose results nobody has read."""
+
+    def __init__(self) -> None:
+        super().__init__("Poison")
+        self.unread = self.most = 0
+
+    def submit(self, work: Any, chunk: list[Any]) -> Future:  # type: ignore[override]
+        job = super().submit(work, chunk)
+        self.unread += 1
+        self.most = max(self.most, self.unread)
+        read = job.result
+
+        def result(timeout: float | None = None) -> Any:
+            self.unread -= 1
+            return read(timeout)
+
+        job.result = result  # type: ignore[method-assign]
+        return job
+
+
+def test_more_jobs_wait_for_more_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cohort, "_CHUNK", 1)
+    source = write_csv(tmp_path / "r.csv", [(str(number), "Mass.") for number in range(40)])
+    most = []
+    for processes in (1, 2, 4):
+        workers = SlowWorkers()
+        label_reports(source, tmp_path / "out.csv", processes=processes, progress=False, executor=workers)
+        most.append(workers.most)
+    assert 1 < most[0] < most[1] < most[2] < 20, "each process has work, and few results are in memory"
+
+
+@pytest.mark.parametrize(
+    ("threads", "methods", "expected"),
+    [(1, ["fork", "spawn"], "fork"), (2, ["fork", "spawn"], "spawn"), (1, ["spawn"], "spawn")],
+)
+def test_a_process_with_threads_is_not_copied(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, threads: int, methods: list[str], expected: str
+) -> None:
+    contexts = []
+
+    def pool(processes: int, context: Any) -> Workers:
+        contexts.append((processes, context.get_start_method()))
+        return Workers("Poison")
+
+    monkeypatch.setattr(cohort, "ProcessPoolExecutor", pool)
+    monkeypatch.setattr(cohort, "active_count", lambda: threads)
+    monkeypatch.setattr(cohort, "get_all_start_methods", lambda: methods)
+    source = write_csv(tmp_path / "r.csv", list(TEXTS.items()))
+    assert label_reports(source, tmp_path / "out.csv", processes=2, progress=False).reports == 3
+    assert contexts == [(2, expected)]
 
 
 def test_other_errors_of_workers_end_the_job(tmp_path: Path) -> None:

@@ -213,6 +213,16 @@ def test_the_length_is_limited(labeler: ReportLabeler) -> None:
         labeler.label(" " * 200_001)
 
 
+def test_a_report_is_read_once_for_all_results(labeler: ReportLabeler) -> None:
+    text = "Left effusion."
+    plain, evidence = labeler.read_report(text)
+    assert plain.text == text
+    assert labeler.trace(text) == evidence
+    assert labeler.read_report(text)[1] is evidence
+    assert labeler.states([]).shape == (0, 80, 3)
+    assert '<mark class="kept">effusion</mark>' in labeler.explain(text)
+
+
 def test_spans_of_separate_and_adjacent_words(labeler: ReportLabeler) -> None:
     (evidence,) = labeler.trace("Normal. The heart is mildly enlarged.")
     assert evidence.spans == ((12, 17), (28, 36))

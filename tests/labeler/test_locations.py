@@ -74,6 +74,7 @@ def test_the_places_of_each_mention() -> None:
         ("right effusion and basal atelectasis", [["right"], ["basal", "right"]]),
         ("left effusion and left basal atelectasis", [["left"], ["left", "basal"]]),
         ("right effusion and LLL atelectasis", [["right"], ["lll"]]),
+        ("right hilar mass and basal atelectasis", [["right hilar"], ["basal", "right hilar"]]),
         ("right effusion and mass of the heart", [["right"], ["heart"]]),
         ("basal effusion and apical atelectasis", [["basal"], ["apical"]]),
         ("effusion in the aorta and basal atelectasis", [["aorta"], ["basal"]]),
@@ -94,12 +95,34 @@ def test_the_places_of_each_mention() -> None:
         ("the patient is rotated to the right, and there is a left effusion", [["left"]]),
         ("xx is, to the right, a left effusion", [["right", "left"]]),
         ("xx is to the right, a left effusion", [["left"]]),
+        ("rotated to the right and there is a left effusion", [["left"]]),
+        ("is to the right, left effusion", [["left"]]),
+        ("effusion on the left, in the apex, right nodule, no cyst", [["left", "apex"], ["right"], []]),
+        ("nodule, left upper lobe, with right effusion", [["left upper lobe"], ["right"]]),
+        ("nodule in the left lung: stable, effusion", [["left lung"], ["left lung"]]),
+        ("mass, left upper lobe with cyst", [["left upper lobe"], ["left upper lobe"]]),
+        # a place that is normal
+        ("consolidation on the right, left lung clear", [["right"]]),
+        ("nodules in the right apex and base, clear left lung", [["right apex", "base"]]),
+        ("nodule in the lingula, stable, in a clear left lung", [["lingula", "left lung"]]),
+        ("nodule in the lingula, right lung, normal bones", [["lingula", "right lung"]]),
+        # an unknown term after "and a"
+        ("effusion and a left xx", [[]]),
+        ("effusion and left xx", [["left"]]),
+        ("cyst and effusion of a left xx", [["left"], ["left"]]),
+        # a known finding behind a negated one
+        ("no cavity within the left mass", [[], ["left"]]),
+        ("no cavity within the left mass with cyst", [[], ["left"], ["left"]]),
+        ("no cavity within the left lung, small mass", [["left lung"], []]),
+        ("no nodule in the aerated left lung, small effusion", [["left lung"], []]),
+        ("the nodule in the left lung has no cavitation", [["left lung"], []]),
         # places that are negated
         ("nodule, left has resolved", [[], ["left"]]),
         # an organ elsewhere right before its finding is its only place
         ("thyroid nodule in the left lobe", [["thyroid"]]),
         ("right thyroid nodule in the left lobe", [["right thyroid"]]),
         ("lingula thyroid nodule in the left lobe", [["lingula", "thyroid"]]),
+        ("thyroid nodule above the clavicle", [["thyroid"]]),
         ("left lung and thyroid nodule", [["left lung", "thyroid"]]),
         ("liver and thyroid nodule in the left lobe", [["liver", "thyroid", "left", "lobe"]]),
         ("liver, thyroid nodule in the left lobe", [["liver", "thyroid", "left", "lobe"]]),
@@ -107,6 +130,10 @@ def test_the_places_of_each_mention() -> None:
         ("opacity in the liver, left lung clear", [["liver"]]),
         ("infection of the foot, left lung is clear", [["foot"]]),
         ("infection of the skin of the right foot, left lung clear", [["skin", "right", "foot"]]),
+        ("infection of foot, left lung", [["foot"]]),
+        ("opacity of the entire liver, left lung", [["liver"]]),
+        ("opacity of nearly the entire liver, left lung", [["liver", "left lung"]]),
+        ("opacity liver, left lung", [["liver", "left lung"]]),
         ("infection of the foot and left lung", [["foot", "left lung"]]),
         ("infection of the foot, left lung and apex", [["foot", "left lung", "apex"]]),
         ("mass in the breast, the left lung and the right lung", [["breast", "left lung", "right lung"]]),
@@ -119,6 +146,14 @@ def test_the_places_of_each_mention() -> None:
         ("Lesion cyst of the liver", [["liver"], ["liver"]]),
         ("the opacity at the right base is a bowel loop", [["bowel loop"]]),
         ("the opacity at the right base probably represents the liver", [["right base", "liver"]]),
+        ("the opacity represents a bowel loop at the left base", [["bowel loop"]]),
+        ("opacity corresponding to rib fracture at the left base", [["rib"], ["rib"]]),
+        ("the opacity at the right base likely corresponds to the liver", [["right base", "liver"]]),
+        ("the opacity at the right base corresponds to the elevated liver", [["liver"]]),
+        ("the opacity at the right base corresponds to the mildly elevated liver", [["right base", "liver"]]),
+        # a finding that implies the organ of the next, and a finding that is not diffuse
+        ("pericardial effusion with calcification", [[], ["pericardial effusion"]]),
+        ("emphysema with left mass", [["left"], ["left"]]),
         ("the opacity at the right base is one two three the liver", [["right base", "liver"]]),
     ]
     for text, expected in cases:
@@ -158,6 +193,12 @@ def test_the_location_of_a_finding() -> None:
         ),
         ("Right effusion and basal atelectasis", {"pleural effusion": {RIGHT}, "atelectasis": {RIGHT}}),
         ("Basal atelectasis and a right effusion", {"pleural effusion": {RIGHT}, "atelectasis": {RIGHT, LEFT}}),
+        # a plural that is joined with another place means both sides
+        ("Atelectasis in the bases and the middle lobe", {"atelectasis": {RIGHT, LEFT}}),
+        ("Atelectasis in the bases of the right lung", {"atelectasis": {RIGHT}}),
+        ("Nodules in the lung bases and the heart", {"lung nodule": {RIGHT, LEFT}, "mediastinum nodule": {MIDDLE}}),
+        ("Diffuse emphysema with a left mass", {"emphysema": {RIGHT, LEFT}, "lung mass": {LEFT}}),
+        ("Consolidation on the right, left lung clear", {"consolidation": {RIGHT}}),
         # phrases that leave out the finding
         ("No emphysema except in the right apex", {"emphysema": {RIGHT}}),
         ("No emphysema or fibrosis except in the right apex", {}),  # ambiguous

@@ -17,6 +17,11 @@ def test_problems() -> None:
         ("No mass\ufffd.", ["broken characters"]),
         ("5 x.", ["nothing understood"]),
         ("HISTORY: Cough.", ["nothing to read"]),
+        ("HISTORY: Pneumonia.", ["nothing to read"]),  # known words of a section that is not read do not count
+        ("Evaluate for pneumonia.", []),
+        ("The left lung.", []),  # a place, or a word such as "normal", is understood
+        ("Unremarkable study.", []),
+        ("\ufffd\ufffd\ufffd\ufffd\ufffd ab", ["not a readable text"]),
         ("FINDINGS:", ["nothing to read"]),
         ("RIGHT LUNG:\n12.", ["nothing to read"]),
         ("HISTORY: \ufffd", ["broken characters", "nothing to read"]),

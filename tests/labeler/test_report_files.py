@@ -100,11 +100,33 @@ def test_json_lines(tmp_path: Path) -> None:
     ]
 
 
+def test_one_line_with_both_keys_is_enough(tmp_path: Path) -> None:
+    lines = '{"id": "b"}\n{"id": "a", "report": "Mass."}\n'
+    assert read(tmp_path / "r.jsonl", lines) == [("b", "", "the report is empty"), ("a", "Mass.", "")]
+
+
+def test_counts(tmp_path: Path) -> None:
+    cases = {
+        "r.csv": ("id,report\na,Mass.\nb,c,d\n", 2),
+        "header.csv": ("id,report\n", 0),
+        "empty.csv": ("", 0),
+        "r.jsonl": ('{"id": "a", "report": "Mass."}\n\n{"id": "b"}\n' + "x" * 1_000_001, 3),
+    }
+    for name, (text, count) in cases.items():
+        (tmp_path / name).write_text(text)
+        assert count_reports(tmp_path / name) == count, name
+    (tmp_path / "folder").mkdir()
+    for name in ("a.txt", "b.txt"):
+        (tmp_path / "folder" / name).write_text("Mass.")
+    assert count_reports(tmp_path / "folder") == 2
+
+
 def test_subfolders_and_hidden_files(tmp_path: Path) -> None:
     for name in ("p1/ct.txt", "p2.TXT", ".hidden.txt", "notes.md"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("Clear lungs.")
-    assert [report.identifier for report in read_reports(tmp_path)] == ["p2", "p1/ct"]
+    found = [(report.identifier, report.source) for report in read_reports(tmp_path)]
+    assert found == [("p2", "p2.TXT"), ("p1/ct", str(Path("p1", "ct.txt")))]
 
 
 @pytest.mark.parametrize(

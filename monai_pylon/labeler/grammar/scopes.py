@@ -104,7 +104,7 @@ class Scopes(Statements):
         ``plural`` says that several findings are meant ("mass, cyst are not seen").
         """
         joined = plural  # whether "and" or "or" lies between the scope's first finding and the cue
-        for index in range(end - 1, -1, -1):
+        for index in reversed(range(end)):
             kinds, text = self.kinds_at[index], self.words[index].text
             if self.ends_all_scopes(index):
                 return index + 1
@@ -255,7 +255,7 @@ class Scopes(Statements):
         if kind in _SCOPE_EITHER:
             status = Status(_SCOPE_EITHER[kind], cue.rule, match.first, match.last)
             begin = self.scope_start(match.first, kind == "negates either")
-            joined = match.first > 0 and (self.kinds_at[match.first - 1] & {"list", "joins"} or self._after_mark(match))
+            joined = self.kinds_at[match.first - 1] & {"list", "joins"} or self._after_mark(match)
             if joined and kind == "possible either" and self.has_term(match.last, len(self.words)):
                 self._apply_after(match, "possible", cue)  # "atelectasis or less likely pneumonia"
             elif self.has_term(begin, match.first) or self.refers_back(begin, match.first):

@@ -45,6 +45,49 @@ def test_status_of_each_finding() -> None:
         ("If there is consolidation, repeat", {"consolidation": M}),
         ("CT to determine if there is a mass", {"mass": Q}),
         ("Concern is raised for cancer", {"cancer": M}),
+        # words between a negation and the change or finding that it denies
+        ("No xx xx xx xx increase in the mass", {"mass": S}),
+        ("No xx xx xx xx xx increase in the mass", {"mass": A}),
+        ("No small increase in the effusion", {"pleural effusion": S}),
+        ("No effusion, progression or mass", {"pleural effusion": A, "mass": A}),
+        ("No hilar progression or mass", {"mass": A}),
+        ("It is not observed pleural effusion", {"pleural effusion": A}),
+        ("It is not observed large effusion", {"pleural effusion": A}),
+        ("It is not seen xx xx xx mass", {"mass": A}),
+        ("It is not seen xx xx xx xx mass", {"mass": S}),
+        ("It would be difficult to exclude a mass", {"mass": M}),
+        ("Cannot be excluded xx xx xx mass", {"mass": M}),
+        ("Cannot be excluded xx xx xx xx mass", {"mass": S}),
+        ("Infection cannot be excluded in the mass", {"infection": M, "mass": S}),
+        # "almost" at most two words before a negation, in the same phrase
+        ("Effusion nearly xx xx resolved", {"pleural effusion": S}),
+        ("Effusion nearly xx xx xx resolved", {"pleural effusion": A}),
+        ("Gradually resolved effusion", {"pleural effusion": S}),
+        ("Resolved effusion, mostly", {"pleural effusion": A}),
+        ("Partial atelectasis resolved", {"atelectasis": A}),
+        ("Effusion nearly, resolved", {"pleural effusion": A}),
+        # changes that are looked for
+        ("CT to document resolution of the consolidation", {"consolidation": S}),
+        ("Evaluate for increase in the effusion", {"pleural effusion": S}),
+        ("Evaluate for pneumonia progression", {"pneumonia": Q}),
+        ("Evaluate for progression or mass", {"mass": Q}),
+        # a list with a verb, a field, and a comparison
+        ("Mass, effusion are not present", {"mass": A, "pleural effusion": A}),
+        ("Mass, effusion is not present", {"mass": S, "pleural effusion": A}),
+        ("Effusion: no; mass: yes", {"pleural effusion": A, "mass": S}),
+        ("Mass, not seen on the left", {"mass": A}),
+        ("Nodules: none in the left lung", {"nodule": A}),
+        ("Nodules none in the left lung", {"nodule": A}),
+        ("More consistent with atelectasis than pneumonia", {"atelectasis": S, "pneumonia": A}),
+        ("Larger than the nodule", {"nodule": S}),
+        # hedges before and after
+        ("Edema, superimposed infection possible", {"edema": S, "infection": M}),
+        ("Edema, pneumonia less likely", {"edema": S, "pneumonia": M}),
+        ("Atelectasis or less likely pneumonia", {"atelectasis": S, "pneumonia": M}),
+        ("Infection less likely in the atelectasis", {"infection": M, "atelectasis": S}),
+        ("Consolidation/?pneumonia", {"consolidation": S, "pneumonia": M}),
+        ("Pneumonia, new?", {"pneumonia": M}),
+        ("The mass, seen before, resolved in the interval", {"mass": A}),
         # a state that is taken as known
         ("Cannot exclude a mass in the collapsed lobe", {"mass": M, "atelectasis": S}),
         ("No mass in the emphysematous lungs", {"mass": A, "emphysema": S}),
@@ -65,6 +108,7 @@ def test_a_status_knows_its_cue() -> None:
     status = parsed.statuses[-1]
     assert (status.name, status.first, status.last) == ("absent", 4, 5)
     assert parsed.statuses[0] == Status("stated", "") == ("stated", "", 0, 0)
+    assert parse_sentence("New mass?").statuses[1][2:] == (2, 3)
     assert STATUSES[0] == "stated"
     assert STATUSES[-1] == "absent"
 
@@ -74,6 +118,9 @@ def test_the_higher_status_wins() -> None:
     for name in ("possible", "absent", "probable"):
         scopes.set_status(0, 1, Status(name, ""))
     assert [status.name for status in scopes.statuses] == ["absent", "stated"]
+    for rule in ("first", "second"):
+        scopes.set_status(1, 2, Status("absent", rule))
+    assert scopes.statuses[1].rule == "first"
 
 
 def test_statuses_of_findings() -> None:
@@ -173,6 +220,19 @@ def test_words_in_a_scope() -> None:
         ("mass resolved xx", "mass resolved"),
         ("xx resolved mass", "resolved mass"),
         ("mass ; resolved xx", "resolved xx"),
+        # a negation of another side
+        ("right effusion , none on the left", "none on the left"),
+        ("right effusion and none on the left", "none on the left"),
+        ("and none on the left", "none on the left"),
+        # a negation behind "but"
+        ("mass but is not confirmed", "mass but is not confirmed"),
+        ("but is not confirmed", "is not confirmed"),
+        ("mass ; but is not confirmed", "but is not confirmed"),
+        # a negation between marks
+        ("xx : no", "xx : no"),
+        ("no , mass", "no , mass"),
+        ("xx less likely yy", "xx less likely"),
+        ("mass , xx possible", "xx possible"),
         # a negation at the end
         ("xx , mass : no", "mass : no"),
         # both sides
@@ -180,6 +240,7 @@ def test_words_in_a_scope() -> None:
         ("mass xx cyst versus yy", "cyst versus yy"),
         ("mass ; xx versus yy", "versus yy"),
         ("mass but versus yy", "versus yy"),
+        ("mass versus there is cyst", "mass versus there is cyst"),
         ("versus mass", "versus mass"),
         ("cyst xx versus mass with yy", "cyst xx versus mass"),
         # a question
@@ -197,6 +258,7 @@ def test_words_in_a_scope() -> None:
 def test_negations_that_leave_out_their_subject_or_begin_a_field() -> None:
     cases = [
         ("A mass had been suspected but is not confirmed", "absent"),
+        ("A mass had been suspected but is absent", "absent"),
         ("Mass, otherwise negative", "stated"),
         ("Not seen: mass", "absent"),
         ("Ruled out: mass", "absent"),

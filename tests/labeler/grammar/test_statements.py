@@ -147,7 +147,7 @@ def test_items_of_a_list() -> None:
         ("mass , cyst , effusion: none", [1, 3]),
         ("mass , a large cyst here , effusion: none", [1, 6]),
         ("mass , the liver , effusion: none", [1]),
-        ("the mass is new , cyst , effusion: none", [6]),
+        ("the mass is xx , cyst , effusion: none", [6]),
         ("mass is , cyst not seen", []),
         ("mass , cyst is seen", [1]),
         ("xx ; mass , cyst : none", [3]),
