@@ -32,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def public_data() -> Path:
     """The folder with the public scans, radiographs and reports; tests that ask for it are skipped without it."""
-    folder = Path(os.environ.get("MONAI_PYLON_DATA", CHECKOUT.parent / "shared" / "data"))
+    folder = Path(os.environ.get("MONAI_PYLON_DATA") or CHECKOUT.parent / "shared" / "data")
     if not folder.is_dir():
         pytest.skip(f"no public data at {folder}: set MONAI_PYLON_DATA to the folder that has them")
     return folder
@@ -41,7 +41,7 @@ def public_data() -> Path:
 @pytest.fixture(scope="session")
 def golden_data() -> Path:
     """The folder with outputs of the papers' authors' own programs; tests that ask for it are skipped without it."""
-    folder = Path(os.environ.get("MONAI_PYLON_GOLDEN", CHECKOUT.parent / "shared" / "golden"))
+    folder = Path(os.environ.get("MONAI_PYLON_GOLDEN") or CHECKOUT.parent / "shared" / "golden")
     if not folder.is_dir():
         pytest.skip(f"no golden files at {folder}: set MONAI_PYLON_GOLDEN to the folder that has them")
     return folder
