@@ -193,6 +193,16 @@ def test_exif_orientation_is_applied_in_every_format(tmp_path: Path, orientation
         assert radiograph_size(tmp_path / name) == upright.shape
 
 
+@pytest.mark.parametrize("metadata", [None, {}])  # the tag of the orientation is the seventh, or the eighth
+@pytest.mark.parametrize("orientation", [4, 5, 6, 7, 8])
+def test_turned_gray_tiff_files(tmp_path: Path, orientation: int, metadata: dict | None) -> None:
+    """The number of the tag, 274, may occur in the pixels too."""
+    values = np.where(SCENE > 0.5, 274, 100).astype(np.uint16)
+    tags = [(274, "H", 1, orientation, True)]
+    tifffile.imwrite(tmp_path / "a.tif", values, metadata=metadata, extratags=tags, photometric="minisblack")
+    check(tmp_path / "a.tif", turn_image(values / 511, orientation), atol=1e-6)
+
+
 def test_invalid_orientations_count_as_none(tmp_path: Path) -> None:
     for value in (0, 9):
         exif = Image.Exif()
