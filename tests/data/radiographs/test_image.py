@@ -117,7 +117,7 @@ def test_numbers_of_more_than_16_bits_are_refused(tmp_path: Path, largest: int, 
             read_image_radiograph(tmp_path / "a.tif")
 
 
-@pytest.mark.parametrize("orientation", [1, 3, 6])
+@pytest.mark.parametrize("orientation", [1, 2, 6])
 @pytest.mark.parametrize("big", [False, True])
 def test_layouts_of_tiff_files(tmp_path: Path, orientation: int, big: bool) -> None:
     """Channels in planes or together, with alpha, turned, with offsets of 64 bits."""
