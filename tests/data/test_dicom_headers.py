@@ -253,6 +253,7 @@ def test_geometries_may_differ_by_rounding() -> None:
         (slice_of(spacing=1.0031), 2),
         (slice_of(orientation=(1.0, 0.009, 0.0, 0.0, 1.0, 0.0)), 1),
         (slice_of(orientation=(1.0, 0.011, 0.0, 0.0, 1.0, 0.0)), 2),
+        (slice_of(orientation=(0.985, 0.0, 0.0, 0.0, 1.0, 0.0)), 2),
         (slice_of()._replace(size=(8, 9)), 2),
     ):
         assert len(geometry_groups([slice_of(), other])) == groups

@@ -74,10 +74,9 @@ def test_a_series_is_chosen_by_its_number(tmp_path: Path, hu: np.ndarray) -> Non
 def test_series_of_one_slice_are_listed_and_chosen(tmp_path: Path, hu: np.ndarray) -> None:
     write_dicom(tmp_path / "d", hu, SeriesNumber=2, ConvolutionKernel="soft")
     write_dicom(tmp_path / "d", hu[:, :, :1], SeriesNumber=3)
-    with pytest.raises(
-        ValueError, match=r"\(SeriesNumber 2; ConvolutionKernel soft; 5 slices\).*\(SeriesNumber 3; 1 s"
-    ):
-        read_volume(tmp_path / "d")
+    for listed in (r"\(SeriesNumber 2; ConvolutionKernel soft; 5 slices\)", r"\(SeriesNumber 3; 1 slices\)"):
+        with pytest.raises(ValueError, match=rf"It holds 2: .*{listed}"):
+            read_volume(tmp_path / "d")
     assert read_volume(tmp_path / "d", 3).shape == (1, 7, 6, 1)
 
 

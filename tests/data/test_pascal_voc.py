@@ -69,7 +69,8 @@ def test_boxes_count_from_0_and_include_the_last_pixel(folder: Path) -> None:
     np.testing.assert_array_equal(item["boxes"], [[0, 0, 10, 20, dog], [4, 5, 7, 8, dog], [1, 1, 9, 9, cat]])
     assert item["boxes"].dtype == np.float32
     np.testing.assert_array_equal(item["difficult"], [False, True, False])
-    assert np.flatnonzero(item["label"]).tolist() == sorted([dog, cat])
+    assert np.flatnonzero(item["label"] == 1).tolist() == sorted([dog, cat])
+    assert item["label"].sum() == 2
     assert item["label"].dtype == np.uint8
 
 

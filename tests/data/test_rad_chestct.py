@@ -306,6 +306,9 @@ def test_dicom_folder_is_found_by_its_name(tmp_path: Path) -> None:
     (root / "x" / "series 7" / "1.dcm").touch()
     (item,) = rad_chestct_datalist(root, "all")
     assert item["image"] == str(root / "x" / "series 7")
+    nibabel.save(nibabel.Nifti1Image(np.zeros((4, 4, 4), np.int16), np.eye(4)), root / "x" / "series 7" / "a.nii")
+    with pytest.raises(FileNotFoundError, match="series 7 must be in or below"):  # a folder of volumes is no scan
+        rad_chestct_datalist(root, "all")
 
 
 @pytest.mark.parametrize("scan", ["../outside/ct.nii", "{far}/ct.nii", "sub/../../outside/ct"])

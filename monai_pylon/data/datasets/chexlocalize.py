@@ -155,7 +155,7 @@ def _items(folder: Path, part: str, images: NamedImages) -> tuple[list[dict[str,
     numbers = match_labels(rows.labels, labels)
     studies = [_STUDY.search(fact["image"]) for fact in rows.facts]
     unknown = set(masks) - {"_".join(study.groups()) for study in studies if study}
-    check(not unknown, str(file), f"about images of {table}", sorted(unknown)[:3], _REMEDY)
+    check(not unknown, str(file), f"about images of {table}", sorted(unknown), _REMEDY)
     items, lost = [], []
     for row, study in enumerate(studies):
         where = f"{table}, line {rows.lines[row]}: {rows.facts[row]['image']}"

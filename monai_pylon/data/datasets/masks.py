@@ -129,11 +129,11 @@ def mask_boxes(filled: np.ndarray) -> np.ndarray:
         >>> mask_boxes(np.array([[0, 1, 1], [0, 1, 0], [1, 0, 0]], dtype=bool)).tolist()
         [[0.0, 0.0, 3.0, 3.0]]
     """
-    rows, columns = np.flatnonzero(filled.any(axis=1)), np.flatnonzero(filled.any(axis=0))
-    if not len(rows):
+    whole = ndimage.find_objects(filled.astype(np.uint8))
+    if not whole:
         return np.zeros((0, 4), dtype=np.float32)
-    top, left = int(rows[0]), int(columns[0])
-    part = filled[top : rows[-1] + 1, left : columns[-1] + 1]
-    places = ndimage.find_objects(ndimage.label(part, structure=np.ones((3, 3)))[0])
+    rows, columns = whole[0]
+    places = ndimage.find_objects(ndimage.label(filled[rows, columns], structure=np.ones((3, 3)))[0])
+    top, left = rows.start, columns.start
     table = [(x.start + left, y.start + top, x.stop + left, y.stop + top) for y, x in places]
     return np.array(table, dtype=np.float32)

@@ -9,6 +9,7 @@ import nibabel
 import numpy as np
 import pytest
 import torch
+from monai.data import MetaTensor
 
 from monai_pylon.data import read_volume
 from monai_pylon.data.datasets.ct_rate import RescaleOnced, _is_hu, ct_rate_datalist, is_ct_rate, rescale_once
@@ -105,6 +106,13 @@ def test_a_scan_with_another_spacing_than_its_table_is_refused(root: Path) -> No
     turned = read_volume(item["image"]).permute(0, 3, 1, 2)
     turned.affine = torch.diag(torch.tensor([1.5, 0.7, 0.7, 1.0]))
     assert RescaleOnced()({**item, "image": turned})["image"].shape == turned.shape  # other axes, the same voxels
+
+
+def test_scans_without_affine_or_table_are_left_as_they_are() -> None:
+    item = {"image": HU, "table_spacing": (0.7, 0.7, 1.5)}
+    assert RescaleOnced()(item) == {"image": HU}
+    affine = MetaTensor(HU, affine=torch.eye(4))
+    assert RescaleOnced()({"image": affine})["image"] is affine
 
 
 @pytest.mark.parametrize(

@@ -96,4 +96,6 @@ def test_each_part_has_a_box() -> None:
     mask[40, 20] = True  # touches the first part by a corner
     boxes = mask_boxes(mask)
     assert sorted(boxes.tolist()) == [[10, 20, 21, 41], [47, 0, 48, 1]]
+    assert mask_boxes(mask[:, :40])[:, 1].tolist() == [20], "without the part in the first row"
+    assert mask_boxes(mask[10:, :40]).tolist() == [[10, 10, 21, 31]]
     assert mask_boxes(np.zeros((3, 3), bool)).shape == (0, 4)

@@ -132,6 +132,13 @@ def test_images_with_the_ending_of_the_release_are_found(root: Path) -> None:
     assert all(item["image"].endswith(".dicom") for item in items)
 
 
+def test_a_table_may_have_one_row(root: Path) -> None:
+    file = root / "annotations/annotations_test.csv"
+    file.write_text("\n".join(file.read_text().splitlines()[:2]))
+    (root / "annotations/image_labels_test.csv").unlink()
+    assert [item["name"] for item in vindr_cxr_datalist(root, "test")] == ["tst0"]
+
+
 def test_labels_of_whole_images_are_optional(root: Path, caplog: pytest.LogCaptureFixture) -> None:
     (root / "annotations/image_labels_train.csv").unlink()
     item = first(root)

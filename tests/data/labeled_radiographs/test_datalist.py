@@ -185,7 +185,10 @@ def test_missing_images_are_an_error_or_left_out(own: Path, caplog: pytest.LogCa
 @pytest.mark.parametrize(
     ("boxes", "message"),
     [
-        ("image,label,x,y,width,height\n3,mass,5,6,10,200\n", r"line 2: box must be on the image of 40 rows"),
+        (
+            "image,label,x,y,width,height\n3,mass,5,6,10,200\n",
+            r"boxes\.csv, line 2: box must be on the image of 40 rows",
+        ),
         ("image,label,x,y,width,height\nx,mass,5,6,10,20\n", "line 2: image must be an image in or below"),
         ("image,label,x,y,width,height\n3,mas,5,6,10,20\n", "line 2: label must be one of"),
     ],

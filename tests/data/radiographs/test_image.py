@@ -117,7 +117,7 @@ def test_numbers_of_more_than_16_bits_are_refused(tmp_path: Path, largest: int, 
             read_image_radiograph(tmp_path / "a.tif")
 
 
-@pytest.mark.parametrize("orientation", [1, 3, 6])
+@pytest.mark.parametrize("orientation", [1, 2, 6])
 @pytest.mark.parametrize("big", [False, True])
 def test_layouts_of_tiff_files(tmp_path: Path, orientation: int, big: bool) -> None:
     """Channels in planes or together, with alpha, turned, with offsets of 64 bits."""
@@ -191,6 +191,16 @@ def test_exif_orientation_is_applied_in_every_format(tmp_path: Path, orientation
         check(tmp_path / name, upright, atol=1e-2)
         assert read_image_radiograph(tmp_path / name)[1] == orientation
         assert radiograph_size(tmp_path / name) == upright.shape
+
+
+@pytest.mark.parametrize("metadata", [None, {}])  # the tag of the orientation is the seventh, or the eighth
+@pytest.mark.parametrize("orientation", [4, 5, 6, 7, 8])
+def test_turned_gray_tiff_files(tmp_path: Path, orientation: int, metadata: dict | None) -> None:
+    """The number of the tag, 274, may occur in the pixels too."""
+    values = np.where(SCENE > 0.5, 274, 100).astype(np.uint16)
+    tags = [(274, "H", 1, orientation, True)]
+    tifffile.imwrite(tmp_path / "a.tif", values, metadata=metadata, extratags=tags, photometric="minisblack")
+    check(tmp_path / "a.tif", turn_image(values / 511, orientation), atol=1e-6)
 
 
 def test_invalid_orientations_count_as_none(tmp_path: Path) -> None:

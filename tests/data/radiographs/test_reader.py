@@ -350,7 +350,7 @@ def test_geometry_is_that_of_itk(tmp_path: Path, grey: np.ndarray) -> None:
 def test_a_geometry_of_another_size_or_without_area_is_not_used(
     method: str, value: tuple, tmp_path: Path, grey: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write_dicom(tmp_path / "a.dcm", grey, PixelSpacing=[0.2, 0.1])
+    path = write_dicom(tmp_path / "a.dcm", grey, ImagerPixelSpacing=[0.2, 0.1])
     monkeypatch.setattr(sitk.ImageFileReader, method, lambda _: value)
     np.testing.assert_array_equal(read_radiograph(path).meta[FILE_AFFINE], np.diag([-1, -1, 1, 1]))
 
