@@ -199,6 +199,13 @@ def test_gradients_are_scaled_on_request_only() -> None:
     assert not plain.any()  # too small for float16
 
 
+def test_refuses_scores_that_do_not_depend_on_the_activations() -> None:
+    with pytest.raises(ValueError, match="target_layer must be a layer on which the scores depend"):
+        score_gradients(
+            torch.ones(1, 2, requires_grad=True) * 2, torch.ones(3, requires_grad=True), torch.ones(1, 1, 2)
+        )
+
+
 def test_no_samples_have_no_gradients_in_half_precision() -> None:
     x = torch.ones(0, 3, dtype=torch.float16, requires_grad=True)
     found = score_gradients(x * 2, x, torch.ones(2, 0, 3, dtype=torch.float16), half=True)
