@@ -200,10 +200,9 @@ def test_gradients_are_scaled_on_request_only() -> None:
 
 
 def test_refuses_scores_that_do_not_depend_on_the_activations() -> None:
+    logits, other = torch.ones(1, 2, requires_grad=True) * 2, torch.ones(3, requires_grad=True)
     with pytest.raises(ValueError, match="target_layer must be a layer on which the scores depend"):
-        score_gradients(
-            torch.ones(1, 2, requires_grad=True) * 2, torch.ones(3, requires_grad=True), torch.ones(1, 1, 2)
-        )
+        score_gradients(logits, other, torch.ones(1, 1, 2))
 
 
 def test_no_samples_have_no_gradients_in_half_precision() -> None:
