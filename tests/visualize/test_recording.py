@@ -402,6 +402,13 @@ def test_axes_are_not_tracked_if_the_layout_is_known(monkeypatch: pytest.MonkeyP
         torch.testing.assert_close(known(x, "all"), expected)
 
 
+def test_layers_that_a_traced_graph_does_not_call_are_those_of_the_original_network() -> None:
+    net = torch.fx.symbolic_trace(make_net("linear"))
+    net.add_submodule("inlined", nn.Identity())
+    with pytest.raises(ValueError, match=r"never called.*pass the original network"):
+        HiResCAM(net, "inlined")(image())
+
+
 def test_finds_layers_by_each_of_their_names() -> None:
     shared = nn.ReLU()
     net = nn.Sequential()
