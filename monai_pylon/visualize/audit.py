@@ -169,7 +169,7 @@ _SENTENCES = {
 def _better_layer(network: nn.Module, first: Pass, example: torch.Tensor) -> str | None:
     """Name the first layer after which all is affine, None if there is none or if a class token alone follows it."""
     name = first_affine_layer(first.steps, first.recording.logits.grad_fn, first.recording.entry)
-    if name is None or not first.steps:
+    if name is None:
         return None
     try:
         recording = record_precisely(network, RecordedLayer(network.get_submodule(name)), (example,), {})

@@ -47,10 +47,11 @@ def score_gradients(
         gradients = _plain_gradients(logits, inputs, cotangents * scale, create_graph)
         if gradients.isfinite().all():
             break
-    peak = gradients.abs().max().item() if gradients.numel() else 1.0
-    remedy = "Explain the network in float32 or bfloat16."
-    small = "a network whose gradients float16 can represent"
-    check(peak == 0 or 2.0**-14 <= peak < float("inf"), "network", small, f"one with {peak / scale}", remedy)
+    if gradients.numel():
+        peak = gradients.abs().max().item()
+        remedy = "Explain the network in float32 or bfloat16."
+        small = "a network whose gradients float16 can represent"
+        check(peak == 0 or 2.0**-14 <= peak < float("inf"), "network", small, f"one with {peak / scale}", remedy)
     return at_least_float32(gradients) / scale
 
 

@@ -243,9 +243,12 @@ def test_tokens_within_and_outside_of_the_grid(used: slice, architecture: str, w
             tokens = torch.cat([x.new_ones(len(x), 1, 4), x.flatten(2).transpose(1, 2)], 1)
             return self.last(self.layer(tokens)[:, used].sum(1))
 
-    audit = audit_explanation(Tokens(), "layer", torch.rand(2, 4, 3, 3))
+    net, x = Tokens(), torch.rand(2, 4, 3, 3)
+    audit = audit_explanation(net, "layer", x)
     assert audit.architecture == architecture
     assert words in audit.reason
+    if "alone" in words:  # the map has no share in the score
+        assert audit.residual == pytest.approx((net(x) - net.last.bias).abs().max().item(), rel=1e-5)
 
 
 def test_restores_the_network() -> None:

@@ -133,7 +133,7 @@ def test_the_first_axis_counts_where_an_operation_names_none() -> None:
     batch, channel, rows = ("batch", 0.0, 1.0), ("channel", 0.0, 1.0), ("0", 0.0, 1.0)
     assert places(lambda x: x.unbind()[1], 2, 3, 4) == [channel, rows]
     assert places(lambda x: x.split(3)[1], 6, 3, 4) == [batch, channel, rows]
-    assert places(lambda x: torch.cat([x, x]), 2, 3, 4) == [batch, channel, rows]
+    assert places(lambda x: torch.cat([x[0, 0], x[0, 0]]), 1, 1, 4, 5) == [rows, ("1", 0.0, 1.0)]
     assert places(lambda x: torch.stack([x, x]), 2, 3, 4) == [("other", 0.0, 1.0), batch, channel, rows]
     assert places(lambda x: x[0].t(), 1, 3, 4) == [rows, channel]
     assert places(lambda x: x[0, 0].t(), 1, 3, 4) == [rows]

@@ -185,6 +185,7 @@ def test_allows_rounding_errors_and_returns_the_largest_difference() -> None:
         Call(lambda x: x.amax((2, 3)).clamp(max=1e9)),  # no probe is as large
         nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, 4)),
         nn.Sequential(nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, LABELS)),  # another number of scores
+        nn.Sequential(nn.Conv2d(4, LABELS, 1), Call(lambda x: x.amax((2, 3)).clamp(max=1e9))),
         nn.Sequential(nn.MaxPool2d(3), nn.Flatten()),  # without the last row and column
     ],
 )

@@ -182,6 +182,29 @@ def test_autocast_gives_float32_maps(method: type, kind: str) -> None:
     torch.testing.assert_close(maps, exact, atol=0.03 * float(exact.abs().max()), rtol=0)
 
 
+@pytest.mark.parametrize("narrow", ["autocast", "network", "network and image"])
+def test_narrow_passes_are_recorded_in_float32(narrow: str) -> None:
+    """The maps are those of the same weights and pixels in float32, up to its own rounding."""
+    net, x = make_net("deep"), image().bfloat16()
+    wide = copy.deepcopy(net if narrow == "autocast" else net.bfloat16()).float()
+    expected = HiResCAM(wide, "layer")(x.float(), "all")
+    with torch.autocast("cpu", torch.bfloat16, enabled=narrow == "autocast"):
+        torch.testing.assert_close(HiResCAM(net, "layer")(x if "image" in narrow else x.float(), "all"), expected)
+
+
+def test_a_pass_in_float32_that_fails_is_not_repeated() -> None:
+    calls = []
+
+    class Failing(Net):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            calls.append(x.dtype)
+            raise ValueError("broken")
+
+    with pytest.raises(ValueError, match=r"^broken$"):
+        HiResCAM(Failing(2, HEADS["pooled"](2)), "layer")(image())
+    assert calls == [torch.float32]
+
+
 def test_training_after_an_explanation_within_autocast() -> None:
     """Autocast caches cast weights. Weights cached without a graph would break the next training step."""
     net, x = make_net("linear"), image()
@@ -341,6 +364,49 @@ def test_rejects_layers_without_maps(output: torch.Tensor | None) -> None:
 
 def test_accepts_maps_with_one_grid_axis() -> None:
     assert HiResCAM(make_net("pooled", 1), "layer")(image(1)).shape == (2, 1, 4)
+
+
+def test_a_function_may_make_a_map_of_flat_features() -> None:
+    net, x = nn.Sequential(nn.Conv2d(1, 4, 2, 2), nn.Flatten(), nn.Linear(64, LABELS)), image()
+    maps = HiResCAM(net, "1", to_grid=lambda t: t.unflatten(1, (4, 4, 4)))(x, "all")
+    torch.testing.assert_close(maps, HiResCAM(net, "0")(x, "all"))
+
+
+def test_a_layout_is_found_again_if_the_output_of_the_layer_changes() -> None:
+    """Its axes are tracked once for each form, which takes longer than the pass itself."""
+
+    class Turning(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.convolution, self.layer, self.turned = nn.Conv2d(1, 4, 2, 2), nn.Identity(), False
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            features = self.convolution(x)
+            features = self.layer(features.movedim(1, -1) if self.turned else features)
+            return (features.movedim(-1, 1) if self.turned else features).square().mean((2, 3))
+
+    net, x = Turning(), image()
+    cam = HiResCAM(net, "layer")
+    expected = cam(x, "all")
+    for turned in (True, True, False):
+        net.turned = turned
+        torch.testing.assert_close(cam(x, "all"), expected)
+
+
+def test_axes_are_not_tracked_if_the_layout_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    net, x = nn.Sequential(nn.ReLU(), *make_net("linear").children()), image()
+    cam = HiResCAM(net, "1")
+    expected = cam(x, "all")
+    monkeypatch.setattr("monai_pylon.visualize.recording.AxisTracker", lambda x: pytest.fail("tracked"))
+    for known in (cam, HiResCAM(net, "1", feature_axis=1), HiResCAM(net, "1", to_grid=lambda t: t.clone())):
+        torch.testing.assert_close(known(x, "all"), expected)
+
+
+def test_layers_that_a_traced_graph_does_not_call_are_those_of_the_original_network() -> None:
+    net = torch.fx.symbolic_trace(make_net("linear"))
+    net.add_submodule("inlined", nn.Identity())
+    with pytest.raises(ValueError, match=r"never called.*pass the original network"):
+        HiResCAM(net, "inlined")(image())
 
 
 def test_finds_layers_by_each_of_their_names() -> None:

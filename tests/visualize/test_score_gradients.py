@@ -191,6 +191,26 @@ def test_scaled_float16_gradients_are_exact(factors: tuple[float, ...]) -> None:
     assert half_gradient(*factors).tolist() == [math.prod(factors)]
 
 
+def test_gradients_are_scaled_on_request_only() -> None:
+    x = torch.ones(1, 1, dtype=torch.float16, requires_grad=True)
+    logits, cotangents = x * 2.0**-13 * 2.0**-13, torch.ones(1, 1, 1, dtype=torch.float16)
+    plain = score_gradients(logits, x, cotangents)
+    assert plain.dtype == torch.float16
+    assert not plain.any()  # too small for float16
+
+
+def test_refuses_scores_that_do_not_depend_on_the_activations() -> None:
+    logits, other = torch.ones(1, 2, requires_grad=True) * 2, torch.ones(3, requires_grad=True)
+    with pytest.raises(ValueError, match="target_layer must be a layer on which the scores depend"):
+        score_gradients(logits, other, torch.ones(1, 1, 2))
+
+
+def test_no_samples_have_no_gradients_in_half_precision() -> None:
+    x = torch.ones(0, 3, dtype=torch.float16, requires_grad=True)
+    found = score_gradients(x * 2, x, torch.ones(2, 0, 3, dtype=torch.float16), half=True)
+    assert (found.shape, found.dtype) == ((2, 0, 3), torch.float32)
+
+
 @pytest.mark.parametrize("factors", [(2.0**-13, 2.0**-14), (2.0**12, 2.0**12), (2.0**15, 2.0**15)])
 def test_float16_gradients_beyond_all_scales_are_refused(factors: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="whose gradients float16 can represent"):
@@ -204,8 +224,12 @@ def test_all_sums_take_one_backward_pass(sums: int) -> None:
     hidden = x * 2
     hidden.register_hook(lambda gradient: passes.append(len(gradient)))
     cotangents = torch.rand(sums, 2, 3)
-    torch.testing.assert_close(score_gradients(hidden.square(), x, cotangents), 8 * x * cotangents)
+    logits = hidden.square()
+    found = score_gradients(logits, x, cotangents)
+    torch.testing.assert_close(found, 8 * x * cotangents)
     assert len(passes) == 1
+    assert not found.requires_grad
+    torch.testing.assert_close(score_gradients(logits, x, cotangents), found)  # the graph is kept
 
 
 @pytest.mark.parametrize(

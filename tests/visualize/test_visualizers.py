@@ -224,6 +224,8 @@ def test_computes_all_labels_with_one_gradient(kind: str, visualizer: type, monk
     monkeypatch.setattr(torch.autograd, "grad", lambda *args, **how: calls.append(1) or grad(*args, **how))
     visualizer(make_net(kind), "layer")(image(), "all")
     assert len(calls) == 1
+    visualizer(Folded(), "slices.layer")(torch.randn(1, 1, 5, 8, 8), "all")
+    assert len(calls) == 2
 
 
 def test_part_before_the_layer_has_no_graph() -> None:
