@@ -215,16 +215,17 @@ def test_three_tenths_of_a_bronchus_are_below_minus_850(dark: int, hu: float, fo
     assert trace(ct)[:, :, 7].sum() == 10 * follows
 
 
-def test_bronchi_are_followed_within_40_mm_of_the_air_above() -> None:
-    """Two crossing lines of air are one thin piece: 40 voxels of 1 mm on each side of the trachea belong to it."""
+@pytest.mark.parametrize(("edge", "voxels"), [(1.0, 40), (2.0, 20)])
+def test_bronchi_are_followed_within_40_mm_of_the_air_above(edge: float, voxels: int) -> None:
+    """Two crossing lines of air are one thin piece: 40 mm of it on each side of the trachea belong to it."""
     airway = np.zeros((120, 110, 2), dtype=bool)
     airway[50:60, 60:66, 1] = True
     numbered = np.zeros(airway.shape, dtype=int)
     numbered[:, 60, 0] = numbered[50, :, 0] = 7
-    _follow_down(airway, np.full(airway.shape, -1000.0), numbered, 1, (1.0, 1.0, 1.0))
-    assert np.flatnonzero(airway[:, 60, 0]).tolist() == list(range(10, 100))
+    _follow_down(airway, np.full(airway.shape, -1000.0), numbered, 1, (edge, 1.0, 1.0))
+    assert np.flatnonzero(airway[:, 60, 0]).tolist() == list(range(50 - voxels, 60 + voxels))
     assert np.flatnonzero(airway[50, :, 0]).tolist() == list(range(20, 106))
-    assert airway[:, :, 0].sum() == 90 + 86 - 1
+    assert airway[:, :, 0].sum() == 10 + 2 * voxels + 86 - 1
 
 
 def test_bronchi_are_followed_at_the_first_rows_and_columns() -> None:

@@ -224,6 +224,18 @@ def test_vessels_and_nodules_are_filled_and_a_nodule_on_the_wall_too(chest) -> N
     assert lungs[nodule].all()
 
 
+@pytest.mark.parametrize(("voxels", "is_filled"), [(2, True), (3, False)])
+def test_gaps_in_a_lung_are_filled_by_a_ball_of_6_mm(voxels: int, is_filled: bool) -> None:
+    """Of voxels of 3.4 mm the ball has one to each side of its center, so it fills gaps of two."""
+    ct = np.full((60, 40, 30), -1000.0)
+    ct[5:55, 5:35] = 40.0
+    ct[8:26, 10:30, 3:27] = ct[34:52, 10:30, 3:27] = -850.0
+    ct[16 : 16 + voxels, 13:27, 6:24] = 40.0
+    lungs = segment_lungs(ct, body_hull(ct, EDGE), (3.4, 3.4, 3.4))[0]
+    assert lungs[16 : 16 + voxels, 18:22, 12:18].all() == is_filled
+    assert lungs[16 : 16 + voxels, 18:22, 12:18].any() == is_filled
+
+
 def test_gas_under_a_dome_is_not_lung() -> None:
     ct, right, left = drawn_chest(left_dome=-20.0, gas=True)
     gas = (ct == -1000.0) & (np.arange(90) < 40)[:, None, None] & (np.arange(72) < 36) & body_hull(ct, EDGE)
@@ -350,7 +362,7 @@ def test_air_outside_the_ribs_has_5_ml_or_more(voxels: int, found: bool, monkeyp
 
 
 def test_the_ribs_are_seen_from_the_lungs_without_what_hangs_on_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Voxels of 5 mm: a neck is up to two voxels wide."""
+    """Voxels of 3.4 mm: a neck is up to two voxels wide."""
     lung, nothing = np.zeros((30, 20, 20), dtype=bool), np.zeros((30, 20, 20), dtype=bool)
     lung[5:15, 5:15, 5:15] = True
     hanging, deep = nothing.copy(), nothing.copy()
@@ -363,7 +375,7 @@ def test_the_ribs_are_seen_from_the_lungs_without_what_hangs_on_them(monkeypatch
 
     monkeypatch.setattr(lung_masks, "outside_ribs", outside)
     core = lung | hanging
-    found = _outside_chest(np.zeros(core.shape), core, core, deep, (5.0, 5.0, 5.0))
+    found = _outside_chest(np.zeros(core.shape), core, core, deep, (3.4, 3.4, 3.4))
     np.testing.assert_array_equal(given[0], lung)
     beside = hanging.copy()
     beside[15] = False  # the lung's own edge

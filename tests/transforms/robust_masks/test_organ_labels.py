@@ -245,22 +245,22 @@ def test_more_than_5_ml_of_gas_outside_the_ribs_are_reported(ml: float, found: t
 
 
 @pytest.mark.parametrize(
-    ("left", "right", "padding", "edge", "completed"),
+    ("left", "right", "padding", "spacing", "completed"),
     [
-        (25, 0, False, 4.0, False),  # 10 x 25 voxels of 16 mm2 have 40 cm2
-        (24, 0, False, 4.0, True),
-        (0, 25, False, 4.0, False),
-        (25, 25, False, 4.0, True),
-        (20, 0, False, 5.0, False),  # 10 x 20 voxels of 20 mm2
-        (19, 0, False, 5.0, True),
-        (25, 0, True, 4.0, False),
-        (24, 0, True, 4.0, True),
-        (20, 0, True, 5.0, False),
-        (19, 0, True, 5.0, True),
+        (25, 0, False, EDGE, False),  # 10 x 25 voxels of 16 mm2 have 40 cm2
+        (24, 0, False, EDGE, True),
+        (0, 25, False, EDGE, False),
+        (25, 25, False, EDGE, True),
+        (20, 0, False, (4.0, 4.0, 5.0), False),  # 10 x 20 voxels of 20 mm2
+        (19, 0, False, (4.0, 4.0, 5.0), True),
+        (25, 0, True, EDGE, False),
+        (24, 0, True, EDGE, True),
+        (20, 0, True, (4.0, 3.0, 5.0), False),
+        (19, 0, True, (4.0, 3.0, 5.0), True),
     ],
 )
 def test_a_lung_is_completed_if_the_field_of_view_cuts_both_alike(
-    left: int, right: int, padding: bool, edge: float, completed: bool, monkeypatch
+    left: int, right: int, padding: bool, spacing: tuple[float, float, float], completed: bool, monkeypatch
 ) -> None:
     """Lungs that end at a side of the volume, or at padding, over so many slices."""
     called = []
@@ -273,7 +273,7 @@ def test_a_lung_is_completed_if_the_field_of_view_cuts_both_alike(
     ct[:8, 12:22, 4 : 4 + left] = ct[52:, 12:22, 4 : 4 + right] = -850.0
     if padding:
         ct[:4] = -1024.0
-    robust_organ_labels(ct, (4.0, 4.0, edge))
+    robust_organ_labels(ct, spacing)
     assert called == [True] * completed
 
 

@@ -86,6 +86,24 @@ def test_the_core_leads_and_other_voxels_follow_the_nearest_seed() -> None:
     assert np.flatnonzero(right.any(axis=(1, 2))).tolist() == list(range(14, 28))  # 6 voxels from either
 
 
+def test_voxels_beyond_the_core_follow_their_lung() -> None:
+    core = boxes(np.s_[4:8, 4:8, 4:8], np.s_[20:26, 4:8, 4:8])
+    lungs = boxes(LEFT, RIGHT)
+    right, left = split_lungs(lungs, core, EDGE, 3.0)
+    check_sides(lungs, right, left)
+    np.testing.assert_array_equal(right, boxes(RIGHT))
+
+
+@pytest.mark.parametrize(("x", "is_right"), [(14, False), (15, True), (16, True)])
+def test_a_loose_voxel_between_small_voxels_follows_the_nearer_seed(x: int, is_right: bool) -> None:
+    """Both lungs lie within 10 mm of it, 20 voxels of 0.5 mm; in the middle it is right."""
+    core = boxes(np.s_[0:3, 2:10, 2:10], np.s_[27:30, 2:10, 2:10])
+    lungs = core | boxes(np.s_[x : x + 1, 5:6, 5:6])
+    right, left = split_lungs(lungs, core, (0.5, 0.5, 0.5), 3.0)
+    check_sides(lungs, right, left)
+    assert right[x, 5, 5] == is_right
+
+
 def test_distances_to_the_seeds_are_in_mm() -> None:
     # The voxel (10, 2, 10) lies 2 voxels in x from the left core and 6 in z from the right one.
     lungs = boxes(np.s_[2:9, 2:10, 0:12], np.s_[9:16, 2:10, 0:12], np.s_[16:28, 2:10, 0:12])
@@ -215,6 +233,19 @@ def test_the_region_between_two_boxes_is_a_box() -> None:
     assert between.dtype == bool
 
 
+@pytest.mark.parametrize(("width", "found"), [(3, True), (2, False)])
+def test_a_mediastinum_of_three_voxels_of_3_2_mm_is_no_sliver(width: int, found: bool) -> None:
+    """4 mm to each side of its middle are one voxel."""
+    right, left = boxes(np.s_[12 + width : 28, 2:10, 2:10]), boxes(LEFT)
+    assert mediastinum_between_lungs(right, left, np.zeros(right.shape), (3.2, 3.2, 3.2)).any() == found
+
+
+def test_without_a_spine_the_mediastinum_begins_at_the_first_row() -> None:
+    right, left = boxes(np.s_[16:28, 0:8, 2:10]), boxes(np.s_[2:12, 0:8, 2:10])
+    between = mediastinum_between_lungs(right, left, np.zeros(right.shape), EDGE)
+    assert np.flatnonzero(between[:, :, 5].any(axis=0)).tolist() == list(range(8))
+
+
 def test_slivers_and_smaller_components_are_removed() -> None:
     # Between the lungs lie a wide box and, beside a dent in the right lung's outer wall, a sliver one voxel thin.
     right = boxes(RIGHT)
@@ -302,6 +333,18 @@ def test_an_intervertebral_disc_takes_the_front_of_the_spine_from_its_neighbours
     between = mediastinum_between_lungs(right, left, ct, EDGE)
     # 25 mm above and below are eleven slices. Bone on seven of them is the spine, on two it is something else.
     assert np.flatnonzero(between[:, :, 7].any(axis=0))[0] == first
+
+
+@pytest.mark.parametrize(
+    ("bony", "first"), [(slice(3, 7), 2), (slice(4, 8), 5), (slice(11, 15), 5), (slice(12, 16), 2)]
+)
+def test_bone_on_four_slices_up_to_25_mm_away_is_the_spine(bony: slice, first: int) -> None:
+    shape = (30, 12, 20)
+    right, left = boxes(np.s_[16:28, 2:10, 2:18], shape=shape), boxes(np.s_[2:12, 2:10, 2:18], shape=shape)
+    ct = np.zeros(shape)
+    ct[12:15, 4, bony] = 500.0
+    between = mediastinum_between_lungs(right, left, ct, EDGE)
+    assert np.flatnonzero(between[:, :, 9].any(axis=0))[0] == first
 
 
 def test_ribs_beside_the_lungs_are_not_the_spine() -> None:
@@ -427,3 +470,34 @@ def test_a_dome_of_a_quarter_of_the_columns_is_interpolated() -> None:
     left = boxes(np.s_[2:16, 0:6, 0:40], np.s_[2:16, 6:8, 20:40], shape=shape)
     between = mediastinum_between_lungs(right, left, np.zeros(shape), EDGE)
     assert between[:, :2].any(axis=(0, 1)).all()
+
+
+def test_low_slices_do_not_take_outlines_from_more_than_30_mm_above() -> None:
+    """The domes lie on slice 30, so slices below 24 are low. At their sides the lungs reach down to slice 20 in front.
+
+    Behind they reach down to slice 0.
+    """
+    shape = (40, 20, 45)
+    right = boxes(np.s_[24:38, 2:18, 30:45], np.s_[34:38, 8:18, 20:30], np.s_[24:38, 2:8, 0:30], shape=shape)
+    left = boxes(np.s_[2:16, 2:18, 30:45], np.s_[2:6, 8:18, 20:30], np.s_[2:16, 2:8, 0:30], shape=shape)
+    between = mediastinum_between_lungs(right, left, np.zeros(shape), EDGE)
+    assert np.flatnonzero(between[:, 10:].any(axis=(0, 1))).tolist() == list(range(14, 45))
+
+
+def test_a_slice_with_exactly_3_percent_of_the_largest_cross_section_is_a_tip() -> None:
+    shape = (40, 20, 6)
+    right = boxes(np.s_[25:35, 0:10, 1:6], np.s_[25, 4:7, 0], shape=shape)  # 100 voxels, and 3 on slice 0
+    left = boxes(np.s_[5:15, 0:10, 1:6], np.s_[14, 4:7, 0], shape=shape)
+    assert not mediastinum_between_lungs(right, left, np.zeros(shape), EDGE)[:, :, 0].any()
+    right[26, 5, 0] = True
+    assert mediastinum_between_lungs(right, left, np.zeros(shape), EDGE)[:, :, 0].any()
+
+
+def test_the_quarters_in_low_slices_are_those_of_the_lungs() -> None:
+    """The lungs have columns 2 to 37 and rows 6 to 17: 9 columns on the right and 3 rows behind are left out."""
+    shape = (40, 20, 24)
+    right = boxes(np.s_[24:38, 6:18, 10:24], np.s_[34:38, 6:18, 1:10], shape=shape)
+    left = boxes(np.s_[2:16, 6:18, 10:24], np.s_[2:6, 6:18, 1:10], shape=shape)
+    low = mediastinum_between_lungs(right, left, np.zeros(shape), EDGE)[:, :, 3]
+    assert np.flatnonzero(low.any(axis=1)).tolist() == list(range(6, 29))
+    assert np.flatnonzero(low.any(axis=0)).tolist() == list(range(9, 18))

@@ -118,6 +118,7 @@ def test_the_aorta_lies_less_than_5_mm_in_front_of_the_vertebrae(row: int, found
     ("heart", "aorta", "angle", "right"),
     [
         ((9, 8), [(9, 3)], None, True),  # 2.5 mm right and 0.25 mL
+        ((9, 8), [(9, 1)], None, True),
         ((8, 8), [(9, 3)], None, False),
         ((9, 8), [], None, False),
         ((8, 8), [(9, 3)], 0.5, False),  # right only after the rotation
