@@ -255,7 +255,7 @@ class Scopes(Statements):
         if kind in _SCOPE_EITHER:
             status = Status(_SCOPE_EITHER[kind], cue.rule, match.first, match.last)
             begin = self.scope_start(match.first, kind == "negates either")
-            joined = self.kinds_at[match.first - 1] & {"list", "joins"} or self._after_mark(match)
+            joined = match.first > 0 and (self.kinds_at[match.first - 1] & {"list", "joins"} or self._after_mark(match))
             if joined and kind == "possible either" and self.has_term(match.last, len(self.words)):
                 self._apply_after(match, "possible", cue)  # "atelectasis or less likely pneumonia"
             elif self.has_term(begin, match.first) or self.refers_back(begin, match.first):
