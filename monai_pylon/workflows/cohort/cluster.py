@@ -139,7 +139,7 @@ class _Pool:
     def start(self, address: str, item: Mapping[str, Any]) -> None:
         """Send a scan to a worker."""
         name = f"scan-{secrets.token_hex(8)}"  # no name of a patient
-        pinned = {"workers": [address], "allow_other_workers": False, "key": name}
+        pinned = {"workers": [address], "allow_other_workers": False, "pure": False, "key": name}
         self.running[self.client.submit(process_scan, self.key, dict(item), **pinned)] = (address, item)
 
     def ended(self) -> list[tuple[Any, Mapping[str, Any]]]:
