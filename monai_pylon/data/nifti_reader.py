@@ -108,7 +108,7 @@ def nifti_affine(header: Any, path: str | PathLike[str] = "header") -> np.ndarra
         )
     qform = header.get_qform() if has_qform else None
     affine = np.asarray(header.get_sform() if has_sform else qform, dtype=np.float64)
-    sizes = np.linalg.norm(affine[:, :3], axis=0)  # the last row is 0
+    sizes = np.linalg.norm(affine[:3, :3], axis=0)
     if not np.isfinite(affine).all() or abs(np.linalg.det(affine[:3, :3])) < 1e-12:
         _fail(name, "the affine (srow_x, srow_y, srow_z) is singular or not finite. Convert it again from DICOM.")
     if has_sform and (np.abs(sizes - pixdim) > _ROUNDING * sizes + 1e-3).any():

@@ -131,7 +131,7 @@ def _check_numbers(path: str, information: Any, fields: dict[str, str]) -> None:
 
 def _check_voxel_size(path: str, affine: np.ndarray) -> None:
     """Raise if no CT has voxels of this size: the unit of the header is then probably not mm."""
-    sizes = np.linalg.norm(np.asarray(affine, dtype=np.float64)[:, :3], axis=0)  # the last row is 0
+    sizes = np.linalg.norm(np.asarray(affine, dtype=np.float64)[:3, :3], axis=0)
     if not (np.isfinite(sizes).all() and (sizes >= _VOXEL_MM[0]).all() and (sizes <= _VOXEL_MM[1]).all()):
         raise ValueError(
             f"{path!r} has voxels of {' x '.join(f'{size:g}' for size in sizes)} mm, but must have "

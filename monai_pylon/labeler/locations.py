@@ -116,13 +116,13 @@ class _Pairing(Sharing):
         for number in range(len(groups) + 1):  # the gap before each group, and the one after the last
             low = spans[number - 1][1] if number else 0
             high = spans[number][0] if number < len(groups) else len(self.parsed.words)
-            gap = [place for place in outside if place.first in range(low, high)]
+            gap = [place for place in outside if low <= place.first < high]
             if not gap:
                 continue
             left = 0 if number == 0 else len(gap) if number == len(groups) else self.count_left(low, gap, high)
             for position, place in enumerate(gap):
                 target = number - 1 if position < left else number
-                if number < len(groups) and self.is_known_part(place, groups[target], groups[number], high):
+                if target < number < len(groups) and self.is_known_part(place, groups[target], groups[number], high):
                     target = number
                 between = set(range(place.last, high) if target == number else range(low, place.first))
                 negated = self.in_negation_scope(place) and not any(self.is_negated(n) for n in groups[target])

@@ -32,7 +32,7 @@ CUE_KINDS = (
     *("neutral", "overlies", "beside", "not there", "not there before", "same place", "other side"),
     *("unit", "times", "earlier size", "distance", "pronoun", "prefers", "than", "equals", "expletive", "inside"),
 )
-#: Kinds of cues whose words may stand without a space beside a finding.
+#: Kinds of cues whose short words may stand without a space beside a finding.
 _CONNECTING = ("joins", "negates after", "ends scope")
 _SIDES = ("right", "left", "both", "")
 
@@ -174,11 +174,11 @@ def _set_spellings(table: RuleTable, lexicon: Lexicon) -> None:
             spellings[word] = () if means == (word,) else means
     single = [phrase for phrase in lexicon.phrases(TermEntry) if " " not in phrase and len(phrase) >= 7]
     itself = [word for _, row in table.rows for word in [row["word"]] if row["means"] == word]
-    connecting = [phrase for phrase in lexicon.phrases(CueEntry, *_CONNECTING) if " " not in phrase]
+    short = [phrase for phrase in lexicon.phrases(CueEntry, *_CONNECTING) if " " not in phrase and 1 < len(phrase) < 5]
     lexicon.set_spellings(
         spellings,
         [form for word in single + itself for form in ((word,) if word.endswith("s") else (word, f"{word}s"))],
-        connecting,
+        short,
     )
 
 

@@ -50,7 +50,7 @@ def relative_attention(attention: Tensor) -> Tensor:
     lowest, highest = attention.flatten(1).aminmax(dim=1)  # NaN if any value is NaN
     remedy = "Check the training of the network."
     check(bool((lowest.isfinite() & highest.isfinite()).all()), "attention", "finite", attention, remedy)
-    highest = torch.where(highest > 0, highest, torch.inf).reshape(-1, *[1] * (attention.ndim - 1))
+    highest = torch.where(highest > 0, highest, 1).reshape(-1, *[1] * (attention.ndim - 1))
     return attention.clamp_min(0).div_(highest)
 
 

@@ -40,10 +40,10 @@ def _cut(polygon: np.ndarray, axis: int, border: float, sign: int) -> np.ndarray
     return np.array(corners).reshape(-1, 2)
 
 
-def _doubled_area(polygon: np.ndarray) -> float:
-    """Compute twice the area of a polygon (P, 2) by the shoelace formula."""
+def _area(polygon: np.ndarray) -> float:
+    """Compute the area of a polygon (P, 2) by the shoelace formula."""
     y, x = polygon.T
-    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1)))
+    return abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1))) / 2
 
 
 def map_boxes(
@@ -83,8 +83,8 @@ def map_boxes(
         seen = whole
         for axis, border, sign in ((0, 0, -1), (0, rows, 1), (1, 0, -1), (1, columns, 1)):
             seen = _cut(seen, axis, border, sign)
-        area = _doubled_area(seen)
-        if area > 0 and area >= min_visibility * _doubled_area(whole):
+        area = _area(seen)
+        if area > 0 and area >= min_visibility * _area(whole):
             (top, left), (bottom, right) = seen.min(axis=0), seen.max(axis=0)
             kept.append([left, top, right, bottom, label])
     return np.array(kept, dtype=np.float32).reshape(-1, 5)

@@ -96,7 +96,7 @@ def two_largest_runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarr
         start and stop (K,) of the remaining runs, and first (S * A + 1,): row r has the runs first[r] to first[r + 1].
     """
     planes, rows, columns = mask.shape
-    most = rows * columns  # more runs than a plane can have
+    most = rows * (columns // 2 + 1)
     start, stop, parent = np.empty(most, np.int32), np.empty(most, np.int32), np.empty(most, np.int32)
     area, first = np.empty(most, np.int64), np.empty(rows + 1, np.int64)
     all_first = np.zeros(planes * rows + 1, np.int64)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import chain, count
 from typing import Any, NamedTuple
 
 __all__: list[str] = []
@@ -102,7 +101,7 @@ Axes = tuple[Axis, ...]
 
 def input_axes(shape: Sequence[int]) -> Axes:
     """Return the axes of an image (N, C, *spatial)."""
-    roles = chain((BATCH, CHANNEL), map(str, count()))
+    roles = [BATCH, CHANNEL, *(str(i) for i in range(len(shape) - 2))]
     return tuple((Factor(int(size), role),) for size, role in zip(shape, roles, strict=False))
 
 

@@ -76,12 +76,11 @@ def affine_gradients(recordings: list[Recording]) -> torch.Tensor | None:
 
     The gradient must be the same in all passes and predict their scores. Otherwise return None.
     """
-    own, *_ = recordings
-    logits = own.logits
+    logits = recordings[0].logits
     weights = torch.randn(logits.shape, generator=torch.Generator().manual_seed(1)).to(logits)
     gradients = [as_float64(score_gradients(each.logits, each.activations, weights[None])[0]) for each in recordings]
     sums = [(as_float64(each.logits) * as_float64(weights)).sum() for each in recordings]
-    (first, *_), (*_, at_zero) = gradients, sums
+    first, at_zero = gradients[0], sums[-1]
     tolerance = torch.finfo(logits.dtype).eps ** 0.5
     for each, gradient, score in zip(recordings, gradients, sums, strict=True):
         terms = first * as_float64(each.activations)
@@ -115,7 +114,6 @@ def max_pooled_map(passes: list[Pass]) -> tuple[str, float] | None:
             return float("inf")
         return (maxima.unflatten(0, (len(logits), -1)).amax(1) - logits.detach()).abs().max().item()
 
-    first, *_ = passes
     found: dict[str, list[float]] = {}
     for recording, steps in passes:
         own = grid_maxima(recording.layout(recording.activations))
@@ -126,7 +124,7 @@ def max_pooled_map(passes: list[Pass]) -> tuple[str, float] | None:
                 found.setdefault(step.name, []).append(difference(step.maxima, recording.logits))
     tolerance = 1e-5 * max(each.recording.logits.detach().abs().max().item() for each in passes)
     matching = [(name, max(values)) for name, values in found.items() if max(values) <= tolerance]
-    return next((match for match in matching if _selects_maximum(first, match[0])), None)
+    return next((match for match in matching if _selects_maximum(passes[0], match[0])), None)
 
 
 def _selects_maximum(one: Pass, name: str) -> bool:

@@ -25,7 +25,7 @@ def checked_labels(class_idx: ClassIndex) -> torch.Tensor | str | None:
     try:
         labels = torch.as_tensor(np.asarray(class_idx) if isinstance(class_idx, range | list | tuple) else class_idx)
     except (TypeError, ValueError):
-        labels = torch.tensor([])
+        labels = torch.empty(0)
     integers = not labels.is_floating_point() and not labels.is_complex() and labels.dtype != torch.bool
     valid = integers and labels.numel() > 0 and labels.ndim <= 2
     check(valid, "class_idx", "one or more integers", class_idx, remedy)

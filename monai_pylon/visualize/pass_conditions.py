@@ -157,7 +157,7 @@ def _without_cudnn_in_recurrent_layers(network: nn.Module) -> Iterator[None]:
         for module in network.modules():
             if isinstance(module, nn.RNNBase):
                 handles.append(module.register_forward_pre_hook(enter))
-                handles.append(module.register_forward_hook(leave))
+                handles.append(module.register_forward_hook(leave, always_call=True))
         yield
     finally:
         for handle in handles:

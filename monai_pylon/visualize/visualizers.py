@@ -245,8 +245,8 @@ def _slices_per_sample(head: GeneralHead) -> int | None:
     check(rows % samples == 0, "target_layer", requirement, head.activations)
     slices = rows // samples
     if samples > 1:  # The scores of the first sample must depend on the first S rows alone.
-        first = torch.ones_like(logits)
-        first[1:] = 0
+        first = torch.zeros_like(logits)
+        first[0] = 1
         others = head.gradients(first[None])[0, slices:]
         requirement = "a layer whose batch axis holds the slices of one sample after the other"
         check(not bool(others.any()), "target_layer", requirement, "another", "Explain one sample at a time.")

@@ -127,7 +127,7 @@ class RescaleOnced(Transform):
         spacing = item.pop("table_spacing", None)
         image = item[self.image_key]
         if spacing is not None and hasattr(image, "affine"):
-            own = np.linalg.norm(np.asarray(image.affine, dtype=np.float64)[:, :3], axis=0)  # the last row is 0
+            own = np.linalg.norm(np.asarray(image.affine, dtype=np.float64)[:3, :3], axis=0)
             if not np.allclose(sorted(own), sorted(spacing), rtol=_SPACING):
                 raise ValueError(
                     f"The scan has voxels of {own.round(3).tolist()} mm, but the table of metadata says "

@@ -88,7 +88,7 @@ def image_orientation(image: Image.Image) -> int:
         number = image.getexif().get(_ORIENTATION, 1)
     except Exception:  # damaged EXIF data fail in any way; viewers show such an image as it is stored
         return 1
-    return number if number in range(2, 9) else 1
+    return number if number in range(1, 9) else 1
 
 
 def radiograph_size(path: str | PathLike[str]) -> tuple[int, int]:
@@ -220,7 +220,7 @@ def _tiff(path: Path, gray_only: bool) -> tuple[np.ndarray, int]:
     elif values.ndim == 3:
         values = values[..., 0]  # without alpha
     gray = _integer_gray(values, path) if whole else _float_gray(values, path)
-    return (gray if kind else 1 - gray), orientation if orientation in range(2, 9) else 1
+    return (gray if kind else 1 - gray), orientation if orientation in range(1, 9) else 1
 
 
 def _gray(image: ImageFile.ImageFile, path: Path, gray_only: bool) -> np.ndarray:

@@ -192,7 +192,7 @@ class Lexicon:
         Args:
             spellings: Words that each written word means; a word that means none is never corrected.
             correct: Words to which a word that is one letter off is corrected.
-            connecting: Words that may stand without a space beside a known word ("effusionand").
+            connecting: Short words that may stand without a space beside a known word ("effusionand").
         """
         self._spellings = spellings
         self._spelling = Spelling(correct)

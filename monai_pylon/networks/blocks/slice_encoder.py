@@ -102,7 +102,7 @@ def encode_slices(encoder: nn.Module, images: torch.Tensor, chunk_size: int | No
 
 def _joined(parts: Iterable[torch.Tensor], count: int) -> torch.Tensor:
     """Join parts (K, C, rows, columns) to ``count`` maps like `torch.cat`, without holding all parts beside them."""
-    maps, done = torch.empty(()), 0
+    maps, done = torch.empty(0), 0
     for part in parts:
         if done == 0:
             last = part.is_contiguous(memory_format=torch.channels_last)
@@ -167,8 +167,7 @@ def map_cells(shapes: nn.Module, in_channels: int, size: Sequence[int]) -> tuple
         (14, 14)
     """
     dtype = next((p.dtype for p in shapes.parameters() if p.is_floating_point()), torch.float32)
-    image = torch.empty(1, in_channels, *size, dtype=dtype, device="meta")
     with torch.no_grad():
-        deepest = shapes(image)[-1]
+        deepest = shapes(torch.empty(1, in_channels, *size, dtype=dtype, device="meta"))[-1]
     rows, columns = deepest.shape[2:]
     return rows, columns

@@ -66,7 +66,7 @@ class SoftMaximumPool(nn.Module):
         super().__init__()
         check(spatial_dims in (2, 3), "spatial_dims", "2 or 3", spatial_dims)
         self.maximum = Pool["adaptivemax", spatial_dims](1)
-        self.register_buffer("_sharpness", torch.ones(()), persistent=False)
+        self.register_buffer("_sharpness", torch.tensor(1.0), persistent=False)
         self.sharpness = sharpness
 
     @property

@@ -164,10 +164,10 @@ def enclosed_air(
     least[numbered[border]] = _PADDED_LUNG_SHARE
     one_side = np.setxor1d(numbered[0], numbered[-1])
     least[np.intersect1d(one_side, numbered[:, [0, -1]])] = _LUNG_SHARE
-    sizes = np.bincount(numbers, minlength=count + 1)
-    sizes[0] = 1  # so that its product with infinity is a number
+    sizes = np.maximum(np.bincount(numbers, minlength=count + 1), 1)
     within = np.bincount(numbers[hull[air]], minlength=count + 1) >= least * sizes
-    cut = np.flatnonzero(within & ~enclosed)  # not 0, of which nothing lies within
+    cut = np.flatnonzero(within & ~enclosed)
+    cut = cut[cut > 0]
     if len(cut):
         chosen = np.isin(numbers, cut)  # the median sorts all values that it is given
         enclosed[cut] = np.asarray(ndimage.median(ct[air][chosen], numbers[chosen], cut)) > _LUNG_HU

@@ -87,13 +87,13 @@ def _parts(dark: np.ndarray, spacing: tuple[float, float, float]) -> tuple[np.nd
 
 
 def _necks(parts: np.ndarray, count: int, dark: np.ndarray) -> np.ndarray:
-    """Return (count + 1,): the share of each part's surface beyond which there is other air (0 means nothing)."""
+    """Return (count + 1,): the share of each part's surface beyond which there is other air."""
     surface, open_ = np.zeros(count + 1), np.zeros(count + 1)
     for axis in range(3):
         turned, air = np.moveaxis(parts, axis, 0), np.moveaxis(dark, axis, 0)
         for here, there in ((slice(1, None), slice(None, -1)), (slice(None, -1), slice(1, None))):
             own = turned[here]
-            face = own != turned[there]
+            face = (own > 0) & (own != turned[there])
             surface += np.bincount(own[face], minlength=count + 1)
             open_ += np.bincount(own[face & air[there]], minlength=count + 1)
     return np.asarray(open_ / np.maximum(surface, 1))

@@ -60,7 +60,7 @@ def unscanned_blocks(columns: np.ndarray, factors: tuple[int, int, int]) -> np.n
         >>> unscanned_blocks(np.array([[True, False, False, False]]), (1, 2, 1)).tolist()
         [[True, False]]
     """
-    return np.asarray(block_mean(columns[:, :, None], factors)[:, :, 0] > 0)
+    return np.asarray(block_mean(columns[:, :, None], (*factors[:2], 1))[:, :, 0] > 0)
 
 
 def cut_by_padding(organs: np.ndarray, columns: np.ndarray, spacing: tuple[float, float, float]) -> tuple[str, ...]:

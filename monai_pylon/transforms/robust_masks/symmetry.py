@@ -178,5 +178,4 @@ def mirror_mask(mask: np.ndarray, plane: SymmetryPlane, spacing: tuple[float, fl
     # The plane is upright, so all slices are reflected alike: column by column, 0 for none.
     columns = np.arange(1, mask.shape[0] * mask.shape[1] + 1).reshape(mask.shape[:2])
     of = ndimage.affine_transform(columns, reflection, shift, order=0)
-    values = mask.reshape(-1, mask.shape[2])
-    return np.where((of > 0)[:, :, None], values[of - 1], False)
+    return np.where((of > 0)[:, :, None], mask.reshape(-1, mask.shape[2])[of - 1], False)
