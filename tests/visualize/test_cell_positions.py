@@ -108,6 +108,14 @@ def test_half_precision_and_channels() -> None:
     assert map_geometry(net, "features", [64, 64], in_channels=3).origin == (14.0, 14.0)
 
 
+def test_three_channels_are_tried_though_the_first_convolution_has_others() -> None:
+    class Doubled(nn.Sequential):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return super().forward(torch.cat((x, x), 1))
+
+    assert map_geometry(Doubled(nn.Conv1d(6, 1, 3, stride=3)), "0", (9,)) == MapGeometry((1.0,), (3.0,))
+
+
 def test_needs_values() -> None:
     """A network that looks at its values cannot run on shapes alone."""
 

@@ -81,6 +81,13 @@ def test_all_formats_give_the_same_radiograph(tmp_path: Path, grey: np.ndarray, 
     assert "burned_in" not in image.meta
 
 
+@pytest.mark.parametrize(("tag", "told"), [("YES", True), ("NO", False), (None, False)])
+def test_text_in_the_pixels_is_told(tmp_path: Path, grey: np.ndarray, tag: str | None, told: bool) -> None:
+    tags = {} if tag is None else {"BurnedInAnnotation": tag}
+    image = read_radiograph(write_dicom(tmp_path / "x.dcm", grey, **tags))
+    assert image.meta.get("burned_in", False) is told
+
+
 def test_jpeg_is_nearly_the_same(tmp_path: Path) -> None:
     smooth = np.linspace(0, 255, 64 * 80).reshape(64, 80).astype(np.uint8)
     Image.fromarray(smooth).save(tmp_path / "smooth.jpg", quality=95)

@@ -282,7 +282,7 @@ def test_a_result_of_a_worker_that_ended_before_it_was_fetched(monkeypatch: pyte
 
 
 class Job:
-    def failure(self, item: Mapping[str, Any], error: str, state: str, attempts: int) -> ScanResult:
+    def failure(self, item: Mapping[str, Any], error: str, state: str = "failed", attempts: int = 0) -> ScanResult:
         return ScanResult({"scan": item["scan"], "error": error}, "", "", state, attempts)
 
 
@@ -298,6 +298,29 @@ def test_a_scan_of_a_lost_worker_is_tried_again_and_quarantined_at_the_second(mo
     assert [pool.tries.count(scan) for scan in ("first", "unlucky", "killer", "good")] == [1, 2, 2, 1]
     reason = next(result.row["error"] for result in found if result.row["error"])
     assert reason.startswith("KilledWorker: 2 workers ended while they processed this scan")
+
+
+def test_what_dask_itself_gives_up_is_quarantined_and_other_errors_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The scheduler counts killed workers too; an error of a scan is no reason to try it again."""
+    monkeypatch.setattr(cluster, "_wait", lambda futures, longest: None)
+    killed = type("KilledWorker", (Exception,), {})
+    errors = {"killer": killed("too many"), "unreadable": ValueError("no"), "stopped": asyncio.CancelledError()}
+
+    class Raising(Future):
+        def result(self, timeout: float) -> ScanResult:
+            if error := errors.get(self.value.row["scan"]):
+                raise error
+            return self.value
+
+    pool = Pool({})
+    ended = pool.ended
+    monkeypatch.setattr(pool, "ended", lambda: [(Raising(future.value), item) for future, item in ended()])
+    items = iter([{"scan": scan} for scan in ("unreadable", "stopped", "good")])
+    found = {one.row["scan"]: one for one in cluster._run(pool, Job(), {"scan": "killer"}, items)}  # type: ignore[arg-type]
+    states = {scan: one.state for scan, one in found.items()}
+    assert states == {"killer": "quarantined", "unreadable": "failed", "stopped": "failed", "good": "done"}
+    assert found["unreadable"].row["error"] == "ValueError: no"
+    assert found["killer"].row["error"].startswith("KilledWorker: 2 workers ended")
 
 
 @pytest.mark.slow

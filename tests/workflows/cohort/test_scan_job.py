@@ -63,6 +63,8 @@ def test_a_scan_without_result_has_all_columns() -> None:
     failure = job([]).failure(item, "KilledWorker: x", "quarantined", 1)
     assert list(failure.row) == list(job([])(item).row)
     assert (failure.row["error"], failure.row["source"], failure.state) == ("KilledWorker: x", "/x/a", "quarantined")
+    once = job([]).failure(item, "ValueError: x")
+    assert (failure.attempts, once.state, once.attempts) == (1, "failed", 0)
 
 
 def test_tells_the_stages_and_measures_a_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,6 +52,11 @@ def test_the_same_stem_in_two_folders_gives_two_names() -> None:
     assert unique_names(paths, Path("in"), ENDINGS) == ["p1__ct_nii", "p2__ct", "p1__ct_nii_2", "ct"]
 
 
+def test_equal_names_are_numbered() -> None:
+    paths = [Path("a/x!.nii"), Path("b/x?.nii"), Path("c/x*.nii"), Path("x_nii_2.nii")]
+    assert unique_names(paths, Path("in"), ENDINGS) == ["x_nii", "x_nii_2", "x_nii_3", "x_nii_2_2"]
+
+
 def test_no_scan_is_named_like_a_table_of_the_cohort() -> None:
     """Its folder would take the place of the table."""
     paths = [Path("in", f"{name}.nii") for name in ("quality.csv", "Cohort.SQLite", "manifest.csv", "a")]
