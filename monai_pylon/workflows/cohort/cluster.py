@@ -37,6 +37,8 @@ _PAUSE = 1.0
 _PATIENCE = 60.0
 #: Seconds to wait at the end for workers that are receiving the job.
 _LAST_ANSWER = 10.0
+#: What a worker did when it ended. They are counted apart: a scan that was processed did not end its worker.
+_PROCESSED, _SENT = "processed this scan", "sent the result of this scan"
 #: Jobs of this worker process by key: pickled until the first scan.
 _JOBS: dict[str, Any] = {}
 
@@ -168,18 +170,18 @@ class _Pool:
                 self.client.run(forget_job, self.key, on_error="ignore")
 
 
-def _quarantine(job: ScanJob, item: Mapping[str, Any]) -> ScanResult:
-    reason = f"{MOST_KILLS} workers ended while they processed this scan (killed, out of memory, or crashed)."
+def _quarantine(job: ScanJob, item: Mapping[str, Any], work: str) -> ScanResult:
+    reason = f"{MOST_KILLS} workers ended while they {work} (killed, out of memory, or crashed)."
     remedy = "If it needs more memory, use fewer workers."
     return job.failure(item, f"KilledWorker: {reason} {remedy}", "quarantined", MOST_KILLS - 1)
 
 
 def _run(pool: _Pool, job: ScanJob, first: Mapping[str, Any], items: Iterator[Any]) -> Iterator[ScanResult]:
     waiting: deque[Any] = deque([first])
-    kills, more = Counter[str](), True
+    kills, more = Counter[tuple[str, str]](), True
     while waiting or pool.running or more:
         pool.look()
-        lost, ended = pool.lost(), pool.ended()
+        lost, ended = [(item, _PROCESSED) for item in pool.lost()], pool.ended()
         for address in pool.idle():  # before the results are written, so that no worker waits for that
             if not waiting and more:
                 item = next(items, items)  # the iterator itself marks its end
@@ -193,18 +195,18 @@ def _run(pool: _Pool, job: ScanJob, first: Mapping[str, Any], items: Iterator[An
                 yield _fetched(future)
             except _LostError:
                 pool.forget(future)
-                lost.append(item)
+                lost.append((item, _SENT))
             except (Exception, asyncio.CancelledError) as error:
                 if type(error).__name__ == "KilledWorker":
-                    lost += [item] * MOST_KILLS
+                    lost += [(item, _PROCESSED)] * MOST_KILLS
                 else:
                     yield job.failure(item, root_cause(error))
-        for item in lost:
-            kills[item["scan"]] += 1
-            if kills[item["scan"]] == MOST_KILLS:
-                yield _quarantine(job, item)
-            elif kills[item["scan"]] < MOST_KILLS:
-                _LOGGER.warning("A worker ended while it processed %s; another one tries it again.", item["scan"])
+        for item, work in lost:
+            kills[item["scan"], work] += 1
+            if kills[item["scan"], work] == MOST_KILLS:
+                yield _quarantine(job, item, work)
+            elif kills[item["scan"], work] < MOST_KILLS:
+                _LOGGER.warning("A worker that had %s ended; another one tries it again.", item["scan"])
                 waiting.append(item)
         _wait(list(pool.running), _PAUSE / 10 if pool.receiving() else _PAUSE)
 

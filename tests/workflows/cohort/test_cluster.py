@@ -281,6 +281,22 @@ def test_a_result_of_a_worker_that_ended_before_it_was_fetched(monkeypatch: pyte
     assert pool.forgotten == ["unfetched"]
 
 
+def test_a_result_that_never_comes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that ended once while it processed the scan, and one while it sent its result, do not make two."""
+    monkeypatch.setattr(cluster, "_wait", lambda futures, longest: None)
+    monkeypatch.setattr(Future, "asked", 0)
+    pool = Pool({"unfetched": 1})
+    (found,) = cluster._run(pool, Job(), {"scan": "unfetched"}, iter([]))  # type: ignore[arg-type]
+    assert (found.state, pool.tries) == ("done", ["unfetched"] * 3)
+
+    monkeypatch.setattr(Future, "result", lambda future, timeout: (_ for _ in ()).throw(TimeoutError))
+    monkeypatch.setattr(Future, "done", lambda future: False)
+    pool = Pool({})
+    (found,) = cluster._run(pool, Job(), {"scan": "unfetched"}, iter([]))  # type: ignore[arg-type]
+    assert (found.state, pool.tries) == ("quarantined", ["unfetched"] * 2)
+    assert found.row["error"].startswith("KilledWorker: 2 workers ended while they sent the result of this scan (")
+
+
 class Job:
     def failure(self, item: Mapping[str, Any], error: str, state: str = "failed", attempts: int = 0) -> ScanResult:
         return ScanResult({"scan": item["scan"], "error": error}, "", "", state, attempts)
@@ -344,6 +360,7 @@ def test_500_scans_while_a_worker_is_killed_after_every_50(tmp_path: Path, monke
     assert runner(tmp_path, "serial", texts).run().failed == 100
     killed: list[int] = []
     monkeypatch.setattr(CohortLedger, "record", killing(CohortLedger.record, killed, 50, len(texts)))
+    monkeypatch.setattr(cluster, "_PAUSE", 0.1)  # else the other worker has done the next 50 when the end is noticed
     assert str(runner(tmp_path, "out", texts, workers=2).run()) == "400 scans done, 0 finished before, 100 failed"
     assert len(set(killed)) == 9
     assert results(tmp_path, "out") == results(tmp_path, "serial")
