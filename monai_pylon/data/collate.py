@@ -15,7 +15,7 @@ __all__ = ["collate_radiographs"]
 
 
 class _TensorsOfItems(list):
-    """List with one tensor for each item of a batch, which MONAI's decollation gives back item by item.
+    """List with one tensor for each item of a batch, which the decollation of MONAI 1.6 gives back item by item.
 
     MONAI transposes a plain list of tensors: the first item gets the first row of every tensor. A value without
     dimensions it takes as it is, by ``item()``.
@@ -31,8 +31,9 @@ class _TensorsOfItems(list):
 def collate_radiographs(batch: Sequence[Mapping[str, Any]], list_keys: Sequence[str] = ("boxes",)) -> dict[str, Any]:
     """Collate items like MONAI, but keep some keys as lists; a `collate_fn` for data loaders.
 
-    MONAI's `decollate_batch` splits the batch into its items again. Trainers and evaluators whose network returns an
-    `Explanation` still need ``decollate=False``, because MONAI turns an explanation into plain lists.
+    The `decollate_batch` of MONAI 1.6 and newer splits the batch into its items again. With older releases, and for
+    trainers and evaluators whose network returns an `Explanation`, set ``decollate=False``: MONAI would transpose the
+    boxes, and turn an explanation into plain lists.
 
     Args:
         batch: N items with the same keys.

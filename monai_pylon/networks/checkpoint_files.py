@@ -107,7 +107,10 @@ def _load(path: Path) -> Any:
     """Read a file of torch.save. Besides tensors it may hold NumPy's numbers, such as a best score."""
     with warnings.catch_warnings(), _numbers_of_numpy():
         warnings.simplefilter("ignore", UserWarning)  # about other formats, which the error names
-        return torch.load(path, map_location="cpu", weights_only=True)
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    if isinstance(content, torch.jit.ScriptModule):
+        raise ValueError("a TorchScript archive")  # which PyTorch refuses itself from 2.5 on
+    return content
 
 
 def _numbers_of_numpy() -> Any:

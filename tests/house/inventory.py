@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from pathlib import Path
-from types import ModuleType
+from types import GenericAlias, ModuleType
 from typing import Any
 
 PACKAGE = Path(__file__).resolve().parents[2] / "monai_pylon"
@@ -25,6 +25,11 @@ def modules() -> dict[str, ModuleType]:
     return {name: importlib.import_module(name) for name in module_files() if not name.endswith("__main__")}
 
 
+def is_class(thing: Any) -> bool:
+    """Whether a thing is a class. For Python 3.10's `inspect.isclass`, an alias such as `tuple[int]` is one, too."""
+    return inspect.isclass(thing) and not isinstance(thing, GenericAlias)
+
+
 def public_objects() -> dict[str, Any]:
     """Every class and function that some module lists in `__all__`, once, by the dotted name of its definition.
 
@@ -34,14 +39,14 @@ def public_objects() -> dict[str, Any]:
     for module in modules().values():
         for name in getattr(module, "__all__", ()):
             thing = getattr(module, name)
-            if inspect.isclass(thing) or inspect.isfunction(thing):
+            if is_class(thing) or inspect.isfunction(thing):
                 found[f"{thing.__module__}.{thing.__qualname__}"] = thing
     return dict(sorted(found.items()))
 
 
 def is_alias(name: str, thing: Any) -> bool:
     """Whether a name is another one of the same object, as `XD` and `XDict` are of the class `Xd`."""
-    return (inspect.isclass(thing) or inspect.isfunction(thing)) and thing.__name__ != name
+    return (is_class(thing) or inspect.isfunction(thing)) and thing.__name__ != name
 
 
 def public_names() -> list[str]:

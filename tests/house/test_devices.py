@@ -27,7 +27,7 @@ from tests.house.device_jobs import (
     JOBS_OF_TRANSFORMS,
     JOBS_OF_VISUALIZERS,
 )
-from tests.references.pretend_device import PretendDevice
+from tests.references.pretend_device import NEEDS_NEW_TORCH, PretendDevice
 
 Job = Callable[[Callable[[Any], Any]], Any]
 
@@ -90,6 +90,7 @@ def results_on_cpu(subject: str) -> dict[str, Any]:
     return found
 
 
+@NEEDS_NEW_TORCH
 @pytest.mark.filterwarnings("ignore::UserWarning")  # PyTorch says that this machine has no such device
 #: "mps" has all rules of "cuda".
 @pytest.mark.parametrize("kind", ["mps", pytest.param("cuda", marks=pytest.mark.slow)])

@@ -8,7 +8,7 @@ import pytest
 from monai.transforms import InvertibleTransform, LazyTransform, MapTransform, Randomizable, Transform
 from monai.utils import TransformBackends
 
-from tests.house.inventory import modules, public_objects
+from tests.house.inventory import is_class, modules, public_objects
 
 #: The classes that the modules of `transforms` list, whether or not the subpackage makes them public.
 CLASSES = {
@@ -16,7 +16,7 @@ CLASSES = {
     for module_name, module in modules().items()
     if module_name.startswith("monai_pylon.transforms")
     for name in module.__all__
-    if inspect.isclass(c := getattr(module, name))
+    if is_class(c := getattr(module, name))
 }
 #: Dictionary transforms without an array class, because they work on whole items.
 WHOLE_ITEMS = {"CacheToDiskd"}

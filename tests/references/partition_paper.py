@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 from nibabel.orientations import apply_orientation, axcodes2ornt, io_orientation, ornt_transform
 from skimage.measure import label, regionprops
-from skimage.morphology import remove_small_objects
 from skimage.segmentation import clear_border
 
 
@@ -27,7 +26,8 @@ def slice_mask(hu: np.ndarray) -> np.ndarray:
 def authors_labels(volume: np.ndarray, min_voxels: int) -> np.ndarray:
     """Label a volume (slices, rows, columns) in HU, in the authors' axes."""
     lungs = np.stack([slice_mask(plane) for plane in volume])
-    lungs = remove_small_objects(lungs, max_size=min_voxels - 1)
+    parts = label(lungs, connectivity=1)
+    lungs = lungs & (np.bincount(parts.ravel())[parts] >= min_voxels)
     labels = lungs.astype(np.uint8)
     if not lungs.any():
         return labels

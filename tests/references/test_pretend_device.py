@@ -11,7 +11,7 @@ import torch
 from monai.data import MetaTensor
 from torch import nn
 
-from tests.references.pretend_device import PretendDevice
+from tests.references.pretend_device import NEEDS_NEW_TORCH, PretendDevice
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -75,6 +75,7 @@ def test_one_kind_has_no_float64(make: Callable) -> None:
         make(device)
 
 
+@NEEDS_NEW_TORCH
 def test_tensors_report_where_they_are(device: torch.device) -> None:
     here = torch.ones(2)
     there = here.to(device)

@@ -264,6 +264,9 @@ def test_weights_of_samples_differ() -> None:
     assert weights.sort().values.diff().min() > 1e-4
 
 
+@pytest.mark.skipif(
+    not hasattr(torch.ones(1, requires_grad=True).exp().grad_fn, "_input_metadata"), reason="needs PyTorch 2.5 or newer"
+)
 def test_one_float16_operation_makes_a_head_half() -> None:
     x = torch.ones(2, requires_grad=True)
     half = x.half() * 2

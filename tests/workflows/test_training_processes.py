@@ -70,6 +70,7 @@ def test_two_processes_have_the_losses_of_one_with_the_same_batch(name: str, tmp
     run = bundle.command_line("train+multi_gpu_train", *arguments(tmp_path / "two"), *two, launch=two_processes())
     assert run.returncode == 0, run.stderr[-3000:]
     sampler = {"_target_": "tests.workflows.test_training_processes.InTurn", "dataset": "@train#dataset"}
+    pytest.importorskip("monai", "1.6")
     one = ["--batch_size", str(half), "--accumulation_steps", "2", "--max_epochs", "2"]
     sampled = ["--train#sampler", str({**sampler, "batch_size": half})]
     run = bundle.command_line("train", *arguments(tmp_path / "one"), *one, *sampled)

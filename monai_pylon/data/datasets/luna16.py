@@ -98,8 +98,8 @@ def nodule_mask(nodules: np.ndarray, affine: np.ndarray, shape: tuple[int, int, 
         ValueError: If there are more than 255 nodules.
 
     Example:
-        >>> nodule_mask(np.array([[2.0, 2, 2, 2.5, 0]]), np.eye(4), (5, 5, 5)).sum()
-        np.uint64(7)
+        >>> int(nodule_mask(np.array([[2.0, 2, 2, 2.5, 0]]), np.eye(4), (5, 5, 5)).sum())
+        7
     """
     check(len(nodules) <= 255, "nodules", "at most 255", len(nodules))
     filled = np.zeros(shape, dtype=np.uint8)
