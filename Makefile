@@ -33,12 +33,12 @@ demo: $(INSTALLED) ## organ masks and explanations of phantoms in a minute; orga
 test: $(INSTALLED) lint ## style, types, documentation, tests and docstring examples, without the slow tests
 	@log=$$(mktemp); OMP_NUM_THREADS=1 $(MAKE) --no-print-directory types docs > "$$log" 2>&1 & checks=$$!; \
 	trap 'kill $$checks 2> /dev/null; rm -f "$$log"' EXIT; trap 'exit 130' INT TERM; \
-	$(RUN) -m pytest -n $(JOBS) --benchmark-disable; tests=$$?; \
+	$(RUN) -m pytest -n $(JOBS) --dist worksteal --benchmark-disable; tests=$$?; \
 	wait $$checks || { cat "$$log"; echo "make types docs failed, see above."; exit 1; }; \
 	exit $$tests
 
 test-slow: $(INSTALLED) ## every test, including slow ones and those on real scans (MONAI_PYLON_DATA)
-	$(RUN) -m pytest -n $(JOBS) --benchmark-disable -m "slow or not slow" --ignore tests/benchmarks
+	$(RUN) -m pytest -n $(JOBS) --dist worksteal --benchmark-disable -m "slow or not slow" --ignore tests/benchmarks
 
 bench: $(INSTALLED) ## run the benchmarks
 	$(RUN) -m pytest tests/benchmarks -m "slow or not slow"
