@@ -12,6 +12,7 @@ from monai.transforms import Compose, Resized
 from monai_pylon.data import ReadRadiographd, chest_xray14_datalist, collate_radiographs
 from monai_pylon.transforms import FollowBoxesd
 from tests.data.xray14_files import write_root
+from tests.old_versions import needs_monai_1_6
 
 
 @pytest.mark.parametrize("workers", [0, pytest.param(2, marks=pytest.mark.slow)])
@@ -45,11 +46,11 @@ def test_batch_of_one_item() -> None:
     assert [(boxes.shape, boxes.dtype) for boxes in batch["boxes"]] == [((2, 5), torch.float32)]
 
 
+@needs_monai_1_6
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("counts", [(2, 0, 3), (0, 0), (3, 3), (1,)])
 def test_a_batch_falls_apart_into_its_items(counts: tuple[int, ...], workers: int) -> None:
     """Of a plain list, MONAI gives the first item the first box of each image."""
-    pytest.importorskip("monai", "1.6")
     items = [
         {"image": torch.full((1, 4, 4), float(k)), "boxes": torch.full((n, 5), float(k)), "name": str(k)}
         for k, n in enumerate(counts)

@@ -27,7 +27,8 @@ from tests.house.device_jobs import (
     JOBS_OF_TRANSFORMS,
     JOBS_OF_VISUALIZERS,
 )
-from tests.references.pretend_device import NEEDS_NEW_TORCH, PretendDevice
+from tests.old_versions import needs_torch_2_5
+from tests.references.pretend_device import PretendDevice
 
 Job = Callable[[Callable[[Any], Any]], Any]
 
@@ -90,7 +91,7 @@ def results_on_cpu(subject: str) -> dict[str, Any]:
     return found
 
 
-@NEEDS_NEW_TORCH
+@needs_torch_2_5
 @pytest.mark.filterwarnings("ignore::UserWarning")  # PyTorch says that this machine has no such device
 #: "mps" has all rules of "cuda".
 @pytest.mark.parametrize("kind", ["mps", pytest.param("cuda", marks=pytest.mark.slow)])

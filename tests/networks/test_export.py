@@ -10,6 +10,7 @@ import torch
 from monai_pylon.networks import Explained, Explanation, optimize_for_inference
 from monai_pylon.networks.nets import FPN, PAN, PYLON, DeepLabV3Plus, Li2018, MaxPoolBackbone
 from tests.networks.tiny import TinyEncoder, shake_
+from tests.old_versions import needs_torch_2_5
 
 NETS = {
     "PYLON": lambda: PYLON(encoder=TinyEncoder(), decoder_channels=16),
@@ -29,8 +30,6 @@ IGNORED = [
     "ignore:Converting a tensor to a Python boolean:torch.jit.TracerWarning",  # group norm checks the batch size
 ]
 pytestmark = [pytest.mark.filterwarnings(text) for text in IGNORED]
-
-OLD_TORCH = tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 5)
 
 
 @pytest.fixture(params=[name if name == "PYLON" else pytest.param(name, marks=pytest.mark.slow) for name in NETS])
@@ -60,7 +59,7 @@ def test_torchscript_at_any_size(net, tmp_path):
         assert_same(loaded(x), (logits, attention))
 
 
-@pytest.mark.skipif(OLD_TORCH, reason="torch.export and torch.compile of PyTorch 2.4 fail, see docs/install.md")
+@needs_torch_2_5  # docs/install.md says so
 def test_torch_export_with_batches_of_any_size(net):
     x = image(net)
     dynamic = ({0: torch.export.Dim("batch", max=64)},)
@@ -71,7 +70,7 @@ def test_torch_export_with_batches_of_any_size(net):
             assert_same((given,) if parts == 1 else given, net.explain(batch)[:parts])
 
 
-@pytest.mark.skipif(OLD_TORCH, reason="torch.export and torch.compile of PyTorch 2.4 fail, see docs/install.md")
+@needs_torch_2_5  # docs/install.md says so
 def test_torch_compile_in_one_graph(net):
     x = image(net)
     compiled = torch.compile(Explained(net), backend="eager", fullgraph=True)

@@ -15,7 +15,6 @@ import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import pytest
 import torch
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
@@ -23,10 +22,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten, tree_map
 
 _ATEN = torch.ops.aten
-#: Mark of tests that need more than PyTorch 2.4 can pretend: subclasses of tensors, autocast on "mps".
-NEEDS_NEW_TORCH = pytest.mark.skipif(
-    tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 5), reason="needs PyTorch 2.5 or newer"
-)
 #: Operations that move numbers between devices.
 _COPIES = {_ATEN.copy_.default, _ATEN._to_copy.default}
 #: Operations whose first tensor decides the device, while the indices may be on the CPU.

@@ -11,7 +11,8 @@ import torch
 from monai.data import MetaTensor
 from torch import nn
 
-from tests.references.pretend_device import NEEDS_NEW_TORCH, PretendDevice
+from tests.old_versions import needs_torch_2_5
+from tests.references.pretend_device import PretendDevice
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -75,7 +76,7 @@ def test_one_kind_has_no_float64(make: Callable) -> None:
         make(device)
 
 
-@NEEDS_NEW_TORCH
+@needs_torch_2_5
 def test_tensors_report_where_they_are(device: torch.device) -> None:
     here = torch.ones(2)
     there = here.to(device)

@@ -9,6 +9,7 @@ from torch.nn.functional import interpolate
 
 from monai_pylon.utils import upsample
 from monai_pylon.utils.resize import interpolate_linear, resize_linear
+from tests.old_versions import needs_torch_2_5
 
 MODES = {1: "linear", 2: "bilinear", 3: "trilinear"}
 SIZES = [
@@ -18,10 +19,11 @@ SIZES = [
 ]  # fmt: skip
 
 
+@needs_torch_2_5  # older ones round otherwise, by up to 1.1e-6
 @pytest.mark.parametrize("align_corners", [True, False])
 @pytest.mark.parametrize(("grid", "size"), SIZES)
 def test_result_is_that_of_interpolate(grid: tuple[int, ...], size: tuple[int, ...], align_corners: bool) -> None:
-    for dtype, tolerance in ((torch.float32, 2e-6), (torch.float64, 1e-12)):
+    for dtype, tolerance in ((torch.float32, 1e-6), (torch.float64, 1e-12)):
         image = torch.randn(2, 3, *grid, dtype=dtype)
         expected = interpolate(image, size=size, mode=MODES[len(grid)], align_corners=align_corners)
         torch.testing.assert_close(resize_linear(image, size, align_corners), expected, atol=tolerance, rtol=0)

@@ -12,6 +12,7 @@ from torch import nn
 
 from monai_pylon.visualize import HiResCAM, LayerGradCAM
 from monai_pylon.visualize.score_gradients import _weights, is_half, own_gradients, score_gradients
+from tests.old_versions import needs_torch_2_5
 from tests.visualize.nets import FEATURES, LABELS, Call, Net, image
 
 
@@ -264,9 +265,7 @@ def test_weights_of_samples_differ() -> None:
     assert weights.sort().values.diff().min() > 1e-4
 
 
-@pytest.mark.skipif(
-    not hasattr(torch.ones(1, requires_grad=True).exp().grad_fn, "_input_metadata"), reason="needs PyTorch 2.5 or newer"
-)
+@needs_torch_2_5
 def test_one_float16_operation_makes_a_head_half() -> None:
     x = torch.ones(2, requires_grad=True)
     half = x.half() * 2

@@ -29,6 +29,7 @@ from monai_pylon.transforms import allowed_regions
 from monai_pylon.utils import read_rows
 from monai_pylon.workflows.bundle import make_network
 from monai_pylon.workflows.bundle.networks import network_table
+from tests.old_versions import needs_monai_1_6
 from tests.workflows.bundle_runs import BundleRuns, cause, two_processes
 
 NAME = "chest_ct_classification_axialnet"
@@ -191,10 +192,10 @@ def test_unknown_labels_do_not_stop_a_training(folder: Path, tmp_path: Path) -> 
     assert float(workflow.trainer.state.metrics["train_loss"]) > 0
 
 
+@needs_monai_1_6
 def test_rare_labels_can_weigh_more_and_gradients_accumulate(folder: Path, tmp_path: Path) -> None:
     """Of three scans for training, one has a lung mass and none pneumonia."""
     settings = {"labels": ["lung mass", "pneumonia"], "weights": "scratch", "pos_weight": "balanced"}
-    pytest.importorskip("monai", "1.6")
     workflow = train(tmp_path / "run", dataset_dir=str(folder), accumulation_steps=3, **settings)
     assert workflow.parser.get_parsed_content("loss").pos_weight.tolist() == [2, 1]
     last = read_checkpoint(tmp_path / "run" / "models" / "last.pt")

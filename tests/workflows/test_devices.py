@@ -17,14 +17,15 @@ from PIL import Image
 from monai_pylon.data import phantom_chest_ct, phantom_radiograph
 from monai_pylon.reports.nifti import save_map_nifti
 from monai_pylon.utils import read_rows
-from tests.references.pretend_device import NEEDS_NEW_TORCH, PretendDevice
+from tests.old_versions import needs_monai_1_6, needs_torch_2_5
+from tests.references.pretend_device import PretendDevice
 from tests.workflows import test_chest_ct_classification_axialnet as ct
 from tests.workflows import test_chest_xray_classification_pylon as xray
 from tests.workflows.bundle_runs import BundleRuns
 from tests.workflows.commands.results import content
 
 pytestmark = [
-    NEEDS_NEW_TORCH,
+    needs_torch_2_5,
     pytest.mark.filterwarnings("ignore::UserWarning"),  # PyTorch says that this machine has no such device
     pytest.mark.filterwarnings("ignore::RuntimeWarning"),
 ]
@@ -110,7 +111,6 @@ def mixed_precision(monkeypatch: pytest.MonkeyPatch) -> list[torch.dtype]:
 def run_mixed(module: Any, inputs: Path, root: Path, device: torch.device, seen: list[torch.dtype]) -> None:
     """Train with accumulated gradients, evaluate and explain in mixed precision."""
     on_device = {"bundle_root": str(root), "device": device, "amp": True}
-    pytest.importorskip("monai", "1.6")
     settings = {**module.FAST, **on_device, "max_epochs": 1, "accumulation_steps": 2}
     trained = module.BUNDLE.run("train", **settings)
     assert trained.trainer.scaler.get_scale() > 1, "the gradients were scaled, and finite"
@@ -126,6 +126,7 @@ def run_mixed(module: Any, inputs: Path, root: Path, device: torch.device, seen:
     assert torch.bfloat16 in seen
 
 
+@needs_monai_1_6
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["xray", "ct"])
 def test_mixed_precision_on_a_device(kind: str, mixed_precision: list[torch.dtype], tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from monai.data import DistributedSampler
 
 from monai_pylon.networks.checkpoints import read_checkpoint
 from monai_pylon.utils import read_rows
+from tests.old_versions import needs_monai_1_6
 from tests.workflows.bundle_runs import BundleRuns, two_processes
 
 pytestmark = pytest.mark.slow
@@ -62,6 +63,7 @@ def arguments(folder: Path, **given: Any) -> list[str]:
     return [part for key, value in settings.items() for part in (f"--{key}", str(value))]
 
 
+@needs_monai_1_6
 @pytest.mark.parametrize("name", [XRAY, CT])
 def test_two_processes_have_the_losses_of_one_with_the_same_batch(name: str, tmp_path: Path) -> None:
     """One process accumulates the gradients of two half batches: batch norm sees a half batch at a time in both."""
@@ -70,7 +72,6 @@ def test_two_processes_have_the_losses_of_one_with_the_same_batch(name: str, tmp
     run = bundle.command_line("train+multi_gpu_train", *arguments(tmp_path / "two"), *two, launch=two_processes())
     assert run.returncode == 0, run.stderr[-3000:]
     sampler = {"_target_": "tests.workflows.test_training_processes.InTurn", "dataset": "@train#dataset"}
-    pytest.importorskip("monai", "1.6")
     one = ["--batch_size", str(half), "--accumulation_steps", "2", "--max_epochs", "2"]
     sampled = ["--train#sampler", str({**sampler, "batch_size": half})]
     run = bundle.command_line("train", *arguments(tmp_path / "one"), *one, *sampled)

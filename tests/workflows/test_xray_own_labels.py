@@ -17,6 +17,7 @@ from monai_pylon.networks.checkpoints import read_description
 from monai_pylon.taxonomy import CHEST_XRAY14_LABELS
 from monai_pylon.utils import read_rows
 from tests.data.xray14_files import write_root
+from tests.old_versions import needs_monai_1_6
 from tests.workflows.bundle_runs import BundleRuns, cause
 
 BUNDLE = BundleRuns("chest_xray_classification_pylon")
@@ -122,8 +123,8 @@ def test_radiographs_are_explained_with_the_labels_of_the_checkpoint(trained: Pa
     assert all((tmp_path / name).is_file() for name in row["files"].split("; "))
 
 
+@needs_monai_1_6
 def test_labels_can_be_chosen_on_the_command_line(own: Path, tmp_path: Path) -> None:
-    pytest.importorskip("monai", "1.6")
     workflow = train(tmp_path, own, labels=["Fluid/Effusion"], accumulation_steps=2, uncertain="ones", max_epochs=1)
     assert workflow.network_def.head.out_channels == 1
     labels = [float(item["label"][0]) for item in workflow.train_dataset.data.data]

@@ -15,6 +15,7 @@ from monai_pylon.networks import Explained
 from monai_pylon.networks.nets import AxialNet
 from monai_pylon.visualize import HiResCAM, audit_explanation
 from tests.networks.tiny import TinyEncoder, shake_
+from tests.old_versions import needs_torch_2_5
 
 POOLINGS = ("mean", "max", "sigmoid_mean")
 ABLATIONS = [
@@ -323,7 +324,6 @@ def test_weights_of_an_encoder_and_of_the_whole_network_are_loaded(tmp_path):
         tiny_axialnet(weights=tmp_path / "whole.pt", num_classes=6)
 
 
-OLD_TORCH = tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 5)
 EXPORTED = pytest.mark.parametrize("arguments", [{}, {"slice_pooling": "sigmoid_mean"}, {"chunk_size": 2}], ids=str)
 
 
@@ -342,7 +342,7 @@ def test_torchscript_with_batches_of_any_size(arguments):
         assert_same(traced(batch), net.explain(batch))
 
 
-@pytest.mark.skipif(OLD_TORCH, reason="torch.export of autocast needs PyTorch 2.5")
+@needs_torch_2_5
 @pytest.mark.filterwarnings("ignore:.isinstance.treespec, LeafSpec:FutureWarning")
 @EXPORTED
 def test_torch_export_with_batches_of_any_size(arguments):
